@@ -1,0 +1,1 @@
+"""A gallery on disk, searched and changed."""

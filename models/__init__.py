@@ -1,0 +1,1 @@
+"""What a model is, and what runs it; only `models.nets` imports torch."""

@@ -1,0 +1,83 @@
+"""The house's errors. Each says in one sentence what is wrong and the way out; none knows HTTP.
+
+LikebutError
+├── ConfigError              a setting or a config file that cannot be used
+├── InputError               what a caller gave cannot be used
+│   ├── UnreadableImage      bytes that are not a whole picture
+│   ├── ImageTooLarge        more bytes or pixels than the limit
+│   └── SourceError          an index source that cannot be read as one
+├── BundleError              an exported model folder
+│   ├── BundleMissing        no complete bundle at the path
+│   └── BundleBroken         a digest, schema, graph or self-test is wrong
+└── GalleryError             a gallery folder
+    ├── GalleryMissing       no live snapshot at the path
+    ├── GalleryBroken        a file is missing, damaged or of another schema
+    ├── SpaceMismatch        its vectors were made by another model
+    ├── UnknownItem          no item of that id
+    ├── UnknownJob           no job of that id
+    └── JobRunning           one rebuild at a time
+"""
+
+
+class LikebutError(Exception):
+    """Anything this house raises on purpose; its text is one sentence for a person."""
+
+
+class ConfigError(LikebutError):
+    """A setting or a config file cannot be used."""
+
+
+class InputError(LikebutError):
+    """What a caller gave cannot be used."""
+
+
+class UnreadableImage(InputError):
+    """The bytes are not a whole picture."""
+
+
+class ImageTooLarge(InputError):
+    """The picture has more bytes or pixels than the limit."""
+
+
+class SourceError(InputError):
+    """An index source cannot be read as one."""
+
+
+class BundleError(LikebutError):
+    """An exported model folder cannot be used."""
+
+
+class BundleMissing(BundleError):
+    """No complete bundle is at the path."""
+
+
+class BundleBroken(BundleError):
+    """A digest, the schema, a graph or the self-test of a bundle is wrong."""
+
+
+class GalleryError(LikebutError):
+    """A gallery folder cannot be used as asked."""
+
+
+class GalleryMissing(GalleryError):
+    """No live snapshot is at the path."""
+
+
+class GalleryBroken(GalleryError):
+    """A file of the gallery is missing, damaged or of another schema."""
+
+
+class SpaceMismatch(GalleryError):
+    """The gallery's vectors were made by another model than the one that asks."""
+
+
+class UnknownItem(GalleryError):
+    """The gallery has no item of that id."""
+
+
+class UnknownJob(GalleryError):
+    """There is no job of that id."""
+
+
+class JobRunning(GalleryError):
+    """Another rebuild of the same gallery is running."""

@@ -1,0 +1,1 @@
+"""Sessions: one exported graph, runnable on one machine."""

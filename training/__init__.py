@@ -1,0 +1,1 @@
+"""Makes bundles: data, stages, evaluation, export."""

@@ -1,0 +1,1 @@
+"""The drawn world: products with exact attributes, their pictures, words and triplets."""

@@ -1,0 +1,1 @@
+"""Metrics, protocols and reports; everything is ranked exactly, without FAISS."""
