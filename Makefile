@@ -1,0 +1,51 @@
+# make help lists the targets. Each makes what it needs: an empty checkout is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHOP := build/shop
+GALLERY := build/gallery
+BUNDLE := models/bundles/sum
+RUN := runs/clip-small
+
+.DEFAULT_GOAL := help
+.PHONY: demo test check bench bundles openapi help clean
+
+demo: $(GALLERY)/CURRENT  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
+	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
+
+test: $(VENV)/test  ## run the tests
+	$(BIN)/pytest
+
+check: $(VENV)/test  ## lint, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(GALLERY)/CURRENT  ## measure the search's latency, stage by stage
+	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+
+bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (an hour on 2 cores)
+	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUN)
+	$(BIN)/likebut export $(RUN) --out $(BUNDLE)
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+clean:  ## remove what the other targets made, but not runs/
+	rm -rf $(VENV) build
+
+$(VENV)/serve: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu]"
+	@touch $@
+
+$(VENV)/test: $(VENV)/serve
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,test]"
+	@touch $@
+
+$(SHOP)/catalogue.json: $(VENV)/serve
+	$(BIN)/likebut catalogue $(SHOP) --split test --products 5000 --triplets 2500
+
+$(GALLERY)/CURRENT: $(SHOP)/catalogue.json
+	$(BIN)/likebut index build $(SHOP)/items.parquet --gallery $(GALLERY) --bundle $(BUNDLE)

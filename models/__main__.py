@@ -1,0 +1,46 @@
+"""The models command line: inspect and verify a bundle."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models import command
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command and gives its exit status."""
+    parser = argparse.ArgumentParser(prog="likebut bundle", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for name, verb, what in (
+        ("inspect", _inspect, "say what a bundle is"),
+        ("verify", _verify, "check every digest and replay the self-test"),
+    ):
+        each = verbs.add_parser(name, help=what)
+        each.add_argument("bundle", type=Path)
+        each.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        each.set_defaults(verb=verb)
+    return command.run(parser, argv)
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from models.bundle import Bundle
+
+    opened = Bundle.open(arguments.bundle)
+    facts = opened.manifest.model_dump(mode="json", exclude={"files", "preprocessing"})
+    sizes = {name: opened.file(name).stat().st_size for name in opened.manifest.files}
+    facts |= {"image_size": opened.manifest.image_size, "bytes": sum(sizes.values())}
+    command.show({**facts, "files": sizes} if arguments.json else facts, as_json=arguments.json)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+
+    encoder = Encoder.open(arguments.bundle)
+    encoder.self_test()
+    facts = {"bundle": str(arguments.bundle), "model_id": encoder.manifest.model_id, "verified": True}
+    command.show(facts, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""The bundle: the folder of an exported model, the only thing that passes from training to serving.
+
+`manifest.json` is written last, so its presence means complete. The graphs keep their large tensors in one
+`weights.bin`, each stored once however many graphs use it. A bundle is never edited.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import BundleBroken, BundleMissing
+
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+SELF_TEST = "selftest.npz"
+WEIGHTS = "weights.bin"
+GRAPHS = ("gallery", "query", "text")
+
+
+class Preprocessing(BaseModel):
+    """How a picture becomes pixels; part of the space, since other pixels make other vectors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    image_size: int = Field(gt=0)  # S
+    resize: Literal["shorter side, centre crop"] = "shorter side, centre crop"
+    interpolation: Literal["bicubic"] = "bicubic"
+
+
+class Manifest(BaseModel):
+    """What a bundle says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    schema_version: Literal[1] = 1
+    method: str  # "sum", "two-stage", …
+    backbone: str  # open_clip's name of the model
+    dimension: int = Field(gt=0)  # d
+    context_length: int = Field(gt=2)  # L
+    preprocessing: Preprocessing
+    template: str = Field(pattern=r"\{text\}")  # what a composed query's text is set into
+    text_weight: float = Field(ge=0, le=1)  # default share of the text embedding in a composed query
+    model_id: str  # digest of all graphs with their weights
+    space_id: str  # digest of the gallery side with its preprocessing
+    tolerance: float = Field(gt=0)  # largest difference from torch's outputs that the self-test allows
+    files: dict[str, str]  # every other file of the folder → its SHA-256
+
+    @property
+    def image_size(self) -> int:
+        """S, the side of the square of pixels."""
+        return self.preprocessing.image_size
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A complete bundle on disk, its files checked against the manifest."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Reads the manifest and checks every file's digest; raises BundleMissing or BundleBroken."""
+        try:
+            text = (path / MANIFEST).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise BundleMissing(
+                f"no {MANIFEST} in {path}: was the export interrupted, or is the path wrong?"
+            ) from error
+        try:
+            manifest = Manifest.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole file"
+            raise BundleBroken(f"{path / MANIFEST} is not one this version reads ({where}: {first['msg']})") from error
+        for name, expected in manifest.files.items():
+            try:
+                actual = digest_file(path / name)
+            except OSError as error:
+                raise BundleBroken(
+                    f"{path / name} is named by the manifest but cannot be read: export again"
+                ) from error
+            if actual != expected:
+                raise BundleBroken(f"{path / name} has changed since the export: its digest differs, export again")
+        return cls(path=path, manifest=manifest)
+
+    def file(self, name: str) -> Path:
+        """The path of a file that the manifest names."""
+        if name not in self.manifest.files:
+            raise BundleBroken(f"the bundle {self.path} has no {name}: export it again")
+        return self.path / name
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(path: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
+    """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
+
+    `manifest.files` is filled in here. A bundle that stands at `path` is replaced whole or not at all.
+    """
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    complete = manifest.model_copy(update={"files": digests})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sibling = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, data in files.items():
+            _write_through(sibling / name, data)
+        _write_through(sibling / MANIFEST, (complete.model_dump_json(indent=2) + "\n").encode())  # last: complete
+        sibling.chmod(0o755)
+        if path.exists():
+            previous = sibling.with_name(sibling.name + "-previous")
+            path.rename(previous)
+            sibling.rename(path)
+            shutil.rmtree(previous)
+        else:
+            sibling.rename(path)
+    except BaseException:
+        shutil.rmtree(sibling, ignore_errors=True)
+        raise
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,42 @@
+"""The weighted sum, the first baseline: the composed query is λ·image + (1 − λ)·text.
+
+"image + text sum" in the tables of both papers (InstructCIR, Table 1). Here `composed` is the image's own embedding and
+`text` the text's; the mixing is the `text_weight` that every bundle has, by default one half.
+"""
+
+from torch import Tensor, nn
+
+from models.nets.backbone import Backbone
+
+
+class Gallery(nn.Module):
+    """pixels uint8 (B, 3, S, S) → vector (B, d)."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.backbone.image(pixels)
+
+
+class Text(nn.Module):
+    """tokens int64 (B, L) → vector (B, d)."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.backbone.text(tokens)
+
+
+class Query(nn.Module):
+    """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d)."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        return self.backbone.image(pixels), self.backbone.text(tokens)

@@ -1,0 +1,76 @@
+"""Image bytes to pixels: the one preprocessing, used by serving, indexing, training and evaluation alike.
+
+It gives the pixels that open_clip's own evaluation transform gives (bicubic resize of the shorter side,
+centre crop), without ever making the whole resized picture: a 1×4000 strip costs no more than a square.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from models.arrays import Pixels
+from models.errors import ImageTooLarge, UnreadableImage
+
+MAX_IMAGE_PIXELS = 50_000_000
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
+    """The whole picture in RGB, turned upright by its EXIF tag, transparency laid on white.
+
+    Raises ImageTooLarge from the header alone, before a pixel is decoded, and UnreadableImage for bytes that are
+    not a whole picture.
+    """
+    if not data:
+        raise UnreadableImage("the image is empty: send the bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of odd metadata and of large pictures; we check size ourselves
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "PPM"))
+            width, height = image.size
+            if width * height > max_pixels:
+                raise ImageTooLarge(
+                    f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one"
+                )
+            image.load()
+            return rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"the image has more than {max_pixels} pixels: send a smaller one") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, ArithmeticError) as error:
+        # Pillow's plugins raise all of these on damaged files
+        raise UnreadableImage(
+            f"the image cannot be read ({error}): send a whole JPEG, PNG, WebP or GIF file"
+        ) from error
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB, with transparent parts on white."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith(("I", "F")):  # 16 bits a channel: scaled, since a plain conversion would clip
+        values = np.asarray(image, dtype=np.float32)
+        top = 65535.0 if values.max(initial=0.0) > 255.0 else 255.0
+        return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def pixels(image: Image.Image, *, size: int) -> Pixels:
+    """An RGB picture as (3, S, S): shorter side to `size` with bicubic filtering, then the centre square."""
+    width, height = image.size
+    short = min(width, height)
+    # The size that torchvision's Resize would make, and the offset of its CenterCrop, both in resized pixels …
+    wide, high = size * width // short, size * height // short
+    left, top = round((wide - size) / 2), round((high - size) / 2)
+    # … carried back to the original picture, so that only the square is resampled.
+    across, down = width / wide, height / high
+    columns = (left * across, 0, min((left + size) * across, width), height)
+    rows = (0, top * down, size, min((top + size) * down, height))
+    # One pass at a time: given both at once, Pillow picks their order by the box's shape, not by the picture's.
+    narrow = image.resize((size, height), Image.Resampling.BICUBIC, box=columns)
+    square = narrow.resize((size, size), Image.Resampling.BICUBIC, box=rows)
+    return np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))  # (3, S, S)

@@ -1,0 +1,69 @@
+"""The wrapped open_clip model: its own outputs, its own preprocessing, its own refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.transform import image_transform
+from PIL import Image, ImageFilter
+
+from models.errors import ConfigError
+from models.nets.backbone import OWN_CONFIGS, Backbone
+from models.preprocess import pixels
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    open_clip.add_model_config(OWN_CONFIGS)
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "clip.pt"
+    torch.save(open_clip.create_model("clip-small", load_weights=False).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def backbone(weights: Path) -> Backbone:
+    return Backbone.create("clip-small", pretrained=str(weights), end=2047).eval()
+
+
+@torch.inference_mode()
+def test_its_embeddings_are_open_clips_own(backbone: Backbone, weights: Path) -> None:
+    theirs = open_clip.create_model("clip-small", pretrained=str(weights)).eval()
+    random = np.random.Generator(np.random.PCG64(1))
+    image = Image.fromarray(random.integers(0, 256, (120, 150, 3), dtype=np.uint8)).filter(ImageFilter.GaussianBlur(2))
+    transform = image_transform(96, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD)
+    expected = theirs.encode_image(transform(image)[None], normalize=True)
+    ours = backbone.image(torch.from_numpy(pixels(image, size=96))[None])
+    torch.testing.assert_close(ours, expected, atol=5e-3, rtol=0)  # a rounded pixel here and there
+
+    tokens = torch.randint(1, 2000, (3, 40), generator=torch.Generator().manual_seed(0))
+    tokens[:, 11], tokens[:, 12:] = 2047, 0
+    expected = theirs.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(backbone.text(tokens), expected)
+    torch.testing.assert_close(backbone.text(tokens[:, :12]), expected)  # what stands after the end is never read
+
+
+def test_the_first_end_token_ends_the_text(backbone: Backbone) -> None:
+    tokens = torch.tensor([[2046, 5, 2047, 0, 0], [2046, 5, 2047, 9, 2047]])
+    torch.testing.assert_close(backbone.text(tokens)[0], backbone.text(tokens)[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "said"),
+    [
+        ("ViT-Z-99", "", "no model"),
+        ("ViT-B-32", "openai", "quickgelu"),
+        ("ViT-B-32", "of-my-dreams", "neither a file nor a tag"),
+        ("RN50", "", "ViT image tower"),
+    ],
+)
+def test_what_open_clip_does_not_know_is_refused(name: str, pretrained: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Backbone.create(name, pretrained=pretrained, end=49407)
+
+
+def test_weights_of_another_model_are_refused(weights: Path) -> None:
+    with pytest.raises(ConfigError, match="do not load"):
+        Backbone.create("ViT-B-32", pretrained=str(weights), end=49407)

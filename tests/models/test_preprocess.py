@@ -1,0 +1,117 @@
+"""Our preprocessing against open_clip's own transform, and against damaged, huge and odd pictures."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from open_clip.transform import image_transform
+from PIL import Image, ImageFilter
+
+from models.errors import ImageTooLarge, UnreadableImage
+from models.preprocess import decode, pixels
+
+SIZE = 96
+
+
+def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    random = np.random.Generator(np.random.PCG64(width * 1000 + height))
+    return Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).convert(mode)
+
+
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+@settings(max_examples=40, deadline=None)
+@given(width=st.integers(1, 400), height=st.integers(1, 400))
+def test_pixels_are_those_of_open_clips_evaluation_transform(width: int, height: int) -> None:
+    # softened, since on white noise the order of the two passes alone (each clips to 0…255) moves a pixel by 20
+    image = noise(width, height).filter(ImageFilter.GaussianBlur(2))
+    theirs = image_transform(SIZE, is_train=False, mean=(0, 0, 0), std=(1, 1, 1))(image).numpy() * 255
+    difference = np.abs(pixels(image, size=SIZE).astype(float) - theirs.round())
+    assert difference.max() <= 2
+    assert difference.mean() < 0.1
+
+
+def test_a_strip_of_1_by_4000_needs_no_picture_of_96_by_384000() -> None:
+    assert pixels(noise(1, 4000), size=SIZE).shape == (3, SIZE, SIZE)
+    assert pixels(noise(4000, 1), size=SIZE).shape == (3, SIZE, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [("L", "JPEG"), ("CMYK", "JPEG"), ("1", "PNG"), ("P", "GIF"), ("RGB", "WEBP"), ("RGB", "BMP"), ("L", "TIFF")],
+)
+def test_every_colour_mode_comes_out_as_rgb(mode: str, form: str) -> None:
+    data = encoded(noise(50, 40, mode), form)
+    assert decode(data).mode == "RGB"
+    assert decode(data).size == (50, 40)
+
+
+def test_transparent_parts_lie_on_white() -> None:
+    clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
+    assert decode(encoded(clear, "PNG")).getpixel((5, 5)) == (255, 255, 255)
+    grey = Image.new("LA", (20, 20), (0, 128))
+    assert decode(encoded(grey, "PNG")).getpixel((5, 5)) == (127, 127, 127)
+
+
+def test_a_palette_with_a_transparent_colour_lies_on_white() -> None:
+    image = Image.new("P", (10, 10), 0)
+    image.putpalette([255, 0, 0] + [0, 0, 0] * 255)
+    assert decode(encoded(image, "PNG", transparency=0)).getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
+    values = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
+    grey = np.asarray(decode(encoded(Image.fromarray(values), "PNG")))[..., 0]
+    assert abs(int(grey[4, 0]) - int(values[4, 0]) // 257) <= 1
+
+
+def test_a_rotated_photograph_is_turned_upright() -> None:
+    image = Image.new("RGB", (40, 20), "white")
+    image.paste((255, 0, 0), (0, 0, 10, 20))  # red at the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90° clockwise
+    upright = decode(encoded(image, "PNG", exif=exif))
+    assert upright.size == (20, 40)
+    assert upright.getpixel((10, 2)) == (255, 0, 0)  # red at the top
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.95])
+def test_a_truncated_file_is_unreadable(form: str, share: float) -> None:
+    data = encoded(noise(200, 150), form)
+    with pytest.raises(UnreadableImage):
+        decode(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"hello, I am a text", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"%PDF-1.7"])
+def test_what_is_no_picture_is_unreadable(data: bytes) -> None:
+    with pytest.raises(UnreadableImage):
+        decode(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_damaged_bytes_raise_our_error_or_give_a_picture(seed: int) -> None:
+    random = np.random.Generator(np.random.PCG64(seed))
+    form = ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"][seed % 6]
+    data = bytearray(encoded(noise(40, 30), form))
+    for place in random.integers(0, len(data), 8):
+        data[place] = random.integers(0, 256)
+    try:
+        assert decode(bytes(data), max_pixels=10**6).mode == "RGB"
+    except (UnreadableImage, ImageTooLarge):
+        pass
+
+
+def test_a_bomb_is_refused_from_its_header() -> None:
+    for side in (9_000, 20_000):  # Pillow itself stops the larger one
+        data = encoded(Image.new("1", (side, side)), "PNG")
+        assert len(data) < 100_000
+        with pytest.raises(ImageTooLarge, match="pixels"):
+            decode(data)

@@ -1,0 +1,70 @@
+"""Triplets over a gallery, against a plain loop over all products."""
+
+import time
+from random import Random
+
+import pytest
+
+from training.catalogue.modify import modification
+from training.catalogue.sample import catalogue, product
+from training.catalogue.triplets import Facts, triplets
+from training.catalogue.world import Wish
+
+SHOP = catalogue(900, split="test", seed=4)
+
+
+def test_the_table_of_facts_agrees_with_asking_each_product() -> None:
+    facts = Facts(SHOP)
+    for place, thing in enumerate(SHOP[:300]):
+        wish = modification(thing, Random(place), split="test").wish
+        assert facts.accepted(wish).tolist() == [wish.accepts(other) for other in SHOP]
+
+
+@pytest.mark.parametrize("value", ["none", "no such value"])
+def test_an_attribute_that_no_product_has_is_none(value: str) -> None:
+    mugs = [thing for thing in SHOP if thing.category == "mug"]
+    wish = Wish({"neckline": frozenset((value,))})
+    assert Facts(mugs).accepted(wish).tolist() == [wish.accepts(mug) for mug in mugs]
+
+
+def test_a_triplet_knows_every_item_that_satisfies_it_and_not_its_reference() -> None:
+    by_id = {thing.id: thing for thing in SHOP}
+    found = triplets(SHOP, 300, seed=1)
+    assert len(found) == len({(triplet.reference, triplet.text) for triplet in found}) == 300
+    for triplet in found:
+        assert triplet.target in triplet.satisfying
+        assert triplet.reference not in triplet.satisfying
+        assert 1 <= len(triplet.kinds) <= 3
+        looks = {tuple(sorted(by_id[id].facts().items())) for id in triplet.satisfying}
+        # Whoever looks just like one that satisfies it satisfies it too.
+        alike = {thing.id for thing in SHOP if tuple(sorted(thing.facts().items())) in looks}
+        assert alike == set(triplet.satisfying)
+
+
+def test_the_kinds_of_question_are_mixed() -> None:
+    found = triplets(SHOP, 600, seed=1)
+    share = {
+        kind: sum(kind in triplet.kinds for triplet in found) / len(found) for kind in ("colour", "category", "removal")
+    }
+    assert 0.2 < share["colour"] < 0.7
+    assert 0.03 < share["category"] < 0.25
+    assert 0.05 < share["removal"] < 0.3
+
+
+def test_the_same_seed_gives_the_same_triplets() -> None:
+    assert triplets(SHOP, 50, seed=1) == triplets(SHOP, 50, seed=1)
+    assert triplets(SHOP, 50, seed=1) != triplets(SHOP, 50, seed=2)
+
+
+def test_a_gallery_without_answers_has_no_triplets() -> None:
+    assert triplets([], 5, seed=1) == []
+    assert triplets([product(1, split="test", seed=1)], 5, seed=1) == []
+    twins = [product(1, split="test", seed=1)] * 2
+    assert triplets(twins, 5, seed=1) == []
+
+
+def test_a_large_gallery_is_asked_in_seconds() -> None:
+    shop = catalogue(7000, split="test", seed=7)
+    start = time.perf_counter()
+    assert len(triplets(shop, 2000, seed=7)) == 2000
+    assert time.perf_counter() - start < 20  # half a second when nothing else runs

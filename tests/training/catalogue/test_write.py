@@ -1,0 +1,121 @@
+"""Writing a shop: whole, resumable, and never over something else."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from models.errors import InputError
+from training.catalogue.contact_sheet import contact_sheet
+from training.catalogue.sample import catalogue
+from training.catalogue.triplets import triplets
+from training.catalogue.world import CATEGORIES
+from training.catalogue.write import Written, read_triplets, write
+
+
+def write_small(out: Path, *, seed: int = 7, workers: int = 1, force: bool = False, triplets: int = 6) -> Written:
+    return write(
+        out,
+        split="test",
+        products=40,
+        triplets=triplets,
+        size=32,
+        seed=seed,
+        workers=workers,
+        force=force,
+        progress=False,
+    )
+
+
+def bytes_of(out: Path) -> Mapping[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def test_a_shop_is_written_whole(tmp_path: Path) -> None:
+    assert write_small(tmp_path / "shop") == Written(products=40, triplets=6, drawn=40, kept=0)
+    table = pq.read_table(tmp_path / "shop" / "items.parquet")
+    shop = catalogue(40, split="test", seed=7)
+    rows = table.to_pylist()
+    assert [row["id"] for row in rows] == [product.id for product in shop]
+    for row, product in zip(rows, shop, strict=True):
+        with Image.open(tmp_path / "shop" / row["image"]) as picture:
+            assert picture.size == (32, 32)
+        look = {name: row[name] for kind in CATEGORIES.values() for name in kind.attributes if row[name] is not None}
+        paint = {name: row[name] for name in ("colour", "pattern", "second_colour") if row[name] is not None}
+        assert {**paint, **look} == product.look
+        assert (row["brand"], row["price"], row["in_stock"]) == (product.brand, product.price, product.in_stock)
+    assert read_triplets(tmp_path / "shop" / "triplets.jsonl") == triplets(shop, 6, seed=7)
+    assert json.loads((tmp_path / "shop" / "catalogue.json").read_text())["complete"] is True
+    assert not list((tmp_path / "shop").rglob("*.part"))
+
+
+def test_an_interrupted_shop_is_finished_and_ends_the_same(tmp_path: Path) -> None:
+    write_small(tmp_path)
+    whole = bytes_of(tmp_path)
+    gone = sorted((tmp_path / "images").iterdir())[:15]
+    for path in gone:
+        path.unlink()
+    (tmp_path / "items.parquet").unlink()
+    kept = next((tmp_path / "images").iterdir()).stat().st_mtime_ns
+    assert write_small(tmp_path) == Written(products=40, triplets=6, drawn=15, kept=25)
+    assert next(path for path in (tmp_path / "images").iterdir() if path not in gone).stat().st_mtime_ns == kept
+    assert bytes_of(tmp_path) == whole
+
+
+def test_two_processes_draw_what_one_draws(tmp_path: Path) -> None:
+    write_small(tmp_path / "one")
+    write_small(tmp_path / "two", workers=2)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_a_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(InputError, match="not a drawn catalogue"):
+            write_small(tmp_path, force=force)
+    assert bytes_of(tmp_path) == {"thesis.txt": b"years of work"}
+
+
+def test_another_json_of_that_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.json").write_text("[1]")
+    with pytest.raises(InputError, match="not that of a drawn catalogue"):
+        write_small(tmp_path, force=True)
+
+
+def test_other_parameters_are_refused_unless_forced(tmp_path: Path) -> None:
+    write_small(tmp_path)
+    with pytest.raises(InputError, match="--force"):
+        write_small(tmp_path, seed=8)
+    assert write_small(tmp_path, seed=8, force=True).drawn == 40
+    write_small(tmp_path.parent / "fresh", seed=8)
+    assert bytes_of(tmp_path) == bytes_of(tmp_path.parent / "fresh")
+
+
+def test_more_triplets_than_there_are_is_said_before_anything_is_drawn(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ask for fewer"):
+        write_small(tmp_path / "shop", triplets=5000)
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_forced_call_that_is_refused_keeps_what_was_there(tmp_path: Path) -> None:
+    write_small(tmp_path)
+    before = bytes_of(tmp_path)
+    with pytest.raises(InputError, match="ask for fewer"):
+        write_small(tmp_path, triplets=5000, force=True)
+    assert bytes_of(tmp_path) == before
+
+
+def test_an_unknown_split_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'tset'"):
+        write(tmp_path, split="tset", products=4, triplets=1, size=32, seed=1, workers=1)
+
+
+def test_a_contact_sheet_has_a_cell_for_every_product() -> None:
+    sheet = contact_sheet(catalogue(5, split="test", seed=7), columns=3, size=64)
+    assert sheet.mode == "RGB"
+    assert sheet.width == 3 * 74 + 10
+    assert sheet.height == 2 * (74 + 56) + 10
+    assert sheet.getpixel((sheet.width - 20, sheet.height - 100)) == (255, 255, 255)  # the sixth cell is empty

@@ -1,0 +1,135 @@
+"""A run of the trainer: it learns, it survives a kill to the identical weights, it exports what it trained."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.encoder import Encoder
+from models.errors import ConfigError
+from training import checkpoint, export, loop
+from training.config import Config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+stage = "contrast"
+seed = 1
+[backbone]
+name = "clip-small"
+[data]
+products = 256
+validation_products = 32
+vocabulary = 600
+[optim]
+learning_rate = 1e-3
+weight_decay = 0.1
+warmup_steps = 2
+[loop]
+epochs = 3
+batch = 32
+precision = "float32"
+checkpoint_steps = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(config: Path) -> Path:
+    out = config.parent / "whole"
+    loop.train(config, out)
+    return out
+
+
+def test_a_run_learns_and_leaves_its_log_and_plot(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / loop.LOG).read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert [line["step"] for line in lines if "loss" in line] == [10, 20]
+    assert losses[-1] < losses[0]
+    assert [line["epoch"] for line in lines if "epoch" in line] == [1, 2, 3]
+    assert all(0.0 <= line["recall_1"] <= line["recall_10"] <= 1.0 for line in lines if "epoch" in line)
+    assert (run / loop.PLOT).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_killed_run_goes_on_to_the_identical_weights(config: Path, run: Path) -> None:
+    out = config.parent / "killed"
+    command = [sys.executable, "-W", "ignore", "-m", "training", "train", str(config), "--out", str(out)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 200
+    while not (out / checkpoint.FILE).exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = torch.load(out / checkpoint.FILE, weights_only=True)["step"]
+    assert 0 < done < 24
+
+    loop.train(config, out)
+    whole, resumed = checkpoint.weights(run), checkpoint.weights(out)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_finished_run_run_again_changes_nothing(config: Path, run: Path) -> None:
+    before = checkpoint.weights(run)
+    loop.train(config, run)
+    assert all(torch.equal(value, before[name]) for name, value in checkpoint.weights(run).items())
+
+
+def test_another_config_is_not_mixed_into_a_run(config: Path, run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.replace("1e-3", "2e-3"))
+    with pytest.raises(ConfigError, match="another config"):
+        loop.train(other, run)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("epochs = 3", "epochs = 0"), "loop.epochs"),
+        (("seed = 1", "sede = 1"), "seed"),
+        (('"float32"', '"float8"'), "loop.precision"),
+        (("[loop]", "[loop"), "not TOML"),
+    ],
+)
+def test_a_config_that_cannot_be_used_is_refused_by_its_key(change: tuple[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Config.parse(CONFIG.replace(*change), name="tiny.toml")
+
+
+def test_every_shipped_config_parses() -> None:
+    for path in (ROOT / "training" / "configs").glob("*.toml"):
+        Config.read(path)
+
+
+def test_an_exported_run_is_a_bundle_and_exporting_twice_gives_the_same_ids(run: Path, tmp_path: Path) -> None:
+    first = export.run(run, text_weight=0.5, out=tmp_path / "first")
+    second = export.run(run, text_weight=0.5, out=tmp_path / "second")
+    assert (first.model_id, first.space_id) == (second.model_id, second.space_id)
+    encoder = Encoder.open(tmp_path / "first")
+    encoder.self_test()
+    pixels = np.zeros((2, 3, 96, 96), dtype=np.uint8)
+    assert encoder.queries(pixels, ["in red", "in blue"], text_weight=0.5).shape == (2, 256)
+
+
+def test_an_unfinished_folder_cannot_be_exported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        export.run(tmp_path, text_weight=0.5, out=tmp_path / "bundle")
+
+
+def test_any_open_clip_model_can_be_exported(tmp_path: Path) -> None:
+    manifest = export.open_clip("ViT-S-32-alt", pretrained="", text_weight=0.4, out=tmp_path / "bundle")
+    assert (manifest.image_size, manifest.context_length, manifest.text_weight) == (224, 77, 0.4)
+    Encoder.open(tmp_path / "bundle").self_test()

@@ -1,0 +1,118 @@
+"""The training command line: catalogue, train, export, evaluate."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models import command
+
+SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command and gives its exit status."""
+    parser = argparse.ArgumentParser(prog="likebut", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    catalogue = verbs.add_parser("catalogue", help="draw a shop: pictures, an items table and triplets")
+    catalogue.add_argument("out", type=Path, help="folder to write into")
+    catalogue.add_argument("--split", choices=("train", "val", "test"), default="test")
+    catalogue.add_argument("--products", type=int, default=5_000)
+    catalogue.add_argument("--triplets", type=int, default=2_500)
+    catalogue.add_argument("--size", type=int, default=256, help="side of a picture in pixels")
+    catalogue.add_argument("--seed", type=int, default=SEED)
+    catalogue.add_argument("--workers", type=int, default=2, help="drawing processes")
+    catalogue.add_argument("--force", action="store_true", help="replace another catalogue at OUT")
+    catalogue.set_defaults(verb=_catalogue)
+
+    train = verbs.add_parser("train", help="train as a config says, or go on where a run stopped")
+    train.add_argument("config", type=Path, help="a TOML file: see training/configs")
+    train.add_argument("--out", type=Path, required=True, help="the run's folder")
+    train.set_defaults(verb=_train)
+
+    export = verbs.add_parser("export", help="turn a run, or an open_clip model, into a bundle")
+    export.add_argument("run", type=Path, nargs="?", help="a run's folder; leave out with --model")
+    export.add_argument("--model", help="an open_clip model's name instead of a run")
+    export.add_argument("--pretrained", default="", help="its weights: one of open_clip's tags or a file")
+    export.add_argument("--method", choices=("sum",), default="sum")
+    export.add_argument("--text-weight", type=float, default=0.5, help="default share of the text in a composed query")
+    export.add_argument("--out", type=Path, required=True, help="the bundle's folder")
+    export.set_defaults(verb=_export)
+
+    evaluate = verbs.add_parser("evaluate", help="measure a bundle on a benchmark")
+    evaluate.add_argument("benchmark", choices=("catalogue", "captions"))
+    evaluate.add_argument("--bundle", type=Path, required=True)
+    evaluate.add_argument("--products", type=int, default=5_000, help="items of the gallery")
+    evaluate.add_argument("--queries", type=int, default=2_500)
+    evaluate.add_argument("--text-weight", type=float, help="instead of the bundle's default")
+    evaluate.add_argument("--seed", type=int, default=SEED)
+    evaluate.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    evaluate.set_defaults(verb=_evaluate)
+    return command.run(parser, argv)
+
+
+def _catalogue(arguments: argparse.Namespace) -> None:
+    from training.catalogue import write
+
+    write.write(
+        arguments.out,
+        split=arguments.split,
+        products=arguments.products,
+        triplets=arguments.triplets,
+        size=arguments.size,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        force=arguments.force,
+    )
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from training import loop
+
+    loop.train(arguments.config, arguments.out)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from models.errors import ConfigError
+    from training import export
+
+    if (arguments.run is None) == (arguments.model is None):
+        raise ConfigError("name either a run's folder or an open_clip --model")
+    if not 0.0 <= arguments.text_weight <= 1.0:
+        raise ConfigError(f"--text-weight is a share from 0 to 1, not {arguments.text_weight}")
+    if arguments.run is not None:
+        manifest = export.run(arguments.run, text_weight=arguments.text_weight, out=arguments.out)
+    else:
+        manifest = export.open_clip(
+            arguments.model, pretrained=arguments.pretrained, text_weight=arguments.text_weight, out=arguments.out
+        )
+    command.show(manifest.model_dump(exclude={"files"}), as_json=False)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import catalogue
+
+    encoder = Encoder.open(arguments.bundle)
+    encoder.self_test()
+    if arguments.benchmark == "captions":
+        result = catalogue.captions(encoder, products=arguments.products, seed=arguments.seed)
+    else:
+        weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
+        result = catalogue.composed(
+            encoder, products=arguments.products, queries=arguments.queries, seed=arguments.seed, text_weight=weight
+        )
+    if arguments.json:
+        print(json.dumps(result.as_json(), ensure_ascii=False))
+        return
+    for name, value in result.as_json()["protocol"].items():
+        print(f"{name.replace('_', ' '):>20}  {value}")
+    for name, row in result.rows.items():
+        cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
+        print(f"{name:>20}  " + "   ".join(cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,166 @@
+"""Triplets over one gallery: a reference, a text, a target, and every other item that satisfies the text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.catalogue.modify import towards
+from training.catalogue.world import CATEGORIES, NONE, PLAIN, Product, Wish
+
+_PAINT = ("colour", "pattern", "second_colour")
+_OTHER_CATEGORY_SHARE = 0.08
+_REMOVAL_SHARE = 0.15
+_COUNTS = ((1, 2, 3), (45, 40, 15))  # how many changes, and how often
+_ROUNDS = 8  # how often each product is tried as a reference before fewer triplets than asked are given
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """Ids of one gallery; `satisfying` are all items that the text describes, the reference excluded."""
+
+    reference: str
+    text: str
+    target: str
+    satisfying: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+class Facts:
+    """The facts of all products as one table of small numbers, to ask the whole gallery at once."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        rows = [product.facts() for product in products]
+        self.names = tuple(dict.fromkeys(name for row in rows for name in row))
+        self._column = {name: place for place, name in enumerate(self.names)}
+        self._values: list[list[str]] = []
+        self.codes: NDArray[np.int16] = np.empty((len(self.names), len(rows)), np.int16)  # (names, products)
+        for name, codes in zip(self.names, self.codes, strict=True):
+            values: dict[str, int] = {}
+            codes[:] = [values.setdefault(row.get(name, NONE), len(values)) for row in rows]
+            self._values.append(list(values))
+
+    def column(self, name: str) -> NDArray[np.int16]:
+        """The codes of one fact, (products,)."""
+        codes: NDArray[np.int16] = self.codes[self._column[name]]
+        return codes
+
+    def code(self, name: str, value: str) -> int:
+        """The number of a value; -1 where no product has it."""
+        values = self._values[self._column[name]]
+        return values.index(value) if value in values else -1
+
+    def accepted(self, wish: Wish) -> NDArray[np.bool_]:
+        """Which products the wish accepts, (products,)."""
+        accepted = np.ones(self.codes.shape[1], bool)
+        for name, values in wish.allowed.items():
+            if name not in self._column:
+                accepted &= NONE in values
+                continue
+            place = self._column[name]
+            fine = np.array([value in values for value in self._values[place]])
+            accepted &= fine[self.codes[place]]
+        return accepted
+
+
+def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
+    """Up to `count` triplets of different questions; fewer where the gallery has not that many answers."""
+    random = Random(f"{seed}/triplets")
+    facts = Facts(products)
+    found: dict[tuple[str, str], Triplet] = {}
+    for reference in _references(len(products), random):
+        if len(found) == count:
+            break
+        target = _target(facts, products, reference, random)
+        if target is None:
+            continue
+        asked = towards(products[reference], products[target], random)
+        accepted = facts.accepted(asked.wish)
+        accepted[reference] = False
+        places: list[int] = np.flatnonzero(accepted).tolist()
+        triplet = Triplet(
+            reference=products[reference].id,
+            text=asked.text,
+            target=products[target].id,
+            satisfying=tuple(products[place].id for place in places),
+            kinds=asked.kinds,
+        )
+        found.setdefault((triplet.reference, triplet.text), triplet)
+    return list(found.values())
+
+
+def _references(count: int, random: Random) -> Iterator[int]:
+    for _ in range(_ROUNDS):
+        order = list(range(count))
+        random.shuffle(order)
+        yield from order
+
+
+def _target(facts: Facts, products: Sequence[Product], reference: int, random: Random) -> int | None:
+    """A product that differs from the reference in one to three ways; none where there is none."""
+    alike = _alike(facts, products, reference)
+    related = _related(facts, products, reference)
+    if related.size and (not alike[0].size or random.random() < _OTHER_CATEGORY_SHARE):
+        return int(random.choice(related))
+    rows, distances = _without_removals(facts, reference, *alike, random)
+    weights = dict(zip(*_COUNTS, strict=True))
+    present = [number for number in weights if (distances == number).any()]
+    if not present:
+        return None
+    number = random.choices(present, [weights[number] for number in present])[0]
+    return int(random.choice(rows[distances == number]))
+
+
+def _without_removals(
+    facts: Facts, reference: int, rows: NDArray[np.intp], distances: NDArray[np.int64], random: Random
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Mostly leaves out the plain targets of a patterned reference: each has many, whatever its pattern was."""
+    pattern, plain = facts.column("pattern"), facts.code("pattern", PLAIN)
+    others = pattern[rows] != plain
+    if pattern[reference] == plain or not others.any() or random.random() < _REMOVAL_SHARE:
+        return rows, distances
+    return rows[others], distances[others]
+
+
+def _alike(facts: Facts, products: Sequence[Product], reference: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """The products of the same category that differ in one to three ways, and in how many."""
+    category = facts.column("category")
+    rows = np.flatnonzero(category == category[reference])
+    names = [*_PAINT[:2], *CATEGORIES[products[reference].category].attributes]
+    distances = _differing(facts, names, rows, reference) + _other_second(facts, rows, reference)
+    near = (distances >= 1) & (distances <= 3)
+    return rows[near], distances[near]
+
+
+def _related(facts: Facts, products: Sequence[Product], reference: int) -> NDArray[np.intp]:
+    """The products of another category of the same department that differ in at most two ways of paint."""
+    own = products[reference].category
+    others = [
+        facts.code("category", name)
+        for name, category in CATEGORIES.items()
+        if name != own and category.department == CATEGORIES[own].department
+    ]
+    rows = np.flatnonzero(np.isin(facts.column("category"), others))
+    distances = _differing(facts, _PAINT[:2], rows, reference) + _other_second(facts, rows, reference)
+    # The nearest there are, or else nearly every question about another category would change two more things.
+    return rows[distances == distances.min()] if rows.size and distances.min() <= 2 else rows[:0]
+
+
+def _differing(facts: Facts, names: Iterable[str], rows: NDArray[np.intp], reference: int) -> NDArray[np.int64]:
+    differing = np.zeros(len(rows), np.int64)
+    for name in names:
+        differing += facts.column(name)[rows] != facts.column(name)[reference]
+    return differing
+
+
+def _other_second(facts: Facts, rows: NDArray[np.intp], reference: int) -> NDArray[np.bool_]:
+    """Where both are patterned and the second colours differ; a pattern that comes or goes counts once."""
+    if "second_colour" not in facts.names:
+        return np.zeros(len(rows), bool)
+    pattern, second = facts.column("pattern"), facts.column("second_colour")
+    plain = facts.code("pattern", PLAIN)
+    both = (pattern[rows] != plain) & (pattern[reference] != plain)
+    other: NDArray[np.bool_] = both & (second[rows] != second[reference])
+    return other

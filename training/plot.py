@@ -1,0 +1,36 @@
+"""Pictures of a run's log."""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+
+def losses(log: Path, out: Path) -> None:
+    """Draws the loss over the steps, and the validation recalls beside it, as a PNG.
+
+    After a resume a step can stand in the log twice; the later line counts.
+    """
+    trained: dict[int, float] = {}
+    validated: dict[int, dict[str, float]] = {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        facts = json.loads(line)
+        if "loss" in facts:
+            trained[facts["step"]] = facts["loss"]
+        else:
+            validated[facts["step"]] = {name: value for name, value in facts.items() if name.startswith("recall")}
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    left.plot(list(trained), list(trained.values()), linewidth=0.8, color="#35618e")
+    left.set(xlabel="step", ylabel="contrastive loss", yscale="log")
+    for name in next(iter(validated.values()), {}):
+        values = [found[name] for found in validated.values()]
+        right.plot(list(validated), values, marker="o", markersize=3, label=name.replace("recall_", "R@"))
+    right.set(xlabel="step", ylabel="text → image recall (val)", ylim=(0, 1))
+    right.grid(alpha=0.3)
+    if validated:
+        right.legend()
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
