@@ -12,3 +12,10 @@ Pixels: TypeAlias = NDArray[np.uint8]  # (3, S, S), or (B, 3, S, S) as a batch; 
 TokenIds: TypeAlias = NDArray[np.int64]  # (B, L)
 Embeddings: TypeAlias = NDArray[np.float32]  # (B, d), each row of length one
 Flags: TypeAlias = NDArray[np.bool_]  # (B,)
+
+
+def normalised(vectors: NDArray[np.float32]) -> Embeddings:
+    """Each row (B, d) at length one; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (B, 1)
+    unit: Embeddings = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return unit

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models import bundle, preprocess
-from models.arrays import Embeddings, Pixels
+from models.arrays import Embeddings, Pixels, normalised
 from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken
 from models.runtime.onnx import CPU, OnnxSession
@@ -77,10 +77,3 @@ class Encoder:
                     f"the self-test of {self._bundle.path} failed: {name} differs from torch by {difference:.2g}, more"
                     f" than {self.manifest.tolerance:.2g}; export the bundle again or use another provider"
                 )
-
-
-def normalised(vectors: Embeddings) -> Embeddings:
-    """Each row (B, d) at length one; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (B, 1)
-    unit: Embeddings = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return unit

@@ -5,7 +5,6 @@ centre crop), without ever making the whole resized picture: a 1×4000 strip cos
 """
 
 import io
-import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +13,7 @@ from models.arrays import Pixels
 from models.errors import ImageTooLarge, UnreadableImage
 
 MAX_IMAGE_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
@@ -25,21 +25,16 @@ def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
     if not data:
         raise UnreadableImage("the image is empty: send the bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata and of large pictures; we check size ourselves
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "PPM"))
-            width, height = image.size
-            if width * height > max_pixels:
-                raise ImageTooLarge(
-                    f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one"
-                )
-            image.load()
-            return rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise ImageTooLarge(f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one")
+        image.load()
+        return rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"the image has more than {max_pixels} pixels: send a smaller one") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, ArithmeticError) as error:
-        # Pillow's plugins raise all of these on damaged files
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, Warning) as error:
+        # Pillow's plugins raise all of these on damaged files; a warning only where warnings are errors
         raise UnreadableImage(
             f"the image cannot be read ({error}): send a whole JPEG, PNG, WebP or GIF file"
         ) from error

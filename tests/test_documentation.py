@@ -11,7 +11,9 @@ from service.door import VERBS
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not {".venv", "build", "runs", "node_modules"} & set(path.relative_to(ROOT).parts)
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", "build", "runs", "node_modules"} & set(path.relative_to(ROOT).parts)
 )
 
 

@@ -65,7 +65,9 @@ def test_a_picture_and_words_find_products_over_http(service: httpx.Client, shop
     images = {row["id"]: row["image"] for row in pyarrow.parquet.read_table(shop / "items.parquet").to_pylist()}
     triplet = triplets[0]
     picture = (shop / images[triplet["reference"]]).read_bytes()
-    uploaded = service.post("/search", files={"image": ("reference", picture)}, data={"text": triplet["text"], "k": "12"})
+    uploaded = service.post(
+        "/search", files={"image": ("reference", picture)}, data={"text": triplet["text"], "k": "12"}
+    )
     assert uploaded.status_code == 200, uploaded.text
     assert len(uploaded.json()["hits"]) == 12
     by_id = service.post("/search", json={"image": {"item_id": triplet["reference"]}, "text": triplet["text"], "k": 12})

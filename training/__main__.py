@@ -1,6 +1,7 @@
 """The training command line: catalogue, train, export, evaluate."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(result.as_json(), ensure_ascii=False))
         return
-    for name, value in result.as_json()["protocol"].items():
+    for name, value in dataclasses.asdict(result.protocol).items():
         print(f"{name.replace('_', ' '):>20}  {value}")
     for name, row in result.rows.items():
         cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())

@@ -166,7 +166,7 @@ def export(
 
 
 def _sample_inputs(tokenizer: Tokenizer, *, image_size: int) -> tuple[Tensor, Tensor]:
-    """Pixels (B, 3, S, S) of smooth colour ramps with noise and tokens (B, L): an empty, a short and an overlong text."""
+    """Pixels (B, 3, S, S): ramps of colour with noise; tokens (B, L): an empty, a short and an overlong text."""
     random = np.random.Generator(np.random.PCG64(0))
     ramp = np.linspace(0, 200, image_size, dtype=np.float32)
     pictures = [ramp[None, :, None] * (row / BATCH) + ramp[None, None, :] * (1 - row / BATCH) for row in range(BATCH)]

@@ -52,7 +52,7 @@ def train(config_file: Path, out: Path) -> None:
                 with torch.autocast("cpu", torch.bfloat16, enabled=half):
                     loss = stage.loss(*batch)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                torch.autograd.backward(loss)
                 torch.nn.utils.clip_grad_norm_(stage.net.parameters(), config.optim.clip_norm)
                 optimizer.step()
                 done += 1

@@ -96,11 +96,11 @@ class Backbone(nn.Module):
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
         states = self.text_states(tokens)  # (B, L, D)
         last = (tokens == self.end).int().argmax(dim=1)  # (B,): the first end token
-        pooled = states[
-            torch.arange(tokens.shape[0], device=tokens.device), last
-        ]  # (B, D); len() would fix B in an export
-        return F.normalize(pooled @ self.clip.text_projection, dim=-1)
+        rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
+        projection: Tensor = self.clip.text_projection  # (D, d)
+        return F.normalize(states[rows, last] @ projection, dim=-1)
 
     def temperature(self) -> Tensor:
         """The factor on cosine similarities, at most 100 as in CLIP."""
-        return self.clip.logit_scale.exp().clamp(max=100.0)
+        scale: Tensor = self.clip.logit_scale
+        return scale.exp().clamp(max=100.0)

@@ -33,7 +33,9 @@ def test_its_embeddings_are_open_clips_own(backbone: Backbone, weights: Path) ->
     theirs = open_clip.create_model("clip-small", pretrained=str(weights)).eval()
     random = np.random.Generator(np.random.PCG64(1))
     image = Image.fromarray(random.integers(0, 256, (120, 150, 3), dtype=np.uint8)).filter(ImageFilter.GaussianBlur(2))
-    transform = image_transform(96, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD)
+    transform = image_transform(
+        96, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD
+    )
     expected = theirs.encode_image(transform(image)[None], normalize=True)
     ours = backbone.image(torch.from_numpy(pixels(image, size=96))[None])
     torch.testing.assert_close(ours, expected, atol=5e-3, rtol=0)  # a rounded pixel here and there

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from models import bundle
+from models.arrays import normalised
 from models.bundle import Bundle
-from models.encoder import Encoder, normalised
+from models.encoder import Encoder
 from models.errors import BundleBroken, BundleMissing
 
 SHIPPED = Path(__file__).parents[2] / "models" / "bundles" / "sum"

@@ -1,5 +1,7 @@
 """The optimiser's groups and its schedule."""
 
+from itertools import pairwise
+
 from torch import nn
 
 from training import optim
@@ -31,7 +33,7 @@ def test_the_rate_climbs_to_its_peak_and_falls_to_zero() -> None:
     rates = [optim.rate(step, steps=400, config=CONFIG) for step in range(401)]
     assert rates[:20] == [(step + 1) / 20 for step in range(20)]
     assert max(rates) == rates[20] == 1.0
-    assert all(a > b for a, b in zip(rates[20:], rates[21:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[20:]))
     assert rates[400] < 1e-12
 
 

@@ -61,21 +61,45 @@ class Category:
 CATEGORIES: Mapping[str, Category] = {
     "t-shirt": Category(
         "garment",
-        {"sleeve": ("sleeveless", "short", "long"), "neckline": ("round", "v-neck"), "length": LENGTHS, "pockets": (NONE, "chest")},
+        {
+            "sleeve": ("sleeveless", "short", "long"),
+            "neckline": ("round", "v-neck"),
+            "length": LENGTHS,
+            "pockets": (NONE, "chest"),
+        },
     ),
     "shirt": Category(
         "garment",
-        {"sleeve": ("short", "three-quarter", "long"), "collar": ("pointed", "band"), "fit": ("slim", "wide"), "pockets": (NONE, "chest")},
+        {
+            "sleeve": ("short", "three-quarter", "long"),
+            "collar": ("pointed", "band"),
+            "fit": ("slim", "wide"),
+            "pockets": (NONE, "chest"),
+        },
     ),
-    "sweater": Category("garment", {"neckline": ("round", "v-neck", "turtleneck"), "sleeve": ("short", "long"), "length": LENGTHS}),
-    "hoodie": Category("garment", {"closure": ("pullover", "zip"), "pockets": (NONE, "kangaroo"), "length": ("short", "medium")}),
+    "sweater": Category(
+        "garment", {"neckline": ("round", "v-neck", "turtleneck"), "sleeve": ("short", "long"), "length": LENGTHS}
+    ),
+    "hoodie": Category(
+        "garment", {"closure": ("pullover", "zip"), "pockets": (NONE, "kangaroo"), "length": ("short", "medium")}
+    ),
     "jacket": Category(
         "garment",
-        {"closure": ("zip", "buttons"), "collar": ("pointed", "band", "lapel"), "length": ("short", "medium"), "pockets": (NONE, "chest", "side")},
+        {
+            "closure": ("zip", "buttons"),
+            "collar": ("pointed", "band", "lapel"),
+            "length": ("short", "medium"),
+            "pockets": (NONE, "chest", "side"),
+        },
     ),
     "coat": Category(
         "garment",
-        {"closure": ("buttons", "belt"), "collar": ("lapel", "band", "hood"), "length": ("medium", "long"), "pockets": (NONE, "side")},
+        {
+            "closure": ("buttons", "belt"),
+            "collar": ("lapel", "band", "hood"),
+            "length": ("medium", "long"),
+            "pockets": (NONE, "side"),
+        },
     ),
     "dress": Category(
         "garment",
@@ -91,9 +115,16 @@ CATEGORIES: Mapping[str, Category] = {
     "shorts": Category("garment", {"fit": ("slim", "wide"), "length": ("short", "medium"), "closure": (NONE, "belt")}),
     "sneakers": Category("shoe", {"closure": ("laces", "velcro", "slip-on"), "top": ("low", "high")}),
     "boots": Category("shoe", {"shaft": SHAFTS, "heel": HEELS, "closure": ("zip", "laces", "buckle")}),
-    "heels": Category("shoe", {"heel": ("low", "high"), "toe": ("round", "pointed", "open"), "closure": (NONE, "ankle strap")}),
-    "handbag": Category("bag", {"shape": ("rectangular", "round", "bucket"), "handle": ("short", "long", "chain"), "closure": ("flap", "zip")}),
-    "backpack": Category("bag", {"shape": ("rectangular", "rounded"), "pockets": (NONE, "front"), "closure": ("flap", "zip")}),
+    "heels": Category(
+        "shoe", {"heel": ("low", "high"), "toe": ("round", "pointed", "open"), "closure": (NONE, "ankle strap")}
+    ),
+    "handbag": Category(
+        "bag",
+        {"shape": ("rectangular", "round", "bucket"), "handle": ("short", "long", "chain"), "closure": ("flap", "zip")},
+    ),
+    "backpack": Category(
+        "bag", {"shape": ("rectangular", "rounded"), "pockets": (NONE, "front"), "closure": ("flap", "zip")}
+    ),
     "hat": Category("hat", {"brim": BRIMS, "crown": ("round", "flat"), "band": (NONE, "ribbon")}),
     "beanie": Category("hat", {"pompom": (NONE, "pompom"), "cuff": (NONE, "folded")}),
     "mug": Category("homeware", {"handle": ("round", "square", NONE), "height": ("low", "tall")}),
@@ -101,7 +132,20 @@ CATEGORIES: Mapping[str, Category] = {
     "lamp": Category("homeware", {"shade": ("cone", "drum", "dome"), "base": ("stick", "ball", "tripod")}),
 }
 
-BRANDS: tuple[str, ...] = ("Alder", "Brightside", "Cove", "Dune & Daughters", "Fjord", "Hazel", "Juniper", "Kestrel", "Linden", "Marlow", "North Pier", "Quince")
+BRANDS: tuple[str, ...] = (
+    "Alder",
+    "Brightside",
+    "Cove",
+    "Dune & Daughters",
+    "Fjord",
+    "Hazel",
+    "Juniper",
+    "Kestrel",
+    "Linden",
+    "Marlow",
+    "North Pier",
+    "Quince",
+)
 AUDIENCES: tuple[str, ...] = ("women", "men", "girls", "boys", "everyone")
 
 

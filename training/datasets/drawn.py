@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 from models import preprocess
 from models.arrays import Pixels
-from training.catalogue import describe, draw, modify, sample
+from training.catalogue import describe, draw, modify, sample, spelling
 from training.catalogue.describe import Phrase
 from training.catalogue.world import Product
 
 SIDES = (96, 128, 192, 256)  # sides that pictures are drawn at before the one preprocessing takes them to S
 BLOCK = 500  # pictures a worker draws at a time
 
+_MISSPELT_SHARE = 0.04
 _WORLD = 1  # raised whenever the drawing changes, so that no cached picture outlives it
 
 
@@ -63,8 +64,8 @@ def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pi
 
 
 def captions(chosen: Sequence[Product], *, seed: int, epoch: int) -> list[Phrase]:
-    """A new caption for each product, another one every epoch."""
-    return [describe.caption(product, Random(f"{seed}/caption/{epoch}/{product.id}")) for product in chosen]
+    """A new caption for each product, another one every epoch; a few with a slip of the finger."""
+    return [_caption(product, Random(f"{seed}/caption/{epoch}/{product.id}")) for product in chosen]
 
 
 def texts(count: int, *, seed: int) -> list[str]:
@@ -74,6 +75,13 @@ def texts(count: int, *, seed: int) -> list[str]:
         random = Random(f"{seed}/text/{product.id}")
         found += [describe.caption(product, random).text, modify.modification(product, random).text]
     return found
+
+
+def _caption(product: Product, random: Random) -> Phrase:
+    phrase = describe.caption(product, random)
+    if random.random() >= _MISSPELT_SHARE:
+        return phrase
+    return Phrase(text=spelling.misspelt(phrase.text, random), wish=phrase.wish)
 
 
 def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:

@@ -64,15 +64,18 @@ class Contrast:
             yield torch.from_numpy(self._pixels[rows]), tokens, described.fill_diagonal_(False)
 
     def _order(self, epoch: int) -> list[Rows]:
-        """The rows of each batch of an epoch: every other batch holds one or two categories, so that telling
-        them apart takes more than the category; the rest are mixed."""
+        """The rows of each batch of an epoch.
+
+        A share of the batches, growing from none in the first epoch to half in the last, holds one or two categories
+        each, so that its members can only be told apart by their details.
+        """
         batch = self._config.loop.batch
         random = np.random.Generator(np.random.PCG64([self._config.seed, epoch]))
         shuffled = random.permutation(len(self._products))[: self.steps_per_epoch * batch]
-        half = self.steps_per_epoch // 2 * batch
-        alike = shuffled[:half]
+        share = 0.5 * epoch / max(1, self._config.loop.epochs - 1)
+        alike, mixed = np.split(shuffled, [int(self.steps_per_epoch * share) * batch])
         alike = alike[np.argsort(self._categories[alike], kind="stable")]
-        batches = np.concatenate([alike, shuffled[half:]]).reshape(-1, batch)  # (steps, B)
+        batches = np.concatenate([alike, mixed]).reshape(-1, batch)  # (steps, B)
         # sorted within a batch, so that the file of pictures is read in one direction
         return [np.sort(rows) for rows in batches[random.permutation(len(batches))]]
 

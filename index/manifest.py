@@ -1,0 +1,90 @@
+"""What a snapshot says of itself: one JSON file, written last, that names and digests every other."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import GalleryBroken
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FileEntry(_Strict):
+    """One file of the snapshot, as it was when it was written."""
+
+    file: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")  # never a path out of the snapshot
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class ShardEntry(FileEntry):
+    """One FAISS file and how many items it holds."""
+
+    count: int = Field(ge=0)
+
+
+class SnapshotManifest(_Strict):
+    """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
+
+    schema_version: Literal[1]
+    name: str
+    created: datetime = Field(strict=False)  # UTC; JSON has no type for it
+    source: str
+    count: int = Field(ge=1)
+    skipped: int = Field(ge=0)
+    dimension: int = Field(ge=1)  # d
+    space_id: str
+    model_id: str
+    nlist: int = Field(ge=1)
+    nprobe: int = Field(ge=1)
+    recall_at_10: float = Field(ge=0, le=1)  # measured at the build, with this nprobe
+    faiss_version: str
+    shards: tuple[ShardEntry, ...] = Field(strict=False, min_length=1)
+    files: tuple[FileEntry, ...] = Field(strict=False)
+    digest: str = ""
+
+    @property
+    def entries(self) -> tuple[FileEntry, ...]:
+        """Every file of the snapshot but the manifest."""
+        return (*self.shards, *self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size on disk, without the manifest."""
+        return sum(entry.bytes for entry in self.entries)
+
+
+def dump(manifest: SnapshotManifest) -> str:
+    """The manifest as the text of its file, with its digest filled in."""
+    return manifest.model_copy(update={"digest": _digest(manifest)}).model_dump_json(indent=2) + "\n"
+
+
+def load(path: Path) -> SnapshotManifest:
+    """The manifest in the file at `path`; raises GalleryBroken where it is not whole, not ours or changed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        manifest = SnapshotManifest.model_validate_json(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GalleryBroken(f"{path} cannot be read ({error}): roll back or rebuild the gallery") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise GalleryBroken(
+            f"{path} is not a snapshot manifest of version {SCHEMA_VERSION} ({where}: {first['msg']}):"
+            " rebuild the gallery with this version of likebut"
+        ) from error
+    if text != dump(manifest):
+        raise GalleryBroken(f"{path} was changed after it was written: roll back or rebuild the gallery")
+    return manifest
+
+
+def _digest(manifest: SnapshotManifest) -> str:
+    return hashlib.sha256(manifest.model_copy(update={"digest": ""}).model_dump_json().encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""The `likebut` command: one thin door to the four command lines, each imported only when it is asked for."""
+
+import importlib
+import sys
+
+VERBS = {
+    "catalogue": ("training", "draw a shop: pictures, an items table and triplets"),
+    "train": ("training", "train as a config says, or go on where a run stopped"),
+    "export": ("training", "turn a run, or an open_clip model, into a bundle"),
+    "evaluate": ("training", "measure a bundle on a benchmark"),
+    "bundle": ("models", "inspect or verify an exported model"),
+    "index": ("index", "build or inspect a gallery"),
+    "serve": ("service", "answer searches over HTTP"),
+    "search": ("service", "one search, without HTTP"),
+}
+
+
+def main() -> int:
+    """Hands the words after `likebut` to the folder that knows their first."""
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: likebut VERB …      (likebut VERB --help says more)\n")
+        for verb, (_, what) in VERBS.items():
+            print(f"  {verb:<10} {what}")
+        return 0
+    if words[0] not in VERBS:
+        print(f"likebut: there is no verb {words[0]!r}; there are {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    folder, _ = VERBS[words[0]]
+    # index and bundle are a folder's only noun: their own verbs follow
+    rest = words[1:] if words[0] in ("index", "bundle") else words
+    status: int = importlib.import_module(f"{folder}.__main__").main(rest)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

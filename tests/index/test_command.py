@@ -1,0 +1,60 @@
+"""The index command line speaks in sentences to people and in JSON to machines."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from index.__main__ import main
+
+if TYPE_CHECKING:
+    from conftest import Draw
+
+
+def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
+    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = draw(tmp_path / "pictures", 70)
+    (folder / "0001.png").write_bytes(b"")
+    gallery = tmp_path / "gallery"
+    arguments = ["build", str(folder), "--gallery", str(gallery), "--bundle", str(bundle), "--shards", "3"]
+    assert main([*arguments, "--progress", "json"]) == 0
+    *lines, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {line["stage"] for line in lines} == {"read", "embed", "train", "write", "publish"}
+    assert all(set(line) == {"stage", "done", "total", "rate"} for line in lines)
+    assert last["stage"] == "done"
+    assert last["items"] == 69
+    assert [each["id"] for each in last["skipped"]] == ["0001"]
+    assert main(["inspect", str(gallery), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["items"], facts["skipped"], facts["shards"]) == (69, 1, [23, 23, 23])
+    assert facts["snapshot"] == last["snapshot"]
+    assert main(["inspect", str(gallery)]) == 0
+    assert "3, of 23, 23, 23 items" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("progress", ["bar", "none"])
+def test_a_person_gets_the_skipped_rows_on_stderr_and_one_line_on_stdout(
+    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], progress: str
+) -> None:
+    folder = draw(tmp_path / "pictures", 3)
+    (folder / "0001.png").write_bytes(b"")
+    arguments = ["build", str(folder), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
+    assert main([*arguments, "--progress", progress]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("2 items, 1 skipped")
+    assert len(captured.out.splitlines()) == 1
+    assert "skipped 0001: the image is empty" in captured.err
+    assert ("embed" in captured.err) == (progress == "bar")
+
+
+def test_an_expected_failure_is_one_sentence_and_status_2(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(tmp_path / "none")]) == 2
+    assert main(["build", str(tmp_path / "none"), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]) == 2
+    err = capsys.readouterr().err
+    assert "no gallery is at" in err
+    assert "neither a folder nor a file" in err
+    assert "Traceback" not in err

@@ -1,0 +1,216 @@
+"""Folders and tables give the same rows, and a source that is none is refused with a sentence."""
+
+import csv
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from index.ingest import SourceRow, Value, read_image, rows
+from models.errors import ImageTooLarge, SourceError, UnreadableImage
+
+RECORDS: list[dict[str, Value]] = [
+    {"id": "a", "image": "a.png", "colour": "red", "price": 9.5, "stock": 3, "new": True, "size": "036"},
+    {"id": "b", "image": "deep/b.jpg", "colour": None, "price": 10.0, "stock": None, "new": False, "size": "040"},
+    {
+        "id": "c",
+        "image": "http://shop.example/c.png",
+        "colour": "",
+        "price": None,
+        "stock": 0,
+        "new": None,
+        "size": "1",
+    },
+]
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    return path
+
+
+def write_jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def write_parquet(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    parquet.write_table(pyarrow.Table.from_pylist([dict(record) for record in records]), path)
+    return path
+
+
+Write = Callable[[Path, Sequence[Mapping[str, object]]], Path]
+WRITERS: list[tuple[Write, str]] = [(write_csv, "t.csv"), (write_jsonl, "t.jsonl"), (write_parquet, "t.parquet")]
+each_table = pytest.mark.parametrize(("write", "name"), WRITERS, ids=[name for _, name in WRITERS])
+
+
+@each_table
+def test_every_kind_of_table_gives_the_same_rows_with_exact_types(tmp_path: Path, write: Write, name: str) -> None:
+    records = [{**record, "colour": record["colour"] or None} for record in RECORDS]  # CSV has one kind of empty
+    found = list(rows(write(tmp_path / name, records)))
+    images = [str(tmp_path.resolve() / "a.png"), str(tmp_path.resolve() / "deep/b.jpg"), "http://shop.example/c.png"]
+    assert [(row.id, row.image) for row in found] == list(zip("abc", images, strict=True))
+    for row, record in zip(found, records, strict=True):
+        expected = {key: value for key, value in record.items() if key not in ("id", "image")}
+        assert row.attributes == expected
+        assert [type(value) for value in row.attributes.values()] == [type(value) for value in expected.values()]
+
+
+def test_a_folder_is_read_deep_and_sorted_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    for name in ("b.png", "a/c.JPG", ".hidden.png", ".cache/x.png", "notes.txt", "a/c.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = list(rows(tmp_path))
+    assert [row.id for row in found] == ["a/c", "a/c.json", "b", "notes.txt"]
+    assert found[0] == SourceRow("a/c", str((tmp_path / "a/c.JPG").resolve()), {})
+
+
+@each_table
+def test_a_repeated_id_is_refused_by_name(tmp_path: Path, write: Write, name: str) -> None:
+    with pytest.raises(SourceError, match="the id 'a' twice"):
+        list(rows(write(tmp_path / name, [{"id": "a", "image": "1.png"}, {"id": "a", "image": "2.png"}])))
+
+
+@each_table
+@pytest.mark.parametrize("column", ["id", "image"])
+def test_a_missing_column_is_refused_by_name(tmp_path: Path, write: Write, name: str, column: str) -> None:
+    record = {key: "x" for key in ("id", "image", "colour") if key != column}
+    with pytest.raises(SourceError, match=f"no column '{column}'"):
+        list(rows(write(tmp_path / name, [record])))
+
+
+def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(SourceError, match=r"the id 'a' twice.*a\.jpg.*a\.png"):
+        list(rows(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("t.csv", "", "no rows"),
+        ("t.csv", "id,image\n", "no rows"),
+        ("t.csv", "id,image\na,b,c\n", "row 1 has 3 cells"),
+        ("t.csv", "id,image,id\na,b,c\n", "a column twice"),
+        ("t.csv", "id,image\n,b\n", "row 1 has the id"),
+        ("t.csv", 'id,image\n"a,b\n', "cannot be read as a table"),
+        ("t.jsonl", "\n\n", "no rows"),
+        ("t.jsonl", '{"id": "a", "image": "b"}\n{"id":', "line 2 is not JSON"),
+        ("t.jsonl", "[1]\n", "line 1 is not a JSON object"),
+        ("t.jsonl", '{"id": "a", "image": "b", "sizes": [1, 2]}\n', "column 'sizes' holds a list"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": {"y": 1}}\n', "column 'x' holds a dict"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": Infinity}\n', "column 'x' is infinite"),
+        ("t.jsonl", '{"id": 1.5, "image": "b"}\n', "has the id 1.5"),
+        ("t.jsonl", '{"id": "a", "image": 7}\n', "has the image 7"),
+        ("t.parquet", "no parquet", "cannot be read as a table"),
+        ("t.xlsx", "x", "the suffix '.xlsx'"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_with_the_place(
+    tmp_path: Path, name: str, text: str, match: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=match):
+        list(rows(tmp_path / name))
+
+
+def test_no_source_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="neither a folder nor a file"):
+        list(rows(tmp_path / "nowhere.csv"))
+    with pytest.raises(SourceError, match="no rows"):
+        list(rows(tmp_path))
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"id,image\na,\xff\xfe\n")
+    with pytest.raises(SourceError, match="UTF-8"):
+        list(rows(tmp_path / "t.csv"))
+
+
+def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:
+    table = pyarrow.table({"id": [7], "image": ["a.png"], "price": [float("nan")]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    (row,) = rows(tmp_path / "t.parquet")
+    assert row.id == "7"
+    assert row.attributes == {"price": None}
+
+
+class Shop(BaseHTTPRequestHandler):
+    """Serves a picture, an endless one, a slow one and redirects."""
+
+    def do_GET(self) -> None:
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        if self.path.startswith("/to-"):
+            self.send_response(302)
+            target = {"/to-good": "/good", "/to-ftp": "ftp://127.0.0.1/x", "/to-file": "file:///etc/hosts"}
+            self.send_header("Location", target[self.path])
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.end_headers()
+        try:
+            if self.path == "/good":
+                self.wfile.write(b"picture")
+            elif self.path == "/endless":
+                while True:
+                    self.wfile.write(b"x" * 65536)
+            elif self.path == "/slow":
+                for _ in range(100):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    threading.Event().wait(0.05)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Keeps quiet."""
+
+
+@pytest.fixture
+def shop() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fetched(url: str) -> bytes:
+    return read_image(SourceRow("a", url, {}), max_image_bytes=100_000, timeout_s=0.5)
+
+
+def test_a_picture_is_fetched_from_a_url_and_through_a_redirect(shop: str) -> None:
+    assert fetched(f"{shop}/good") == fetched(f"{shop}/to-good") == b"picture"
+
+
+@pytest.mark.parametrize("path", ["missing", "slow", "to-ftp", "to-file"])
+def test_a_url_that_gives_no_picture_in_time_is_a_bad_row(shop: str, path: str) -> None:
+    with pytest.raises(UnreadableImage, match=f"{path} cannot be fetched"):
+        fetched(f"{shop}/{path}")
+
+
+def test_an_endless_answer_is_cut_off(shop: str) -> None:
+    with pytest.raises(ImageTooLarge, match="more than 100000 bytes"):
+        fetched(f"{shop}/endless")
+
+
+def test_a_large_or_missing_file_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 100_001)
+    with pytest.raises(ImageTooLarge):
+        fetched(str(tmp_path / "large"))
+    for image in ("", str(tmp_path / "none"), str(tmp_path), "ftp://127.0.0.1/x", "zero\0byte"):
+        with pytest.raises(UnreadableImage):
+            fetched(image)
