@@ -107,7 +107,8 @@ def _inspect(arguments: argparse.Namespace) -> None:
 def _bar() -> Iterator["Report"]:
     from tqdm import tqdm
 
-    with tqdm(file=sys.stderr, unit="image", dynamic_ncols=True, desc="read") as bar:
+    # the delay keeps an empty bar from standing before the sentence of a build that fails at once
+    with tqdm(file=sys.stderr, unit="image", dynamic_ncols=True, desc="read", delay=0.001) as bar:
 
         def report(progress: "Progress") -> None:
             if bar.desc != f"{progress.stage}: ":

@@ -103,6 +103,11 @@ class Gallery:
             raise UnknownItem(f"the gallery has no item {id!r}: search for it, or index it first")
         return self._items.at(row)
 
+    @property
+    def ids(self) -> Sequence[str]:
+        """Every item's id, in the order of the source."""
+        return self._items.ids
+
     def __contains__(self, id: object) -> bool:
         return id in self._items
 

@@ -4,6 +4,7 @@ LikebutError
 ├── ConfigError              a setting or a config file that cannot be used
 ├── InputError               what a caller gave cannot be used
 │   ├── UnreadableImage      bytes that are not a whole picture
+│   │   └── NotAnImage       bytes of no type of picture that we read
 │   ├── ImageTooLarge        more bytes or pixels than the limit
 │   └── SourceError          an index source that cannot be read as one
 ├── BundleError              an exported model folder
@@ -33,6 +34,10 @@ class InputError(LikebutError):
 
 class UnreadableImage(InputError):
     """The bytes are not a whole picture."""
+
+
+class NotAnImage(UnreadableImage):
+    """The bytes are of no type of picture that we read."""
 
 
 class ImageTooLarge(InputError):

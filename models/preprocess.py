@@ -5,39 +5,59 @@ centre crop), without ever making the whole resized picture: a 1×4000 strip cos
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.arrays import Pixels
-from models.errors import ImageTooLarge, UnreadableImage
+from models.errors import ImageTooLarge, NotAnImage, UnreadableImage
 
 MAX_IMAGE_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
 
+_WANTED = "a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 
-def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
-    """The whole picture in RGB, turned upright by its EXIF tag, transparency laid on white.
 
-    Raises ImageTooLarge from the header alone, before a pixel is decoded, and UnreadableImage for bytes that are
-    not a whole picture.
+def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
+    """The picture as its header describes it, no pixel decoded yet.
+
+    Raises NotAnImage for bytes of no known type, UnreadableImage for a damaged header, ImageTooLarge for a bomb.
     """
     if not data:
-        raise UnreadableImage("the image is empty: send the bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file")
-    try:
+        raise UnreadableImage(f"the image is empty: send the bytes of {_WANTED}")
+    with _ours(max_pixels):
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageTooLarge(f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one")
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageTooLarge(f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one")
+    return image
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
+    """The whole picture in RGB, turned upright by its EXIF tag, transparency laid on white; raises what `opened` does.
+
+    Every pixel is decoded here: Pillow's open is lazy, and a truncated file would only fail in a later batch.
+    """
+    image = opened(data, max_pixels=max_pixels)
+    with _ours(max_pixels):
         image.load()
         return rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError as error:
+
+
+@contextmanager
+def _ours(max_pixels: int) -> Iterator[None]:
+    """Turns what Pillow raises inside into our errors."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"the image has more than {max_pixels} pixels: send a smaller one") from error
+    except UnidentifiedImageError as error:
+        raise NotAnImage(f"the bytes are no image that can be read: send {_WANTED}") from error
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, Warning) as error:
         # Pillow's plugins raise all of these on damaged files; a warning only where warnings are errors
-        raise UnreadableImage(
-            f"the image cannot be read ({error}): send a whole JPEG, PNG, WebP or GIF file"
-        ) from error
+        raise UnreadableImage(f"the image cannot be read ({error}): send the whole of {_WANTED}") from error
 
 
 def rgb(image: Image.Image) -> Image.Image:

@@ -2,12 +2,10 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -40,24 +38,13 @@ def gallery(shop: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(gallery: Path) -> Iterator[httpx.Client]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "service.door", "serve", "--bundle", BUNDLE, "--gallery", gallery, "--port", port]
-    process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        for _ in range(300):
-            try:
-                if client.get("/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert process.poll() is None, "the service ended before it was ready"
-            time.sleep(0.1)
+def service(gallery: Path, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[httpx.Client]:
+    with (
+        serve("--bundle", BUNDLE, "--gallery", gallery) as address,
+        httpx.Client(base_url=address, timeout=30) as client,
+    ):
+        assert client.get("/readyz").status_code == 200
         yield client
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
 def test_a_picture_and_words_find_products_over_http(service: httpx.Client, shop: Path) -> None:

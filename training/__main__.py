@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _catalogue(arguments: argparse.Namespace) -> None:
-    from training.catalogue import write
+    from training.catalogue import contact_sheet, sample, write
 
     write.write(
         arguments.out,
@@ -67,6 +67,9 @@ def _catalogue(arguments: argparse.Namespace) -> None:
         workers=arguments.workers,
         force=arguments.force,
     )
+    first = sample.catalogue(arguments.products, split=arguments.split, seed=arguments.seed)[:40]
+    sheet = contact_sheet.contact_sheet(first, columns=8, size=128)
+    sheet.save(arguments.out / "contact-sheet.jpg", quality=88)
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,80 @@
+"""The service command line: serve over HTTP, or search once without it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models import command
+from service.settings import Settings
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command and gives its exit status."""
+    parser = argparse.ArgumentParser(prog="likebut", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    serve = verbs.add_parser(
+        "serve", help="answer searches over HTTP", description="Every option is also a LIKEBUT_* variable."
+    )
+    for name, field in Settings.model_fields.items():
+        standard = f" (default {field.default})" if name != "bundle" else " (default: the shipped one)"
+        serve.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description}{standard}")
+    serve.set_defaults(verb=_serve)
+    search = verbs.add_parser("search", help="one search, without HTTP")
+    search.add_argument("--gallery", help="folder of the gallery")
+    search.add_argument("--bundle", help="folder of the exported model")
+    reference = search.add_mutually_exclusive_group()
+    reference.add_argument("--image", type=Path, metavar="FILE", help="the reference, a picture file")
+    reference.add_argument("--item", metavar="ID", help="the reference, an item of the gallery")
+    search.add_argument("--text", help="the wanted change; with no reference, the wanted product")
+    search.add_argument("-k", type=int, default=10, help="how many hits (default 10)")
+    search.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    search.set_defaults(verb=_search)
+    return command.run(parser, argv)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from service import server
+
+    server.serve(Settings.read(os.environ, {name: getattr(arguments, name) for name in Settings.model_fields}))
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from index.gallery import Gallery
+    from models.encoder import Encoder
+    from models.errors import InputError
+    from service.searcher import Query, Stopwatch, find
+
+    settings = Settings.read(os.environ, {"gallery": arguments.gallery, "bundle": arguments.bundle})
+    image = None
+    if arguments.image is not None:
+        try:
+            image = arguments.image.read_bytes()
+        except OSError as error:
+            raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name a picture file") from error
+    encoder = Encoder.open(settings.bundle, threads=settings.threads)
+    gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
+    query = Query(image=image, item_id=arguments.item, text=arguments.text, k=arguments.k)
+    found = find(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
+    if arguments.json:
+        hits = [
+            {
+                "id": hit.item.id,
+                "score": round(hit.score, 6),
+                "attributes": dict(hit.item.attributes),
+                "uri": hit.item.uri,
+            }
+            for hit in found.hits
+        ]
+        facts = {"snapshot": found.snapshot, "model": found.model, "took_ms": found.took_ms, "notes": found.notes}
+        command.show({"hits": hits, **facts}, as_json=True)
+        return
+    for hit in found.hits:
+        print(f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}".rstrip())
+    for note in found.notes:
+        print(f"likebut: {note}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

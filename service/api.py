@@ -1,0 +1,272 @@
+"""The HTTP face: which path answers what. Everything that computes lies below it."""
+
+import asyncio
+import functools
+import urllib.parse
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import metadata
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from index.gallery import Gallery
+from index.items import Item
+from models.encoder import Encoder
+from models.errors import GalleryError, LikebutError
+from service import assortment, errors, images, openapi, page, receive, wire
+from service.jobs import Jobs
+from service.logs import Observed
+from service.metrics import Metrics
+from service.pool import Pool
+from service.searcher import Searcher, Stopwatch
+from service.settings import Settings
+
+PROBE_TIMEOUT_S = 5.0
+MAX_THUMBNAIL_PX = 1024
+ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
+PICTURE_CACHE = "private, max-age=3600, must-revalidate"
+
+
+class Service:
+    """Everything that one app owns, from its start to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.encoder = Encoder.open(settings.bundle, threads=settings.threads)
+        self.encoder.self_test()  # a model that computes something else here must never answer
+        self.metrics = Metrics()
+        self.searcher = Searcher(self.encoder, settings)
+        self.metrics.inflight.set_function(lambda: self.searcher.active)
+        self.pictures = Pool("picture", workers=2, max_waiting=256)
+        self.jobs = Jobs(settings, self.metrics, self.swap)
+        self.assets = page.assets()
+
+    async def swap(self) -> Gallery:
+        """Opens the gallery's live snapshot and lets it answer from the next search on; raises GalleryError."""
+        path = self.settings.gallery
+        opened = await asyncio.to_thread(Gallery.open, path, space_id=self.encoder.manifest.space_id)
+        self.searcher.gallery = opened
+        self.metrics.gallery(snapshot=opened.manifest.name, model=self.encoder.manifest.model_id, items=len(opened))
+        return opened
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app, its bundle opened and tested; raises BundleMissing or BundleBroken.
+
+    A gallery that is missing or was made by another model leaves it not ready, so that a rebuild can mend it.
+    """
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(service.pictures)
+            await stack.enter_async_context(service.searcher)
+            await stack.enter_async_context(service.jobs)
+            try:
+                await service.swap()
+            except GalleryError as error:
+                service.searcher.reason = str(error)
+            yield
+
+    app = FastAPI(
+        title="Likebut",
+        version=metadata.version("likebut"),
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.service = service
+    app.include_router(routes)
+    app.add_exception_handler(LikebutError, _ours)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(Observed, metrics=service.metrics)
+    return app
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Here = Annotated[Service, Depends(_service)]
+routes = APIRouter()
+
+
+@routes.post(
+    "/search", operation_id="search", tags=["search"], summary="Find what is like a picture, but …",
+    openapi_extra={"requestBody": openapi.SEARCH_BODY},
+)  # fmt: skip
+async def search(request: Request, response: Response, service: Here) -> wire.SearchAnswer:
+    """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
+    query = await receive.search_query(request, service.settings)
+    watch = Stopwatch()
+    request.state.took_ms = watch.took_ms  # for the log, also when the search fails
+    found = await service.searcher.search(query, watch=watch)
+    service.metrics.stages(found.took_ms)
+    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
+    return wire.SearchAnswer(
+        hits=[wire.Hit(**_item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
+        snapshot=found.snapshot,
+        model=found.model,
+        took_ms=found.took_ms,
+        notes=found.notes,
+    )
+
+
+@routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Look around without a query")
+async def browse(
+    service: Here, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 24
+) -> wire.Assortment:
+    """A page of the gallery in a mixed order that stays the same for a snapshot."""
+    gallery = service.searcher.live()
+    items = [_item(found) for found in assortment.page(gallery, offset=offset, limit=limit)]
+    return wire.Assortment(items=items, total=len(gallery), offset=offset, snapshot=gallery.manifest.name)
+
+
+@routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
+async def item(id: str, service: Here) -> wire.Item:
+    """The item's attributes and where its picture is; an id may hold slashes."""
+    return _item(service.searcher.live().item(id))
+
+
+@routes.get(
+    "/images/{id:path}", operation_id="getItemImage", tags=["gallery"], summary="An item's picture",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)  # fmt: skip
+async def image(
+    request: Request, id: str, service: Here, size: Annotated[int | None, Query(ge=16, le=MAX_THUMBNAIL_PX)] = None
+) -> Response:
+    """The file, or a JPEG at most `size` pixels wide and high."""
+    found = service.searcher.live().item(id)
+    limits = service.settings
+    draw = functools.partial(
+        images.picture, found, size=size, max_bytes=limits.max_image_bytes, max_pixels=limits.max_pixels
+    )
+    picture = await service.pictures.run(draw)
+    etag = page.entity_tag(picture.data)
+    return page.send(request, picture.data, media_type=picture.media_type, etag=etag, cache_control=PICTURE_CACHE)
+
+
+@routes.post(
+    "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202, summary="Rebuild the gallery",
+    openapi_extra={"requestBody": openapi.INDEX_BODY},
+)  # fmt: skip
+async def rebuild(request: Request, response: Response, service: Here) -> wire.JobAccepted:
+    """Starts a job that builds a new snapshot; searches go on, and the new one answers as soon as it is complete."""
+    job = service.jobs.start(await receive.json_body(request, wire.IndexBody))
+    response.headers["Location"] = f"/index/jobs/{job.id}"
+    return wire.JobAccepted(job=job.id)
+
+
+@routes.get("/index/jobs/{id}", operation_id="getIndexJob", tags=["gallery"], summary="How far a rebuild is")
+async def job(id: str, service: Here) -> wire.Job:
+    """The job's state and progress."""
+    return service.jobs.get(id)
+
+
+@routes.get("/index", operation_id="getGallery", tags=["gallery"], summary="The live snapshot")
+async def live(service: Here) -> wire.LiveGallery:
+    """Facts of the snapshot that answers now, and the last job."""
+    gallery = service.searcher.gallery
+    facts = gallery.manifest if gallery is not None else None
+    return wire.LiveGallery(
+        snapshot=facts.name if facts else None,
+        items=len(gallery) if gallery is not None else 0,
+        model=facts.model_id if facts else None,
+        created=facts.created.isoformat() if facts else None,
+        shards=len(facts.shards) if facts else None,
+        dimension=facts.dimension if facts else None,
+        space=service.encoder.manifest.space_id,
+        last_job=service.jobs.last(),
+    )
+
+
+@routes.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
+async def livez() -> dict[str, bool]:
+    """Answers as long as the event loop turns."""
+    return {"alive": True}
+
+
+@routes.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
+async def readyz(request: Request, service: Here) -> Response:
+    """Encodes and searches once for real; 503 with the reasons where that fails."""
+    reasons = await service.searcher.probe(timeout_s=PROBE_TIMEOUT_S)
+    if reasons:
+        return errors.answer(errors.NotReady("; ".join(reasons)), request_id=request.state.request_id)
+    return JSONResponse({"ready": True, "snapshot": service.searcher.live().manifest.name})
+
+
+@routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+async def metrics(service: Here) -> Response:
+    """Counters, gauges and histograms in Prometheus's text format."""
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@routes.get("/openapi.json", include_in_schema=False)
+async def description(request: Request) -> JSONResponse:
+    """This interface, described for machines."""
+    return JSONResponse(openapi.document(request.app))
+
+
+@routes.get("/", include_in_schema=False)
+async def shop(request: Request, service: Here) -> Response:
+    """The page."""
+    return _asset(request, service, "index.html")
+
+
+@routes.get("/docs", include_in_schema=False)
+async def docs(request: Request, service: Here) -> Response:
+    """This interface, described for people."""
+    return _asset(request, service, "docs.html")
+
+
+@routes.get("/web/{name}", include_in_schema=False)
+async def asset(request: Request, name: str, service: Here) -> Response:
+    """What the two pages load."""
+    return _asset(request, service, name)
+
+
+def _asset(request: Request, service: Service, name: str) -> Response:
+    if name not in service.assets:
+        raise HTTPException(404)
+    found = service.assets[name]
+    return page.send(request, found.data, media_type=found.media_type, etag=found.etag, cache_control="no-cache")
+
+
+def _item(found: Item) -> wire.Item:
+    # safe="" also quotes slashes, so that an id is one segment until the server decodes it
+    return wire.Item(
+        id=found.id, attributes=dict(found.attributes), image_url=f"/images/{urllib.parse.quote(found.id, safe='')}"
+    )
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LikebutError)
+    answered = errors.answer(error, request_id=request.state.request_id)
+    if answered.status_code != 404:
+        _service(request).metrics.rejected.labels(errors.reason(error)).inc()
+    return answered
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _ours(request, errors.unusable(error.errors()))
+
+
+async def _of_the_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = {
+        404: "there is nothing at this path: /docs lists what there is",
+        405: f"{request.method} is not answered at this path",
+    }
+    detail = said.get(error.status_code, str(error.detail))
+    return errors.problem(error.status_code, detail, request_id=request.state.request_id, headers=error.headers)

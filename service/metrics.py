@@ -1,0 +1,78 @@
+"""Every metric of the service, in one registry of its own."""
+
+from collections.abc import Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+# OpenTelemetry's buckets of an HTTP server, and finer ones for what happens inside.
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+class Metrics:
+    """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        registry = self.registry
+        self.requests = Counter(
+            "likebut_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "likebut_request_duration_seconds", "Time from a request's first byte to its answer's last.", ["route"],
+            buckets=REQUEST_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.stage_seconds = Histogram(
+            "likebut_stage_duration_seconds", "Time of one stage of a search.", ["stage"],
+            buckets=STAGE_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.inflight = Gauge("likebut_inflight_searches", "Searches that compute or wait.", registry=registry)
+        self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
+        self.gallery_items = Gauge("likebut_gallery_items", "Items of the live snapshot.", registry=registry)
+        self.gallery_info = Gauge(
+            "likebut_gallery_info",
+            "The live snapshot and the model, always 1.",
+            ["snapshot", "model"],
+            registry=registry,
+        )
+        self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
+        self.job_progress = Gauge(
+            "likebut_index_job_progress_ratio",
+            "How far the running stage of the rebuild is, 0 to 1.",
+            registry=registry,
+        )
+        for outcome in ("done", "failed"):
+            self.jobs.labels(outcome)  # a series that starts at 0 lets the first failure be seen as a rise
+
+    def request(self, *, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts one answered request."""
+        self.requests.labels(route, method if method in METHODS else "other", str(status)).inc()
+        self.request_seconds.labels(route).observe(seconds)
+
+    def stages(self, took_ms: Mapping[str, float]) -> None:
+        """Observes the stages of one search."""
+        for stage, milliseconds in took_ms.items():
+            self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+
+    def gallery(self, *, snapshot: str, model: str, items: int) -> None:
+        """Says which snapshot answers now."""
+        self.gallery_items.set(items)
+        self.gallery_info.clear()  # the previous snapshot's series must not stay
+        self.gallery_info.labels(snapshot, model).set(1)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,64 @@
+"""The OpenAPI document: FastAPI's own, completed with what it cannot see (bodies read by hand, problem details)."""
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import JsonValue, TypeAdapter
+
+from service.errors import PROBLEM_TYPE
+from service.wire import IndexBody, Problem, SearchBody
+
+TEMPLATE = "#/components/schemas/{model}"
+DOCUMENT = TypeAdapter(dict[str, JsonValue])
+FORM: JsonValue = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "image": {"type": "string", "format": "binary", "description": "the reference, an image file"},
+        "text": {"type": "string", "description": "the wanted change"},
+        "k": {"type": "integer", "default": 20, "minimum": 1},
+        "query": {"type": "string", "description": "everything else of SearchBody, as JSON"},
+    },
+}  # fmt: skip
+SEARCH_BODY: dict[str, JsonValue] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/SearchBody"}},
+        "multipart/form-data": {"schema": FORM},
+    },
+}
+INDEX_BODY: dict[str, JsonValue] = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/IndexBody"}}},
+}
+PROBLEM: JsonValue = {
+    "description": "A failure, as problem details (RFC 9457).",
+    "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def document(app: FastAPI) -> dict[str, JsonValue]:
+    """The whole document, the same at every call."""
+    found = DOCUMENT.validate_python(
+        get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    )
+    schemas = _object(_object(found, "components"), "schemas")
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
+        schemas.pop(name, None)
+    for model in (SearchBody, IndexBody, Problem):
+        schema = model.model_json_schema(ref_template=TEMPLATE)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    for path in _object(found, "paths").values():
+        assert isinstance(path, dict)
+        for operation in path.values():
+            assert isinstance(operation, dict)
+            responses = _object(operation, "responses")
+            responses.pop("422", None)
+            responses["default"] = PROBLEM
+    return found
+
+
+def _object(parent: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
+    child = parent.setdefault(name, {})
+    assert isinstance(child, dict)
+    return child

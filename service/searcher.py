@@ -1,0 +1,175 @@
+"""One search, from the query's bytes to the hits, and the searcher that answers many at once."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from index.gallery import Gallery, Hit
+from models.arrays import Embeddings
+from models.encoder import Encoder
+from service import images
+from service.errors import NotReady, Unusable
+from service.pool import Pool
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: an image (bytes, or an item of the gallery), a text, or both."""
+
+    image: bytes | None
+    item_id: str | None
+    text: str | None
+    k: int
+    exclude_reference: bool = True
+    exclude_ids: frozenset[str] = frozenset()
+    text_weight: float | None = None  # None: the bundle's own
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hits of one query, best first, with the milliseconds that each stage took."""
+
+    hits: list[Hit]
+    snapshot: str
+    model: str
+    took_ms: dict[str, float]
+    notes: list[str]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds by stage, in the order the stages ended."""
+
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what is inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.took_ms[name] = round((time.perf_counter() - start) * 1000, 3)
+
+
+def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Found:
+    """Answers one query on one snapshot; raises InputError for what cannot be used and UnknownItem."""
+    text = checked_text(query, settings)
+    if not 1 <= query.k <= settings.max_k:
+        raise Unusable(
+            f"k must lie between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
+        )
+    notes = []
+    data = query.image
+    excluded = set(query.exclude_ids)
+    with watch.stage("decode"):
+        if query.item_id is not None:
+            data = images.read(gallery.item(query.item_id), max_bytes=settings.max_image_bytes)
+            if query.exclude_reference:
+                excluded.add(query.item_id)
+        pixels = None
+        if data is not None:
+            pixels = encoder.preprocess(data, max_pixels=settings.max_pixels)[np.newaxis]  # (1, 3, S, S)
+    with watch.stage("encode"):
+        vector: Embeddings  # (1, d)
+        if pixels is not None and text:
+            weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
+            vector = encoder.queries(pixels, [text], text_weight=weight)
+            truncated = encoder.tokenize_changes([text]).truncated
+        elif pixels is not None:
+            vector = encoder.gallery(pixels)
+            truncated = np.zeros(1, dtype=np.bool_)
+        else:
+            vector = encoder.texts([text])
+            truncated = encoder.tokenize([text]).truncated
+    if truncated[0]:
+        notes.append(f"the text was cut: the model reads {encoder.manifest.context_length} tokens")
+    if query.text_weight is not None and not (text and pixels is not None):
+        notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
+    with watch.stage("search"):
+        (hits,) = gallery.search(vector, k=query.k, exclude=[excluded])
+    return Found(hits, gallery.manifest.name, encoder.manifest.model_id, watch.took_ms, notes)
+
+
+def checked_text(query: Query, settings: Settings) -> str:
+    """The query's text without white space around it, empty where there is none; raises Unusable."""
+    text = (query.text or "").strip()
+    if len(text) > settings.max_text_chars:
+        detail = f"the text has {len(text)} characters, more than {settings.max_text_chars}"
+        raise Unusable(detail, fields=[{"field": "text", "detail": detail}])
+    if not text and query.image is None and query.item_id is None:
+        raise Unusable("give an image, a text, or both")
+    return text
+
+
+class Searcher:
+    """Answers queries on the live snapshot, in a bounded pool of threads.
+
+    `gallery` is replaced by one assignment; a search keeps to the snapshot it began with.
+    """
+
+    def __init__(self, encoder: Encoder, settings: Settings) -> None:
+        self.encoder = encoder
+        self.gallery: Gallery | None = None
+        self.reason = "no gallery is open yet"  # why there is none
+        self._settings = settings
+        self._pool = Pool("search", workers=settings.search_workers, max_waiting=settings.max_waiting)
+        self._probe = Pool("probe", workers=1, max_waiting=8)  # its own, so that load never looks like illness
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.__aexit__(kind, error, trace)
+        await self._probe.__aexit__(kind, error, trace)
+
+    @property
+    def active(self) -> int:
+        """Searches that compute or wait."""
+        return self._pool.active
+
+    def live(self) -> Gallery:
+        """The snapshot that answers now; raises NotReady where there is none."""
+        if self.gallery is None:
+            raise NotReady(f"there is nothing to search: {self.reason}")
+        return self.gallery
+
+    async def search(self, query: Query, *, watch: Stopwatch) -> Found:
+        """Answers one query, telling `watch` its stages; raises what `find` raises, Overloaded and NotReady."""
+        gallery = self.live()  # kept until the end, whatever is swapped in meanwhile
+        asked = time.perf_counter()
+
+        def work() -> Found:
+            watch.took_ms["wait"] = round((time.perf_counter() - asked) * 1000, 3)
+            found = find(query, encoder=self.encoder, gallery=gallery, settings=self._settings, watch=watch)
+            watch.took_ms["total"] = round((time.perf_counter() - asked) * 1000, 3)
+            return found
+
+        return await self._pool.run(work)
+
+    async def probe(self, *, timeout_s: float) -> list[str]:
+        """Why searches cannot be answered, empty when they can: by a real forward pass and a real search."""
+        gallery = self.gallery
+        if gallery is None:
+            return [self.reason]
+        side = self.encoder.manifest.image_size
+
+        def work() -> None:
+            gallery.search(self.encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), k=1)
+
+        try:
+            await asyncio.wait_for(self._probe.run(work), timeout_s)
+        except TimeoutError:
+            return [f"a trial search took more than {timeout_s:g} s"]
+        except Exception as error:  # whatever it is, this process cannot search
+            return [f"a trial search failed ({type(error).__name__})"]
+        return []

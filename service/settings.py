@@ -1,0 +1,53 @@
+"""What an operator may set: read once from LIKEBUT_* variables and the command line, then handed down as values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import models
+from models.errors import ConfigError
+
+PREFIX = "LIKEBUT_"
+SHIPPED_BUNDLE = Path(models.__file__).parent / "bundles" / "sum"
+
+
+class Settings(BaseModel):
+    """Everything the service can be told, checked and frozen."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    bundle: Path = Field(SHIPPED_BUNDLE, description="folder of the exported model")
+    gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first rebuild makes it")
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    threads: int = Field(0, ge=0, le=1024, description="threads that one model pass uses; 0 takes all cores")
+    search_workers: int = Field(2, ge=1, le=256, description="searches that compute at the same time")
+    max_waiting: int = Field(
+        64, ge=0, le=100_000, description="searches that may wait for a worker before 429 is answered"
+    )
+    max_image_bytes: int = Field(10_000_000, ge=1, description="largest accepted image file, in bytes")
+    max_pixels: int = Field(50_000_000, ge=1, description="largest accepted image, in pixels")
+    max_text_chars: int = Field(500, ge=1, description="longest accepted text, in characters")
+    max_k: int = Field(200, ge=1, le=10_000, description="most hits one search may ask for")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":
+        """The settings that `options` (the command line) lay over `environment`; raises ConfigError.
+
+        A LIKEBUT_* variable that names no setting is refused, since it is most likely a misspelt one.
+        """
+        given = {
+            key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if key.startswith(PREFIX)
+        }
+        given |= {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls.model_validate_strings(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            origin = f"--{name.replace('_', '-')}" if options.get(name) is not None else PREFIX + name.upper()
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(PREFIX + field.upper() for field in cls.model_fields)
+                raise ConfigError(f"{origin} is not a setting: the known ones are {known}") from error
+            raise ConfigError(f"{origin} cannot be {given.get(name)!r}: {first['msg'].lower()}") from error

@@ -1,0 +1,192 @@
+"""The bodies of requests and answers, exactly as they travel."""
+
+import base64
+import binascii
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from service.errors import BadRequest
+
+Attribute = str | int | float | bool | None
+Id = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Image(BaseModel):
+    """The reference picture: exactly one of its fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    base64: str | None = Field(None, description="the image file in base64, with or without a data: prefix")
+    item_id: Id | None = Field(None, description="an item of the gallery, whose picture is taken")
+    url: JsonValue = Field(None, description="not accepted here: send the file itself")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.url is not None:
+            raise ValueError(
+                "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
+            )
+        if (self.base64 is None) == (self.item_id is None):
+            raise ValueError("give exactly one of base64 and item_id")
+        return self
+
+    def data(self) -> bytes | None:
+        """The file's bytes, None where the image is an item; raises BadRequest for broken base64."""
+        if self.base64 is None:
+            return None
+        text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadRequest(f"image.base64 is not base64 ({error})") from error
+
+
+class SearchBody(BaseModel):
+    """What to look for: an image, a text, or both (the image changed as the text says)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"image": {"item_id": "dress-0017"}, "text": "in red, with long sleeves", "k": 20},
+                {"text": "a striped mug"},
+            ]
+        },
+    )
+
+    image: Image | None = Field(None, description="the reference")
+    text: str | None = Field(None, description="the wanted change; with no image, the wanted product")
+    k: int = Field(20, ge=1, description="how many hits; the service sets the most")
+    exclude_reference: bool = Field(
+        True, description="leave the reference out of the hits; only a reference given as item_id is known to be one"
+    )
+    exclude_ids: list[Id] = Field([], max_length=1000, description="items that are never among the hits")
+    text_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of the text where both image and text are given; null takes the model's own",
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.image is None and not (self.text or "").strip():
+            raise ValueError("give an image, a text, or both")
+        return self
+
+
+class Item(BaseModel):
+    """One thing of the gallery."""
+
+    id: str
+    attributes: dict[str, Attribute]
+    image_url: str = Field(description="path on this service; add ?size=320 for a thumbnail")
+
+
+class Hit(Item):
+    """An item that was found."""
+
+    score: float = Field(description="cosine similarity of query and item")
+
+
+class SearchAnswer(BaseModel):
+    """The hits, best first."""
+
+    hits: list[Hit]
+    snapshot: str = Field(description="the gallery's snapshot that was searched")
+    model: str = Field(description="the model that made the query")
+    took_ms: dict[str, float] = Field(description="milliseconds of each stage, and their total")
+    notes: list[str] = Field(description="what the caller should know, for example that the text was cut")
+
+
+class Assortment(BaseModel):
+    """A page of the gallery in an order that mixes it, the same at every call."""
+
+    items: list[Item]
+    total: int
+    offset: int
+    snapshot: str
+
+
+class IndexBody(BaseModel):
+    """What to build the next snapshot from."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        json_schema_extra={"examples": [{"source": "/data/catalogue/items.parquet", "shards": 2}]},
+    )
+
+    source: str = Field(
+        min_length=1, max_length=4096, description="a folder of images or a table (CSV, JSONL, Parquet) on the server"
+    )
+    shards: int = Field(2, ge=1, le=1024, description="how many FAISS files the snapshot has")
+
+
+class JobAccepted(BaseModel):
+    """The job that was started."""
+
+    job: str
+
+
+class Skipped(BaseModel):
+    """An item of the source that could not be indexed."""
+
+    id: str
+    uri: str
+    reason: str
+
+
+class Job(BaseModel):
+    """One rebuild of the gallery."""
+
+    id: str
+    source: str
+    shards: int
+    state: Literal["queued", "running", "done", "failed"]
+    stage: str | None = Field(None, description="read, embed, train, write, publish, open")
+    done: int = Field(0, description="what the stage has finished")
+    total: int = Field(0, description="what the stage has to do; 0 where it isn't known")
+    rate: float = Field(0.0, description="finished per second")
+    skipped: int = Field(0, description="items left out because they could not be read")
+    skipped_items: list[Skipped] = Field([], description="the first hundred of them")
+    error: str | None = None
+    snapshot: str | None = Field(None, description="the snapshot it made, once it serves")
+    items: int | None = None
+    started: str | None = Field(None, description="ISO 8601, UTC")
+    finished: str | None = None
+
+
+class LiveGallery(BaseModel):
+    """The snapshot that answers now, and the last job."""
+
+    snapshot: str | None
+    items: int
+    model: str | None
+    created: str | None
+    shards: int | None
+    dimension: int | None
+    space: str
+    last_job: Job | None
+
+
+class Ready(BaseModel):
+    """Searches can be answered; where they cannot, the answer is a problem that says why."""
+
+    ready: Literal[True]
+    snapshot: str
+
+
+class Problem(BaseModel):
+    """A failure, as RFC 9457 writes it."""
+
+    type: str = Field(examples=["urn:likebut:problem:unknown-item"])
+    title: str
+    status: int
+    detail: str = Field(description="one sentence for a person")
+    instance: str = Field(description="names the request; the same id is in X-Request-Id and in the log")
+    errors: list[dict[str, str]] = Field([], description="for 422: each field and what is wrong with it")

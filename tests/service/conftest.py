@@ -1,0 +1,135 @@
+"""A small real shop: drawn pictures, a gallery built of them by the command, and the service as its own process."""
+
+import asyncio
+import csv
+import io
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from PIL import Image, ImageDraw
+
+from service.api import create_app
+from service.settings import SHIPPED_BUNDLE, Settings
+
+Result = TypeVar("Result")
+Scenario = Callable[[httpx.AsyncClient, FastAPI], Awaitable[Result]]
+
+COLOURS = {"red": "#c22", "blue": "#24c", "green": "#2a4", "yellow": "#ec2", "black": "#222"}
+SHAPES = ("ball", "box", "tent", "ring", "bar", "cross")
+
+
+def drawn(shape: str, colour: str, *, side: int = 160) -> Image.Image:
+    """One product of the shop."""
+    image = Image.new("RGB", (side, side), "#eee8dd")
+    pen = ImageDraw.Draw(image)
+    low, high = side // 5, side * 4 // 5
+    fill = COLOURS[colour]
+    if shape == "ball":
+        pen.ellipse((low, low, high, high), fill=fill)
+    elif shape == "box":
+        pen.rectangle((low, low, high, high), fill=fill)
+    elif shape == "tent":
+        pen.polygon([(side // 2, low), (high, high), (low, high)], fill=fill)
+    elif shape == "ring":
+        pen.ellipse((low, low, high, high), outline=fill, width=side // 10)
+    elif shape == "bar":
+        pen.rectangle((low, side * 2 // 5, high, side * 3 // 5), fill=fill)
+    else:
+        pen.line((low, low, high, high), fill=fill, width=side // 8)
+        pen.line((low, high, high, low), fill=fill, width=side // 8)
+    return image
+
+
+def encoded(image: Image.Image, form: str = "PNG") -> bytes:
+    """The picture as a file's bytes."""
+    file = io.BytesIO()
+    image.save(file, form)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., bytes]:
+    """Draws a product and gives the bytes of its file."""
+
+    def draw(shape: str = "ball", colour: str = "red", *, side: int = 160, form: str = "PNG") -> bytes:
+        return encoded(drawn(shape, colour, side=side), form)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of thirty products; one id needs quoting in a URL, one picture is broken."""
+    folder = tmp_path_factory.mktemp("shop")
+    rows = []
+    for number, (shape, colour) in enumerate((shape, colour) for shape in SHAPES for colour in COLOURS):
+        name = f"{colour}-{shape}.png"
+        drawn(shape, colour).save(folder / name)
+        id = f"{colour}-{shape}" if number else "odd/ü ?#&%2F.."
+        rows.append([id, name, f"{colour} {shape}".title(), shape, colour, str(number + 0.5), number % 3 != 0])
+    (folder / "broken.png").write_bytes(b"no picture")
+    rows.append(["broken", "broken.png", "Broken", "ball", "red", "1.5", True])
+    with (folder / "items.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "image", "title", "category", "colour", "price", "in_stock"])
+        writer.writerows(rows)
+    return folder / "items.csv"
+
+
+@pytest.fixture(scope="session")
+def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery of that shop, built by the command."""
+    folder = tmp_path_factory.mktemp("gallery")
+    command = [
+        sys.executable,
+        "-m",
+        "index",
+        "build",
+        str(shop),
+        "--gallery",
+        str(folder),
+        "--bundle",
+        str(SHIPPED_BUNDLE),
+    ]
+    subprocess.run([*command, "--progress", "none"], check=True, capture_output=True, timeout=120)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served(gallery: Path, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    """The address of the service as its own process; at the end it must leave in order."""
+    with serve("--gallery", gallery, "--max-image-bytes", "400000") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(served: str) -> Iterator[httpx.Client]:
+    """A client of that process."""
+    with httpx.Client(base_url=served, timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+def inside() -> Callable[[Settings, Scenario[Result]], Result]:
+    """Runs a scenario against an app in this process, from its start to its end."""
+
+    def run(settings: Settings, scenario: Scenario[Result]) -> Result:
+        async def whole() -> Result:
+            app = create_app(settings)
+            transport = httpx.ASGITransport(app=app)
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=60) as opened,
+            ):
+                return await scenario(opened, app)
+
+        return asyncio.run(whole())
+
+    return run

@@ -1,0 +1,79 @@
+"""The command line and the settings: `serve` and `search`, and how they refuse."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models.errors import ConfigError
+from service.__main__ import main
+from service.settings import SHIPPED_BUNDLE, Settings
+
+
+def test_settings_come_from_the_environment_and_options_lie_over_it() -> None:
+    environment = {"LIKEBUT_PORT": "9000", "LIKEBUT_MAX_K": "50", "HOME": "/"}
+    settings = Settings.read(environment, {"port": "9001", "gallery": None, "host": "::1"})
+    assert (settings.port, settings.max_k, settings.host) == (9001, 50, "::1")
+    assert settings.bundle == SHIPPED_BUNDLE and settings.gallery == Path("gallery")
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "said"),
+    [
+        ({"LIKEBUT_PROT": "1"}, {}, "LIKEBUT_PROT is not a setting"),
+        ({"LIKEBUT_PORT": "many"}, {}, "LIKEBUT_PORT cannot be 'many'"),
+        ({"LIKEBUT_PORT": "1"}, {"port": "70000"}, "--port cannot be '70000'"),
+        ({}, {"max_k": "0"}, "--max-k cannot be '0'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(environment: dict[str, str], options: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Settings.read(environment, options)
+
+
+def test_a_search_without_http_finds_what_http_finds(
+    gallery: Path, picture: Callable[..., bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.png").write_bytes(picture("tent", "blue"))
+    assert main(["search", "--gallery", str(gallery), "--image", str(tmp_path / "x.png"), "-k", "2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split(maxsplit=2)[1:] == ["blue-tent", "Blue Tent"] and len(second.split()) == 4
+    assert main(["search", "--gallery", str(gallery), "--item", "blue-tent", "--text", "in red", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["hits"]) == 10 and "blue-tent" not in [hit["id"] for hit in found["hits"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search", "--text", "x", "--gallery", "/nowhere"], "no gallery is at /nowhere"),
+        (["search", "--text", "x", "--bundle", "/nowhere"], "manifest.json"),
+        (["search", "--image", "/nowhere.png"], "/nowhere.png cannot be read"),
+        (["serve", "--port", "x"], "--port cannot be 'x'"),
+        (["serve", "--bundle", "/nowhere", "--port", "0"], "manifest.json"),
+    ],
+)  # fmt: skip
+def test_an_expected_failure_is_one_sentence(words: list[str], said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "service", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_search_for_nothing_is_refused(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "--gallery", str(gallery)]) == 2
+    assert "give an image, a text, or both" in capsys.readouterr().err
+    assert main(["search", "--gallery", str(gallery), "--item", "nobody"]) == 2
+    assert "nobody" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said(gallery: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = subprocess.run(
+            [sys.executable, "-m", "service", "serve", "--port", str(taken.getsockname()[1])],
+            env={**os.environ, "LIKEBUT_GALLERY": str(gallery)}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2 and "choose another with --port" in done.stderr

@@ -1,0 +1,164 @@
+"""Metrics, request ids, logs, headers, load shedding, and what happens when we are wrong ourselves."""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.errors import Overloaded
+from service.logs import JsonLines
+from service.pool import Pool
+from service.settings import Settings
+
+Inside = Callable[..., object]
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_say_what_happened(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for _ in range(3):
+            found = (await client.post("/search", json={"text": "ball"})).json()
+        await client.post("/search", json={"text": ""})
+        await client.post("/search", content=b"{", headers={"Content-Type": "application/json"})
+        await client.get("/items/red-box")
+        await client.get("/items/nobody")
+        await client.get("/some/secret/path")
+        await client.request("BREW", "/search")
+        answer = await client.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        assert "secret" not in answer.text and "red-box" not in answer.text and "nobody" not in answer.text
+        found_samples = samples(answer.text)
+
+        def value(name: str, **labels: str) -> float:
+            return found_samples[name, tuple(sorted(labels.items()))]
+
+        assert value("likebut_http_requests_total", route="/search", method="POST", status="200") == 3
+        assert value("likebut_http_requests_total", route="/search", method="POST", status="422") == 1
+        assert value("likebut_http_requests_total", route="/search", method="other", status="405") == 1
+        assert value("likebut_http_requests_total", route="/items/{id:path}", method="GET", status="404") == 1
+        assert value("likebut_http_requests_total", route="unmatched", method="GET", status="404") == 1
+        assert value("likebut_request_duration_seconds_count", route="/search") == 6
+        for stage in ("wait", "decode", "encode", "search", "total"):
+            assert value("likebut_stage_duration_seconds_count", stage=stage) == 3
+        assert value("likebut_rejected_total", reason="unusable") == 1
+        assert value("likebut_rejected_total", reason="bad-request") == 1
+        assert value("likebut_inflight_searches") == 0
+        assert value("likebut_gallery_items") == 30
+        assert value("likebut_gallery_info", snapshot=found["snapshot"], model=found["model"]) == 1
+        assert value("likebut_index_job_progress_ratio") == 0
+        assert value("process_resident_memory_bytes") > 0
+
+    inside(Settings(gallery=gallery), scenario)
+
+
+def test_a_request_id_goes_in_and_out_and_into_the_log(
+    gallery: Path, inside: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="likebut")
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        answer = await client.post("/search", json={"text": "a private wish"}, headers={"X-Request-Id": "abc-1"})
+        assert answer.headers["x-request-id"] == "abc-1"
+        for bad in ("a b", "x" * 200, '"\\n'):
+            assert (await client.get("/livez", headers={"X-Request-Id": bad})).headers["x-request-id"] != bad
+
+    inside(Settings(gallery=gallery), scenario)
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "likebut"]
+    assert len(lines) == 1  # the probes of machines are not told
+    assert lines[0]["request_id"] == "abc-1" and lines[0]["route"] == "/search" and lines[0]["status"] == 200
+    assert set(lines[0]["stages_ms"]) == {"wait", "decode", "encode", "search", "total"}
+    assert "private" not in json.dumps(lines)
+
+
+def test_a_bug_of_ours_is_a_problem_without_a_trace(
+    gallery: Path, inside: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        class Broken:
+            def __getattr__(self, name: str) -> object:
+                raise RuntimeError("the secret of the house")
+
+        app.state.service.searcher.gallery = Broken()
+        answer = await client.post("/search", json={"text": "x"})
+        assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
+        assert "secret" not in answer.text and answer.headers["x-request-id"] in answer.json()["detail"]
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503 and "trial search failed" in ready.json()["detail"]
+        assert 'route="/search",status="500"} 1.0' in (await client.get("/metrics")).text
+
+    inside(Settings(gallery=gallery), scenario)
+    (failed,) = [record for record in caplog.records if record.levelname == "ERROR" and record.name == "likebut"]
+    assert "the secret of the house" in json.loads(JsonLines().format(failed))["exception"]
+
+
+def test_more_searches_than_may_wait_are_refused_at_once(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        answers = await asyncio.gather(*(client.post("/search", json={"text": "x"}) for _ in range(40)))
+        counts = {status: sum(answer.status_code == status for answer in answers) for status in (200, 429)}
+        assert counts[200] + counts[429] == 40 and counts[200] >= 3 and counts[429] >= 1
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert int(refused.headers["retry-after"]) >= 1 and "try again" in refused.json()["detail"]
+        assert (await client.post("/search", json={"text": "x"})).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+
+    inside(Settings(gallery=gallery, search_workers=1, max_waiting=2), scenario)
+
+
+def test_a_departed_caller_frees_its_place_only_when_the_work_is_done() -> None:
+    async def scenario() -> None:
+        gate = threading.Event()
+        async with Pool("test", workers=1, max_waiting=0) as pool:
+            first = asyncio.create_task(pool.run(gate.wait))
+            await asyncio.sleep(0.05)
+            first.cancel()
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await pool.run(lambda: True)
+            gate.set()
+            while pool.active:
+                await asyncio.sleep(0.01)
+            assert await pool.run(lambda: threading.current_thread().name.startswith("likebut-test"))
+
+    asyncio.run(scenario())
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(client: httpx.Client) -> None:
+    for path in ("/", "/docs", "/livez", "/nowhere", "/browse"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operations = {
+        operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
+    }
+    assert set(operations) == {
+        "search", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
+        "live", "ready", "metrics",
+    }  # fmt: skip
+    for operation in operations.values():
+        assert operation["summary"]
+        assert "application/problem+json" in operation["responses"]["default"]["content"]
+    assert set(operations["search"]["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
+    text = json.dumps(document)
+    schemas = document["components"]["schemas"]
+    for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
+        assert name in schemas
+    for example in schemas["SearchBody"]["examples"]:
+        assert client.post("/search", json=example).status_code in (200, 404)

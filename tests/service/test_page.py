@@ -1,0 +1,260 @@
+"""The page in a real browser: every way to ask, to take back, to go back; and nothing from anywhere else."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from service.page import WEB
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+Draw = Callable[..., bytes]
+
+# Makes a file of bytes and hands it to the page as a browser would, on paste or drop.
+GIVE = """([bytes, kind]) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([new Uint8Array(bytes)], "x.png", { type: "image/png" }));
+  const manner = { bubbles: true, cancelable: true, clipboardData: carried, dataTransfer: carried };
+  if (kind === "paste") document.dispatchEvent(new ClipboardEvent("paste", manner));
+  else for (const name of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(name, manner));
+}"""
+
+
+def test_no_file_of_the_page_names_another_host() -> None:
+    for path in WEB.iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"(https?:)?//[a-z0-9-]+\.[a-z]", text), path
+        assert "innerHTML" not in text and " style=" not in text and "onclick" not in text, path
+
+
+def test_assets_are_sent_once(client: httpx.Client) -> None:
+    for path, kind in (
+        ("/", "text/html"),
+        ("/docs", "text/html"),
+        ("/web/page.js", "text/javascript"),
+        ("/web/page.css", "text/css"),
+    ):
+        first = client.get(path)
+        assert first.status_code == 200 and first.headers["content-type"].startswith(kind)
+        assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    """The page, opened; at the end the console must be silent and no request may have left the origin."""
+    with browser.new_context(base_url=served, viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(10_000)
+        opened = context.new_page()
+        said: list[str] = []
+        asked: list[str] = []
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.goto("/")
+        expect(opened.locator("#count")).to_have_text("A look around 30 products")
+        yield opened
+        assert [line for line in said if "Failed to load resource" not in line] == []
+        assert [url for url in asked if not url.startswith((f"{served}/", "blob:", "data:"))] == []
+
+
+def wishes(page: Page) -> list[str]:
+    return page.locator(".chip.wish .word").all_text_contents()
+
+
+def find(page: Page, text: str) -> None:
+    page.locator("#text").fill(text)
+    page.locator("#text").press("Enter")
+    expect(page).to_have_title(re.compile(re.escape(text.removeprefix("but "))))  # set when the answer is drawn
+
+
+@needs_chromium
+def test_the_first_view_shows_products_and_ideas(page: Page) -> None:
+    expect(page.locator(".card:not(.ghost)")).to_have_count(24)
+    expect(page.locator("h1")).to_be_visible()
+    for image in page.locator(".frame img").all()[:8]:
+        assert image.get_attribute("alt")
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("image => image.naturalWidth") > 0
+    page.locator("#more").click()
+    expect(page.locator(".card:not(.ghost)")).to_have_count(30)
+    expect(page.locator("#more")).to_be_hidden()
+    page.locator("#ideas button").first.click()
+    expect(page.locator("#count")).to_contain_text("best first")
+    assert wishes(page)
+
+
+@needs_chromium
+def test_words_become_wishes_that_can_be_taken_back(page: Page) -> None:
+    find(page, "a red ball")
+    find(page, "but striped")
+    assert wishes(page) == ["a red ball", "but striped"]
+    assert page.url.endswith("/?but=a+red+ball&but=striped")
+    expect(page.locator("#times")).to_contain_text("ms")
+    page.get_by_role("button", name="Take back: a red ball").click()
+    expect(page.locator(".chip.wish")).to_have_count(1)
+    page.locator("#text").press("Backspace")
+    expect(page.locator("#text")).to_have_value("striped")
+    expect(page.locator("#count")).to_have_text("A look around 30 products")
+
+
+@needs_chromium
+def test_more_like_this_but(page: Page) -> None:
+    page.locator(".card", has_text="Green Ring").locator(".like").click()
+    expect(page.locator("#text")).to_be_focused()
+    expect(page.locator(".chip.reference")).to_contain_text("Green Ring")
+    expect(page.locator("#count")).to_contain_text("best first")
+    assert "Green Ring" not in page.locator(".card h3").all_text_contents()
+    page.keyboard.type("in blue")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip.wish")).to_have_text(re.compile("but in blue"))
+    assert page.url.endswith("/?item=green-ring&but=in+blue")
+    page.locator(".card .like").first.click()
+    expect(page.locator(".chip.wish")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("Take back the picture")).click()
+    expect(page.locator("#count")).to_have_text("A look around 30 products")
+
+
+@needs_chromium
+def test_back_and_forward_and_a_copied_address_show_the_same(page: Page, browser: Browser) -> None:
+    find(page, "a red ball")
+    first = page.locator(".card h3").all_text_contents()
+    page.locator(".card .like").first.click()
+    expect(page.locator(".chip.reference")).to_be_visible()
+    find(page, "in green")
+    address = page.url
+    hits = page.locator(".card h3").all_text_contents()
+    page.go_back()
+    expect(page.locator(".chip.wish")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".chip.reference")).to_have_count(0)
+    expect(page.locator(".card h3")).to_have_text(first)
+    page.go_forward()
+    page.go_forward()
+    expect(page.locator(".chip.wish")).to_have_count(1)
+    other = browser.new_page()
+    other.goto(address)
+    expect(other.locator("#count")).to_contain_text("best first")
+    expect(other.locator(".chip.reference")).not_to_contain_text("this product")
+    expect(other.locator(".card h3")).to_have_text(hits)
+    other.close()
+
+
+@needs_chromium
+def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, picture: Draw, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("tent", "yellow"))
+    with page.expect_file_chooser() as chooser:
+        page.locator("#pick").click()
+    chooser.value.set_files(tmp_path / "x.png")
+    expect(page.locator(".card h3").first).to_have_text("Yellow Tent")
+    assert "upload=" in page.url
+    page.reload()
+    expect(page.locator(".chip.reference")).to_contain_text("your picture")
+    expect(page.locator(".card h3").first).to_have_text("Yellow Tent")
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("Drop it here again")
+    page.get_by_role("button", name="Take back the picture: your picture").click()
+    expect(page.locator("#count")).to_have_text("A look around 30 products")
+
+
+@needs_chromium
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) -> None:
+    page.evaluate(GIVE, [list(picture("cross", "blue")), kind])
+    expect(page.locator(".chip.reference")).to_contain_text("your picture")
+    expect(page.locator(".card h3").first).to_have_text("Blue Cross")
+    expect(page.locator("#drop")).to_be_hidden()
+    find(page, "in red")
+    assert "but=in+red" in page.url and "upload=" in page.url
+
+
+@needs_chromium
+def test_what_goes_wrong_is_said(page: Page) -> None:
+    page.evaluate(GIVE, [list(b"no picture at all"), "drop"])
+    expect(page.get_by_role("alert")).to_contain_text("The bytes are no image that can be read")
+    page.goto("/?item=nobody&but=in+red")
+    expect(page.get_by_role("alert")).to_contain_text("nobody")
+    page.get_by_role("button", name="Start again").click()
+    expect(page.locator("#count")).to_have_text("A look around 30 products")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.route("**/search", lambda route: route.abort())
+    page.locator("#text").fill("ball")
+    page.locator("#text").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute("**/search")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#count")).to_contain_text("best first")
+
+
+@needs_chromium
+def test_everything_can_be_done_by_keyboard(page: Page) -> None:
+    page.keyboard.press("/")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type("a blue box")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_contain_text("best first")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".frame").nth(0)).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".frame").nth(1)).to_be_focused()
+    name = page.locator(".card h3").nth(1).text_content()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(name or "?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator(".frame").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # the dialog's first button: more like this
+    expect(page.locator(".chip.reference")).to_contain_text(name or "?")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#text")).not_to_be_focused()
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "address", ["/", "/?item=red-box&but=in+blue&but=with+a+wish+that+goes+on+and+on+and+on", "/docs"]
+)
+def test_a_phone_never_scrolls_sideways(browser: Browser, served: str, address: str) -> None:
+    with browser.new_context(base_url=served, viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@needs_chromium
+def test_the_dark_page_is_dark(browser: Browser, served: str) -> None:
+    with browser.new_context(base_url=served, color_scheme="dark") as context:
+        page = context.new_page()
+        page.goto("/")
+        red, green, blue = re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3]
+        assert max(int(red), int(green), int(blue)) < 60
+
+
+@needs_chromium
+def test_the_docs_show_every_operation_and_a_line_that_runs(browser: Browser, served: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{served}/docs")
+    expect(page.locator("#search pre").first).to_contain_text(f"curl {served}/search")
+    expect(page.locator("#operations article")).to_have_count(10)
+    page.close()
