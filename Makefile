@@ -8,9 +8,9 @@ BUNDLE := models/bundles/sum
 RUN := runs/clip-small
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench bundles openapi help clean
+.PHONY: demo test check bench bundles help clean
 
-demo: $(GALLERY)/CURRENT  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
+demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
 
 test: $(VENV)/test  ## run the tests
@@ -22,7 +22,7 @@ check: $(VENV)/test  ## lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(GALLERY)/CURRENT  ## measure the search's latency, stage by stage
+bench: build/gallery.built  ## measure the search's latency, stage by stage
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (an hour on 2 cores)
@@ -44,8 +44,11 @@ $(VENV)/test: $(VENV)/serve
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,test]"
 	@touch $@
 
-$(SHOP)/catalogue.json: $(VENV)/serve
-	$(BIN)/likebut catalogue $(SHOP) --split test --products 5000 --triplets 2500
+# Stamps, touched when a command has ended well, so that an interrupted one is run again and goes on.
+build/shop.drawn: $(VENV)/serve $(wildcard training/catalogue/*.py)
+	$(BIN)/likebut catalogue $(SHOP) --split test --products 5000 --triplets 2500 --force
+	@touch $@
 
-$(GALLERY)/CURRENT: $(SHOP)/catalogue.json
+build/gallery.built: build/shop.drawn $(BUNDLE)/manifest.json
 	$(BIN)/likebut index build $(SHOP)/items.parquet --gallery $(GALLERY) --bundle $(BUNDLE)
+	@touch $@

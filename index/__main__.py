@@ -30,6 +30,12 @@ def main(argv: Sequence[str]) -> int:
     build.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="the model that embeds the pictures")
     build.add_argument("--shards", type=int, default=2, metavar="N", help="FAISS files to spread over (default 2)")
     build.add_argument(
+        "--provider",
+        choices=("cpu", "cuda", "tensorrt"),
+        default="cpu",
+        help="what runs the model (default cpu)",
+    )
+    build.add_argument(
         "--progress",
         choices=("bar", "json", "none"),
         default="bar",
@@ -49,7 +55,7 @@ def _build(arguments: argparse.Namespace) -> None:
     from index.build import build
     from models.encoder import Encoder
 
-    encoder = Encoder.open(arguments.bundle)
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     reports = {"bar": _bar, "json": _json_lines, "none": _nothing}[arguments.progress]
     with reports() as report:
         built = build(arguments.source, arguments.gallery, encoder, shards=arguments.shards, progress=report)

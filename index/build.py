@@ -3,8 +3,9 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import faiss
 import numpy as np
 
 from index import ingest, items, recall, shards, snapshot
-from index.chunks import CHUNK, Chunk, Chunks, Skipped
+from index.chunks import BUILDING, CHUNK, Chunk, Chunks, Skipped
 from index.gallery import Gallery
 from index.ingest import SourceRow
 from index.manifest import SCHEMA_VERSION, SnapshotManifest
@@ -59,11 +60,13 @@ def build(
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
 
     A row without a usable picture is skipped and reported. A killed build goes on where it stopped, given the same
-    source and space. Raises SourceError where nothing is usable, JobRunning while another build runs, and GalleryError
-    where the gallery cannot be written.
+    source and space. Raises SourceError where nothing is usable, JobRunning while another build runs, BundleBroken
+    where the model fails, and GalleryError where the gallery cannot be written.
     """
     if not 1 <= shards <= MOST_SHARDS:
         raise ConfigError(f"{shards} shards cannot be made: choose 1 to {MOST_SHARDS}")
+    if not ingest.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
+        raise ConfigError(f"the path {ingest.escaped(gallery)} of the gallery is not UTF-8: choose another path")
     try:
         with snapshot.locked(gallery):
             return _built(source, gallery, encoder, shards, progress)
@@ -78,7 +81,7 @@ def build(
 
 def _built(source: Path, gallery: Path, encoder: Encoder, parts: int, progress: Callable[[Progress], None]) -> Built:
     started = time.monotonic()
-    rows = list(ingest.rows(source))
+    rows = list(ingest.rows(source, without=[*snapshot.own(gallery), gallery / BUILDING]))
     progress(Progress("read", len(rows), len(rows), _rate(len(rows), started)))
     chunks = Chunks(gallery, rows, space_id=encoder.manifest.space_id)
     kept, vectors, skipped = _gathered(_embedded(rows, chunks, encoder, progress))
@@ -108,8 +111,11 @@ def _embedded(
     missing = [
         row for number, start in enumerate(starts) if number not in finished for row in rows[start : start + CHUNK]
     ]
-    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-        prepared = _read_ahead(pool, lambda row: _prepared(row, encoder), missing)
+    with (
+        ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool,
+        # closed before the pool, which else would wait for all that was read ahead when the model fails
+        closing(_read_ahead(pool, lambda row: _prepared(row, encoder), missing)) as prepared,
+    ):
         for number, start in enumerate(starts):
             if number in finished:
                 yield finished.pop(number)
@@ -129,7 +135,7 @@ def _embedded(
 
 def _read_ahead(
     pool: ThreadPoolExecutor, prepare: Callable[[SourceRow], Prepared], rows: Iterable[SourceRow]
-) -> Iterator[Prepared]:
+) -> Generator[Prepared, None, None]:
     """The prepared rows in order, up to READ_AHEAD of them made before they are asked for."""
     waiting: deque[Future[Prepared]] = deque()
     try:

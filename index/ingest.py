@@ -1,20 +1,19 @@
 """Sources to rows: a folder of pictures or a table, read as (id, image, attributes)."""
 
-import csv
 import http.client
-import json
 import math
-import re
+import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from datetime import time as time_of_day
+from decimal import Decimal
 from pathlib import Path
 
-import pyarrow
-from pyarrow import parquet
-
+from index import tables
 from models.errors import ImageTooLarge, SourceError, UnreadableImage
 
 Value = str | int | float | bool | None
@@ -23,39 +22,40 @@ MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # "007" stays text: article numbers keep their zeros
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
+NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One thing to index. `image` is an absolute path or an http(s) URL, or "" where the source names none."""
+    """One thing to index. `image` is an absolute path or an http(s) URL, or "" where the source names none.
+
+    Attributes are text, numbers, booleans, or None where a cell is empty; a date is ISO text. `problem` says why the
+    picture cannot be used, where that is known before it is read.
+    """
 
     id: str
     image: str
     attributes: Mapping[str, Value]
+    problem: str = ""
 
 
-def rows(source: Path) -> Iterator[SourceRow]:
+def rows(source: Path, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
     """The rows of a folder of pictures or of a CSV, JSONL or Parquet table, in the order of the source.
 
     A folder is read recursively, by sorted path; a picture's id is its relative path without suffix, and another
-    file keeps its suffix, so that it is reported as no picture. Hidden files are passed over. A table has the
-    columns `id` and `image` (relative to the table's folder, absolute, or a URL); the others are attributes.
-    Raises SourceError.
+    file keeps its suffix, so that it is reported as no picture. Hidden files are passed over, and what lies at or
+    below the paths `without`. A table has the columns `id` and `image` (relative to the table's folder, absolute, or
+    a URL); the others are attributes: text, numbers, booleans, dates (which become ISO text) or empty.
+    All ids, images and attributes encode to UTF-8. Raises SourceError.
     """
-    found = _folder(source) if source.is_dir() else _table(source)
-    seen: dict[str, str] = {}
-    for row in found:
-        if row.id in seen:
-            raise SourceError(
-                f"{source} has the id {row.id!r} twice, for {seen[row.id] or 'no image'} and for"
-                f" {row.image or 'no image'}: make the ids unique"
-            )
-        seen[row.id] = row.image
-        yield row
-    if not seen:
-        raise SourceError(f"{source} has no rows: name a folder with pictures or a table with at least one row")
+    try:
+        if not source.is_dir() and not source.is_file():
+            raise SourceError(f"{source} is neither a folder nor a file: check the path")
+        if not is_utf8(str(source.resolve())):  # the path of every picture would hold it, and the manifest
+            raise SourceError(f"the path {escaped(source)} is not UTF-8: rename the source, or the folder it lies in")
+        yield from _unique(source, _folder(source, without) if source.is_dir() else _table(source))
+    except OSError as error:
+        raise SourceError(f"{source} cannot be read ({error}): check the path and its permissions") from error
 
 
 def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S) -> bytes:
@@ -63,6 +63,8 @@ def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeou
 
     Raises UnreadableImage where there is nothing to read and ImageTooLarge above the limit.
     """
+    if row.problem:
+        raise UnreadableImage(row.problem)
     if not row.image:
         raise UnreadableImage("the row names no image: fill its image column")
     if is_url(row.image):
@@ -82,29 +84,58 @@ def is_url(image: str) -> bool:
     return image.lower().startswith(("http://", "https://"))
 
 
-def _folder(folder: Path) -> Iterator[SourceRow]:
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
+def is_utf8(text: str) -> bool:
+    """False for text with lone surrogates: Python's sign for a file name's foreign bytes, or a broken JSON escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def escaped(path: Path) -> str:
+    r"""The path as text that can be shown and written, each foreign byte as in caf\xe9."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _unique(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
+    """The rows as they come; raises SourceError where there are none, or one id twice."""
+    empty = True
+    seen: dict[str, str] = {}
+    for row in found:
+        empty = False
+        if not row.problem:
+            if row.id in seen:
+                raise SourceError(
+                    f"{source} has the id {row.id!r} twice, for {seen[row.id] or 'no image'} and for"
+                    f" {row.image or 'no image'}: make the ids unique"
+                )
+            seen[row.id] = row.image
+        yield row
+    if empty:
+        raise SourceError(f"{source} has no rows: name a folder with pictures or a table with at least one row")
+
+
+def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
+    base = folder.resolve()
+    left_out = [path.parent.resolve() / path.name for path in without]
+    for path in sorted(base.rglob("*")):
+        relative = path.relative_to(base)
         if any(part.startswith(".") for part in relative.parts) or path.is_dir():
             continue
+        if any(path.is_relative_to(other) for other in left_out):
+            continue
         named = relative.with_suffix("") if relative.suffix.lower() in PICTURE_SUFFIXES else relative
-        yield SourceRow(named.as_posix(), str(path.resolve()), {})
+        if is_utf8(str(relative)):
+            yield SourceRow(named.as_posix(), str(path), {})
+        else:
+            yield SourceRow(escaped(named), escaped(path), {}, problem="the file's name is not UTF-8: rename it")
 
 
 def _table(table: Path) -> Iterator[SourceRow]:
-    if not table.is_file():
-        raise SourceError(f"{table} is neither a folder nor a file: check the path")
-    reader = READERS.get(table.suffix.lower())
-    if reader is None:
-        raise SourceError(
-            f"{table} has the suffix {table.suffix!r}: name a folder of pictures or a {', '.join(READERS)} table"
-        )
     base = table.parent.resolve()
-    try:
-        for number, record in enumerate(reader(table), start=1):
-            yield _row(record, base, f"{table}, row {number}")
-    except (OSError, UnicodeDecodeError, csv.Error, pyarrow.ArrowException) as error:
-        raise SourceError(f"{table} cannot be read as a table ({error}): write it again as UTF-8") from error
+    for number, record in enumerate(tables.records(table), start=1):
+        yield _row(record, base, f"{table}, row {number}")
 
 
 def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
@@ -114,14 +145,21 @@ def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
     id = record["id"]
     if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
         raise SourceError(f"{where} has the id {id!r}: give every row an id that is text or a whole number")
+    if not is_utf8(str(id)):
+        raise SourceError(f"{where} has the id {id!r}, {NO_TEXT}")
     image = record["image"]
     if not isinstance(image, str | None):
         raise SourceError(f"{where} has the image {image!r}: give a path or a URL as text")
+    if image and not is_utf8(image):
+        raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
     attributes = {
         name: _value(value, f"{where}, column {name!r}")
         for name, value in record.items()
         if name not in ("id", "image")
     }
+    for name, value in attributes.items():
+        if not is_utf8(name) or (isinstance(value, str) and not is_utf8(value)):
+            raise SourceError(f"{where}, column {name!r} has the text {value!r}, {NO_TEXT}")
     return SourceRow(str(id), _located(image or "", base), attributes)
 
 
@@ -132,84 +170,17 @@ def _located(image: str, base: Path) -> str:
 
 
 def _value(value: object, where: str) -> Value:
+    if isinstance(value, date | time_of_day):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, float) and math.isnan(value):
         return None  # how data frames write a missing number
     if isinstance(value, float) and math.isinf(value):
         raise SourceError(f"{where} is infinite: give a finite number or leave it empty")
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise SourceError(f"{where} holds a {type(value).__name__}: give text, a number, true or false, or nothing")
-
-
-def _csv(table: Path) -> Iterator[Mapping[str, object]]:
-    """The records of a CSV table; a column whose every cell reads as true/false, int or float gets that type."""
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        header = next(lines, [])
-        if len(set(header)) < len(header):
-            raise SourceError(f"{table} names a column twice: make the column names unique")
-        cells: list[list[str]] = []
-        for line in lines:
-            if not line:
-                continue  # an empty line
-            if len(line) != len(header):
-                raise SourceError(
-                    f"{table}, row {len(cells) + 1} has {len(line)} cells for {len(header)} columns: quote its commas"
-                )
-            cells.append(line)
-    columns = [
-        [cell or None for cell in column] if name in ("id", "image") else _typed(column)
-        for name, column in zip(header, zip(*cells, strict=True), strict=False)
-    ]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(header, values, strict=True))
-
-
-def _typed(column: Iterable[str]) -> list[Value]:
-    cells = list(column)
-    filled = [cell for cell in cells if cell]
-    read: Callable[[str], Value] = str
-    if all(cell.lower() in ("true", "false") for cell in filled):
-        read = _boolean
-    elif all(INTEGER.fullmatch(cell) for cell in filled):
-        read = int
-    elif all(NUMBER.fullmatch(cell) for cell in filled):
-        read = float
-    return [read(cell) if cell else None for cell in cells]
-
-
-def _boolean(cell: str) -> bool:
-    return cell.lower() == "true"
-
-
-def _jsonl(table: Path) -> Iterator[Mapping[str, object]]:
-    with table.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise SourceError(f"{table}, line {number} is not JSON ({error}): write one object a line") from error
-            if not isinstance(record, dict):
-                raise SourceError(f"{table}, line {number} is not a JSON object: write one object a line")
-            yield record
-
-
-def _parquet(table: Path) -> Iterator[Mapping[str, object]]:
-    with parquet.ParquetFile(table) as file:
-        names = file.schema_arrow.names
-        if len(set(names)) < len(names):
-            raise SourceError(f"{table} names a column twice: make the column names unique")
-        for batch in file.iter_batches():
-            yield from batch.to_pylist()
-
-
-READERS: Mapping[str, Callable[[Path], Iterator[Mapping[str, object]]]] = {
-    ".csv": _csv,
-    ".jsonl": _jsonl,
-    ".parquet": _parquet,
-}
+    raise SourceError(f"{where} holds a {type(value).__name__}: give text, a number, a date, true or false, or nothing")
 
 
 def _fetch(url: str, *, max_image_bytes: int, timeout_s: float) -> bytes:

@@ -85,6 +85,11 @@ def checked(path: Path) -> Snapshot:
     return Snapshot(path, manifest)
 
 
+def own(gallery: Path) -> list[Path]:
+    """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
+    return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS)]
+
+
 @contextmanager
 def locked(gallery: Path) -> Iterator[None]:
     """Holds the gallery for one build, and gives it free even if the process is killed; raises JobRunning."""

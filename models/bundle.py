@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.errors import BundleBroken, BundleMissing
+from models.errors import BundleBroken, BundleMissing, ConfigError
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -74,6 +74,8 @@ class Bundle:
             raise BundleMissing(
                 f"no {MANIFEST} in {path}: was the export interrupted, or is the path wrong?"
             ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise BundleBroken(f"{path / MANIFEST} cannot be read: {error}") from error
         try:
             manifest = Manifest.model_validate_json(text)
         except ValidationError as error:
@@ -107,8 +109,11 @@ def digest_file(path: Path) -> str:
 def write(path: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
     """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
 
-    `manifest.files` is filled in here. A bundle that stands at `path` is replaced whole or not at all.
+    `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back where
+    the second fails. Raises ConfigError where something other than a bundle stands there.
     """
+    if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"{path} holds something that is not a bundle: choose another folder")
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     complete = manifest.model_copy(update={"files": digests})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +126,11 @@ def write(path: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
         if path.exists():
             previous = sibling.with_name(sibling.name + "-previous")
             path.rename(previous)
-            sibling.rename(path)
+            try:
+                sibling.rename(path)
+            except OSError:
+                previous.rename(path)
+                raise
             shutil.rmtree(previous)
         else:
             sibling.rename(path)

@@ -22,11 +22,32 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
     except LikebutError as error:
         print(f"likebut: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a path that cannot be written, a full disk
+        print(f"likebut: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """For argparse's `type`: a whole number not below `least`."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
+
+
+def share(text: str) -> float:
+    """For argparse's `type`: a number from 0 to 1."""
+    if not 0.0 <= float(text) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return float(text)
 
 
 def show(facts: Mapping[str, object], *, as_json: bool) -> None:

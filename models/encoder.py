@@ -10,25 +10,30 @@ from models import bundle, preprocess
 from models.arrays import Embeddings, Pixels, normalised
 from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken
-from models.runtime.onnx import CPU, OnnxSession
+from models.runtime.onnx import OnnxSession, Provider
 from models.tokenizer import Tokenizer, Tokens
 
 
 class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
 
-    def __init__(self, opened: Bundle, *, threads: int, providers: Sequence[str]) -> None:
+    def __init__(self, opened: Bundle, *, threads: int, provider: Provider) -> None:
         self.manifest: Manifest = opened.manifest
         self._bundle = opened
         self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=opened.manifest.context_length)
         self._gallery, self._query, self._text = (
-            OnnxSession(opened.file(f"{graph}.onnx"), threads=threads, providers=providers) for graph in bundle.GRAPHS
+            OnnxSession(opened.file(f"{graph}.onnx"), threads=threads, provider=provider) for graph in bundle.GRAPHS
         )
 
     @classmethod
-    def open(cls, path: Path, *, threads: int = 0, providers: Sequence[str] = CPU) -> "Encoder":
-        """Opens a bundle with `threads` of ONNX Runtime (0: one a core); raises BundleMissing or BundleBroken."""
-        return cls(Bundle.open(path), threads=threads, providers=providers)
+    def open(cls, path: Path, *, threads: int = 0, provider: Provider = "cpu") -> "Encoder":
+        """Opens a bundle and proves it by its self-test; `threads` of ONNX Runtime, 0 for one a core.
+
+        Raises BundleMissing, BundleBroken, and ConfigError where this machine lacks the provider.
+        """
+        encoder = cls(Bundle.open(path), threads=threads, provider=provider)
+        encoder.self_test()  # a model that computes something else here must never answer
+        return encoder
 
     def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
         """One image file's bytes → pixels (3, S, S); raises UnreadableImage or ImageTooLarge."""

@@ -53,7 +53,7 @@ def _search(arguments: argparse.Namespace) -> None:
             image = arguments.image.read_bytes()
         except OSError as error:
             raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name a picture file") from error
-    encoder = Encoder.open(settings.bundle, threads=settings.threads)
+    encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
     query = Query(image=image, item_id=arguments.item, text=arguments.text, k=arguments.k)
     found = find(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())

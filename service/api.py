@@ -6,6 +6,7 @@ import urllib.parse
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -18,6 +19,7 @@ from index.items import Item
 from models.encoder import Encoder
 from models.errors import GalleryError, LikebutError
 from service import assortment, errors, images, openapi, page, receive, wire
+from service.head import Head
 from service.jobs import Jobs
 from service.logs import Observed
 from service.metrics import Metrics
@@ -36,11 +38,11 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.encoder = Encoder.open(settings.bundle, threads=settings.threads)
-        self.encoder.self_test()  # a model that computes something else here must never answer
+        self.encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
         self.metrics = Metrics()
         self.searcher = Searcher(self.encoder, settings)
         self.metrics.inflight.set_function(lambda: self.searcher.active)
+        self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
         self.jobs = Jobs(settings, self.metrics, self.swap)
         self.assets = page.assets()
@@ -87,13 +89,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(LikebutError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(Head)
     app.add_middleware(Observed, metrics=service.metrics)
     return app
 
 
-def _service(request: Request) -> Service:
+def _of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+async def _service(request: Request) -> Service:  # async, since FastAPI would run any other in a thread
+    return _of(request)
 
 
 Here = Annotated[Service, Depends(_service)]
@@ -106,11 +113,15 @@ routes = APIRouter()
 )  # fmt: skip
 async def search(request: Request, response: Response, service: Here) -> wire.SearchAnswer:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
-    query = await receive.search_query(request, service.settings)
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
-    found = await service.searcher.search(query, watch=watch)
-    service.metrics.stages(found.took_ms)
+    with service.searcher.place() as place:  # first, so that an overload is answered before any body is read
+        posted = await receive.search_body(request, service.settings)
+        parse = functools.partial(receive.query, posted, service.settings)
+        try:
+            found = await service.searcher.search(parse, place=place, watch=watch)
+        finally:
+            service.metrics.stages(watch.took_ms)
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
     return wire.SearchAnswer(
         hits=[wire.Hit(**_item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
@@ -147,11 +158,7 @@ async def image(
 ) -> Response:
     """The file, or a JPEG at most `size` pixels wide and high."""
     found = service.searcher.live().item(id)
-    limits = service.settings
-    draw = functools.partial(
-        images.picture, found, size=size, max_bytes=limits.max_image_bytes, max_pixels=limits.max_pixels
-    )
-    picture = await service.pictures.run(draw)
+    picture = await service.pictures.run(functools.partial(service.album.picture, found, size=size))
     etag = page.entity_tag(picture.data)
     return page.send(request, picture.data, media_type=picture.media_type, etag=etag, cache_control=PICTURE_CACHE)
 
@@ -187,6 +194,9 @@ async def live(service: Here) -> wire.LiveGallery:
         dimension=facts.dimension if facts else None,
         space=service.encoder.manifest.space_id,
         last_job=service.jobs.last(),
+        max_k=service.settings.max_k,
+        max_image_bytes=service.settings.max_image_bytes,
+        max_text_chars=service.settings.max_text_chars,
     )
 
 
@@ -212,9 +222,16 @@ async def metrics(service: Here) -> Response:
 
 
 @routes.get("/openapi.json", include_in_schema=False)
-async def description(request: Request) -> JSONResponse:
-    """This interface, described for machines."""
-    return JSONResponse(openapi.document(request.app))
+async def description(request: Request, service: Here) -> JSONResponse:
+    """This interface, described for machines, with examples from the live gallery."""
+    gallery, last_job = service.searcher.gallery, service.jobs.last()
+    source = gallery.manifest.source if gallery else None
+    examples = openapi.Examples(
+        item_id=gallery.ids[0] if gallery else None,
+        source=source if source and Path(source).exists() else None,
+        job_id=last_job.id if last_job else None,
+    )
+    return JSONResponse(openapi.document(request.app, examples))
 
 
 @routes.get("/", include_in_schema=False)
@@ -253,7 +270,7 @@ async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, LikebutError)
     answered = errors.answer(error, request_id=request.state.request_id)
     if answered.status_code != 404:
-        _service(request).metrics.rejected.labels(errors.reason(error)).inc()
+        _of(request).metrics.rejected.labels(errors.reason(error)).inc()
     return answered
 
 

@@ -19,6 +19,10 @@ class BodyTooLarge(errors.InputError):
     """The request's body has more bytes than the limit."""
 
 
+class BodyTooSlow(errors.InputError):
+    """The request's body did not come in time."""
+
+
 class WrongMediaType(errors.InputError):
     """The request's content type is not one that the route reads."""
 
@@ -49,6 +53,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.UnknownItem: HTTPStatus.NOT_FOUND,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
     errors.JobRunning: HTTPStatus.CONFLICT,
+    BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAnImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -1,7 +1,9 @@
-"""Pictures by the file: what type the bytes are, the file of an item, and thumbnails of it."""
+"""Pictures by the file: the file of an item as a browser can show it, and thumbnails of it."""
 
-import functools
+import hashlib
 import io
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from PIL import Image
@@ -11,19 +13,18 @@ from index.items import Item
 from models import preprocess
 from models.errors import ImageTooLarge, InputError, UnknownItem, UnreadableImage
 
-# Pillow's names of the types that `preprocess` reads; MPO is what it calls a JPEG with several pictures.
-MEDIA_TYPES = {
+# Pillow's names of the types that browsers show; MPO is what it calls a JPEG with several pictures.
+SHOWN_BY_BROWSERS = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
     "BMP": "image/bmp",
-    "TIFF": "image/tiff",
-    "PPM": "image/x-portable-anymap",
 }
 FETCH_TIMEOUT_S = 3.0  # for galleries whose pictures are URLs: an operator wrote those, never a caller
-SHOWN_BY_BROWSERS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
+WHOLE_PX = 2048  # of a picture that has to be drawn anew only for its type
+KEPT_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,6 @@ class Picture:
 
     data: bytes
     media_type: str
-
-
-def media_type(data: bytes) -> str:
-    """The media type by the file's own bytes; raises what `preprocess.opened` raises."""
-    return MEDIA_TYPES[preprocess.opened(data).format or ""]
 
 
 def read(item: Item, *, max_bytes: int) -> bytes:
@@ -48,31 +44,49 @@ def read(item: Item, *, max_bytes: int) -> bytes:
         raise UnknownItem(f"the picture of item {item.id!r} cannot be had any more: rebuild the gallery") from error
 
 
-def picture(item: Item, *, size: int | None, max_bytes: int, max_pixels: int) -> Picture:
-    """An item's picture as a browser can show it: the file itself, or a JPEG at most `size` pixels wide and high.
+class Album:
+    """Shows items' pictures, and keeps the JPEGs it drew last, at most `kept_bytes` of them; for many threads."""
 
-    Raises UnknownItem where the file is gone or no image any more, so that no other file is ever sent.
-    """
-    data = read(item, max_bytes=max_bytes)
-    try:
-        kind = media_type(data)
-        if kind in SHOWN_BY_BROWSERS and (size is None or _fits(data, size)):
-            return Picture(data=data, media_type=kind)
-        return Picture(data=_thumbnail(data, size or 2048, max_pixels), media_type="image/jpeg")
-    except (UnreadableImage, ImageTooLarge) as error:
-        raise UnknownItem(
-            f"the picture of item {item.id!r} has changed and is no image now: rebuild the gallery"
-        ) from error
+    def __init__(self, *, max_bytes: int, max_pixels: int, kept_bytes: int = KEPT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+        self._room = kept_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()  # the latest used last
+        self.kept_bytes = 0
 
+    def picture(self, item: Item, *, size: int | None) -> Picture:
+        """An item's picture as a browser can show it: the file itself, or a JPEG at most `size` pixels a side.
 
-def _fits(data: bytes, size: int) -> bool:
-    return max(preprocess.opened(data).size) <= size
+        Raises UnknownItem where the file is gone or no image any more, so that no other file is ever sent.
+        """
+        data = read(item, max_bytes=self._max_bytes)
+        try:
+            header = preprocess.opened(data, max_pixels=self._max_pixels)
+            kind = SHOWN_BY_BROWSERS.get(header.format or "")
+            if kind is not None and (size is None or max(header.size) <= size):
+                return Picture(data=data, media_type=kind)
+            return Picture(data=self._thumbnail(data, size or WHOLE_PX), media_type="image/jpeg")
+        except (UnreadableImage, ImageTooLarge) as error:
+            raise UnknownItem(
+                f"the picture of item {item.id!r} has changed and is no image now: rebuild the gallery"
+            ) from error
 
-
-@functools.lru_cache(maxsize=256)  # by content, so that a changed file is drawn anew
-def _thumbnail(data: bytes, size: int, max_pixels: int) -> bytes:
-    image = preprocess.decode(data, max_pixels=max_pixels)
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return file.getvalue()
+    def _thumbnail(self, data: bytes, size: int) -> bytes:
+        key = hashlib.sha256(data).digest(), size  # by content, so that a changed file is drawn anew
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        image = preprocess.decode(data, max_pixels=self._max_pixels)
+        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=85)
+        drawn = file.getvalue()
+        with self._lock:
+            if key not in self._kept:  # two threads may have drawn it
+                self._kept[key] = drawn
+                self.kept_bytes += len(drawn)
+            while self.kept_bytes > self._room:
+                self.kept_bytes -= len(self._kept.popitem(last=False)[1])
+        return drawn

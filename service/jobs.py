@@ -117,7 +117,8 @@ class Jobs:
     async def _build(self, job: Job) -> Progress:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "index", "build", job.source, "--gallery", str(self._settings.gallery.resolve())),
-            *("--bundle", str(self._settings.bundle.resolve()), "--shards", str(job.shards), "--progress", "json"),
+            *("--bundle", str(self._settings.bundle.resolve()), "--shards", str(job.shards)),
+            *("--provider", self._settings.provider, "--progress", "json"),
             cwd=Path(index.__file__).parents[1],  # so that `-m index` is this index, installed or not
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -63,9 +63,10 @@ class Metrics:
         self.request_seconds.labels(route).observe(seconds)
 
     def stages(self, took_ms: Mapping[str, float]) -> None:
-        """Observes the stages of one search."""
-        for stage, milliseconds in took_ms.items():
-            self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+        """Observes the stages of one search, without their total, which the sum over the stages would count twice."""
+        for stage, milliseconds in list(took_ms.items()):  # a thread may still add to them
+            if stage != "total":
+                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
 
     def gallery(self, *, snapshot: str, model: str, items: int) -> None:
         """Says which snapshot answers now."""

@@ -1,5 +1,7 @@
 """The OpenAPI document: FastAPI's own, completed with what it cannot see (bodies read by hand, problem details)."""
 
+from dataclasses import dataclass
+
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import JsonValue, TypeAdapter
@@ -36,8 +38,17 @@ PROBLEM: JsonValue = {
 }
 
 
-def document(app: FastAPI) -> dict[str, JsonValue]:
-    """The whole document, the same at every call."""
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What the examples name, so that each runs as it stands; None where there is no such thing yet."""
+
+    item_id: str | None
+    source: str | None
+    job_id: str | None
+
+
+def document(app: FastAPI, examples: Examples) -> dict[str, JsonValue]:
+    """The whole document, with those examples."""
     found = DOCUMENT.validate_python(
         get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     )
@@ -48,14 +59,32 @@ def document(app: FastAPI) -> dict[str, JsonValue]:
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
-    for path in _object(found, "paths").values():
+    if examples.item_id is not None:
+        changed: JsonValue = {"image": {"item_id": examples.item_id}, "text": "in red", "k": 10}
+        body = _object(schemas, "SearchBody")
+        plain = body["examples"]
+        assert isinstance(plain, list)
+        body["examples"] = [changed, *plain]
+    if examples.source is not None:
+        _object(schemas, "IndexBody")["examples"] = [{"source": examples.source}]
+    for name, path in _object(found, "paths").items():
         assert isinstance(path, dict)
         for operation in path.values():
             assert isinstance(operation, dict)
+            _exemplify(operation, examples.job_id if name.startswith("/index") else examples.item_id)
             responses = _object(operation, "responses")
             responses.pop("422", None)
             responses["default"] = PROBLEM
     return found
+
+
+def _exemplify(operation: dict[str, JsonValue], id: str | None) -> None:
+    """Gives the operation's parameter `id` its example, in place."""
+    parameters = operation.get("parameters", [])
+    assert isinstance(parameters, list)
+    for parameter in parameters:
+        if isinstance(parameter, dict) and parameter["name"] == "id" and id is not None:
+            parameter["example"] = id
 
 
 def _object(parent: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:

@@ -1,37 +1,53 @@
-"""The body of a search as it arrives: read within limits, as JSON or as a form."""
+"""The body of a request as it arrives: read within limits of size and time, then parsed as JSON or as a form."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from service.errors import BadRequest, BodyTooLarge, Unusable, WrongMediaType, unusable
+from service import form
+from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, unusable
 from service.searcher import Query
 from service.settings import Settings
 from service.wire import SearchBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
+BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
 REST = TypeAdapter(dict[str, JsonValue])
 
 
-async def search_query(request: Request, settings: Settings) -> Query:
-    """The query that a request carries; raises InputErrors for everything a body can have wrong."""
-    kind = _media_type(request)
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A search as it was sent, not parsed yet."""
+
+    content_type: str
+    data: bytes
+
+
+async def search_body(request: Request, settings: Settings) -> Posted:
+    """The whole body of a search; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
+    kind = _media_type(request.headers.get("content-type", ""))
     if kind == "application/json":
-        # base64 makes four letters of three bytes
-        data = await body(request, max_bytes=settings.max_image_bytes * 4 // 3 + SLACK_BYTES)
-        asked = parsed(SearchBody, data)
-        image = asked.image.data() if asked.image else None
+        # base64 makes four letters of three bytes, and line breaks a few more
+        limit = settings.max_image_bytes * 7 // 5 + SLACK_BYTES
     elif kind == "multipart/form-data":
-        data = await body(request, max_bytes=settings.max_image_bytes + SLACK_BYTES)
-        asked, image = await _form(request, data)
+        limit = settings.max_image_bytes + SLACK_BYTES
     else:
         raise WrongMediaType("send a search as application/json or as multipart/form-data")
+    return Posted(request.headers["content-type"], await body(request, max_bytes=limit))
+
+
+def query(posted: Posted, settings: Settings) -> Query:
+    """The query that a body carries; raises InputErrors for everything a body can have wrong."""
+    if _media_type(posted.content_type) == "application/json":
+        asked = parsed(SearchBody, posted.data)
+        image = asked.image.data() if asked.image else None
+    else:
+        sent = form.parse(posted.data, content_type=posted.content_type)
+        asked, image = _merged(sent.fields, has_image=sent.image is not None), sent.image
     if image is not None and len(image) > settings.max_image_bytes:
         raise BodyTooLarge(
             f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
@@ -49,22 +65,26 @@ async def search_query(request: Request, settings: Settings) -> Query:
 
 async def json_body(request: Request, kind: type[Body]) -> Body:
     """A small JSON body; anything not declared as JSON is refused, so that no foreign web page can send it unasked."""
-    if _media_type(request) != "application/json":
+    if _media_type(request.headers.get("content-type", "")) != "application/json":
         raise WrongMediaType("send application/json")
     return parsed(kind, await body(request, max_bytes=SLACK_BYTES))
 
 
-async def body(request: Request, *, max_bytes: int) -> bytes:
-    """The whole body; raises BodyTooLarge as soon as it is known to be, by its header or while it is read."""
+async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S) -> bytes:
+    """The whole body; raises BodyTooLarge as soon as it is known to be, and BodyTooSlow."""
     too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes: send a smaller image")
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise too_large
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > max_bytes:
-            raise too_large
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > max_bytes:
+                    raise too_large
+    except TimeoutError as error:
+        raise BodyTooSlow(f"the body did not come within {within_s:g} s: send a smaller image") from error
     return bytes(data)
 
 
@@ -76,37 +96,8 @@ def parsed(kind: type[Body], data: bytes) -> Body:
         raise unusable(error.errors()) from error
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def _form(request: Request, data: bytes) -> tuple[SearchBody, bytes | None]:
-    async def whole() -> AsyncGenerator[bytes, None]:
-        yield data
-
-    boundary = parse_options_header(request.headers["content-type"])[1].get(b"boundary")
-    if not boundary or b"--" + boundary + b"--" not in data:
-        # the parser would take what came so far for the whole
-        raise BadRequest("the form is cut off: its closing boundary is missing")
-    try:
-        parser = MultiPartParser(request.headers, whole(), max_files=1, max_fields=8, max_part_size=SLACK_BYTES)
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError) as error:  # KeyError: no boundary is named
-        raise BadRequest(f"the form cannot be read ({getattr(error, 'message', None) or error})") from error
-    try:
-        fields: dict[str, str] = {}
-        image: bytes | None = None
-        for name, value in form.multi_items():
-            if name == "image" and isinstance(value, UploadFile):
-                image = await value.read()
-            elif name in ("text", "k", "query") and isinstance(value, str) and name not in fields:
-                fields[name] = value
-            else:
-                detail = "a form has one file image, and the fields text, k and query, each once"
-                raise Unusable(detail, fields=[{"field": name, "detail": detail}])
-    finally:
-        await form.close()
-    return _merged(fields, has_image=image is not None), image
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _merged(fields: dict[str, str], *, has_image: bool) -> SearchBody:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +15,7 @@ from models.arrays import Embeddings
 from models.encoder import Encoder
 from service import images
 from service.errors import NotReady, Unusable
-from service.pool import Pool
+from service.pool import Place, Pool
 from service.settings import Settings
 
 
@@ -51,12 +51,12 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times what is inside."""
+        """Times what is inside, added to what the stage took before."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.took_ms[name] = round((time.perf_counter() - start) * 1000, 3)
+            self.took_ms[name] = round(self.took_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000, 3)
 
 
 def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Found:
@@ -143,18 +143,26 @@ class Searcher:
             raise NotReady(f"there is nothing to search: {self.reason}")
         return self.gallery
 
-    async def search(self, query: Query, *, watch: Stopwatch) -> Found:
-        """Answers one query, telling `watch` its stages; raises what `find` raises, Overloaded and NotReady."""
+    def place(self) -> Place:
+        """A place for one search, to be taken before its body is read; raises Overloaded and NotReady."""
+        self.live()
+        return self._pool.place()
+
+    async def search(self, parse: Callable[[], Query], *, place: Place, watch: Stopwatch) -> Found:
+        """Parses one query in a thread and answers it, telling `watch` its stages; raises what both raise."""
         gallery = self.live()  # kept until the end, whatever is swapped in meanwhile
         asked = time.perf_counter()
 
         def work() -> Found:
             watch.took_ms["wait"] = round((time.perf_counter() - asked) * 1000, 3)
-            found = find(query, encoder=self.encoder, gallery=gallery, settings=self._settings, watch=watch)
-            watch.took_ms["total"] = round((time.perf_counter() - asked) * 1000, 3)
-            return found
+            try:
+                with watch.stage("decode"):
+                    query = parse()
+                return find(query, encoder=self.encoder, gallery=gallery, settings=self._settings, watch=watch)
+            finally:
+                watch.took_ms["total"] = round((time.perf_counter() - asked) * 1000, 3)
 
-        return await self._pool.run(work)
+        return await place.run(work)
 
     async def probe(self, *, timeout_s: float) -> list[str]:
         """Why searches cannot be answered, empty when they can: by a real forward pass and a real search."""

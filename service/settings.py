@@ -1,7 +1,9 @@
 """What an operator may set: read once from LIKEBUT_* variables and the command line, then handed down as values."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,6 +11,12 @@ import models
 from models.errors import ConfigError
 
 PREFIX = "LIKEBUT_"
+# What Kubernetes puts into every container of a namespace that has a Service named likebut: addresses, no settings.
+INJECTED = re.compile(
+    r"LIKEBUT_SERVICE_(HOST|PORT(_\w+)?)=.*"
+    r"|LIKEBUT_PORT=(tcp|udp|sctp)://.*"
+    r"|LIKEBUT_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
+)
 SHIPPED_BUNDLE = Path(models.__file__).parent / "bundles" / "sum"
 
 
@@ -21,6 +29,7 @@ class Settings(BaseModel):
     gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first rebuild makes it")
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="what the model runs on")
     threads: int = Field(0, ge=0, le=1024, description="threads that one model pass uses; 0 takes all cores")
     search_workers: int = Field(2, ge=1, le=256, description="searches that compute at the same time")
     max_waiting: int = Field(
@@ -38,7 +47,9 @@ class Settings(BaseModel):
         A LIKEBUT_* variable that names no setting is refused, since it is most likely a misspelt one.
         """
         given = {
-            key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if key.startswith(PREFIX)
+            key.removeprefix(PREFIX).lower(): value
+            for key, value in environment.items()
+            if key.startswith(PREFIX) and not INJECTED.fullmatch(f"{key}={value}")
         }
         given |= {name: value for name, value in options.items() if value is not None}
         try:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import string
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from service.errors import BadRequest
 
 Attribute = str | int | float | bool | None
+_WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -37,7 +39,8 @@ class Image(BaseModel):
             return None
         text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64
         try:
-            return base64.b64decode(text, validate=True)
+            # command line tools break base64 into lines
+            return base64.b64decode(text.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
         except (binascii.Error, ValueError) as error:
             raise BadRequest(f"image.base64 is not base64 ({error})") from error
 
@@ -49,19 +52,16 @@ class SearchBody(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
-        json_schema_extra={
-            "examples": [
-                {"image": {"item_id": "dress-0017"}, "text": "in red, with long sleeves", "k": 20},
-                {"text": "a striped mug"},
-            ]
-        },
+        json_schema_extra={"examples": [{"text": "a striped mug"}]},  # openapi.py adds one of the live gallery
     )
 
     image: Image | None = Field(None, description="the reference")
     text: str | None = Field(None, description="the wanted change; with no image, the wanted product")
     k: int = Field(20, ge=1, description="how many hits; the service sets the most")
     exclude_reference: bool = Field(
-        True, description="leave the reference out of the hits; only a reference given as item_id is known to be one"
+        True,
+        description="leave the reference out of the hits; only one given as item_id can be: the gallery keeps no"
+        " content hashes, so an uploaded picture is not recognised as an item",
     )
     exclude_ids: list[Id] = Field([], max_length=1000, description="items that are never among the hits")
     text_weight: float | None = Field(
@@ -114,12 +114,7 @@ class Assortment(BaseModel):
 class IndexBody(BaseModel):
     """What to build the next snapshot from."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        json_schema_extra={"examples": [{"source": "/data/catalogue/items.parquet", "shards": 2}]},
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: str = Field(
         min_length=1, max_length=4096, description="a folder of images or a table (CSV, JSONL, Parquet) on the server"
@@ -172,6 +167,9 @@ class LiveGallery(BaseModel):
     dimension: int | None
     space: str
     last_job: Job | None
+    max_k: int = Field(description="most hits one search may ask for")
+    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
+    max_text_chars: int = Field(description="longest accepted text, in characters")
 
 
 class Ready(BaseModel):

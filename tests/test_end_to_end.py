@@ -50,6 +50,13 @@ def service(gallery: Path, serve: Callable[..., AbstractContextManager[str]]) ->
 def test_a_picture_and_words_find_products_over_http(service: httpx.Client, shop: Path) -> None:
     triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
     images = {row["id"]: row["image"] for row in pyarrow.parquet.read_table(shop / "items.parquet").to_pylist()}
+    found = 0
+    for triplet in triplets:  # the baseline finds a good part of them among the first twenty of 120
+        asked = {"image": {"item_id": triplet["reference"]}, "text": triplet["text"], "k": 20}
+        hits = service.post("/search", json=asked).json()["hits"]
+        found += bool({hit["id"] for hit in hits} & set(triplet["satisfying"]))
+    assert found >= len(triplets) / 2
+
     triplet = triplets[0]
     picture = (shop / images[triplet["reference"]]).read_bytes()
     uploaded = service.post(
@@ -64,9 +71,10 @@ def test_a_picture_and_words_find_products_over_http(service: httpx.Client, shop
 
 
 def test_text_alone_finds_what_it_describes(service: httpx.Client) -> None:
-    answer = service.post("/search", json={"text": "a pair of red boots", "k": 3}).json()
-    assert answer["hits"][0]["score"] >= answer["hits"][-1]["score"]
-    assert answer["took_ms"]["total"] > 0
+    for text, category in (("a pair of boots", "boots"), ("a striped mug", "mug"), ("knit hat", "beanie")):
+        answer = service.post("/search", json={"text": text, "k": 3}).json()
+        assert [hit["attributes"]["category"] for hit in answer["hits"]] == [category] * 3
+        assert answer["took_ms"]["total"] > 0
 
 
 def test_the_bundle_is_measured_as_the_readme_says() -> None:
@@ -79,6 +87,7 @@ def test_the_bundle_is_measured_as_the_readme_says() -> None:
         row = result["rows"][name]
         assert set(row) == {"R@1", "R@5", "R@10", "R@50", "mAP@10"}
         assert all(0 <= value["low"] <= value["value"] <= value["high"] <= 1 for value in row.values())
+        assert row["R@50"]["value"] > 0.3  # of 200 items, a quarter by chance
         assert row["R@1"]["value"] <= row["R@5"]["value"] <= row["R@10"]["value"] <= row["R@50"]["value"]
 
 

@@ -6,8 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models import command
+
+if TYPE_CHECKING:
+    from training.evaluation.catalogue import Result
 
 SEED = 7  # of the world that the shipped bundles and the documented numbers come from
 
@@ -20,37 +24,47 @@ def main(argv: Sequence[str]) -> int:
     catalogue = verbs.add_parser("catalogue", help="draw a shop: pictures, an items table and triplets")
     catalogue.add_argument("out", type=Path, help="folder to write into")
     catalogue.add_argument("--split", choices=("train", "val", "test"), default="test")
-    catalogue.add_argument("--products", type=int, default=5_000)
-    catalogue.add_argument("--triplets", type=int, default=2_500)
-    catalogue.add_argument("--size", type=int, default=256, help="side of a picture in pixels")
+    catalogue.add_argument("--products", type=command.at_least(2), default=5_000)
+    catalogue.add_argument("--triplets", type=command.at_least(0), default=2_500)
+    catalogue.add_argument("--size", type=command.at_least(16), default=256, help="side of a picture in pixels")
     catalogue.add_argument("--seed", type=int, default=SEED)
-    catalogue.add_argument("--workers", type=int, default=2, help="drawing processes")
+    catalogue.add_argument("--workers", type=command.at_least(1), default=2, help="drawing processes")
     catalogue.add_argument("--force", action="store_true", help="replace another catalogue at OUT")
     catalogue.set_defaults(verb=_catalogue)
 
     train = verbs.add_parser("train", help="train as a config says, or go on where a run stopped")
     train.add_argument("config", type=Path, help="a TOML file: see training/configs")
-    train.add_argument("--out", type=Path, required=True, help="the run's folder")
+    train.add_argument(
+        "--out", type=Path, required=True, help="the run's folder; drawn pictures are kept in OUT/../cache"
+    )
     train.set_defaults(verb=_train)
 
-    export = verbs.add_parser("export", help="turn a run, or an open_clip model, into a bundle")
-    export.add_argument("run", type=Path, nargs="?", help="a run's folder; leave out with --model")
-    export.add_argument("--model", help="an open_clip model's name instead of a run")
-    export.add_argument("--pretrained", default="", help="its weights: one of open_clip's tags or a file")
-    export.add_argument("--method", choices=("sum",), default="sum")
-    export.add_argument("--text-weight", type=float, default=0.5, help="default share of the text in a composed query")
+    export = verbs.add_parser("export", help="turn a finished run, or an open_clip model, into a bundle")
+    what = export.add_mutually_exclusive_group(required=True)
+    what.add_argument("run", type=Path, nargs="?", help="a run's folder")
+    what.add_argument("--model", help="an open_clip model's name instead of a run")
+    export.add_argument("--pretrained", help="with --model, its weights: one of open_clip's tags, or a file")
+    export.add_argument(
+        "--text-weight", type=command.share, default=0.5, help="default share of the text in a composed query"
+    )
     export.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     export.set_defaults(verb=_export)
 
     evaluate = verbs.add_parser("evaluate", help="measure a bundle on a benchmark")
-    evaluate.add_argument("benchmark", choices=("catalogue", "captions"))
-    evaluate.add_argument("--bundle", type=Path, required=True)
-    evaluate.add_argument("--products", type=int, default=5_000, help="items of the gallery")
-    evaluate.add_argument("--queries", type=int, default=2_500)
-    evaluate.add_argument("--text-weight", type=float, help="instead of the bundle's default")
-    evaluate.add_argument("--seed", type=int, default=SEED)
-    evaluate.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    evaluate.set_defaults(verb=_evaluate)
+    benchmarks = evaluate.add_subparsers(required=True, metavar="BENCHMARK")
+    composed = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
+    composed.add_argument("--queries", type=command.at_least(1), default=2_500)
+    composed.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
+    composed.set_defaults(verb=_evaluate_composed)
+    captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
+    captions.set_defaults(verb=_evaluate_captions)
+    for benchmark in (composed, captions):
+        benchmark.add_argument("--bundle", type=Path, required=True)
+        benchmark.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
+        benchmark.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
+        benchmark.add_argument("--seed", type=int, default=SEED)
+        benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+        benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return command.run(parser, argv)
 
 
@@ -82,10 +96,8 @@ def _export(arguments: argparse.Namespace) -> None:
     from models.errors import ConfigError
     from training import export
 
-    if (arguments.run is None) == (arguments.model is None):
-        raise ConfigError("name either a run's folder or an open_clip --model")
-    if not 0.0 <= arguments.text_weight <= 1.0:
-        raise ConfigError(f"--text-weight is a share from 0 to 1, not {arguments.text_weight}")
+    if (arguments.model is None) != (arguments.pretrained is None):
+        raise ConfigError("--model and --pretrained go together: an open_clip name and its weights")
     if arguments.run is not None:
         manifest = export.run(arguments.run, text_weight=arguments.text_weight, out=arguments.out)
     else:
@@ -95,21 +107,35 @@ def _export(arguments: argparse.Namespace) -> None:
     command.show(manifest.model_dump(exclude={"files"}), as_json=False)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
+def _evaluate_composed(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
     from training.evaluation import catalogue
 
-    encoder = Encoder.open(arguments.bundle)
-    encoder.self_test()
-    if arguments.benchmark == "captions":
-        result = catalogue.captions(encoder, products=arguments.products, seed=arguments.seed)
-    else:
-        weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
-        result = catalogue.composed(
-            encoder, products=arguments.products, queries=arguments.queries, seed=arguments.seed, text_weight=weight
-        )
-    if arguments.json:
-        print(json.dumps(result.as_json(), ensure_ascii=False))
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
+    result = catalogue.composed(
+        encoder,
+        split=arguments.split,
+        products=arguments.products,
+        queries=arguments.queries,
+        seed=arguments.seed,
+        text_weight=weight,
+    )
+    _print(result, as_json=arguments.json)
+
+
+def _evaluate_captions(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import catalogue
+
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    result = catalogue.captions(encoder, split=arguments.split, products=arguments.products, seed=arguments.seed)
+    _print(result, as_json=arguments.json)
+
+
+def _print(result: "Result", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result.as_json(), ensure_ascii=False, allow_nan=False))
         return
     for name, value in dataclasses.asdict(result.protocol).items():
         print(f"{name.replace('_', ' '):>20}  {value}")

@@ -17,7 +17,7 @@ class Progress:
     """How far a run has come."""
 
     step: int  # steps done
-    digest: str  # of the config it was begun with
+    steps: int  # of so many
 
 
 def save(folder: Path, net: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
@@ -26,31 +26,31 @@ def save(folder: Path, net: nn.Module, optimizer: Optimizer, progress: Progress)
         "net": net.state_dict(),
         "optimizer": optimizer.state_dict(),
         "step": progress.step,
-        "digest": progress.digest,
+        "steps": progress.steps,
     }
     temporary = folder / f".{FILE}"
     torch.save(state, temporary)
     temporary.replace(folder / FILE)
 
 
-def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, digest: str) -> int:
-    """Loads the run's checkpoint into net and optimizer and gives the steps done; 0 where there is none.
-
-    Raises ConfigError where the checkpoint was begun with another config.
-    """
+def restore(folder: Path, net: nn.Module, optimizer: Optimizer) -> int:
+    """Loads the run's checkpoint into net and optimizer and gives the steps done; 0 where there is none."""
     if not (folder / FILE).is_file():
         return 0
     state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
-    if state["digest"] != digest:
-        raise ConfigError(f"{folder} holds a run with another config: choose another --out or delete it")
     net.load_state_dict(state["net"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    """The net's parameters in the run's checkpoint; raises ConfigError where there is none."""
+    """The net's parameters at the end of a run; raises ConfigError where there is none or it has not ended."""
     if not (folder / FILE).is_file():
         raise ConfigError(f"no {FILE} in {folder}: train first")
-    net: dict[str, Tensor] = torch.load(folder / FILE, map_location="cpu", weights_only=True)["net"]
+    state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+    if state["step"] < state["steps"]:
+        raise ConfigError(
+            f"the run in {folder} has done {state['step']} of {state['steps']} steps: train it to its end"
+        )
+    net: dict[str, Tensor] = state["net"]
     return net

@@ -45,6 +45,7 @@ class LoopConfig(_Section):
     epochs: int = Field(ge=1)
     batch: int = Field(ge=2)
     precision: Literal["float32", "bfloat16"]
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     checkpoint_steps: int = Field(default=200, ge=1)
 
 

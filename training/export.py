@@ -160,7 +160,7 @@ def export(
     with TemporaryDirectory() as scratch:  # proven before it stands where anyone could take it up
         trial = Path(scratch) / "bundle"
         bundle.write(trial, files, manifest)
-        Encoder.open(trial).self_test()
+        Encoder.open(trial)
     bundle.write(out, files, manifest)
     return bundle.Bundle.open(out).manifest
 

@@ -1,8 +1,8 @@
 """One training run, read from top to bottom: config → stage → steps → checkpoints, log and plot."""
 
-import hashlib
 import json
 import logging
+import shutil
 import time
 from pathlib import Path
 
@@ -27,18 +27,21 @@ def train(config_file: Path, out: Path) -> None:
     Leaves the config, tokenizer.json, checkpoint.pt, log.jsonl (a line every ten steps and every epoch) and loss.png.
     """
     config = Config.read(config_file)
-    text = config_file.read_text(encoding="utf-8")
-    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
     out.mkdir(parents=True, exist_ok=True)
-    if (out / CONFIG).exists() and Config.read(out / CONFIG) != config:
+    if not (out / CONFIG).exists():
+        shutil.copyfile(config_file, out / f".{CONFIG}")
+        (out / f".{CONFIG}").replace(out / CONFIG)  # never half a config
+    elif Config.read(out / CONFIG) != config:
         raise ConfigError(f"{out} holds a run with another config: choose another --out or delete it")
-    (out / CONFIG).write_text(text, encoding="utf-8")
 
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
-    stage = Contrast(config, out=out, cache=out.parent / "cache")
+    device = torch.device(config.loop.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"{config_file} asks for {device}, but torch sees no GPU: set loop.device to cpu")
+    stage = Contrast(config, out=out, cache=out.parent / "cache", device=device)
     optimizer = optim.adamw(stage.net.named_parameters(), config.optim)
     steps = stage.steps_per_epoch * config.loop.epochs
-    done = checkpoint.restore(out, stage.net, optimizer, digest=digest)
+    done = checkpoint.restore(out, stage.net, optimizer)
     half = config.loop.precision == "bfloat16"
 
     began, first = time.monotonic(), done
@@ -49,7 +52,7 @@ def train(config_file: Path, out: Path) -> None:
                 learning_rate = optim.rate(done, steps=steps, config=config.optim)
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate
-                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                with torch.autocast(device.type, torch.bfloat16, enabled=half):
                     loss = stage.loss(*batch)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
@@ -64,12 +67,13 @@ def train(config_file: Path, out: Path) -> None:
                     log.write(json.dumps(facts) + "\n")
                     log.flush()
                     bar.set_postfix(loss=f"{facts['loss']:.3f}")
-                if done % config.loop.checkpoint_steps == 0:
-                    checkpoint.save(out, stage.net, optimizer, Progress(step=done, digest=digest))
+                # not after an epoch's last step: a resume from there would skip the validation
+                if done % config.loop.checkpoint_steps == 0 and done % stage.steps_per_epoch:
+                    checkpoint.save(out, stage.net, optimizer, Progress(step=done, steps=steps))
             stage.net.eval()
             found = stage.validate()
             log.write(json.dumps({"step": done, "epoch": epoch + 1, **found}) + "\n")
             log.flush()
             bar.write(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
-            checkpoint.save(out, stage.net, optimizer, Progress(step=done, digest=digest))
             plot.losses(out / LOG, out / PLOT)
+            checkpoint.save(out, stage.net, optimizer, Progress(step=done, steps=steps))  # last: the epoch is over

@@ -17,7 +17,10 @@ def losses(log: Path, out: Path) -> None:
     trained: dict[int, float] = {}
     validated: dict[int, dict[str, float]] = {}
     for line in log.read_text(encoding="utf-8").splitlines():
-        facts = json.loads(line)
+        try:
+            facts = json.loads(line)
+        except json.JSONDecodeError:  # a kill tore it
+            continue
         if "loss" in facts:
             trained[facts["step"]] = facts["loss"]
         else:

@@ -26,7 +26,9 @@ def learn(texts: Iterable[str], *, size: int, path: Path) -> None:
     trainer = trainers.BpeTrainer(vocab_size=size - 2, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([START, END])
-    path.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    temporary = path.with_name(f".{path.name}")  # half a tokenizer would stop every later run
+    temporary.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    temporary.replace(path)
 
 
 def clip(path: Path) -> None:

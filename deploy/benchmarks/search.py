@@ -12,10 +12,12 @@ import platform
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import NamedTemporaryFile
+from typing import TypeAlias
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -25,7 +27,13 @@ from index.gallery import Gallery
 from models.encoder import Encoder
 from service.settings import Settings
 
+Raw: TypeAlias = Callable[[bytes, str], None]  # the work itself: picture, text
+Body: TypeAlias = Callable[[bytes, str], dict[str, object]]  # the same as a request's body
+Ways: TypeAlias = dict[str, tuple[Raw, Body]]
+Asked: TypeAlias = Sequence[tuple[bytes, dict[str, str]]]
+
 WARM_UP = 20
+STAGES = ("wait", "decode", "encode", "search")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,40 +64,47 @@ def main(argv: Sequence[str]) -> int:
     def words(data: bytes, text: str) -> None:
         gallery.search(encoder.texts([text]), k=20)
 
-    ways: dict[str, tuple[Callable[[bytes, str], None], Callable[[bytes, str], dict[str, object]]]] = {
+    ways: Ways = {
         "picture + text": (composed, lambda data, text: {"image": {"base64": _base64(data)}, "text": text}),
         "picture": (picture, lambda data, text: {"image": {"base64": _base64(data)}}),
         "text": (words, lambda data, text: {"text": text}),
     }
     command = [sys.executable, "-m", "service", "serve", "--port", "0"]
     command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
-    with NamedTemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as service:
-        while not (said := Path(log.name).read_text()):
-            time.sleep(0.05)
-        address = said.split()[-1].rstrip("/")
-        print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {len(gallery)} items, k = 20,")
-        print(f"{len(asked)} queries each, one caller; medians in milliseconds, p99 in brackets.\n")
-        stages = ("wait", "decode", "encode", "search")
-        print(f"| query | {' | '.join(stages)} | server total | over HTTP | raw | HTTP / raw |")
-        print("|---" * (len(stages) + 5) + "|")
+    with NamedTemporaryFile("w+") as log:
+        service = subprocess.Popen(command, stderr=log)
         try:
-            for name, (raw, body) in ways.items():
-                print(_row(name, raw, body, asked, address=address, stages=stages), flush=True)
+            _measure(ways, asked, address=_address(service, Path(log.name)), items=len(gallery))
         finally:
             service.terminate()
+            service.wait()
     return 0
 
 
-def _row(
-    name: str,
-    raw: Callable[[bytes, str], None],
-    body: Callable[[bytes, str], dict[str, object]],
-    asked: Sequence[tuple[bytes, dict[str, str]]],
-    *,
-    address: str,
-    stages: Sequence[str],
-) -> str:
-    took: dict[str, list[float]] = {stage: [] for stage in (*stages, "total", "http", "raw")}
+def _address(service: "subprocess.Popen[bytes]", log: Path) -> str:
+    while "\n" not in (said := log.read_text()):
+        if service.poll() is not None:
+            raise SystemExit("the service ended before it was ready")
+        time.sleep(0.05)
+    first = said.splitlines()[0]
+    if "serving http" not in first:
+        raise SystemExit(first)
+    return first.split()[-1].rstrip("/")
+
+
+def _measure(ways: Ways, asked: Asked, *, address: str, items: int) -> None:
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), {items} items, k = 20, {len(asked)} queries each, one caller;"
+    )
+    print("medians in milliseconds, p99 in brackets.\n")
+    print(f"| query | {' | '.join(STAGES)} | server total | over HTTP | raw | HTTP / raw |")
+    print("|---" * (len(STAGES) + 5) + "|")
+    for name, (raw, body) in ways.items():
+        print(_row(name, raw, body, asked, address=address), flush=True)
+
+
+def _row(name: str, raw: Raw, body: Body, asked: Asked, *, address: str) -> str:
+    took: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total", "http", "raw")}
     for number, (data, triplet) in enumerate([*asked[:WARM_UP], *asked]):
         sent = json.dumps({**body(data, triplet["text"]), "k": 20}).encode()
         began = time.perf_counter()
@@ -102,16 +117,14 @@ def _row(
             continue
         took["http"].append((between - began) * 1000)
         took["raw"].append((ended - between) * 1000)
-        for stage in (*stages, "total"):
+        for stage in (*STAGES, "total"):
             took[stage].append(answer["took_ms"].get(stage, 0.0))
-    cells = [f"{median(took[stage]):.1f}" for stage in stages]
+    cells = [f"{median(took[stage]):.1f}" for stage in STAGES]
     cells += [f"{median(took[key]):.1f} ({np.quantile(took[key], 0.99):.1f})" for key in ("total", "http", "raw")]
     return f"| {name} | {' | '.join(cells)} | {median(took['http']) / median(took['raw']):.2f} |"
 
 
 def _base64(data: bytes) -> str:
-    from base64 import b64encode
-
     return b64encode(data).decode()
 
 

@@ -41,22 +41,24 @@ class Backbone(nn.Module):
         open_clip.add_model_config(OWN_CONFIGS)
         if name not in open_clip.list_models():
             raise ConfigError(f"open_clip knows no model {name!r}: see open_clip.list_models()")
-        if pretrained == "openai" and not name.endswith("-quickgelu"):
-            # open_clip would only warn, and compute with the wrong activation
-            raise ConfigError(f"OpenAI's weights need the quickgelu model: use {name}-quickgelu")
         if (
             pretrained
             and not Path(pretrained).is_file()
             and pretrained not in open_clip.list_pretrained_tags_by_model(name)
         ):
             raise ConfigError(f"{pretrained!r} is neither a file nor a tag of open_clip's {name}")
+        facts = get_pretrained_cfg(name, pretrained) if pretrained else {}
+        if facts.get("quick_gelu") and not (open_clip.get_model_config(name) or {}).get("quick_gelu"):
+            # open_clip would only warn, and compute with the wrong activation
+            raise ConfigError(f"the weights {pretrained} need the quickgelu model: use {name}-quickgelu")
+        if facts.get("resize_mode", "shortest") != "shortest" or facts.get("interpolation", "bicubic") != "bicubic":
+            raise ConfigError(f"the weights {pretrained} of {name} want another preprocessing than a bundle's")
         try:
             clip = open_clip.create_model(name, pretrained=pretrained or None)
         except (RuntimeError, OSError, KeyError, AssertionError) as error:  # open_clip asserts on widths
             raise ConfigError(f"the weights {pretrained!r} do not load into {name}: {error}") from error
         if not isinstance(clip, CLIP) or not isinstance(clip.visual, VisionTransformer):
             raise ConfigError(f"{name} is not a CLIP with a ViT image tower")
-        facts = get_pretrained_cfg(name, pretrained) if pretrained else {}
         mean = facts.get("mean") or open_clip.OPENAI_DATASET_MEAN
         std = facts.get("std") or open_clip.OPENAI_DATASET_STD
         return cls(clip, mean=tuple(mean), std=tuple(std), end=end)

@@ -1,22 +1,33 @@
 """ONNX Runtime: one exported graph on the CPU, on CUDA or on TensorRT."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models.errors import BundleBroken
+from models.errors import BundleBroken, ConfigError
 
-CPU: tuple[str, ...] = ("CPUExecutionProvider",)
+Provider: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
+
+# ONNX Runtime's names, each with those that take over the operators it lacks.
+_NAMES: Mapping[Provider, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+}
 
 
 class OnnxSession:
     """A graph ready to run; `run` may be called from many threads at once."""
 
-    def __init__(self, path: Path, *, threads: int, providers: Sequence[str] = CPU) -> None:
-        """Raises BundleBroken where the graph does not load. `threads` 0 means one a core."""
+    def __init__(self, path: Path, *, threads: int, provider: Provider) -> None:
+        """Raises BundleBroken where the graph does not load, ConfigError where this machine lacks the provider.
+
+        `threads` 0 means one a core.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -24,13 +35,21 @@ class OnnxSession:
         # idle threads leave the core to others
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self.name = path.name
+        self._path = path
+        wanted = _NAMES[provider]
+        if wanted[0] not in onnxruntime.get_available_providers():
+            raise ConfigError(f"this ONNX Runtime cannot run on {provider}: install the gpu extra in place of cpu")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
         except Exception as error:  # the library's own classes share no other base
             raise BundleBroken(f"{path} does not load in ONNX Runtime: {error}") from error
+        if self._session.get_providers()[0] != wanted[0]:  # it falls back with no more than a warning
+            raise ConfigError(f"ONNX Runtime could not start {provider} on this machine: check its driver, or use cpu")
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-        """Every output of the graph by its name."""
-        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+        """Every output of the graph by its name; raises BundleBroken where the graph fails on the inputs."""
+        try:
+            return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+        except Exception as error:  # as above
+            raise BundleBroken(f"{self._path} failed in ONNX Runtime: {error}") from error

@@ -36,14 +36,25 @@ function fields(schema) {
 
 const resolved = (schema) => (schema?.$ref ? schemas[named(schema)] : schema);
 
-function curl(method, path, operation) {
-  const target = `${location.origin}${path.replace("{id}", "ID")}`;
-  const content = operation.requestBody?.content ?? {};
+/** A word as a shell reads it whole. */
+const quoted = (word) => (/^[\w:/.,=%@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+const idOf = (operation) => operation.parameters?.find(({ name }) => name === "id");
+const at = (path, id) => quoted(`${location.origin}${path.replace("{id}", encodeURIComponent(id ?? ""))}`);
+
+/** Lines that run as they stand; none where they would have to name what is not there yet. */
+function curl(path, operation) {
+  const id = idOf(operation);
+  if (id && id.example === undefined) return [];
+  const target = at(path, id?.example);
+  const content = operation.requestBody?.content;
+  if (!content) return [`curl ${target}`];
   const lines = (resolved(content["application/json"]?.schema)?.examples ?? []).map((example) =>
-    `curl ${target} \\\n  -H 'Content-Type: application/json' \\\n  -d '${JSON.stringify(example)}'`);
-  if (content["multipart/form-data"]) lines.push(`curl ${target} -F image=@picture.jpg -F text='in red, with long sleeves' -F k=10`);
-  if (!lines.length) lines.push(method === "get" ? `curl ${target}` : `curl -X ${method.toUpperCase()} ${target}`);
-  return lines.map((line) => make("pre", { tabIndex: 0 }, line));
+    `curl ${target} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(example))}`);
+  const pictured = idOf(document_.paths["/images/{id}"].get)?.example;
+  if (content["multipart/form-data"] && pictured !== undefined) {
+    lines.push(`curl -o picture ${at("/images/{id}", pictured)}\ncurl ${target} -F image=@picture -F text='in red' -F k=10`);
+  }
+  return lines;
 }
 
 function article(path, method, operation) {
@@ -55,7 +66,8 @@ function article(path, method, operation) {
   return make("article", { id: operation.operationId },
     make("h3", {}, make("span", { className: "method" }, method.toUpperCase()), make("code", {}, path), make("span", {}, operation.summary ?? "")),
     make("p", { className: "soft" }, operation.description ?? ""),
-    ...(operation.parameters?.length ? [table(operation.parameters)] : []), ...bodies, ...answers, ...curl(method, path, operation));
+    ...(operation.parameters?.length ? [table(operation.parameters)] : []), ...bodies, ...answers,
+    ...curl(path, operation).map((line) => make("pre", { tabIndex: 0 }, line)));
 }
 
 const operations = Object.entries(document_.paths).flatMap(([path, methods]) =>

@@ -1,11 +1,12 @@
 // The shop search: one query in the address, one answer on the page.
 
+import { answer, fetched } from "/web/ask.js";
 import * as state from "/web/state.js";
 import * as view from "/web/view.js";
 
 const $ = (id) => document.getElementById(id);
-const [composer, text, chips, file, ideas, problem, count, times, notes, results, more, detail, drop, hero] =
-  ["composer", "text", "chips", "file", "ideas", "problem", "count", "times", "notes", "results", "more", "detail", "drop", "hero"].map($);
+const [composer, text, chips, file, ideas, problem, count, said, times, notes, results, more, detail, drop, hero, lead] =
+  ["composer", "text", "chips", "file", "ideas", "problem", "count", "said", "times", "notes", "results", "more", "detail", "drop", "hero", "lead"].map($);
 
 let current = state.read();
 let asking = new AbortController(); // of the answer that is awaited
@@ -14,9 +15,9 @@ const seen = new Map(); // every product met, by id, so that a reference needn't
 
 // --- changing the query -------------------------------------------------------------------------------------------
 
-function go(changed, { replace = false } = {}) {
-  current = { item: null, upload: null, but: [], k: state.PAGE, ...changed };
-  history[replace ? "replaceState" : "pushState"]({}, "", state.address(current));
+function go(changed) {
+  current = { item: null, upload: null, but: [], k: state.limits.page, ...changed };
+  history.pushState({}, "", state.address(current));
   show();
 }
 
@@ -30,29 +31,71 @@ function like(item) {
 
 function wish(words) {
   const clean = words.trim().replace(/^but\s+/i, "").replace(/[\s,;.]+$/, "");
-  if (clean) go({ ...current, but: [...current.but, clean], k: state.PAGE });
+  if (clean) go({ ...current, but: [...current.but, clean], k: state.limits.page });
 }
 
 async function upload(picture) {
   say("");
   if (!picture) return;
-  const key = await state.keep(picture);
-  go({ ...current, item: null, upload: key, k: state.PAGE });
+  let key;
+  try {
+    key = await state.keep(picture);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  go({ ...current, item: null, upload: key, k: state.limits.page });
   text.focus();
+}
+
+/** Adds the next products below those that are shown, without touching them. */
+async function extend() {
+  if (more.hasAttribute("aria-busy")) return;
+  asking.abort();
+  const mine = (asking = new AbortController());
+  const wanted = { ...current, k: Math.min(state.limits.most, current.k + state.limits.page) };
+  more.setAttribute("aria-busy", "true");
+  say("");
+  try {
+    const found = await answer(wanted, mine.signal, { known: shown.length });
+    if (mine.signal.aborted) return;
+    current = wanted;
+    history.replaceState({}, "", state.address(current));
+    const ids = new Set(shown.map(({ id }) => id));
+    const added = found.items.filter(({ id }) => !ids.has(id)).map((item) => { seen.set(item.id, item); shown.push(item); return view.card(item, { like, open }); });
+    results.append(...added);
+    (added[0]?.querySelector(".frame") ?? count).focus();
+    tell(found);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    say(error.message, error.again && extend);
+    problem.scrollIntoView({ block: "center" }); // it is far above the button
+  } finally {
+    more.removeAttribute("aria-busy");
+  }
 }
 
 // --- showing it ---------------------------------------------------------------------------------------------------
 
+/** Replaces what an element holds; where that had the focus, it goes to the heir instead of getting lost. */
+function fill(element, children, heir = count) {
+  const held = element.contains(document.activeElement);
+  element.replaceChildren(...children);
+  if (held) heir.focus({ preventScroll: true });
+}
+
 async function show() {
   asking.abort();
   const mine = (asking = new AbortController());
-  hero.hidden = state.asks(current);
+  hero.classList.toggle("unseen", state.asks(current)); // its heading stays the page's, also unseen
+  lead.hidden = state.asks(current);
   say("");
   drawChips();
+  offer(false); // what is shown is no longer what is asked for
   const patience = setTimeout(() => { // a fast answer needs no ghosts, and flickers with them
-    results.replaceChildren(...view.ghosts(12));
+    fill(results, view.ghosts(12));
     results.setAttribute("aria-busy", "true");
-    count.textContent = "Searching …";
+    count.textContent = said.textContent = "Searching …";
     times.textContent = "";
   }, 120);
   try {
@@ -62,68 +105,40 @@ async function show() {
   } catch (error) {
     if (mine.signal.aborted) return;
     draw({ items: [], failed: true });
-    say(error.message, error.again);
+    say(error.message, error.again && show);
   } finally {
     clearTimeout(patience);
     if (!mine.signal.aborted) results.removeAttribute("aria-busy");
   }
 }
 
-async function answer(asked, signal) {
-  if (!state.asks(asked)) {
-    const found = await fetched(`/browse?limit=${asked.k}`, { signal });
-    return { items: found.items, total: found.total, browsing: true };
-  }
-  const words = asked.but.join(", ");
-  let sent;
-  if (asked.upload) {
-    const picture = state.kept(asked.upload);
-    if (!picture) throw failure("Your picture lived only in the tab where you chose it. Drop it here again, or take it back.");
-    const form = new FormData();
-    form.set("image", picture.blob, "picture");
-    if (words) form.set("text", words);
-    form.set("k", String(asked.k));
-    sent = { body: form };
-  } else {
-    const body = { k: asked.k, ...(words && { text: words }), ...(asked.item && { image: { item_id: asked.item } }) };
-    sent = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  }
-  const found = await fetched("/search", { method: "POST", signal, ...sent });
-  return { items: found.hits, took: found.took_ms, notes: found.notes };
-}
-
-async function fetched(path, options) {
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw failure("The shop cannot be reached just now.", true);
-  }
-  const body = await response.json().catch(() => ({}));
-  if (response.ok) return body;
-  const detail = body.detail || `The shop answered with ${response.status}.`;
-  throw failure(detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : "."), response.status === 429 || response.status >= 500);
-}
-
-function failure(message, again = false) {
-  return Object.assign(new Error(message), { again });
-}
-
-function draw({ items, total, took, browsing = false, failed = false, notes: said = [] }) {
-  shown = items;
-  for (const item of items) seen.set(item.id, item);
-  results.replaceChildren(...items.map((item) => view.card(item, { like, open })));
-  if (failed) count.textContent = "";
-  else if (browsing) count.textContent = total ? `A look around ${total.toLocaleString()} products` : "The shop is empty";
-  else count.textContent = items.length === 1 ? "1 product" : `${items.length} products, best first`;
-  times.textContent = took ? view.times(took) : "";
-  notes.hidden = said.length === 0;
-  notes.textContent = said.map((note) => note[0].toUpperCase() + note.slice(1) + ".").join(" ");
-  if (!items.length && !failed) results.append(view.make("li", { className: "nothing" }, "Nothing here. Take a wish back, or try another picture."));
-  more.hidden = failed || items.length < current.k || current.k >= state.MOST || (total !== undefined && items.length >= total);
+function draw(found) {
+  shown = found.items;
+  for (const item of shown) seen.set(item.id, item);
+  fill(results, shown.map((item) => view.card(item, { like, open })));
+  if (!shown.length && !found.failed) results.append(view.make("li", { className: "nothing" }, "Nothing here. Take a wish back, or try another picture."));
+  tell(found);
   drawIdeas();
   document.title = state.asks(current) ? `${[reference()?.name, ...current.but].filter(Boolean).join(", but ")} · Likebut` : "Likebut: like this, but …";
+}
+
+/** Says how much is shown, how long it took, and whether there is more. */
+function tell({ total, took, browsing = false, failed = false, notes: noted = [] }) {
+  if (failed) count.textContent = "No products to show";
+  else if (browsing) count.textContent = total ? `A look around ${total.toLocaleString()} products` : "The shop is empty";
+  else count.textContent = shown.length === 1 ? "1 product" : `${shown.length} products, best first`;
+  said.textContent = failed ? "" : count.textContent; // a failure is an alert already
+  times.textContent = took ? view.times(took) : "";
+  notes.hidden = noted.length === 0;
+  notes.textContent = noted.map((note) => note[0].toUpperCase() + note.slice(1) + ".").join(" ");
+  const all = failed || shown.length < current.k || current.k >= state.limits.most || (total !== undefined && shown.length >= total);
+  offer(!all);
+}
+
+/** Offers more products, or no more. */
+function offer(any) {
+  if (!any && document.activeElement === more) count.focus({ preventScroll: true });
+  more.hidden = !any;
 }
 
 function reference() {
@@ -134,15 +149,13 @@ function reference() {
 }
 
 function drawChips() {
-  const held = document.activeElement?.closest?.(".chip") ? true : false;
   const given = reference();
   const parts = current.but.map((words, place) => view.wishChip(words, {
     but: Boolean(given) || place > 0,
-    remove: () => { go({ ...current, but: current.but.filter((_, at) => at !== place), k: state.PAGE }); },
+    remove: () => { go({ ...current, but: current.but.filter((_, at) => at !== place), k: state.limits.page }); },
   }));
-  if (given) parts.unshift(view.referenceChip(given, () => go({ ...current, item: null, upload: null, k: state.PAGE })));
-  chips.replaceChildren(...parts);
-  if (held) text.focus(); // the chip that had the focus is gone
+  if (given) parts.unshift(view.referenceChip(given, { remove: () => go({ ...current, item: null, upload: null, k: state.limits.page }) }));
+  fill(chips, parts, text);
   text.placeholder = given ? "but … in red, with long sleeves" : current.but.length ? "but …" : "Describe it, or drop a picture";
   if (current.item && !seen.has(current.item)) name(current.item);
 }
@@ -161,17 +174,18 @@ function drawIdeas() {
   const offered = given
     ? view.wishes(seen.get(current.item), [...seen.values()]).filter((words) => !current.but.includes(words)).map((words) => ({ text: words, wish: words }))
     : state.asks(current) ? [] : view.ideas(shown);
-  ideas.replaceChildren(...offered.map((idea) => view.make("button", {
+  fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
     on: { click: () => (idea.item ? go({ item: idea.item.id, but: [idea.wish] }) : wish(idea.wish)) },
   }, idea.item ? view.make("img", { src: `${idea.item.image_url}?size=96`, alt: `like ${view.title(idea.item)},` }) : "", idea.text)));
   ideas.hidden = offered.length === 0;
 }
 
-function say(message, again = false) {
+/** Shows what went wrong, with a button that does it `again` where that may help; nothing where all is well. */
+function say(message, again = null) {
+  fill(problem, [message]);
   problem.hidden = !message;
-  problem.replaceChildren(message);
-  if (again) problem.append(view.make("button", { type: "button", on: { click: show } }, "Try again"));
+  if (again) problem.append(view.make("button", { type: "button", on: { click: () => again() } }, "Try again"));
   else if (message && state.asks(current)) problem.append(view.make("button", { type: "button", on: { click: () => go({}) } }, "Start again"));
 }
 
@@ -191,7 +205,7 @@ composer.addEventListener("submit", (event) => {
 composer.addEventListener("click", (event) => { if (event.target === composer) text.focus(); });
 $("pick").addEventListener("click", () => file.click());
 file.addEventListener("change", async () => { const [picture] = file.files; file.value = ""; await upload(picture); });
-more.addEventListener("click", () => go({ ...current, k: Math.min(state.MOST, current.k + state.PAGE) }, { replace: true }));
+more.addEventListener("click", extend);
 detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); }); // the backdrop
 $("home").addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -204,10 +218,11 @@ window.addEventListener("popstate", () => { current = state.read(); if (detail.o
 text.addEventListener("keydown", (event) => {
   if (event.key === "Backspace" && text.value === "") {
     event.preventDefault();
+    if (event.repeat) return; // the key is held to empty the field, not to take the search apart
     if (current.but.length) {
       text.value = current.but.at(-1);
-      go({ ...current, but: current.but.slice(0, -1), k: state.PAGE });
-    } else if (current.item || current.upload) go({ k: state.PAGE });
+      go({ ...current, but: current.but.slice(0, -1), k: state.limits.page });
+    } else if (current.item || current.upload) go({});
   } else if (event.key === "Escape") {
     if (text.value) text.value = "";
     else text.blur();
@@ -239,14 +254,14 @@ results.addEventListener("keydown", (event) => {
 
 document.addEventListener("paste", (event) => {
   const picture = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
-  if (!picture) return; // words are pasted as ever
+  if (!picture || detail.open) return; // words are pasted as ever
   event.preventDefault();
   upload(picture);
 });
 
 let over = 0; // enters less leaves, since every element below sends its own
 const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-document.addEventListener("dragenter", (event) => { if (carries(event)) { over += 1; drop.hidden = false; } });
+document.addEventListener("dragenter", (event) => { if (carries(event)) { over += 1; drop.hidden = detail.open; } });
 document.addEventListener("dragleave", () => { over = Math.max(0, over - 1); drop.hidden = over === 0; });
 document.addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); });
 document.addEventListener("drop", (event) => {
@@ -254,7 +269,13 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   over = 0;
   drop.hidden = true;
-  upload(event.dataTransfer.files[0]);
+  if (!detail.open) upload(event.dataTransfer.files[0]);
 });
 
+try {
+  state.limited(await fetched("/index"));
+} catch {
+  // the search itself says what is wrong
+}
+current = state.read(); // again, within those limits
 show();

@@ -1,10 +1,18 @@
 // What is being looked for, kept in the address; and uploaded pictures, kept in this tab.
 
-export const PAGE = 24;
-export const MOST = 192;
+/** What the service accepts, as GET /index says; until it is asked, and where it cannot be, its usual limits. */
+export const limits = { page: 24, most: 192, imageBytes: 10_000_000 };
 const STORED = "likebut:upload:";
 const LARGE_BYTES = 3_000_000; // above this a picture is made smaller before it travels
-const SIDE_PX = 1600;
+const SIDES_PX = [1600, 1024, 640, 320];
+const SENT_AS_THEY_ARE = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]);
+
+/** Takes over the service's own limits. */
+export function limited({ max_k: k, max_image_bytes: bytes }) {
+  limits.page = Math.min(limits.page, k);
+  limits.most = Math.min(limits.most, k);
+  limits.imageBytes = bytes;
+}
 
 /** The query that the address names: {item, upload, but: [wishes], k}. */
 export function read() {
@@ -14,7 +22,7 @@ export function read() {
     item: address.get("item") || null,
     upload: address.get("item") ? null : address.get("upload") || null,
     but: address.getAll("but").map((wish) => wish.trim()).filter(Boolean),
-    k: Number.isFinite(k) ? Math.min(Math.max(k, 1), MOST) : PAGE,
+    k: Number.isFinite(k) ? Math.min(Math.max(k, 1), limits.most) : limits.page,
   };
 }
 
@@ -24,7 +32,7 @@ export function address(state) {
   if (state.item) found.set("item", state.item);
   if (state.upload) found.set("upload", state.upload);
   for (const wish of state.but) found.append("but", wish);
-  if (state.k !== PAGE) found.set("k", String(state.k));
+  if (state.k !== limits.page) found.set("k", String(state.k));
   const text = found.toString();
   return text ? `/?${text}` : "/";
 }
@@ -34,9 +42,9 @@ export const asks = (state) => Boolean(state.item || state.upload || state.but.l
 
 const pictures = new Map(); // key → {blob, url}
 
-/** Keeps a picture for this tab and gives the key that stands for it in the address. */
+/** Keeps a picture for this tab and gives the key that stands for it in the address; throws a sentence for a person. */
 export async function keep(file) {
-  const blob = await smaller(file);
+  const blob = await sendable(file);
   const key = crypto.getRandomValues(new Uint32Array(2)).reduce((text, part) => text + part.toString(36), "");
   pictures.set(key, { blob, url: URL.createObjectURL(blob) });
   try {
@@ -64,22 +72,36 @@ export function kept(key) {
   return pictures.get(key);
 }
 
-async function smaller(file) {
-  if (file.size <= LARGE_BYTES) return file;
+/** The file as it may travel: of a type that the service reads, and not too large. */
+async function sendable(file) {
+  if (file.type && !file.type.startsWith("image/")) throw new Error("That file is no picture. Try a JPEG, PNG or WebP file.");
+  const known = SENT_AS_THEY_ARE.has(file.type);
+  const most = limits.imageBytes;
+  if (known && file.size <= Math.min(most, LARGE_BYTES)) return file;
+  let image;
   try {
-    const image = await createImageBitmap(file);
-    const scale = Math.min(1, SIDE_PX / Math.max(image.width, image.height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(image.width * scale);
-    canvas.height = Math.round(image.height * scale);
-    const pen = canvas.getContext("2d");
-    pen.fillStyle = "white"; // as the service does with transparency
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await new Promise((give) => canvas.toBlob((blob) => give(blob ?? file), "image/jpeg", 0.92));
+    image = await createImageBitmap(file);
   } catch {
-    return file; // no picture this browser can read: the service says what is wrong with it
+    if (file.type && file.size <= most) return file; // TIFF, for one: the service may read what this browser cannot
+    throw new Error(file.type ? "That picture is too large. Try a smaller one." : "That file is no picture. Try a JPEG, PNG or WebP file.");
   }
+  for (const side of SIDES_PX) {
+    const blob = await drawn(image, side);
+    if (blob && blob.size <= most) return blob;
+  }
+  throw new Error("That picture is too large. Try a smaller one.");
+}
+
+function drawn(image, side) {
+  const scale = Math.min(1, side / Math.max(image.width, image.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(image.width * scale));
+  canvas.height = Math.max(1, Math.round(image.height * scale));
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "white"; // as the service does with transparency
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((give) => canvas.toBlob(give, "image/jpeg", 0.92));
 }
 
 function dataUrl(blob) {

@@ -25,7 +25,7 @@ export function title(item) {
 export function card(item, { like, open }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
-  const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}, details`, on: { click: () => open(item) } },
+  const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}${inStock === false ? ", sold out" : ""}, details`, on: { click: () => open(item) } },
     make("img", { src: `${item.image_url}?size=480`, alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }),
     inStock === false ? make("span", { className: "badge" }, "sold out") : null);
   frame.dataset.id = item.id;
@@ -46,7 +46,7 @@ export function ghosts(count) {
 }
 
 /** The reference, as the first part of the query. */
-export function referenceChip({ url, name }, remove) {
+export function referenceChip({ url, name }, { remove }) {
   const image = make("img", { src: url, alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
   return make("li", { className: "chip reference" }, image, make("span", { className: "word" }, name),
     make("button", { type: "button", ariaLabel: `Take back the picture: ${name}`, on: { click: remove } }, "×"));

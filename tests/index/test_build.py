@@ -1,11 +1,13 @@
 """A source becomes the live snapshot, whatever is wrong with single pictures and whenever the build is killed."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,13 @@ import numpy as np
 import pytest
 
 from index import snapshot
-from index.build import Built, Progress, build
+from index.build import BATCH, READERS, Built, Progress, build
 from index.chunks import BUILDING, CHUNK, Chunk, Chunks, Skipped
 from index.gallery import Gallery
 from index.ingest import SourceRow
-from models.arrays import normalised
+from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
-from models.errors import ConfigError, GalleryError, JobRunning, SourceError
+from models.errors import BundleBroken, ConfigError, GalleryError, JobRunning, SourceError
 
 if TYPE_CHECKING:
     from conftest import Draw
@@ -156,14 +158,78 @@ def test_a_killed_build_goes_on_where_it_stopped_and_ends_the_same(
     embedded = [each.done for each in seen if each.stage == "embed"]
     assert embedded[:2] == [CHUNK, CHUNK + 64]
     fresh = build(folder, tmp_path / "fresh", encoder, progress=quiet)
-    assert (
-        (built.items, list(built.skipped))
-        == (fresh.items, list(fresh.skipped))
-        == (2 * CHUNK + 59, list(built.skipped))
-    )
+    assert built.items == fresh.items == 2 * CHUNK + 59
+    assert [each.id for each in built.skipped] == ["0003"]
+    assert list(built.skipped) == list(fresh.skipped)
     for name in (snapshot.VECTORS, snapshot.ITEMS, snapshot.SKIPPED, "shard-0000.faiss", "shard-0001.faiss"):
         one, other = (snapshot.live(path).path / name for path in (gallery, tmp_path / "fresh"))
         assert one.read_bytes() == other.read_bytes(), name
+
+
+def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finished_chunks(
+    tmp_path: Path, bundle: Path, draw: "Draw"
+) -> None:
+    class Failing(Encoder):
+        """Fails at the first batch of the second chunk, while slow pictures behind it still wait to be read."""
+
+        fails = True
+
+        def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24) -> Pixels:
+            if self.fails and next(prepared) >= CHUNK + BATCH:
+                failed.wait()
+                time.sleep(0.1)
+            return np.zeros((3, 2, 2), dtype=np.uint8)
+
+        def gallery(self, pixels: Pixels) -> Embeddings:
+            if self.fails and next(batches) == CHUNK // BATCH:
+                failed.set()
+                raise BundleBroken("the graph failed: out of memory")
+            return normalised(np.ones((len(pixels), self.manifest.dimension), dtype=np.float32))
+
+    prepared, batches, failed = itertools.count(), itertools.count(), threading.Event()
+    encoder = Failing.open(bundle)
+    assert isinstance(encoder, Failing)
+    table = tmp_path / "table.jsonl"
+    draw(tmp_path, 1)
+    table.write_text("".join(f'{{"id": "{number}", "image": "0000.png"}}\n' for number in range(CHUNK + 10 * BATCH)))
+    gallery = tmp_path / "gallery"
+    with pytest.raises(BundleBroken, match=r"^the graph failed: out of memory$"):
+        build(table, gallery, encoder, progress=quiet)
+    assert next(prepared) <= CHUNK + BATCH + 2 * READERS  # the others were not waited for
+    assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
+    assert not (gallery / snapshot.CURRENT).exists()
+    encoder.fails = False
+    seen: list[Progress] = []
+    assert build(table, gallery, encoder, progress=seen.append).items == CHUNK + 10 * BATCH
+    assert next(each.done for each in seen if each.stage == "embed") == CHUNK
+
+
+def test_a_file_whose_name_is_not_utf8_is_skipped_and_the_rest_goes_live(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    folder = draw(tmp_path / "pictures", 2)
+    (folder / "0001.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    built = build(folder, tmp_path / "gallery", encoder, progress=quiet)
+    assert (built.items, [each.id for each in built.skipped]) == (1, [r"caf\xe9"])
+    lines = (snapshot.live(tmp_path / "gallery").path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines()
+    assert [Skipped(**json.loads(line)) for line in lines] == list(built.skipped)
+
+
+def test_a_gallery_whose_path_is_not_utf8_is_refused_at_once(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
+    seen: list[Progress] = []
+    with pytest.raises(ConfigError, match=r"caf\\xe9.* is not UTF-8"):
+        build(draw(tmp_path / "p", 1), tmp_path / os.fsdecode(b"caf\xe9"), encoder, progress=seen.append)
+    assert not seen
+
+
+@pytest.mark.parametrize(("source", "gallery"), [(".", "gallery"), (".", "."), ("pictures", ".")])
+def test_a_gallery_beside_its_pictures_never_indexes_itself(
+    tmp_path: Path, encoder: Encoder, draw: "Draw", source: str, gallery: str
+) -> None:
+    draw(tmp_path / "pictures", 3)
+    for _ in range(2):
+        built = build(tmp_path / source, tmp_path / gallery, encoder, progress=quiet)
+        assert (built.items, list(built.skipped)) == (3, [])
 
 
 @pytest.mark.parametrize("stage", ["read", "train", "write", "publish"])

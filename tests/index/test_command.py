@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnxruntime
 import pytest
 
 from index.__main__ import main
@@ -58,3 +59,27 @@ def test_an_expected_failure_is_one_sentence_and_status_2(
     assert "no gallery is at" in err
     assert "neither a folder nor a file" in err
     assert "Traceback" not in err
+
+
+def test_a_bar_leaves_only_the_sentence_of_a_source_that_cannot_be_used(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.jsonl").write_text("[1]\n")
+    arguments = ["build", str(tmp_path / "t.jsonl"), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
+    assert main([*arguments, "--progress", "bar"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"likebut: {tmp_path / 't.jsonl'}, line 1 is not a JSON object: write one object a line\n"
+
+
+def test_the_provider_reaches_the_model(
+    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["build", str(draw(tmp_path / "p", 1)), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
+    assert main([*arguments, "--provider", "cpu", "--progress", "none"]) == 0
+    with pytest.raises(SystemExit):
+        main([*arguments, "--provider", "tpu"])
+    assert "invalid choice: 'tpu'" in capsys.readouterr().err
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        assert main([*arguments, "--provider", "cuda"]) == 2
+        assert "cuda" in capsys.readouterr().err.lower()

@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -102,16 +105,22 @@ def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
         ("t.csv", "id,image\na,b,c\n", "row 1 has 3 cells"),
         ("t.csv", "id,image,id\na,b,c\n", "a column twice"),
         ("t.csv", "id,image\n,b\n", "row 1 has the id"),
-        ("t.csv", 'id,image\n"a,b\n', "cannot be read as a table"),
+        ("t.csv", 'id,image\n"a,b\n', r"line 2 cannot be read .*close its quotes"),
+        ("t.csv", f"id,image\na,{'b' * 131_073}\n", "line 2 cannot be read .*under 131072 characters"),
         ("t.jsonl", "\n\n", "no rows"),
         ("t.jsonl", '{"id": "a", "image": "b"}\n{"id":', "line 2 is not JSON"),
         ("t.jsonl", "[1]\n", "line 1 is not a JSON object"),
         ("t.jsonl", '{"id": "a", "image": "b", "sizes": [1, 2]}\n', "column 'sizes' holds a list"),
         ("t.jsonl", '{"id": "a", "image": "b", "x": {"y": 1}}\n', "column 'x' holds a dict"),
         ("t.jsonl", '{"id": "a", "image": "b", "x": Infinity}\n', "column 'x' is infinite"),
+        ("t.jsonl", '{"id": "a", "image": "b"}\n' + "[" * 100_000, "line 2 is nested too deeply"),
+        ("t.jsonl", '{"id": "a\\ud800", "image": "b"}\n', r"row 1 has the id 'a\\ud800', .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b\\udce9.png"}\n', r"row 1 has the image 'b\\udce9.png', .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": "\\ud800"}\n', r"row 1, column 'x' .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x\\ud800": 1}\n', r"row 1, column 'x\\ud800' .*write it again"),
         ("t.jsonl", '{"id": 1.5, "image": "b"}\n', "has the id 1.5"),
         ("t.jsonl", '{"id": "a", "image": 7}\n', "has the image 7"),
-        ("t.parquet", "no parquet", "cannot be read as a table"),
+        ("t.parquet", "no parquet", "is not a whole Parquet table .*write or copy it again"),
         ("t.xlsx", "x", "the suffix '.xlsx'"),
     ],
 )
@@ -132,8 +141,132 @@ def test_no_source_at_all_is_refused(tmp_path: Path) -> None:
 
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"id,image\na,\xff\xfe\n")
-    with pytest.raises(SourceError, match="UTF-8"):
+    with pytest.raises(SourceError, match="write it again as UTF-8"):
         list(rows(tmp_path / "t.csv"))
+
+
+def test_a_damaged_parquet_table_is_not_said_to_lack_utf8(tmp_path: Path) -> None:
+    records = [{"id": f"{number}", "image": f"{number * 7919}.png"} for number in range(1000)]
+    path = write_parquet(tmp_path / "t.parquet", records)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:40] + b"\xff" * 400 + whole[440:]):
+        path.write_bytes(damaged)
+        with pytest.raises(SourceError, match=r"is not a whole Parquet table .*write or copy it again"):
+            list(rows(path))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_table_that_the_disk_does_not_give_is_said_so(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("/proc/self/mem")  # a file whose start cannot be read, not even by root
+    with pytest.raises(SourceError, match=r"cannot be read .*check the path and its permissions"):
+        list(rows(tmp_path / name))
+
+
+def test_a_path_that_no_disk_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="check the path"):
+        list(rows(tmp_path / ("a" * 300 + ".csv")))
+
+
+def test_an_article_number_of_any_length_stays_exact_in_csv(tmp_path: Path) -> None:
+    columns: dict[str, tuple[list[str], list[Value]]] = {
+        "long": (["12345678901234567890", "7"], ["12345678901234567890", "7"]),
+        "whole": (["123456789012345678", "-7"], [123456789012345678, -7]),
+        "price": (["10", "9.5"], [10.0, 9.5]),
+        "small": (["1e-3", "2"], [0.001, 2.0]),
+        "mixed": (["123456789012345678", "9.5"], ["123456789012345678", "9.5"]),  # no float holds the first
+    }
+    records = [
+        {"id": str(row), "image": "a.png", **{name: cells[row] for name, (cells, _) in columns.items()}}
+        for row in range(2)
+    ]
+    found = list(rows(write_csv(tmp_path / "t.csv", records)))
+    for name, (_, expected) in columns.items():
+        values = [row.attributes[name] for row in found]
+        assert values == expected, name
+        assert [type(value) for value in values] == [type(value) for value in expected], name
+
+
+def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Path) -> None:
+    table = pyarrow.table(
+        {
+            "id": ["a", "b"],
+            "image": ["a.png", "b.png"],
+            "day": [date(2024, 5, 1), None],
+            "moment": [datetime(2024, 5, 1, 12, 30, tzinfo=UTC), None],
+            "exact": pyarrow.array([1_714_566_600_000_000_001, None], pyarrow.timestamp("ns")),
+            "opens": [time(9, 30), None],
+            "closes": pyarrow.array([1001, None], pyarrow.time64("ns")),
+            "price": [Decimal("9.50"), None],
+            "colour": pyarrow.array(["red", None]).dictionary_encode(),
+        }
+    )
+    parquet.write_table(table, tmp_path / "t.parquet")
+    first, second = rows(tmp_path / "t.parquet")
+    assert first.attributes == {
+        "day": "2024-05-01",
+        "moment": "2024-05-01T12:30:00+00:00",
+        "exact": "2024-05-01T12:30:00",
+        "opens": "09:30:00",
+        "closes": "00:00:00.000001",
+        "price": 9.5,
+        "colour": "red",
+    }
+    assert set(second.attributes.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("column", "match"),
+    [
+        (pyarrow.array([[1, 2]]), "column 'x' is a list<.*>: .*leave the column out"),
+        (pyarrow.array([None], pyarrow.list_(pyarrow.string())), "column 'x' is a list<.*>: .*leave the column out"),
+        (pyarrow.array([{"y": 1}]), "column 'x' is a struct<.*>: .*leave the column out"),
+        (pyarrow.array([b"\xff"]), "column 'x' holds a bytes"),
+        (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "column 'x' .*out of range.*as text"),
+        (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "column 'x' .*as text"),
+    ],
+)
+def test_a_parquet_column_that_is_no_attribute_is_refused_by_name(
+    tmp_path: Path, column: pyarrow.Array, match: str
+) -> None:
+    parquet.write_table(pyarrow.table({"id": ["a"], "image": ["a.png"], "x": column}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=match):
+        list(rows(tmp_path / "t.parquet"))
+
+
+def test_a_file_whose_name_is_not_utf8_is_a_bad_row_shown_with_escapes(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).touch()
+    whole, strange = rows(tmp_path)
+    assert (whole.id, strange.id) == ("a", r"caf\xe9")
+    assert strange.image == str(tmp_path.resolve() / r"caf\xe9.png")
+    with pytest.raises(UnreadableImage, match="not UTF-8: rename"):
+        read_image(strange)
+
+
+def test_a_source_whose_path_is_not_utf8_is_refused_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write_jsonl(folder / "t.jsonl", [{"id": "a", "image": "http://shop.example/c.png"}])
+    for source in (folder, folder / "t.jsonl"):
+        with pytest.raises(SourceError, match=r"caf\\xe9.* is not UTF-8: rename"):
+            list(rows(source))
+
+
+def test_a_link_to_itself_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("a.png")
+    (row,) = rows(tmp_path)
+    assert row.id == "a"
+    with pytest.raises(UnreadableImage, match="cannot be read"):
+        read_image(row)
+
+
+def test_what_is_left_out_of_a_folder_gives_no_rows(tmp_path: Path) -> None:
+    for name in ("a.png", "own/b.png", "own/deep/c.png", "owner.png", "CURRENT"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = rows(tmp_path, without=[tmp_path / "link" / "own", tmp_path / "CURRENT"])
+    assert [row.id for row in found] == ["a", "owner"]
 
 
 def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_the_first_end_token_ends_the_text(backbone: Backbone) -> None:
     [
         ("ViT-Z-99", "", "no model"),
         ("ViT-B-32", "openai", "quickgelu"),
+        ("ViT-B-32", "laion400m_e32", "quickgelu"),
+        ("ViT-H-14-quickgelu", "dfn5b", "another preprocessing"),
         ("ViT-B-32", "of-my-dreams", "neither a file nor a tag"),
         ("RN50", "", "ViT image tower"),
     ],

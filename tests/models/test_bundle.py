@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from models import bundle
 from models.arrays import normalised
 from models.bundle import Bundle
 from models.encoder import Encoder
-from models.errors import BundleBroken, BundleMissing
+from models.errors import BundleBroken, BundleMissing, ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "models" / "bundles" / "sum"
 
@@ -26,8 +27,14 @@ def encoder() -> Encoder:
     return Encoder.open(SHIPPED)
 
 
-def test_the_shipped_bundle_passes_its_self_test_and_fits_25_megabytes(encoder: Encoder) -> None:
-    encoder.self_test()
+def test_a_machine_without_the_provider_is_told_so() -> None:
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(ConfigError, match="gpu extra"):
+            Encoder.open(SHIPPED, provider="cuda")
+
+
+def test_the_shipped_bundle_passes_its_self_test_and_fits_25_megabytes() -> None:
+    Encoder.open(SHIPPED)
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) <= 25_000_000
 
 
@@ -70,14 +77,14 @@ def test_a_bundle_that_computes_otherwise_than_torch_fails_its_self_test(copy: P
     manifest["files"][bundle.SELF_TEST] = bundle.digest_file(copy / bundle.SELF_TEST)
     (copy / bundle.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleBroken, match="composed differs"):
-        Encoder.open(copy).self_test()
+        Encoder.open(copy)
 
 
 def test_writing_replaces_a_bundle_whole_and_leaves_nothing_beside_it(copy: Path) -> None:
     opened = Bundle.open(copy)
     files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
     bundle.write(copy, files, opened.manifest)
-    Encoder.open(copy).self_test()
+    Encoder.open(copy)
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 

@@ -22,10 +22,27 @@ def test_settings_come_from_the_environment_and_options_lie_over_it() -> None:
     assert settings.bundle == SHIPPED_BUNDLE and settings.gallery == Path("gallery")
 
 
+def test_what_kubernetes_injects_for_a_service_of_our_name_is_no_setting() -> None:
+    injected = {
+        "LIKEBUT_SERVICE_HOST": "10.0.0.7",
+        "LIKEBUT_SERVICE_PORT": "8000",
+        "LIKEBUT_SERVICE_PORT_HTTP": "8000",
+        "LIKEBUT_PORT": "tcp://10.0.0.7:8000",
+        "LIKEBUT_PORT_8000_TCP": "tcp://10.0.0.7:8000",
+        "LIKEBUT_PORT_8000_TCP_PROTO": "tcp",
+        "LIKEBUT_PORT_8000_TCP_PORT": "8000",
+        "LIKEBUT_PORT_8000_TCP_ADDR": "10.0.0.7",
+    }
+    assert Settings.read({**injected, "LIKEBUT_MAX_K": "9"}, {}) == Settings(max_k=9)
+
+
 @pytest.mark.parametrize(
     ("environment", "options", "said"),
     [
         ({"LIKEBUT_PROT": "1"}, {}, "LIKEBUT_PROT is not a setting"),
+        ({"LIKEBUT_SERVICE_HOSTS": "10.0.0.7"}, {}, "LIKEBUT_SERVICE_HOSTS is not a setting"),
+        ({"LIKEBUT_PORT_8000": "tcp://10.0.0.7:8000"}, {}, "LIKEBUT_PORT_8000 is not a setting"),
+        ({"LIKEBUT_PROVIDER": "gpu"}, {}, "LIKEBUT_PROVIDER cannot be 'gpu'"),
         ({"LIKEBUT_PORT": "many"}, {}, "LIKEBUT_PORT cannot be 'many'"),
         ({"LIKEBUT_PORT": "1"}, {"port": "70000"}, "--port cannot be '70000'"),
         ({}, {"max_k": "0"}, "--max-k cannot be '0'"),

@@ -1,14 +1,18 @@
 """POST /index and its jobs: the first gallery, the swap under searches, and failures that change nothing."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from index import manifest
+from models.errors import SpaceMismatch
 from service.settings import Settings
 
 Inside = Callable[..., object]
@@ -23,6 +27,23 @@ async def finished(client: httpx.AsyncClient, answer: httpx.Response) -> dict[st
         if job["state"] in ("done", "failed"):
             return job
         await asyncio.sleep(0.05)
+
+
+def of_another_model(gallery: Path, copy: Path) -> Path:
+    """A copy of a gallery that is whole, but says that a model of another space made it."""
+    shutil.copytree(gallery, copy)
+    (path,) = copy.glob(f"**/{manifest.MANIFEST}")
+    path.write_text(manifest.dump(manifest.load(path).model_copy(update={"space_id": "another-space"})))
+    return copy
+
+
+def builds(gallery: Path) -> list[str]:
+    """The command lines of the processes that build this gallery now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if "index build" in line and str(gallery) in line]
 
 
 def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, inside: Inside) -> None:
@@ -123,19 +144,56 @@ def test_a_source_that_is_not_there_is_refused_at_once(tmp_path: Path, gallery: 
 
 
 def test_the_end_of_the_service_ends_its_job(tmp_path: Path, shop: Path, inside: Inside) -> None:
+    gallery = tmp_path / "gallery"
+
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> FastAPI:
         answer = await client.post("/index", json={"source": str(shop)})
-        while (await client.get(answer.headers["location"])).json()["state"] == "queued":
+        while not builds(gallery):
+            assert (await client.get(answer.headers["location"])).json()["state"] in ("queued", "running")
             await asyncio.sleep(0.01)
         return app
 
-    app = inside(Settings(gallery=tmp_path / "gallery"), scenario)
-    assert isinstance(app, FastAPI)
+    app = inside(Settings(gallery=gallery), scenario)
+    assert builds(gallery) == [] and isinstance(app, FastAPI)
     job = app.state.service.jobs.last()
     assert job.state == "failed" and "stopped" in job.error
 
 
-def test_a_gallery_of_another_model_leaves_it_not_ready(tmp_path: Path, inside: Inside) -> None:
+def test_a_gallery_of_another_model_leaves_it_not_ready(
+    tmp_path: Path, gallery: Path, shop: Path, inside: Inside
+) -> None:
+    copy = of_another_model(gallery, tmp_path / "gallery")
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for path in ("/readyz", "/browse"):
+            answer = await client.get(path)
+            assert answer.status_code == 503 and "made by another model" in answer.json()["detail"], answer.text
+        assert (await client.post("/search", json={"text": "x"})).status_code == 503
+        job = await finished(client, await client.post("/index", json={"source": str(shop)}))  # which mends it
+        assert job["state"] == "done" and (await client.get("/readyz")).status_code == 200, job
+
+    inside(Settings(gallery=copy), scenario)
+
+
+def test_a_gallery_of_another_model_does_not_take_the_place_of_the_one_that_serves(
+    tmp_path: Path, gallery: Path, inside: Inside
+) -> None:
+    copy = tmp_path / "gallery"
+    shutil.copytree(gallery, copy)
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        before = (await client.post("/search", json={"text": "x"})).json()
+        shutil.rmtree(copy)
+        of_another_model(gallery, copy)
+        with pytest.raises(SpaceMismatch, match="made by another model"):
+            await app.state.service.swap()
+        assert (await client.post("/search", json={"text": "x"})).json()["hits"] == before["hits"]
+        assert (await client.get("/readyz")).status_code == 200
+
+    inside(Settings(gallery=copy), scenario)
+
+
+def test_a_broken_gallery_leaves_it_not_ready(tmp_path: Path, inside: Inside) -> None:
     (tmp_path / "CURRENT").write_text("../../etc\n")
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:

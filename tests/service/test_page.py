@@ -1,12 +1,19 @@
 """The page in a real browser: every way to ask, to take back, to go back; and nothing from anywhere else."""
 
+import io
+import os
 import re
 import shutil
+import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.page import WEB
@@ -16,17 +23,25 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+# where CI is set a missing browser is a failure: the launch then says so
+needs_chromium = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium is installed")
 Draw = Callable[..., bytes]
 
 # Makes a file of bytes and hands it to the page as a browser would, on paste or drop.
-GIVE = """([bytes, kind]) => {
+GIVE = """([bytes, kind, type = "image/png"]) => {
   const carried = new DataTransfer();
-  carried.items.add(new File([new Uint8Array(bytes)], "x.png", { type: "image/png" }));
+  carried.items.add(new File([new Uint8Array(bytes)], "x", { type }));
   const manner = { bubbles: true, cancelable: true, clipboardData: carried, dataTransfer: carried };
   if (kind === "paste") document.dispatchEvent(new ClipboardEvent("paste", manner));
   else for (const name of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(name, manner));
 }"""
+
+
+def encoded(image: Image.Image) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def test_no_file_of_the_page_names_another_host() -> None:
@@ -93,9 +108,14 @@ def test_the_first_view_shows_products_and_ideas(page: Page) -> None:
         assert image.get_attribute("alt")
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") > 0
+    first = page.locator(".frame").first.element_handle()
+    height = page.evaluate("document.body.scrollHeight")
     page.locator("#more").click()
     expect(page.locator(".card:not(.ghost)")).to_have_count(30)
     expect(page.locator("#more")).to_be_hidden()
+    expect(page.locator(".frame").nth(24)).to_be_focused()
+    assert first and first.evaluate("card => card.isConnected"), "the cards that were there stay"
+    assert page.evaluate("document.body.scrollHeight") > height and page.url.endswith("/?k=48")
     page.locator("#ideas button").first.click()
     expect(page.locator("#count")).to_contain_text("best first")
     assert wishes(page)
@@ -252,9 +272,152 @@ def test_the_dark_page_is_dark(browser: Browser, served: str) -> None:
 
 
 @needs_chromium
-def test_the_docs_show_every_operation_and_a_line_that_runs(browser: Browser, served: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{served}/docs")
-    expect(page.locator("#search pre").first).to_contain_text(f"curl {served}/search")
-    expect(page.locator("#operations article")).to_have_count(10)
-    page.close()
+def test_the_focus_is_never_lost(page: Page) -> None:
+    page.locator("#ideas button").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_contain_text("best first")
+    expect(page.locator("#count")).to_be_focused()
+    page.locator(".chip button").last.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_be_focused()
+    page.locator(".frame").nth(3).focus()
+    page.go_back()
+    expect(page.locator(".chip.wish")).to_have_count(1)
+    expect(page.locator("#count")).to_be_focused()
+
+    page.goto("/?item=nobody")
+    page.get_by_role("button", name="Start again").press("Enter")
+    expect(page.locator("#count")).to_have_text("A look around 30 products")
+    expect(page.locator("#count")).to_be_focused()
+    page.route("**/search", lambda route: route.abort())
+    page.locator("#text").fill("ball")
+    page.locator("#text").press("Enter")
+    page.get_by_role("button", name="Try again").press("Enter")
+    expect(page.locator("#count")).to_be_focused()
+    page.unroute("**/search")
+    page.get_by_role("button", name="Try again").press("Enter")
+    expect(page.locator("#count")).to_contain_text("best first")
+    expect(page.locator("#count")).to_be_focused()
+
+    page.route("**/search", lambda route: route.abort())
+    page.locator("#more").press("Enter")  # fails, and changes nothing
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    expect(page.locator(".card:not(.ghost)")).to_have_count(24)
+    expect(page.locator("#more")).to_be_focused()
+    page.unroute("**/search")
+    page.get_by_role("button", name="Try again").press("Enter")
+    expect(page.locator(".frame").nth(24)).to_be_focused()
+    expect(page.locator(".card")).to_have_count(30)
+
+
+@needs_chromium
+def test_it_is_built_for_those_who_listen(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("heading", level=2, name="A look around 30 products")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("A look around 30 products")
+    find(page, "a red ball")
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)  # unseen, but there
+    expect(page.get_by_role("heading", level=2)).to_have_text("24 products, best first")
+    expect(page.get_by_role("status")).to_have_text("24 products, best first")
+    expect(page.get_by_role("list", name="Products").locator("> li")).to_have_count(24)
+    assert page.locator("#results").get_attribute("role") == page.locator("#chips").get_attribute("role") == "list"
+    sold = page.locator(".card", has=page.locator(".badge")).first
+    name = sold.locator("h3").text_content()
+    expect(sold.get_by_role("button", name=f"{name}, sold out, details")).to_be_visible()
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_placeholder_can_be_read(browser: Browser, served: str, scheme: Literal["light", "dark"]) -> None:
+    with browser.new_context(base_url=served, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto("/")
+        ink, opacity, paper = page.evaluate("""() => {
+          const { color, opacity } = getComputedStyle(document.getElementById("text"), "::placeholder");
+          return [color, opacity, getComputedStyle(document.getElementById("composer")).backgroundColor];
+        }""")
+    assert opacity == "1" and contrast(ink, paper) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours `rgb(…)`, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@needs_chromium
+def test_a_held_backspace_empties_the_field_and_takes_nothing_back(page: Page) -> None:
+    find(page, "a red ball")
+    find(page, "but striped")
+    page.locator("#text").fill("xy")
+    for _ in range(6):  # held: every press after the first is a repeat
+        page.keyboard.down("Backspace")
+    page.keyboard.up("Backspace")
+    expect(page.locator("#text")).to_have_value("")
+    assert wishes(page) == ["a red ball", "but striped"]
+    page.keyboard.press("Backspace")
+    expect(page.locator("#text")).to_have_value("striped")
+
+
+@needs_chromium
+def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/search") else None)
+    for type in ("text/plain", ""):
+        page.evaluate(GIVE, [list(b"words"), "drop", type])
+        expect(page.get_by_role("alert")).to_contain_text("That file is no picture")
+        page.evaluate("document.getElementById('problem').replaceChildren()")
+    noise = list(os.urandom(400_001))
+    page.evaluate(GIVE, [noise, "drop", "image/jpeg"])  # more than this service takes, and nothing to make smaller
+    expect(page.get_by_role("alert")).to_contain_text("That picture is too large")
+    assert sent == []
+    noisy = encoded(Image.frombytes("RGB", (500, 500), os.urandom(750_000)))
+    assert len(noisy) > 400_000
+    page.evaluate(GIVE, [list(noisy), "drop"])
+    expect(page.locator("#count")).to_contain_text("best first")  # as it was it would have been refused
+    page.evaluate("sessionStorage.clear()")
+    page.evaluate(GIVE, [list(picture("tent", "blue")), "drop", "image/avif"])  # a type the service does not read
+    expect(page.locator(".card h3").first).to_have_text("Blue Tent")
+    (kept,) = page.evaluate("Object.values(sessionStorage).map((picture) => picture.slice(0, 16))")
+    assert kept == "data:image/jpeg;"
+
+
+@needs_chromium
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_nothing_is_pasted_or_dropped_behind_the_dialog(page: Page, picture: Draw, kind: str) -> None:
+    page.locator(".frame").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate(GIVE, [list(picture()), kind])
+    page.wait_for_timeout(100)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator(".chip")).to_have_count(0)
+    expect(page.locator("#drop")).to_be_hidden()
+
+
+@needs_chromium
+def test_every_line_of_the_docs_runs_as_it_stands(
+    browser: Browser, serve: Callable[..., AbstractContextManager[str]], gallery: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(gallery, tmp_path / "gallery")  # one of the lines rebuilds it
+    with serve("--gallery", tmp_path / "gallery") as address:
+        page = browser.new_page()
+        page.goto(f"{address}/docs")
+        expect(page.locator("#operations article")).to_have_count(10)
+        expect(page.locator("#search pre").first).to_contain_text(f"curl {address}/search")
+        lines = page.locator("#operations pre").all_text_contents()
+        assert len(lines) == 11  # three of the search, one of each other, none of a job before there is one
+        checked = 'set -e; curl() { command curl -sS --fail-with-body "$@"; }; '
+        for line in lines:
+            done = subprocess.run(["bash", "-c", checked + line], cwd=tmp_path, capture_output=True, timeout=30)
+            assert done.returncode == 0, (line, done)
+        while httpx.get(f"{address}/index").json()["last_job"]["state"] != "done":
+            time.sleep(0.05)
+        page.reload()
+        expect(page.locator("#getIndexJob pre")).to_contain_text(f"curl {address}/index/jobs/")
+        page.close()

@@ -52,6 +52,9 @@ def test_an_uploaded_picture_finds_itself_first(client: httpx.Client, picture: D
     as_link = client.post(
         "/search", json={"image": {"base64": "data:image/png;base64," + base64.b64encode(data).decode()}, "k": 3}
     )
+    lines = base64.encodebytes(data).decode().replace("\n", "\r\n")  # as the command `base64` breaks it
+    in_lines = client.post("/search", json={"image": {"base64": lines}, "k": 3})
+    assert ids(in_lines) == ids(as_json)
     assert ids(as_form)[0] == "green-ring"
     assert as_form.json()["hits"][0]["score"] == pytest.approx(1, abs=0.002)
     assert ids(as_form) == ids(as_json) == ids(as_link)
@@ -122,6 +125,7 @@ def test_what_the_caller_should_know_is_noted(client: httpx.Client) -> None:
         (b'{"image": {"base64": "", "item_id": "red-box"}}', 422, "exactly one"),
         (b'{"image": {"url": "http://127.0.0.1/x.png"}}', 422, "URLs in requests aren't accepted here"),
         (b'{"image": {"base64": "?!?!"}}', 400, "not base64"),
+        ('{"image": {"base64": "bm8gc\u00e9"}}'.encode(), 400, "not base64"),
         (b'{"image": {"base64": ""}}', 422, "empty"),
         (b'{"image": {"base64": "bm8gcGljdHVyZQ=="}}', 415, "no image"),
         (b'{"image": {"item_id": "nobody"}}', 404, "nobody"),
@@ -183,6 +187,9 @@ def test_a_body_without_a_length_is_stopped_while_it_is_read(client: httpx.Clien
         ({"data": {"query": '{"text": "box"}'}, "files": {"text": (None, "ball")}}, 422),
         ({"data": {"query": '{"image": {"base64": ""}}'}, "files": {"text": (None, "ball")}}, 422),
         ({"files": {"picture": b"x"}}, 422),
+        ({"files": [("image", b"x"), ("image", b"x")]}, 422),
+        ({"files": [("text", (None, "ball")), ("text", (None, "box"))]}, 422),
+        ({"files": {"text": (None, b"\xff")}}, 400),
         ({"content": b"--x\r\nbroken", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"text=ball", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}, 415),
@@ -227,3 +234,19 @@ def test_browsing_shows_every_item_once(client: httpx.Client) -> None:
     assert len(set(found)) == 30 == pages[0]["total"]
     assert client.get("/browse", params={"limit": 12}).json() == pages[0]
     assert len({item["attributes"]["category"] for item in pages[0]["items"][:6]}) >= 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/web/page.js", "/livez", "/readyz", "/metrics", "/index", "/browse", "/items/red-box",
+             "/images/red-box", "/images/red-box?size=64", "/openapi.json", "/nowhere"],
+)  # fmt: skip
+def test_head_answers_as_get_does_but_without_the_body(client: httpx.Client, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code and head.content == b""
+    assert head.headers["content-type"] == got.headers["content-type"] and int(head.headers["content-length"]) > 0
+    assert client.head("/search").status_code == 405
+
+
+def test_the_limits_are_told(client: httpx.Client) -> None:
+    told = client.get("/index").json()
+    assert (told["max_k"], told["max_image_bytes"], told["max_text_chars"]) == (200, 400_000, 500)

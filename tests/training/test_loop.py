@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,17 +120,37 @@ def test_an_exported_run_is_a_bundle_and_exporting_twice_gives_the_same_ids(run:
     second = export.run(run, text_weight=0.5, out=tmp_path / "second")
     assert (first.model_id, first.space_id) == (second.model_id, second.space_id)
     encoder = Encoder.open(tmp_path / "first")
-    encoder.self_test()
     pixels = np.zeros((2, 3, 96, 96), dtype=np.uint8)
     assert encoder.queries(pixels, ["in red", "in blue"], text_weight=0.5).shape == (2, 256)
 
 
-def test_an_unfinished_folder_cannot_be_exported(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError):
+def test_an_unfinished_run_cannot_be_exported(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.toml"):
         export.run(tmp_path, text_weight=0.5, out=tmp_path / "bundle")
+    half = Path(shutil.copytree(run, tmp_path / "half"))
+    state = torch.load(half / checkpoint.FILE, weights_only=True)
+    torch.save({**state, "step": 9}, half / checkpoint.FILE)
+    with pytest.raises(ConfigError, match="9 of 24 steps"):
+        export.run(half, text_weight=0.5, out=tmp_path / "bundle")
+
+
+def test_an_export_never_replaces_what_is_no_bundle(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "wedding.jpg").write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="not a bundle"):
+        export.run(run, text_weight=0.5, out=tmp_path / "album")
+    assert (tmp_path / "album" / "wedding.jpg").read_bytes() == b"precious"
+
+
+def test_a_batch_larger_than_the_data_and_a_vocabulary_larger_than_the_model_are_refused(tmp_path: Path) -> None:
+    for number, change in enumerate([("batch = 32", "batch = 512"), ("vocabulary = 600", "vocabulary = 2060")]):
+        other = tmp_path / f"{number}.toml"
+        other.write_text(CONFIG.replace(*change))
+        with pytest.raises(ConfigError, match="is more than the"):
+            loop.train(other, tmp_path / str(number))
 
 
 def test_any_open_clip_model_can_be_exported(tmp_path: Path) -> None:
     manifest = export.open_clip("ViT-S-32-alt", pretrained="", text_weight=0.4, out=tmp_path / "bundle")
     assert (manifest.image_size, manifest.context_length, manifest.text_weight) == (224, 77, 0.4)
-    Encoder.open(tmp_path / "bundle").self_test()
+    Encoder.open(tmp_path / "bundle")

@@ -4,14 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from training.catalogue.comparatives import COMPARED
 from training.catalogue.describe import colour_word, marks
 from training.catalogue.families import darker, lighter
-from training.catalogue.words import NOUNS, PATTERN_WORDS, bare, category_values, saying, with_article
+from training.catalogue.words import (
+    NOUNS,
+    PATTERN_WORDS,
+    Saying,
+    bare,
+    category_values,
+    meaning,
+    pattern_meaning,
+    saying,
+    with_article,
+)
 from training.catalogue.world import NONE, ORDERED, PLAIN, Product
 
-# Where a way of saying can stand: "make it ADJECTIVE", "in IN", "with WITH", a REMARK of its own, a
-# COMMAND such as "add a belt", or the CATEGORY, which is said by naming the thing.
-ROLES = ("adjective", "in", "with", "remark", "command", "category")
+# Where a way of saying can stand: "make it ADJECTIVE" or "an ADJECTIVE one", only "a BEFORE one", only
+# "make it AFTER", "in IN", "with WITH", "AS a skirt", a REMARK of its own, a COMMAND such as "add a belt", or
+# the CATEGORY, which is said by naming the thing.
+ROLES = ("adjective", "before", "after", "in", "with", "as", "remark", "command", "category")
+
+# Adjectives that stand before a noun only: nobody says "make it pencil".
+_BEFORE = frozenset(("pencil", "ankle", "bucket", "bermuda", "tripod", "pinstripe", "chevron", "square-neck")) | {
+    "band-collar",
+    "stand-up-collar",
+}
 
 Ways = dict[str, list[str]]
 
@@ -36,7 +54,7 @@ def differences(reference: Product, target: Product, random: Random) -> list[Cha
         found.insert(0, _category(reference.category, target.category, pronoun))
         if len(found) < 3 and random.random() < 0.3:
             name = random.choice(details(target))
-            found.append(_detail(target.category, name, target.look[name]))
+            found.append(_detail(target.category, name, target.look[name], random))
         return found
     names = [name for name in details(target) if target.look[name] != reference.look[name]]
     random.shuffle(names)
@@ -53,11 +71,13 @@ def details(product: Product) -> tuple[str, ...]:
 def _category(old: str, new: str, pronoun: str) -> Change:
     names, old_noun = NOUNS[new], NOUNS[old][0]
     old_name = old_noun.text if old_noun.plural else with_article(old_noun.text)
-    ways: Ways = {"category": [""], "remark": [], "command": []}
+    ways: Ways = {"category": [""], "as": [], "command": []}
     for noun in names:
         named = noun.text if noun.plural else with_article(noun.text)
-        ways["remark"] += [f"as {named}", f"as {named}", f"as {named} instead", f"as {named} instead of {old_name}"]
-        ways["command"] += [f"turn {pronoun} into {named}", f"make {pronoun} {named}", f"change {pronoun} to {named}"]
+        ways["as"] += [f"as {named}", f"as {named}", f"as {named} instead of {old_name}"]
+        ways["command"] += [f"turn {pronoun} into {named}", f"change {pronoun} to {named}"]
+        if noun.plural == old_noun.plural:  # "make them a sweater" would be a present
+            ways["command"].append(f"make {pronoun} {named}")
     return Change("category", {"category": frozenset((new,))}, ways)
 
 
@@ -100,92 +120,107 @@ def _pair(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: 
 
 
 def _colour(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: Random) -> Change:
+    halved = old["pattern"] == new["pattern"] == "colour-block"  # then "in red" would not say which half
+    half = random.choice(("upper half", "top half", "upper part"))
     for word, further in (("darker", darker(old["colour"])), ("lighter", lighter(old["colour"]))):
         if new["colour"] in further and random.random() < 0.55:
-            return Change(
-                "comparative",
-                {"colour": frozenset(further)},
-                {
-                    "adjective": [word, f"a bit {word}", f"{word} in colour"],
-                    "in": [f"a {word} colour", f"a {word} shade", f"a {word} tone"],
-                    "command": [f"make the colour {word}", f"make {pronoun} {word}"],
-                },
-            )
+            allowed = {"colour": frozenset(further)}
+            if halved:
+                ways: Ways = {"with": [f"a {word} {half}"], "command": [f"make the {half} {word}"]}
+                return Change("comparative", allowed, ways)
+            ways = {
+                "adjective": [word],
+                "after": [f"a bit {word}", f"{word} in colour"],
+                "in": [f"a {word} colour", f"a {word} shade", f"a {word} tone"],
+                "command": [f"make the colour {word}", f"make {pronoun} {word}"],
+            }
+            return Change("comparative", allowed, ways)
     said, means = colour_word(new["colour"], random, vague=0.06)
     if old["colour"] in means:
         said, means = new["colour"], frozenset((new["colour"],))
     before = colour_word(old["colour"], random, vague=0)[0]
-    ways: Ways = {
+    if halved:
+        ways = {
+            "with": [with_article(f"{said} {half}"), f"the {half} in {said}"],
+            "command": [f"make the {half} {said}", f"change the {half} to {said}", f"change {before} to {said}"],
+        }
+        return Change("colour", {"colour": means}, ways)
+    ways = {
         "in": [said] * 4 + [f"{said} instead of {before}", f"{said} rather than {before}"],
         "adjective": [said],
-        "command": [
-            f"change the colour to {said}",
-            f"make {pronoun} {said}",
-            f"change {before} to {said}",
-            f"the colour should be {said}",
-        ],
+        "command": [f"change the colour to {said}", f"make {pronoun} {said}", f"change {before} to {said}"],
     }
-    if old["pattern"] not in (PLAIN, "colour-block") and new["pattern"] != PLAIN:
-        ways["with"] = [f"a {said} background" if said[0] not in "aeio" else f"an {said} background"]
+    if old["pattern"] not in (PLAIN, "colour-block") and new["pattern"] not in (PLAIN, "colour-block"):
+        ways["with"] = [with_article(f"{said} background")]
     return Change("colour", {"colour": means}, ways)
 
 
-def _figures(look: Mapping[str, str]) -> str:
-    """What a reference's pattern is called when it is to go."""
+def _figures(look: Mapping[str, str], new: str) -> str:
+    """What a reference's pattern is called when another is to take its place."""
     if look["pattern"] == "colour-block":
         return f"{look['second_colour']} {PATTERN_WORDS['colour-block'].marks[0]}"
+    if look["pattern"] == "striped" and new == "pinstriped":
+        return "horizontal stripes"
     return PATTERN_WORDS[look["pattern"]].marks[0]
 
 
 def _pattern(old: Mapping[str, str], new: Mapping[str, str], random: Random) -> Change:
-    allowed = {"pattern": frozenset((new["pattern"],))}
     if new["pattern"] == PLAIN:
-        figures = _figures(old)
-        ways: Ways = {
-            "adjective": ["plain", "plain", "solid", "single-coloured", "unpatterned"],
-            "in": ["one colour", "a single colour", "a solid colour"],
-            "with": ["no pattern", f"no {figures}"],
-            "remark": [f"without the {figures}", "without the pattern", "without a pattern", "without any pattern"],
-            "command": [
-                f"remove the {figures}",
-                "remove the pattern",
-                f"lose the {figures}",
-                f"take the {figures} away",
-            ],
-        }
-        return Change("removal", allowed, ways)
-    adjectives = list(PATTERN_WORDS[new["pattern"]].adjectives)
+        return _no_pattern(old, recoloured=old["colour"] != new["colour"])
+    words = PATTERN_WORDS[new["pattern"]]
+    meanings = [pattern_meaning(new["pattern"], word) for word in words.marks]
+    means = random.choice([means for means in meanings if old["pattern"] not in means])
+    adjectives, figures = (
+        [word for word in choices if pattern_meaning(new["pattern"], word) == means]
+        for choices in (words.adjectives, words.marks)
+    )
+    allowed = {"pattern": means}
+    shapes: Ways = {
+        "adjective": [word for word in adjectives if word not in _BEFORE],
+        "before": [word for word in adjectives if word in _BEFORE],
+    }
     kept = old.get("second_colour")
-    if kept is None or kept != new["second_colour"]:
-        # A second colour the reference does not have is either spoken of or free.
-        if kept is not None or random.random() < 0.6:
-            word, means = colour_word(new["second_colour"], random, vague=0.03)
-            allowed["second_colour"] = means
-            figures = marks(new["pattern"], word, random)
-            return Change("pattern", allowed, _figured(figures, old))
-        if new["pattern"] == "colour-block":
-            return Change(
-                "pattern", allowed, {"adjective": adjectives, "command": ["make the lower half another colour"]}
-            )
-        figures = random.choice(PATTERN_WORDS[new["pattern"]].marks)
-        return Change("pattern", allowed, {**_figured(figures, old), "adjective": adjectives})
-    if new["pattern"] == "colour-block":
-        figures = marks(new["pattern"], kept, random)
+    halved = new["pattern"] == "colour-block"
+    # A second colour the reference does not have is either spoken of or free.
+    if kept != new["second_colour"] and (kept is not None or random.random() < 0.6):
+        word, colours = colour_word(new["second_colour"], random, vague=0.03)
+        allowed["second_colour"] = colours
+        figure = f"{word} {random.choice(figures)}"
+        return Change("pattern", allowed, _figured(with_article(figure) if halved else figure, old, new))
+    if halved and kept is None:
+        return Change("pattern", allowed, {**shapes, "command": ["make the lower half another colour"]})
+    figure = with_article(f"{kept} {random.choice(figures)}") if halved else random.choice(figures)
+    return Change("pattern", allowed, {**_figured(figure, old, new), **shapes})
+
+
+def _no_pattern(old: Mapping[str, str], *, recoloured: bool) -> Change:
+    allowed = {"pattern": frozenset((PLAIN,))}
+    ways: Ways = {"adjective": ["plain", "plain", "solid", "single-coloured"]}
+    if not recoloured:  # "in red and one colour" is no English
+        ways["in"] = ["one colour", "a single colour", "a solid colour"]
+    if old["pattern"] == "colour-block":  # without its lower half nothing would be left of it
+        second = old["second_colour"]
+        ways["remark"] = ["without the second colour", f"without the {second}", "the same colour all over"]
+        ways["command"] = ["remove the second colour", "lose the second colour", f"lose the {second}"]
     else:
-        figures = random.choice(PATTERN_WORDS[new["pattern"]].marks)
-    return Change("pattern", allowed, {**_figured(figures, old), "adjective": adjectives})
+        figures = _figures(old, PLAIN)
+        ways["adjective"] += ["unpatterned"]
+        ways["with"] = ["no pattern", f"no {figures}"]
+        ways["remark"] = [f"without the {figures}", "without the pattern", "without a pattern", "without any pattern"]
+        ways["command"] = [
+            f"{verb} the {thing}" for verb in ("remove", "lose", "drop") for thing in (figures, "pattern")
+        ]
+    return Change("removal", allowed, ways)
 
 
-def _figured(figures: str, old: Mapping[str, str]) -> Ways:
+def _figured(figures: str, old: Mapping[str, str], new: Mapping[str, str]) -> Ways:
     ways: Ways = {"with": [figures], "command": [f"add {figures}"]}
     if old["pattern"] != PLAIN:
-        ways["with"] = [
-            figures,
-            figures,
-            f"{figures} instead of {_figures(old)}",
-            f"{figures} instead of the {_figures(old)}",
-        ]
-        ways["command"] = [f"replace the {_figures(old)} with {figures}", f"change the {_figures(old)} to {figures}"]
+        gone = _figures(old, new["pattern"])
+        # Two phrases of other places would be needed for a half: "instead of white lower half" is no English.
+        loose = [f"{figures} instead of {gone}"] if old["pattern"] != "colour-block" else []
+        ways["with"] = [figures, figures, *loose, f"{figures} instead of the {gone}"]
+        ways["command"] = [f"replace the {gone} with {figures}", f"change the {gone} to {figures}"]
     return ways
 
 
@@ -193,7 +228,7 @@ def _second_colour(old: Mapping[str, str], new: Mapping[str, str], random: Rando
     word, means = colour_word(new["second_colour"], random, vague=0.03)
     if old["second_colour"] in means:
         word, means = new["second_colour"], frozenset((new["second_colour"],))
-    figures, plain_figures = marks(old["pattern"], word, random), random.choice(PATTERN_WORDS[old["pattern"]].marks)
+    figures, plain_figures = marks(old["pattern"], word, random)[0], random.choice(PATTERN_WORDS[old["pattern"]].marks)
     ways: Ways = {
         "with": [figures, figures, f"the {plain_figures} in {word}", f"{figures} instead of {old['second_colour']}"],
         "command": [f"make the {plain_figures} {word}", f"change the {plain_figures} to {word}"],
@@ -201,98 +236,82 @@ def _second_colour(old: Mapping[str, str], new: Mapping[str, str], random: Rando
     return Change("second colour", {"second_colour": means}, ways)
 
 
-def _detail(category: str, name: str, value: str) -> Change:
+def _sayings(category: str, name: str, old: str | None, new: str, random: Random) -> tuple[Saying, frozenset[str]]:
+    """Ways to say the new value that all hold for the same values, never for the old one; and these values."""
+    words = saying(category, name, new)
+    every = (*words.adjectives, *words.nouns, *words.remarks)
+    means = random.choice([means for word in every if old not in (means := meaning(category, name, new, word))])
+
+    def fitting(choices: Sequence[str]) -> tuple[str, ...]:
+        return tuple(word for word in choices if meaning(category, name, new, word) == means)
+
+    return Saying(fitting(words.adjectives), fitting(words.nouns), fitting(words.remarks)), means
+
+
+def _said(words: Saying) -> Ways:
+    return {
+        "adjective": [word for word in words.adjectives if word not in _BEFORE],
+        "before": [word for word in words.adjectives if word in _BEFORE],
+        "with": list(words.nouns),
+        "remark": list(words.remarks),
+    }
+
+
+def _detail(category: str, name: str, value: str, random: Random) -> Change:
     """An attribute spoken of where the reference says nothing about it."""
-    words = saying(category, name, value)
-    ways: Ways = {"adjective": list(words.adjectives), "with": list(words.nouns), "remark": list(words.remarks)}
-    return Change(name, {name: frozenset((value,))}, ways)
+    words, means = _sayings(category, name, None, value, random)
+    return Change(name, {name: means}, _said(words))
+
+
+_MEASURES = ("length", "fit", "height")  # no parts, which could be swapped
 
 
 def _attribute(category: str, name: str, old: str, new: str, pronoun: str, random: Random) -> Change:
     compared = _compared(category, name, old, new, pronoun)
     if compared is not None and random.random() < 0.45:
         return compared
-    words = saying(category, name, new)
+    words, means = _sayings(category, name, old, new, random)
     had = [bare(noun) for noun in saying(category, name, old).nouns if not noun.startswith("no ")]
-    ways: Ways = {
-        "adjective": list(words.adjectives),
-        "with": list(words.nouns),
-        "remark": list(words.remarks),
-        "command": [],
-    }
+    now = [noun for noun in words.nouns if not noun.startswith("no ")]
+    ways = _said(words)
     gone = new == NONE or new == "sleeveless"
     if gone:
-        bared = ["sleeves"] if name == "sleeve" else had
+        bared = {"sleeve": ["sleeves"], "handle": ["handle"]}.get(name, had)
         if name == "pockets":
             bared = [*had, "pockets" if any(thing.endswith("pockets") for thing in had) else "pocket"]
         ways["remark"] += [f"without the {thing}" for thing in bared]
         ways["command"] = [f"{verb} the {thing}" for thing in bared for verb in ("remove", "lose", "drop", "take off")]
-    elif old == NONE:
-        ways["command"] = [f"{verb} {noun}" for noun in words.nouns for verb in ("add", f"give {pronoun}", "put on")]
+    elif name in _MEASURES:
+        ways["command"] = [f"make {pronoun} {word}" for word in ways["adjective"]]
+        if had:
+            ways["with"] = [*now * 2, *(f"{noun} instead of the {_counterpart(noun, had)}" for noun in now)]
     elif had:
-        now = [noun for noun in words.nouns if not noun.startswith("no ")]
-        ways["with"] = [*ways["with"] * 2, *(f"{noun} instead of the {thing}" for noun in now for thing in had[:1])]
+        ways["with"] = [*words.nouns * 2, *(f"{noun} instead of the {_counterpart(noun, had)}" for noun in now)]
         ways["command"] = [f"swap the {thing} for {noun}" for noun in now for thing in had[:2]]
-        ways["command"] += [f"replace the {thing} with {noun}" for noun in now for thing in had[:1]]
-    return Change("removal" if gone else name, {name: frozenset((new,))}, ways)
+        ways["command"] += [f"replace the {_counterpart(noun, had)} with {noun}" for noun in now]
+    else:  # the reference has nothing in that place
+        ways["command"] = [command for noun in now for command in (f"add {noun}", f"give {pronoun} {noun}")]
+    return Change("removal" if gone else name, {name: means}, ways)
 
 
-# By attribute: ways to say *further up* and *further down* the order of its values.
-_COMPARED: Mapping[str, tuple[Ways, Ways]] = {
-    "sleeve": (
-        {"with": ["longer sleeves", "longer sleeves"], "command": ["make the sleeves longer", "lengthen the sleeves"]},
-        {
-            "with": ["shorter sleeves", "shorter sleeves"],
-            "command": ["make the sleeves shorter", "shorten the sleeves"],
-        },
-    ),
-    "length": (
-        {"adjective": ["longer", "longer", "a bit longer", "longer cut"], "with": ["a longer cut", "more length"]},
-        {"adjective": ["shorter", "shorter", "a bit shorter"], "with": ["a shorter cut", "less length"]},
-    ),
-    "fit": (
-        {
-            "adjective": ["wider", "looser", "less fitted", "roomier", "less tight"],
-            "with": ["a wider cut", "a looser fit"],
-        },
-        {"adjective": ["slimmer", "more fitted", "narrower", "tighter"], "with": ["a slimmer cut", "a tighter fit"]},
-    ),
-    "heel": (
-        {"with": ["a higher heel", "higher heels"], "command": ["make the heel higher"]},
-        {"with": ["a lower heel", "lower heels"], "command": ["make the heel lower"]},
-    ),
-    "shaft": (
-        {"with": ["a higher shaft", "a taller shaft", "a longer shaft"], "remark": ["going further up the leg"]},
-        {"with": ["a lower shaft", "a shorter shaft"], "remark": ["ending lower on the leg"]},
-    ),
-    "brim": (
-        {"with": ["a wider brim", "a broader brim", "a bigger brim"], "command": ["make the brim wider"]},
-        {"with": ["a narrower brim", "a smaller brim"], "command": ["make the brim narrower", "make the brim smaller"]},
-    ),
-    "top": (
-        {"with": ["a higher top"], "adjective": ["higher", "higher at the ankle"]},
-        {"with": ["a lower top"], "adjective": ["lower", "lower at the ankle"]},
-    ),
-    "height": (
-        {"adjective": ["taller", "higher", "a bit taller"]},
-        {"adjective": ["lower", "shorter", "less tall"]},
-    ),
-}
+def _counterpart(noun: str, had: Sequence[str]) -> str:
+    """What the reference has, called as the new thing is where that can be: "a wide fit", so "the slim fit"."""
+    return next((thing for thing in had if thing.split()[-1] == noun.split()[-1]), had[0])
 
 
 def _compared(category: str, name: str, old: str, new: str, pronoun: str) -> Change | None:
-    """The change as a comparative, which every value further along satisfies; none where the order has none."""
+    """The change as a comparative, which every value further along satisfies; none where there is no such."""
     order = [value for value in ORDERED.get(name, ()) if value in category_values(category, name)]
     if old not in order or new not in order:
         return None
     here, there = order.index(old), order.index(new)
     further = order[here + 1 :] if there > here else order[:here]
-    if further == ["sleeveless"]:
-        return None  # nobody calls none at all shorter
-    ways = dict(_COMPARED[name][0 if there > here else 1])
+    further = [value for value in further if value != "sleeveless"]  # nobody calls none at all shorter
+    if not further or new == "sleeveless":
+        return None
+    ways = dict(COMPARED[name][0 if there > here else 1])
     if name == "sleeve" and old == "sleeveless":
         ways = {"with": ["sleeves"], "command": ["add sleeves", f"give {pronoun} sleeves"]}
     if "adjective" in ways:
-        simple = [word for word in ways["adjective"] if " " not in word]
-        ways = {**ways, "command": [f"make {pronoun} {word}" for word in simple]}
+        ways = {**ways, "command": [f"make {pronoun} {word}" for word in ways["adjective"]]}
     return Change("comparative", {name: frozenset(further)}, ways)

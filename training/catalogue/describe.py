@@ -12,6 +12,8 @@ from training.catalogue.words import (
     VAGUE_COLOURS,
     Noun,
     bare,
+    meaning,
+    pattern_meaning,
     saying,
     with_article,
 )
@@ -100,10 +102,11 @@ def colour_word(colour: str, random: Random, *, vague: float) -> tuple[str, froz
     return word, frozenset((colour,))
 
 
-def marks(pattern: str, colour: str, random: Random) -> str:
-    """The pattern's figures in a colour, to stand after *with*: "white dots", "a red lower half"."""
-    text = f"{colour} {random.choice(PATTERN_WORDS[pattern].marks)}"
-    return with_article(text) if pattern == "colour-block" else text
+def marks(pattern: str, colour: str, random: Random) -> tuple[str, frozenset[str]]:
+    """The pattern's figures in a colour, such as "white dots" or "a red lower half", and the patterns it may mean."""
+    word = random.choice(PATTERN_WORDS[pattern].marks)
+    text = f"{colour} {word}"
+    return with_article(text) if pattern == "colour-block" else text, pattern_meaning(pattern, word)
 
 
 def joined(phrases: Sequence[str]) -> str:
@@ -145,8 +148,9 @@ def _parts(product: Product, said: Iterable[str], random: Random, *, only_adject
         if not usable:
             continue
         place, choices, _ = random.choices(usable, [weight for *_, weight in usable])[0]
-        place.append(random.choice(choices))
-        parts.claims[name] = frozenset((product.look[name],))
+        chosen = random.choice(choices)
+        place.append(chosen)
+        parts.claims[name] = meaning(product.category, name, product.look[name], chosen)
     random.shuffle(parts.nouns)
     return parts
 
@@ -160,25 +164,26 @@ def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: 
     if "pattern" in said or "second_colour" in said:
         parts.claims["pattern"] = frozenset((pattern,))
     shape = random.choice(PATTERN_WORDS[pattern].adjectives)
+    shape_means = pattern_meaning(pattern, shape)
     if "second_colour" in said:
         second, second_means = colour_word(look["second_colour"], random, vague=0.03)
         parts.claims["second_colour"] = second_means
         if "colour" not in said:
-            parts.nouns.append(marks(pattern, second, random))
+            parts.nouns.append(_claimed(parts, *marks(pattern, second, random)))
         elif random.random() < 0.3:
             # "red and white striped" does not say which of the two is the ground.
             both = means | second_means
             parts.claims["colour"] = parts.claims["second_colour"] = both
             pair = [colour, second] if random.random() < 0.7 else [second, colour]
-            parts.paint = f"{' and '.join(pair)} {shape}"
+            parts.paint = f"{' and '.join(pair)} {_claimed(parts, shape, shape_means)}"
         elif pattern == "colour-block" and random.random() < 0.6:
             ends = random.choice((("above", "below"), ("on top", "below"), ("at the top", "at the bottom")))
             parts.remarks.append(f"{colour} {ends[0]} and {second} {ends[1]}")
         elif pattern != "colour-block" and random.random() < 0.25:
-            parts.nouns.append(f"{marks(pattern, second, random)} on {colour}")
+            parts.nouns.append(f"{_claimed(parts, *marks(pattern, second, random))} on {colour}")
         else:
             _place_colour(parts, colour, random)
-            parts.nouns.append(marks(pattern, second, random))
+            parts.nouns.append(_claimed(parts, *marks(pattern, second, random)))
     elif "pattern" in said and "colour" in said:
         if pattern == PLAIN and random.random() < 0.25:
             _place_colour(parts, colour, random)
@@ -188,13 +193,21 @@ def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: 
         elif random.random() < 0.25:
             _place_colour(parts, colour, random)
             figures = random.choice(PATTERN_WORDS[pattern].marks)
+            _claimed(parts, figures, pattern_meaning(pattern, figures))
             parts.nouns.append(f"another colour in the {figures}" if pattern == "colour-block" else figures)
         else:
+            _claimed(parts, shape, shape_means)
             parts.paint = f"{colour} {shape}" if random.random() < 0.7 else f"{shape} {colour}"
     elif "pattern" in said:
-        parts.paint = shape
+        parts.paint = _claimed(parts, shape, shape_means)
     elif "colour" in said:
         _place_colour(parts, colour, random)
+
+
+def _claimed(parts: _Parts, words: str, patterns: frozenset[str]) -> str:
+    """The words, after noting which patterns they claim."""
+    parts.claims["pattern"] = patterns
+    return words
 
 
 def _place_colour(parts: _Parts, words: str, random: Random) -> None:

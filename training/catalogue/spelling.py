@@ -1,9 +1,13 @@
 """How people spell in a search box: American, without hyphens, and with slips of the finger."""
 
 import re
+from functools import cache
 from random import Random
 
+from training.catalogue.words import vocabulary
+
 _WORD = re.compile(r"[a-z]{5,}")
+_LETTERS = re.compile(r"[a-z]+")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 # The letters to the left and right of each on the keyboard.
 _NEIGHBOURS = {
@@ -22,16 +26,29 @@ def loosely(text: str, random: Random) -> str:
 
 
 def misspelt(text: str, random: Random) -> str:
-    """The text with one slip inside one of its longer words; the same text where it has none."""
+    """The text with one slip inside one of its longer words, which makes no other word of ours of it.
+
+    The same text where it has no longer word.
+    """
     words = list(_WORD.finditer(text))
     if not words:
         return text
-    found = random.choice(words)
-    word = found.group()
-    slip = random.choice((_swapped, _dropped, _doubled, _struck))
-    wrong = slip(word, random)
+    while True:
+        found = random.choice(words)
+        wrong = _slipped(found.group(), random)
+        if wrong not in _known():
+            return text[: found.start()] + wrong + text[found.end() :]
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(word for phrase in vocabulary() for word in _LETTERS.findall(phrase.lower()))
+
+
+def _slipped(word: str, random: Random) -> str:
+    wrong = random.choice((_swapped, _dropped, _doubled, _struck))(word, random)
     # Two like letters swapped, say, change nothing: then a letter is lost.
-    return text[: found.start()] + (wrong if wrong != word else _dropped(word, random)) + text[found.end() :]
+    return wrong if wrong != word else _dropped(word, random)
 
 
 def _swapped(word: str, random: Random) -> str:

@@ -1,6 +1,10 @@
-"""How people say what can be seen: the nouns, adjectives and phrases of every category, colour and value."""
+"""How people say what can be seen: the nouns, adjectives and phrases of every category, colour and value.
 
-from collections.abc import Mapping
+A bare colour word names exactly that one of the 16 colours, as the filters of a shop do: "blue" is neither
+"light blue" nor "navy". Words that hold for several colours or values are listed as such, beside the others.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from training.catalogue.world import CATEGORIES, NONE, PLAIN
@@ -101,6 +105,14 @@ PATTERN_WORDS: Mapping[str, PatternWords] = {
         ("colour-block", "two-tone", "colour-blocked", "color block"), ("lower half", "lower part", "bottom half")
     ),
     "starred": PatternWords(("starred", "star-print", "starry"), ("stars",)),
+}
+
+_TWO_COLOURED = frozenset(PATTERN_WORDS) - {PLAIN}
+_STRIPES = frozenset(("striped", "pinstriped"))
+# Pattern words that hold for more patterns than the one they stand with.
+BROAD_PATTERN_WORDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("striped", "stripy", "stripey", "stripes"), _STRIPES),
+    "two-tone": _TWO_COLOURED,
 }
 
 _TOPS = ("t-shirt", "sweater", "hoodie", "jacket")
@@ -313,13 +325,45 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Saying]]] = {
     },
 }
 
+# By category and attribute: words that hold for more values than the one they stand with.
+_BROAD: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
+    ("sneakers", "closure"): dict.fromkeys(("laceless", "no laces", "without laces"), frozenset(("slip-on", "velcro"))),
+    ("handbag", "handle"): dict.fromkeys(("a shoulder strap", "a long handle"), frozenset(("long", "chain"))),
+    ("lamp", "base"): {"a round base": frozenset(("ball", "stick"))},  # the stick stands on a disc
+}
+
 
 def saying(category: str, attribute: str, value: str) -> Saying:
-    """How the value is said of that category; each of its words is true of no other value."""
+    """How the value is said of that category; `meaning` tells for which other values a word holds."""
     own = _OWN.get(category, {}).get(attribute, {})
     if value in own:
         return own[value]
     return _CLOSURES[value] if attribute == "closure" else _ALIKE[attribute][value]
+
+
+def meaning(category: str, attribute: str, value: str, words: str) -> frozenset[str]:
+    """All values of which the words are true, which `saying` gives for one of them."""
+    return _BROAD.get((category, attribute), {}).get(words, frozenset((value,)))
+
+
+def pattern_meaning(pattern: str, words: str) -> frozenset[str]:
+    """All patterns of which the words are true, which stand with one of them."""
+    return BROAD_PATTERN_WORDS.get(words, frozenset((pattern,)))
+
+
+def vocabulary() -> Iterator[str]:
+    """Every name, colour, pattern and saying, as phrases."""
+    for names in NOUNS.values():
+        yield from (noun.text for noun in names)
+    for words in (*COLOUR_WORDS.values(), VAGUE_COLOURS):
+        yield from words
+    for shape in PATTERN_WORDS.values():
+        yield from (*shape.adjectives, *shape.marks)
+    for kind, category in CATEGORIES.items():
+        for attribute, values in category.attributes.items():
+            for value in values:
+                said = saying(kind, attribute, value)
+                yield from (*said.adjectives, *said.nouns, *said.remarks)
 
 
 def bare(phrase: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,13 +16,15 @@ from training.catalogue.sample import SPLITS, catalogue
 from training.catalogue.triplets import Triplet, triplets
 from training.catalogue.world import CATEGORIES, Product
 
-VERSION = 1  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
+VERSION = 2  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
 
 CATALOGUE = "catalogue.json"
 ITEMS = "items.parquet"
 TRIPLETS = "triplets.jsonl"
 IMAGES = "images"
 
+_PART = ".part"
+_PICTURE = re.compile(r"[a-z]{2}-\d{7}(-1)?\.(jpg|part)")
 _QUALITY = 90
 _CHUNK = 32  # pictures that a worker draws before it reports
 
@@ -50,8 +53,9 @@ def write(
 ) -> Written:
     """Writes the shop of that seed; called again after an interruption it draws only what is missing.
 
-    `force` replaces a catalogue of other parameters. Raises InputError for a folder that holds
-    something else, and for more triplets than the shop has.
+    The parameters are written first, so that pictures are known to be theirs, and the table of items
+    last, so that it means complete. `force` replaces a catalogue of other parameters. Raises InputError
+    for a folder that holds something else or cannot be made, and for more triplets than the shop has.
     """
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}")
@@ -59,15 +63,22 @@ def write(
     shop = catalogue(products, split=split, seed=seed)
     questions = _triplets(shop, triplets, seed=seed)  # first, for it may refuse
     _claim(out, asked, force=force)
-    (out / IMAGES).mkdir(parents=True, exist_ok=True)
-    _write_text(out / CATALOGUE, json.dumps({**asked, "complete": False}))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_text(out / CATALOGUE, json.dumps(asked))
+        (out / IMAGES).mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {out} ({error.strerror}): name a folder that can be written"
+        ) from error
     missing = [product for product in shop if not (out / image(product)).exists()]
+    if missing:
+        (out / ITEMS).unlink(missing_ok=True)
     _draw(missing, out, size=size, workers=workers, progress=progress)
-    _write_items(shop, out / ITEMS)
     _write_text(
         out / TRIPLETS, "".join(json.dumps(asdict(triplet), ensure_ascii=False) + "\n" for triplet in questions)
     )
-    _write_text(out / CATALOGUE, json.dumps({**asked, "complete": True}))  # last, so that it means complete
+    _write_items(shop, out / ITEMS)  # last, so that it means complete
     return Written(len(shop), len(questions), len(missing), len(shop) - len(missing))
 
 
@@ -88,7 +99,10 @@ def read_triplets(path: Path) -> list[Triplet]:
 
 def _claim(out: Path, asked: Mapping[str, object], *, force: bool) -> None:
     """Makes sure that the folder is empty or holds the catalogue asked for, whole or in part."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists():
+        return
+    if _is_remnant(out):
+        shutil.rmtree(out / IMAGES, ignore_errors=True)  # of which seed and size nobody knows
         return
     try:
         before = json.loads((out / CATALOGUE).read_text(encoding="utf-8"))
@@ -100,9 +114,20 @@ def _claim(out: Path, asked: Mapping[str, object], *, force: bool) -> None:
         return
     if not force:
         raise InputError(f"{out} holds a catalogue of other parameters: name another folder, or --force to replace it")
-    for name in (CATALOGUE, ITEMS, TRIPLETS):
+    # The old parameters stay until the new ones replace them: an interruption here leaves no pictures unnamed.
+    for name in (ITEMS, TRIPLETS):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / IMAGES, ignore_errors=True)
+
+
+def _is_remnant(out: Path) -> bool:
+    """True for a folder without parameters that holds nothing but what a call may leave: pictures and parts."""
+    if not out.is_dir():
+        return False
+    parts = {Path(name).with_suffix(_PART).name for name in (CATALOGUE, ITEMS, TRIPLETS)}
+    left = [path for path in out.iterdir() if path.name not in parts]
+    pictures = [path.name for folder in left if folder.name == IMAGES and folder.is_dir() for path in folder.iterdir()]
+    return all(path.name == IMAGES and path.is_dir() for path in left) and all(map(_PICTURE.fullmatch, pictures))
 
 
 def _triplets(shop: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
@@ -138,7 +163,7 @@ def _draw_chunk(products: Sequence[Product], out: Path, size: int) -> int:
 
     for product in products:
         path = out / image(product)
-        part = path.with_suffix(".part")
+        part = path.with_suffix(_PART)
         # Full colour resolution, or thin stripes would lose their colour.
         Image.fromarray(draw(product, size=size)).save(part, format="JPEG", quality=_QUALITY, subsampling=0)
         part.replace(path)
@@ -167,13 +192,13 @@ def _write_items(shop: Sequence[Product], path: Path) -> None:
         "in_stock": pa.array([product.in_stock for product in shop], pa.bool_()),
         "audience": pa.array([product.audience for product in shop], pa.string()),
     }
-    part = path.with_suffix(".part")
+    part = path.with_suffix(_PART)
     pq.write_table(pa.table(columns), part)
     part.replace(path)
 
 
 def _write_text(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
+    part = path.with_suffix(_PART)
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from models import preprocess
 from models.arrays import Pixels
-from training.catalogue import describe, draw, modify, sample, spelling
+from training.catalogue import describe, draw, modify, sample, spelling, write
 from training.catalogue.describe import Phrase
 from training.catalogue.world import Product
 
@@ -24,7 +24,6 @@ SIDES = (96, 128, 192, 256)  # sides that pictures are drawn at before the one p
 BLOCK = 500  # pictures a worker draws at a time
 
 _MISSPELT_SHARE = 0.04
-_WORLD = 1  # raised whenever the drawing changes, so that no cached picture outlives it
 
 
 def picture(product: Product, *, size: int) -> Pixels:
@@ -40,11 +39,11 @@ def products(count: int, *, split: str, seed: int) -> list[Product]:
 
 def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
     """The pictures of `products`, (N, 3, S, S), memory-mapped from `cache`; drawn by all cores where missing."""
-    key = json.dumps([_WORLD, count, split, seed, size, SIDES])
+    key = json.dumps([write.VERSION, count, split, seed, size, SIDES])
     path = cache / f"{split}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".partial")
+        temporary = path.with_suffix(f".{os.getpid()}")  # two runs may draw at once
         drawn = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, 3, size, size))
         starts = range(0, count, BLOCK)
         with (

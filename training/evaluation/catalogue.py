@@ -61,13 +61,13 @@ class Result:
         }
 
 
-def composed(encoder: Encoder, *, products: int, queries: int, seed: int, text_weight: float) -> Result:
-    """R@1/5/10/50 and mAP@10 of composed queries on the test split: image only, text only, and the bundle's own.
+def composed(encoder: Encoder, *, split: str, products: int, queries: int, seed: int, text_weight: float) -> Result:
+    """R@1/5/10/50 and mAP@10 of composed queries over a shop of the split: image only, text only, and the bundle's own.
 
     A query counts as answered at rank r where any item that satisfies it stands there; the reference is never ranked.
     Rows ending in "unseen" are the queries with a target whose category and colour never met in training.
     """
-    shop = list(sample.catalogue(products, split="test", seed=seed))
+    shop = list(sample.catalogue(products, split=split, seed=seed))
     asked = triplets(shop, queries, seed=seed)
     row_of = {product.id: row for row, product in enumerate(shop)}
     gallery = embed(encoder, shop)  # (N, d)
@@ -86,10 +86,11 @@ def composed(encoder: Encoder, *, products: int, queries: int, seed: int, text_w
         scores[np.arange(len(asked)), references] = -np.inf
         values = _per_query(scores, relevant)
         rows[name] = {metric: _estimate(column) for metric, column in values.items()}
-        rows[f"{name}, unseen"] = {metric: _estimate(column[unseen]) for metric, column in values.items()}
+        if unseen.any():  # never in val
+            rows[f"{name}, unseen"] = {metric: _estimate(column[unseen]) for metric, column in values.items()}
     protocol = Protocol(
         benchmark="composed retrieval, drawn catalogue",
-        split="test",
+        split=split,
         seed=seed,
         gallery=len(shop),
         queries=len(asked),
@@ -103,19 +104,19 @@ def composed(encoder: Encoder, *, products: int, queries: int, seed: int, text_w
     return Result(protocol=protocol, rows=rows)
 
 
-def captions(encoder: Encoder, *, products: int, seed: int) -> Result:
-    """R@1/5/10/50 and mAP@10 of text → image retrieval: a caption for each held-out product, all of them ranked.
+def captions(encoder: Encoder, *, split: str, products: int, seed: int) -> Result:
+    """R@1/5/10/50 and mAP@10 of text → image retrieval: a caption for each product of the split, all of them ranked.
 
     Every product that the caption describes counts.
     """
-    shop = drawn.products(products, split="test", seed=seed)
-    phrases = [describe.caption(product, Random(f"{seed}/test/{product.id}")) for product in shop]
+    shop = drawn.products(products, split=split, seed=seed)
+    phrases = [describe.caption(product, Random(f"{seed}/{split}/{product.id}")) for product in shop]
     facts = Facts(shop)
     relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
     scores = _texts(encoder, [phrase.text for phrase in phrases]) @ embed(encoder, shop).T  # (B, N)
     protocol = Protocol(
         benchmark="text to image, drawn catalogue",
-        split="test",
+        split=split,
         seed=seed,
         gallery=len(shop),
         queries=len(shop),

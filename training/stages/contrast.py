@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.errors import ConfigError
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
 from training import vocabulary
@@ -27,13 +28,20 @@ _EVALUATION_BATCH = 256
 class Contrast:
     """What the loop needs to know of this stage: its net, its batches, its loss, its validation."""
 
-    def __init__(self, config: Config, *, out: Path, cache: Path) -> None:
+    def __init__(self, config: Config, *, out: Path, cache: Path, device: torch.device) -> None:
+        """Raises ConfigError where the config's numbers do not go together, before anything is drawn."""
+        if config.loop.batch > config.data.products:
+            raise ConfigError(f"a batch of {config.loop.batch} is more than the {config.data.products} products")
         path = out / TOKENIZER
         if not path.exists():
             texts = drawn.texts(config.data.products, seed=config.seed)
             vocabulary.learn(texts, size=config.data.vocabulary, path=path)
         self._config = config
+        self._device = device
         self.net, self._tokenizer = net(config, out)
+        if self._tokenizer.vocabulary > self.net.clip.vocab_size:
+            raise ConfigError(f"data.vocabulary is more than the {self.net.clip.vocab_size} tokens of the model")
+        self.net.to(device)
         size = self.net.image_size
         count, seed = config.data.products, config.seed
         self._products = drawn.products(count, split="train", seed=seed)
@@ -81,9 +89,10 @@ class Contrast:
 
     def loss(self, pixels: Tensor, tokens: Tensor, described: Tensor) -> Tensor:
         """Symmetric contrast of pictures and captions; a picture that a caption also describes is no negative."""
+        pixels, tokens, described = (part.to(self._device) for part in (pixels, tokens, described))
         pictures, words = self.net.image(pixels), self.net.text(tokens)  # (B, d) each
         scale = self.net.temperature()
-        return symmetric_nce(words.float(), pictures.float(), scale=scale, ignored=described)
+        return symmetric_nce(words, pictures, scale=scale, ignored=described)
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
@@ -91,9 +100,11 @@ class Contrast:
         chosen = self._validation_products
         phrases = [describe.caption(product, Random(f"validation/{product.id}")) for product in chosen]
         blocks = [slice(start, start + _EVALUATION_BATCH) for start in range(0, len(chosen), _EVALUATION_BATCH)]
-        pictures = torch.cat([self.net.image(torch.from_numpy(self._validation_pixels[block])) for block in blocks])
-        words = torch.cat([self.net.text(self._tokens([phrase.text for phrase in phrases[block]])) for block in blocks])
-        scores = (words.float() @ pictures.float().T).numpy()  # (B, N)
+        pixels = (torch.from_numpy(self._validation_pixels[block]).to(self._device) for block in blocks)
+        tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)
+        pictures = torch.cat([self.net.image(part) for part in pixels])  # (N, d)
+        words = torch.cat([self.net.text(part) for part in tokens])  # (B, d)
+        scores = (words @ pictures.T).cpu().numpy()  # (B, N)
         facts = Facts(chosen)
         relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
         ranks = metrics.first_ranks(scores, relevant)  # (B,)

@@ -4,14 +4,26 @@ import hashlib
 import re
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from random import Random
 
 import pytest
 
-from training.catalogue.describe import caption, colour_word, joined, marks, title
+from training.catalogue.describe import Phrase, caption, colour_word, joined, marks, title
 from training.catalogue.sample import product
-from training.catalogue.words import COLOUR_WORDS, NOUNS, PATTERN_WORDS, VAGUE_COLOURS, bare, saying, with_article
-from training.catalogue.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product, Wish
+from training.catalogue.words import (
+    COLOUR_WORDS,
+    NOUNS,
+    PATTERN_WORDS,
+    VAGUE_COLOURS,
+    bare,
+    meaning,
+    pattern_meaning,
+    saying,
+    with_article,
+)
+from training.catalogue.world import CATEGORIES, COLOURS, NONE, PATTERNS, PLAIN, Product, Wish
 
 SHOP = [product(index, split="test", seed=7) for index in range(4000)]
 PHRASES = [caption(product, Random(f"caption/{product.id}")) for product in SHOP]
@@ -87,6 +99,64 @@ def test_no_word_of_a_category_means_two_values(category: str) -> None:
     assert {way: found for way, found in meanings.items() if len(found) > 1} == {}
 
 
+# What an eye says, written down apart from the words: (category, attribute, words) and all values they are true of.
+ENTAILED = (
+    ("sneakers", "closure", "no laces", {"slip-on", "velcro"}),
+    ("sneakers", "closure", "without laces", {"slip-on", "velcro"}),
+    ("sneakers", "closure", "laceless", {"slip-on", "velcro"}),
+    ("sneakers", "closure", "slip-on", {"slip-on"}),
+    ("handbag", "handle", "a shoulder strap", {"long", "chain"}),
+    ("handbag", "handle", "a long handle", {"long", "chain"}),
+    ("handbag", "handle", "a chain strap", {"chain"}),
+    ("lamp", "base", "a round base", {"ball", "stick"}),
+    ("lamp", "base", "a ball base", {"ball"}),
+    ("skirt", "closure", "no buttons or belt", {NONE}),
+)
+_STRIPES = frozenset(("striped", "pinstriped"))
+ENTAILED_PATTERNS: Mapping[str, AbstractSet[str]] = {
+    "striped": _STRIPES,
+    "stripy": _STRIPES,
+    "stripey": _STRIPES,
+    "stripes": _STRIPES,
+    "horizontally striped": {"striped"},
+    "horizontal stripes": {"striped"},
+    "pinstriped": {"pinstriped"},
+    "vertically striped": {"pinstriped"},
+    "vertical stripes": {"pinstriped"},
+    "two-tone": set(PATTERNS) - {PLAIN},
+    "solid": {PLAIN},
+    "checks": {"checked"},
+}
+
+
+@pytest.mark.parametrize(("category", "attribute", "words", "values"), ENTAILED)
+def test_a_word_means_every_value_it_is_true_of(category: str, attribute: str, words: str, values: set[str]) -> None:
+    for value in values:
+        said = saying(category, attribute, value)
+        if words in (*said.adjectives, *said.nouns, *said.remarks):
+            assert meaning(category, attribute, value, words) == values
+            return
+    pytest.fail("nobody says it")
+
+
+def test_a_pattern_word_means_every_pattern_it_is_true_of() -> None:
+    said = {word: pattern for pattern, words in PATTERN_WORDS.items() for word in (*words.adjectives, *words.marks)}
+    for word, patterns in ENTAILED_PATTERNS.items():
+        assert pattern_meaning(said[word], word) == patterns
+
+
+def test_a_caption_that_says_a_broad_word_accepts_all_it_is_true_of() -> None:
+    def saying_one_of(words: str) -> list[Phrase]:
+        return [phrase for phrase in PHRASES if re.search(rf"\b({words})\b", plainly(phrase.text))]
+
+    bare_stripes = saying_one_of("(?<!horizontally )(?<!vertically )striped|(?<!horizontal )(?<!vertical )stripes")
+    laceless, two_tone = saying_one_of("no laces|without laces|laceless"), saying_one_of("two tone")
+    assert min(map(len, (bare_stripes, laceless, two_tone))) > 5
+    assert all(phrase.wish.allowed["pattern"] == {"striped", "pinstriped"} for phrase in bare_stripes)
+    assert all(phrase.wish.allowed["closure"] == {"slip-on", "velcro"} for phrase in laceless)
+    assert all(len(phrase.wish.allowed["pattern"]) == len(PATTERNS) - 1 for phrase in two_tone)
+
+
 def test_no_name_means_two_categories_and_no_colour_word_two_colours() -> None:
     names = [noun for nouns in NOUNS.values() for noun in {noun.text for noun in nouns}]
     assert len(names) == len(set(names))
@@ -128,4 +198,4 @@ def test_small_grammar() -> None:
     assert with_article("red hat") == "a red hat"
     assert joined(["a"]) == "a"
     assert joined(["a", "b", "c"]) == "a, b and c"
-    assert marks("colour-block", "olive", Random(1)).startswith("an olive ")
+    assert marks("colour-block", "olive", Random(1))[0].startswith("an olive ")

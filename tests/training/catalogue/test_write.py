@@ -1,7 +1,8 @@
 """Writing a shop: whole, resumable, and never over something else."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -48,7 +49,7 @@ def test_a_shop_is_written_whole(tmp_path: Path) -> None:
         assert {**paint, **look} == product.look
         assert (row["brand"], row["price"], row["in_stock"]) == (product.brand, product.price, product.in_stock)
     assert read_triplets(tmp_path / "shop" / "triplets.jsonl") == triplets(shop, 6, seed=7)
-    assert json.loads((tmp_path / "shop" / "catalogue.json").read_text())["complete"] is True
+    assert json.loads((tmp_path / "shop" / "catalogue.json").read_text())["seed"] == 7
     assert not list((tmp_path / "shop").rglob("*.part"))
 
 
@@ -63,6 +64,68 @@ def test_an_interrupted_shop_is_finished_and_ends_the_same(tmp_path: Path) -> No
     assert write_small(tmp_path) == Written(products=40, triplets=6, drawn=15, kept=25)
     assert next(path for path in (tmp_path / "images").iterdir() if path not in gone).stat().st_mtime_ns == kept
     assert bytes_of(tmp_path) == whole
+
+
+LEFT_BEHIND: Mapping[str, Mapping[str, bytes]] = {
+    "nothing": {},
+    "half of the parameters": {"catalogue.part": b'{"vers'},
+    "half a table": {"items.part": b"PAR1"},
+}
+
+
+@pytest.mark.parametrize("left", LEFT_BEHIND)
+@pytest.mark.parametrize("kept", [(), ("catalogue.json",), ("catalogue.json", "images"), ("images",)])
+def test_whatever_an_interruption_left_the_same_call_finishes_it(
+    tmp_path: Path, left: str, kept: Sequence[str]
+) -> None:
+    write_small(tmp_path)
+    whole = bytes_of(tmp_path)
+    for name in {"catalogue.json", "items.parquet", "triplets.jsonl"} - set(kept):
+        (tmp_path / name).unlink()
+    if "images" not in kept:
+        shutil.rmtree(tmp_path / "images")
+    for name, content in LEFT_BEHIND[left].items():
+        (tmp_path / name).write_bytes(content)
+    write_small(tmp_path)
+    for name in LEFT_BEHIND[left]:
+        (tmp_path / name).unlink(missing_ok=True)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_pictures_whose_parameters_are_lost_are_drawn_anew(tmp_path: Path) -> None:
+    write_small(tmp_path / "other", seed=8)
+    shutil.copytree(tmp_path / "other" / "images", tmp_path / "shop" / "images")
+    assert write_small(tmp_path / "shop").kept == 0
+    write_small(tmp_path / "fresh")
+    assert bytes_of(tmp_path / "shop") == bytes_of(tmp_path / "fresh")
+
+
+def test_a_folder_of_somebodys_pictures_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "wedding.jpg").write_bytes(b"us")
+    with pytest.raises(InputError, match="not a drawn catalogue"):
+        write_small(tmp_path, force=True)
+    assert bytes_of(tmp_path) == {"images/wedding.jpg": b"us"}
+
+
+def test_while_pictures_are_missing_there_is_no_table_of_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_small(tmp_path)
+    shutil.rmtree(tmp_path / "images")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.catalogue.draw.draw", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_small(tmp_path)
+    assert not (tmp_path / "items.parquet").exists()
+
+
+@pytest.mark.parametrize("below", ["", "deeper", "deeper/still"])
+def test_a_path_that_is_a_file_or_below_one_is_refused_in_one_sentence(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("words")
+    with pytest.raises(InputError, match="name a"):
+        write_small(tmp_path / "file" / below)
 
 
 def test_two_processes_draw_what_one_draws(tmp_path: Path) -> None:

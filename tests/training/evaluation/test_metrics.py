@@ -1,4 +1,4 @@
-"""Metrics against naive oracles on random rankings, and the traps of PROTOCOLS: ties, min(|G|, K)."""
+"""Metrics against naive oracles on random rankings, and two traps: ties, and min(|G|, K)."""
 
 import numpy as np
 from hypothesis import given
