@@ -175,8 +175,9 @@ def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finishe
         fails = True
 
         def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24) -> Pixels:
-            if self.fails and next(prepared) >= CHUNK + BATCH:
-                failed.wait()
+            if self.fails and data == slow:
+                assert failed.wait(10)
+                next(late)
                 time.sleep(0.1)
             return np.zeros((3, 2, 2), dtype=np.uint8)
 
@@ -186,16 +187,18 @@ def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finishe
                 raise BundleBroken("the graph failed: out of memory")
             return normalised(np.ones((len(pixels), self.manifest.dimension), dtype=np.float32))
 
-    prepared, batches, failed = itertools.count(), itertools.count(), threading.Event()
+    late, batches, failed = itertools.count(), itertools.count(), threading.Event()
+    slow = (draw(tmp_path, 2) / "0001.png").read_bytes()
     encoder = Failing.open(bundle)
     assert isinstance(encoder, Failing)
     table = tmp_path / "table.jsonl"
-    draw(tmp_path, 1)
-    table.write_text("".join(f'{{"id": "{number}", "image": "0000.png"}}\n' for number in range(CHUNK + 10 * BATCH)))
+    with table.open("w") as file:
+        for number in range(CHUNK + 10 * BATCH):
+            file.write(f'{{"id": "{number}", "image": "{number // (CHUNK + BATCH):04d}.png"}}\n')
     gallery = tmp_path / "gallery"
     with pytest.raises(BundleBroken, match=r"^the graph failed: out of memory$"):
         build(table, gallery, encoder, progress=quiet)
-    assert next(prepared) <= CHUNK + BATCH + 2 * READERS  # the others were not waited for
+    assert next(late) <= 2 * READERS  # the others were not waited for
     assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
     assert not (gallery / snapshot.CURRENT).exists()
     encoder.fails = False
