@@ -6,18 +6,10 @@ from random import Random
 
 from training.catalogue.comparatives import COMPARED
 from training.catalogue.describe import colour_word, marks
+from training.catalogue.detail_words import Saying, meaning, saying
 from training.catalogue.families import darker, lighter
-from training.catalogue.words import (
-    NOUNS,
-    PATTERN_WORDS,
-    Saying,
-    bare,
-    category_values,
-    meaning,
-    pattern_meaning,
-    saying,
-    with_article,
-)
+from training.catalogue.paint_words import PATTERN_WORDS, pattern_meaning
+from training.catalogue.words import NOUNS, bare, category_values, with_article
 from training.catalogue.world import NONE, ORDERED, PLAIN, Product
 
 # Where a way of saying can stand: "make it ADJECTIVE" or "an ADJECTIVE one", only "a BEFORE one", only

@@ -4,19 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from training.catalogue.detail_words import meaning, saying
+from training.catalogue.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
 from training.catalogue.spelling import loosely
-from training.catalogue.words import (
-    COLOUR_WORDS,
-    NOUNS,
-    PATTERN_WORDS,
-    VAGUE_COLOURS,
-    Noun,
-    bare,
-    meaning,
-    pattern_meaning,
-    saying,
-    with_article,
-)
+from training.catalogue.words import NOUNS, Noun, bare, with_article
 from training.catalogue.world import PLAIN, Product, Wish
 
 MAX_WORDS = 23  # longer captions leave an attribute out, so that none is cut by the tokenizer

@@ -11,18 +11,10 @@ from random import Random
 import pytest
 
 from training.catalogue.describe import Phrase, caption, colour_word, joined, marks, title
+from training.catalogue.detail_words import meaning, saying
+from training.catalogue.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
 from training.catalogue.sample import product
-from training.catalogue.words import (
-    COLOUR_WORDS,
-    NOUNS,
-    PATTERN_WORDS,
-    VAGUE_COLOURS,
-    bare,
-    meaning,
-    pattern_meaning,
-    saying,
-    with_article,
-)
+from training.catalogue.words import NOUNS, bare, with_article
 from training.catalogue.world import CATEGORIES, COLOURS, NONE, PATTERNS, PLAIN, Product, Wish
 
 SHOP = [product(index, split="test", seed=7) for index in range(4000)]
