@@ -25,11 +25,13 @@ pytestmark = pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photograph
 def odd(folder: Path, photograph: Path) -> dict[str, Path]:
     """One photograph in forms that phones and shops send, and three files that are none."""
     image = Image.open(photograph).convert("RGB")
+    times = (12e6 / (image.width * image.height)) ** 0.5
+    large = (round(image.width * times), round(image.height * times))
     forms = {
         "grey": (image.convert("L"), "JPEG", {}),
         "cmyk": (image.convert("CMYK"), "JPEG", {}),
         "webp": (image, "WEBP", {"quality": 90}),
-        "twelve-megapixel": (image.resize((4000, 3000), Image.Resampling.BICUBIC), "JPEG", {"quality": 85}),
+        "twelve-megapixel": (image.resize(large, Image.Resampling.BICUBIC), "JPEG", {"quality": 85}),
     }
     sideways = Image.Exif()
     sideways[0x0112] = 6  # shown turned by 90° clockwise: the file holds it turned the other way

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,17 +181,19 @@ def _to_onnx(
     module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
 ) -> onnx.ModelProto:
     batch = torch.export.Dim("batch", min=1, max=4096)
-    program = torch.onnx.export(
-        module.eval(),
-        tuple(inputs),
-        input_names=list(names),
-        output_names=list(outputs),
-        dynamic_shapes=tuple({0: batch} for _ in inputs),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # both inputs share one batch, as they should
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(inputs),
+            input_names=list(names),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     if program is None:
         raise AssertionError("torch.onnx.export(dynamo=True) gives a program")
     proto: onnx.ModelProto = program.model_proto

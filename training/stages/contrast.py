@@ -39,7 +39,7 @@ class Contrast:
         self._config = config
         self._device = device
         self.net, self._tokenizer = net(config, out)
-        if self._tokenizer.vocabulary > self.net.clip.vocab_size:
+        if config.data.vocabulary > self.net.clip.vocab_size:
             raise ConfigError(f"data.vocabulary is more than the {self.net.clip.vocab_size} tokens of the model")
         self.net.to(device)
         size = self.net.image_size
@@ -100,7 +100,7 @@ class Contrast:
         chosen = self._validation_products
         phrases = [describe.caption(product, Random(f"validation/{product.id}")) for product in chosen]
         blocks = [slice(start, start + _EVALUATION_BATCH) for start in range(0, len(chosen), _EVALUATION_BATCH)]
-        pixels = (torch.from_numpy(self._validation_pixels[block]).to(self._device) for block in blocks)
+        pixels = (torch.from_numpy(self._validation_pixels[block].copy()).to(self._device) for block in blocks)
         tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)
         pictures = torch.cat([self.net.image(part) for part in pixels])  # (N, d)
         words = torch.cat([self.net.text(part) for part in tokens])  # (B, d)
