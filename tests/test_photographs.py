@@ -14,10 +14,19 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "photos"
 BUNDLE = ROOT / "models" / "bundles" / "sum"
+
+
+class Report(BaseModel):
+    """The last line that a build prints."""
+
+    items: int
+    skipped: list[dict[str, str]]
+
 
 pytestmark = pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs are not beside the project")
 
@@ -56,7 +65,7 @@ def rows() -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def built(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def built(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     folder = tmp_path_factory.mktemp("photographs")
     extra = odd(folder, PHOTOGRAPHS / rows[0]["image"])
     table = folder / "items.jsonl"
@@ -65,13 +74,11 @@ def built(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) 
     table.write_text("".join(json.dumps(line) + "\n" for line in lines))
     command = [sys.executable, "-m", "index", "build", table, "--gallery", folder / "gallery", "--bundle", BUNDLE]
     done = subprocess.run([*command, "--progress", "json"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return folder / "gallery", json.loads(done.stdout.splitlines()[-1])
+    return folder / "gallery", Report.model_validate_json(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
-def service(
-    built: tuple[Path, dict[str, object]], serve: Callable[..., AbstractContextManager[str]]
-) -> Iterator[httpx.Client]:
+def service(built: tuple[Path, Report], serve: Callable[..., AbstractContextManager[str]]) -> Iterator[httpx.Client]:
     with (
         serve("--bundle", BUNDLE, "--gallery", built[0]) as address,
         httpx.Client(base_url=address, timeout=30) as client,
@@ -80,12 +87,12 @@ def service(
 
 
 def test_every_photograph_is_indexed_and_the_broken_are_named(
-    built: tuple[Path, dict[str, object]], rows: list[dict[str, str]]
+    built: tuple[Path, Report], rows: list[dict[str, str]]
 ) -> None:
     report = built[1]
     assert len(rows) == 2_500
-    assert report["items"] == 2_500 + 6
-    skipped = {row["id"]: row["reason"] for row in report["skipped"]}  # type: ignore[attr-defined]
+    assert report.items == 2_500 + 6
+    skipped = {row["id"]: row["reason"] for row in report.skipped}
     assert set(skipped) == {"truncated", "empty", "text"}
     assert all("image" in reason for reason in skipped.values()), skipped
 

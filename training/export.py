@@ -35,7 +35,7 @@ BATCH = 3  # rows of the self-test
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """One method's three graphs, as modules in eval mode with the signatures of HOUSE.md's bundle."""
+    """One method's three graphs, as modules in eval mode with the signatures of models/README.md."""
 
     gallery: nn.Module  # pixels → vector
     query: nn.Module  # pixels, tokens → composed, text
