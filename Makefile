@@ -49,6 +49,7 @@ build/shop.drawn: $(VENV)/serve $(wildcard training/catalogue/*.py)
 	$(BIN)/likebut catalogue $(SHOP) --split test --products 5000 --triplets 2500 --force
 	@touch $@
 
+# A gallery that was rebuilt from another source since is not undone: remove build/ for that.
 build/gallery.built: build/shop.drawn $(BUNDLE)/manifest.json
 	$(BIN)/likebut index build $(SHOP)/items.parquet --gallery $(GALLERY) --bundle $(BUNDLE)
 	@touch $@

@@ -5,11 +5,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from models import command
+from models.bundle import SHIPPED
 
 if TYPE_CHECKING:
     from index.build import Progress
@@ -27,7 +28,13 @@ def main(argv: Sequence[str]) -> int:
     build = verbs.add_parser("build", help="index a folder of pictures or a table, and make it live")
     build.add_argument("source", type=Path, help="a folder, or a .csv, .jsonl or .parquet table with id and image")
     build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the gallery to make or replace")
-    build.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="the model that embeds the pictures")
+    build.add_argument(
+        "--bundle",
+        type=Path,
+        default=SHIPPED,
+        metavar="DIR",
+        help="the model that embeds the pictures (default: the shipped one)",
+    )
     build.add_argument("--shards", type=int, default=2, metavar="N", help="FAISS files to spread over (default 2)")
     build.add_argument(
         "--provider",
@@ -38,8 +45,8 @@ def main(argv: Sequence[str]) -> int:
     build.add_argument(
         "--progress",
         choices=("bar", "json", "none"),
-        default="bar",
-        help="a bar on stderr (default), one JSON object a line on stdout, or nothing",
+        default="bar" if sys.stderr.isatty() else "none",
+        help="a bar on stderr (default on a terminal), one JSON object a line on stdout, or nothing (default off it)",
     )
     build.set_defaults(verb=_build)
     inspect = verbs.add_parser("inspect", help="say what a gallery holds")
@@ -113,14 +120,24 @@ def _inspect(arguments: argparse.Namespace) -> None:
 def _bar() -> Iterator["Report"]:
     from tqdm import tqdm
 
-    # the delay keeps an empty bar from standing before the sentence of a build that fails at once
-    with tqdm(file=sys.stderr, unit="image", dynamic_ncols=True, desc="read", delay=0.001) as bar:
+    bar: tqdm[NoReturn] | None = None
+    with ExitStack() as shown:  # holds the bar of the stage, which is wiped off at the stage's end
 
         def report(progress: "Progress") -> None:
-            if bar.desc != f"{progress.stage}: ":
-                bar.set_description(progress.stage, refresh=False)
-                bar.reset(total=progress.total)
-                bar.initial = progress.done  # what an earlier run did is not this run's speed
+            nonlocal bar
+            if bar is None or bar.desc != progress.stage:
+                shown.close()
+                # `initial`: what an earlier run did is not this run's speed
+                bar = tqdm(
+                    desc=progress.stage,
+                    total=progress.total,
+                    initial=progress.done,
+                    file=sys.stderr,
+                    unit="image",
+                    dynamic_ncols=True,
+                    leave=False,
+                )
+                shown.enter_context(bar)
             bar.n = progress.done
             bar.refresh()
 

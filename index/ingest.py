@@ -6,11 +6,13 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from datetime import time as time_of_day
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 from index import tables
@@ -20,6 +22,7 @@ Value = str | int | float | bool | None
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
+LISTED_ROWS = 10
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
@@ -42,18 +45,19 @@ class SourceRow:
 def rows(source: Path, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
     """The rows of a folder of pictures or of a CSV, JSONL or Parquet table, in the order of the source.
 
-    A folder is read recursively, by sorted path; a picture's id is its relative path without suffix, and another
-    file keeps its suffix, so that it is reported as no picture. Hidden files are passed over, and what lies at or
-    below the paths `without`. A table has the columns `id` and `image` (relative to the table's folder, absolute, or
-    a URL); the others are attributes: text, numbers, booleans, dates (which become ISO text) or empty.
-    All ids, images and attributes encode to UTF-8. Raises SourceError.
+    A folder is read recursively, by sorted path; a picture's id is its relative path without suffix, or with it where
+    two files would share the id, and another file keeps its suffix, so that it is reported as no picture. Hidden files
+    are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
+    to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
+    ISO text) or empty.
+    All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
     try:
         if not source.is_dir() and not source.is_file():
             raise SourceError(f"{source} is neither a folder nor a file: check the path")
         if not is_utf8(str(source.resolve())):  # the path of every picture would hold it, and the manifest
             raise SourceError(f"the path {escaped(source)} is not UTF-8: rename the source, or the folder it lies in")
-        yield from _unique(source, _folder(source, without) if source.is_dir() else _table(source))
+        yield from _any(source, _folder(source, without) if source.is_dir() else _table(source))
     except OSError as error:
         raise SourceError(f"{source} cannot be read ({error}): check the path and its permissions") from error
 
@@ -98,19 +102,11 @@ def escaped(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _unique(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
-    """The rows as they come; raises SourceError where there are none, or one id twice."""
+def _any(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
+    """The rows as they come; raises SourceError where there are none."""
     empty = True
-    seen: dict[str, str] = {}
     for row in found:
         empty = False
-        if not row.problem:
-            if row.id in seen:
-                raise SourceError(
-                    f"{source} has the id {row.id!r} twice, for {seen[row.id] or 'no image'} and for"
-                    f" {row.image or 'no image'}: make the ids unique"
-                )
-            seen[row.id] = row.image
         yield row
     if empty:
         raise SourceError(f"{source} has no rows: name a folder with pictures or a table with at least one row")
@@ -119,31 +115,60 @@ def _unique(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
 def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
     base = folder.resolve()
     left_out = [path.parent.resolve() / path.name for path in without]
+    files: list[Path] = []
     for path in sorted(base.rglob("*")):
         relative = path.relative_to(base)
         if any(part.startswith(".") for part in relative.parts) or path.is_dir():
             continue
         if any(path.is_relative_to(other) for other in left_out):
             continue
-        named = relative.with_suffix("") if relative.suffix.lower() in PICTURE_SUFFIXES else relative
+        files.append(relative)
+    # a short name that is also another's short or whole name is nobody's id, and whole names are unique
+    claims = Counter(name for relative in files for name in {relative, _short(relative)})
+    for relative in files:
+        named = _short(relative) if claims[_short(relative)] == 1 else relative
         if is_utf8(str(relative)):
-            yield SourceRow(named.as_posix(), str(path), {})
+            yield SourceRow(named.as_posix(), str(base / relative), {})
         else:
-            yield SourceRow(escaped(named), escaped(path), {}, problem="the file's name is not UTF-8: rename it")
+            problem = "the file's name is not UTF-8: rename it"
+            yield SourceRow(escaped(named), escaped(base / relative), {}, problem=problem)
+
+
+def _short(relative: Path) -> Path:
+    return relative.with_suffix("") if relative.suffix.lower() in PICTURE_SUFFIXES else relative
 
 
 def _table(table: Path) -> Iterator[SourceRow]:
     base = table.parent.resolve()
+    first: dict[str, int] = {}  # the row that has an id first
+    empty: list[int] = []
+    repeated: list[tuple[int, str]] = []
     for number, record in enumerate(tables.records(table), start=1):
-        yield _row(record, base, f"{table}, row {number}")
+        row = _row(record, base, f"{table}, row {number}")
+        if not row.id:
+            empty.append(number)
+        elif first.setdefault(row.id, number) != number:
+            repeated.append((number, row.id))
+        yield row
+    wrong: list[str] = []
+    if empty:
+        wrong.append(f"no id in {_listed(len(empty), map(str, empty))}")
+    if repeated:
+        each = (f"{number} ({id!r}, as row {first[id]})" for number, id in repeated)
+        wrong.append(f"an id of an earlier row in {_listed(len(repeated), each)}")
+    if wrong:
+        raise SourceError(f"{table} has {' and '.join(wrong)}: give every row an id of its own")
+
+
+def _listed(count: int, rows: Iterable[str]) -> str:
+    shown = ", ".join(islice(rows, LISTED_ROWS))
+    return f"{count} {'row' if count == 1 else 'rows'}: {shown}{', …' if count > LISTED_ROWS else ''}"
 
 
 def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
-    for column in ("id", "image"):
-        if column not in record:
-            raise SourceError(f"{where} has no column {column!r}: name the columns id and image")
-    id = record["id"]
-    if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
+    tables.check_names(where, record)
+    id = "" if record["id"] is None else record["id"]
+    if isinstance(id, bool) or not isinstance(id, str | int):
         raise SourceError(f"{where} has the id {id!r}: give every row an id that is text or a whole number")
     if not is_utf8(str(id)):
         raise SourceError(f"{where} has the id {id!r}, {NO_TEXT}")
@@ -153,9 +178,7 @@ def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
     if image and not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
     attributes = {
-        name: _value(value, f"{where}, column {name!r}")
-        for name, value in record.items()
-        if name not in ("id", "image")
+        name: _value(value, f"{where}, column {name!r}") for name, value in record.items() if name not in tables.NEEDED
     }
     for name, value in attributes.items():
         if not is_utf8(name) or (isinstance(value, str) and not is_utf8(value)):

@@ -3,7 +3,8 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import pyarrow
@@ -14,6 +15,10 @@ from models.errors import SourceError
 Record = Mapping[str, object]
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # "007" stays text: article numbers keep their zeros
+NEEDED = ("id", "image")
+SHOWN_CHARACTERS = 300
+COMMAS = "separate its columns with commas, not with semicolons or tabs, and name two of them id and image"
+
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+([eE][-+]?[0-9]{1,2})?|[eE][-+]?[0-9]{1,2})")
 
 
@@ -30,10 +35,23 @@ def records(table: Path) -> Iterator[Record]:
         raise SourceError(f"{table} is not UTF-8 ({error}): write it again as UTF-8") from error
 
 
+def check_names(where: str, names: Collection[str], *, way_out: str = "name the columns id and image") -> None:
+    """Raises SourceError, with the names that there are, where a needed one is missing."""
+    missing = next((name for name in NEEDED if name not in names), None)
+    if missing is None:
+        return
+    found = ", ".join(map(repr, names)) or "none"
+    if len(found) > SHOWN_CHARACTERS:
+        found = f"{found[:SHOWN_CHARACTERS]}…"
+    raise SourceError(f"{where} has no column {missing!r}, its columns are {found}: {way_out}")
+
+
 def _csv(table: Path) -> Iterator[Record]:
     """A column whose every cell reads as true/false, int or float gets that type."""
     with table.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
+        first = file.readline()
+        _check_commas(table, first)  # before the reader, which takes quotes beside semicolons for broken ones
+        lines = csv.reader(chain([first], file), strict=True)
         try:
             header, cells = _cells(table, lines)
         except csv.Error as error:
@@ -42,17 +60,24 @@ def _csv(table: Path) -> Iterator[Record]:
                 f" {csv.field_size_limit()} characters"
             ) from error
     columns = [
-        [cell or None for cell in column] if name in ("id", "image") else _typed(column)
+        [cell or None for cell in column] if name in NEEDED else _typed(column)
         for name, column in zip(header, zip(*cells, strict=True), strict=False)
     ]
     for values in zip(*columns, strict=True):
         yield dict(zip(header, values, strict=True))
 
 
+def _check_commas(table: Path, first: str) -> None:
+    if "," not in first and (";" in first or "\t" in first):
+        check_names(str(table), [first.rstrip("\r\n")], way_out=COMMAS)
+
+
 def _cells(table: Path, lines: Iterator[list[str]]) -> tuple[list[str], list[list[str]]]:
     header = next(lines, [])
     if len(set(header)) < len(header):
         raise SourceError(f"{table} names a column twice: make the column names unique")
+    if header:
+        check_names(str(table), header)
     cells: list[list[str]] = []
     for line in lines:
         if not line:
@@ -125,6 +150,7 @@ def _parquet(table: Path) -> Iterator[Record]:
 def _check_columns(table: Path, schema: pyarrow.Schema) -> None:
     if len(set(schema.names)) < len(schema.names):
         raise SourceError(f"{table} names a column twice: make the column names unique")
+    check_names(str(table), schema.names)
     for column in schema:
         if pyarrow.types.is_nested(column.type):
             raise SourceError(

@@ -44,6 +44,7 @@ def _search(arguments: argparse.Namespace) -> None:
     from index.gallery import Gallery
     from models.encoder import Encoder
     from models.errors import InputError
+    from service import wire
     from service.searcher import Query, Stopwatch, find
 
     settings = Settings.read(os.environ, {"gallery": arguments.gallery, "bundle": arguments.bundle})
@@ -62,7 +63,7 @@ def _search(arguments: argparse.Namespace) -> None:
             {
                 "id": hit.item.id,
                 "score": round(hit.score, 6),
-                "attributes": dict(hit.item.attributes),
+                "attributes": wire.known(hit.item.attributes),
                 "uri": hit.item.uri,
             }
             for hit in found.hits

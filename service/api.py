@@ -55,6 +55,13 @@ class Service:
         self.metrics.gallery(snapshot=opened.manifest.name, model=self.encoder.manifest.model_id, items=len(opened))
         return opened
 
+    def offers(self) -> str:
+        """What is served, or why nothing is, as one line for the operator."""
+        gallery = self.searcher.gallery
+        if gallery is None:
+            return f"nothing to search: {self.searcher.reason}"
+        return f"{gallery.manifest.count} items of {gallery.manifest.source}"
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The app, its bundle opened and tested; raises BundleMissing or BundleBroken.
@@ -165,6 +172,7 @@ async def image(
 
 @routes.post(
     "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202, summary="Rebuild the gallery",
+    responses={202: {"headers": {"Location": {"description": "the job's path", "schema": {"type": "string"}}}}},
     openapi_extra={"requestBody": openapi.INDEX_BODY},
 )  # fmt: skip
 async def rebuild(request: Request, response: Response, service: Here) -> wire.JobAccepted:
@@ -262,7 +270,9 @@ def _asset(request: Request, service: Service, name: str) -> Response:
 def _item(found: Item) -> wire.Item:
     # safe="" also quotes slashes, so that an id is one segment until the server decodes it
     return wire.Item(
-        id=found.id, attributes=dict(found.attributes), image_url=f"/images/{urllib.parse.quote(found.id, safe='')}"
+        id=found.id,
+        attributes=wire.known(found.attributes),
+        image_url=f"/images/{urllib.parse.quote(found.id, safe='')}",
     )
 
 

@@ -23,6 +23,11 @@ def main() -> int:
         for verb, (_, what) in VERBS.items():
             print(f"  {verb:<10} {what}")
         return 0
+    if words[0] == "--version":
+        from importlib import metadata
+
+        print(metadata.version("likebut"))
+        return 0
     if words[0] not in VERBS:
         print(f"likebut: there is no verb {words[0]!r}; there are {', '.join(VERBS)}", file=sys.stderr)
         return 2

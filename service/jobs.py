@@ -15,6 +15,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import index
+from index import tables
 from index.gallery import Gallery
 from models.errors import JobRunning, LikebutError, UnknownJob
 from service.errors import Unusable
@@ -64,17 +65,11 @@ class Jobs:
                 await self._task
 
     def start(self, body: IndexBody) -> Job:
-        """Begins a rebuild; raises JobRunning, and Unusable where the source is not on the server."""
+        """Begins a rebuild; raises JobRunning, and Unusable for a source that no build could read."""
         running = next((job for job in self._jobs.values() if job.state in ("queued", "running")), None)
         if running is not None:
             raise JobRunning(f"job {running.id} is rebuilding the gallery: wait for it to end")
-        try:
-            source = Path(body.source).resolve(strict=True)
-        except (OSError, ValueError) as error:
-            detail = (
-                f"there is no {body.source!r} on the server: name a folder of images, or a CSV, JSONL or Parquet table"
-            )
-            raise Unusable(detail, fields=[{"field": "source", "detail": detail}]) from error
+        source = _source(body.source)
         job = Job(id=uuid.uuid4().hex[:12], source=str(source), shards=body.shards, state="queued")
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT_JOBS:
@@ -154,6 +149,22 @@ class Jobs:
             job.stage, job.done, job.total, job.rate = progress.stage, progress.done, progress.total, progress.rate
             self._metrics.job_progress.set(min(1.0, progress.done / progress.total) if progress.total else 0)
         return last
+
+
+def _source(named: str) -> Path:
+    """The folder or table that a request names; raises Unusable where there is none that a build could read."""
+    way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
+    try:
+        source = Path(named).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        raise _unusable(f"there is no {named!r} on the server: {way_out}") from error
+    if not source.is_dir() and source.suffix.lower() not in tables.READERS:
+        raise _unusable(f"{named!r} is neither a folder nor a table that can be read: {way_out}")
+    return source
+
+
+def _unusable(detail: str) -> Unusable:
+    return Unusable(detail, fields=[{"field": "source", "detail": detail}])
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

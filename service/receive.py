@@ -1,6 +1,7 @@
 """The body of a request as it arrives: read within limits of size and time, then parsed as JSON or as a form."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from service.wire import SearchBody
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
+WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
 REST = TypeAdapter(dict[str, JsonValue])
 
 
@@ -114,7 +116,7 @@ def _merged(fields: dict[str, str], *, has_image: bool) -> SearchBody:
     if "text" in fields:
         rest["text"] = fields["text"]
     if fields.get("k"):
-        if not fields["k"].isdecimal() or len(fields["k"]) > 9:
+        if not WHOLE.fullmatch(fields["k"]):
             raise Unusable("k: not a whole number", fields=[{"field": "k", "detail": "not a whole number"}])
         rest["k"] = int(fields["k"])
     if has_image:

@@ -25,20 +25,22 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    _Server(config, said=f"likebut: serving http://{shown}:{port}/").run(sockets=[listening])
+    _Server(config, app.state.service, address=f"http://{shown}:{port}/").run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, saying its address once the app has started."""
+    """Uvicorn, saying its address and what is served there once the app has started."""
 
-    def __init__(self, config: uvicorn.Config, *, said: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: api.Service, *, address: str) -> None:
         super().__init__(config)
-        self._said = said
+        self._service = service
+        self._address = address
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
         await super().startup(sockets)
-        print(self._said, file=sys.stderr, flush=True)
+        print(f"likebut: serving {self._address}", file=sys.stderr, flush=True)
+        print(f"likebut: {self._service.offers()}", file=sys.stderr, flush=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import models
+from models import bundle as bundles
 from models.errors import ConfigError
 
 PREFIX = "LIKEBUT_"
@@ -17,7 +17,6 @@ INJECTED = re.compile(
     r"|LIKEBUT_PORT=(tcp|udp|sctp)://.*"
     r"|LIKEBUT_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
 )
-SHIPPED_BUNDLE = Path(models.__file__).parent / "bundles" / "sum"
 
 
 class Settings(BaseModel):
@@ -25,7 +24,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    bundle: Path = Field(SHIPPED_BUNDLE, description="folder of the exported model")
+    bundle: Path = Field(bundles.SHIPPED, description="folder of the exported model")
     gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first rebuild makes it")
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")

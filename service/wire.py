@@ -3,13 +3,14 @@
 import base64
 import binascii
 import string
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from service.errors import BadRequest
 
-Attribute = str | int | float | bool | None
+Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
 
@@ -78,11 +79,16 @@ class SearchBody(BaseModel):
         return self
 
 
+def known(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
+    """The attributes that an item has: a table leaves many empty, and nobody asks for those."""
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
 class Item(BaseModel):
     """One thing of the gallery."""
 
     id: str
-    attributes: dict[str, Attribute]
+    attributes: dict[str, Attribute] = Field(description="what the item has; one that is empty is left out")
     image_url: str = Field(description="path on this service; add ?size=320 for a thumbnail")
 
 

@@ -22,12 +22,12 @@ function type(schema) {
 }
 
 function table(rows) {
-  return make("table", {}, make("thead", {}, make("tr", {}, ...["name", "type", "meaning"].map((head) => make("th", { scope: "col" }, head)))),
+  return make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: "Fields" }, make("table", {}, make("thead", {}, make("tr", {}, ...["name", "type", "meaning"].map((head) => make("th", { scope: "col" }, head)))),
     make("tbody", {}, ...rows.map(({ name, schema, required, description, in: place }) => make("tr", {},
       make("td", {}, make("code", {}, name), required ? " *" : ""),
       make("td", {}, ...type(schema)),
       make("td", { className: "soft" }, [place && place !== "query" ? `in the ${place}` : "", description ?? schema.description ?? "",
-        schema.default !== undefined && schema.default !== null ? `default ${JSON.stringify(schema.default)}` : ""].filter(Boolean).join("; "))))));
+        schema.default !== undefined && schema.default !== null ? `default ${JSON.stringify(schema.default)}` : ""].filter(Boolean).join("; ")))))));
 }
 
 function fields(schema) {

@@ -1,6 +1,7 @@
 // What things look like: cards, chips, the product in full. Nothing here fetches or remembers.
 
 const PRICE = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const MATCH = "How alike the model finds the two (cosine similarity): 1 is the same";
 const APART = new Set(["title", "price", "in_stock"]); // shown in places of their own
 
 /** An element with properties, and children that are elements or text; never HTML. */
@@ -21,6 +22,12 @@ export function title(item) {
   return String(given || name || category || item.id.split("/").pop().replace(/[-_]+/g, " "));
 }
 
+/** A price as the shop gives it: a number with two places, a text as it is; null where there is none. */
+function priced(price) {
+  if (typeof price === "number") return PRICE.format(price);
+  return typeof price === "string" && price.trim() ? price : null;
+}
+
 /** A product of the grid; one that was browsed, not searched, has no score. */
 export function card(item, { like, open }) {
   const name = title(item);
@@ -31,10 +38,10 @@ export function card(item, { like, open }) {
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
     make("span", { className: "brandname" }, typeof brand === "string" ? brand : ""),
-    typeof price === "number" ? make("span", { className: "price" }, PRICE.format(price)) : null);
+    priced(price) === null ? null : make("span", { className: "price" }, priced(price)));
   const more = make("button", { type: "button", className: "like", ariaLabel: `More like this, but …: ${name}`, on: { click: () => like(item) } },
     "Like this, ", make("em", {}, "but …"));
-  const score = item.score === undefined ? null : make("span", { className: "score", title: "cosine similarity, at most 1" }, `match ${item.score.toFixed(2)}`);
+  const score = item.score === undefined ? null : make("span", { className: "score", title: MATCH, role: "img", ariaLabel: `match ${item.score.toFixed(2)}. ${MATCH}` }, `match ${item.score.toFixed(2)}`);
   return make("li", { className: "card" }, frame, make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
 }
 
@@ -63,21 +70,21 @@ export function wishChip(wish, { but, remove }) {
 export function detail(dialog, item, { like }) {
   const { price, in_stock: inStock } = item.attributes;
   const known = Object.entries(item.attributes).filter(([name, value]) =>
-    !APART.has(name) && value !== null && value !== "" && value !== "none");
+    name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
   const facts = known.flatMap(([name, value]) => [
     make("dt", {}, name.replaceAll("_", " ")),
     make("dd", {}, typeof value === "boolean" ? (value ? "yes" : "no") : String(value)),
   ]);
-  const line = [typeof price === "number" ? PRICE.format(price) : null, inStock === false ? "sold out" : null].filter(Boolean);
+  const line = [priced(price), inStock === false ? "sold out" : null].filter(Boolean);
   dialog.replaceChildren(
+    make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"),
     make("div", { className: "sides" },
       make("img", { className: "picture", src: `${item.image_url}?size=1024`, alt: title(item) }),
       make("div", { className: "words" },
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
         make("dl", {}, ...facts),
-        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, "More like this, but …"))),
-    make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"));
+        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, "More like this, but …"))));
 }
 
 /** Milliseconds by stage, in one quiet line. */

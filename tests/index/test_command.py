@@ -1,13 +1,17 @@
 """The index command line speaks in sentences to people and in JSON to machines."""
 
+import io
 import json
+import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnxruntime
 import pytest
 
-from index.__main__ import main
+from index.__main__ import _bar, main
+from index.build import Progress
 
 if TYPE_CHECKING:
     from conftest import Draw
@@ -83,3 +87,39 @@ def test_the_provider_reaches_the_model(
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         assert main([*arguments, "--provider", "cuda"]) == 2
         assert "cuda" in capsys.readouterr().err.lower()
+
+
+class Terminal(io.StringIO):
+    """Keeps what is written, and says that a person looks at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_shows_on_a_terminal_only_and_leaves_the_summary_a_line_of_its_own(
+    tmp_path: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["build", str(draw(tmp_path / "p", 2)), "--gallery", str(tmp_path / "g")]  # with the shipped model
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == ""
+    terminal = Terminal()
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stderr", terminal)
+        assert main(arguments) == 0
+    shown = terminal.getvalue()
+    assert "embed: 100%" in shown
+    assert shown.endswith(" \r")  # wiped off: what is printed next begins at the margin
+    assert "\n" not in shown
+
+
+def test_a_bar_of_a_resumed_build_counts_only_its_own_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    with _bar() as report:
+        report(Progress("read", 1000, 1000, 0.0))
+        report(Progress("embed", 960, 1000, 0.0))
+        time.sleep(0.05)
+        report(Progress("embed", 961, 1000, 0.0))
+    shown = capsys.readouterr().err
+    assert "961/1000" in shown
+    rates = [float(rate) for rate in re.findall(r"(-?[0-9.]+)image/s", shown)]
+    assert all(0 <= rate <= 20 for rate in rates)
+    assert rates

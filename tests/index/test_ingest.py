@@ -77,24 +77,53 @@ def test_a_folder_is_read_deep_and_sorted_and_hidden_files_are_passed_over(tmp_p
 
 
 @each_table
-def test_a_repeated_id_is_refused_by_name(tmp_path: Path, write: Write, name: str) -> None:
-    with pytest.raises(SourceError, match="the id 'a' twice"):
-        list(rows(write(tmp_path / name, [{"id": "a", "image": "1.png"}, {"id": "a", "image": "2.png"}])))
+def test_repeated_and_missing_ids_are_refused_all_in_one_sentence(tmp_path: Path, write: Write, name: str) -> None:
+    ids = ["a", "b", None, "a", *(None for _ in range(11)), "b", "c", "a"]
+    table = write(tmp_path / name, [{"id": id, "image": "a.png"} for id in ids])
+    with pytest.raises(SourceError) as refused:
+        list(rows(table))
+    assert str(refused.value) == (
+        f"{table} has no id in 12 rows: 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, … and an id of an earlier row in 3 rows:"
+        " 4 ('a', as row 1), 16 ('b', as row 2), 18 ('a', as row 1): give every row an id of its own"
+    )
 
 
 @each_table
 @pytest.mark.parametrize("column", ["id", "image"])
 def test_a_missing_column_is_refused_by_name(tmp_path: Path, write: Write, name: str, column: str) -> None:
     record = {key: "x" for key in ("id", "image", "colour") if key != column}
-    with pytest.raises(SourceError, match=f"no column '{column}'"):
+    with pytest.raises(SourceError, match=f"no column '{column}', its columns are '{next(iter(record))}', 'colour': "):
         list(rows(write(tmp_path / name, [record])))
 
 
-def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
-    (tmp_path / "a.jpg").touch()
-    with pytest.raises(SourceError, match=r"the id 'a' twice.*a\.jpg.*a\.png"):
-        list(rows(tmp_path))
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_table_that_is_not_separated_by_commas_is_told_so(tmp_path: Path, mark: str, quote: str) -> None:
+    cells = (("id", "image", "title"), ("a", "a.png", "red, new"))
+    header, line = (mark.join(f"{quote}{cell}{quote}" for cell in row) for row in cells)
+    (tmp_path / "t.csv").write_text(f"{header}\r\n{line}\r\n", encoding="utf-8-sig", newline="")
+    with pytest.raises(SourceError) as refused:
+        list(rows(tmp_path / "t.csv"))
+    assert f"its columns are {header!r}: separate its columns with commas" in str(refused.value)
+
+
+def test_a_header_without_end_is_shown_by_its_start(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",".join(f"column{number}" for number in range(1000)))
+    with pytest.raises(SourceError, match=r"'column0', 'column1', .*…: name the columns") as refused:
+        list(rows(tmp_path / "t.csv"))
+    assert len(str(refused.value)) < 600
+
+
+def test_files_that_would_share_an_id_keep_their_suffixes(tmp_path: Path) -> None:
+    names = ["bag.jpeg", "bag.jpg", "deep/bag.png", "hat.jpg", "hat.jpg.png", "notes", "notes.png", "sock.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = list(rows(tmp_path))
+    assert [Path(row.image).relative_to(tmp_path.resolve()).as_posix() for row in found] == names
+    assert [row.id for row in found] == [
+        *("bag.jpeg", "bag.jpg", "deep/bag", "hat", "hat.jpg.png", "notes", "notes.png", "sock"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +133,7 @@ def test_two_pictures_of_one_stem_are_refused(tmp_path: Path) -> None:
         ("t.csv", "id,image\n", "no rows"),
         ("t.csv", "id,image\na,b,c\n", "row 1 has 3 cells"),
         ("t.csv", "id,image,id\na,b,c\n", "a column twice"),
-        ("t.csv", "id,image\n,b\n", "row 1 has the id"),
+        ("t.csv", "id,image\n,b\n", "no id in 1 row: 1: give"),
         ("t.csv", 'id,image\n"a,b\n', r"line 2 cannot be read .*close its quotes"),
         ("t.csv", f"id,image\na,{'b' * 131_073}\n", "line 2 cannot be read .*under 131072 characters"),
         ("t.jsonl", "\n\n", "no rows"),

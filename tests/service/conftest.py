@@ -15,8 +15,9 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image, ImageDraw
 
+from models.bundle import SHIPPED
 from service.api import create_app
-from service.settings import SHIPPED_BUNDLE, Settings
+from service.settings import Settings
 
 Result = TypeVar("Result")
 Scenario = Callable[[httpx.AsyncClient, FastAPI], Awaitable[Result]]
@@ -73,12 +74,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"{colour}-{shape}.png"
         drawn(shape, colour).save(folder / name)
         id = f"{colour}-{shape}" if number else "odd/ü ?#&%2F.."
-        rows.append([id, name, f"{colour} {shape}".title(), shape, colour, str(number + 0.5), number % 3 != 0])
+        brand = "Acme" if id == "red-box" else ""
+        rows.append([id, name, f"{colour} {shape}".title(), shape, colour, str(number + 0.5), number % 3 != 0, brand])
     (folder / "broken.png").write_bytes(b"no picture")
-    rows.append(["broken", "broken.png", "Broken", "ball", "red", "1.5", True])
+    rows.append(["broken", "broken.png", "Broken", "ball", "red", "1.5", True, ""])
     with (folder / "items.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "image", "title", "category", "colour", "price", "in_stock"])
+        writer.writerow(["id", "image", "title", "category", "colour", "price", "in_stock", "brand"])
         writer.writerows(rows)
     return folder / "items.csv"
 
@@ -96,7 +98,7 @@ def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--gallery",
         str(folder),
         "--bundle",
-        str(SHIPPED_BUNDLE),
+        str(SHIPPED),
     ]
     subprocess.run([*command, "--progress", "none"], check=True, capture_output=True, timeout=120)
     return folder

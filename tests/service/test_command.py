@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from models.bundle import SHIPPED
 from models.errors import ConfigError
 from service.__main__ import main
-from service.settings import SHIPPED_BUNDLE, Settings
+from service.settings import Settings
 
 
 def test_settings_come_from_the_environment_and_options_lie_over_it() -> None:
     environment = {"LIKEBUT_PORT": "9000", "LIKEBUT_MAX_K": "50", "HOME": "/"}
     settings = Settings.read(environment, {"port": "9001", "gallery": None, "host": "::1"})
     assert (settings.port, settings.max_k, settings.host) == (9001, 50, "::1")
-    assert settings.bundle == SHIPPED_BUNDLE and settings.gallery == Path("gallery")
+    assert settings.bundle == SHIPPED and settings.gallery == Path("gallery")
 
 
 def test_what_kubernetes_injects_for_a_service_of_our_name_is_no_setting() -> None:
@@ -85,6 +86,30 @@ def test_a_search_for_nothing_is_refused(gallery: Path, capsys: pytest.CaptureFi
     assert "give an image, a text, or both" in capsys.readouterr().err
     assert main(["search", "--gallery", str(gallery), "--item", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_the_start_says_where_and_what_is_served(gallery: Path, shop: Path, tmp_path: Path, empty: bool) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "service",
+        "serve",
+        "--port",
+        "0",
+        "--gallery",
+        str(tmp_path if empty else gallery),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first, second = process.stderr.readline(), process.stderr.readline()
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    assert first.startswith("likebut: serving http://127.0.0.1:")
+    if empty:
+        assert second.startswith(f"likebut: nothing to search: no gallery is at {tmp_path}")
+    else:
+        assert second == f"likebut: 30 items of {shop}\n"
 
 
 def test_a_port_that_is_taken_is_said(gallery: Path) -> None:

@@ -129,9 +129,13 @@ def test_a_failed_job_says_why_and_leaves_the_gallery_serving(tmp_path: Path, ga
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_source_that_is_not_there_is_refused_at_once(tmp_path: Path, gallery: Path, inside: Inside) -> None:
+def test_a_source_that_is_not_there_or_of_no_kind_we_read_is_refused_at_once(
+    tmp_path: Path, gallery: Path, inside: Inside
+) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        for source, status in ((str(tmp_path / "nothing"), 422), ("\0", 422), ("", 422)):
+        text = tmp_path / "items.txt"
+        text.write_text("id,image\n")
+        for source, status in ((str(tmp_path / "nothing"), 422), (str(text), 422), ("\0", 422), ("", 422)):
             answer = await client.post("/index", json={"source": source})
             assert answer.status_code == status and answer.json()["errors"][0]["field"] == "source"
         assert (await client.post("/index", json={"source": str(tmp_path), "shards": 0})).status_code == 422

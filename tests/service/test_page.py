@@ -263,6 +263,46 @@ def test_a_phone_never_scrolls_sideways(browser: Browser, served: str, address: 
 
 
 @needs_chromium
+def test_the_details_fit_a_phone(browser: Browser, served: str) -> None:
+    with browser.new_context(base_url=served, viewport={"width": 360, "height": 560}) as context:
+        page = context.new_page()
+        page.goto("/")
+        page.locator(".frame").first.click()
+        dialog = page.get_by_role("dialog").bounding_box()
+        close = page.get_by_role("button", name="Close").bounding_box()
+        more = page.get_by_role("dialog").locator(".primary").bounding_box()
+        assert dialog and close and more
+        assert close["y"] >= dialog["y"] + 8 and close["x"] + close["width"] <= dialog["x"] + dialog["width"] - 8
+        assert more["y"] + more["height"] <= dialog["y"] + dialog["height"] - 16
+
+
+@needs_chromium
+def test_the_names_of_the_docs_stay_whole_on_a_phone(browser: Browser, served: str) -> None:
+    with browser.new_context(base_url=served, viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.goto("/docs")
+        name = page.locator("#SearchBody td code", has_text="exclude_reference")
+        expect(name).to_be_visible()
+        assert name.evaluate("name => name.getClientRects().length") == 1
+
+
+@needs_chromium
+def test_a_shop_may_write_prices_as_text_and_leave_a_column_without_a_name(browser: Browser, served: str) -> None:
+    item = {"id": "x", "image_url": "/images/red-box", "attributes": {"title": "X", "price": "on request", "": "?"}}
+    with browser.new_context(base_url=served) as context:
+        page = context.new_page()
+        hit = {"hits": [{**item, "score": 0.71}], "took_ms": {"total": 1}, "notes": []}
+        page.route("**/search", lambda route: route.fulfill(json=hit))
+        page.goto("/?but=x")
+        expect(page.locator(".card .price")).to_have_text("on request")
+        expect(page.locator(".score")).to_have_text("match 0.71")
+        expect(page.locator(".score")).to_have_attribute("title", re.compile("cosine similarity.*1 is the same"))
+        page.locator(".frame").click()
+        expect(page.get_by_role("dialog").locator(".price")).to_have_text("on request")
+        expect(page.get_by_role("dialog").locator("dt")).to_have_count(0)
+
+
+@needs_chromium
 def test_the_dark_page_is_dark(browser: Browser, served: str) -> None:
     with browser.new_context(base_url=served, color_scheme="dark") as context:
         page = context.new_page()

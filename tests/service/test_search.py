@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models import preprocess
+from models.bundle import SHIPPED
 from models.encoder import Encoder
-from service.settings import SHIPPED_BUNDLE
 
 Draw = Callable[..., bytes]
 
@@ -61,7 +61,7 @@ def test_an_uploaded_picture_finds_itself_first(client: httpx.Client, picture: D
 
 
 def test_scores_are_those_of_the_encoder(client: httpx.Client, picture: Draw) -> None:
-    encoder = Encoder.open(SHIPPED_BUNDLE)
+    encoder = Encoder.open(SHIPPED)
     shown, target = (
         encoder.preprocess(picture(shape, colour))[np.newaxis] for shape, colour in (("box", "blue"), ("box", "green"))
     )
@@ -183,6 +183,8 @@ def test_a_body_without_a_length_is_stopped_while_it_is_read(client: httpx.Clien
     [
         ({"data": {"nonsense": "x"}, "files": {"image": b""}}, 422),
         ({"data": {"k": "many"}, "files": {"text": (None, "ball")}}, 422),
+        ({"data": {"k": "-"}, "files": {"text": (None, "ball")}}, 422),
+        ({"data": {"k": "9999999999"}, "files": {"text": (None, "ball")}}, 422),
         ({"data": {"query": "{"}, "files": {"text": (None, "ball")}}, 400),
         ({"data": {"query": '{"text": "box"}'}, "files": {"text": (None, "ball")}}, 422),
         ({"data": {"query": '{"image": {"base64": ""}}'}, "files": {"text": (None, "ball")}}, 422),
@@ -198,6 +200,23 @@ def test_a_body_without_a_length_is_stopped_while_it_is_read(client: httpx.Clien
 )  # fmt: skip
 def test_a_bad_form_gets_its_own_answer(client: httpx.Client, form: dict[str, object], status: int) -> None:
     refused(client.request("POST", "/search", **form), status)
+
+
+def test_a_k_below_one_is_refused_alike_in_a_form_and_in_json(client: httpx.Client) -> None:
+    answers = [client.post("/search", json={"text": "ball", "k": k}) for k in (0, -1)]
+    answers += [client.post("/search", files={"text": (None, "ball")}, data={"k": k}) for k in ("0", "-1")]
+    problems = [refused(answer, 422) for answer in answers]
+    assert {str(problem["detail"]) for problem in problems} == {"k: input should be greater than or equal to 1"}
+
+
+def test_an_attribute_without_a_value_is_left_out(client: httpx.Client) -> None:
+    query = {"text": "ball", "k": 30}
+    answers = (client.post("/search", json=query).json()["hits"], client.get("/browse?limit=200").json()["items"])
+    for items in answers:
+        bare = {item["id"]: "brand" not in item["attributes"] for item in items}
+        assert bare == {id: id != "red-box" for id in bare} and len(bare) == 30
+    assert client.get("/items/red-box").json()["attributes"]["brand"] == "Acme"
+    assert "brand" not in client.get("/items/blue-box").json()["attributes"]
 
 
 def test_what_is_not_there_is_a_problem_too(client: httpx.Client) -> None:

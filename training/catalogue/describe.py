@@ -76,8 +76,8 @@ def title(product: Product) -> str:
     look = product.look
     fabrics = _FABRICS[product.category]
     fabric = fabrics[product.picture_seed % len(fabrics)]
-    seen = look["colour"] if look["pattern"] == PLAIN else PATTERN_WORDS[look["pattern"]].adjectives[0]
-    return f"{product.brand} {seen} {fabric} {NOUNS[product.category][0].text}"
+    pattern = () if look["pattern"] == PLAIN else (PATTERN_WORDS[look["pattern"]].adjectives[0],)
+    return " ".join((product.brand, look["colour"], *pattern, fabric, NOUNS[product.category][0].text))
 
 
 def colour_word(colour: str, random: Random, *, vague: float) -> tuple[str, frozenset[str]]:

@@ -16,7 +16,7 @@ from training.catalogue.sample import SPLITS, catalogue
 from training.catalogue.triplets import Triplet, triplets
 from training.catalogue.world import CATEGORIES, Product
 
-VERSION = 2  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
+VERSION = 3  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
 
 CATALOGUE = "catalogue.json"
 ITEMS = "items.parquet"
