@@ -10,7 +10,7 @@ from tqdm import tqdm
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
 from training.catalogue import describe, sample
-from training.catalogue.triplets import Facts, Triplet, triplets
+from training.catalogue.triplets import Facts, triplets
 from training.catalogue.world import Product
 from training.datasets import drawn
 from training.evaluation import metrics
@@ -88,18 +88,16 @@ def composed(encoder: Encoder, *, split: str, products: int, queries: int, seed:
         rows[name] = {metric: _estimate(column) for metric, column in values.items()}
         if unseen.any():  # never in val
             rows[f"{name}, unseen"] = {metric: _estimate(column[unseen]) for metric, column in values.items()}
-    protocol = Protocol(
-        benchmark="composed retrieval, drawn catalogue",
-        split=split,
-        seed=seed,
+    protocol = _protocol(
+        encoder,
+        "composed retrieval",
+        split,
+        seed,
         gallery=len(shop),
-        queries=len(asked),
-        relevant_mean=_mean_size(asked),
+        relevant=relevant,
         reference_excluded=True,
         text_weight=text_weight,
         template=encoder.manifest.template,
-        model_id=encoder.manifest.model_id,
-        space_id=encoder.manifest.space_id,
     )
     return Result(protocol=protocol, rows=rows)
 
@@ -114,18 +112,16 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int) -> Resul
     facts = Facts(shop)
     relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
     scores = _texts(encoder, [phrase.text for phrase in phrases]) @ embed(encoder, shop).T  # (B, N)
-    protocol = Protocol(
-        benchmark="text to image, drawn catalogue",
-        split=split,
-        seed=seed,
+    protocol = _protocol(
+        encoder,
+        "text to image",
+        split,
+        seed,
         gallery=len(shop),
-        queries=len(shop),
-        relevant_mean=float(np.mean([len(rows) for rows in relevant])),
+        relevant=relevant,
         reference_excluded=False,
         text_weight=1.0,
         template="{text}",
-        model_id=encoder.manifest.model_id,
-        space_id=encoder.manifest.space_id,
     )
     rows = {"caption": {metric: _estimate(column) for metric, column in _per_query(scores, relevant).items()}}
     return Result(protocol=protocol, rows=rows)
@@ -171,8 +167,32 @@ def _estimate(values: metrics.Values) -> Estimate:
     return Estimate(value=float(values.mean()), low=low, high=high)
 
 
-def _mean_size(asked: Sequence[Triplet]) -> float:
-    return float(np.mean([len(triplet.satisfying) for triplet in asked]))
+def _protocol(
+    encoder: Encoder,
+    benchmark: str,
+    split: str,
+    seed: int,
+    *,
+    gallery: int,
+    relevant: Sequence[Rows],
+    reference_excluded: bool,
+    text_weight: float,
+    template: str,
+) -> Protocol:
+    """What both benchmarks say of themselves."""
+    return Protocol(
+        benchmark=f"{benchmark}, drawn catalogue",
+        split=split,
+        seed=seed,
+        gallery=gallery,
+        queries=len(relevant),
+        relevant_mean=float(np.mean([len(rows) for rows in relevant])),
+        reference_excluded=reference_excluded,
+        text_weight=text_weight,
+        template=template,
+        model_id=encoder.manifest.model_id,
+        space_id=encoder.manifest.space_id,
+    )
 
 
 def _unseen(product: Product) -> bool:
