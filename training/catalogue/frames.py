@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from training.catalogue.changes import ROLES, Change
+from training.catalogue.change import ROLES, Change
 from training.catalogue.describe import joined
 from training.catalogue.words import Noun, bare, with_article
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from training.catalogue.changes import Change, differences
+from training.catalogue.change import Change
+from training.catalogue.changes import differences
 from training.catalogue.frames import worded
 from training.catalogue.sample import changed, changes
 from training.catalogue.spelling import loosely, misspelt
