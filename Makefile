@@ -22,8 +22,9 @@ check: $(VENV)/test  ## lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: build/gallery.built  ## measure the search's latency, stage by stage
+bench: build/gallery.built  ## measure the search's latency, stage by stage, and the drawing
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	$(BIN)/python deploy/benchmarks/drawing.py
 
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (an hour on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUN)
