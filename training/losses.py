@@ -5,15 +5,78 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def symmetric_nce(left: Tensor, right: Tensor, *, scale: Tensor, ignored: Tensor | None = None) -> Tensor:
+def symmetric_nce(left: Tensor, right: Tensor, *, scale: Tensor | float, ignored: Tensor | None = None) -> Tensor:
     """The mean over both directions of the cross-entropy of each row's own partner among all partners.
 
     left, right (B, d), L2-normalised, row i of one belonging to row i of the other; `scale` is 1/τ; `ignored` (B, B),
     False on its diagonal, marks pairs that are no negatives. CLIP (Radford et al., 2021, Fig. 3): NCE(A, B).
     """
-    with torch.autocast(left.device.type, enabled=False):  # bfloat16 would round scores near 1/τ to halves
-        scores = scale * left.float() @ right.float().T  # (B, B)
-    if ignored is not None:
-        scores = scores.masked_fill(ignored, float("-inf"))
+    scores = _scores(left, right, scale=scale, ignored=ignored)  # (B, B)
     own = torch.arange(len(left), device=left.device)  # (B,)
     return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+
+
+def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale: float) -> Tensor:
+    """KL(Q ‖ Π): pseudo-sentences should stand to real captions as the pictures do (two-stage, L_soft).
+
+    captions, teacher (the pictures), student (the pseudo-sentences) (B, d), L2-normalised, row i of each belonging
+    together. Q_i = softmax of caption i to all pictures, Π_i to all pseudo-sentences, both at `scale` = 1/τ; the mean
+    over captions. No gradient reaches Q.
+    """
+    target = F.log_softmax(_scores(captions, teacher, scale=scale), dim=1).detach()  # (B, B)
+    found = F.log_softmax(_scores(captions, student, scale=scale), dim=1)  # (B, B)
+    return F.kl_div(found, target, reduction="batchmean", log_target=True)
+
+
+def composing(
+    queries: Tensor,
+    targets: Tensor,
+    *,
+    scale: float,
+    mixed: int,
+    mixed_scale: float,
+    cap: float,
+    ignored: Tensor | None = None,
+) -> Tensor:
+    """½ (CE(targets → queries) + L_hard), the composing loss of the two-stage method's second stage.
+
+    queries, targets (B, d), L2-normalised; `ignored` as in `symmetric_nce`. L_hard is the cross-entropy over
+    `hard_logits`; with `mixed` 0 it is the plain one.
+    """
+    scores = _scores(queries, targets, scale=scale, ignored=ignored)  # (B, B)
+    own = torch.arange(len(queries), device=queries.device)  # (B,)
+    hard = hard_logits(scores, queries, targets, mixed=mixed, mixed_scale=mixed_scale, cap=cap)
+    return (F.cross_entropy(scores.T, own) + F.cross_entropy(hard, own)) / 2
+
+
+def hard_logits(
+    scores: Tensor, queries: Tensor, targets: Tensor, *, mixed: int, mixed_scale: float, cap: float
+) -> Tensor:
+    """The scores (B, B) with k more columns: each query's hardest negatives, mixed with its own target (B, B+k).
+
+    m_ij = S̃_ij v_i + (1 − S̃_ij) v_j for the k = `mixed` hardest j ≠ i (fewer in a small batch), where S̃ is the targets'
+    similarity, scaled to 0…1 in each row and cut at `cap`: at 1 a negative would be the positive itself. Negatives that
+    `scores` has at −∞ stay there. `mixed_scale` is 1/τ for the new columns; the authors' release has 1.
+    """
+    size = len(queries)
+    count = min(mixed, size - 1)
+    if count <= 0:
+        return scores
+    own = torch.eye(size, dtype=torch.bool, device=scores.device)
+    hardest = scores.detach().masked_fill(own, float("-inf")).topk(count, dim=1)  # (B, k)
+    with torch.autocast(queries.device.type, enabled=False):
+        queries, targets = queries.float(), targets.float()
+        alike = (targets @ targets.T).detach()  # (B, B)
+        low, high = alike.amin(dim=1, keepdim=True), alike.amax(dim=1, keepdim=True)
+        share = ((alike - low) / (high - low).clamp(min=1e-6)).clamp(max=cap)
+        share = share.gather(1, hardest.indices)[..., None]  # (B, k, 1)
+        mixture = share * targets[:, None] + (1 - share) * targets[hardest.indices]  # (B, k, d)
+        logits = mixed_scale * (mixture @ queries[..., None])[..., 0]  # (B, k)
+    return torch.cat([scores, logits.masked_fill(hardest.values.isneginf(), float("-inf"))], dim=1)
+
+
+def _scores(left: Tensor, right: Tensor, *, scale: Tensor | float, ignored: Tensor | None = None) -> Tensor:
+    """Every row of one to every row of the other (B, B)."""
+    with torch.autocast(left.device.type, enabled=False):  # bfloat16 would round scores near 1/τ to halves
+        scores = scale * left.float() @ right.float().T
+    return scores if ignored is None else scores.masked_fill(ignored, float("-inf"))

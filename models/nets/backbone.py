@@ -1,5 +1,6 @@
 """An open_clip model, wrapped: pixels and token ids in, embeddings out, its blocks within reach."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import open_clip
@@ -38,9 +39,7 @@ class Backbone(nn.Module):
 
         Raises ConfigError for a name or tag that open_clip does not know, and for a model with other towers.
         """
-        open_clip.add_model_config(OWN_CONFIGS)
-        if name not in open_clip.list_models():
-            raise ConfigError(f"open_clip knows no model {name!r}: see open_clip.list_models()")
+        _known(name)
         if (
             pretrained
             and not Path(pretrained).is_file()
@@ -86,6 +85,69 @@ class Backbone(nn.Module):
         """uint8 pixels (B, 3, S, S) → L2-normalised embedding (B, d)."""
         return F.normalize(self.clip.visual(self.normal_pixels(pixels)), dim=-1)
 
+    def image_states(self, pixels: Tensor) -> Tensor:
+        """uint8 pixels (B, 3, S, S) → all tokens after the final norm and the projection (B, 1+N, d), class token first.
+
+        The class token is the embedding before its length is made one. Raises ConfigError for a tower that pools otherwise.
+        """
+        visual = self.clip.visual
+        if visual.attn_pool is not None or visual.pool_type != "tok" or visual.final_ln_after_pool:
+            raise ConfigError("this image tower does not read its embedding at the class token")
+        found = visual.forward_intermediates(
+            self.normal_pixels(pixels),
+            indices=1,
+            normalize_intermediates=True,
+            intermediates_only=True,
+            output_fmt="NLC",
+            output_extra_tokens=True,
+        )
+        states = torch.cat([found["image_intermediates_prefix"][0], found["image_intermediates"][0]], dim=1)
+        projected: Tensor = states @ visual.proj
+        return projected
+
+    @property
+    def text_width(self) -> int:
+        """D, the width of the text tower."""
+        return int(self.clip.transformer.width)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """The patches' rows and columns, (g, g)."""
+        rows, columns = self.clip.visual.grid_size
+        return int(rows), int(columns)
+
+    @property
+    def text_blocks(self) -> Sequence[nn.Module]:
+        """The text tower's blocks, in their order."""
+        return list(self.clip.transformer.resblocks)
+
+    def word_embeddings(self, tokens: Tensor) -> Tensor:
+        """Token ids (B, L) → their embeddings (B, L, D), no positions yet."""
+        embeddings: Tensor = self.clip.token_embedding(tokens)
+        return embeddings
+
+    def positioned(self, words: Tensor) -> Tensor:
+        """Embeddings (B, L, D), or of fewer columns than the context, with their positions: what the first block reads."""
+        states: Tensor = words + self.clip.positional_embedding[: words.shape[1]]
+        return states
+
+    def run_block(self, block: nn.Module, states: Tensor) -> Tensor:
+        """One of `text_blocks` under the causal mask: states (B, L, D) → (B, L, D)."""
+        length = states.shape[1]
+        after: Tensor = block(states, attn_mask=self.clip.attn_mask[:length, :length])
+        return after
+
+    def ends(self, tokens: Tensor) -> Tensor:
+        """Where each text ends (B,): the first end token, since a later one can only be padding."""
+        return (tokens == self.end).int().argmax(dim=1)
+
+    def pooled(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """States after the last block (B, L, D) → L2-normalised embedding (B, d), read at the end token."""
+        states = self.clip.ln_final(states)
+        rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
+        projection: Tensor = self.clip.text_projection  # (D, d)
+        return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
+
     def text_states(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → states after the final norm (B, L, D)."""
         length = tokens.shape[1]
@@ -97,12 +159,25 @@ class Backbone(nn.Module):
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
         states = self.text_states(tokens)  # (B, L, D)
-        last = (tokens == self.end).int().argmax(dim=1)  # (B,): the first end token
-        rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
+        rows = torch.arange(tokens.shape[0], device=tokens.device)
         projection: Tensor = self.clip.text_projection  # (D, d)
-        return F.normalize(states[rows, last] @ projection, dim=-1)
+        return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
 
     def temperature(self) -> Tensor:
         """The factor on cosine similarities, at most 100 as in CLIP."""
         scale: Tensor = self.clip.logit_scale
         return scale.exp().clamp(max=100.0)
+
+
+def context_length(name: str) -> int:
+    """L of an open_clip model, without building it; raises ConfigError for a name that open_clip does not know."""
+    return int(_known(name)["text_cfg"].get("context_length", 77))
+
+
+def _known(name: str) -> Mapping[str, Mapping[str, int]]:
+    """open_clip's config of a model, ours among them."""
+    open_clip.add_model_config(OWN_CONFIGS)
+    found: Mapping[str, Mapping[str, int]] | None = open_clip.get_model_config(name)
+    if found is None:
+        raise ConfigError(f"open_clip knows no model {name!r}: see open_clip.list_models()")
+    return found

@@ -1,0 +1,29 @@
+"""The two-stage method as the two graphs of its query: what is done once for a picture, and once for each text."""
+
+from torch import Tensor, nn
+
+from models.nets.two_stage import Reference, TwoStage
+
+
+class ReferenceGraph(nn.Module):
+    """pixels uint8 (B, 3, S, S) → word (B, D), regions (B, K, N, r), the fields of `Reference` in their order."""
+
+    def __init__(self, net: TwoStage) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        reference = self.net.reference(self.net.backbone.image_states(pixels))
+        return reference.word, reference.regions
+
+
+class ComposeGraph(nn.Module):
+    """word (B, D), regions (B, K, N, r), tokens int64 (B, L), the pseudo-word's column `slot` → composed (B, d)."""
+
+    def __init__(self, net: TwoStage, *, slot: int) -> None:
+        super().__init__()
+        self.net = net
+        self.slot = slot
+
+    def forward(self, word: Tensor, regions: Tensor, tokens: Tensor) -> Tensor:
+        return self.net.compose(Reference(word, regions), tokens, slot=self.slot)
