@@ -1,79 +1,189 @@
-"""One training run, read from top to bottom: config → stage → steps → checkpoints, log and plot."""
+"""The training loop, read from top to bottom: steps → checkpoints, log and plot. It knows no stage, loss or data."""
 
 import json
-import logging
-import shutil
+import os
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Protocol
 
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.errors import ConfigError
-from training import checkpoint, optim, plot
+from training import checkpoint, plot
 from training.checkpoint import Progress
-from training.config import Config
-from training.stages.contrast import Contrast
+from training.config import LoopConfig, OptimConfig
+from training.optim import adamw, rate
+from training.ranks import World
 
-CONFIG = "config.toml"
 LOG = "log.jsonl"
 PLOT = "loss.png"
 _LOG_STEPS = 10
 
 
-def train(config_file: Path, out: Path) -> None:
-    """Trains as the config says into the folder `out`, going on where an interrupted run of it stopped.
+class Stage(Protocol):
+    """What the loop needs to know of what it trains. Every tensor's first dimension is the rows."""
 
-    Leaves the config, tokenizer.json, checkpoint.pt, log.jsonl (a line every ten steps and every epoch) and loss.png.
+    @property
+    def net(self) -> nn.Module:
+        """On the world's device; what requires a gradient is trained, and what is frozen is kept in eval mode."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global batches in an epoch."""
+
+    @property
+    def score(self) -> str:
+        """Which of `validate`'s values chooses the best weights; higher is better."""
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        """This rank's share of each global batch of the epoch, from number `start` on; a resume sees the same."""
+
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The forward pass of some rows: everything of them that the loss needs, parameters expanded to rows."""
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        """The loss of the global batch's embeddings, a scalar; it reads no parameters of the net."""
+
+    def validate(self) -> dict[str, float]:
+        """What the net in eval mode reaches on unseen data; asked of the first rank only."""
+
+
+def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder: Path, world: World) -> None:
+    """Trains a stage in `folder`, going on where an interrupted run stopped, on as many ranks as there now are.
+
+    Leaves checkpoint.pt, best.pt, log.jsonl (a line every ten steps and every epoch) and loss.png. Raises ConfigError
+    for a batch that does not divide, for another run's checkpoint, and where the loss is no longer finite.
     """
-    config = Config.read(config_file)
-    out.mkdir(parents=True, exist_ok=True)
-    if not (out / CONFIG).exists():
-        shutil.copyfile(config_file, out / f".{CONFIG}")
-        (out / f".{CONFIG}").replace(out / CONFIG)  # never half a config
-    elif Config.read(out / CONFIG) != config:
-        raise ConfigError(f"{out} holds a run with another config: choose another --out or delete it")
+    net = stage.net
+    parts = _parts(loop, world)
+    progress = Progress(epochs=loop.epochs, steps_per_epoch=stage.steps_per_epoch, batch=loop.batch)
+    optimizer = adamw(net.named_parameters(), optim)
+    progress = checkpoint.restore(folder, net, optimizer, start=progress)
+    steps, first = progress.steps, progress.step
+    seen = world.gather({"step": torch.tensor([first], device=world.device)})["step"]  # (ranks,)
+    if bool((seen != first).any()):
+        raise ConfigError(f"the ranks see different checkpoints in {folder}: it must be one folder that all share")
+    world.follow(checkpoint.trained(net).values())
 
-    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
-    device = torch.device(config.loop.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"{config_file} asks for {device}, but torch sees no GPU: set loop.device to cpu")
-    stage = Contrast(config, out=out, cache=out.parent / "cache", device=device)
-    optimizer = optim.adamw(stage.net.named_parameters(), config.optim)
-    steps = stage.steps_per_epoch * config.loop.epochs
-    done = checkpoint.restore(out, stage.net, optimizer)
-    half = config.loop.precision == "bfloat16"
-
-    began, first = time.monotonic(), done
-    with (out / LOG).open("a", encoding="utf-8") as log, tqdm(total=steps, initial=done, unit="step") as bar:
-        for epoch in range(done // stage.steps_per_epoch, config.loop.epochs):
-            stage.net.train()
-            for batch in stage.batches(epoch, start=done % stage.steps_per_epoch):
-                learning_rate = optim.rate(done, steps=steps, config=config.optim)
+    began = time.monotonic()
+    log_file = folder / LOG if world.is_first else Path(os.devnull)
+    with (
+        log_file.open("a", encoding="utf-8") as log,
+        tqdm(total=steps, initial=first, unit="step", disable=not world.is_first) as bar,
+    ):
+        for epoch in range(first // stage.steps_per_epoch, loop.epochs):
+            _enter_training(net)
+            for batch in stage.batches(epoch, start=progress.step % stage.steps_per_epoch):
+                learning_rate = rate(progress.step, steps=steps, config=optim)
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate
-                with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                    loss = stage.loss(*batch)
                 optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                torch.nn.utils.clip_grad_norm_(stage.net.parameters(), config.optim.clip_norm)
+                key = f"{seed}/{progress.step}"
+                loss = gradients(stage, batch, parts=parts, precision=loop.precision, key=key, world=world)
+                norm = nn.utils.clip_grad_norm_(net.parameters(), optim.clip_norm)
+                if not torch.isfinite(loss + norm):  # the same on every rank; before it could reach the weights
+                    raise ConfigError(
+                        f"at step {progress.step + 1} the loss is {loss.item()} and its gradient {norm.item()}: lower "
+                        f"optim.learning_rate or look at the data; the checkpoint in {folder} is from before"
+                    )
                 optimizer.step()
-                done += 1
+                progress = replace(progress, step=progress.step + 1)
 
                 bar.update()
-                if done % _LOG_STEPS == 0:
-                    speed = (done - first) * config.loop.batch / (time.monotonic() - began)
-                    facts = {"step": done, "loss": loss.item(), "learning_rate": learning_rate, "images_per_s": speed}
-                    log.write(json.dumps(facts) + "\n")
+                if progress.step % _LOG_STEPS == 0:
+                    speed = (progress.step - first) * loop.batch / (time.monotonic() - began)
+                    facts = {"step": progress.step, "loss": loss.item(), "learning_rate": learning_rate}
+                    log.write(json.dumps({**facts, "images_per_s": speed}) + "\n")
                     log.flush()
                     bar.set_postfix(loss=f"{facts['loss']:.3f}")
                 # not after an epoch's last step: a resume from there would skip the validation
-                if done % config.loop.checkpoint_steps == 0 and done % stage.steps_per_epoch:
-                    checkpoint.save(out, stage.net, optimizer, Progress(step=done, steps=steps))
-            stage.net.eval()
-            found = stage.validate()
-            log.write(json.dumps({"step": done, "epoch": epoch + 1, **found}) + "\n")
-            log.flush()
-            bar.write(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
-            plot.losses(out / LOG, out / PLOT)
-            checkpoint.save(out, stage.net, optimizer, Progress(step=done, steps=steps))  # last: the epoch is over
+                due = progress.step % loop.checkpoint_steps == 0 and progress.step % stage.steps_per_epoch
+                if due and world.is_first:
+                    checkpoint.save(folder, net, optimizer, progress)
+            if world.is_first:
+                net.eval()
+                found = stage.validate()
+                log.write(json.dumps({"step": progress.step, "epoch": epoch + 1, **found}) + "\n")
+                log.flush()
+                bar.write(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
+                plot.losses(folder / LOG, folder / PLOT)
+                if found[stage.score] > progress.best:
+                    progress = replace(progress, best=found[stage.score])
+                    checkpoint.save_best(folder, net, score=progress.best, epoch=epoch + 1)
+                checkpoint.save(folder, net, optimizer, progress)  # last: the epoch is over
+    world.barrier()  # what comes next may read what the first rank wrote
+
+
+def gradients(
+    stage: Stage, batch: Mapping[str, Tensor], *, parts: Sequence[slice], precision: str, key: str, world: World
+) -> Tensor:
+    """Adds the gradient of the global batch's loss to the net's parameters, the same on every rank; gives the loss.
+
+    `batch` is this rank's share, `parts` the rows of it that go through the net at once. The embeddings of all ranks
+    are gathered and the loss is differentiated with respect to them alone; each rank then takes the gradient of its
+    own rows through its own passes. Neither the number of ranks nor that of parts changes the result. With several
+    parts the passes are computed twice instead of kept: GradCache (Gao et al., 2021, Sec. 3.2). Dropout is drawn from
+    `key`, the rank and the part.
+    """
+    net = stage.net
+    own = {name: tensor.to(world.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def embed(number: int) -> dict[str, Tensor]:
+        reseed(key, rank=world.rank, part=number)
+        # entered anew for each pass: autocast's cache of half weights would carry those of no_grad into the second
+        with torch.autocast(world.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            return stage.embeddings({name: tensor[parts[number]] for name, tensor in own.items()})
+
+    if len(parts) == 1:
+        passes = [embed(0)]
+    else:
+        before = [buffer.clone() for buffer in net.buffers()]
+        with torch.no_grad():
+            passes = [embed(number) for number in range(len(parts))]
+            for buffer, value in zip(net.buffers(), before, strict=True):
+                buffer.copy_(value)  # running statistics are taken once, by the second pass
+    gathered = world.gather({name: torch.cat([found[name] for found in passes]) for name in passes[0]})  # (M, …) each
+    leaves = {name: tensor.requires_grad_(tensor.is_floating_point()) for name, tensor in gathered.items()}
+    loss = stage.loss(leaves)
+    torch.autograd.backward(loss)
+
+    share = world.share(len(next(iter(leaves.values()))))
+    for number, part in enumerate(parts):
+        found = passes[number] if len(parts) == 1 else embed(number)
+        wanted = {
+            name: leaf.grad[share][part]
+            for name, leaf in leaves.items()
+            if leaf.grad is not None and found[name].requires_grad
+        }
+        torch.autograd.backward([found[name] for name in wanted], list(wanted.values()))
+    world.sum_gradients(net.parameters())
+    return loss.detach()
+
+
+def reseed(key: str, *, rank: int, part: int) -> None:
+    """Sets torch's generators for one forward pass, so that it can be repeated, in this run or after a resume."""
+    torch.manual_seed(Random(f"{key}/{rank}/{part}").getrandbits(63))
+
+
+def _parts(loop: LoopConfig, world: World) -> list[slice]:
+    """The rows of each forward pass among a rank's own; raises ConfigError where they do not divide."""
+    share = world.share(loop.batch)
+    rows = share.stop - share.start
+    size = loop.microbatch or rows
+    if rows % size:
+        raise ConfigError(f"a rank's {rows} rows do not divide into parts of {size}: change loop.microbatch")
+    return [slice(start, start + size) for start in range(0, rows, size)]
+
+
+def _enter_training(net: nn.Module) -> None:
+    """Training mode for what trains; modules that are frozen as a whole stay without dropout, statistics fixed."""
+    net.train()
+    for module in net.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()

@@ -27,11 +27,11 @@ def losses(log: Path, out: Path) -> None:
             validated[facts["step"]] = {name: value for name, value in facts.items() if name.startswith("recall")}
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(list(trained), list(trained.values()), linewidth=0.8, color="#35618e")
-    left.set(xlabel="step", ylabel="contrastive loss", yscale="log")
+    left.set(xlabel="step", ylabel="loss", yscale="log")
     for name in next(iter(validated.values()), {}):
         values = [found[name] for found in validated.values()]
         right.plot(list(validated), values, marker="o", markersize=3, label=name.replace("recall_", "R@"))
-    right.set(xlabel="step", ylabel="text → image recall (val)", ylim=(0, 1))
+    right.set(xlabel="step", ylabel="recall (val)", ylim=(0, 1))
     right.grid(alpha=0.3)
     if validated:
         right.legend()

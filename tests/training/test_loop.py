@@ -1,156 +1,266 @@
-"""A run of the trainer: it learns, it survives a kill to the identical weights, it exports what it trained."""
+"""The loop against a plain one: alone, on two ranks, in parts, killed and resumed. Also a script, to be started."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from models.encoder import Encoder
 from models.errors import ConfigError
-from training import checkpoint, export, loop
-from training.config import Config
+from training import checkpoint, loop
+from training.config import LoopConfig, OptimConfig
+from training.optim import adamw, rate
+from training.ranks import World
 
 ROOT = Path(__file__).parents[2]
-CONFIG = """
-stage = "contrast"
-seed = 1
-[backbone]
-name = "clip-small"
-[data]
-products = 256
-validation_products = 32
-vocabulary = 600
-[optim]
-learning_rate = 1e-3
-weight_decay = 0.1
-warmup_steps = 2
-[loop]
-epochs = 3
-batch = 32
-precision = "float32"
-checkpoint_steps = 3
-"""
+ROWS, BATCH, EPOCHS = 48, 8, 3
+STEPS = EPOCHS * ROWS // BATCH
+SEED = 5
+OPTIM = OptimConfig(learning_rate=1e-2, weight_decay=0.1, warmup_steps=2, clip_norm=0.5)
+ALONE = World.alone(torch.device("cpu"))
+
+
+class Net(nn.Module):
+    """Pixels (B, 6) → embedding (B, 4): a frozen part, a trained one, a temperature."""
+
+    def __init__(self, *, dropout: float, norm: bool) -> None:
+        super().__init__()
+        self.frozen = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5)).requires_grad_(False)
+        self.body = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8) if norm else nn.Identity(), nn.Dropout(dropout))
+        self.head = nn.Linear(8, 4)
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.idle = nn.Linear(2, 2)  # trained, but of no influence
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return F.normalize(self.head(self.body(self.frozen(pixels)).relu()), dim=-1)
+
+
+class Tiny:
+    """Contrast of the net's embeddings with fixed ones, in double precision."""
+
+    score = "recall_1"
+    steps_per_epoch = ROWS // BATCH
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        dropout: float = 0.0,
+        norm: bool = False,
+        scores: tuple[float, ...] = (0.1, 0.2, 0.3),
+        broken_step: int = -1,
+        killed_step: int = -1,
+    ) -> None:
+        torch.manual_seed(SEED)
+        self.net = Net(dropout=dropout, norm=norm).double()
+        self.pixels = torch.randn(ROWS, 6, dtype=torch.float64)
+        self.targets = F.normalize(torch.randn(ROWS, 4, dtype=torch.float64), dim=-1)
+        self.world, self.scores, self.broken_step, self.killed_step = world, scores, broken_step, killed_step
+        self.epoch = 0
+        self.seen: list[dict[str, Tensor]] = []  # the state at each validation
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        self.epoch = epoch
+        order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(epoch)).view(-1, BATCH)
+        for number in range(start, len(order)):
+            step = epoch * self.steps_per_epoch + number
+            if step == self.killed_step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            rows = order[number]
+            ignored = (rows[:, None] + rows) % 7 == 0  # (M, M)
+            own = self.world.share(BATCH)
+            pixels = self.pixels[rows][own] * (float("nan") if step == self.broken_step else 1.0)
+            ignored = ignored.fill_diagonal_(False)[own]  # (b, M)
+            yield {"pixels": pixels, "targets": self.targets[rows][own], "ignored": ignored}
+
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = self.net(batch["pixels"])
+        scale = self.net.scale.exp().expand(len(found))
+        return {"found": found, "targets": batch["targets"], "scale": scale, "ignored": batch["ignored"]}
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        scores = found["scale"][:, None] * found["found"] @ found["targets"].T  # (M, M)
+        scores = scores.masked_fill(found["ignored"], float("-inf"))
+        return F.cross_entropy(scores, torch.arange(len(scores)))
+
+    def validate(self) -> dict[str, float]:
+        self.seen.append({name: value.clone() for name, value in checkpoint.trained(self.net).items()})
+        assert not self.net.training
+        return {"recall_1": self.scores[self.epoch]}
+
+
+def fit(
+    stage: Tiny, folder: Path, *, microbatch: int = 0, batch: int = BATCH, epochs: int = EPOCHS
+) -> dict[str, Tensor]:
+    """A run of the loop in `folder`; gives what the net has become."""
+    folder.mkdir(exist_ok=True)
+    config = LoopConfig(epochs=epochs, batch=batch, microbatch=microbatch, precision="float32", checkpoint_steps=4)
+    loop.fit(stage, seed=SEED, optim=OPTIM, loop=config, folder=folder, world=stage.world)
+    return checkpoint.trained(stage.net)
+
+
+def run_script(folder: Path, *, ranks: int = 1, microbatch: int = 0, **options: object) -> int:
+    """Runs this file in processes of its own, under torchrun where there are several; gives the exit status."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    command = [sys.executable, *torchrun, __file__, str(folder), str(microbatch), json.dumps(options)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, timeout=280).returncode
+
+
+def close(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    assert one.keys() == other.keys()
+    return all(torch.allclose(one[name], other[name], rtol=0, atol=1e-9) for name in one)
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
-    return path
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without dropout, on one device and in one part."""
+    folder = tmp_path_factory.mktemp("whole")
+    fit(Tiny(ALONE), folder)
+    return folder
 
 
-@pytest.fixture(scope="module")
-def run(config: Path) -> Path:
-    out = config.parent / "whole"
-    loop.train(config, out)
-    return out
+def test_a_run_equals_a_plain_loop(tmp_path: Path) -> None:
+    plain = Tiny(ALONE, dropout=0.3, norm=True)
+    optimizer = adamw(plain.net.named_parameters(), OPTIM)
+    step = 0
+    for epoch in range(EPOCHS):
+        plain.net.train()
+        plain.net.frozen.eval()
+        for batch in plain.batches(epoch, start=0):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(step, steps=STEPS, config=OPTIM)
+            loop.reseed(f"{SEED}/{step}", rank=0, part=0)
+            loss = plain.loss(plain.embeddings(batch))
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(plain.net.parameters(), OPTIM.clip_norm)
+            optimizer.step()
+            step += 1
+    assert step == STEPS
+    assert close(fit(Tiny(ALONE, dropout=0.3, norm=True), tmp_path), checkpoint.trained(plain.net))
 
 
-def test_a_run_learns_and_leaves_its_log_and_plot(run: Path) -> None:
-    lines = [json.loads(line) for line in (run / loop.LOG).read_text().splitlines()]
-    losses = [line["loss"] for line in lines if "loss" in line]
-    assert [line["step"] for line in lines if "loss" in line] == [10, 20]
-    assert losses[-1] < losses[0]
-    assert [line["epoch"] for line in lines if "epoch" in line] == [1, 2, 3]
-    assert all(0.0 <= line["recall_1"] <= line["recall_10"] <= 1.0 for line in lines if "epoch" in line)
-    assert (run / loop.PLOT).read_bytes().startswith(b"\x89PNG")
+def test_two_ranks_come_to_the_weights_of_one(whole: Path, tmp_path: Path) -> None:
+    assert run_script(tmp_path / "run", ranks=2, microbatch=2) == 0
+    assert close(checkpoint.weights(tmp_path / "run"), checkpoint.weights(whole))
+    logs = [(folder / loop.LOG).read_text().splitlines() for folder in (whole, tmp_path / "run")]
+    steps = [[json.loads(line)["step"] for line in lines] for lines in logs]
+    assert steps == [[6, 10, 12, 18]] * 2  # once, not by each rank
 
 
-def test_a_killed_run_goes_on_to_the_identical_weights(config: Path, run: Path) -> None:
-    out = config.parent / "killed"
-    command = [sys.executable, "-W", "ignore", "-m", "training", "train", str(config), "--out", str(out)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 200
-    while not (out / checkpoint.FILE).exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = torch.load(out / checkpoint.FILE, weights_only=True)["step"]
-    assert 0 < done < 24
-
-    loop.train(config, out)
-    whole, resumed = checkpoint.weights(run), checkpoint.weights(out)
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+def test_a_run_killed_on_two_ranks_goes_on_alone(whole: Path, tmp_path: Path) -> None:
+    assert run_script(tmp_path, ranks=2, killed_step=9) != 0
+    assert torch.load(tmp_path / checkpoint.FILE, weights_only=True)["progress"]["step"] == 8
+    assert close(fit(Tiny(ALONE), tmp_path), checkpoint.weights(whole))
+    assert close(checkpoint.best(tmp_path), checkpoint.best(whole))
 
 
-def test_a_finished_run_run_again_changes_nothing(config: Path, run: Path) -> None:
-    before = checkpoint.weights(run)
-    loop.train(config, run)
-    assert all(torch.equal(value, before[name]) for name, value in checkpoint.weights(run).items())
+def test_parts_come_to_the_weights_of_the_whole(whole: Path, tmp_path: Path) -> None:
+    assert close(fit(Tiny(ALONE), tmp_path, microbatch=2), checkpoint.weights(whole))
 
 
-def test_another_config_is_not_mixed_into_a_run(config: Path, run: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.toml"
-    other.write_text(CONFIG.replace("1e-3", "2e-3"))
-    with pytest.raises(ConfigError, match="another config"):
-        loop.train(other, run)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_parts_have_the_gradient_and_statistics_of_plain_autograd_with_the_same_dropout(precision: str) -> None:
+    ours, plain = Tiny(ALONE, dropout=0.3, norm=True), Tiny(ALONE, dropout=0.3, norm=True)
+    for stage in (ours, plain):
+        stage.net.float().train()
+        stage.net.frozen.eval()
+    batch = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in next(ours.batches(0, start=0)).items()
+    }
+    parts = [slice(0, 4), slice(4, 8)]
+    loss = loop.gradients(ours, batch, parts=parts, precision=precision, key="key", world=ALONE)
+
+    passes = []
+    for number, part in enumerate(parts):
+        loop.reseed("key", rank=0, part=number)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            passes.append(plain.embeddings({name: value[part] for name, value in batch.items()}))
+    expected = plain.loss({name: torch.cat([found[name] for found in passes]) for name in passes[0]})
+    torch.autograd.backward(expected)
+
+    assert torch.equal(loss, expected)
+    for (name, one), other in zip(ours.net.named_parameters(), plain.net.parameters(), strict=True):
+        assert (one.grad is None) == (other.grad is None) == name.startswith(("frozen", "idle")), name
+        assert one.grad is None or torch.allclose(one.grad, other.grad, atol=1e-6), name
+    assert all(torch.equal(one, other) for one, other in zip(ours.net.buffers(), plain.net.buffers(), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (("epochs = 3", "epochs = 0"), "loop.epochs"),
-        (("seed = 1", "sede = 1"), "seed"),
-        (('"float32"', '"float8"'), "loop.precision"),
-        (("[loop]", "[loop"), "not TOML"),
-    ],
-)
-def test_a_config_that_cannot_be_used_is_refused_by_its_key(change: tuple[str, str], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        Config.parse(CONFIG.replace(*change), name="tiny.toml")
+def test_dropout_is_the_same_for_a_repeated_pass_and_another_for_each_step_rank_and_part() -> None:
+    drawn = []
+    for key, rank, part in [("5/1", 0, 0), ("5/1", 0, 0), ("5/2", 0, 0), ("5/1", 1, 0), ("5/1", 0, 1)]:
+        loop.reseed(key, rank=rank, part=part)
+        drawn.append(float(torch.rand(())))
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) == 4
 
 
-def test_every_shipped_config_parses() -> None:
-    for path in (ROOT / "training" / "configs").glob("*.toml"):
-        Config.read(path)
+@pytest.mark.parametrize("killed_step", [9, 16])  # within the best epoch, and after it
+def test_a_killed_run_goes_on_to_the_identical_weights(tmp_path: Path, killed_step: int) -> None:
+    options = {"dropout": 0.3, "norm": True, "scores": (0.1, 0.3, 0.2)}
+    fit(Tiny(ALONE, **options), tmp_path / "whole")
+    assert run_script(tmp_path / "killed", **options, killed_step=killed_step) == -signal.SIGKILL
+    torch.rand(7)  # a resumed process has drawn other numbers before
+    fit(Tiny(ALONE, **options), tmp_path / "killed")
+    for state in (checkpoint.weights, checkpoint.best):
+        assert same(state(tmp_path / "whole"), state(tmp_path / "killed"))
 
 
-def test_an_exported_run_is_a_bundle_and_exporting_twice_gives_the_same_ids(run: Path, tmp_path: Path) -> None:
-    first = export.run(run, text_weight=0.5, out=tmp_path / "first")
-    second = export.run(run, text_weight=0.5, out=tmp_path / "second")
-    assert (first.model_id, first.space_id) == (second.model_id, second.space_id)
-    encoder = Encoder.open(tmp_path / "first")
-    pixels = np.zeros((2, 3, 96, 96), dtype=np.uint8)
-    assert encoder.queries(pixels, ["in red", "in blue"], text_weight=0.5).shape == (2, 256)
+def test_the_best_weights_are_those_of_the_epoch_with_the_highest_score(tmp_path: Path) -> None:
+    stage = Tiny(ALONE, scores=(0.1, 0.5, 0.3))
+    last = fit(stage, tmp_path)
+    assert same(checkpoint.best(tmp_path), stage.seen[1])
+    assert same(checkpoint.weights(tmp_path), last)
+    assert not same(stage.seen[1], last)
 
 
-def test_an_unfinished_run_cannot_be_exported(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config\.toml"):
-        export.run(tmp_path, text_weight=0.5, out=tmp_path / "bundle")
-    half = Path(shutil.copytree(run, tmp_path / "half"))
-    state = torch.load(half / checkpoint.FILE, weights_only=True)
-    torch.save({**state, "step": 9}, half / checkpoint.FILE)
-    with pytest.raises(ConfigError, match="9 of 24 steps"):
-        export.run(half, text_weight=0.5, out=tmp_path / "bundle")
+def test_a_kill_between_the_best_weights_and_the_checkpoint_changes_nothing(tmp_path: Path) -> None:
+    fit(Tiny(ALONE, scores=(0.2, 0.5, 0.3)), tmp_path / "whole")
+    with pytest.raises(ConfigError):  # stops at step 8 of 18, before the second epoch's end
+        fit(Tiny(ALONE, scores=(0.2, 0.5, 0.3), broken_step=9), tmp_path / "stopped")
+    ahead = (tmp_path / "whole" / checkpoint.BEST).read_bytes()  # of the second epoch
+    (tmp_path / "stopped" / checkpoint.BEST).write_bytes(ahead)
+    fit(Tiny(ALONE, scores=(0.2, 0.5, 0.3)), tmp_path / "stopped")
+    for state in (checkpoint.weights, checkpoint.best):
+        assert same(state(tmp_path / "whole"), state(tmp_path / "stopped"))
 
 
-def test_an_export_never_replaces_what_is_no_bundle(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "album").mkdir()
-    (tmp_path / "album" / "wedding.jpg").write_bytes(b"precious")
-    with pytest.raises(ConfigError, match="not a bundle"):
-        export.run(run, text_weight=0.5, out=tmp_path / "album")
-    assert (tmp_path / "album" / "wedding.jpg").read_bytes() == b"precious"
+def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="step 6 the loss is nan"):
+        fit(Tiny(ALONE, broken_step=5), tmp_path)
+    state = torch.load(tmp_path / checkpoint.FILE, weights_only=True)
+    assert state["progress"]["step"] == 4
+    assert all(value.isfinite().all() for value in state["net"].values())
 
 
-def test_a_batch_larger_than_the_data_and_a_vocabulary_larger_than_the_model_are_refused(tmp_path: Path) -> None:
-    for number, change in enumerate([("batch = 32", "batch = 512"), ("vocabulary = 600", "vocabulary = 2060")]):
-        other = tmp_path / f"{number}.toml"
-        other.write_text(CONFIG.replace(*change))
-        with pytest.raises(ConfigError, match="is more than the"):
-            loop.train(other, tmp_path / str(number))
+def test_a_batch_that_does_not_divide_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="8 rows do not divide into parts of 3"):
+        fit(Tiny(ALONE), tmp_path, microbatch=3)
+    with pytest.raises(ConfigError, match="a batch of 8 does not divide among 3 ranks"):
+        fit(Tiny(World(rank=0, size=3, device=ALONE.device)), tmp_path)
 
 
-def test_any_open_clip_model_can_be_exported(tmp_path: Path) -> None:
-    manifest = export.open_clip("ViT-S-32-alt", pretrained="", text_weight=0.4, out=tmp_path / "bundle")
-    assert (manifest.image_size, manifest.context_length, manifest.text_weight) == (224, 77, 0.4)
-    Encoder.open(tmp_path / "bundle")
+def test_a_run_with_other_epochs_or_batches_is_not_gone_on_with(whole: Path) -> None:
+    for change in ({"epochs": 4}, {"batch": 4}):
+        with pytest.raises(ConfigError, match="3 epochs of 6 batches of 8"):
+            fit(Tiny(ALONE), whole, **change)
+
+
+if __name__ == "__main__":
+    out, microbatch, options = sys.argv[1:]
+    with World.join(ALONE.device) as world:
+        fit(Tiny(world, **json.loads(options)), Path(out), microbatch=int(microbatch))

@@ -15,11 +15,13 @@ from training import vocabulary
 from training.catalogue import describe
 from training.catalogue.triplets import Facts
 from training.catalogue.world import CATEGORIES
-from training.config import Config
+from training.config import ContrastConfig
 from training.datasets import drawn
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.losses import symmetric_nce
+from training.ranks import World
+from training.stages.order import alike
 
 TOKENIZER = "tokenizer.json"
 _EVALUATION_BATCH = 256
@@ -28,8 +30,11 @@ _EVALUATION_BATCH = 256
 class Contrast:
     """What the loop needs to know of this stage: its net, its batches, its loss, its validation."""
 
-    def __init__(self, config: Config, *, out: Path, cache: Path, device: torch.device) -> None:
+    score = "recall_1"
+
+    def __init__(self, config: ContrastConfig, *, out: Path, cache: Path, world: World) -> None:
         """Raises ConfigError where the config's numbers do not go together, before anything is drawn."""
+        self._share = world.share(config.loop.batch)
         if config.loop.batch > config.data.products:
             raise ConfigError(f"a batch of {config.loop.batch} is more than the {config.data.products} products")
         path = out / TOKENIZER
@@ -37,11 +42,11 @@ class Contrast:
             texts = drawn.texts(config.data.products, seed=config.seed)
             vocabulary.learn(texts, size=config.data.vocabulary, path=path)
         self._config = config
-        self._device = device
+        self._device = world.device
         self.net, self._tokenizer = net(config, out)
         if config.data.vocabulary > self.net.clip.vocab_size:
             raise ConfigError(f"data.vocabulary is more than the {self.net.clip.vocab_size} tokens of the model")
-        self.net.to(device)
+        self.net.to(self._device)
         size = self.net.image_size
         count, seed = config.data.products, config.seed
         self._products = drawn.products(count, split="train", seed=seed)
@@ -57,42 +62,39 @@ class Contrast:
         """Whole batches in one pass over the products."""
         return len(self._products) // self._config.loop.batch
 
-    def batches(self, epoch: int, *, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The epoch's batches from number `start` on; a resume sees the same.
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        """This rank's b rows of each global batch of M, from number `start` of the epoch on; a resume sees the same.
 
-        Each is pixels (B, 3, S, S), tokens (B, L') and which pictures each caption describes besides its own (B, B).
+        Each is pixels (b, 3, S, S), tokens (b, L') and which pictures each caption describes besides its own (b, M).
         """
         seed = self._config.seed
+        columns = np.arange(self._config.loop.batch)[self._share]  # (b,): of the own pictures
         for rows in self._order(epoch)[start:]:
             chosen = [self._products[row] for row in rows]
-            phrases = drawn.captions(chosen, seed=seed, epoch=epoch)
+            phrases = drawn.captions(chosen[self._share], seed=seed, epoch=epoch)
             facts = Facts(chosen)
-            described = torch.from_numpy(np.stack([facts.accepted(phrase.wish) for phrase in phrases]))  # (B, B)
-            tokens = self._tokens([phrase.text for phrase in phrases])
-            yield torch.from_numpy(self._pixels[rows]), tokens, described.fill_diagonal_(False)
+            described = np.stack([facts.accepted(phrase.wish) for phrase in phrases])  # (b, M)
+            described[np.arange(len(columns)), columns] = False
+            yield {
+                "pixels": torch.from_numpy(self._pixels[rows[self._share]]),
+                "tokens": self._tokens([phrase.text for phrase in phrases]),
+                "described": torch.from_numpy(described),
+            }
 
     def _order(self, epoch: int) -> list[Rows]:
-        """The rows of each batch of an epoch.
-
-        A share of the batches, growing from none in the first epoch to half in the last, holds one or two categories
-        each, so that its members can only be told apart by their details.
-        """
-        batch = self._config.loop.batch
-        random = np.random.Generator(np.random.PCG64([self._config.seed, epoch]))
-        shuffled = random.permutation(len(self._products))[: self.steps_per_epoch * batch]
+        """The rows of each batch; the share of those of one or two categories grows from none to half of an epoch's."""
         share = 0.5 * epoch / max(1, self._config.loop.epochs - 1)
-        alike, mixed = np.split(shuffled, [int(self.steps_per_epoch * share) * batch])
-        alike = alike[np.argsort(self._categories[alike], kind="stable")]
-        batches = np.concatenate([alike, mixed]).reshape(-1, batch)  # (steps, B)
-        # sorted within a batch, so that the file of pictures is read in one direction
-        return [np.sort(rows) for rows in batches[random.permutation(len(batches))]]
+        return alike(self._categories, share=share, batch=self._config.loop.batch, seed=self._config.seed, epoch=epoch)
 
-    def loss(self, pixels: Tensor, tokens: Tensor, described: Tensor) -> Tensor:
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """image and text (b, d), the temperature as scale (b,), and the pairs that are no negatives (b, M)."""
+        image, text = self.net.image(batch["pixels"]), self.net.text(batch["tokens"])
+        scale = self.net.temperature().expand(len(image))
+        return {"image": image, "text": text, "scale": scale, "described": batch["described"]}
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
         """Symmetric contrast of pictures and captions; a picture that a caption also describes is no negative."""
-        pixels, tokens, described = (part.to(self._device) for part in (pixels, tokens, described))
-        pictures, words = self.net.image(pixels), self.net.text(tokens)  # (B, d) each
-        scale = self.net.temperature()
-        return symmetric_nce(words, pictures, scale=scale, ignored=described)
+        return symmetric_nce(found["text"], found["image"], scale=found["scale"][0], ignored=found["described"])
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
@@ -117,7 +119,7 @@ class Contrast:
         return torch.from_numpy(ids[:, :longest])
 
 
-def net(config: Config, run: Path) -> tuple[Backbone, Tokenizer]:
+def net(config: ContrastConfig, run: Path) -> tuple[Backbone, Tokenizer]:
     """The backbone of a run, untrained, and its tokenizer."""
     tokenizer = Tokenizer.open(run / TOKENIZER, context_length=3)
     torch.manual_seed(config.seed)

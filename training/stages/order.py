@@ -1,0 +1,26 @@
+"""The order of a training epoch: which rows make which batch, from the seed and the epoch alone."""
+
+import numpy as np
+
+from training.evaluation.metrics import Rows
+
+
+def shuffled(count: int, *, batch: int, seed: int, epoch: int) -> list[Rows]:
+    """All of `count` rows in whole batches, shuffled; sorted within a batch, so that files are read in one direction."""
+    random = np.random.Generator(np.random.PCG64([seed, epoch]))
+    rows = random.permutation(count)[: count // batch * batch]
+    return [np.sort(part) for part in rows.reshape(-1, batch)]
+
+
+def alike(kinds: Rows, *, share: float, batch: int, seed: int, epoch: int) -> list[Rows]:
+    """As `shuffled`, but a share of the batches holds rows of one or two of the `kinds` (N,) each.
+
+    Their members can only be told apart by details.
+    """
+    random = np.random.Generator(np.random.PCG64([seed, epoch]))
+    steps = len(kinds) // batch
+    rows = random.permutation(len(kinds))[: steps * batch]
+    sorted_part, mixed = np.split(rows, [int(steps * share) * batch])
+    sorted_part = sorted_part[np.argsort(kinds[sorted_part], kind="stable")]
+    batches = np.concatenate([sorted_part, mixed]).reshape(-1, batch)  # (steps, B)
+    return [np.sort(part) for part in batches[random.permutation(len(batches))]]
