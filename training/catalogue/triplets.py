@@ -1,7 +1,7 @@
 """Triplets over one gallery: a reference, a text, a target, and every other item that satisfies the text."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -14,6 +14,7 @@ _PAINT = ("colour", "pattern", "second_colour")
 _OTHER_CATEGORY_SHARE = 0.08
 _REMOVAL_SHARE = 0.15
 _COUNTS = ((1, 2, 3), (45, 40, 15))  # how many changes, and how often
+_DRIFT_SHARE = 0.7
 _ROUNDS = 8  # how often each product is tried as a reference before fewer triplets than asked are given
 
 
@@ -89,6 +90,27 @@ def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Trip
         )
         found.setdefault((triplet.reference, triplet.text), triplet)
     return list(found.values())
+
+
+def drifted(products: Sequence[Product], found: Sequence[Triplet], *, seed: int) -> list[Triplet]:
+    """The triplets at low quality: in most, the target is another product that differs in one to three ways unspoken.
+
+    So are the pictures of generated triplets: the edit changes more than its words say. What satisfies a text is then
+    unknown but for the target.
+    """
+    random = Random(f"{seed}/drift")
+    facts = Facts(products)
+    row_of = {product.id: row for row, product in enumerate(products)}
+    return [_drifted(facts, products, triplet, row_of[triplet.target], random) for triplet in found]
+
+
+def _drifted(facts: Facts, products: Sequence[Product], triplet: Triplet, target: int, random: Random) -> Triplet:
+    rows, _ = _alike(facts, products, target)
+    others = [row for row in rows.tolist() if products[row].id != triplet.reference]
+    if not others or random.random() >= _DRIFT_SHARE:
+        return replace(triplet, satisfying=(triplet.target,))
+    other = products[random.choice(others)].id
+    return replace(triplet, target=other, satisfying=(other,))
 
 
 def _references(count: int, random: Random) -> Iterator[int]:

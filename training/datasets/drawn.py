@@ -39,8 +39,8 @@ def products(count: int, *, split: str, seed: int) -> list[Product]:
 
 def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
     """The pictures of `products`, (N, 3, S, S), memory-mapped from `cache`; drawn by all cores where missing."""
-    key = json.dumps([write.VERSION, count, split, seed, size, SIDES])
-    path = cache / f"{split}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+    digest = hashlib.sha256(key(count, split=split, seed=seed, size=size).encode()).hexdigest()
+    path = cache / f"{split}-{digest[:16]}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}")  # two runs may draw at once
@@ -60,6 +60,11 @@ def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pi
         temporary.replace(path)
     loaded: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return loaded
+
+
+def key(count: int, *, split: str, seed: int, size: int) -> str:
+    """What the pixels of `pictures` depend on."""
+    return json.dumps([write.VERSION, count, split, seed, size, SIDES])
 
 
 def captions(chosen: Sequence[Product], *, seed: int, epoch: int) -> list[Phrase]:

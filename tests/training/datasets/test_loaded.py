@@ -1,0 +1,99 @@
+"""Files as training data: what is held out is never trained on, and validation asks about just that."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models import preprocess
+from models.errors import ConfigError
+from training.datasets.loaded import LoadedCaptions, LoadedTriplets
+from training.datasets.pictures import Pictures
+from training.datasets.rows import Captioned, Triplets
+from training.datasets.texts import Texts
+from training.stages import composing, mapping
+from training.stages.order import shuffled
+
+COUNT, HELD_OUT = 40, 9
+
+
+def tokenise(texts: list[str]) -> Tensor:
+    return torch.tensor([[int(text.split()[-1])] for text in texts])
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    folder = tmp_path_factory.mktemp("pictures")
+    names = [f"{row}.png" for row in range(COUNT)]
+    for row, name in enumerate(names):
+        Image.new("RGB", (9, 12), (row, 255 - row, 7)).save(folder / name)
+    return Pictures.of_files(names, [str(folder / name) for name in names])
+
+
+def captions(pictures: Pictures, *, seed: int = 3) -> LoadedCaptions:
+    data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
+    return LoadedCaptions(data, validation=HELD_OUT, tokenise=tokenise, seed=seed, size=8, workers=0)
+
+
+def triplets(pictures: Pictures) -> LoadedTriplets:
+    rows = np.arange(COUNT)
+    texts, descriptions = (Texts.of(f"{word} {row}" for row in rows) for word in ("text", "caption"))
+    data = Triplets(pictures, rows, (rows + 1) % COUNT, texts, descriptions, Texts.of(map(str, rows)))
+    return LoadedTriplets(data, validation=HELD_OUT, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
+
+
+def shown(pixels: Tensor) -> list[int]:
+    """Which picture each is, by its colour."""
+    return [int(picture[0, 0, 0]) for picture in pixels]
+
+
+def test_an_epoch_of_captions_is_all_rows_that_are_not_held_out(pictures: Pictures) -> None:
+    data: mapping.Data = captions(pictures)
+    held_out = [row for block in data.validation(batch=4) for row in shown(block)]
+    orders = shuffled(len(data), batch=len(data), seed=0, epoch=0)
+    trained = [row for batch in data.batches(orders, epoch=0) for row in batch["caption"].flatten().tolist()]
+    assert len(held_out) == HELD_OUT and len(data) == COUNT - HELD_OUT
+    assert sorted(held_out + trained) == list(range(COUNT))
+
+
+def test_captions_belong_to_their_views(pictures: Pictures) -> None:
+    for batch in captions(pictures).batches([np.arange(5), np.array([30, 2])], epoch=1):
+        assert shown(batch["reference"]) == shown(batch["target"]) == batch["caption"].flatten().tolist()
+
+
+def test_validation_pictures_are_as_in_serving(pictures: Pictures) -> None:
+    blocks = list(captions(pictures).validation(batch=4))
+    assert [len(block) for block in blocks] == [4, 4, 1]
+    data = pictures.read(shown(blocks[2])[0])
+    np.testing.assert_array_equal(blocks[2][0].numpy(), preprocess.pixels(preprocess.decode(data), size=8))
+
+
+def test_what_is_held_out_depends_on_the_seed_alone(pictures: Pictures) -> None:
+    one, again, other = (shown(next(captions(pictures, seed=seed).validation(batch=9))) for seed in (3, 3, 4))
+    assert one == again != other
+
+
+def test_triplets_keep_their_parts_together_and_apart_from_the_questions(pictures: Pictures) -> None:
+    data: composing.Data = triplets(pictures)
+    gallery = [row for block in data.gallery(batch=7) for row in shown(block)]
+    asked = data.questions
+    held_out = asked.texts.flatten().tolist()
+    for question, text in enumerate(held_out):
+        assert gallery[asked.references[question]] == text
+        assert [gallery[row] for row in asked.relevant[question]] == [(text + 1) % COUNT]
+    trained: list[int] = []
+    orders = data.orders(batch=8, epoch=2)
+    for order, batch in zip(orders, data.batches(orders, epoch=2, share=slice(2, 6)), strict=True):
+        rows = batch["text"].flatten().tolist()
+        whole = next(data.batches([order], epoch=2, share=slice(None)))["text"].flatten().tolist()
+        assert rows == whole[2:6] == batch["caption"].flatten().tolist() == batch["picture"].tolist()
+        assert shown(batch["reference"]) == rows and shown(batch["target"]) == [(row + 1) % COUNT for row in rows]
+        trained += whole
+    assert len(set(trained)) == len(trained) == 24 and not set(trained) & set(held_out)
+
+
+def test_to_hold_out_everything_is_refused(pictures: Pictures) -> None:
+    data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
+    with pytest.raises(ConfigError, match="holds out 40 of 40 rows"):
+        LoadedCaptions(data, validation=COUNT, tokenise=tokenise, seed=3, size=8, workers=0)

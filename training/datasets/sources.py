@@ -1,0 +1,98 @@
+"""From a config's words to the data of a stage: the drawn world, or files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.nets.two_stage import TwoStage
+from models.tokenizer import PLAIN, Template, Tokenizer
+from training.config import TwoStageConfig
+from training.datasets import jsonl, laion_cir, synthtriplets, table, webdataset
+from training.datasets.config import DrawnPictures, DrawnTriplets, Jsonl, LaionCir, Shards, SynthTriplets, Table
+from training.datasets.drawn_features import Features
+from training.datasets.drawn_pairs import DrawnComposing, DrawnMapping
+from training.datasets.loaded import LoadedCaptions, LoadedTriplets
+from training.datasets.rows import Captioned, Found, Triplets
+from training.stages import composing, mapping
+
+
+def captioned(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> mapping.Data:
+    """The captioned pictures of the first stage; raises InputError where files are missing."""
+    data = settings.mapping.data
+    if isinstance(data, DrawnPictures):
+        train, val = _drawn(data, settings, net=net, tokenizer=tokenizer, cache=cache)
+        return DrawnMapping(train, val, views=data.views)
+    return LoadedCaptions(
+        _captions(data).whole(skip=_path(data.skip)),
+        validation=data.validation,
+        tokenise=_tokenise(tokenizer, PLAIN),
+        seed=settings.seed,
+        size=net.backbone.image_size,
+        workers=settings.mapping.loop.workers,
+    )
+
+
+def triplets(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> composing.Data:
+    """The triplets of the second stage; `net` has been through the first. Raises InputError where files are missing."""
+    data, template = settings.composing.data, Template.parse(settings.template)
+    if isinstance(data, DrawnTriplets):
+        train, val = _drawn(data, settings, net=net, tokenizer=tokenizer, cache=cache)
+        return DrawnComposing(
+            data,
+            train,
+            val,
+            tokenizer=tokenizer,
+            template=template,
+            seed=settings.seed,
+            net=net if settings.composing.learns == "adapters" else None,
+        )
+    return LoadedTriplets(
+        _triplets(data).whole(skip=_path(data.skip)),
+        validation=data.validation,
+        texts=_tokenise(tokenizer, template),
+        captions=_tokenise(tokenizer, PLAIN),
+        seed=settings.seed,
+        size=net.backbone.image_size,
+        workers=settings.composing.loop.workers,
+    )
+
+
+def _drawn(
+    data: DrawnPictures | DrawnTriplets, settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path
+) -> tuple[Features, Features]:
+    train, val = (
+        Features(net.backbone, tokenizer, split=split, count=count, seed=settings.seed, cache=cache)
+        for split, count in (("train", data.products), ("val", data.validation_products))
+    )
+    return train, val
+
+
+def _captions(data: Shards | Table) -> Found[Captioned]:
+    if isinstance(data, Shards):
+        return webdataset.find(data.shards, caption=data.caption)
+    return table.find(Path(data.table), image=data.image, caption=data.caption)
+
+
+def _triplets(data: Jsonl | LaionCir | SynthTriplets) -> Found[Triplets]:
+    match data:
+        case Jsonl():
+            return jsonl.find(Path(data.file), images=_path(data.images))
+        case LaionCir():
+            return laion_cir.find(
+                Path(data.file), images=[Path(folder) for folder in data.images], captions=_path(data.captions)
+            )
+        case SynthTriplets():
+            return synthtriplets.find(data.shards, text=data.text)
+
+
+def _path(name: str) -> Path | None:
+    return Path(name) if name else None
+
+
+def _tokenise(tokenizer: Tokenizer, template: Template) -> Callable[[list[str]], Tensor]:
+    def tokenise(texts: list[str]) -> Tensor:
+        return torch.from_numpy(tokenizer.encode(texts, template=template).ids)
+
+    return tokenise

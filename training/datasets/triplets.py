@@ -1,0 +1,75 @@
+"""Triplets that name their pictures: pictures found in folders, each once, and rows that cannot be used by name."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.datasets.pictures import Pictures, located
+from training.datasets.rows import Flaw, Found, Triplets
+from training.datasets.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One triplet as a file has it; what is missing is None."""
+
+    reference: str | None
+    text: str | None
+    target: str | None
+    caption: str | None  # of the reference
+
+
+def found(source: str, rows: Iterable[Row], *, folders: Sequence[Path]) -> Found[Triplets]:
+    """The triplets with their pictures; a row is called by its number and its pictures, as "17:reference>target".
+
+    Where any row has a caption, a row without one is flawed; where none has, all captions are "".
+    """
+    every = list(rows)
+    captioned = any(row.caption is not None for row in every)
+    places = _places(every, folders)
+    numbers = {name: number for number, (name, path) in enumerate(_there(places))}
+    good: list[Row] = []
+    names: list[str] = []
+    flaws: list[Flaw] = []
+    for number, row in enumerate(every, start=1):
+        name = f"{number}:{row.reference or ''}>{row.target or ''}"
+        flaw = _flaw(row, name, places, captioned=captioned)
+        if flaw is not None:
+            flaws.append(flaw)
+            continue
+        good.append(row)
+        names.append(name)
+    triplets = Triplets(
+        pictures=Pictures.of_files(list(numbers), [str(path) for _, path in _there(places)]),
+        references=np.array([numbers[row.reference or ""] for row in good], dtype=np.int64),
+        targets=np.array([numbers[row.target or ""] for row in good], dtype=np.int64),
+        texts=Texts.of((row.text or "").strip() for row in good),
+        captions=Texts.of((row.caption or "").strip() for row in good),
+        names=Texts.of(names),
+    )
+    return Found(source=source, rows=triplets, flaws=tuple(flaws))
+
+
+def _places(rows: Sequence[Row], folders: Sequence[Path]) -> dict[str, Path | None]:
+    """Where each picture that is named lies, in the order of its first mention; None where it is missing."""
+    named = dict.fromkeys(name for row in rows for name in (row.reference, row.target) if name)
+    return {name: located(folders, name) for name in named}
+
+
+def _there(places: dict[str, Path | None]) -> list[tuple[str, Path]]:
+    return [(name, path) for name, path in places.items() if path is not None]
+
+
+def _flaw(row: Row, name: str, places: dict[str, Path | None], *, captioned: bool) -> Flaw | None:
+    for role, picture in (("reference", row.reference), ("target", row.target)):
+        if not picture:
+            return Flaw(name, f"no {role} named")
+        if places[picture] is None:
+            return Flaw(name, f"no {role} picture", picture)
+    if row.text is None or not row.text.strip():
+        return Flaw(name, "no text" if row.text is None else "blank text")
+    if captioned and not (row.caption or "").strip():
+        return Flaw(name, "no caption" if row.caption is None else "blank caption")
+    return None
