@@ -29,7 +29,11 @@ def _inspect(arguments: argparse.Namespace) -> None:
     opened = Bundle.open(arguments.bundle)
     facts = opened.manifest.model_dump(mode="json", exclude={"files", "preprocessing"})
     sizes = {name: opened.file(name).stat().st_size for name in opened.manifest.files}
-    facts |= {"image_size": opened.manifest.image_size, "bytes": sum(sizes.values())}
+    facts |= {
+        "image_size": opened.manifest.image_size,
+        "graphs": ", ".join(opened.graphs),
+        "bytes": sum(sizes.values()),
+    }
     command.show({**facts, "files": sizes} if arguments.json else facts, as_json=arguments.json)
 
 

@@ -22,7 +22,8 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
-GRAPHS = ("gallery", "query", "text")
+QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
+QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # where a picture's work is done once for many texts
 
 
 class Preprocessing(BaseModel):
@@ -47,6 +48,7 @@ class Manifest(BaseModel):
     context_length: int = Field(gt=2)  # L
     preprocessing: Preprocessing
     template: str = Field(pattern=r"\{text\}")  # what a composed query's text is set into
+    slot: int | None = Field(None, gt=0)  # the pseudo-word's column in the tokens, where the template has one
     text_weight: float = Field(ge=0, le=1)  # default share of the text embedding in a composed query
     model_id: str  # digest of all graphs with their weights
     space_id: str  # digest of the gallery side with its preprocessing
@@ -94,6 +96,15 @@ class Bundle:
                 raise BundleBroken(f"{path / name} has changed since the export: its digest differs, export again")
         return cls(path=path, manifest=manifest)
 
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The names of its graphs, QUERY_WHOLE or QUERY_SPLIT; raises BundleBroken where it has other ones."""
+        found = {name.removesuffix(".onnx") for name in self.manifest.files if name.endswith(".onnx")}
+        for graphs in (QUERY_WHOLE, QUERY_SPLIT):
+            if found == set(graphs):
+                return graphs
+        raise BundleBroken(f"the bundle {self.path} has the graphs {', '.join(sorted(found))}: export it again")
+
     def file(self, name: str) -> Path:
         """The path of a file that the manifest names."""
         if name not in self.manifest.files:
@@ -107,7 +118,7 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(path: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
+def write(path: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> None:
     """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
 
     `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back where
@@ -140,7 +151,7 @@ def write(path: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
         raise
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, data: bytes | bytearray) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()

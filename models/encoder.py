@@ -1,51 +1,83 @@
-"""A bundle made runnable: pictures and words in, embeddings out. It knows no method, only the three graphs."""
+"""A bundle made runnable: pictures and words in, embeddings out. It knows no method, only the graphs."""
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models import bundle, preprocess
+from models import bundle, preprocess, references
 from models.arrays import Embeddings, Pixels, normalised
 from models.bundle import Bundle, Manifest
-from models.errors import BundleBroken
+from models.errors import BundleBroken, ConfigError
+from models.references import CacheUse, Features, References
 from models.runtime.onnx import OnnxSession, Provider
-from models.tokenizer import Tokenizer, Tokens
+from models.tokenizer import Template, Tokenizer, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The changes that queries want, read once."""
+
+    texts: tuple[str, ...]
+    tokens: Tokens  # the texts set into the bundle's template
 
 
 class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
 
-    def __init__(self, opened: Bundle, *, threads: int, provider: Provider) -> None:
+    def __init__(self, opened: Bundle, *, threads: int, provider: Provider, reference_cache_bytes: int) -> None:
         self.manifest: Manifest = opened.manifest
         self._bundle = opened
         self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=opened.manifest.context_length)
-        self._gallery, self._query, self._text = (
-            OnnxSession(opened.file(f"{graph}.onnx"), threads=threads, provider=provider) for graph in bundle.GRAPHS
-        )
+        self._template = _template(opened, self._tokenizer)
+        graphs = {
+            name: OnnxSession(opened.file(f"{name}.onnx"), threads=threads, provider=provider) for name in opened.graphs
+        }
+        self._gallery, self._text = graphs["gallery"], graphs["text"]
+        self._compose = graphs["query"] if "query" in graphs else graphs["compose"]
+        self._references = None
+        if "reference" in graphs:
+            self._references = References(graphs["reference"], cache_bytes=reference_cache_bytes)
+            if set(self._compose.inputs) != {*self._references.names, "tokens"}:
+                raise BundleBroken(f"compose.onnx of {opened.path} wants other features than reference.onnx gives")
 
     @classmethod
-    def open(cls, path: Path, *, threads: int = 0, provider: Provider = "cpu") -> "Encoder":
+    def open(
+        cls,
+        path: Path,
+        *,
+        threads: int = 0,
+        provider: Provider = "cpu",
+        reference_cache_bytes: int = references.CACHE_BYTES,
+    ) -> "Encoder":
         """Opens a bundle and proves it by its self-test; `threads` of ONNX Runtime, 0 for one a core.
 
+        Where the query's graph is split, features of the latest reference pictures are kept, up to so many bytes.
         Raises BundleMissing, BundleBroken, and ConfigError where this machine lacks the provider.
         """
-        encoder = cls(Bundle.open(path), threads=threads, provider=provider)
+        opened = Bundle.open(path)
+        encoder = cls(opened, threads=threads, provider=provider, reference_cache_bytes=reference_cache_bytes)
         encoder.self_test()  # a model that computes something else here must never answer
         return encoder
+
+    @property
+    def reference_cache(self) -> CacheUse | None:
+        """How the cache of reference features has served so far; None where the bundle's query is one graph."""
+        return None if self._references is None else self._references.use
 
     def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
         """One image file's bytes → pixels (3, S, S); raises UnreadableImage or ImageTooLarge."""
         return preprocess.pixels(preprocess.decode(data, max_pixels=max_pixels), size=self.manifest.image_size)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """The words of a text-only query as ids (B, L)."""
+        """The words of text-only queries as ids (B, L)."""
         return self._tokenizer.encode(texts)
 
-    def tokenize_changes(self, texts: Sequence[str]) -> Tokens:
-        """The wanted changes, set into the bundle's template, as ids (B, L)."""
-        return self._tokenizer.encode([self.manifest.template.replace("{text}", text) for text in texts])
+    def changes(self, texts: Sequence[str]) -> Changes:
+        """The wanted changes, set into the bundle's template."""
+        return Changes(tuple(texts), self._tokenizer.encode(texts, template=self._template))
 
     def gallery(self, pixels: Pixels) -> Embeddings:
         """Pictures (B, 3, S, S) as items of a gallery, or as image-only queries (B, d)."""
@@ -53,28 +85,42 @@ class Encoder:
 
     def texts(self, texts: Sequence[str]) -> Embeddings:
         """Text-only queries (B, d)."""
-        return self._text.run({"tokens": self.tokenize(texts).ids})["vector"]
+        return self.words(self.tokenize(texts))
+
+    def words(self, tokens: Tokens) -> Embeddings:
+        """Text-only queries (B, d), of what `tokenize` gave."""
+        return self._text.run({"tokens": tokens.ids})["vector"]
 
     def queries(self, pixels: Pixels, texts: Sequence[str], *, text_weight: float) -> Embeddings:
+        """Composed queries (B, d): reference pictures (B, 3, S, S), each with the text of the change wanted."""
+        return self.compose(pixels, self.changes(texts), text_weight=text_weight)
+
+    def compose(self, pixels: Pixels, changes: Changes, *, text_weight: float) -> Embeddings:
         """Composed queries (B, d): reference pictures (B, 3, S, S), each with the change wanted.
 
         `text_weight` in 0…1 is the share of the text's own embedding in the result (InstructCIR, Eq. 3:
         λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
         """
-        found = self._query.run({"pixels": pixels, "tokens": self.tokenize_changes(texts).ids})
-        return normalised((1.0 - text_weight) * found["composed"] + text_weight * found["text"])
+        features: Features = {"pixels": pixels} if self._references is None else self._references.features(pixels)
+        found = self._compose.run({**features, "tokens": changes.tokens.ids})
+        if text_weight == 0.0:
+            return normalised(found["composed"])
+        words = found["text"] if "text" in found else self.texts(changes.texts)
+        return normalised((1.0 - text_weight) * found["composed"] + text_weight * words)
 
     def self_test(self) -> None:
         """Replays the outputs that torch gave at the export; raises BundleBroken where this machine's differ."""
         record = np.load(io.BytesIO(self._bundle.file(bundle.SELF_TEST).read_bytes()))
-        inputs = {"pixels": record["pixels"], "tokens": record["tokens"]}
-        composed = self._query.run(inputs)
+        pixels, tokens = record["pixels"], record["tokens"]
+        features: Features = {"pixels": pixels} if self._references is None else self._references.computed(pixels)
+        composed = self._compose.run({**features, "tokens": tokens})
         answers = {
-            "gallery": self._gallery.run({"pixels": inputs["pixels"]})["vector"],
-            "text": self._text.run({"tokens": inputs["tokens"]})["vector"],
+            "gallery": self._gallery.run({"pixels": pixels})["vector"],
+            "text": self._text.run({"tokens": tokens})["vector"],
             "composed": composed["composed"],
-            "query_text": composed["text"],
         }
+        if "text" in composed:
+            answers["query_text"] = composed["text"]
         for name, answer in answers.items():
             difference = float(np.abs(answer - record[name]).max())
             if not difference <= self.manifest.tolerance:  # also where it is not a number
@@ -82,3 +128,18 @@ class Encoder:
                     f"the self-test of {self._bundle.path} failed: {name} differs from torch by {difference:.2g}, more"
                     f" than {self.manifest.tolerance:.2g}; export the bundle again or use another provider"
                 )
+
+
+def _template(opened: Bundle, tokenizer: Tokenizer) -> Template:
+    """The manifest's template, its slot where the graphs were told that it is; raises BundleBroken."""
+    try:
+        template = Template.parse(opened.manifest.template)
+        slot = tokenizer.slot(template)
+    except ConfigError as error:
+        raise BundleBroken(f"the template of the bundle {opened.path} cannot be used: {error}") from error
+    if slot != opened.manifest.slot:
+        raise BundleBroken(
+            f"the bundle {opened.path} has its pseudo-word at {opened.manifest.slot}, its template at {slot}:"
+            " export it again"
+        )
+    return template

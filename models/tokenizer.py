@@ -8,11 +8,43 @@ import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
 
 from models.arrays import Flags, TokenIds
-from models.errors import BundleBroken
+from models.errors import BundleBroken, ConfigError
 
 START = "<|startoftext|>"
 END = "<|endoftext|>"
 PADDING_ID = 0  # as CLIP's: whatever stands after the end token is never read
+PLACEHOLDER_ID = 0  # at the slot, where a net puts its pseudo-word in place of the token's own embedding
+TEXT = "{text}"
+SLOT = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The words around a text: `{text}` is its place, `*` that of a pseudo-word, as in "a photo of * that {text}".
+
+    Both places belong to the template alone: in a shopper's own text, "*" and "{text}" are text like any other.
+    """
+
+    before: str | None  # what stands before the pseudo-word; None where there is none
+    after: str  # what follows it, or the whole, with at most one {text}
+
+    @classmethod
+    def parse(cls, written: str) -> "Template":
+        """Raises ConfigError where the places are missing, doubled, or {text} stands before `*`."""
+        for place in (TEXT, SLOT):
+            if written.count(place) > 1:
+                raise ConfigError(f"the template {written!r} has more than one {place}: keep one")
+        if TEXT not in written and SLOT not in written:
+            raise ConfigError(f"the template {written!r} has no place for anything: write {TEXT} or {SLOT} into it")
+        if SLOT not in written:
+            return cls(before=None, after=written)
+        before, after = written.split(SLOT)
+        if TEXT in before:  # the slot would move with every text
+            raise ConfigError(f"the template {written!r} has {TEXT} before its {SLOT}: put {TEXT} after it")
+        return cls(before=before, after=after)
+
+
+PLAIN = Template.parse(TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +82,40 @@ class Tokenizer:
         """How many ids there are."""
         return int(self._fast.get_vocab_size(with_added_tokens=True))
 
-    def encode(self, texts: Sequence[str]) -> Tokens:
-        """Token ids of each text, (B, L); a text that is too long keeps its first words and its end token."""
+    def slot(self, template: Template) -> int | None:
+        """The column of the pseudo-word in every row that the template makes, None where it has none.
+
+        Raises ConfigError where the words before it leave no room for it in the context.
+        """
+        return len(self._first(template)) or None
+
+    def encode(self, texts: Sequence[str], *, template: Template = PLAIN) -> Tokens:
+        """Token ids of each text set into the template, (B, L); raises ConfigError as `slot` does.
+
+        A text that is too long keeps its first words, the template's slot and the end token.
+        """
+        first = self._first(template)
         room = self.context_length - 2
         ids = np.full((len(texts), self.context_length), PADDING_ID, dtype=np.int64)  # (B, L)
         truncated = np.zeros(len(texts), dtype=np.bool_)  # (B,)
-        for row, encoding in enumerate(self._fast.encode_batch(list(texts), add_special_tokens=False)):
-            words = encoding.ids[:room]
-            truncated[row] = len(encoding.ids) > room
-            ids[row, : len(words) + 2] = [self._start, *words, self.end]
+        # one pass, and each text put in once: what it says is never searched for the template's places
+        for row, rest in enumerate(self._ids([template.after.replace(TEXT, text) for text in texts])):
+            words = [*first, *rest]
+            truncated[row] = len(words) > room
+            kept = words[:room]
+            ids[row, : len(kept) + 2] = [self._start, *kept, self.end]
         return Tokens(ids=ids, truncated=truncated)
+
+    def _first(self, template: Template) -> list[int]:
+        """The ids that stand before every text: the template's words up to the pseudo-word's, which is the last."""
+        if template.before is None:
+            return []
+        first = [*self._ids([template.before])[0], PLACEHOLDER_ID]
+        if len(first) > self.context_length - 2:
+            raise ConfigError(
+                f"the template's {SLOT} would be token {len(first)} of {self.context_length}: write less before it"
+            )
+        return first
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._fast.encode_batch(list(texts), add_special_tokens=False)]

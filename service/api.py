@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 
 from index.gallery import Gallery
 from index.items import Item
-from models.encoder import Encoder
 from models.errors import GalleryError, LikebutError
 from service import assortment, errors, images, openapi, page, receive, wire
 from service.head import Head
@@ -38,9 +37,9 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
-        self.metrics = Metrics()
-        self.searcher = Searcher(self.encoder, settings)
+        self.searcher = Searcher(settings)
+        self.encoder = self.searcher.encoder
+        self.metrics = Metrics(reference_cache=lambda: self.encoder.reference_cache)
         self.metrics.inflight.set_function(lambda: self.searcher.active)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)

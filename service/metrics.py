@@ -1,6 +1,6 @@
 """Every metric of the service, in one registry of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,6 +12,10 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from models.references import CacheUse
 
 # OpenTelemetry's buckets of an HTTP server, and finer ones for what happens inside.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -22,7 +26,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 class Metrics:
     """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reference_cache: Callable[[], CacheUse | None]) -> None:
+        """`reference_cache` is asked at every scrape; None where the bundle has no such cache."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -54,6 +59,7 @@ class Metrics:
             "How far the running stage of the rebuild is, 0 to 1.",
             registry=registry,
         )
+        self.registry.register(_ReferenceCache(reference_cache))
         for outcome in ("done", "failed"):
             self.jobs.labels(outcome)  # a series that starts at 0 lets the first failure be seen as a rise
 
@@ -77,3 +83,23 @@ class Metrics:
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+class _ReferenceCache(Collector):
+    """The encoder's own counts: it knows nothing of metrics."""
+
+    def __init__(self, use: Callable[[], CacheUse | None]) -> None:
+        self._use = use
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """The counts at this moment."""
+        use = self._use()
+        if use is None:
+            return
+        requests = CounterMetricFamily(
+            "likebut_reference_cache_requests", "Reference pictures looked up, by result.", labels=["result"]
+        )
+        requests.add_metric(["hit"], use.hits)
+        requests.add_metric(["miss"], use.misses)
+        yield requests
+        yield GaugeMetricFamily("likebut_reference_cache_bytes", "Features of reference pictures held.", use.bytes)

@@ -81,15 +81,17 @@ def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings
         vector: Embeddings  # (1, d)
         if pixels is not None and text:
             weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
-            vector = encoder.queries(pixels, [text], text_weight=weight)
-            truncated = encoder.tokenize_changes([text]).truncated
+            changes = encoder.changes([text])
+            vector = encoder.compose(pixels, changes, text_weight=weight)
+            truncated = bool(changes.tokens.truncated[0])
         elif pixels is not None:
             vector = encoder.gallery(pixels)
-            truncated = np.zeros(1, dtype=np.bool_)
+            truncated = False
         else:
-            vector = encoder.texts([text])
-            truncated = encoder.tokenize([text]).truncated
-    if truncated[0]:
+            words = encoder.tokenize([text])
+            vector = encoder.words(words)
+            truncated = bool(words.truncated[0])
+    if truncated:
         notes.append(f"the text was cut: the model reads {encoder.manifest.context_length} tokens")
     if query.text_weight is not None and not (text and pixels is not None):
         notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
@@ -115,8 +117,14 @@ class Searcher:
     `gallery` is replaced by one assignment; a search keeps to the snapshot it began with.
     """
 
-    def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        self.encoder = encoder
+    def __init__(self, settings: Settings) -> None:
+        """Opens the settings' bundle; raises BundleMissing or BundleBroken."""
+        self.encoder = Encoder.open(
+            settings.bundle,
+            threads=settings.threads,
+            provider=settings.provider,
+            reference_cache_bytes=settings.reference_cache_mb * 2**20,
+        )
         self.gallery: Gallery | None = None
         self.reason = "no gallery is open yet"  # why there is none
         self._settings = settings

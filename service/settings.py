@@ -34,6 +34,9 @@ class Settings(BaseModel):
     max_waiting: int = Field(
         64, ge=0, le=100_000, description="searches that may wait for a worker before 429 is answered"
     )
+    reference_cache_mb: int = Field(
+        64, ge=0, le=1_000_000, description="MiB that keep what is known of pictures asked for last; 0 keeps nothing"
+    )
     max_image_bytes: int = Field(10_000_000, ge=1, description="largest accepted image file, in bytes")
     max_pixels: int = Field(50_000_000, ge=1, description="largest accepted image, in pixels")
     max_text_chars: int = Field(500, ge=1, description="longest accepted text, in characters")

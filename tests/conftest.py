@@ -38,3 +38,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         assert status == 0
 
     return serving
+
+
+@pytest.fixture(scope="session")
+def split_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny two-stage bundle, exported in a process of its own: what serves never imports torch."""
+    out = tmp_path_factory.mktemp("bundle") / "tiny"
+    subprocess.run([sys.executable, "-m", "tests.models.tiny", out], cwd=ROOT, check=True, capture_output=True)
+    return out

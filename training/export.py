@@ -1,18 +1,15 @@
-"""Torch modules to a bundle: three ONNX graphs with shared weights, parity checked, written whole or not at all."""
+"""Torch modules to a bundle: ONNX graphs with shared weights, parity checked, written whole or not at all."""
 
 import hashlib
 import io
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, external_data_helper
 from torch import Tensor, nn
 
 from models import bundle
@@ -20,25 +17,34 @@ from models.bundle import Manifest, Preprocessing
 from models.encoder import Encoder
 from models.errors import ConfigError
 from models.nets import weighted_sum
-from models.nets.backbone import Backbone
-from models.tokenizer import Tokenizer
-from training import checkpoint, loop, vocabulary
-from training.config import Config
+from models.nets.backbone import Backbone, context_length
+from models.nets.two_stage import Reference, TwoStage
+from models.nets.two_stage_graphs import ComposeGraph, ReferenceGraph
+from models.tokenizer import Template, Tokenizer
+from training import checkpoint, config, runs, vocabulary
+from training.config import ContrastConfig
+from training.graph import Blob, traced
 from training.stages import contrast
 
 TOLERANCE = 2e-4  # on components of unit vectors; float32 sums in another order stay well below
-OPSET = 18
-INLINE_BYTES = 1024  # smaller tensors stay in their graph
-ALIGNMENT = 64
 BATCH = 3  # rows of the self-test
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A query whose image work does not depend on the words, as two modules in eval mode."""
+
+    reference: nn.Module  # pixels → a tuple of features
+    compose: nn.Module  # those features, tokens → composed, or composed and text
+    features: tuple[str, ...]  # their names, in that order
+
+
+@dataclass(frozen=True, slots=True)
 class Graphs:
-    """One method's three graphs, as modules in eval mode with the signatures of models/README.md."""
+    """One method's graphs, as modules in eval mode with the signatures of models/README.md."""
 
     gallery: nn.Module  # pixels → vector
-    query: nn.Module  # pixels, tokens → composed, text
+    query: nn.Module | Split  # pixels, tokens → composed, or composed and text
     text: nn.Module  # tokens → vector
 
 
@@ -52,18 +58,38 @@ class Method:
     text_weight: float
 
 
-def run(folder: Path, *, text_weight: float, out: Path) -> Manifest:
-    """Exports a finished run of the stage "contrast" as the sum baseline; raises ConfigError where there is none."""
-    config = Config.read(folder / loop.CONFIG)
-    backbone, tokenizer = contrast.net(config, folder)
-    backbone.load_state_dict(checkpoint.weights(folder))
+def run(folder: Path, *, text_weight: float | None, stage: runs.Stage, out: Path) -> Manifest:
+    """Exports a finished run: of a contrastive one the sum baseline, of a two-stage one its composed queries.
+
+    `stage` "mapping" leaves the second stage of a two-stage run out. `text_weight` None is one half for the sum and 0
+    for the two-stage method, whose composed query has read the words. Raises ConfigError where nothing is finished.
+    """
+    settings = config.read(folder / runs.CONFIG)
+    tokenizer = Tokenizer.open(folder / runs.TOKENIZER, context_length=context_length(settings.backbone.name))
+    if isinstance(settings, ContrastConfig):
+        backbone, _ = contrast.net(settings, folder)
+        checkpoint.load(backbone, checkpoint.best(folder))
+        graphs, name, template, weight = summed(backbone), "sum", "{text}", 0.5
+    else:
+        net = runs.finished(settings, folder, stage=stage)
+        backbone, template, weight = net.backbone, settings.template, 0.0
+        name = "two-stage" if stage == runs.COMPOSING else "mapping"
+        slot = tokenizer.slot(Template.parse(template))
+        if slot is None:
+            raise AssertionError("a config's template has its *")
+        graphs = two_stage(net, slot=slot)
     return export(
-        _sum(backbone),
-        Method(name="sum", backbone=config.backbone.name, template="{text}", text_weight=text_weight),
+        graphs,
+        Method(
+            name=name,
+            backbone=settings.backbone.name,
+            template=template,
+            text_weight=weight if text_weight is None else text_weight,
+        ),
         image_size=backbone.image_size,
-        tokenizer_file=folder / contrast.TOKENIZER,
+        tokenizer_file=folder / runs.TOKENIZER,
         context_length=tokenizer.context_length,
-        config=(folder / loop.CONFIG).read_text(encoding="utf-8"),
+        config=(folder / runs.CONFIG).read_text(encoding="utf-8"),
         out=out,
     )
 
@@ -78,7 +104,7 @@ def open_clip(name: str, *, pretrained: str, text_weight: float, out: Path) -> M
         if backbone.clip.vocab_size != end + 1:
             raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
         return export(
-            _sum(backbone),
+            summed(backbone),
             Method(name="sum", backbone=name, template="{text}", text_weight=text_weight),
             image_size=backbone.image_size,
             tokenizer_file=tokenizer_file,
@@ -88,7 +114,20 @@ def open_clip(name: str, *, pretrained: str, text_weight: float, out: Path) -> M
         )
 
 
-def _sum(backbone: Backbone) -> Graphs:
+def two_stage(net: TwoStage, *, slot: int) -> Graphs:
+    """The two-stage method's graphs, `net` changed for good: the dead injection dropped, the adapters folded."""
+    net.eval()
+    net.drop_dead()
+    net.fold()
+    return Graphs(
+        gallery=weighted_sum.Gallery(net.backbone),
+        query=Split(ReferenceGraph(net), ComposeGraph(net, slot=slot), features=Reference._fields),
+        text=weighted_sum.Text(net.backbone),
+    )
+
+
+def summed(backbone: Backbone) -> Graphs:
+    """The weighted sum's graphs, the backbone in eval mode."""
     backbone.eval()
     return Graphs(
         gallery=weighted_sum.Gallery(backbone), query=weighted_sum.Query(backbone), text=weighted_sum.Text(backbone)
@@ -107,55 +146,45 @@ def export(
 ) -> Manifest:
     """Writes the bundle at `out` and gives its manifest.
 
-    `config` is the text of the training config, kept beside the graphs. Raises BundleBroken, with nothing written at
-    `out`, where ONNX Runtime's outputs differ from torch's by more than TOLERANCE.
+    `config` is the text of the training config, kept beside the graphs. Raises ConfigError for a template that cannot
+    be used, and BundleBroken, with nothing written at `out`, where ONNX Runtime's outputs differ from torch's by more
+    than TOLERANCE.
     """
     tokenizer = Tokenizer.open(tokenizer_file, context_length=context_length)
-    pixels, tokens = _sample_inputs(tokenizer, image_size=image_size)
-    with torch.inference_mode():
-        gallery, text = graphs.gallery(pixels), graphs.text(tokens)
-        composed, query_text = graphs.query(pixels, tokens)
-    record = io.BytesIO()
-    np.savez(
-        record,
-        **{
-            name: tensor.numpy()
-            for name, tensor in {
-                "pixels": pixels, "tokens": tokens, "gallery": gallery, "text": text, "composed": composed,
-                "query_text": query_text,
-            }.items()
-        },
-    )  # fmt: skip
-    protos = {
-        "gallery": _to_onnx(graphs.gallery, [pixels], ["pixels"], ["vector"]),
-        "query": _to_onnx(graphs.query, [pixels, tokens], ["pixels", "tokens"], ["composed", "text"]),
-        "text": _to_onnx(graphs.text, [tokens], ["tokens"], ["vector"]),
-    }
+    template = Template.parse(method.template)
+    pixels, tokens = _sample_inputs(tokenizer, template, image_size=image_size)
+    parts = _parts(graphs, pixels, tokens)
     preprocessing = Preprocessing(image_size=image_size)
-    space = hashlib.sha256(protos["gallery"].SerializeToString(deterministic=True))
+    space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)
+    files: dict[str, bytes | bytearray] = {}
+    for name, part in parts.items():  # one at a time, since a large model's graphs together would fill the memory
+        proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
+        content = proto.SerializeToString(deterministic=True)  # with its weights: they belong to both digests
+        whole.update(content)
+        if name == "gallery":
+            space.update(content)
+        del content
+        blob.take(proto)
+        files[f"{name}.onnx"] = proto.SerializeToString(deterministic=True)
     space.update(preprocessing.model_dump_json().encode())
-    whole = hashlib.sha256()
-    for name in bundle.GRAPHS:
-        whole.update(protos[name].SerializeToString(deterministic=True))
-    weights = _share_weights(list(protos.values()))
     manifest = Manifest(
         method=method.name,
         backbone=method.backbone,
-        dimension=gallery.shape[1],
+        dimension=parts["gallery"].outputs["vector"].shape[1],
         context_length=context_length,
         preprocessing=preprocessing,
         template=method.template,
+        slot=tokenizer.slot(template),
         text_weight=method.text_weight,
         model_id=f"{method.name}-{whole.hexdigest()[:12]}",
         space_id=space.hexdigest()[:16],
         tolerance=TOLERANCE,
         files={},
     )
-    files = {f"{name}.onnx": proto.SerializeToString(deterministic=True) for name, proto in protos.items()}
     files |= {
-        bundle.WEIGHTS: weights,
+        bundle.WEIGHTS: blob.data,
         bundle.TOKENIZER: tokenizer_file.read_bytes(),
-        bundle.SELF_TEST: record.getvalue(),
+        bundle.SELF_TEST: _record(parts, pixels, tokens),
         "train.toml": config.encode(),
     }
     with TemporaryDirectory() as scratch:  # proven before it stands where anyone could take it up
@@ -166,74 +195,61 @@ def export(
     return bundle.Bundle.open(out).manifest
 
 
-def _sample_inputs(tokenizer: Tokenizer, *, image_size: int) -> tuple[Tensor, Tensor]:
+def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]:
+    """The graphs by their names in the bundle, in the order in which they are digested."""
+    picture, words = {"pixels": pixels}, {"tokens": tokens}
+    parts = {"gallery": _part(graphs.gallery, picture, ("vector",))}
+    if isinstance(graphs.query, Split):
+        parts["reference"] = _part(graphs.query.reference, picture, graphs.query.features)
+        features = parts["reference"].outputs
+        parts["compose"] = _part(graphs.query.compose, {**features, **words}, ("composed", "text"))
+    else:
+        parts["query"] = _part(graphs.query, {**picture, **words}, ("composed", "text"))
+    return parts | {"text": _part(graphs.text, words, ("vector",))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One graph to be, with inputs to try it on and torch's outputs for them."""
+
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+
+
+def _part(module: nn.Module, inputs: Mapping[str, Tensor], names: tuple[str, ...]) -> _Part:
+    """The outputs take the first of the names: the last one may be missing."""
+    with torch.no_grad():
+        found = module.eval()(*inputs.values())
+    outputs = (found,) if isinstance(found, Tensor) else tuple(found)
+    return _Part(module, inputs, dict(zip(names, outputs, strict=False)))
+
+
+def _record(parts: Mapping[str, _Part], pixels: Tensor, tokens: Tensor) -> bytes:
+    """What the self-test replays, as an .npz file."""
+    query = parts["compose" if "compose" in parts else "query"].outputs
+    values = {
+        "pixels": pixels,
+        "tokens": tokens,
+        "gallery": parts["gallery"].outputs["vector"],
+        "text": parts["text"].outputs["vector"],
+        "composed": query["composed"],
+    }
+    if "text" in query:
+        values["query_text"] = query["text"]
+    record = io.BytesIO()
+    arrays: dict[str, NDArray[np.generic]] = {name: tensor.numpy() for name, tensor in values.items()}
+    np.savez(record, allow_pickle=False, **arrays)
+    return record.getvalue()
+
+
+def _sample_inputs(tokenizer: Tokenizer, template: Template, *, image_size: int) -> tuple[Tensor, Tensor]:
     """Pixels (B, 3, S, S): ramps of colour with noise; tokens (B, L): an empty, a short and an overlong text."""
     random = np.random.Generator(np.random.PCG64(0))
     ramp = np.linspace(0, 200, image_size, dtype=np.float32)
     pictures = [ramp[None, :, None] * (row / BATCH) + ramp[None, None, :] * (1 - row / BATCH) for row in range(BATCH)]
     noise = random.random((BATCH, 3, image_size, image_size), dtype=np.float32) * 55
     pixels: NDArray[np.uint8] = (np.stack(pictures) + noise).astype(np.uint8)  # (B, 3, S, S)
-    tokens = tokenizer.encode(["", "in red with long sleeves", "a very long wish " * 40]).ids  # (B, L)
+    texts = ["", "in red with long sleeves", "a very long wish " * 40]
+    tokens = tokenizer.encode(texts, template=template).ids  # (B, L)
     return torch.from_numpy(pixels), torch.from_numpy(tokens)
-
-
-def _to_onnx(
-    module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
-) -> onnx.ModelProto:
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # both inputs share one batch, as they should
-        program = torch.onnx.export(
-            module.eval(),
-            tuple(inputs),
-            input_names=list(names),
-            output_names=list(outputs),
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    if program is None:
-        raise AssertionError("torch.onnx.export(dynamo=True) gives a program")
-    proto: onnx.ModelProto = program.model_proto
-    for value in proto.graph.input:
-        if not value.type.tensor_type.shape.dim[0].dim_param:
-            raise AssertionError(f"{value.name} lost its free batch: some len() or int() in the module fixed it")
-    # Stack traces with paths of this machine: nobody's business, and other bytes on every machine.
-    del proto.metadata_props[:]
-    proto.doc_string = ""
-    for part in (proto.graph, *proto.functions):
-        del part.metadata_props[:]
-        part.doc_string = ""
-        for node in part.node:
-            del node.metadata_props[:]
-            node.doc_string = ""
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        del value.metadata_props[:]
-        value.doc_string = ""
-    return proto
-
-
-def _share_weights(protos: Sequence[onnx.ModelProto]) -> bytes:
-    """Moves large initializers out of the graphs into one blob, each content once, and gives the blob."""
-    blob = bytearray()
-    places: dict[bytes, int] = {}
-    for proto in protos:
-        for tensor in proto.graph.initializer:
-            data = _raw(tensor)
-            if len(data) < INLINE_BYTES:
-                continue
-            key = hashlib.sha256(data).digest()
-            if key not in places:
-                blob.extend(b"\0" * (-len(blob) % ALIGNMENT))
-                places[key] = len(blob)
-                blob.extend(data)
-            tensor.raw_data = data
-            external_data_helper.set_external_data(tensor, bundle.WEIGHTS, offset=places[key], length=len(data))
-            tensor.ClearField("raw_data")
-    return bytes(blob)
-
-
-def _raw(tensor: TensorProto) -> bytes:
-    return tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes()

@@ -45,11 +45,12 @@ class OnnxSession:
             raise BundleBroken(f"{path} does not load in ONNX Runtime: {error}") from error
         if self._session.get_providers()[0] != wanted[0]:  # it falls back with no more than a warning
             raise ConfigError(f"ONNX Runtime could not start {provider} on this machine: check its driver, or use cpu")
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.inputs = tuple(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
         """Every output of the graph by its name; raises BundleBroken where the graph fails on the inputs."""
         try:
-            return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+            return dict(zip(self.outputs, self._session.run(None, dict(inputs)), strict=True))
         except Exception as error:  # as above
             raise BundleBroken(f"{self._path} failed in ONNX Runtime: {error}") from error

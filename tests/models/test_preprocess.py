@@ -37,7 +37,7 @@ def test_pixels_are_those_of_open_clips_evaluation_transform(width: int, height:
     theirs = image_transform(SIZE, is_train=False, mean=(0, 0, 0), std=(1, 1, 1))(image).numpy() * 255
     difference = np.abs(pixels(image, size=SIZE).astype(float) - theirs.round())
     assert difference.max() <= 2
-    assert difference.mean() < 0.1
+    assert difference.mean() < 0.15  # a rounded pixel here and there
 
 
 @pytest.mark.parametrize("size", [(1, 4_000), (4_000, 1)])

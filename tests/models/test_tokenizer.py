@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import BundleBroken
-from models.tokenizer import PADDING_ID, Tokenizer
+from models.errors import BundleBroken, ConfigError
+from models.tokenizer import PADDING_ID, PLACEHOLDER_ID, PLAIN, Template, Tokenizer
 from training import vocabulary
 
 
@@ -74,3 +74,79 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(BundleBroken, match=r"tokenizer\.json"):
         Tokenizer.open(tmp_path / "tokenizer.json", context_length=8)
+
+
+CHANGE = Template.parse("a photo of * that {text}")
+
+
+def test_clips_pseudo_word_stands_where_the_paper_has_it(clip: Tokenizer) -> None:
+    assert clip.slot(Template.parse("a photo of *")) == 4  # two-stage, A.1
+    assert clip.slot(CHANGE) == 4
+    assert clip.slot(PLAIN) is None
+    assert clip.slot(Template.parse("*")) == 1
+
+
+@pytest.mark.parametrize("tokenizer", ["clip", "small"])
+def test_a_template_puts_its_parts_one_after_the_other(tokenizer: str, request: pytest.FixtureRequest) -> None:
+    opened: Tokenizer = request.getfixturevalue(tokenizer)
+    words = {text: opened.encode([text]).ids[0].tolist() for text in ("a photo of", "that in red")}
+    inner = {text: ids[1 : ids.index(opened.end)] for text, ids in words.items()}
+    expected = [words["a photo of"][0], *inner["a photo of"], PLACEHOLDER_ID, *inner["that in red"], opened.end]
+    found = opened.encode(["in red"], template=CHANGE).ids[0].tolist()
+    room = opened.context_length
+    assert found[: min(len(expected), room) - 1] == expected[: min(len(expected), room) - 1]
+    assert found.count(opened.end) == 1
+
+
+ODD = ["$50", "*", "{text}", "<|endoftext|>", "a photo of * that {text}", "", "50 % off, * $"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_shoppers_text_is_never_searched_for_the_templates_places(clip: Tokenizer, text: str) -> None:
+    found, slot = clip.encode([text], template=CHANGE), clip.slot(CHANGE)
+    as_words = clip.encode([f"that {text}"]).ids[0].tolist()
+    as_words = as_words[1 : as_words.index(clip.end)]
+    assert slot is not None
+    assert found.ids[0, slot] == PLACEHOLDER_ID and not found.truncated[0]
+    assert found.ids[0, slot + 1 : slot + 2 + len(as_words)].tolist() == [*as_words, clip.end]
+
+
+@settings(deadline=None)
+@given(text=st.text(max_size=80))
+def test_any_text_leaves_the_slot_and_the_words_before_it_alone(small: Tokenizer, text: str) -> None:
+    template = Template.parse("a red * {text}")
+    bare, found = small.encode([""], template=template), small.encode([text], template=template)
+    slot = small.slot(template) or 0
+    assert slot and (found.ids[0, : slot + 1] == bare.ids[0, : slot + 1]).all()
+    assert found.ids[0].tolist().count(small.end) == 1
+    if found.truncated[0]:
+        assert found.ids[0, -1] == small.end
+        first = small.encode([text]).ids[0, 1:].tolist()
+        assert found.ids[0, slot + 1 : -1].tolist() == first[: small.context_length - slot - 2]
+
+
+def test_a_template_without_a_place_for_text_is_the_same_for_all(clip: Tokenizer) -> None:
+    found = clip.encode(["red", "blue " * 100], template=Template.parse("a photo of *"))
+    assert (found.ids[0] == found.ids[1]).all() and not found.truncated.any()
+    assert found.ids[0, 5] == clip.end
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("a photo", "no place for anything"),
+        ("* and *", r"more than one \*"),
+        ("{text} * {text}", r"more than one \{text\}"),
+        ("{text} of *", r"put \{text\} after it"),
+        ("", "no place"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_refused_in_one_sentence(written: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as raised:
+        Template.parse(written)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_slot_beyond_the_context_is_refused(small: Tokenizer) -> None:
+    with pytest.raises(ConfigError, match="write less before it"):
+        small.encode(["red"], template=Template.parse("dress " * 20 + "* {text}"))

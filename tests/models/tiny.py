@@ -1,0 +1,75 @@
+"""A tiny two-stage model of random weights; as a command, exported, for tests that import no torch themselves."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import open_clip
+import torch
+from open_clip.model import CLIP
+
+from models.nets.backbone import Backbone
+from models.nets.two_stage import Shape, TwoStage
+from models.tokenizer import Template, Tokenizer
+from training import export, vocabulary
+
+SIZE = 32
+CONTEXT = 32
+VOCABULARY = 400
+TEMPLATE = "a photo of * that {text}"
+
+
+def backbone(*, end: int) -> Backbone:
+    """A CLIP of two image and three text blocks."""
+    torch.manual_seed(0)
+    clip = CLIP(
+        24,
+        {"image_size": SIZE, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16},
+        {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 32, "heads": 2, "layers": 3},
+    )
+    with torch.no_grad():
+        for parameter in clip.parameters():  # as they begin, all pictures and all texts would look nearly alike
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    return Backbone(clip, mean=mean, std=std, end=end).eval()
+
+
+def net(*, end: int) -> TwoStage:
+    """The two-stage method on it, with an injection after the last block that no output can see."""
+    return TwoStage(
+        backbone(end=end), Shape(injection_layers=(0, 2), adapter_layers=(0, 1, 2), bottleneck=16, rank=8)
+    ).eval()
+
+
+def tokenizer(path: Path) -> Tokenizer:
+    """Writes a tokenizer of a few words and opens it."""
+    vocabulary.learn(["a photo of a red dress that is blue, with long sleeves"] * 9, size=VOCABULARY, path=path)
+    return Tokenizer.open(path, context_length=CONTEXT)
+
+
+def write(out: Path) -> None:
+    """The bundle."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "tokenizer.json"
+        tokens = tokenizer(path)
+        slot = tokens.slot(Template.parse(TEMPLATE))
+        assert slot is not None
+        export.export(
+            export.two_stage(net(end=tokens.end), slot=slot),
+            export.Method(name="two-stage", backbone="tiny", template=TEMPLATE, text_weight=0.0),
+            image_size=SIZE,
+            tokenizer_file=path,
+            context_length=CONTEXT,
+            config="# tiny\n",
+            out=out,
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    write(Path(argv[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
