@@ -13,7 +13,7 @@ from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken, ConfigError
 from models.references import CacheUse, Features, References
 from models.runtime.onnx import OnnxSession, Provider
-from models.tokenizer import Template, Tokenizer, Tokens
+from models.tokenizer import SLOT, Template, Tokenizer, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,30 @@ class Encoder:
         `text_weight` in 0…1 is the share of the text's own embedding in the result (InstructCIR, Eq. 3:
         λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
         """
-        features: Features = {"pixels": pixels} if self._references is None else self._references.features(pixels)
-        found = self._compose.run({**features, "tokens": changes.tokens.ids})
+        found = self._compose.run({**self._features(pixels), "tokens": changes.tokens.ids})
         if text_weight == 0.0:
             return normalised(found["composed"])
         words = found["text"] if "text" in found else self.texts(changes.texts)
         return normalised((1.0 - text_weight) * found["composed"] + text_weight * words)
+
+    @property
+    def sentence(self) -> str:
+        """The template up to its pseudo-word, as "a photo of *"; raises ConfigError where it has none."""
+        if self._template.before is None:
+            raise ConfigError(
+                f"{self.manifest.model_id} makes no pseudo-words, since its template {self.manifest.template!r} has no"
+                f" {SLOT}: take a bundle of the two-stage method"
+            )
+        return self._template.before + SLOT
+
+    def sentences(self, pixels: Pixels) -> Embeddings:
+        """Pictures (B, 3, S, S), each set into `sentence` with no change wanted (B, d)."""
+        tokens = self._tokenizer.encode([""] * len(pixels), template=Template.parse(self.sentence))
+        return normalised(self._compose.run({**self._features(pixels), "tokens": tokens.ids})["composed"])
+
+    def _features(self, pixels: Pixels) -> Features:
+        """What the query's second graph takes of the pictures."""
+        return {"pixels": pixels} if self._references is None else self._references.features(pixels)
 
     def self_test(self) -> None:
         """Replays the outputs that torch gave at the export; raises BundleBroken where this machine's differ."""

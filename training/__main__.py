@@ -6,12 +6,8 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models import command
-
-if TYPE_CHECKING:
-    from training.evaluation.catalogue import Result
 
 SEED = 7  # of the world that the shipped bundles and the documented numbers come from
 
@@ -63,20 +59,28 @@ def main(argv: Sequence[str]) -> int:
     export.set_defaults(verb=_export)
 
     evaluate = verbs.add_parser("evaluate", help="measure a bundle on a benchmark")
-    benchmarks = evaluate.add_subparsers(required=True, metavar="BENCHMARK")
+    benchmarks = evaluate.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark")
     composed = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
     composed.add_argument("--queries", type=command.at_least(1), default=2_500)
     composed.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
-    composed.set_defaults(verb=_evaluate_composed)
+    words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
-    captions.set_defaults(verb=_evaluate_captions)
-    for benchmark in (composed, captions):
+    for benchmark in (composed, words, captions):
         benchmark.add_argument("--bundle", type=Path, required=True)
         benchmark.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
         benchmark.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
         benchmark.add_argument("--seed", type=int, default=SEED)
         benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+        benchmark.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
+        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
         benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        benchmark.set_defaults(verb=_evaluate)
+
+    compare = verbs.add_parser("compare", help="set results of one benchmark side by side, as a Markdown table")
+    compare.add_argument("results", type=Path, nargs="+", metavar="RESULT.json", help="what evaluate --out left")
+    compare.add_argument("--against", metavar="ROW", help="the row that the others are set against; else the best")
+    compare.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    compare.set_defaults(verb=_compare)
     return command.run(parser, argv)
 
 
@@ -181,41 +185,44 @@ def _export(arguments: argparse.Namespace) -> None:
     command.show(manifest.model_dump(exclude={"files"}), as_json=False)
 
 
-def _evaluate_composed(arguments: argparse.Namespace) -> None:
+def _evaluate(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
     from training.evaluation import catalogue
 
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
-    result = catalogue.composed(
-        encoder,
-        split=arguments.split,
-        products=arguments.products,
-        queries=arguments.queries,
-        seed=arguments.seed,
-        text_weight=weight,
-    )
-    _print(result, as_json=arguments.json)
-
-
-def _evaluate_captions(arguments: argparse.Namespace) -> None:
-    from models.encoder import Encoder
-    from training.evaluation import catalogue
-
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    result = catalogue.captions(encoder, split=arguments.split, products=arguments.products, seed=arguments.seed)
-    _print(result, as_json=arguments.json)
-
-
-def _print(result: "Result", *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(result.as_json(), ensure_ascii=False, allow_nan=False))
+    split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
+    match arguments.benchmark:
+        case "catalogue":
+            weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
+            queries = arguments.queries
+            result = catalogue.composed(
+                encoder, split=split, products=products, queries=queries, seed=seed, text_weight=weight, cache=cache
+            )
+        case "pseudo-words":
+            result = catalogue.pseudo_words(encoder, split=split, products=products, seed=seed, cache=cache)
+        case _:
+            result = catalogue.captions(encoder, split=split, products=products, seed=seed, cache=cache)
+    if arguments.out is not None:
+        result.write(arguments.out)
+    if arguments.json:
+        print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
         return
-    for name, value in dataclasses.asdict(result.protocol).items():
+    for name, value in {**dataclasses.asdict(result.protocol), **dataclasses.asdict(result.model)}.items():
         print(f"{name.replace('_', ' '):>20}  {value}")
     for name, row in result.rows.items():
         cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
         print(f"{name:>20}  " + "   ".join(cells))
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from training.evaluation import compare
+
+    rows = compare.rows(arguments.results)
+    found = compare.compare(rows, against=arguments.against or compare.best(rows))
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found), ensure_ascii=False, allow_nan=False))
+    else:
+        print(compare.markdown(found))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class LoopConfig(_Section):
     precision: Literal["float32", "bfloat16"]
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     checkpoint_steps: int = Field(default=200, ge=1)
+    validation_epochs: int = Field(default=1, ge=1)  # validate after every so many epochs, and after the last
 
 
 class ContrastConfig(_Section):
@@ -56,10 +57,14 @@ class ContrastConfig(_Section):
     loop: LoopConfig
 
 
+# Of a text tower of 12 blocks, from 0; scaled to the tower's own.
+Layers = Annotated[tuple[Annotated[int, Field(ge=0, lt=12)], ...], Field(strict=False)]
+
+
 class MappingNet(_Section):
     """The modules of the first stage (two-stage, A.1)."""
 
-    injection_layers: tuple[int, ...] = Field(strict=False)  # of a tower of 12 blocks, from 0; scaled to the tower's
+    injection_layers: Layers
     bottleneck: int = Field(default=128, gt=0, multiple_of=8)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
@@ -85,7 +90,7 @@ class MappingConfig(_Section):
 class ComposingNet(_Section):
     """The composing adapters (two-stage, A.3)."""
 
-    adapter_layers: tuple[int, ...] = Field(strict=False)  # of a tower of 12 blocks, from 0; scaled to the tower's
+    adapter_layers: Layers
     rank: int = Field(default=128, gt=0)
 
 
@@ -140,8 +145,8 @@ def read(path: Path) -> ContrastConfig | TwoStageConfig:
     return parse(document(path), name=str(path))
 
 
-def document(path: Path) -> dict[str, object]:
-    """The file's values, laid over those of its bases; raises ConfigError."""
+def document(path: Path, *, above: tuple[Path, ...] = ()) -> dict[str, object]:
+    """The file's values, laid over those of its bases; raises ConfigError. `above` are the files it is a base of."""
     try:
         found: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -151,9 +156,12 @@ def document(path: Path) -> dict[str, object]:
     base = found.pop("base", None)
     if base is None:
         return found
-    if not isinstance(base, str) or path.parent / base == path:
+    if not isinstance(base, str):
         raise ConfigError(f"{path}: base: name another config file, relative to this one")
-    below = document(path.parent / base)
+    above = (*above, path.resolve())
+    if (path.parent / base).resolve() in above:
+        raise ConfigError(f"{path}: base: {base} is this file or rests on it: name one that does not")
+    below = document(path.parent / base, above=above)
     return _laid_over(below, found)
 
 

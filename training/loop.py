@@ -106,15 +106,17 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
                 if due and world.is_first:
                     checkpoint.save(folder, net, optimizer, progress)
             if world.is_first:
-                net.eval()
-                found = stage.validate()
-                log.write(json.dumps({"step": progress.step, "epoch": epoch + 1, **found}) + "\n")
-                log.flush()
-                bar.write(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
-                plot.losses(folder / LOG, folder / PLOT)
-                if found[stage.score] > progress.best:
-                    progress = replace(progress, best=found[stage.score])
-                    checkpoint.save_best(folder, net, score=progress.best, epoch=epoch + 1)
+                if (epoch + 1) % loop.validation_epochs == 0 or epoch + 1 == loop.epochs:
+                    net.eval()
+                    found = stage.validate()
+                    log.write(json.dumps({"step": progress.step, "epoch": epoch + 1, **found}) + "\n")
+                    log.flush()
+                    said = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+                    bar.write(f"epoch {epoch + 1}: {said}")
+                    plot.losses(folder / LOG, folder / PLOT)
+                    if found[stage.score] > progress.best:
+                        progress = replace(progress, best=found[stage.score])
+                        checkpoint.save_best(folder, net, score=progress.best, epoch=epoch + 1)
                 checkpoint.save(folder, net, optimizer, progress)  # last: the epoch is over
     world.barrier()  # what comes next may read what the first rank wrote
 

@@ -1,12 +1,17 @@
-"""Pictures of a run's log."""
+"""Pictures of a run's log, and of what runs have reached."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+
+from training.evaluation.metrics import Rows
+from training.evaluation.result import Estimate
 
 
 def losses(log: Path, out: Path) -> None:
@@ -35,5 +40,40 @@ def losses(log: Path, out: Path) -> None:
     right.grid(alpha=0.3)
     if validated:
         right.legend()
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
+
+
+def recalls(first_ranks: Mapping[str, Rows], out: Path, *, longest: int = 50) -> None:
+    """Draws R@k over k for each row's first ranks (B,), as a PNG."""
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    ks = np.arange(1, longest + 1)
+    for name, ranks in first_ranks.items():
+        axes.plot(ks, [(ranks <= k).mean() for k in ks], label=name)
+    axes.set(xlabel="k", ylabel="R@k", xscale="log", ylim=(0, 1))
+    ticks = [k for k in (1, 2, 5, 10, 20, 50) if k <= longest]
+    axes.set_xticks(ticks, labels=[str(k) for k in ticks])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
+
+
+def data_curve(curves: Mapping[str, Mapping[int, Estimate]], out: Path) -> None:
+    """Draws R@1 with its interval over the number of triplets, a line for each way of training, as a PNG."""
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    counts = sorted({count for points in curves.values() for count in points})
+    for name, points in curves.items():
+        places = sorted(points)
+        values = np.array([points[count].value for count in places])
+        below = values - [points[count].low for count in places]
+        above = [points[count].high for count in places] - values
+        axes.errorbar(places, values, yerr=[below, above], marker="o", markersize=4, capsize=3, label=name)
+    axes.set(xlabel="triplets", ylabel="R@1", xscale="log", ylim=(0, 1))
+    axes.set_xticks(counts, labels=[f"{count:,}".replace(",", " ") for count in counts])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
     figure.savefig(out, dpi=110)
     pyplot.close(figure)

@@ -159,9 +159,10 @@ class Backbone(nn.Module):
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
         states = self.text_states(tokens)  # (B, L, D)
-        rows = torch.arange(tokens.shape[0], device=tokens.device)
+        ends = self.ends(tokens)  # (B,)
+        rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
         projection: Tensor = self.clip.text_projection  # (D, d)
-        return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
+        return F.normalize(states[rows, ends] @ projection, dim=-1)
 
     def temperature(self) -> Tensor:
         """The factor on cosine similarities, at most 100 as in CLIP."""

@@ -67,9 +67,8 @@ class TwoStage(nn.Module):
         """Image states (B, 1+N, d), as `Backbone.image_states` gives them → all that is known of the pictures."""
         patches = self.patches(states[:, 1:])  # (B, N, D)
         regions = [injection.regions(patches) for injection in self._injections()]  # K × (B, N, r)
-        if not regions:
-            return Reference(self.learner(states[:, 0]), patches.new_empty(len(patches), 0, 1, 1))
-        return Reference(self.learner(states[:, 0]), torch.stack(regions, dim=1))
+        none = patches[:, None][:, :0]  # (B, 0, N, D): slicing keeps B free in an export
+        return Reference(self.learner(states[:, 0]), torch.stack(regions, dim=1) if regions else none)
 
     def compose(self, reference: Reference, tokens: Tensor, *, slot: int, adapted: bool = True) -> Tensor:
         """Pictures and token ids (B, L), the pseudo-word's place at column `slot` → L2-normalised query (B, d).
@@ -206,7 +205,7 @@ def scaled(layers: Sequence[int], depth: int) -> tuple[int, ...]:
     (3, 7, 9, 11) of 12 blocks are (10, 20, 26, 31) of 32; where several fall together one stays.
     """
     places = (max(0, round((layer + 1) * depth / 12) - 1) for layer in layers)
-    return tuple(dict.fromkeys(places))
+    return tuple(sorted(set(places)))
 
 
 def _dense(into: int, out: int, dropout: float) -> nn.Sequential:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.errors import ConfigError
 from models.nets.two_stage import TwoStage
 from models.tokenizer import PLAIN, Template, Tokenizer
 from training.config import TwoStageConfig
@@ -48,8 +49,14 @@ def triplets(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, c
             seed=settings.seed,
             net=net if settings.composing.learns == "adapters" else None,
         )
+    rows = _triplets(data).whole(skip=_path(data.skip))
+    if settings.composing.loss.soft and not any(rows.captions):
+        raise ConfigError(
+            "the soft alignment needs captions of the references, and the triplets have none: name them, or set"
+            " composing.loss.soft = 0"
+        )
     return LoadedTriplets(
-        _triplets(data).whole(skip=_path(data.skip)),
+        rows,
         validation=data.validation,
         texts=_tokenise(tokenizer, template),
         captions=_tokenise(tokenizer, PLAIN),

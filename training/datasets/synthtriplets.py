@@ -1,8 +1,8 @@
 """SynthTriplets18M (CompoDiff, Gu et al., 2024): key.source_image.jpg, key.target_image.jpg and key.json.
 
 The shape is the one that the two-stage method's release reads, from loose files; the names are WebDataset's, so
-shards are read alike. The json holds `source_caption` and `target_caption` and, as published, no instruction: that
-release takes the target's caption for the wanted change, and so does the default of `text` here.
+shards are read alike. The json holds `source_caption` and `target_caption`; that release takes the target's caption
+for the wanted change, and so does the default of `text` here.
 """
 
 import numpy as np

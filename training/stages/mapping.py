@@ -91,7 +91,8 @@ class Mapping:
             sentences.append(self._sentences(states))
             pictures.append(F.normalize(states[:, 0], dim=-1))
         asked, there = torch.cat(sentences), torch.cat(pictures)  # (N, d)
-        better = (asked @ there.T > (asked * there).sum(dim=1, keepdim=True)).sum(dim=1)  # (N,)
+        scores = asked @ there.T  # (N, N)
+        better = (scores > scores.diagonal()[:, None]).sum(dim=1)  # (N,)
         return {f"recall_{k}": float((better < k).float().mean()) for k in (1, 10)}
 
     def _sentences(self, states: Tensor) -> Tensor:

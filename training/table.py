@@ -1,0 +1,120 @@
+"""The table of the two-stage method: each row trained, exported and asked the same, and all of it written down."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from models import command
+from models.errors import ConfigError
+from training import config, runs
+from training.evaluation import table
+from training.evaluation.table import ROWS, Row
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the rows that are asked for, and prints or writes the table of all rows that have a result."""
+    parser = argparse.ArgumentParser(prog="python -m training.table", description=__doc__)
+    names = [row.name for row in ROWS]
+    parser.add_argument("--rows", metavar="A,B", help=f"instead of all: some of {', '.join(names)}")
+    parser.add_argument("--jobs", type=command.at_least(1), default=1, help="rows that run at once, sharing the cores")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs and of their cache")
+    parser.add_argument("--configs", type=Path, default=table.CONFIGS, help="folder of the configs")
+    parser.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
+    parser.add_argument("--queries", type=command.at_least(1), default=2_500)
+    parser.add_argument("--write", action="store_true", help="also into training/results, training/README.md and docs")
+    parser.set_defaults(verb=_table)
+    return command.run(parser, argv)
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    names = [row.name for row in ROWS] if arguments.rows is None else arguments.rows.split(",")
+    runner = Runner(
+        arguments.runs,
+        configs=arguments.configs,
+        products=arguments.products,
+        queries=arguments.queries,
+        threads=max(1, (os.cpu_count() or 1) // arguments.jobs),
+    )
+    failed = runner.run(with_needed(names), jobs=arguments.jobs)
+    if failed:
+        raise ConfigError(f"{', '.join(failed)} failed: see the logs in {arguments.runs}, then start again")
+    found = table.read(arguments.runs, configs=arguments.configs)
+    print(table.markdown(found))
+    if arguments.write:
+        table.write(found, Path())
+
+
+def with_needed(names: Sequence[str]) -> list[Row]:
+    """The rows of those names, those whose first stage others take over in front; raises ConfigError for no row."""
+    rows = {row.name: row for row in ROWS}
+    unknown = [name for name in names if name not in rows]
+    if unknown:
+        raise ConfigError(f"there is no row {unknown[0]!r}: take some of {', '.join(rows)}")
+    needed = [mapping for name in names if (mapping := rows[name].mapping) is not None]
+    return [rows[name] for name in dict.fromkeys([*needed, *names])]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Takes rows from their configs to their results, by the commands that a person would type."""
+
+    folder: Path  # of all runs
+    configs: Path
+    products: int
+    queries: int
+    threads: int  # of each command
+
+    def run(self, rows: Sequence[Row], *, jobs: int) -> list[str]:
+        """Runs the rows, `jobs` at a time, leaving out what is done; gives the names of those that failed."""
+        first, *others = rows
+        if not self._well(first):  # alone: it draws and computes what the others share
+            return [first.name]
+        with ThreadPoolExecutor(jobs) as pool:
+            done = list(pool.map(self._well, others))
+        return [row.name for row, well in zip(others, done, strict=True) if not well]
+
+    def commands(self, row: Row) -> list[list[str]]:
+        """What follows `likebut` to make the row's result."""
+        out, bundle = self.folder / row.name, self.folder / row.name / "bundle"
+        train = ["train", str(self._config(row)), "--out", str(out), "--until", row.stage]
+        taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
+        asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
+        composed, words = table.files(self.folder, row)
+        return [
+            [*train, *taken],
+            ["export", str(out), "--stage", row.stage, "--out", str(bundle)],
+            ["evaluate", "pseudo-words", *asked, "--out", str(words)],
+            ["evaluate", "catalogue", *asked, "--queries", str(self.queries), "--out", str(composed)],
+        ]
+
+    def _well(self, row: Row) -> bool:
+        """Runs a row, unless its result is there and its config is the run's; False where a command failed."""
+        out, began = self.folder / row.name, time.monotonic()
+        kept = out / runs.CONFIG
+        composed, _ = table.files(self.folder, row)
+        if composed.exists() and kept.exists() and config.read(kept) == config.read(self._config(row)):
+            return True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{row.name}.log").open("a", encoding="utf-8") as log:
+            for words in self.commands(row):
+                print(f"{row.name}: likebut {' '.join(words)}", file=sys.stderr, flush=True)
+                environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
+                command_line = [sys.executable, "-m", "training", *words]
+                if subprocess.run(command_line, stdout=log, stderr=log, env=environment).returncode:
+                    print(f"{row.name}: failed, see {log.name}", file=sys.stderr, flush=True)
+                    return False
+        print(f"{row.name}: done in {(time.monotonic() - began) / 60:.0f} min", file=sys.stderr, flush=True)
+        return True
+
+    def _config(self, row: Row) -> Path:
+        return self.configs / f"{row.config}.toml"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
