@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHOP := build/shop
 GALLERY := build/gallery
-BUNDLE := models/bundles/sum
-RUN := runs/clip-small
+BUNDLES := models/bundles
+BUNDLE := $(BUNDLES)/two-stage
+RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench bundles help clean
+.PHONY: demo test check bench bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -26,9 +27,17 @@ bench: build/gallery.built  ## measure the search's latency, stage by stage, and
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/drawing.py
 
-bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (an hour on 2 cores)
-	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUN)
-	$(BIN)/likebut export $(RUN) --out $(BUNDLE)
+bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (two hours on 2 cores)
+	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small
+	$(BIN)/likebut export $(RUNS)/clip-small --out $(BUNDLES)/sum
+	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
+	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
+
+table: $(VENV)/test  ## train and measure every row of training/README.md's table (three hours on 2 cores)
+	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
+
+table: $(VENV)/test  ## train and measure every row of the two-stage method's table in training/README.md (hours)
+	$(BIN)/python -m training.table --jobs 2 --write
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done

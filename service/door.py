@@ -9,6 +9,7 @@ VERBS = {
     "train": ("training", "train as a config says, or go on where a run stopped"),
     "export": ("training", "turn a run, or an open_clip model, into a bundle"),
     "evaluate": ("training", "measure a bundle on a benchmark"),
+    "compare": ("training", "set results of one benchmark side by side"),
     "bundle": ("models", "inspect or verify an exported model"),
     "index": ("index", "build or inspect a gallery"),
     "serve": ("service", "answer searches over HTTP"),

@@ -95,6 +95,10 @@ def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
     bundled = bool(settings.backbone.pretrained) and (source / bundle.MANIFEST).is_file()
     name, pretrained = settings.backbone.name, "" if bundled else settings.backbone.pretrained
     backbone = Backbone.create(name, pretrained=pretrained, end=tokenizer.end)
+    if tokenizer.vocabulary > backbone.clip.vocab_size:
+        raise ConfigError(
+            f"{name} has a vocabulary of its own: name a bundle of it as backbone.pretrained, for its tokenizer"
+        )
     if bundled:
         backbone.load_state_dict(weights.backbone_weights(source, backbone))
     backbone.eval()
@@ -144,7 +148,8 @@ def write_tokenizer(settings: TwoStageConfig, path: Path) -> Tokenizer:
 def load_mapping(net: TwoStage, state: Values[str, Tensor]) -> None:
     """Loads what a first stage has trained; raises ConfigError where it is of another net."""
     net.drop_dead()
-    expected = {name for name in net.state_dict() if name.split(".")[0] in ("learner", "patches", "injections")}
+    parts = ("learner", "patches", "injections") if net.injections else ("learner",)  # what Mapping has trained
+    expected = {name for name in net.state_dict() if name.split(".")[0] in parts}
     if expected != state.keys():
         raise ConfigError("the first stage is of another net: train it again, or name the run of the same config")
     net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it

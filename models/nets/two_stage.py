@@ -1,8 +1,9 @@
 """The two-stage method: a picture becomes one rich pseudo-word, and the text tower composes it with the wanted change.
 
-Wang et al., "From Mapping to Composing: A Two-Stage Framework for Zero-shot Composed Image Retrieval", arXiv 2504.17990,
-2025. The first stage trains the token learner, the patch map and the visual semantic injection; the second freezes them
-and trains the composing adapters. CLIP itself is never changed, so the gallery is its plain image embedding.
+Wang et al., "From Mapping to Composing: A Two-Stage Framework for Zero-shot Composed Image Retrieval", arXiv
+2504.17990, 2025. The first stage trains the token learner, the patch map and the visual semantic injection; the second
+freezes them and trains the composing adapters. CLIP itself is never changed, so the gallery is its plain image
+embedding.
 """
 
 from collections.abc import Sequence
@@ -147,7 +148,7 @@ class Injection(nn.Module):
         return regions
 
     def forward(self, word: Tensor, end: Tensor, regions: Tensor) -> Tensor:
-        """The states at the pseudo-word and at the end token (B, D) each, the regions (B, N, r) → addend (B, D), ≥ 0."""
+        """The states at the pseudo-word and at the end token (B, D), the regions (B, N, r) → addend (B, D), ≥ 0."""
         query, steer = self.of_word(word), self.of_end(end)  # (B, r)
         for layer in self.rounds:
             query = layer(query, steer, regions)

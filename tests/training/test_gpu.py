@@ -1,7 +1,6 @@
 """Both stages on the GPU against the CPU, where torch sees one; on the CPU, half precision against single."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,19 +71,18 @@ def stage(name: str, tokens: Tokenizer, *, device: str) -> Mapping | Composing:
     net = TwoStage(tiny.backbone(end=tokens.end), shape).to(device)
     slot = tokens.slot(Template.parse(tiny.TEMPLATE))
     assert slot is not None
-    ids = tokens.encode([""], template=Template.parse("a photo of *")).ids
-    common = {"net": net, "sentence": torch.from_numpy(ids), "slot": slot, "data": Noise(tokens)}
-    world = World.alone(torch.device(device))
+    sentence = torch.from_numpy(tokens.encode([""], template=Template.parse("a photo of *")).ids)
+    data, world = Noise(tokens), World.alone(torch.device(device))
     if name == "mapping":
         layers = {"injection_layers": [3, 7]}
         config = MappingConfig.model_validate({"net": layers, "data": DRAWN, "optim": OPTIM, "loop": LOOP})
-        return Mapping(config, seed=0, world=world, **common)
+        return Mapping(config, seed=0, net=net, sentence=sentence, slot=slot, data=data, world=world)
     triplets = {**DRAWN, "triplets": ROWS, "validation_triplets": ROWS}
     layers = {"adapter_layers": [3, 11]}
     composing = ComposingConfig.model_validate(
         {"net": layers, "data": triplets, "loss": {"temperature": 0.1}, "optim": OPTIM, "loop": LOOP}
     )
-    return Composing(composing, world=world, **common)
+    return Composing(composing, net=net, sentence=sentence, slot=slot, data=data, world=world)
 
 
 def step(made: Mapping | Composing, *, device: str, precision: str, rows: int) -> tuple[Tensor, Gradients]:

@@ -97,11 +97,24 @@ class Tiny:
 
 
 def fit(
-    stage: Tiny, folder: Path, *, microbatch: int = 0, batch: int = BATCH, epochs: int = EPOCHS
+    stage: Tiny,
+    folder: Path,
+    *,
+    microbatch: int = 0,
+    batch: int = BATCH,
+    epochs: int = EPOCHS,
+    validation_epochs: int = 1,
 ) -> dict[str, Tensor]:
     """A run of the loop in `folder`; gives what the net has become."""
     folder.mkdir(exist_ok=True)
-    config = LoopConfig(epochs=epochs, batch=batch, microbatch=microbatch, precision="float32", checkpoint_steps=4)
+    config = LoopConfig(
+        epochs=epochs,
+        batch=batch,
+        microbatch=microbatch,
+        precision="float32",
+        checkpoint_steps=4,
+        validation_epochs=validation_epochs,
+    )
     loop.fit(stage, seed=SEED, optim=OPTIM, loop=config, folder=folder, world=stage.world)
     return checkpoint.trained(stage.net)
 
@@ -226,6 +239,15 @@ def test_the_best_weights_are_those_of_the_epoch_with_the_highest_score(tmp_path
     assert same(checkpoint.best(tmp_path), stage.seen[1])
     assert same(checkpoint.weights(tmp_path), last)
     assert not same(stage.seen[1], last)
+
+
+def test_every_second_epoch_and_the_last_are_validated_without_changing_the_run(whole: Path, tmp_path: Path) -> None:
+    stage = Tiny(ALONE, scores=(0.9, 0.5, 0.3))
+    last = fit(stage, tmp_path, validation_epochs=2)
+    lines = [json.loads(line) for line in (tmp_path / loop.LOG).read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "epoch" in line] == [2, 3]
+    assert same(checkpoint.best(tmp_path), stage.seen[0])
+    assert close(last, checkpoint.weights(whole))
 
 
 def test_a_kill_between_the_best_weights_and_the_checkpoint_changes_nothing(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ class DrawnComposing:
         self._seed = seed
         self._states = train.states()
         self._captions = train.captions()
-        self._known = None if net is None else _known(net, self._states)
+        used, self._places = np.unique(self._references, return_inverse=True)
+        self._known = None if net is None else _known(net, self._states, used)
         self._gallery = val.states()
         self.questions = _questions(val, config, tokenizer=tokenizer, template=template, seed=seed)
 
@@ -108,7 +109,7 @@ class DrawnComposing:
             else:
                 words, regions = self._known
                 batch |= {"reference": self._states[references, 0]}
-                batch |= {"word": words[references], "regions": regions[references]}
+                batch |= {"word": words[self._places[own]], "regions": regions[self._places[own]]}
             yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
@@ -145,12 +146,13 @@ def _questions(
 
 
 @torch.no_grad()
-def _known(net: TwoStage, states: Halves) -> tuple[Halves, Halves]:
-    """Words (N, D) and regions (N, K, patches, r) of all pictures."""
+def _known(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
+    """Words (U, D) and regions (U, K, patches, r) of the `used` pictures."""
     net.eval()
     device = net.backbone.mean.device
     words, regions = [], []
-    for block in _blocks(states, _BLOCK):
+    for start in range(0, len(used), _BLOCK):
+        block = torch.from_numpy(states[used[start : start + _BLOCK]])
         with torch.autocast(device.type, torch.bfloat16):
             found: Reference = net.reference(block.to(device).float())
         words.append(found.word.half().cpu().numpy())

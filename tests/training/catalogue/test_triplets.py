@@ -7,7 +7,7 @@ import pytest
 
 from training.catalogue.modify import modification
 from training.catalogue.sample import catalogue, product
-from training.catalogue.triplets import Facts, triplets
+from training.catalogue.triplets import Facts, Triplet, drifted, triplets
 from training.catalogue.world import Wish
 
 SHOP = catalogue(900, split="test", seed=4)
@@ -68,3 +68,31 @@ def test_a_large_gallery_is_asked_in_seconds() -> None:
     start = time.perf_counter()
     assert len(triplets(shop, 2000, seed=7)) == 2000
     assert time.perf_counter() - start < 20  # half a second when nothing else runs
+
+
+def test_drifted_triplets_keep_their_words_and_mostly_lead_to_another_product_nearby() -> None:
+    by_id = {thing.id: thing for thing in SHOP}
+    found = triplets(SHOP, 400, seed=1)
+    low = drifted(SHOP, found, seed=1)
+    assert [(one.reference, one.text, one.kinds) for one in low] == [
+        (one.reference, one.text, one.kinds) for one in found
+    ]
+    assert all(one.satisfying == (one.target,) and one.target != one.reference for one in low)
+    moved = [
+        (by_id[was.target], by_id[now.target]) for was, now in zip(found, low, strict=True) if was.target != now.target
+    ]
+    assert 0.5 < len(moved) / len(found) < 0.75  # a few have no neighbour to move to
+    for was, now in moved:
+        differing = {name for name in was.facts() | now.facts() if was.facts().get(name) != now.facts().get(name)}
+        assert was.category == now.category and differing
+
+
+def test_drift_is_the_same_from_the_same_seed() -> None:
+    found = triplets(SHOP, 50, seed=1)
+    assert drifted(SHOP, found, seed=1) == drifted(SHOP, found, seed=1) != drifted(SHOP, found, seed=2)
+
+
+def test_a_triplet_whose_target_is_alone_does_not_drift() -> None:
+    pair = [product(1, split="test", seed=1), product(2, split="test", seed=1)]
+    only = Triplet(reference=pair[0].id, text="it", target=pair[1].id, satisfying=(pair[1].id,), kinds=("colour",))
+    assert drifted(pair, [only] * 20, seed=1) == [only] * 20

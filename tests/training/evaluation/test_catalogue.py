@@ -1,0 +1,117 @@
+"""The benchmarks on small shops: the shipped bundle against plain sums, a pseudo-word bundle, and the cache."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.bundle import SHIPPED
+from models.encoder import Encoder
+from models.errors import ConfigError
+from models.tokenizer import Template
+from tests.models import tiny
+from training.catalogue.triplets import triplets
+from training.evaluation import catalogue
+from training.evaluation.result import Result
+from training.evaluation.shop import Shop
+
+PRODUCTS, QUERIES = 80, 30
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.open(SHIPPED, threads=1)
+
+
+@pytest.fixture(scope="module")
+def words(split_bundle: Path) -> Encoder:
+    """A bundle with pseudo-words, of random weights."""
+    return Encoder.open(split_bundle, threads=1)
+
+
+def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> Result:
+    return catalogue.composed(
+        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=text_weight, cache=cache
+    )
+
+
+def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
+    found = composed(words, text_weight=0.25)
+    assert [name for name in found.rows if "unseen" not in name] == ["image only", "text only", "sum", "two-stage"]
+    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, size=words.manifest.image_size, cache=None)
+    gallery = words.gallery(shop.pixels)
+    asked = triplets(shop.products, QUERIES, seed=3)
+    assert found.protocol.queries == len(asked)
+    for number, triplet in enumerate(asked):
+        picture = shop.pixels[shop.row_of[triplet.reference]][None]
+        image, text = words.gallery(picture)[0], words.texts([triplet.text])[0]
+        ways = {
+            "image only": image,
+            "text only": text,
+            "sum": image + text,
+            "two-stage": words.queries(picture, [triplet.text], text_weight=0.25)[0],
+        }
+        for name, vector in ways.items():
+            scores = {product.id: float(vector @ gallery[row]) for row, product in enumerate(shop.products)}
+            del scores[triplet.reference]
+            order = sorted(scores, key=lambda id: -scores[id])
+            best = min(order.index(id) for id in triplet.satisfying) + 1
+            assert abs(found.queries[name].first_ranks[number] - best) <= 1, name  # sums in another order
+
+
+def test_the_sum_is_not_repeated_for_the_method_that_is_one(encoder: Encoder) -> None:
+    found = composed(encoder, text_weight=0.5)
+    assert list(found.queries) == ["image only", "text only", "sum"]
+    assert found.rows["sum"]["R@10"].value > found.rows["image only"]["R@10"].value
+    assert composed(encoder, text_weight=0.0).queries["sum"] == found.queries["image only"]
+
+
+def test_a_shop_is_drawn_and_embedded_once_for_all_bundles_of_a_space(encoder: Encoder, tmp_path: Path) -> None:
+    plain, kept = composed(encoder, text_weight=0.5), composed(encoder, text_weight=0.5, cache=tmp_path)
+    assert kept == plain
+    files = sorted(tmp_path.iterdir())
+    assert [path.name.split("-")[1] for path in files] == ["gallery", "pixels"]
+    gallery = files[0]
+    reversed_gallery = np.load(gallery)[::-1]
+    np.save(gallery, reversed_gallery)  # it is read, not made again
+    assert composed(encoder, text_weight=0.5, cache=tmp_path) != plain
+
+
+def test_a_gallery_of_another_space_or_shop_is_another_file(encoder: Encoder, words: Encoder, tmp_path: Path) -> None:
+    for asked in (encoder, words):
+        Shop.catalogue(8, split="test", seed=3, size=32, cache=tmp_path)
+        Shop.catalogue(8, split="val", seed=3, size=32, cache=tmp_path)
+        shop = Shop.independent(8, split="test", seed=3, size=asked.manifest.image_size, cache=tmp_path)
+        shop.gallery(asked)
+    assert len(list(tmp_path.glob("shop-pixels-*"))) == 4  # two of catalogues, one of each size
+    assert len(list(tmp_path.glob("shop-gallery-*"))) == 2
+
+
+def test_a_pseudo_word_must_find_its_own_picture(words: Encoder) -> None:
+    found = catalogue.pseudo_words(words, split="test", products=40, seed=3)
+    assert list(found.rows) == ["a photo of *"]
+    shop = Shop.catalogue(40, split="test", seed=3, size=words.manifest.image_size, cache=None)
+    scores = words.sentences(shop.pixels) @ words.gallery(shop.pixels).T
+    ranks = [1 + int((row > row[number]).sum()) for number, row in enumerate(scores)]
+    assert np.abs(found.queries["a photo of *"].ranks - ranks).max() <= 1  # sums in another order
+
+
+def test_a_pseudo_sentence_is_the_template_up_to_its_pseudo_word(words: Encoder, tmp_path: Path) -> None:
+    tokenizer = tiny.tokenizer(tmp_path / "tokenizer.json")
+    net = tiny.net(end=tokenizer.end)
+    template = Template.parse("a photo of *")
+    slot = tokenizer.slot(template)
+    assert slot is not None
+    tokens = torch.from_numpy(tokenizer.encode(["", ""], template=template).ids)
+    pixels = Shop.catalogue(2, split="test", seed=3, size=tiny.SIZE, cache=None).pixels
+    with torch.no_grad():
+        reference = net.reference(net.backbone.image_states(torch.from_numpy(pixels)))
+        expected = net.compose(reference, tokens, slot=slot).numpy()
+    np.testing.assert_allclose(words.sentences(pixels), expected, atol=2e-4)
+
+
+def test_a_bundle_without_pseudo_words_is_refused_before_anything_is_drawn(encoder: Encoder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sum-\w+ makes no pseudo-words"):
+        catalogue.pseudo_words(encoder, split="test", products=40, seed=3, cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
