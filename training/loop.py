@@ -60,6 +60,7 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
     for a batch that does not divide, for another run's checkpoint, and where the loss is no longer finite.
     """
     net = stage.net
+    net.zero_grad(set_to_none=True)  # what an earlier stage left in frozen parts would count in the gradient's norm
     parts = _parts(loop, world)
     progress = Progress(epochs=loop.epochs, steps_per_epoch=stage.steps_per_epoch, batch=loop.batch)
     optimizer = adamw(net.named_parameters(), optim)

@@ -86,10 +86,11 @@ class Runner:
         taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
         asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
         composed, words = table.files(self.folder, row)
+        alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
         return [
             [*train, *taken],
             ["export", str(out), "--stage", row.stage, "--out", str(bundle)],
-            ["evaluate", "pseudo-words", *asked, "--out", str(words)],
+            *([alone] if row.words else []),
             ["evaluate", "catalogue", *asked, "--queries", str(self.queries), "--out", str(composed)],
         ]
 

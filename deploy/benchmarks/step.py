@@ -5,6 +5,7 @@ service would ask it. Prints Markdown tables.
 """
 
 import argparse
+import logging
 import platform
 import resource
 import sys
@@ -96,6 +97,7 @@ def main(argv: Sequence[str]) -> int:
         raise SystemExit(f"{arguments.config} is no two-stage config")
     random = settings.backbone.model_copy(update={"pretrained": ""})
     settings = settings.model_copy(update={"backbone": random})
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
     world = World.alone(torch.device(arguments.device))
     with TemporaryDirectory() as scratch:
         tokenizer = runs.write_tokenizer(settings, Path(scratch) / runs.TOKENIZER)

@@ -37,6 +37,11 @@ class Row:
     stage: runs.Stage = "composing"  # the last one that is trained and exported
     mapping: str | None = "mapping"  # the row whose first stage is taken over; None: its own
 
+    @property
+    def words(self) -> bool:
+        """Whether its pseudo-word is measured alone, too."""
+        return self.group == "The method"
+
 
 ROWS = (
     Row("mapping", "stage I", "The method", "ablations/base", stage="mapping", mapping=None),
@@ -89,8 +94,9 @@ def read(folder: Path, *, configs: Path) -> Table:
     answers = compare.rows([files(folder, row)[0] for row in there])
     words, triplets = {}, {}
     for row in there:
-        (found,) = Result.read(files(folder, row)[1]).rows.values()
-        words[row.name] = found["R@1"]
+        if row.words:
+            (found,) = Result.read(files(folder, row)[1]).rows.values()
+            words[row.name] = found["R@1"]
         triplets[row.name] = _triplets(configs / f"{row.config}.toml") if row.stage == "composing" else 0
     return Table(compare.compare(answers, against=AGAINST), words, triplets, answers)
 
