@@ -25,6 +25,7 @@ from training.stages.mapping import Mapping
 
 CONFIG = "config.toml"
 TOKENIZER = "tokenizer.json"
+BACKBONE = "backbone.pt"  # where it came out of a bundle
 MAPPING, COMPOSING = "mapping", "composing"
 Stage = Literal["mapping", "composing"]
 
@@ -54,10 +55,10 @@ def train(config_file: Path, out: Path, *, until: Stage, mapping: Path | None) -
 
 def _two_stage(settings: TwoStageConfig, out: Path, *, until: Stage, taken: Path | None, world: World) -> None:
     with world.first():
-        tokenizer = write_tokenizer(settings, out / TOKENIZER)
-        net = two_stage(settings, out).to(world.device)
         if taken is not None:
             _take_over(settings, taken, out)
+        tokenizer = write_tokenizer(settings, out / TOKENIZER)
+        net = two_stage(settings, out).to(world.device)
     ids = tokenizer.encode([""], template=Template.parse(settings.mapping_template)).ids
     sentence = torch.from_numpy(ids[:, : int((ids[0] == tokenizer.end).argmax()) + 1])  # (1, L)
     slot = tokenizer.slot(Template.parse(settings.template))
@@ -89,10 +90,9 @@ def _two_stage(settings: TwoStageConfig, out: Path, *, until: Stage, taken: Path
 
 def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
     """The net of a two-stage run, its CLIP as the config says and its own modules untrained."""
-    torch.manual_seed(settings.seed)
     tokenizer = Tokenizer.open(out / TOKENIZER, context_length=context_length(settings.backbone.name))
     source = Path(settings.backbone.pretrained)
-    bundled = bool(settings.backbone.pretrained) and (source / bundle.MANIFEST).is_file()
+    bundled = (out / BACKBONE).exists() or (bool(settings.backbone.pretrained) and (source / bundle.MANIFEST).is_file())
     name, pretrained = settings.backbone.name, "" if bundled else settings.backbone.pretrained
     backbone = Backbone.create(name, pretrained=pretrained, end=tokenizer.end)
     if tokenizer.vocabulary > backbone.clip.vocab_size:
@@ -100,8 +100,9 @@ def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
             f"{name} has a vocabulary of its own: name a bundle of it as backbone.pretrained, for its tokenizer"
         )
     if bundled:
-        backbone.load_state_dict(weights.backbone_weights(source, backbone))
+        backbone.load_state_dict(_out_of_bundle(source, backbone, kept=out / BACKBONE))
     backbone.eval()
+    torch.manual_seed(settings.seed)
     depth = len(backbone.text_blocks)
     parts, adapters = settings.mapping.net, settings.composing.net
     shape = Shape(
@@ -153,6 +154,16 @@ def load_mapping(net: TwoStage, state: Values[str, Tensor]) -> None:
     if expected != state.keys():
         raise ConfigError("the first stage is of another net: train it again, or name the run of the same config")
     net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it
+
+
+def _out_of_bundle(source: Path, backbone: Backbone, *, kept: Path) -> dict[str, Tensor]:
+    """The bundle's weights, kept beside what is trained on them: a later bundle may stand at the same path."""
+    if not kept.exists():
+        part = kept.with_name(f".{kept.name}")
+        torch.save(weights.backbone_weights(source, backbone), part)
+        part.replace(kept)
+    state: dict[str, Tensor] = torch.load(kept, map_location="cpu", weights_only=True)
+    return state
 
 
 def _claim(out: Path, settings: ContrastConfig | TwoStageConfig, document: Values[str, object]) -> None:

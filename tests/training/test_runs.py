@@ -89,11 +89,8 @@ def test_both_stages_leave_their_weights_and_logs(run: Path) -> None:
     assert config.read(run / runs.CONFIG) == config.read(run.parent / "tiny.toml")
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_run_killed_in_either_stage_goes_on_to_the_identical_weights(
-    config_file: Path, run: Path, stage: str
-) -> None:
-    out = config_file.parent / f"killed-{stage}"
+def test_a_run_killed_in_its_second_stage_goes_on_to_the_identical_weights(config_file: Path, run: Path) -> None:
+    out, stage = config_file.parent / "killed", "composing"
     command = [sys.executable, "-W", "ignore", "-m", "training", "train", str(config_file), "--out", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 250
