@@ -177,7 +177,7 @@ def _parts(loop: LoopConfig, world: World) -> list[slice]:
     """The rows of each forward pass among a rank's own; raises ConfigError where they do not divide."""
     share = world.share(loop.batch)
     rows = share.stop - share.start
-    size = loop.microbatch or rows
+    size = min(loop.microbatch or rows, rows)
     if rows % size:
         raise ConfigError(f"a rank's {rows} rows do not divide into parts of {size}: change loop.microbatch")
     return [slice(start, start + size) for start in range(0, rows, size)]

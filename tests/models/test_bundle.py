@@ -33,9 +33,16 @@ def test_a_machine_without_the_provider_is_told_so() -> None:
             Encoder.open(SHIPPED, provider="cuda")
 
 
-def test_the_shipped_bundle_passes_its_self_test_and_fits_25_megabytes() -> None:
-    Encoder.open(SHIPPED)
-    assert sum(file.stat().st_size for file in SHIPPED.iterdir()) <= 25_000_000
+@pytest.mark.parametrize(("name", "megabytes"), [("sum", 25), ("two-stage", 30)])
+def test_a_shipped_bundle_passes_its_self_test_and_is_small(name: str, megabytes: int) -> None:
+    path = SHIPPED.with_name(name)
+    Encoder.open(path)
+    assert sum(file.stat().st_size for file in path.iterdir()) <= megabytes * 1_000_000
+
+
+def test_the_shipped_bundles_have_one_space_so_that_a_gallery_of_one_serves_the_other() -> None:
+    first, second = (Bundle.open(SHIPPED.with_name(name)).manifest for name in ("sum", "two-stage"))
+    assert first.space_id == second.space_id and first.model_id != second.model_id
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SHIPPED.iterdir() if path.name != bundle.MANIFEST))

@@ -19,7 +19,8 @@ from training.stages.composing import Composing, Questions
 from training.stages.mapping import Mapping
 
 ROWS = 8
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+_NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, _NO_GPU])]
 OPTIM = {"learning_rate": 1e-3, "weight_decay": 0.1, "warmup_steps": 1}
 LOOP = {"epochs": 1, "batch": ROWS, "precision": "float32"}
 DRAWN = {"source": "drawn", "products": ROWS, "validation_products": ROWS}

@@ -20,6 +20,7 @@ from training import checkpoint, config, export, loop, runs
 from training.config import TwoStageConfig
 
 ROOT = Path(__file__).parents[2]
+SUM = SHIPPED.with_name("sum")
 STEPS = """
 [{stage}.optim]
 learning_rate = 1e-3
@@ -37,7 +38,7 @@ seed = 7
 template = "a * that {{text}}"
 [backbone]
 name = "clip-small"
-pretrained = {json.dumps(str(SHIPPED))}
+pretrained = {json.dumps(str(SUM))}
 [mapping.net]
 injection_layers = [3, 7, 11]
 [mapping.data]
@@ -150,7 +151,7 @@ def test_the_pseudo_word_alone_can_be_trained_and_finished(config_file: Path, ru
 def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, tmp_path: Path) -> None:
     first = export.run(run, text_weight=None, stage="mapping", out=tmp_path / "first")
     both = export.run(run, text_weight=None, stage="composing", out=tmp_path / "both")
-    shipped = Bundle.open(SHIPPED).manifest
+    shipped = Bundle.open(SUM).manifest
     assert first.space_id == both.space_id == shipped.space_id
     assert len({first.model_id, both.model_id, shipped.model_id}) == 3
     assert (first.method, both.method, both.text_weight) == ("mapping", "two-stage", 0.0)
@@ -176,6 +177,6 @@ def test_a_folder_with_another_config_is_refused(run: Path, tmp_path: Path) -> N
 
 def test_a_backbone_whose_vocabulary_the_tokenizer_exceeds_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "random.toml"
-    other.write_text(CONFIG.replace(json.dumps(str(SHIPPED)), '""'))  # with CLIP's tokenizer, then
+    other.write_text(CONFIG.replace(json.dumps(str(SUM)), '""'))  # with CLIP's tokenizer, then
     with pytest.raises(ConfigError, match="vocabulary"):
         runs.train(other, tmp_path / "out", until="mapping", mapping=None)

@@ -21,7 +21,7 @@ PRODUCTS, QUERIES = 80, 30
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return Encoder.open(SHIPPED, threads=1)
+    return Encoder.open(SHIPPED.with_name("sum"), threads=1)
 
 
 @pytest.fixture(scope="module")
