@@ -86,9 +86,9 @@ class Backbone(nn.Module):
         return F.normalize(self.clip.visual(self.normal_pixels(pixels)), dim=-1)
 
     def image_states(self, pixels: Tensor) -> Tensor:
-        """uint8 pixels (B, 3, S, S) → all tokens after the final norm and the projection (B, 1+N, d), class token first.
+        """uint8 pixels (B, 3, S, S) → all tokens after norm and projection (B, 1+N, d), the class token first.
 
-        The class token is the embedding before its length is made one. Raises ConfigError for a tower that pools otherwise.
+        The class token is the embedding at its own length. Raises ConfigError for a tower that pools otherwise.
         """
         visual = self.clip.visual
         if visual.attn_pool is not None or visual.pool_type != "tok" or visual.final_ln_after_pool:
@@ -127,7 +127,7 @@ class Backbone(nn.Module):
         return embeddings
 
     def positioned(self, words: Tensor) -> Tensor:
-        """Embeddings (B, L, D), or of fewer columns than the context, with their positions: what the first block reads."""
+        """Embeddings (B, L, D) with their positions, what the first block reads; L may be less than the context."""
         states: Tensor = words + self.clip.positional_embedding[: words.shape[1]]
         return states
 

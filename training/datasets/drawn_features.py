@@ -1,4 +1,4 @@
-"""What the frozen towers make of the drawn world, computed once and memory-mapped: every run over it shares the files."""
+"""What the frozen towers make of the drawn world, computed once and memory-mapped for every run over it."""
 
 import hashlib
 import os

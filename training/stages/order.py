@@ -6,7 +6,7 @@ from training.evaluation.metrics import Rows
 
 
 def shuffled(count: int, *, batch: int, seed: int, epoch: int) -> list[Rows]:
-    """All of `count` rows in whole batches, shuffled; sorted within a batch, so that files are read in one direction."""
+    """All of `count` rows in whole batches, shuffled; sorted within a batch, so that files are read in one sweep."""
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
     rows = random.permutation(count)[: count // batch * batch]
     return [np.sort(part) for part in rows.reshape(-1, batch)]
