@@ -14,7 +14,6 @@ _PAINT = ("colour", "pattern", "second_colour")
 _OTHER_CATEGORY_SHARE = 0.08
 _REMOVAL_SHARE = 0.15
 _COUNTS = ((1, 2, 3), (45, 40, 15))  # how many changes, and how often
-_DRIFT_SHARE = 0.7
 _ROUNDS = 8  # how often each product is tried as a reference before fewer triplets than asked are given
 
 
@@ -92,25 +91,23 @@ def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Trip
     return list(found.values())
 
 
-def drifted(products: Sequence[Product], found: Sequence[Triplet], *, seed: int) -> list[Triplet]:
-    """The triplets at low quality: in most, the target is another product that differs in one to three ways unspoken.
+def drifted(products: Sequence[Product], found: Sequence[Triplet], *, share: float, seed: int) -> list[Triplet]:
+    """The triplets at low quality: in a share of them the target differs in one to three ways that no word says.
 
-    So are the pictures of generated triplets: the edit changes more than its words say. What satisfies a text is then
+    So are the pictures of generated triplets: the edit changes more than its text. What satisfies a text is then
     unknown but for the target.
     """
     random = Random(f"{seed}/drift")
     facts = Facts(products)
     row_of = {product.id: row for row, product in enumerate(products)}
-    return [_drifted(facts, products, triplet, row_of[triplet.target], random) for triplet in found]
-
-
-def _drifted(facts: Facts, products: Sequence[Product], triplet: Triplet, target: int, random: Random) -> Triplet:
-    rows, _ = _alike(facts, products, target)
-    others = [row for row in rows.tolist() if products[row].id != triplet.reference]
-    if not others or random.random() >= _DRIFT_SHARE:
-        return replace(triplet, satisfying=(triplet.target,))
-    other = products[random.choice(others)].id
-    return replace(triplet, target=other, satisfying=(other,))
+    made = []
+    for triplet in found:
+        rows, _ = _alike(facts, products, row_of[triplet.target])
+        others = [row for row in rows.tolist() if products[row].id != triplet.reference]
+        drifts = bool(others) and random.random() < share
+        target = products[random.choice(others)].id if drifts else triplet.target
+        made.append(replace(triplet, target=target, satisfying=(target,)))
+    return made
 
 
 def _references(count: int, random: Random) -> Iterator[int]:

@@ -124,7 +124,7 @@ def _triplets(products: Sequence[Product], config: DrawnTriplets, *, seed: int) 
     found: list[Triplet] = []
     for number, shop in enumerate(shops):
         sought = triplets(shop, each, seed=seed + number)
-        found += sought if config.quality == "high" else drifted(shop, sought, seed=seed + number)
+        found += drifted(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
     Random(f"{seed}/order").shuffle(found)
     if len(found) < config.triplets:
         raise ConfigError(

@@ -57,7 +57,8 @@ ROWS = (
     Row("adapters-two", "after two of the four blocks", "Adapters", "ablations/adapters-two"),
     Row("rank-16", "rank 16", "Adapters", "ablations/rank-16"),
     Row("rank-64", "rank 64", "Adapters", "ablations/rank-64"),
-    Row("low-quality", "of low quality", "Triplets", "ablations/low-quality"),
+    Row("low-quality-30", "30 % of low quality", "Triplets", "ablations/low-quality-30"),
+    Row("low-quality-70", "70 % of low quality", "Triplets", "ablations/low-quality-70"),
     Row("share-01", "1 %", "Triplets", "ablations/share-01"),
     Row("share-03", "3 %", "Triplets", "ablations/share-03"),
     Row("share-10", "10 %", "Triplets", "ablations/share-10"),
@@ -153,8 +154,9 @@ def _figures(table: Table) -> dict[str, object]:
     for name, found in table.comparison.rows.items():
         about: dict[str, object] = {"title": name}
         if name in titles:
-            row, words = titles[name], asdict(table.words[name])
-            about = {**asdict(row), "triplets": table.triplets[name], "pseudo_word_recall_1": words}
+            about = {**asdict(titles[name]), "triplets": table.triplets[name]}
+        if name in table.words:
+            about["pseudo_word_recall_1"] = asdict(table.words[name])
         rows[name] = {**about, **asdict(found)}
     return {"protocol": asdict(table.comparison.protocol), "against": table.comparison.against, "rows": rows}
 
@@ -169,7 +171,7 @@ def _shown(table: Table) -> dict[str, Ranks]:
 def _curves(table: Table) -> dict[str, dict[int, Estimate]]:
     """R@1 by the number of triplets, after the first stage and without it."""
     wanted = {
-        "with stage I": ["share-01", "share-03", "share-10", "share-30", "base"],
+        "with stage I": ["share-01", "share-03", "share-10", "share-30", "base", "two-stage-small"],
         "no first stage": ["scratch-01", "scratch-03", "scratch-10", "scratch-30", "scratch"],
     }
     rows = table.comparison.rows

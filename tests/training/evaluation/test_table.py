@@ -32,7 +32,8 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "adapters-two": {"composing.net.adapter_layers": (5, 11)},
     "rank-16": {"composing.net.rank": 16},
     "rank-64": {"composing.net.rank": 64},
-    "low-quality": {"composing.data.quality": "low"},
+    "low-quality-30": {"composing.data.drift": 0.3},
+    "low-quality-70": {"composing.data.drift": 0.7},
     "scratch": SCRATCH,
     **{f"share-{percent:02}": {"composing.data.share": percent / 100} for percent in SHARES},
     **{f"scratch-{percent:02}": {**SCRATCH, "composing.data.share": percent / 100} for percent in SHARES},
@@ -109,12 +110,14 @@ def test_the_first_stage_runs_before_the_rows_that_take_it_over() -> None:
 
 def test_a_row_is_the_commands_a_person_would_type() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
-    train, export, words, composed = (" ".join(words) for words in runner.commands(OF_NAME["rank-16"]))
+    train, export, composed = (" ".join(words) for words in runner.commands(OF_NAME["rank-16"]))
     assert train == "train c/ablations/rank-16.toml --out runs/rank-16 --until composing --mapping runs/mapping"
     assert export == "export runs/rank-16 --stage composing --out runs/rank-16/bundle"
-    assert words.endswith("--products 50 --cache runs/cache --out runs/results/pseudo-words/rank-16.json")
     assert composed.startswith("evaluate catalogue --bundle runs/rank-16/bundle --products 50")
     assert composed.endswith("--queries 9 --out runs/results/rank-16.json")
+    alone = " ".join(runner.commands(OF_NAME["base"])[2])
+    assert alone.startswith("evaluate pseudo-words --bundle runs/base/bundle --products 50")
+    assert alone.endswith("--cache runs/cache --out runs/results/pseudo-words/base.json")
 
 
 def results(folder: Path, **right: int) -> None:
@@ -149,7 +152,7 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     assert list(cells) == [
         "run", "image only", "text only", "sum", "mapping", "base", "rank-16", "share-01", "scratch-01"
     ]  # fmt: skip
-    assert "| 600 | .300 [" in cells["share-01"] and "| −.600 [" in cells["share-01"]
+    assert "| 300 | .300 [" in cells["share-01"] and "| −.600 [" in cells["share-01"]
     assert all((tmp_path / path).stat().st_size > 1_000 for path in (table.RESULTS, table.RECALL, table.CURVE))
     assert "first_ranks" not in (tmp_path / table.RESULTS).read_text()
 
