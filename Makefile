@@ -33,11 +33,8 @@ bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but 
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
 	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
 
-table: $(VENV)/test  ## train and measure every row of training/README.md's table (three hours on 2 cores)
-	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
-
 table: $(VENV)/test  ## train and measure every row of the two-stage method's table in training/README.md (hours)
-	$(BIN)/python -m training.table --jobs 2 --write
+	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done

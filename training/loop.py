@@ -129,15 +129,15 @@ def gradients(
 
     `batch` is this rank's share, `parts` the rows of it that go through the net at once. The embeddings of all ranks
     are gathered and the loss is differentiated with respect to them alone; each rank then takes the gradient of its
-    own rows through its own passes. Neither the number of ranks nor that of parts changes the result. With several
-    parts the passes are computed twice instead of kept: GradCache (Gao et al., 2021, Sec. 3.2). Dropout is drawn from
-    `key`, the rank and the part.
+    own rows through its own passes. Neither the number of ranks nor that of parts changes the result, but for norms
+    over a batch, which see the rows of one pass. With several parts the passes are computed twice instead of kept:
+    GradCache (Gao et al., 2021, Sec. 3.2). Dropout is drawn from `key` and the part.
     """
     net = stage.net
     own = {name: tensor.to(world.device, non_blocking=True) for name, tensor in batch.items()}
 
     def embed(number: int) -> dict[str, Tensor]:
-        reseed(key, rank=world.rank, part=number)
+        reseed(key, part=world.rank * len(parts) + number)  # as if one rank had all parts
         # entered anew for each pass: autocast's cache of half weights would carry those of no_grad into the second
         with torch.autocast(world.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             return stage.embeddings({name: tensor[parts[number]] for name, tensor in own.items()})
@@ -168,9 +168,9 @@ def gradients(
     return loss.detach()
 
 
-def reseed(key: str, *, rank: int, part: int) -> None:
+def reseed(key: str, *, part: int) -> None:
     """Sets torch's generators for one forward pass, so that it can be repeated, in this run or after a resume."""
-    torch.manual_seed(Random(f"{key}/{rank}/{part}").getrandbits(63))
+    torch.manual_seed(Random(f"{key}/{part}").getrandbits(63))
 
 
 def _parts(loop: LoopConfig, world: World) -> list[slice]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from models.nets.two_stage import TwoStage
 from training import losses
 from training.config import MappingConfig
+from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.ranks import World
 from training.stages import frozen
@@ -91,9 +93,9 @@ class Mapping:
             sentences.append(self._sentences(states))
             pictures.append(F.normalize(states[:, 0], dim=-1))
         asked, there = torch.cat(sentences), torch.cat(pictures)  # (N, d)
-        scores = asked @ there.T  # (N, N)
-        better = (scores > scores.diagonal()[:, None]).sum(dim=1)  # (N,)
-        return {f"recall_{k}": float((better < k).float().mean()) for k in (1, 10)}
+        scores = (asked @ there.T).cpu().numpy()  # (N, N)
+        ranks = metrics.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
+        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
 
     def _sentences(self, states: Tensor) -> Tensor:
         tokens = self._sentence.expand(len(states), -1)
