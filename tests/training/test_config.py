@@ -130,7 +130,7 @@ def test_other_data_can_stand_in_place_of_a_bases(whole: Path) -> None:
         (("[2, 5]", "[2, 5]\nrang = 3"), "composing.net.rang"),
         (("[3, 7]", "[3, 7]\nbottleneck = 100"), "mapping.net.bottleneck"),
         (("triplets = 32", "triplets = 32\nshare = 1.5"), "composing.data.drawn.share"),
-        (("triplets = 32", 'triplets = 32\ndrift = 1.5'), "composing.data.drawn.drift"),
+        (("triplets = 32", "triplets = 32\ndrift = 1.5"), "composing.data.drawn.drift"),
         (("triplets = 32", 'triplets = "32"'), "composing.data.drawn.triplets"),
         (('source = "drawn"', 'source = "painted"'), "mapping.data"),
         (("seed = 1", 'seed = 1\ntemplate = "a photo that {text}"'), "template"),
