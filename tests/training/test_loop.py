@@ -123,7 +123,9 @@ def run_script(folder: Path, *, ranks: int = 1, microbatch: int = 0, **options: 
     """Runs this file in processes of its own, under torchrun where there are several; gives the exit status."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     command = [sys.executable, *torchrun, __file__, str(folder), str(microbatch), json.dumps(options)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # as many threads as here, where the weights must be the same bit for bit: sums in another order round otherwise
+    threads = 1 if ranks > 1 else torch.get_num_threads()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads)}
     return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, timeout=280).returncode
 
 
