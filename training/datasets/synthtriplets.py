@@ -10,7 +10,7 @@ import numpy as np
 from training.datasets import shards
 from training.datasets.pictures import Pictures
 from training.datasets.rows import Found, Triplets
-from training.datasets.shards import Shape
+from training.datasets.scan import Shape
 from training.datasets.texts import Texts
 
 TEXT = "target_caption"

@@ -5,7 +5,7 @@ Its 00000.parquet and 00000_stats.json beside are not read: what it failed to fe
 
 from training.datasets import shards
 from training.datasets.rows import Captioned, Found
-from training.datasets.shards import Shape
+from training.datasets.scan import Shape
 
 
 def find(path: str, *, caption: str) -> Found[Captioned]:

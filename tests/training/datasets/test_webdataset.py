@@ -42,7 +42,8 @@ def test_the_samples_are_what_the_tar_says(folder: Path) -> None:
     expected = []
     for shard in sorted(folder.glob("*.tar")):
         with tarfile.open(shard) as tar:
-            files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+            opened = {member.name: tar.extractfile(member) for member in tar}
+            files = {name: file.read() for name, file in opened.items() if file is not None}
         for name in files:
             key, _, suffix = name.partition(".")
             if suffix in ("jpg", "png", "webp"):
