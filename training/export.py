@@ -74,9 +74,7 @@ def run(folder: Path, *, text_weight: float | None, stage: runs.Stage, out: Path
         net = runs.finished(settings, folder, stage=stage)
         backbone, template, weight = net.backbone, settings.template, 0.0
         name = "two-stage" if stage == runs.COMPOSING else "mapping"
-        slot = tokenizer.slot(Template.parse(template))
-        if slot is None:
-            raise AssertionError("a config's template has its *")
+        _, slot = runs.pseudo_sentence(settings, tokenizer)
         graphs = two_stage(net, slot=slot)
     return export(
         graphs,

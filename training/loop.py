@@ -78,7 +78,7 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
         tqdm(total=steps, initial=first, unit="step", disable=not world.is_first) as bar,
     ):
         for epoch in range(first // stage.steps_per_epoch, loop.epochs):
-            _enter_training(net)
+            enter_training(net)
             for batch in stage.batches(epoch, start=progress.step % stage.steps_per_epoch):
                 learning_rate = rate(progress.step, steps=steps, config=optim)
                 for group in optimizer.param_groups:
@@ -183,7 +183,7 @@ def _parts(loop: LoopConfig, world: World) -> list[slice]:
     return [slice(start, start + size) for start in range(0, rows, size)]
 
 
-def _enter_training(net: nn.Module) -> None:
+def enter_training(net: nn.Module) -> None:
     """Training mode for what trains; modules that are frozen as a whole stay without dropout, statistics fixed."""
     net.train()
     for module in net.modules():

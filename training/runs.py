@@ -18,6 +18,7 @@ from models.tokenizer import Template, Tokenizer
 from training import checkpoint, config, loop, vocabulary, weights
 from training.config import ContrastConfig, TwoStageConfig
 from training.datasets import sources
+from training.datasets.config import DrawnTriplets
 from training.ranks import World
 from training.stages.composing import Composing
 from training.stages.contrast import Contrast
@@ -40,6 +41,8 @@ def train(config_file: Path, out: Path, *, until: Stage, mapping: Path | None) -
     document = config.document(config_file)
     settings = config.parse(document, name=str(config_file))
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
+    if isinstance(settings, TwoStageConfig):
+        _check(settings, until=until)
     device = settings.loop.device if isinstance(settings, ContrastConfig) else settings.composing.loop.device
     with World.join(torch.device(device)) as world:
         with world.first():
@@ -59,12 +62,12 @@ def _two_stage(settings: TwoStageConfig, out: Path, *, until: Stage, taken: Path
             _take_over(settings, taken, out)
         tokenizer = write_tokenizer(settings, out / TOKENIZER)
         net = two_stage(settings, out).to(world.device)
-    ids = tokenizer.encode([""], template=Template.parse(settings.mapping_template)).ids
-    sentence = torch.from_numpy(ids[:, : int((ids[0] == tokenizer.end).argmax()) + 1])  # (1, L)
-    slot = tokenizer.slot(Template.parse(settings.template))
-    if slot is None:
-        raise AssertionError("a config's template has its *")
+    sentence, slot = pseudo_sentence(settings, tokenizer)
     cache = out.parent / "cache"
+    if until == COMPOSING and not isinstance(settings.composing.data, DrawnTriplets):
+        with world.first():  # before hours of the first stage, since files may be wrong
+            sources.triplets(settings, net=net, tokenizer=tokenizer, cache=cache)
+        world.share(settings.composing.loop.batch)
     folder = out / MAPPING
     if settings.composing.start == "mapping":
         part = settings.mapping
@@ -115,8 +118,20 @@ def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
     return TwoStage(backbone, shape)
 
 
+def pseudo_sentence(settings: TwoStageConfig, tokenizer: Tokenizer) -> tuple[Tensor, int]:
+    """Token ids of the mapping template (1, L), and the pseudo-word's column in them as in every text."""
+    template = Template.parse(settings.mapping_template)
+    slot = tokenizer.slot(template)
+    if slot is None:
+        raise AssertionError("a config's template has its *")
+    ids = tokenizer.encode([""], template=template).ids
+    return torch.from_numpy(ids[:, : int((ids[0] == tokenizer.end).argmax()) + 1]), slot
+
+
 def finished(settings: TwoStageConfig, out: Path, *, stage: Stage) -> TwoStage:
     """A two-stage run's net with the best weights of its stages, up to `stage`; raises ConfigError where they lack."""
+    if settings.composing.start == "scratch" and stage == MAPPING:
+        raise ConfigError(f"the run in {out} is from scratch and has no first stage: leave out --stage mapping")
     net = two_stage(settings, out).eval()
     net.drop_dead()
     if settings.composing.start == MAPPING:
@@ -166,6 +181,14 @@ def _out_of_bundle(source: Path, backbone: Backbone, *, kept: Path) -> dict[str,
     return state
 
 
+def _check(settings: TwoStageConfig, *, until: Stage) -> None:
+    """Raises ConfigError for settings that do not go together."""
+    if settings.mapping.loop.device != settings.composing.loop.device:
+        raise ConfigError("mapping.loop.device and composing.loop.device differ: a run has one kind of device")
+    if settings.composing.start == "scratch" and until == MAPPING:
+        raise ConfigError("a run from scratch has no first stage: leave out --until mapping")
+
+
 def _claim(out: Path, settings: ContrastConfig | TwoStageConfig, document: Values[str, object]) -> None:
     """Keeps the whole config in the run's folder; raises ConfigError where the folder holds another run."""
     kept = out / CONFIG
@@ -186,6 +209,9 @@ def _take_over(settings: TwoStageConfig, taken: Path, out: Path) -> None:
     if mine != (other.seed, other.template, other.backbone, other.mapping):
         raise ConfigError(f"the first stage of {taken} has other settings than this config: leave out --mapping")
     checkpoint.best(taken / MAPPING)  # it has ended
+    if (taken / BACKBONE).exists():  # what it was trained on, whatever stands at the bundle's path by now
+        shutil.copyfile(taken / BACKBONE, out / f".{BACKBONE}")
+        (out / f".{BACKBONE}").replace(out / BACKBONE)
     if not (out / MAPPING).exists():
         part = out / f".{MAPPING}"
         shutil.rmtree(part, ignore_errors=True)

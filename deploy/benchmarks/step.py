@@ -107,12 +107,8 @@ def main(argv: Sequence[str]) -> int:
     print(f"{sum(p.numel() for p in net.backbone.parameters()) / 1e6:.1f} M frozen parameters.\n")
     print("| stage | trained | precision | rows | at once | s / step | rows / s | CPU s / step | peak memory |")
     print("|---" * 9 + "|")
-    ids = tokenizer.encode([""], template=Template.parse(settings.mapping_template)).ids
-    sentence = torch.from_numpy(ids[:, : int((ids[0] == tokenizer.end).argmax()) + 1])  # (1, L)
+    sentence, slot = runs.pseudo_sentence(settings, tokenizer)
     template = Template.parse(settings.template)
-    slot = tokenizer.slot(template)
-    if slot is None:
-        raise AssertionError("a config's template has its *")
     data = Noise(arguments.batch, net.backbone.image_size, tokenizer, template)
     steps = {"batch": arguments.batch, "microbatch": arguments.microbatch}
     if arguments.precision:
@@ -142,7 +138,7 @@ def _measure(
     parts = [slice(start, start + at_once) for start in range(0, settings.batch, at_once)]
     if world.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(world.device)
-    stage.net.train()
+    loop.enter_training(stage.net)
     took, worked = [], []
     for step in range(steps + 1):
         began, busy = time.perf_counter(), time.process_time()

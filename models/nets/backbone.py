@@ -148,21 +148,12 @@ class Backbone(nn.Module):
         projection: Tensor = self.clip.text_projection  # (D, d)
         return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
 
-    def text_states(self, tokens: Tensor) -> Tensor:
-        """Token ids (B, L), or fewer columns than the context → states after the final norm (B, L, D)."""
-        length = tokens.shape[1]
-        states = self.clip.token_embedding(tokens) + self.clip.positional_embedding[:length]  # (B, L, D)
-        states = self.clip.transformer(states, attn_mask=self.clip.attn_mask[:length, :length])
-        final: Tensor = self.clip.ln_final(states)
-        return final
-
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
-        states = self.text_states(tokens)  # (B, L, D)
-        ends = self.ends(tokens)  # (B,)
-        rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
-        projection: Tensor = self.clip.text_projection  # (D, d)
-        return F.normalize(states[rows, ends] @ projection, dim=-1)
+        states = self.positioned(self.word_embeddings(tokens))  # (B, L, D)
+        for block in self.text_blocks:
+            states = self.run_block(block, states)
+        return self.pooled(states, tokens)
 
     def temperature(self) -> Tensor:
         """The factor on cosine similarities, at most 100 as in CLIP."""

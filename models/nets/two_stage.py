@@ -40,7 +40,7 @@ class Reference(NamedTuple):
 
 
 class TwoStage(nn.Module):
-    """A frozen CLIP with the modules of both stages; `freeze` says which of them learn."""
+    """A frozen CLIP with the modules of both stages; a stage says by `requires_grad_` which of them learn."""
 
     def __init__(self, backbone: Backbone, shape: Shape) -> None:
         super().__init__()
@@ -55,14 +55,6 @@ class TwoStage(nn.Module):
             }
         )
         self.adapters = nn.ModuleDict({str(layer): Adapter(width, shape.rank) for layer in shape.adapter_layers})
-
-    def train(self, mode: bool = True) -> "TwoStage":
-        """As torch's, but a part that does not learn stays in eval mode: no dropout, no drifting of its norms."""
-        super().train(mode)
-        for part in self.children():
-            if not any(parameter.requires_grad for parameter in part.parameters()):
-                part.eval()
-        return self
 
     def reference(self, states: Tensor) -> Reference:
         """Image states (B, 1+N, d), as `Backbone.image_states` gives them → all that is known of the pictures."""

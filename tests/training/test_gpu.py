@@ -90,7 +90,7 @@ def step(made: Mapping | Composing, *, device: str, precision: str, rows: int) -
     """One step's loss and gradients, so many rows at once."""
     parts = [slice(start, start + rows) for start in range(0, ROWS, rows)]
     world = World.alone(torch.device(device))
-    made.net.train()
+    loop.enter_training(made.net)
     (batch,) = made.batches(0, start=0)
     loss = loop.gradients(made, batch, parts=parts, precision=precision, key="0", world=world)
     return loss.cpu(), {name: p.grad.cpu() for name, p in made.net.named_parameters() if p.grad is not None}

@@ -94,8 +94,8 @@ def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Trip
 def drifted(products: Sequence[Product], found: Sequence[Triplet], *, share: float, seed: int) -> list[Triplet]:
     """The triplets at low quality: in a share of them the target differs in one to three ways that no word says.
 
-    So are the pictures of generated triplets: the edit changes more than its text. What satisfies a text is then
-    unknown but for the target.
+    So are the pictures of generated triplets: the edit changes more than its text. What satisfies such a text is
+    unknown but for its target.
     """
     random = Random(f"{seed}/drift")
     facts = Facts(products)
@@ -104,8 +104,10 @@ def drifted(products: Sequence[Product], found: Sequence[Triplet], *, share: flo
     for triplet in found:
         rows, _ = _alike(facts, products, row_of[triplet.target])
         others = [row for row in rows.tolist() if products[row].id != triplet.reference]
-        drifts = bool(others) and random.random() < share
-        target = products[random.choice(others)].id if drifts else triplet.target
+        if not others or random.random() >= share:
+            made.append(triplet)
+            continue
+        target = products[random.choice(others)].id
         made.append(replace(triplet, target=target, satisfying=(target,)))
     return made
 

@@ -69,7 +69,6 @@ ROWS = (
     Row("scratch-30", "30 %", "No first stage", "ablations/scratch-30", mapping=None),
     Row("scratch", "100 %", "No first stage", "ablations/scratch", mapping=None),
 )
-CURVES = {"with stage I": ("Triplets", "base"), "no first stage": ("No first stage", "scratch")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from models.nets.backbone import Backbone
 from models.nets.two_stage import Adapter, Folded, Injection, Reference, Shape, TwoStage, scaled
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training import loop
 
 TEXTS = ["in red", "$50 * and *, * a photo of *", "", "with long sleeves that is blue " * 20]
 TEMPLATE = Template.parse(tiny.TEMPLATE)
@@ -318,7 +319,7 @@ def test_what_does_not_learn_stays_in_eval_mode_and_does_not_drift(
     net = tiny.net(end=tokenizer.end).requires_grad_(False)
     net.adapters.requires_grad_(True)
     frozen = {name: value.clone() for name, value in net.state_dict().items()}
-    net.train()
+    loop.enter_training(net)
     assert net.adapters.training
     assert not any(module.training for part in (net.backbone, net.learner, net.injections) for module in part.modules())
     first = net.compose(net.reference(states), tokens, slot=slot)
@@ -326,7 +327,7 @@ def test_what_does_not_learn_stays_in_eval_mode_and_does_not_drift(
     assert all(torch.equal(value, frozen[name]) for name, value in net.state_dict().items())
 
     net.injections.requires_grad_(True)
-    net.train()
+    loop.enter_training(net)
     torch.manual_seed(0)
     first = net.reference(states).regions
     assert not torch.equal(net.reference(states).regions, first)  # dropout, where it learns

@@ -195,7 +195,7 @@ def test_only_the_adapters_learn_and_nothing_else_changes(tokenizer: Tokenizer, 
     assert changed == {f"adapters.{layer}.{part}" for layer in range(3) for part in ("down", "up")}
     assert {name for name, value in composing.net.named_parameters() if value.grad is not None} == changed
     assert changed <= checkpoint.best(tmp_path).keys()
-    composing.net.train()
+    loop.enter_training(composing.net)
     learned = composing.net.learner, composing.net.patches, composing.net.injections, composing.net.backbone
     assert not any(module.training for part in learned for module in part.modules())
 
