@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from hashlib import blake2b
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from models import preprocess
 from models.errors import InputError, UnreadableImage
+from training.datasets.downloads import Downloads
 from training.datasets.pictures import Pictures
 from training.datasets.processes import in_order
 from training.datasets.rows import Captioned, Flaw, Found, Triplets
@@ -34,6 +35,7 @@ class Report:
     distinct_texts: int
     blank_texts: int
     longest_text_words: int
+    downloads: Downloads | None  # None where the source is none
     flaws: tuple[Flaw, ...]
 
 
@@ -60,15 +62,18 @@ def check(found: Found[Captioned] | Found[Triplets], *, decode: bool, workers: i
         distinct_texts=len(set(texts)),
         blank_texts=sum(flaw.kind.startswith("blank") for flaw in flaws),
         longest_text_words=max((len(text.split()) for text in texts), default=0),
+        downloads=found.downloads,
         flaws=flaws,
     )
 
 
 def facts(report: Report) -> dict[str, object]:
-    """The report as names and values, flaws counted by kind."""
+    """The report as names and values, downloads among them, flaws counted by kind."""
     kinds = Counter(flaw.kind for flaw in report.flaws)
-    numbers = {field.name: getattr(report, field.name) for field in fields(report) if field.name != "flaws"}
-    return {**{name: value for name, value in numbers.items() if value is not None}, **kinds}
+    apart = ("downloads", "flaws")
+    numbers = {field.name: getattr(report, field.name) for field in fields(report) if field.name not in apart}
+    downloads = {} if report.downloads is None else asdict(report.downloads)
+    return {**{name: value for name, value in numbers.items() if value is not None}, **downloads, **kinds}
 
 
 def listed(report: Report) -> list[str]:

@@ -80,6 +80,7 @@ def test_processes_find_the_same(tmp_path: Path) -> None:
                 tar.addfile(member, io.BytesIO(content))
     found = webdataset.find(str(tmp_path), caption="txt")
     report = check.check(found, decode=True, workers=2)
+    assert check.facts(report)["shards_that_do_not_tell"] == 1
     assert report == check.check(found, decode=True, workers=0)
     assert [flaw.name for flaw in report.flaws] == [f"0.tar/{number:04d}" for number in range(99, 521, 100)]
 
@@ -97,8 +98,29 @@ def test_the_command_says_it_all_and_its_skip_file_makes_the_source_whole(
     assert len((shop / "skip").read_text().splitlines()) == 4
     assert __main__.main([*command, "--skip", str(shop / "skip"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
+    assert report["downloads"] is None
     assert report["rows"] == report["usable"] == 4 and report["flaws"] == []
     assert len(table.find(shop / "t.csv").whole(skip=shop / "skip")) == 4
+
+
+def test_the_command_says_what_was_never_downloaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for name, content in (("a.jpg", picture(0)), ("a.txt", b"words")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    stats = {"count": 9, "successes": 1, "failed_to_download": 5, "failed_to_resize": 3}
+    (tmp_path / "0_stats.json").write_text(json.dumps(stats))
+    assert __main__.main(["data", "check", "webdataset", str(tmp_path)]) == 0
+    said = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines() if "  " in line)
+    assert {
+        name: int(said[name]) for name in ("asked for", "downloaded", "failed to download", "failed to resize")
+    } == {
+        "asked for": 9,
+        "downloaded": 1,
+        "failed to download": 5,
+        "failed to resize": 3,
+    }
 
 
 @pytest.mark.parametrize(

@@ -38,21 +38,34 @@ def mapping(
 
 
 def composing(
-    data: Triplets, orders: Sequence[Rows], *, texts: Tokenise, captions: Tokenise, size: int, workers: int
+    data: Triplets,
+    orders: Sequence[Rows],
+    *,
+    share: slice,
+    texts: Tokenise,
+    captions: Tokenise,
+    size: int,
+    workers: int,
 ) -> Iterator[Batch]:
-    """The batches of the composing stage: reference and target uint8 (B, 3, S, S), text and caption int64 (B, L).
+    """The `share` of each global batch of M: reference and target uint8 (b, 3, S, S), text and caption int64 (b, L).
 
-    `picture` (B,) numbers the references. Pictures are preprocessed as in serving. Raises InputError that names the
-    picture where one turns out broken.
+    `picture` (b,) numbers the references; `satisfied` (b, M) marks the other rows whose target is the same picture, all
+    that files know. Pictures are preprocessed as in serving. Raises InputError that names the picture where one turns
+    out broken.
     """
-    both = [np.concatenate([data.references[order], data.targets[order]]) for order in orders]
-    for order, pixels in zip(orders, plain(data.pictures, both, size=size, workers=workers), strict=True):
+    owns = [order[share] for order in orders]
+    both = [np.concatenate([data.references[own], data.targets[own]]) for own in owns]
+    loaded = plain(data.pictures, both, size=size, workers=workers)
+    for order, own, pixels in zip(orders, owns, loaded, strict=True):
+        satisfied = data.targets[own][:, None] == data.targets[order]  # (b, M)
+        satisfied[np.arange(len(own)), np.arange(len(order))[share]] = False  # its own target
         yield {
-            "reference": pixels[: len(order)],
-            "target": pixels[len(order) :],
-            "picture": torch.from_numpy(data.references[order]),
-            "text": texts([data.texts[row] for row in order]),
-            "caption": captions([data.captions[row] for row in order]),
+            "reference": pixels[: len(own)],
+            "target": pixels[len(own) :],
+            "picture": torch.from_numpy(data.references[own]),
+            "satisfied": torch.from_numpy(satisfied),
+            "text": texts([data.texts[row] for row in own]),
+            "caption": captions([data.captions[row] for row in own]),
         }
 
 

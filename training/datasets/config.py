@@ -40,7 +40,7 @@ class DrawnTriplets(_Section):
 
 
 class _Files(_Section):
-    validation: int = Field(ge=2)  # rows that are held out to choose the best epoch
+    validation: int = Field(ge=2)  # rows, of triplets at least so many, that are held out to choose the best epoch
     skip: str = ""  # a file that names the rows to leave out, as `likebut data check` writes it
 
 

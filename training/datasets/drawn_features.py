@@ -24,7 +24,11 @@ _BATCH = 256
 
 
 class Features:
-    """States and embeddings of one split's pictures and captions, of one frozen backbone; files in `cache`."""
+    """States and embeddings of one split's pictures and captions, of one frozen backbone; files in `cache`.
+
+    They are computed under bfloat16 autocast and kept in float16, whatever the precision of the run's loop, which
+    therefore is no part of the files' names; between kinds of device they may differ by a rounding of bfloat16.
+    """
 
     def __init__(
         self, backbone: Backbone, tokenizer: Tokenizer, *, split: str, count: int, seed: int, cache: Path

@@ -147,7 +147,7 @@ def _questions(
 
 @torch.no_grad()
 def _known(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
-    """Words (U, D) and regions (U, K, patches, r) of the `used` pictures."""
+    """Words (U, D) and regions (U, K, patches, r) of the `used` pictures, as precise as the `Features`."""
     net.eval()
     device = net.backbone.mean.device
     words, regions = [], []

@@ -22,7 +22,7 @@ class LoadedCaptions:
     ) -> None:
         """`validation` rows are held out, the same for a seed; raises ConfigError where none is left."""
         self._data = data
-        self._held_out, self._rows = _split(len(data), validation, seed=seed)
+        self._held_out, self._rows = _split(np.arange(len(data)), validation, seed=seed)
         self._tokenise = tokenise
         self._seed = seed
         self._size = size
@@ -52,7 +52,9 @@ class LoadedCaptions:
 class LoadedTriplets:
     """Triplets for the composing stage.
 
-    Validation asks the held-out triplets among the pictures that they name; others may name such a picture too.
+    Validation asks the held-out triplets among the pictures that they name. Rows of the same reference and target are
+    held out together, whatever their texts; rows to train on may name one of the two pictures, and the same picture
+    under two names is two.
     """
 
     def __init__(
@@ -66,9 +68,10 @@ class LoadedTriplets:
         size: int,
         workers: int,
     ) -> None:
-        """`validation` rows are held out, the same for a seed; raises ConfigError where none is left."""
+        """At least `validation` rows are held out, the same for a seed; raises ConfigError where none is left."""
         self._data = data
-        held_out, self._rows = _split(len(data), validation, seed=seed)
+        pairs = data.references * len(data.pictures) + data.targets  # (N,)
+        held_out, self._rows = _split(pairs, validation, seed=seed)
         named = np.concatenate([data.references[held_out], data.targets[held_out]])
         self._gallery, places = np.unique(named, return_inverse=True)
         references, targets = np.split(places, 2)  # (validation,) each, rows of the gallery
@@ -94,7 +97,8 @@ class LoadedTriplets:
         """For each of the orders the `share` of its rows, as `batches.composing` gives them; no epoch differs."""
         return batches.composing(
             self._data,
-            [self._rows[order[share]] for order in orders],
+            [self._rows[order] for order in orders],
+            share=share,
             texts=self._texts,
             captions=self._captions,
             size=self._size,
@@ -107,12 +111,18 @@ class LoadedTriplets:
         return batches.plain(self._data.pictures, blocks, size=self._size, workers=self._workers)
 
 
-def _split(count: int, validation: int, *, seed: int) -> tuple[Rows, Rows]:
-    """Which rows are held out, and which are trained on, both ascending."""
-    if validation >= count:
-        raise ConfigError(f"data.validation holds out {validation} of {count} rows: leave some to train on")
-    lots = np.random.Generator(np.random.PCG64(seed)).permutation(count)
-    return np.sort(lots[:validation]), np.sort(lots[validation:])
+def _split(kinds: Rows, validation: int, *, seed: int) -> tuple[Rows, Rows]:
+    """Which rows are held out, and which are trained on, both ascending; those of one of `kinds` (N,) stay together.
+
+    Kinds are drawn by lot until they have `validation` rows.
+    """
+    _, kind, sizes = np.unique(kinds, return_inverse=True, return_counts=True)
+    lots = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
+    drawn = lots[: int(np.searchsorted(sizes[lots].cumsum(), validation)) + 1]
+    held_out = np.isin(kind, drawn)  # (N,)
+    if held_out.all():
+        raise ConfigError(f"data.validation holds out {validation} of {len(kinds)} rows: leave some to train on")
+    return np.flatnonzero(held_out), np.flatnonzero(~held_out)
 
 
 def _blocks(rows: Rows, batch: int) -> list[Rows]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from training.datasets.downloads import Downloads
 from training.datasets.pictures import Pictures
 from training.datasets.texts import Texts
 
@@ -82,6 +83,7 @@ class Found(Generic[Rows]):
     source: str  # what the source is called
     rows: Rows
     flaws: tuple[Flaw, ...]
+    downloads: Downloads | None = None  # None where the source is none
 
     def without(self, skip: Path) -> "Found[Rows]":
         """Less the rows that a skip file names; raises InputError for a name that the source does not have."""

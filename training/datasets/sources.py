@@ -16,10 +16,11 @@ from training.datasets.drawn_features import Features
 from training.datasets.drawn_pairs import DrawnComposing, DrawnMapping
 from training.datasets.loaded import LoadedCaptions, LoadedTriplets
 from training.datasets.rows import Captioned, Found, Triplets
-from training.stages import composing, mapping
 
 
-def captioned(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> mapping.Data:
+def captioned(
+    settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path
+) -> DrawnMapping | LoadedCaptions:
     """The captioned pictures of the first stage; raises InputError where files are missing."""
     data = settings.mapping.data
     if isinstance(data, DrawnPictures):
@@ -35,7 +36,9 @@ def captioned(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, 
     )
 
 
-def triplets(settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> composing.Data:
+def triplets(
+    settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path
+) -> DrawnComposing | LoadedTriplets:
     """The triplets of the second stage; `net` has been through the first. Raises InputError where files are missing."""
     data, template = settings.composing.data, Template.parse(settings.template)
     if isinstance(data, DrawnTriplets):

@@ -1,9 +1,9 @@
 """Captioned pictures in WebDataset shards, as img2dataset writes them: 00000.tar with key.jpg, key.txt, key.json.
 
-Its 00000.parquet and 00000_stats.json beside are not read: what it failed to fetch is in no tar.
+What it failed to fetch is in no tar: 00000_stats.json beside says how much, and 00000.parquet, which is not read, what.
 """
 
-from training.datasets import shards
+from training.datasets import downloads, shards
 from training.datasets.rows import Captioned, Found
 from training.datasets.scan import Shape
 
@@ -14,4 +14,5 @@ def find(path: str, *, caption: str) -> Found[Captioned]:
     `caption` is "txt", or "json:caption" for that field of the json.
     """
     found = shards.samples(path, Shape(pictures=("",), texts=(caption,)))
-    return Found(source=path, rows=Captioned(found.pictures[0], found.texts[0]), flaws=found.flaws)
+    rows, tars = Captioned(found.pictures[0], found.texts[0]), shards.shards(path)
+    return Found(source=path, rows=rows, flaws=found.flaws, downloads=downloads.read(tars) if tars else None)

@@ -1,6 +1,7 @@
 """Batches from files are the rows one by one, whatever the workers, the batch or the place where a run resumed."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -56,6 +57,13 @@ def mapped(data: Captioned, orders: list[np.ndarray], *, workers: int = 0, epoch
     return list(batches.mapping(data, orders, tokenise=tokenise, seed=7, epoch=epoch, size=8, workers=workers))
 
 
+def composed(data: Triplets, *, share: slice) -> list[Batch]:
+    made = batches.composing(
+        data, ORDERS, share=share, texts=tokenise, captions=lambda texts: tokenise(texts) + 1, size=8, workers=0
+    )
+    return list(made)
+
+
 def same(ours: Iterable[Batch], theirs: Iterable[Batch]) -> bool:
     pairs = list(zip(ours, theirs, strict=True))
     return all(one.keys() == other.keys() for one, other in pairs) and all(
@@ -75,7 +83,7 @@ def test_a_mapping_batch_is_its_rows_one_by_one(captioned: Captioned) -> None:
 
 
 def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
-    made = batches.composing(triplets, ORDERS, texts=tokenise, captions=lambda t: tokenise(t) + 1, size=8, workers=0)
+    made = composed(triplets, share=slice(None))
     for order, batch in zip(ORDERS, made, strict=True):
         assert torch.equal(batch["text"], tokenise([f"text {row}" for row in order]))
         assert torch.equal(batch["caption"], tokenise([f"caption {row}" for row in order]) + 1)
@@ -84,6 +92,18 @@ def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
             data = [triplets.pictures.read(int(row)) for row in rows[order]]
             expected = np.stack([preprocess.pixels(preprocess.decode(each), size=8) for each in data])
             np.testing.assert_array_equal(batch[name].numpy(), expected)
+
+
+def test_rows_of_one_target_are_no_negatives_of_each_other_on_any_rank(triplets: Triplets) -> None:
+    few = replace(triplets, targets=triplets.targets % 30)
+    whole, ranks = composed(few, share=slice(None)), [composed(few, share=s) for s in (slice(0, 35), slice(35, 70))]
+    assert same(
+        whole, [{name: torch.cat([b[name] for b in both]) for name in both[0]} for both in zip(*ranks, strict=True)]
+    )
+    for order, batch in zip(ORDERS, whole, strict=True):
+        targets = few.targets[order].tolist()
+        expected = [[i != j and targets[i] == targets[j] for j in range(70)] for i in range(70)]
+        assert batch["satisfied"].tolist() == expected and batch["satisfied"].any()
 
 
 def test_the_number_of_processes_changes_nothing_but_the_speed(captioned: Captioned) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import InputError
 from training.datasets import shards, webdataset
+from training.datasets.downloads import Downloads
 from training.datasets.rows import Flaw
 from training.datasets.shards import INDEX
 
@@ -173,6 +174,15 @@ def test_missing_and_foreign_shards_are_told(folder: Path) -> None:
         ("00002.tar#end", "broken shard"),
     ]
     assert len(found.rows) == 5
+
+
+def test_what_was_never_downloaded_is_summed_and_a_shard_that_does_not_tell_is_counted(folder: Path) -> None:
+    assert webdataset.find(str(folder), caption="txt").downloads == Downloads(0, 0, 0, 0, shards_that_do_not_tell=2)
+    for shard, (failed, unfit) in {"00000": (4, 1), "00001": (2, 0)}.items():
+        stats = {"count": 10, "successes": 10 - failed - unfit, "failed_to_download": failed, "failed_to_resize": unfit}
+        (folder / f"{shard}_stats.json").write_text(json.dumps({**stats, "duration": 1.5, "status_dict": {}}))
+    found = webdataset.find(f"{folder}/{{00000..00002}}.tar", caption="txt")
+    assert found.downloads == Downloads(20, 13, 6, 1, shards_that_do_not_tell=1)
 
 
 def test_where_there_is_nothing_it_is_said(tmp_path: Path) -> None:
