@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from models.errors import ConfigError
 from training import checkpoint, plot
 from training.checkpoint import Progress
 from training.config import LoopConfig, OptimConfig
-from training.optim import adamw, rate
+from training.optim import adamw, rate, warmup
 from training.ranks import World
 
 LOG = "log.jsonl"
@@ -70,6 +71,8 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
     if bool((seen != first).any()):
         raise ConfigError(f"the ranks see different checkpoints in {folder}: it must be one folder that all share")
     world.follow(checkpoint.trained(net).values())
+    if world.is_first and (climb := warmup(steps, config=optim)) < optim.warmup_steps:
+        print(f"{folder.name}: {climb} steps of warm-up, not {optim.warmup_steps}: a tenth of the run", file=sys.stderr)
 
     began = time.monotonic()
     log_file = folder / LOG if world.is_first else Path(os.devnull)
@@ -130,8 +133,11 @@ def gradients(
     `batch` is this rank's share, `parts` the rows of it that go through the net at once. The embeddings of all ranks
     are gathered and the loss is differentiated with respect to them alone; each rank then takes the gradient of its
     own rows through its own passes. Neither the number of ranks nor that of parts changes the result, but for norms
-    over a batch, which see the rows of one pass. With several parts the passes are computed twice instead of kept:
-    GradCache (Gao et al., 2021, Sec. 3.2). Dropout is drawn from `key` and the part.
+    over a batch: they see the rows of one pass, so that two ranks with a part each equal one rank with two. A rank
+    updates its running statistics once for each of its own passes; only eval mode reads them, and the first rank's
+    are validated and saved. With several parts the passes are computed twice instead of kept, the frozen towers' too:
+    GradCache (Gao et al., 2021, Sec. 3.2), about twice the time where the towers are most of it. Dropout is drawn from
+    `key` and the part.
     """
     net = stage.net
     own = {name: tensor.to(world.device, non_blocking=True) for name, tensor in batch.items()}

@@ -21,10 +21,15 @@ def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> Ada
     return AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps)
 
 
+def warmup(steps: int, *, config: OptimConfig) -> int:
+    """Steps of the warm-up: the config's, but at most a tenth of a run of `steps`."""
+    return min(config.warmup_steps, steps // 10)
+
+
 def rate(step: int, *, steps: int, config: OptimConfig) -> float:
-    """The learning rate of the 0-based `step` of `steps`: a warm-up of at most a tenth of the run, then a cosine."""
-    warmup = min(config.warmup_steps, steps // 10)
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
+    """The learning rate of the 0-based `step` of `steps`: the warm-up, then a cosine."""
+    first = warmup(steps, config=config)
+    if step < first:
+        return config.learning_rate * (step + 1) / first
+    progress = (step - first) / max(1, steps - first)
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -97,6 +97,7 @@ def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
     source = Path(settings.backbone.pretrained)
     bundled = (out / BACKBONE).exists() or (bool(settings.backbone.pretrained) and (source / bundle.MANIFEST).is_file())
     name, pretrained = settings.backbone.name, "" if bundled else settings.backbone.pretrained
+    torch.manual_seed(settings.seed)  # random weights are in no checkpoint: each rank and the export draws them again
     backbone = Backbone.create(name, pretrained=pretrained, end=tokenizer.end)
     if tokenizer.vocabulary > backbone.clip.vocab_size:
         raise ConfigError(
@@ -105,7 +106,7 @@ def two_stage(settings: TwoStageConfig, out: Path) -> TwoStage:
     if bundled:
         backbone.load_state_dict(_out_of_bundle(source, backbone, kept=out / BACKBONE))
     backbone.eval()
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)  # again: the added modules begin alike, wherever CLIP's weights came from
     depth = len(backbone.text_blocks)
     parts, adapters = settings.mapping.net, settings.composing.net
     shape = Shape(
@@ -154,10 +155,12 @@ def write_tokenizer(settings: TwoStageConfig, path: Path) -> Tokenizer:
     """The backbone's tokenizer, kept at `path`: a bundle's own, or CLIP's."""
     if not path.exists():
         source = Path(settings.backbone.pretrained) / bundle.TOKENIZER
+        part = path.with_name(f".{path.name}")
         if settings.backbone.pretrained and source.is_file():
-            shutil.copyfile(source, path)
+            shutil.copyfile(source, part)
         else:
-            vocabulary.clip(path)
+            vocabulary.clip(part)
+        part.replace(path)  # never half a tokenizer
     return Tokenizer.open(path, context_length=context_length(settings.backbone.name))
 
 

@@ -187,6 +187,29 @@ def test_parts_come_to_the_weights_of_the_whole(whole: Path, tmp_path: Path) -> 
     assert close(fit(Tiny(ALONE), tmp_path, microbatch=2), checkpoint.weights(whole))
 
 
+def test_a_batch_norm_sees_two_ranks_as_two_parts_and_keeps_the_statistics_of_the_first_rank(tmp_path: Path) -> None:
+    options = {"norm": True, "dropout": 0.3}
+    assert run_script(tmp_path / "ranks", ranks=2, **options) == 0
+    parts = Tiny(ALONE, **options)
+    means: list[Tensor] = []  # of what each pass gave the norm, once
+    parts.net.body[1].register_forward_pre_hook(
+        lambda _, seen: means.append(seen[0].mean(dim=0)) if torch.is_grad_enabled() else None
+    )
+    fit(parts, tmp_path / "parts", microbatch=BATCH // 2)
+    ours, expected = checkpoint.weights(tmp_path / "ranks"), checkpoint.weights(tmp_path / "parts")
+    whole = fit(Tiny(ALONE, **options), tmp_path / "whole")
+    learned = [name for name, _ in parts.net.named_parameters() if name in expected]
+    assert close({name: ours[name] for name in learned}, {name: expected[name] for name in learned})
+    assert not torch.allclose(ours["head.weight"], whole["head.weight"])
+
+    running = torch.zeros(8, dtype=torch.float64)
+    for mean in means[::2]:
+        running = 0.9 * running + 0.1 * mean
+    assert torch.allclose(ours["body.1.running_mean"], running)
+    assert (len(means), int(ours["body.1.num_batches_tracked"])) == (2 * STEPS, STEPS)
+    assert int(expected["body.1.num_batches_tracked"]) == 2 * STEPS
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_parts_have_the_gradient_and_statistics_of_plain_autograd_with_the_same_dropout(precision: str) -> None:
     ours, plain = Tiny(ALONE, dropout=0.3, norm=True), Tiny(ALONE, dropout=0.3, norm=True)
@@ -261,6 +284,11 @@ def test_a_kill_between_the_best_weights_and_the_checkpoint_changes_nothing(tmp_
     fit(Tiny(ALONE, scores=(0.2, 0.5, 0.3)), tmp_path / "stopped")
     for state in (checkpoint.weights, checkpoint.best):
         assert same(state(tmp_path / "whole"), state(tmp_path / "stopped"))
+
+
+def test_a_warm_up_that_is_cut_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Tiny(ALONE), tmp_path / "run")
+    assert f"run: {STEPS // 10} steps of warm-up, not 2: a tenth of the run\n" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:

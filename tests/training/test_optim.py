@@ -40,3 +40,4 @@ def test_the_rate_climbs_to_its_peak_and_falls_to_zero() -> None:
 def test_a_short_run_warms_up_for_a_tenth_at_most() -> None:
     rates = [optim.rate(step, steps=50, config=CONFIG) for step in range(50)]
     assert rates.index(max(rates)) <= 5
+    assert [optim.warmup(steps, config=CONFIG) for steps in (5, 50, 199, 200, 400)] == [0, 5, 19, 20, 20]

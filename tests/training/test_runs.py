@@ -168,6 +168,23 @@ def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, 
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=0)
 
 
+def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path: Path) -> None:
+    drawn = []
+    for number, seed in enumerate((7, 7, 8)):
+        text = CONFIG.replace(json.dumps(str(SUM)), '""').replace("clip-small", "ViT-S-32-alt")
+        (path := tmp_path / f"{number}.toml").write_text(text.replace("seed = 7", f"seed = {seed}"))
+        settings = config.read(path)
+        assert isinstance(settings, TwoStageConfig)
+        runs.write_tokenizer(settings, tmp_path / runs.TOKENIZER)
+        torch.rand(number + 1)  # whatever a process has drawn before
+        drawn.append(runs.two_stage(settings, tmp_path).state_dict())
+    assert {path.name for path in tmp_path.iterdir()} == {"0.toml", "1.toml", "2.toml", runs.TOKENIZER}
+    first, again, other = drawn
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    for name in ("backbone.clip.visual.proj", "learner.layers.2.weight"):
+        assert not torch.equal(first[name], other[name])
+
+
 def test_a_folder_with_another_config_is_refused(run: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("rank = 8", "rank = 4"))

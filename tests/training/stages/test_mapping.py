@@ -127,6 +127,27 @@ def test_only_the_modules_of_the_first_stage_learn_and_clip_never_changes(tokeni
     assert not torch.equal(after["injections.0.norm.running_mean"], before["injections.0.norm.running_mean"])
 
 
+def test_in_parts_it_has_the_gradient_and_statistics_of_a_pass_for_each_part(tokenizer: Tokenizer) -> None:
+    ours, plain = stage(tokenizer), stage(tokenizer)
+    for each in (ours, plain):
+        loop.enter_training(each.net)
+    parts = [slice(0, 2), slice(2, 4)]
+    batch = next(iter(ours.batches(0, start=0)))
+    loss = loop.gradients(ours, batch, parts=parts, precision="float32", key="key", world=ALONE)
+    passes = []
+    for number, part in enumerate(parts):
+        loop.reseed("key", part=number)
+        passes.append(plain.embeddings({name: value[part] for name, value in batch.items()}))
+    expected = plain.loss({name: torch.cat([found[name] for found in passes]) for name in passes[0]})
+    torch.autograd.backward(expected)
+    torch.testing.assert_close(loss, expected.detach())
+    for (name, one), other in zip(ours.net.named_parameters(), plain.net.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5, msg=name)
+    state = plain.net.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in ours.net.state_dict().items())
+    assert int(state["injections.0.norm.num_batches_tracked"]) == 2
+
+
 def test_without_injections_the_patch_map_does_not_learn(tokenizer: Tokenizer) -> None:
     mapping = stage(tokenizer)
     mapping.net.injections.clear()
