@@ -44,7 +44,7 @@ def _table(arguments: argparse.Namespace) -> None:
     failed = runner.run(with_needed(names), jobs=arguments.jobs)
     if failed:
         raise ConfigError(f"{', '.join(failed)} failed: see the logs in {arguments.runs}, then start again")
-    found = table.read(arguments.runs, configs=arguments.configs)
+    found = table.read(arguments.runs)
     print(table.markdown(found))
     if arguments.write:
         table.write(found, Path())

@@ -13,6 +13,7 @@ from training.evaluation import compare
 from training.evaluation.compare import Comparison, Rows
 from training.evaluation.metrics import Rows as Ranks
 from training.evaluation.result import Estimate, Result
+from training.stages import frozen
 
 _TRAINING = Path(__file__).parents[1]
 CONFIGS = _TRAINING / "configs"
@@ -52,6 +53,8 @@ ROWS = (
     Row("no-soft", "no soft text alignment", "Left out or changed", "ablations/no-soft", mapping=None),
     Row("no-hard-negatives", "no hard negatives", "Left out or changed", "ablations/no-hard-negatives"),
     Row("release-scale", "mixed scores not divided by τ", "Left out or changed", "ablations/release-scale"),
+    Row("cap-1", "mixtures up to the positive itself", "Left out or changed", "ablations/cap-1"),
+    Row("no-mask", "known answers are negatives too", "Left out or changed", "ablations/no-mask"),
     Row("everything", "stage II trains stage I's modules too", "Left out or changed", "ablations/everything"),
     Row("adapters-last", "after the last block alone", "Adapters", "ablations/adapters-last"),
     Row("adapters-two", "after two of the four blocks", "Adapters", "ablations/adapters-two"),
@@ -77,7 +80,8 @@ class Table:
 
     comparison: Comparison
     words: dict[str, Estimate]  # row → R@1 of its pseudo-words
-    triplets: dict[str, int]  # row → how many it was trained on
+    triplets: dict[str, int]  # row → how many its second stage was trained on, where it has one
+    steps: dict[str, int]  # row → batches of its second stage over all epochs
     answers: Rows
 
 
@@ -86,24 +90,28 @@ def files(folder: Path, row: Row) -> tuple[Path, Path]:
     return folder / "results" / f"{row.name}.json", folder / "results" / "pseudo-words" / f"{row.name}.json"
 
 
-def read(folder: Path, *, configs: Path) -> Table:
-    """The results below the folder of runs; raises ConfigError where the row that all are set against has none."""
+def read(folder: Path) -> Table:
+    """The results below the folder of runs, and what the runs' own configs say of them.
+
+    Raises ConfigError where the row that all are set against has none, or where a run's config is gone.
+    """
     there = [row for row in ROWS if files(folder, row)[0].exists()]
     if AGAINST not in {row.name for row in there}:
         raise ConfigError(f"the row {AGAINST} has no result in {folder}: run it, since the others are set against it")
     answers = compare.rows([files(folder, row)[0] for row in there])
-    words, triplets = {}, {}
+    words, triplets, steps = {}, {}, {}
     for row in there:
         if row.words:
             (found,) = Result.read(files(folder, row)[1]).rows.values()
             words[row.name] = found["R@1"]
-        triplets[row.name] = _triplets(configs / f"{row.config}.toml") if row.stage == "composing" else 0
-    return Table(compare.compare(answers, against=AGAINST), words, triplets, answers)
+        if row.stage == "composing":
+            triplets[row.name], steps[row.name] = _length(folder / row.name / runs.CONFIG)
+    return Table(compare.compare(answers, against=AGAINST), words, triplets, steps, answers)
 
 
 def markdown(table: Table) -> str:
     """A table for each group of rows."""
-    head = ["", "run", "triplets", *compare.METRICS, f"R@1 against {AGAINST}", "pseudo-word R@1"]
+    head = ["", "run", "triplets", "steps", *compare.METRICS, f"R@1 against {AGAINST}", "pseudo-word R@1"]
     parts = []
     for group in dict.fromkeys(row.group for row in ROWS):
         lines = [_line(table, name, name, "") for name in BASELINES if group == ROWS[0].group]
@@ -137,9 +145,9 @@ def _line(table: Table, name: str, title: str, run: str) -> str:
     row = table.comparison.rows[name]
     metrics = [compare.estimate(row.metrics[metric]) for metric in compare.METRICS]
     away = "" if name == AGAINST else compare.difference(row, "R@1")
-    triplets = f"{table.triplets[name]:,}".replace(",", " ") if table.triplets.get(name) else ""
+    length = [f"{found[name]:,}".replace(",", " ") if name in found else "" for found in (table.triplets, table.steps)]
     words = compare.estimate(table.words[name]) if name in table.words else ""
-    return _cells([title, f"`{run}`" if run else "", triplets, *metrics, away, words])
+    return _cells([title, f"`{run}`" if run else "", *length, *metrics, away, words])
 
 
 def _cells(cells: list[str]) -> str:
@@ -153,7 +161,7 @@ def _figures(table: Table) -> dict[str, object]:
     for name, found in table.comparison.rows.items():
         about: dict[str, object] = {"title": name}
         if name in titles:
-            about = {**asdict(titles[name]), "triplets": table.triplets[name]}
+            about = {**asdict(titles[name]), "triplets": table.triplets.get(name), "steps": table.steps.get(name)}
         if name in table.words:
             about["pseudo_word_recall_1"] = asdict(table.words[name])
         rows[name] = {**about, **asdict(found)}
@@ -180,8 +188,11 @@ def _curves(table: Table) -> dict[str, dict[int, Estimate]]:
     }
 
 
-def _triplets(file: Path) -> int:
+def _length(file: Path) -> tuple[int, int]:
+    """How many triplets the second stage of a run's config is trained on, and in how many batches over all epochs."""
     settings = config.read(file)
     if not isinstance(settings, TwoStageConfig) or not isinstance(settings.composing.data, DrawnTriplets):
         raise ConfigError(f"{file} trains on no drawn triplets: the table has no row for it")
-    return round(settings.composing.data.triplets * settings.composing.data.share)
+    data, steps = settings.composing.data, settings.composing.loop
+    triplets = round(data.triplets * data.share)
+    return triplets, steps.epochs * frozen.steps(triplets, steps.batch)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from models.errors import ConfigError
-from training import config, plot
+from training import config, plot, runs
 from training.config import TwoStageConfig
 from training.evaluation import compare, table
 from training.evaluation.result import Answers, Estimate, Model, Protocol, Result
@@ -27,6 +28,8 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "no-soft": {"mapping.loss.soft": 0.0, "composing.loss.soft": 0.0},
     "no-hard-negatives": {"composing.loss.mixed": 0},
     "release-scale": {"composing.loss.mixed_logit_scale": "none"},
+    "cap-1": {"composing.loss.mixed_cap": 1.0},
+    "no-mask": {"composing.loss.satisfied": False},
     "everything": EVERYTHING,
     "adapters-last": {"composing.net.adapter_layers": (11,)},
     "adapters-two": {"composing.net.adapter_layers": (5, 11)},
@@ -121,7 +124,7 @@ def test_a_row_is_the_commands_a_person_would_type() -> None:
 
 
 def results(folder: Path, **right: int) -> None:
-    """A result for each row named, in which so many of 40 queries are answered at rank 1, the others at rank 9."""
+    """A run's config and result for each row named; so many of 40 queries are answered at rank 1, the others at 9."""
     protocol = Protocol("composed retrieval", 3, "test", 7, 100, 40, 1.0, reference_excluded=True)
     model = Model("two-stage", "a", "b", "a * that {text}", 0.0)
 
@@ -131,6 +134,9 @@ def results(folder: Path, **right: int) -> None:
 
     for key, count in right.items():
         row = OF_NAME[key.replace("_", "-")]
+        (folder / row.name).mkdir(parents=True)
+        document = config.document(table.CONFIGS / f"{row.config}.toml")
+        (folder / row.name / runs.CONFIG).write_text(tomli_w.dumps(document), encoding="utf-8")
         composed, words = table.files(folder, row)
         baselines = {"image only": answers(1), "text only": answers(2), "sum": answers(8)}
         Result.of(protocol, model, {**baselines, "two-stage": answers(count)}).write(composed)
@@ -142,7 +148,11 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     (tmp_path / "training").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / table.README).write_text(f"before\n{table.MARKS[0]}\nold\n{table.MARKS[1]}\nafter\n")
-    found = table.read(tmp_path / "runs", configs=table.CONFIGS)
+    kept = tmp_path / "runs" / "share-01" / runs.CONFIG  # not as today's config has it
+    changes = {"data": {"share": 0.02}, "loop": {"epochs": 3, "batch": 128}}
+    document = {"base": str((table.CONFIGS / "ablations/base.toml").resolve()), "composing": changes}
+    kept.write_text(tomli_w.dumps(document), encoding="utf-8")
+    found = table.read(tmp_path / "runs")
     for _ in range(2):  # a second time changes nothing
         table.write(found, tmp_path)
     text = (tmp_path / table.README).read_text()
@@ -152,7 +162,8 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     assert list(cells) == [
         "run", "image only", "text only", "sum", "mapping", "base", "rank-16", "share-01", "scratch-01"
     ]  # fmt: skip
-    assert "| 300 | .300 [" in cells["share-01"] and "| −.600 [" in cells["share-01"]
+    assert "| 600 | 12 | .300 [" in cells["share-01"] and "| `mapping` |  |  | " in cells["mapping"]
+    assert "| −.600 [" in cells["share-01"]
     assert all((tmp_path / path).stat().st_size > 1_000 for path in (table.RESULTS, table.RECALL, table.CURVE))
     assert "first_ranks" not in (tmp_path / table.RESULTS).read_text()
 
@@ -160,7 +171,7 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
 def test_without_the_base_there_is_no_table(tmp_path: Path) -> None:
     results(tmp_path, mapping=10)
     with pytest.raises(ConfigError, match="the row base has no result"):
-        table.read(tmp_path, configs=table.CONFIGS)
+        table.read(tmp_path)
 
 
 def test_a_curve_of_one_point_and_an_estimate_of_one_are_drawn_and_said(tmp_path: Path) -> None:
