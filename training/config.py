@@ -101,6 +101,7 @@ class ComposingLoss(_Section):
     mixed: int = Field(default=10, ge=0)  # k, the hard negatives of each query; 0: none
     mixed_logit_scale: Literal["tau", "none"] = "tau"  # whether their scores are divided by τ; the release does not
     mixed_cap: float = Field(default=0.9, gt=0, le=1)  # of the positive's share in a mixture
+    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none
     mapping: float = Field(default=1.0, ge=0)
     soft: float = Field(default=0.2, ge=0)
 

@@ -83,7 +83,7 @@ class Composing:
 
         `batch` has `reference`, `target`, `text`, `caption`; instead of the first it may have `word` and `regions` with
         `reference` as a vector. `picture` (b,) numbers the references, `satisfied` (b, M) says which targets also
-        satisfy a row's text; where the data knows neither, all others are negatives.
+        satisfy a row's text; where the data does not say, all others are negatives.
         """
         if "word" in batch:
             reference = Reference(batch["word"].float(), batch["regions"].float())
@@ -131,7 +131,7 @@ class Composing:
             mixed=config.mixed,
             mixed_scale=scale if config.mixed_logit_scale == "tau" else 1.0,
             cap=config.mixed_cap,
-            ignored=found.get("satisfied"),
+            ignored=found.get("satisfied") if config.satisfied else None,
         )
         if config.mapping:
             same = None

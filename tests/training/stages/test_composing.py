@@ -133,7 +133,10 @@ def test_the_loss_is_that_of_the_equations(tokenizer: Tokenizer, loss: Composing
     t_c, t_map, v_ref, v_tgt, c = (found[name] for name in ("t_c", "t_map", "v_ref", "v_tgt", "c"))
     picture, satisfied = batch["picture"].tolist(), batch["satisfied"]
     never = -float("inf")
-    z = [[never if known and satisfied[i, j] else float(t_c[i] @ v_tgt[j]) / tau for j in rows] for i in rows]
+    z = [
+        [never if known and loss.satisfied and satisfied[i, j] else float(t_c[i] @ v_tgt[j]) / tau for j in rows]
+        for i in rows
+    ]
     alike, hard = v_tgt @ v_tgt.T, []
     for i in rows:
         row = list(z[i])
