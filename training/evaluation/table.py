@@ -55,6 +55,7 @@ ROWS = (
     Row("release-scale", "mixed scores not divided by τ", "Left out or changed", "ablations/release-scale"),
     Row("cap-1", "mixtures up to the positive itself", "Left out or changed", "ablations/cap-1"),
     Row("no-mask", "known answers are negatives too", "Left out or changed", "ablations/no-mask"),
+    Row("temperature-01", "τ = .01 in stage II, the paper's", "Left out or changed", "ablations/temperature-01"),
     Row("everything", "stage II trains stage I's modules too", "Left out or changed", "ablations/everything"),
     Row("adapters-last", "after the last block alone", "Adapters", "ablations/adapters-last"),
     Row("adapters-two", "after two of the four blocks", "Adapters", "ablations/adapters-two"),

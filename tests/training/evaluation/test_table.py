@@ -30,6 +30,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "release-scale": {"composing.loss.mixed_logit_scale": "none"},
     "cap-1": {"composing.loss.mixed_cap": 1.0},
     "no-mask": {"composing.loss.satisfied": False},
+    "temperature-01": {"composing.loss.temperature": 0.01},
     "everything": EVERYTHING,
     "adapters-last": {"composing.net.adapter_layers": (11,)},
     "adapters-two": {"composing.net.adapter_layers": (5, 11)},
