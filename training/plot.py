@@ -46,7 +46,7 @@ def losses(log: Path, out: Path) -> None:
 
 def recalls(first_ranks: Mapping[str, Rows], out: Path, *, longest: int = 50) -> None:
     """Draws R@k over k for each row's first ranks (B,), as a PNG."""
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
     ks = np.arange(1, longest + 1)
     for name, ranks in first_ranks.items():
         axes.plot(ks, [(ranks <= k).mean() for k in ks], label=name)
@@ -55,7 +55,7 @@ def recalls(first_ranks: Mapping[str, Rows], out: Path, *, longest: int = 50) ->
     axes.set_xticks(ticks, labels=[str(k) for k in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside, since the lines fill the whole
     figure.savefig(out, dpi=110)
     pyplot.close(figure)
 
@@ -70,9 +70,10 @@ def data_curve(curves: Mapping[str, Mapping[int, Estimate]], out: Path) -> None:
         below = values - [points[count].low for count in places]
         above = [points[count].high for count in places] - values
         axes.errorbar(places, values, yerr=[below, above], marker="o", markersize=4, capsize=3, label=name)
-    axes.set(xlabel="triplets", ylabel="R@1", xscale="log", ylim=(0, 1))
+    axes.set(xlabel="triplets", ylabel="R@1", xscale="log")
     axes.set_xticks(counts, labels=[f"{count:,}".replace(",", " ") for count in counts])
     axes.minorticks_off()
+    axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(out, dpi=110)
