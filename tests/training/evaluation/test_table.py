@@ -74,10 +74,10 @@ def test_with_and_without_a_first_stage_a_share_is_seen_equally_often() -> None:
         assert (one.loop, one.optim, one.data) == (other.loop, other.optim, other.data)
 
 
-def test_the_base_is_the_small_config_on_fewer_triplets() -> None:
+def test_the_base_is_the_small_config_on_fewer_triplets_with_adapters_alone() -> None:
     whole, base = (flat(settings(OF_NAME[name]).model_dump()) for name in ("two-stage-small", "base"))
     differing = {name for name in whole if whole[name] != base[name]}
-    assert differing == {"composing.data.triplets", "composing.loop.epochs"}
+    assert differing == {"composing.data.triplets", "composing.loop.epochs", "composing.learns"}
 
 
 def test_every_ablation_has_a_row() -> None:
