@@ -40,9 +40,9 @@ class Gallery:
         live = snapshot.live(path)
         if live.manifest.space_id != space_id:
             raise SpaceMismatch(
-                f"the gallery {path} was made by another model (space {live.manifest.space_id[:12]}, asked for"
-                f" {space_id[:12]}): rebuild it with"
-                f" `likebut index build {live.manifest.source} --gallery {path} --bundle BUNDLE`"
+                f"the gallery {path} was made by another model ({live.manifest.model_id}, of space"
+                f" {live.manifest.space_id[:12]}; asked for {space_id[:12]}): name that model's bundle with --bundle,"
+                f" or rebuild with `likebut index build {live.manifest.source} --gallery {path} --bundle BUNDLE`"
             )
         return cls.of(live)
 

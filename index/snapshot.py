@@ -51,6 +51,11 @@ def live(gallery: Path) -> Snapshot:
     return checked(gallery / SNAPSHOTS / current(gallery))
 
 
+def facts(gallery: Path) -> SnapshotManifest:
+    """What the live snapshot says of itself, its other files unread; raises GalleryMissing or GalleryBroken."""
+    return load(gallery / SNAPSHOTS / current(gallery) / MANIFEST)
+
+
 def current(gallery: Path) -> str:
     """The name of the live snapshot; raises GalleryMissing or GalleryBroken."""
     pointer = gallery / CURRENT

@@ -1,6 +1,5 @@
 """The HTTP face: which path answers what. Everything that computes lies below it."""
 
-import asyncio
 import functools
 import urllib.parse
 from collections.abc import AsyncIterator
@@ -14,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from index.gallery import Gallery
 from index.items import Item
 from models.errors import GalleryError, LikebutError
 from service import assortment, errors, images, openapi, page, receive, wire
@@ -38,28 +36,19 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.searcher = Searcher(settings)
-        self.encoder = self.searcher.encoder
-        self.metrics = Metrics(reference_cache=lambda: self.encoder.reference_cache)
+        self.metrics = Metrics(serving=lambda: self.searcher.serving)
         self.metrics.inflight.set_function(lambda: self.searcher.active)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
-        self.jobs = Jobs(settings, self.metrics, self.swap)
+        self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
-
-    async def swap(self) -> Gallery:
-        """Opens the gallery's live snapshot and lets it answer from the next search on; raises GalleryError."""
-        path = self.settings.gallery
-        opened = await asyncio.to_thread(Gallery.open, path, space_id=self.encoder.manifest.space_id)
-        self.searcher.gallery = opened
-        self.metrics.gallery(snapshot=opened.manifest.name, model=self.encoder.manifest.model_id, items=len(opened))
-        return opened
 
     def offers(self) -> str:
         """What is served, or why nothing is, as one line for the operator."""
-        gallery = self.searcher.gallery
-        if gallery is None:
-            return f"nothing to search: {self.searcher.reason}"
-        return f"{gallery.manifest.count} items of {gallery.manifest.source}"
+        serving = self.searcher.serving
+        if serving.gallery is None:
+            return f"nothing to search: {serving.reason}"
+        return f"{serving.gallery.manifest.count} items of {serving.gallery.manifest.source}"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -76,9 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
             try:
-                await service.swap()
+                await service.searcher.swap(settings.bundle)
             except GalleryError as error:
-                service.searcher.reason = str(error)
+                service.searcher.close(str(error))
             yield
 
     app = FastAPI(
@@ -170,13 +159,18 @@ async def image(
 
 
 @routes.post(
-    "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202, summary="Rebuild the gallery",
+    "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202,
+    summary="Rebuild the gallery, also with another model",
     responses={202: {"headers": {"Location": {"description": "the job's path", "schema": {"type": "string"}}}}},
     openapi_extra={"requestBody": openapi.INDEX_BODY},
 )  # fmt: skip
 async def rebuild(request: Request, response: Response, service: Here) -> wire.JobAccepted:
-    """Starts a job that builds a new snapshot; searches go on, and the new one answers as soon as it is complete."""
-    job = service.jobs.start(await receive.json_body(request, wire.IndexBody))
+    """Starts a job that builds a new snapshot, with another model where `bundle` names one; searches go on.
+
+    Model and snapshot are swapped together as soon as the snapshot is complete: every search is answered by the old
+    two or by the new two. A job that fails changes nothing of what answers.
+    """
+    job = await service.jobs.start(await receive.json_body(request, wire.IndexBody))
     response.headers["Location"] = f"/index/jobs/{job.id}"
     return wire.JobAccepted(job=job.id)
 
@@ -189,17 +183,18 @@ async def job(id: str, service: Here) -> wire.Job:
 
 @routes.get("/index", operation_id="getGallery", tags=["gallery"], summary="The live snapshot")
 async def live(service: Here) -> wire.LiveGallery:
-    """Facts of the snapshot that answers now, and the last job."""
-    gallery = service.searcher.gallery
+    """Facts of the snapshot and the model that answer now, and the last job."""
+    serving = service.searcher.serving
+    gallery, model = serving.gallery, serving.encoder.manifest
     facts = gallery.manifest if gallery is not None else None
     return wire.LiveGallery(
         snapshot=facts.name if facts else None,
         items=len(gallery) if gallery is not None else 0,
-        model=facts.model_id if facts else None,
+        model=model.model_id,
         created=facts.created.isoformat() if facts else None,
         shards=len(facts.shards) if facts else None,
         dimension=facts.dimension if facts else None,
-        space=service.encoder.manifest.space_id,
+        space=model.space_id,
         last_job=service.jobs.last(),
         max_k=service.settings.max_k,
         max_image_bytes=service.settings.max_image_bytes,
@@ -231,7 +226,7 @@ async def metrics(service: Here) -> Response:
 @routes.get("/openapi.json", include_in_schema=False)
 async def description(request: Request, service: Here) -> JSONResponse:
     """This interface, described for machines, with examples from the live gallery."""
-    gallery, last_job = service.searcher.gallery, service.jobs.last()
+    gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
     source = gallery.manifest.source if gallery else None
     examples = openapi.Examples(
         item_id=gallery.ids[0] if gallery else None,

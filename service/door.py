@@ -6,6 +6,7 @@ import sys
 VERBS = {
     "catalogue": ("training", "draw a shop: pictures, an items table and triplets"),
     "data": ("training", "count a source of pictures and words and find what is missing or broken"),
+    "triplets": ("training", "make triplets from pictures alone"),
     "train": ("training", "train as a config says, or go on where a run stopped"),
     "export": ("training", "turn a run, or an open_clip model, into a bundle"),
     "evaluate": ("training", "measure a bundle on a benchmark"),

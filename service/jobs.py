@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +14,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import index
-from index import tables
-from index.gallery import Gallery
 from models.errors import JobRunning, LikebutError, UnknownJob
-from service.errors import Unusable
 from service.metrics import Metrics
+from service.plan import Plan, plan
+from service.searcher import Searcher
 from service.settings import Settings
 from service.wire import IndexBody, Job, Skipped
 
@@ -38,18 +36,17 @@ class Progress(BaseModel):
     done: int = 0
     total: int = 0
     rate: float = 0.0
-    snapshot: str | None = None
-    items: int | None = None
     skipped: list[Skipped] = []
 
 
 class Jobs:
-    """Starts rebuilds, follows them, and hands each new snapshot to `swap`; the last fifty are remembered."""
+    """Starts rebuilds, follows them, and has `searcher` swap at the end of each; the last fifty are remembered."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, swap: Callable[[], Awaitable[Gallery]]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, searcher: Searcher) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._swap = swap
+        self._searcher = searcher
+        self._planning = False
         self._jobs: dict[str, Job] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -64,17 +61,30 @@ class Jobs:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def start(self, body: IndexBody) -> Job:
-        """Begins a rebuild; raises JobRunning, and Unusable for a source that no build could read."""
+    async def start(self, body: IndexBody) -> Job:
+        """Begins a job; raises JobRunning, and Unusable for a source or a bundle that it could not use."""
         running = next((job for job in self._jobs.values() if job.state in ("queued", "running")), None)
         if running is not None:
             raise JobRunning(f"job {running.id} is rebuilding the gallery: wait for it to end")
-        source = _source(body.source)
-        job = Job(id=uuid.uuid4().hex[:12], source=str(source), shards=body.shards, state="queued")
+        if self._planning:
+            raise JobRunning("another job is being prepared: wait for it to end")
+        self._planning = True  # testing a bundle takes a while, and only one job may come of it
+        try:
+            current = self._searcher.serving.bundle
+            planned = await asyncio.to_thread(plan, body, self._settings, current=current)
+        finally:
+            self._planning = False
+        job = Job(
+            id=uuid.uuid4().hex[:12],
+            source=planned.source,
+            bundle=str(planned.bundle),
+            shards=planned.shards,
+            state="queued",
+        )
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT_JOBS:
             del self._jobs[next(iter(self._jobs))]  # the oldest: a dictionary keeps its order
-        self._task = asyncio.create_task(self._run(job), name=f"likebut-job-{job.id}")
+        self._task = asyncio.create_task(self._run(job, planned), name=f"likebut-job-{job.id}")
         return job
 
     def get(self, id: str) -> Job:
@@ -88,14 +98,15 @@ class Jobs:
         """The job that was started last."""
         return next(reversed(self._jobs.values()), None)
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job, planned: Plan) -> None:
         job.state, job.started = "running", _now()
         self._metrics.job_progress.set(0)
         try:
-            built = await self._build(job)
+            if planned.builds:
+                await self._build(job)
             job.stage = "open"
-            gallery = await self._swap()
-            job.snapshot, job.items = gallery.manifest.name, built.items
+            gallery = (await self._searcher.swap(planned.bundle)).live()
+            job.snapshot, job.items = gallery.manifest.name, len(gallery)
             job.state = "done"
         except asyncio.CancelledError:
             job.state, job.error = "failed", "the service was stopped before the build ended"
@@ -109,10 +120,11 @@ class Jobs:
             self._metrics.jobs.labels(job.state).inc()
             self._metrics.job_progress.set(1 if job.state == "done" else 0)
 
-    async def _build(self, job: Job) -> Progress:
+    async def _build(self, job: Job) -> None:
+        """Follows a build from its start until its snapshot is published; raises LikebutError where it fails."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "index", "build", job.source, "--gallery", str(self._settings.gallery.resolve())),
-            *("--bundle", str(self._settings.bundle.resolve()), "--shards", str(job.shards)),
+            *("--bundle", job.bundle, "--shards", str(job.shards)),
             *("--provider", self._settings.provider, "--progress", "json"),
             cwd=Path(index.__file__).parents[1],  # so that `-m index` is this index, installed or not
             stdin=asyncio.subprocess.DEVNULL,
@@ -124,47 +136,30 @@ class Jobs:
         try:
             assert process.stdout is not None and process.stderr is not None
             complaint = asyncio.create_task(_tail(process.stderr))
-            last = await self._follow(job, process.stdout)
+            done = await self._follow(job, process.stdout)
             status = await process.wait()
             said = await complaint
         finally:
             await _end(process)
-        if status != 0 or last is None:
+        if status != 0 or not done:
             lines = [line.removeprefix("likebut: ") for line in said.splitlines() if line.strip()]
             raise LikebutError(lines[-1] if lines else f"the build ended with status {status} and said nothing")
-        return last
 
-    async def _follow(self, job: Job, lines: asyncio.StreamReader) -> Progress | None:
-        """Reads progress into the job until the output ends; gives the line that says done."""
-        last = None
+    async def _follow(self, job: Job, lines: asyncio.StreamReader) -> bool:
+        """Reads progress into the job until the output ends; whether one of the lines said done."""
+        done = False
         async for line in lines:
             try:
                 progress = Progress.model_validate_json(line)
             except ValidationError:
                 continue  # a library below may print; only progress matters here
             if progress.stage == "done":
-                last = progress
+                done = True
                 job.skipped, job.skipped_items = len(progress.skipped), progress.skipped[:KEPT_SKIPPED]
                 continue
             job.stage, job.done, job.total, job.rate = progress.stage, progress.done, progress.total, progress.rate
             self._metrics.job_progress.set(min(1.0, progress.done / progress.total) if progress.total else 0)
-        return last
-
-
-def _source(named: str) -> Path:
-    """The folder or table that a request names; raises Unusable where there is none that a build could read."""
-    way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
-    try:
-        source = Path(named).resolve(strict=True)
-    except (OSError, ValueError) as error:
-        raise _unusable(f"there is no {named!r} on the server: {way_out}") from error
-    if not source.is_dir() and source.suffix.lower() not in tables.READERS:
-        raise _unusable(f"{named!r} is neither a folder nor a table that can be read: {way_out}")
-    return source
-
-
-def _unusable(detail: str) -> Unusable:
-    return Unusable(detail, fields=[{"field": "source", "detail": detail}])
+        return done
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

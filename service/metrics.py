@@ -15,7 +15,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from models.references import CacheUse
+from service.serving import Serving
 
 # OpenTelemetry's buckets of an HTTP server, and finer ones for what happens inside.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -26,8 +26,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 class Metrics:
     """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
 
-    def __init__(self, *, reference_cache: Callable[[], CacheUse | None]) -> None:
-        """`reference_cache` is asked at every scrape; None where the bundle has no such cache."""
+    def __init__(self, *, serving: Callable[[], Serving]) -> None:
+        """`serving` is asked at every scrape."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -46,20 +46,13 @@ class Metrics:
         )  # fmt: skip
         self.inflight = Gauge("likebut_inflight_searches", "Searches that compute or wait.", registry=registry)
         self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
-        self.gallery_items = Gauge("likebut_gallery_items", "Items of the live snapshot.", registry=registry)
-        self.gallery_info = Gauge(
-            "likebut_gallery_info",
-            "The live snapshot and the model, always 1.",
-            ["snapshot", "model"],
-            registry=registry,
-        )
         self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
         self.job_progress = Gauge(
             "likebut_index_job_progress_ratio",
             "How far the running stage of the rebuild is, 0 to 1.",
             registry=registry,
         )
-        self.registry.register(_ReferenceCache(reference_cache))
+        self.registry.register(_Live(serving))
         for outcome in ("done", "failed"):
             self.jobs.labels(outcome)  # a series that starts at 0 lets the first failure be seen as a rise
 
@@ -74,27 +67,34 @@ class Metrics:
             if stage != "total":
                 self.stage_seconds.labels(stage).observe(milliseconds / 1000)
 
-    def gallery(self, *, snapshot: str, model: str, items: int) -> None:
-        """Says which snapshot answers now."""
-        self.gallery_items.set(items)
-        self.gallery_info.clear()  # the previous snapshot's series must not stay
-        self.gallery_info.labels(snapshot, model).set(1)
-
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""
         return generate_latest(self.registry)
 
 
-class _ReferenceCache(Collector):
-    """The encoder's own counts: it knows nothing of metrics."""
+class _Live(Collector):
+    """What answers at this moment, and its own counts: model and gallery know nothing of metrics."""
 
-    def __init__(self, use: Callable[[], CacheUse | None]) -> None:
-        self._use = use
+    def __init__(self, serving: Callable[[], Serving]) -> None:
+        self._serving = serving
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """The counts at this moment."""
-        use = self._use()
-        if use is None:
+        """All of it, of one model and its snapshot."""
+        serving = self._serving()
+        gallery, model = serving.gallery, serving.encoder.manifest
+        yield GaugeMetricFamily(
+            "likebut_gallery_items", "Items of the live snapshot.", len(gallery) if gallery is not None else 0
+        )
+        info = GaugeMetricFamily(
+            "likebut_gallery_info",
+            "The live snapshot, the model that searches it and their space, always 1.",
+            labels=["snapshot", "model", "space"],
+        )
+        if gallery is not None:
+            info.add_metric([gallery.manifest.name, model.model_id, model.space_id], 1)
+        yield info
+        use = serving.encoder.reference_cache
+        if use is None:  # the model keeps nothing of reference pictures
             return
         requests = CounterMetricFamily(
             "likebut_reference_cache_requests", "Reference pictures looked up, by result.", labels=["result"]

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,8 +15,9 @@ from index.gallery import Gallery, Hit
 from models.arrays import Embeddings
 from models.encoder import Encoder
 from service import images
-from service.errors import NotReady, Unusable
+from service.errors import Unusable
 from service.pool import Place, Pool
+from service.serving import Serving, opened
 from service.settings import Settings
 
 
@@ -114,19 +116,13 @@ def checked_text(query: Query, settings: Settings) -> str:
 class Searcher:
     """Answers queries on the live snapshot, in a bounded pool of threads.
 
-    `gallery` is replaced by one assignment; a search keeps to the snapshot it began with.
+    `serving` is replaced by one assignment; a search keeps to the model and the snapshot it began with.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Opens the settings' bundle; raises BundleMissing or BundleBroken."""
-        self.encoder = Encoder.open(
-            settings.bundle,
-            threads=settings.threads,
-            provider=settings.provider,
-            reference_cache_bytes=settings.reference_cache_mb * 2**20,
-        )
-        self.gallery: Gallery | None = None
-        self.reason = "no gallery is open yet"  # why there is none
+        encoder = opened(settings.bundle, settings)
+        self.serving = Serving(settings.bundle, encoder, None, reason="no gallery is open yet")
         self._settings = settings
         self._pool = Pool("search", workers=settings.search_workers, max_waiting=settings.max_waiting)
         self._probe = Pool("probe", workers=1, max_waiting=8)  # its own, so that load never looks like illness
@@ -147,9 +143,19 @@ class Searcher:
 
     def live(self) -> Gallery:
         """The snapshot that answers now; raises NotReady where there is none."""
-        if self.gallery is None:
-            raise NotReady(f"there is nothing to search: {self.reason}")
-        return self.gallery
+        return self.serving.live()
+
+    def close(self, reason: str) -> None:
+        """Lets no search in, and says why."""
+        self.serving = replace(self.serving, gallery=None, reason=reason)
+
+    async def swap(self, bundle: Path) -> Serving:
+        """Lets the model in `bundle` answer with the live snapshot from the next search on.
+
+        Raises what `successor` raises; then nothing has changed.
+        """
+        self.serving = await asyncio.to_thread(self.serving.successor, bundle, self._settings)
+        return self.serving
 
     def place(self) -> Place:
         """A place for one search, to be taken before its body is read; raises Overloaded and NotReady."""
@@ -158,7 +164,8 @@ class Searcher:
 
     async def search(self, parse: Callable[[], Query], *, place: Place, watch: Stopwatch) -> Found:
         """Parses one query in a thread and answers it, telling `watch` its stages; raises what both raise."""
-        gallery = self.live()  # kept until the end, whatever is swapped in meanwhile
+        serving = self.serving  # kept until the end, whatever is swapped in meanwhile
+        gallery = serving.live()
         asked = time.perf_counter()
 
         def work() -> Found:
@@ -166,7 +173,7 @@ class Searcher:
             try:
                 with watch.stage("decode"):
                     query = parse()
-                return find(query, encoder=self.encoder, gallery=gallery, settings=self._settings, watch=watch)
+                return find(query, encoder=serving.encoder, gallery=gallery, settings=self._settings, watch=watch)
             finally:
                 watch.took_ms["total"] = round((time.perf_counter() - asked) * 1000, 3)
 
@@ -174,13 +181,13 @@ class Searcher:
 
     async def probe(self, *, timeout_s: float) -> list[str]:
         """Why searches cannot be answered, empty when they can: by a real forward pass and a real search."""
-        gallery = self.gallery
+        encoder, gallery = self.serving.encoder, self.serving.gallery
         if gallery is None:
-            return [self.reason]
-        side = self.encoder.manifest.image_size
+            return [self.serving.reason]
+        side = encoder.manifest.image_size
 
         def work() -> None:
-            gallery.search(self.encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), k=1)
+            gallery.search(encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), k=1)
 
         try:
             await asyncio.wait_for(self._probe.run(work), timeout_s)

@@ -13,6 +13,7 @@ from service.errors import BadRequest
 Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
+ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Image(BaseModel):
@@ -118,14 +119,27 @@ class Assortment(BaseModel):
 
 
 class IndexBody(BaseModel):
-    """What to build the next snapshot from."""
+    """What to build the next snapshot from, and the model to build and to serve it with: one of the two, or both."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    source: str = Field(
-        min_length=1, max_length=4096, description="a folder of images or a table (CSV, JSONL, Parquet) on the server"
+    source: ServerPath | None = Field(
+        None,
+        description="a folder of images or a table (CSV, JSONL, Parquet) on the server; null takes the live snapshot's"
+        " own, and builds nothing where the bundle's space is the snapshot's",
     )
-    shards: int = Field(2, ge=1, le=1024, description="how many FAISS files the snapshot has")
+    bundle: ServerPath | None = Field(
+        None,
+        description="the folder of an exported model on the server, tested before the job starts and swapped in with"
+        " the snapshot; null keeps the model that serves",
+    )
+    shards: int = Field(2, ge=1, le=1024, description="how many FAISS files a snapshot that is built has")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.source is None and self.bundle is None:
+            raise ValueError("give a source, a bundle, or both")
+        return self
 
 
 class JobAccepted(BaseModel):
@@ -143,35 +157,38 @@ class Skipped(BaseModel):
 
 
 class Job(BaseModel):
-    """One rebuild of the gallery."""
+    """One rebuild of the gallery, or swap of the model that searches it."""
 
     id: str
     source: str
+    bundle: str = Field(description="folder of the model that builds, and then serves")
     shards: int
     state: Literal["queued", "running", "done", "failed"]
-    stage: str | None = Field(None, description="read, embed, train, write, publish, open")
+    stage: str | None = Field(
+        None, description="read, embed, train, write, publish, open; only open where nothing had to be built"
+    )
     done: int = Field(0, description="what the stage has finished")
     total: int = Field(0, description="what the stage has to do; 0 where it isn't known")
     rate: float = Field(0.0, description="finished per second")
     skipped: int = Field(0, description="items left out because they could not be read")
     skipped_items: list[Skipped] = Field([], description="the first hundred of them")
     error: str | None = None
-    snapshot: str | None = Field(None, description="the snapshot it made, once it serves")
+    snapshot: str | None = Field(None, description="the snapshot that serves since the job was done")
     items: int | None = None
     started: str | None = Field(None, description="ISO 8601, UTC")
     finished: str | None = None
 
 
 class LiveGallery(BaseModel):
-    """The snapshot that answers now, and the last job."""
+    """The snapshot and the model that answer now, and the last job."""
 
     snapshot: str | None
     items: int
-    model: str | None
+    model: str = Field(description="the model that makes the queries")
     created: str | None
     shards: int | None
     dimension: int | None
-    space: str
+    space: str = Field(description="the space of the model and of the snapshot: what of two spaces never mixes")
     last_job: Job | None
     max_k: int = Field(description="most hits one search may ask for")
     max_image_bytes: int = Field(description="largest accepted image file, in bytes")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from index import manifest
+from models.bundle import SHIPPED
 from models.errors import SpaceMismatch
 from service.settings import Settings
 
@@ -190,7 +191,7 @@ def test_a_gallery_of_another_model_does_not_take_the_place_of_the_one_that_serv
         shutil.rmtree(copy)
         of_another_model(gallery, copy)
         with pytest.raises(SpaceMismatch, match="made by another model"):
-            await app.state.service.swap()
+            await app.state.service.searcher.swap(SHIPPED)
         assert (await client.post("/search", json={"text": "x"})).json()["hits"] == before["hits"]
         assert (await client.get("/readyz")).status_code == 200
 

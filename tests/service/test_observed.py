@@ -1,6 +1,7 @@
 """Metrics, request ids, logs, headers, load shedding, and what happens when we are wrong ourselves."""
 
 import asyncio
+import dataclasses
 import json
 import logging
 import threading
@@ -14,6 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.types import Message
 
+from index.gallery import Gallery, Hit
+from models.bundle import SHIPPED, Bundle
 from service import receive
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.logs import JsonLines
@@ -64,7 +67,8 @@ def test_metrics_say_what_happened(gallery: Path, inside: Inside) -> None:
         assert value("likebut_rejected_total", reason="bad-request") == 1
         assert value("likebut_inflight_searches") == 0
         assert value("likebut_gallery_items") == 30
-        assert value("likebut_gallery_info", snapshot=found["snapshot"], model=found["model"]) == 1
+        space = Bundle.open(SHIPPED).manifest.space_id
+        assert value("likebut_gallery_info", snapshot=found["snapshot"], model=found["model"], space=space) == 1
         assert value("likebut_index_job_progress_ratio") == 0
         assert value("process_resident_memory_bytes") > 0
 
@@ -94,11 +98,13 @@ def test_a_bug_of_ours_is_a_problem_without_a_trace(
     gallery: Path, inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        class Broken:
-            def __getattr__(self, name: str) -> object:
+        class Broken(Gallery):
+            def search(self, *_: object, **__: object) -> list[list[Hit]]:
                 raise RuntimeError("the secret of the house")
 
-        app.state.service.searcher.gallery = Broken()
+        searcher = app.state.service.searcher
+        broken = Broken.open(gallery, space_id=searcher.serving.encoder.manifest.space_id)
+        searcher.serving = dataclasses.replace(searcher.serving, gallery=broken)
         answer = await client.post("/search", json={"text": "x"})
         assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
         assert "secret" not in answer.text and answer.headers["x-request-id"] in answer.json()["detail"]
@@ -244,6 +250,9 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     schemas = document["components"]["schemas"]
     for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
         assert name in schemas
+    assert set(schemas["IndexBody"]["properties"]) == {"source", "bundle", "shards"}
+    assert "required" not in schemas["IndexBody"]  # one of source and bundle is enough
+    assert "bundle" in schemas["Job"]["required"]
     examples = schemas["SearchBody"]["examples"]
     assert len(examples) == 2
     for example in examples:

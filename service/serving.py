@@ -1,0 +1,46 @@
+"""What answers searches now: a model and a snapshot of its space, only ever replaced together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.gallery import Gallery
+from models.bundle import Bundle
+from models.encoder import Encoder
+from service.errors import NotReady
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One model and the snapshot that it searches: whoever took this value has two that belong together."""
+
+    bundle: Path  # the model's folder
+    encoder: Encoder
+    gallery: Gallery | None
+    reason: str = ""  # why there is no gallery
+
+    def live(self) -> Gallery:
+        """The snapshot that answers; raises NotReady where there is none."""
+        if self.gallery is None:
+            raise NotReady(f"there is nothing to search: {self.reason}")
+        return self.gallery
+
+    def successor(self, bundle: Path, settings: Settings) -> "Serving":
+        """The model in `bundle` with the gallery's live snapshot, both opened and checked.
+
+        The model stays the one in memory, with what it knows of reference pictures, where the folder still holds it.
+        Raises BundleError, and GalleryError where the snapshot cannot be used or is of another space.
+        """
+        same = Bundle.open(bundle).manifest == self.encoder.manifest
+        encoder = self.encoder if same else opened(bundle, settings)
+        return Serving(bundle, encoder, Gallery.open(settings.gallery, space_id=encoder.manifest.space_id))
+
+
+def opened(bundle: Path, settings: Settings) -> Encoder:
+    """The model in `bundle`, proven by its self-test and run as the settings say; raises BundleError, ConfigError."""
+    return Encoder.open(
+        bundle,
+        threads=settings.threads,
+        provider=settings.provider,
+        reference_cache_bytes=settings.reference_cache_mb * 2**20,
+    )
