@@ -10,6 +10,8 @@ LikebutError
 ├── BundleError              an exported model folder
 │   ├── BundleMissing        no complete bundle at the path
 │   └── BundleBroken         a digest, schema, graph or self-test is wrong
+├── ModelError               a model that is asked for words does not answer
+│   └── ModelRefused         not this one request; others it may
 └── GalleryError             a gallery folder
     ├── GalleryMissing       no live snapshot at the path
     ├── GalleryBroken        a file is missing, damaged or of another schema
@@ -58,6 +60,14 @@ class BundleMissing(BundleError):
 
 class BundleBroken(BundleError):
     """A digest, the schema, a graph or the self-test of a bundle is wrong."""
+
+
+class ModelError(LikebutError):
+    """A model that is asked for words does not answer at all."""
+
+
+class ModelRefused(ModelError):
+    """The model does not answer this one request; the others may still be asked."""
 
 
 class GalleryError(LikebutError):

@@ -1,0 +1,150 @@
+"""An OpenAI-compatible address: what is sent, what is tried again and when, what ends a run."""
+
+import base64
+import email.utils
+import io
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models.errors import ConfigError, ModelError, ModelRefused
+from tests.training.triplets.scripted import Answer, Script, Server, says, serving
+from training.triplets.answers import Reply, Request
+from training.triplets.config import EndpointCaptioner, EndpointReformulator
+from training.triplets.endpoint import Endpoint, _retry_after_s
+
+
+def ask(server: Server, *requests: Request, first_wait_s: float = 0.01, **keys: object) -> list[Reply]:
+    """Opens the server's address with these keys of a config, and asks."""
+    section = EndpointCaptioner.model_validate(
+        {"kind": "endpoint", "url": server.url, "model": "m", "tries": 4, **keys}
+    )
+    with Endpoint.open(section, image_side=section.image_side, first_wait_s=first_wait_s) as endpoint:
+        return endpoint.answer(requests)
+
+
+def script(*answers: Answer) -> Script:
+    """The answers in turn, the last for ever."""
+    return lambda number, asked: answers[min(number, len(answers) - 1)]
+
+
+def test_the_picture_goes_with_the_prompt_upright_small_and_as_jpeg(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90°
+    Image.new("RGB", (1600, 800), "red").save(tmp_path / "a.jpg", exif=exif)
+    with serving(script(says("a coat"))) as server:
+        found = ask(server, Request("Describe.", tmp_path / "a.jpg"), image_side=64, max_tokens=9)
+    assert found == [Reply("a coat", 10, 3)]
+    (asked,) = server.asked
+    head, data = asked.picture.split(",")
+    with Image.open(io.BytesIO(base64.b64decode(data))) as sent:
+        assert (head, sent.format, sent.size) == ("data:image/jpeg;base64", "JPEG", (32, 64))
+    assert asked.text == "Describe." and asked.key == ""
+    assert {key: asked.body[key] for key in ("model", "max_tokens", "temperature")} == {
+        "model": "m",
+        "max_tokens": 9,
+        "temperature": 0.0,
+    }
+
+
+def test_the_limit_is_called_as_the_server_calls_it() -> None:
+    with serving(script(says("x"))) as server:
+        ask(server, Request("hello"), token_limit="max_completion_tokens", temperature=0.5)
+    (asked,) = server.asked
+    assert asked.body["max_completion_tokens"] == 256 and "max_tokens" not in asked.body
+    assert asked.body["temperature"] == 0.5
+
+
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    with serving(script(says("x"))) as server:
+        ask(server, Request("hello"), key_variable="SHOP_KEY")
+        assert server.asked[0].key == "Bearer s3cret"
+        monkeypatch.delenv("SHOP_KEY")
+        with pytest.raises(ConfigError, match="SHOP_KEY is empty"):
+            ask(server, Request("hello"), key_variable="SHOP_KEY")
+
+
+def test_busy_broken_and_garbled_answers_are_tried_again() -> None:
+    answers = (Answer("busy", 429), Answer("oops", 500), Answer("<html>", 200), says("a coat"))
+    with serving(script(*answers)) as server:
+        assert ask(server, Request("hello"))[0].text == "a coat"
+    assert len(server.asked) == 4
+
+
+def test_the_wait_grows_with_every_try() -> None:
+    with serving(script(Answer("", 503))) as server, pytest.raises(ModelRefused, match="no answer after 4 tries"):
+        ask(server, Request("hello"), first_wait_s=0.1)
+    waits = [later.at - sooner.at for sooner, later in zip(server.asked, server.asked[1:], strict=False)]
+    assert len(waits) == 3  # 0.1, 0.2 and 0.4 s, and up to 0.1 s at random
+    assert all(0.1 * 2**n <= wait < 0.1 * 2**n + 0.35 for n, wait in enumerate(waits)), waits
+
+
+def test_a_server_that_says_when_is_not_asked_before() -> None:
+    with serving(script(Answer("busy", 429, {"retry-after": "1"}), says("x"))) as server:
+        ask(server, Request("hello"))
+    assert server.asked[1].at - server.asked[0].at >= 1.0
+
+
+def test_retry_after_may_be_a_date_or_nonsense_and_is_never_for_ever() -> None:
+    assert 25 < _retry_after_s(email.utils.formatdate(time.time() + 30, usegmt=True)) <= 30
+    assert _retry_after_s(email.utils.formatdate(time.time() - 30, usegmt=True)) == 0
+    assert _retry_after_s("soon") == _retry_after_s("") == 0
+    assert _retry_after_s("99999") == 600
+
+
+def test_a_late_answer_is_waited_for_only_so_long() -> None:
+    with serving(script(says("late", delay_s=2.0), says("in time"))) as server:
+        begun = time.monotonic()
+        assert ask(server, Request("hello"), timeout_s=0.3)[0].text == "in time"
+        assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_one_request_that_is_refused_is_not_tried_again(status: int) -> None:
+    sentence = f"status {status}: the picture is forbidden"
+    answers = script(Answer("the picture is forbidden", status))
+    with serving(answers) as server, pytest.raises(ModelRefused, match=sentence):
+        ask(server, Request("hello"))
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "sentence"), [(401, "refuses the key"), (403, "the key"), (404, "the model 'm'")])
+def test_a_wrong_key_or_model_ends_the_run_at_once(status: int, sentence: str) -> None:
+    with serving(script(Answer("no", status))) as server, pytest.raises(ModelError, match=sentence) as raised:
+        ask(server, Request("hello"))
+    assert not isinstance(raised.value, ModelRefused) and len(server.asked) == 1
+
+
+def test_an_address_where_nothing_listens_ends_the_run() -> None:
+    with serving(script(says("x"))) as server:
+        pass
+    with pytest.raises(ModelError, match="does not answer") as raised:
+        ask(server, Request("hello"))
+    assert not isinstance(raised.value, ModelRefused)
+
+
+def test_a_picture_that_cannot_be_read_is_refused_without_asking(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with serving(script(says("x"))) as server, pytest.raises(ModelRefused, match=r"a\.jpg cannot be shown"):
+        ask(server, Request("Describe.", tmp_path / "a.jpg"))
+    assert server.asked == []
+
+
+def test_the_name_tells_apart_whatever_answers_otherwise_and_not_the_address() -> None:
+    def name(**keys: object) -> str:
+        values = {"kind": "endpoint", "url": "http://a/v1", "model": "m", **keys}
+        with Endpoint.open(EndpointReformulator.model_validate(values)) as endpoint:
+            return endpoint.name
+
+    others = [name(model="n"), name(temperature=0.5), name(max_tokens=9)]
+    assert len({name(), *others}) == 4
+    assert name(url="http://b/v1", timeout_s=3.0, concurrency=2, tries=1) == name()
+
+
+def test_nothing_said_is_an_empty_reply() -> None:
+    empty = Answer('{"choices": [{"message": {"content": null}}]}')
+    with serving(lambda number, asked: empty) as server:
+        assert ask(server, Request("hello")) == [Reply("", 0, 0)]

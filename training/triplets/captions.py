@@ -1,0 +1,59 @@
+"""A caption of every picture that a pair needs: from a model, or from what the shop says of its products."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+
+from training.triplets import config
+from training.triplets.answers import Model, Request
+from training.triplets.ask import Asker, Price, Refusal
+from training.triplets.config import Captioner, EndpointCaptioner, LocalCaptioner, ProductCaptioner
+from training.triplets.items import Item
+from training.triplets.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """What is said of N pictures."""
+
+    texts: tuple[str, ...]  # (N,), on one line; "" where there is none
+    problems: Mapping[int, str]  # why there is none, by row
+    report: Mapping[str, object]
+
+
+def write(section: Captioner, pictures: Sequence[Item], *, kept: Store) -> Captions:
+    """The captions of the pictures, each asked for once."""
+    if isinstance(section, ProductCaptioner):
+        from training.triplets import products
+
+        said = [products.caption(item.facts) for item in pictures]
+        return _captions(said, {}, {"model": "products"})
+    prompt = config.prompt(section.prompt, default="caption.txt", fields=())
+    with _opened(section) as model:
+        asker = Asker(
+            model,
+            kept=kept,
+            digests={item.path: item.digest for item in pictures},
+            price=Price(section.prompt_price, section.completion_price),
+            label="captions",
+        )
+        answers = asker.ask(lambda row: Request(prompt, pictures[row].path), len(pictures), attempt=0)
+    refused = {row: answer.reason for row, answer in enumerate(answers) if isinstance(answer, Refusal)}
+    texts = ["" if isinstance(answer, Refusal) else answer.text for answer in answers]
+    return _captions(texts, refused, {"model": model.name, "prompt": prompt, **asdict(asker.spent())})
+
+
+def _captions(said: Sequence[str], refused: Mapping[int, str], report: Mapping[str, object]) -> Captions:
+    texts = tuple(" ".join(text.split()) for text in said)
+    blank = {row: "the caption is blank" for row, text in enumerate(texts) if not text}
+    return Captions(texts, {**blank, **refused}, {**report, "blank": len(blank) - len(refused)})
+
+
+def _opened(section: EndpointCaptioner | LocalCaptioner) -> AbstractContextManager[Model]:
+    if isinstance(section, EndpointCaptioner):
+        from training.triplets.endpoint import Endpoint
+
+        return Endpoint.open(section, image_side=section.image_side)
+    from training.triplets import local
+
+    return nullcontext(local.Captioner.open(section))

@@ -1,0 +1,184 @@
+"""What triplets are made of and by whom: one strict TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from models.errors import ConfigError
+
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FolderImages(_Section):
+    """The pictures of a folder and its sub-folders; the first sub-folder is a picture's class."""
+
+    source: Literal["folder"]
+    folder: str
+
+
+class TableImages(_Section):
+    """The rows of a CSV, JSONL or Parquet table; paths of pictures are relative to it."""
+
+    source: Literal["table"]
+    table: str
+    id: str = "id"  # the columns
+    image: str = "image"
+    meta_class: str = ""  # none: all pictures are of one class
+    products: Annotated[tuple[str, ...], Field(strict=False)] = ()  # what a shop says of its products
+
+
+Cosine = Annotated[float, Field(ge=-1, le=1, strict=False)]
+
+
+class PairsConfig(_Section):
+    """Which pictures become reference and target."""
+
+    count: int = Field(ge=1)
+    within: Literal["class", "all"] = "class"
+    seed: int = 0
+    window: Annotated[tuple[Cosine, Cosine] | None, Field(strict=False)] = None  # least and most similar
+    bundle: str = ""  # whose gallery vectors say how similar
+
+    @model_validator(mode="after")
+    def _measured(self) -> "PairsConfig":
+        if (self.window is None) != (not self.bundle):
+            raise ValueError("window and bundle go together: the cosine, and the bundle that measures it")
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError("window is [least, most]: the second must be larger")
+        return self
+
+
+class _Asked(_Section):
+    """What a model is asked, and what its words cost."""
+
+    prompt: str = ""  # a file instead of the paper's prompt
+    max_tokens: int = Field(ge=1)
+    prompt_price: float = Field(default=0.0, ge=0, strict=False)  # of a million tokens
+    completion_price: float = Field(default=0.0, ge=0, strict=False)
+
+
+class _Endpoint(_Asked):
+    """A model behind an OpenAI-compatible address."""
+
+    kind: Literal["endpoint"]
+    url: str = Field(pattern=r"^https?://")  # up to and with /v1
+    model: str
+    key_variable: str = ""  # the environment variable that holds the API key; none: no key is sent
+    temperature: float | None = Field(default=0.0, ge=0, strict=False)
+    concurrency: int = Field(default=8, ge=1, le=256)
+    timeout_s: float = Field(default=120.0, gt=0, strict=False)
+    tries: int = Field(default=6, ge=1)  # of a request, while the server is busy or broken
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # what the server calls it
+
+
+class _Local(_Asked):
+    """A transformers model on this machine."""
+
+    kind: Literal["local"]
+    model: str  # a folder, or a name on the hub
+    batch: int = Field(default=8, ge=1)
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+class EndpointCaptioner(_Endpoint):
+    """A vision-language model behind an address."""
+
+    max_tokens: int = Field(default=256, ge=1)
+    image_side: int = Field(default=672, ge=32)  # pixels of the longer side, at most
+
+
+class LocalCaptioner(_Local):
+    """A vision-language model on this machine."""
+
+    max_tokens: int = Field(default=256, ge=1)
+
+
+class ProductCaptioner(_Section):
+    """No model: what the shop's table says of its products."""
+
+    kind: Literal["products"]
+
+
+Captioner = EndpointCaptioner | LocalCaptioner | ProductCaptioner
+
+
+class EndpointReformulator(_Endpoint):
+    """A chat model behind an address."""
+
+    max_tokens: int = Field(default=64, ge=1)
+
+
+class LocalReformulator(_Local):
+    """A chat model on this machine."""
+
+    max_tokens: int = Field(default=64, ge=1)
+    adapter: str = ""  # a LoRA adapter's folder, as `likebut triplets tune` writes it
+
+
+class TemplateReformulator(_Section):
+    """No model: templates filled with what differs."""
+
+    kind: Literal["template"]
+
+
+Reformulator = EndpointReformulator | LocalReformulator | TemplateReformulator
+
+
+class FilterConfig(_Section):
+    """Which texts are kept."""
+
+    words: int = Field(default=12, ge=1)  # at most
+    retries: int = Field(default=1, ge=0)  # of a rejected text
+
+
+class Config(_Section):
+    """The whole file."""
+
+    images: Annotated[FolderImages | TableImages, Field(discriminator="source")]
+    pairs: PairsConfig
+    captioner: Captioner = Field(discriminator="kind")
+    reformulator: Reformulator = Field(discriminator="kind")
+    filter: FilterConfig = FilterConfig()
+
+    @model_validator(mode="after")
+    def _described(self) -> "Config":
+        named = isinstance(self.images, TableImages) and bool(self.images.products)
+        if isinstance(self.captioner, ProductCaptioner) and not named:
+            raise ValueError('captioner kind "products" needs images.products: name the columns of a table')
+        return self
+
+
+def read(path: Path) -> Config:
+    """Parses a TOML file; raises ConfigError that names the file and the key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"no config can be read at {path}: {getattr(error, 'strerror', error)}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+
+
+def prompt(file: str, *, default: str, fields: tuple[str, ...]) -> str:
+    """The prompt of a file, or the paper's of that name; raises ConfigError where it lacks one of its `{fields}`."""
+    path = Path(file) if file else PROMPTS / default
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"no prompt can be read at {path}: {getattr(error, 'strerror', error)}") from error
+    missing = [field for field in fields if field not in text]
+    if not text or missing:
+        raise ConfigError(f"the prompt {path} does not hold {' and '.join(missing) or 'a word'}: write it in")
+    return text

@@ -1,0 +1,207 @@
+"""A model behind an OpenAI-compatible address: vLLM, llama.cpp's server, transformers serve, a hosted one."""
+
+import base64
+import io
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from pydantic import BaseModel, Field, ValidationError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from models import preprocess
+from models.errors import ConfigError, InputError, ModelError, ModelRefused
+from training.triplets.answers import Reply, Request
+from training.triplets.config import EndpointCaptioner, EndpointReformulator
+
+LONGEST_WAIT_S = 60.0  # before trying again
+LONGEST_RETRY_AFTER_S = 600.0  # however long the server asks for
+JPEG_QUALITY = 90
+
+
+class _Said(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(BaseModel):
+    """What we need of a chat completion."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class _Again(Exception):
+    """This try failed, the next may not."""
+
+    def __init__(self, reason: str, *, after_s: float = 0.0, reached: bool = True) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+        self.reached = reached
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Asks one request a call; many threads may call at once."""
+
+    client: httpx.Client
+    model: str
+    temperature: float | None
+    max_tokens: int
+    token_limit: str  # what the server calls the limit
+    image_side: int  # pixels of a picture's longer side, at most; 0 where it is shown none
+    tries: int
+    concurrency: int
+    first_wait_s: float  # before trying again; doubled each time, with up to as much at random
+    batch: int = 1
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, section: EndpointCaptioner | EndpointReformulator, *, image_side: int = 0, first_wait_s: float = 1.0
+    ) -> Iterator["Endpoint"]:
+        """As a config says; raises ConfigError where the variable that should hold the API key is empty."""
+        with _client(section) as client:
+            yield cls(
+                client=client,
+                model=section.model,
+                temperature=section.temperature,
+                max_tokens=section.max_tokens,
+                token_limit=section.token_limit,
+                image_side=image_side,
+                tries=section.tries,
+                concurrency=section.concurrency,
+                first_wait_s=first_wait_s,
+            )
+
+    @property
+    def name(self) -> str:
+        """The model with all that its answers depend on; not the address, which changes from day to day."""
+        facts = {"temperature": self.temperature, "max_tokens": self.max_tokens, "image_side": self.image_side}
+        return " ".join([self.model, *(f"{name}={value}" for name, value in facts.items())])
+
+    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+        """The replies; raises ModelRefused for a request that the server will not answer however often it is asked,
+        ModelError for a wrong address, key or model."""
+        return [self._reply(request) for request in requests]
+
+    def _reply(self, request: Request) -> Reply:
+        body = self._body(request)
+        retrying = Retrying(
+            stop=stop_after_attempt(self.tries),
+            wait=self._wait,
+            retry=retry_if_exception_type(_Again),
+            reraise=True,
+        )
+        try:
+            completion: _Completion = retrying(self._post, body)
+        except _Again as error:
+            if not error.reached:
+                raise ModelError(
+                    f"{self.client.base_url} does not answer ({error}): check the address and that the server runs"
+                ) from error
+            raise ModelRefused(f"no answer after {self.tries} tries ({error})") from error
+        usage = completion.usage or _Usage()
+        text = completion.choices[0].message.content or ""
+        return Reply(text, usage.prompt_tokens, usage.completion_tokens)
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Seconds until the next try: growing, and never sooner than the server asked for."""
+        growing = wait_exponential(self.first_wait_s, max=LONGEST_WAIT_S) + wait_random(max=self.first_wait_s)
+        error = state.outcome.exception() if state.outcome is not None else None
+        return max(growing(state), error.after_s if isinstance(error, _Again) else 0.0)
+
+    def _post(self, body: Mapping[str, object]) -> _Completion:
+        try:
+            response = self.client.post("chat/completions", json=body)
+        except httpx.ConnectError as error:
+            raise _Again(str(error), reached=False) from error
+        except httpx.TransportError as error:  # time-outs, a connection cut short
+            raise _Again(f"{type(error).__name__} {error}".strip()) from error
+        status = response.status_code
+        if status in (408, 409, 425, 429) or status >= 500:
+            raise _Again(f"status {status}", after_s=_retry_after_s(response.headers.get("retry-after", "")))
+        if status in (401, 403):
+            raise ModelError(
+                f"{self.client.base_url} refuses the key (status {status}): name the variable that holds it with"
+                " key_variable"
+            )
+        if status == 404:
+            raise ModelError(f"{response.url} is unknown there, or the model {self.model!r}: check url and model")
+        if status != 200:
+            raise ModelRefused(f"status {status}: {' '.join(response.text[:300].split())}")
+        try:
+            return _Completion.model_validate_json(response.content)
+        except ValidationError as error:
+            raise _Again("the answer is not a chat completion") from error
+
+    def _body(self, request: Request) -> dict[str, object]:
+        content: object = request.prompt
+        if request.image is not None:
+            picture = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
+            content = [picture, {"type": "text", "text": request.prompt}]
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": content}],
+            self.token_limit: self.max_tokens,
+        }
+        return body if self.temperature is None else {**body, "temperature": self.temperature}
+
+
+def _client(section: EndpointCaptioner | EndpointReformulator) -> httpx.Client:
+    headers = {}
+    if section.key_variable:
+        key = os.environ.get(section.key_variable, "")
+        if not key:
+            raise ConfigError(
+                f"the environment variable {section.key_variable} is empty: put the API key of {section.url} into it"
+            )
+        headers["authorization"] = f"Bearer {key}"
+    return httpx.Client(
+        base_url=section.url,
+        headers=headers,
+        timeout=httpx.Timeout(section.timeout_s, connect=10.0),
+        limits=httpx.Limits(max_connections=section.concurrency),
+    )
+
+
+def _data_url(path: Path, *, side: int) -> str:
+    """The picture upright in RGB, its longer side at most so many pixels, as a JPEG in a data URL."""
+    try:
+        image = preprocess.decode(path.read_bytes())
+    except (OSError, InputError) as error:
+        raise ModelRefused(f"{path} cannot be shown ({error})") from error
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _retry_after_s(value: str) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    try:
+        seconds = float(value) if value.strip().isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
+    except ValueError:
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)

@@ -1,0 +1,243 @@
+"""Language models on this machine, through transformers: one that describes pictures, one that writes the texts."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar, cast
+
+import torch
+from peft import PeftModel
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BatchEncoding,
+    BatchFeature,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
+
+from models import preprocess
+from models.errors import ConfigError, InputError, ModelError, ModelRefused
+from training.triplets import folder
+from training.triplets.answers import Reply, Request
+from training.triplets.config import LocalCaptioner, LocalReformulator
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_Loaded = TypeVar("_Loaded")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Captioner:
+    """An image-text-to-text model, as LLaVA, that answers greedily."""
+
+    name: str
+    batch: int
+    concurrency: int  # a batch fills the device already
+    max_tokens: int
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    tokenizer: PreTrainedTokenizerBase
+
+    @classmethod
+    def open(cls, section: LocalCaptioner) -> "Captioner":
+        """Loads the model; raises ConfigError where it is none of this kind or the device is missing."""
+        path = folder.found(section.model)
+        read: Callable[[Path], ProcessorMixin] = AutoProcessor.from_pretrained
+        processor = _load(path, lambda: read(path))
+        tokenizer = getattr(processor, "tokenizer", None)
+        if not isinstance(tokenizer, PreTrainedTokenizerBase):
+            raise ConfigError(f"{path} has no processor of pictures and words: name a model that describes pictures")
+        device = _present(section.device)
+        dtype = _DTYPES[section.dtype]
+        model: PreTrainedModel = _load(
+            path, lambda: AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, device_map=device)
+        )
+        _say_the_likeliest(model, tokenizer)
+        return cls(
+            name=_name(path, section),
+            batch=section.batch,
+            concurrency=1,
+            max_tokens=section.max_tokens,
+            model=model,
+            processor=processor,
+            tokenizer=tokenizer,
+        )
+
+    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+        """What it says of each picture; raises ModelRefused where one is missing or cannot be read."""
+        pictures = [[_picture(request)] for request in requests]
+        texts = [self._prompted(request.prompt) for request in requests]
+        special = not starts_itself(self.tokenizer, texts[0])
+        inputs = self.processor(
+            text=texts, images=pictures, padding=True, add_special_tokens=special, return_tensors="pt"
+        )
+        # pixels take the precision of the weights
+        inputs = inputs.to(self.model.device, self.model.dtype)
+        return _replies(self.model, self.tokenizer, inputs, max_tokens=self.max_tokens)
+
+    def _prompted(self, prompt: str) -> str:
+        """The prompt as the model was taught to read it; the picture goes before the words."""
+        if self.processor.chat_template is not None:
+            said = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
+            written: Callable[..., str] = self.processor.apply_chat_template  # its own type knows no pictures
+            return written(said, tokenize=False, add_generation_prompt=True)
+        mark = str(getattr(self.processor, "image_token", ""))
+        return prompt if mark in prompt else f"{mark}\n{prompt}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reformulator:
+    """A causal language model, with a LoRA adapter or without, that answers greedily."""
+
+    name: str
+    batch: int
+    concurrency: int
+    max_tokens: int
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @classmethod
+    def open(cls, section: LocalReformulator) -> "Reformulator":
+        """Loads the model and its adapter; raises ConfigError where one is none or the device is missing."""
+        path, adapter = folder.found(section.model), Path(section.adapter)
+        if section.adapter and not (adapter / folder.ADAPTER).is_file():
+            raise ConfigError(f"{adapter} holds no finished adapter: make one with `likebut triplets tune`")
+        if section.adapter and folder.tuned_on(adapter) not in ("", folder.identity(path)):
+            raise ConfigError(f"{adapter} was tuned on another model than {path}: name that one")
+        model, tokenizer = language_model(path, device=section.device, dtype=section.dtype)
+        _say_the_likeliest(model, tokenizer)
+        if section.adapter:
+            # Its layers now stand in the model; not merged, since half precision would round small differences away.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of before
+                _load(adapter, lambda: PeftModel.from_pretrained(model, adapter)).eval()
+        return cls(
+            name=_name(path, section) + (f" + {folder.identity(adapter)}" if section.adapter else ""),
+            batch=section.batch,
+            concurrency=1,
+            max_tokens=section.max_tokens,
+            model=model,
+            tokenizer=tokenizer,
+        )
+
+    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+        """What it says to each prompt; raises ModelRefused where one is longer than the model can read."""
+        texts = [prompted(self.tokenizer, request.prompt) for request in requests]
+        inputs = self.tokenizer(
+            texts, padding=True, add_special_tokens=not starts_itself(self.tokenizer, texts[0]), return_tensors="pt"
+        )
+        return _replies(self.model, self.tokenizer, inputs.to(self.model.device), max_tokens=self.max_tokens)
+
+
+def language_model(path: Path, *, device: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The causal language model of a folder, in eval mode, and its tokenizer; raises ConfigError."""
+    at = _present(device)
+    tokenizer = _load(path, lambda: AutoTokenizer.from_pretrained(path))
+    model: PreTrainedModel = _load(
+        path, lambda: AutoModelForCausalLM.from_pretrained(path, dtype=_DTYPES[dtype], device_map=at)
+    )
+    return model, tokenizer
+
+
+def prompted(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
+    """The prompt as a chat model was taught to read it; as it is where the model has no chat template."""
+    if tokenizer.chat_template is None:
+        return prompt
+    said = [{"role": "user", "content": prompt}]
+    return str(tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+
+
+def starts_itself(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Whether the chat template wrote the first token itself."""
+    return bool(tokenizer.bos_token) and text.startswith(str(tokenizer.bos_token))
+
+
+class _Writes(Protocol):
+    """What models can do that the auto classes load; the library types it for another checker than ours."""
+
+    def generate(self, *, max_new_tokens: int, **inputs: Tensor) -> Tensor:
+        """(B, L + said) token ids from (B, L)."""
+
+
+def _replies(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    inputs: BatchEncoding | BatchFeature,
+    *,
+    max_tokens: int,
+) -> list[Reply]:
+    """The rest of each of B prompts, padded on the left to (B, L), greedily."""
+    given = inputs["attention_mask"].sum(dim=1).tolist()  # (B,) tokens
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if room is not None and max(given) + max_tokens > room:
+        raise ModelRefused(
+            f"the prompt has {max(given)} tokens, which with {max_tokens} more are over the model's {room}: "
+            "shorten the captions"
+        )
+    try:
+        with torch.inference_mode():
+            ids = cast(_Writes, model).generate(**inputs, max_new_tokens=max_tokens)  # (B, L + said)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"{model.device} has no memory for {len(given)} requests at once: lower batch") from error
+    said = ids[:, inputs["input_ids"].shape[1] :].tolist()
+    ends = model.generation_config.eos_token_id
+    stops = frozenset([ends] if isinstance(ends, int) else ends or [])
+    rows = [_until(row, stops) for row in said]
+    texts = [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in rows]
+    return [Reply(text, count, len(row)) for text, count, row in zip(texts, given, rows, strict=True)]
+
+
+def _until(row: list[int], stops: frozenset[int]) -> list[int]:
+    """Up to and with the first token that ends an answer: what follows is padding."""
+    for place, token in enumerate(row):
+        if token in stops:
+            return row[: place + 1]
+    return row
+
+
+def _picture(request: Request) -> Image.Image:
+    if request.image is None:
+        raise ModelRefused("there is no picture to describe: give the request one")
+    try:
+        return preprocess.decode(request.image.read_bytes())
+    except (InputError, OSError) as error:
+        raise ModelRefused(f"{request.image.name} cannot be read: {error}") from error
+
+
+def _say_the_likeliest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Greedy decoding, whatever the model's own settings are, over batches that end in the same place."""
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    settings = model.generation_config
+    settings.do_sample, settings.num_beams = False, 1
+    settings.temperature = settings.top_p = settings.top_k = settings.max_length = None  # would only warn
+    settings.pad_token_id = tokenizer.pad_token_id
+
+
+def _name(path: Path, section: LocalCaptioner | LocalReformulator) -> str:
+    """All that its answers depend on."""
+    return f"{Path(section.model).name} {folder.identity(path)} {section.dtype} {section.max_tokens}"
+
+
+def _load(path: Path, load: Callable[[], _Loaded]) -> _Loaded:
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"{path} cannot be loaded as a model of this kind: {first}") from error
+
+
+def _present(device: str) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise ConfigError(f"there is no device {device}: set device to cpu, or start where it is") from error

@@ -1,0 +1,135 @@
+"""From pictures to triplets: pairs, captions, texts, the filter, files. Killed and started again it goes on."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import InputError
+from training.triplets import captions, items, pairs, similarity, texts, write
+from training.triplets.captions import Captions
+from training.triplets.config import Config, PairsConfig
+from training.triplets.items import Item
+from training.triplets.pairs import Rows
+from training.triplets.store import Store
+from training.triplets.texts import Attempt, Pair
+from training.triplets.write import Rejected, Triplet
+
+NO_CAPTION = "no caption"
+
+
+def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, object]:
+    """Writes the triplets into `out` and gives the report, the same however often the run was killed.
+
+    Raises InputError for pictures or pairs that are not there, ModelError where a model answers nothing any more.
+    """
+    with Store.open(out) as kept:
+        found = items.read(config.images)
+        drawn = _drawn(config.pairs, found.items, cache=out)  # (P, 2)
+        chosen = np.unique(drawn)
+        pictures = [found.items[row] for row in chosen.tolist()]
+        described = captions.write(config.captioner, pictures, kept=kept)
+        every = _Pairs(pictures, described, np.searchsorted(chosen, drawn))
+        whole = every.whole()
+        said = texts.write(
+            config.reformulator,
+            [every.pair(row) for row in whole],
+            rules=config.filter,
+            seed=config.pairs.seed,
+            kept=kept,
+        )
+        triplets = [every.triplet(whole[one.pair], one) for one in said.accepted()]
+        rejected = every.without_caption() + [every.rejected(whole[one.pair], one) for one in said.rejected()]
+        report = {
+            "triplets": len(triplets),
+            "pictures": {
+                "folder": str(found.folder.resolve()),
+                "used": len(pictures),
+                "of": len(found.items),
+                "same_pictures": found.same_pictures,
+                "without_class": found.without_class,
+            },
+            "pairs": {"drawn": len(drawn), "asked_for": config.pairs.count, "without_caption": len(drawn) - len(whole)},
+            "captions": described.report,
+            "texts": said.report,
+            "config": config.model_dump(mode="json"),
+        }
+        write.write(out, triplets, rejected, report, with_parquet=with_parquet)
+        return report
+
+
+def facts(report: Mapping[str, object]) -> dict[str, object]:
+    """What a person wants to know of a run: the report on lines, without prompts and settings."""
+    return dict(_flat("", {name: value for name, value in report.items() if name != "config"}))
+
+
+def _flat(above: str, values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{above}{name} ", value)
+        elif name != "prompt":
+            yield f"{above}{name}", value
+
+
+def _drawn(section: PairsConfig, found: Sequence[Item], *, cache: Path) -> Rows:
+    """(P, 2) rows of the pairs; says so where there are fewer than asked for."""
+    names = sorted({item.meta_class for item in found}) if section.within == "class" else [""]
+    number = {name: place for place, name in enumerate(names)}
+    classes = np.array([number[item.meta_class] if len(names) > 1 else 0 for item in found], dtype=np.int64)
+    if section.window is None:
+        drawn = pairs.draw(classes, section.count, seed=section.seed)
+    else:
+        vectors = similarity.vectors(found, Path(section.bundle), cache=cache)
+        drawn = pairs.draw(classes, section.count, seed=section.seed, vectors=vectors, window=section.window)
+    if not len(drawn):
+        raise InputError("no two pictures make a pair: widen pairs.window, or set pairs.within to all")
+    if len(drawn) < section.count:
+        print(f"likebut: {len(drawn)} pairs of the {section.count} asked for: there are no more", file=sys.stderr)
+    return drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """The pairs with what is known of their pictures."""
+
+    pictures: Sequence[Item]
+    captions: Captions  # of the pictures
+    rows: Rows  # (P, 2), of pictures
+
+    def whole(self) -> list[int]:
+        """The pairs of which both pictures have a caption."""
+        return [row for row, pair in enumerate(self.rows.tolist()) if not self.captions.problems.keys() & set(pair)]
+
+    def pair(self, row: int) -> Pair:
+        first, second = (self.pictures[place] for place in self.rows[row].tolist())
+        return Pair(f"{first.name}>{second.name}", self._captions(row), (first.facts, second.facts))
+
+    def triplet(self, row: int, text: Attempt) -> Triplet:
+        reference, target = self._names(row)
+        caption, target_caption = self._captions(row)
+        return Triplet(reference, text.text, target, caption, target_caption)
+
+    def rejected(self, row: int, text: Attempt) -> Rejected:
+        reference, target = self._names(row)
+        caption, target_caption = self._captions(row)
+        return Rejected(reference, target, text.attempt, text.text, text.reason, caption, target_caption)
+
+    def without_caption(self) -> list[Rejected]:
+        """The other pairs, with the reason of the first picture that has none."""
+        found = []
+        for row, pair in enumerate(self.rows.tolist()):
+            problems = [self.captions.problems[place] for place in pair if place in self.captions.problems]
+            if problems:
+                reason = f"{NO_CAPTION}: {problems[0]}"
+                found.append(Rejected(*self._names(row), 0, "", reason, *self._captions(row)))
+        return found
+
+    def _names(self, row: int) -> tuple[str, str]:
+        first, second = (self.pictures[place].name for place in self.rows[row].tolist())
+        return first, second
+
+    def _captions(self, row: int) -> tuple[str, str]:
+        first, second = (self.captions.texts[place] for place in self.rows[row].tolist())
+        return first, second

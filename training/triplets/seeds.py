@@ -1,0 +1,85 @@
+"""Seed data of the reformulator: texts that someone wrote for two captions, as token ids."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from models.errors import InputError
+from training.datasets import jsonl
+from training.triplets import texts
+from training.triplets.local import prompted, starts_itself
+
+IGNORED = -100  # a label of what is read and not written, as torch's cross entropy has it
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Two captions and the text between them."""
+
+    caption_a: str
+    caption_b: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One seed as token ids."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]  # with the token that ends it
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.answer)
+
+
+def read(path: Path) -> list[Seed]:
+    """The seeds of a file of JSON lines; raises InputError where one lacks a caption or the text."""
+    return [
+        Seed(*(_text(row, key, f"{path}, row {number}") for key in ("caption_a", "caption_b", "text")))
+        for number, row in enumerate(jsonl.records(path), start=1)
+    ]
+
+
+def encoded(seed: Seed, tokenizer: PreTrainedTokenizerBase, *, prompt: str) -> Tokens:
+    """The prompt as the reformulator is asked, and the answer that it should give to it."""
+    question = texts.filled(prompt, {"caption_a": seed.caption_a, "caption_b": seed.caption_b})
+    asked = prompted(tokenizer, question)
+    special = not starts_itself(tokenizer, asked)
+    ids = tokenizer(asked, add_special_tokens=special)["input_ids"]
+    answer = tokenizer(_answer(seed.text, question, asked, tokenizer), add_special_tokens=False)["input_ids"]
+    return Tokens(prompt=tuple(ids), answer=tuple(answer))
+
+
+def padded(rows: Sequence[Tokens], *, filler: int) -> dict[str, Tensor]:
+    """B seeds as input_ids, attention_mask and labels, (B, L) each; labels are the answers alone."""
+    longest = max(map(len, rows))
+    shape = (len(rows), longest)
+    ids, mask = torch.full(shape, filler), torch.zeros(shape, dtype=torch.int64)
+    labels = torch.full(shape, IGNORED)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = torch.tensor(row.prompt + row.answer)
+        mask[place, : len(row)] = 1
+        labels[place, len(row.prompt) : len(row)] = torch.tensor(row.answer)
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def _answer(text: str, question: str, asked: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """The text with what ends it, as the chat template writes an answer that was given."""
+    end = str(tokenizer.eos_token)
+    if tokenizer.chat_template is None:
+        return f" {text}{end}"
+    said = [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
+    whole = str(tokenizer.apply_chat_template(said, tokenize=False))
+    answer = whole.removeprefix(asked) if whole.startswith(asked) else text
+    return answer[: answer.index(end)] + end if end in answer else answer + end
+
+
+def _text(row: Mapping[str, object], key: str, where: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f'{where} has no {key}: write {{"caption_a", "caption_b", "text"}}, none of them blank')
+    return " ".join(value.split())

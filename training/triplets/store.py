@@ -1,0 +1,84 @@
+"""Every answer of every model, kept on disk as soon as it is given: nothing is asked twice, and no kill loses any."""
+
+import fcntl
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from models.errors import ConfigError, JobRunning
+from training.triplets.answers import Reply
+
+FILE = "answers.sqlite"
+LOCK = ".lock"
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS answers (
+    key BLOB PRIMARY KEY,
+    model TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    image TEXT NOT NULL,        -- SHA-256 of the picture's file, or nothing
+    attempt INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class Store:
+    """The answers of a folder; its methods may be called from many threads."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator["Store"]:
+        """Opens or makes DIR/answers.sqlite for one run alone; raises JobRunning where another holds it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("a") as lock:  # given free by the kernel, even if the process is killed
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise JobRunning(f"another run writes triplets to {folder}: wait until it is done") from error
+            try:
+                with closing(sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)) as database:
+                    database.execute("PRAGMA journal_mode = WAL")
+                    database.execute("PRAGMA synchronous = FULL")  # an answer may have cost money: no power cut either
+                    database.execute(_TABLE)
+                    yield cls(database)
+            except sqlite3.DatabaseError as error:
+                raise ConfigError(f"{folder / FILE} cannot be used ({error}): name another folder") from error
+
+    def get(self, key: bytes) -> Reply | None:
+        """The answer of that key, if it was given."""
+        with self._lock:
+            row: tuple[str, int, int] | None = self._database.execute(
+                "SELECT text, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
+            ).fetchone()
+        return None if row is None else Reply(*row)
+
+    def put(self, *, model: str, prompt: str, image: str, attempt: int, reply: Reply, seconds: float) -> None:
+        """Keeps an answer; on disk when this returns."""
+        answer = (model, prompt, image, attempt, reply.text, reply.prompt_tokens, reply.completion_tokens, seconds)
+        values = (key(model=model, prompt=prompt, image=image, attempt=attempt), *answer)
+        with self._lock:
+            self._database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def __len__(self) -> int:
+        with self._lock:
+            count: tuple[int] = self._database.execute("SELECT count(*) FROM answers").fetchone()
+        return count[0]
+
+
+def key(*, model: str, prompt: str, image: str, attempt: int) -> bytes:
+    """What an answer is kept under."""
+    digest = hashlib.sha256()
+    for part in (model, prompt, image, str(attempt)):
+        digest.update(hashlib.sha256(part.encode()).digest())  # of each alone, so that no two can run together
+    return digest.digest()

@@ -1,0 +1,202 @@
+"""Fine-tuning the reformulator with LoRA (Hu et al., 2021): seed data → an adapter's folder, with the house's loop."""
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from models.errors import ConfigError, InputError
+from training import checkpoint, loop
+from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
+from training.stages.order import shuffled
+from training.triplets import folder, local, seeds
+from training.triplets.seeds import IGNORED, Tokens
+
+_MANNER = ("device", "microbatch")  # settings that a resume may change
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the adapter is trained; the paper says LoRA and 10 epochs, the rest is the field's custom."""
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    epochs: int = 10
+    learning_rate: float = 2e-4
+    batch: int = 16
+    microbatch: int = 0  # rows that go through the model at once; 0: a rank's whole share
+    held_out: int = 64  # seeds that choose the best epoch
+    longest: int = 1024  # tokens of a seed
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of the model; the adapter has float32
+    seed: int = 0
+
+
+def tune(path: Path, *, model: str, out: Path, prompt: str, settings: Settings) -> Mapping[str, object]:
+    """Trains an adapter in the folder `out`, going on where an interrupted run stopped, and gives what it reached.
+
+    `prompt` has {caption_a} and {caption_b}. Leaves what `loop.fit` leaves, tune.json, and last the adapter of the
+    epoch with the best likelihood of the held-out seeds. Raises InputError for seeds that cannot be used and
+    ConfigError for settings that cannot be or another run's folder.
+    """
+    steps, optim = _steps(settings)
+    with World.join(torch.device(settings.device)) as world:
+        with world.first():
+            base = folder.found(model)
+            rows = seeds.read(path)
+            out.mkdir(parents=True, exist_ok=True)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            chosen = {name: value for name, value in asdict(settings).items() if name not in _MANNER}
+            _claim(out, {"base": folder.identity(base), "seeds": digest, "prompt": prompt, **chosen})
+        net, tokenizer = local.language_model(base, device=str(world.device), dtype=settings.dtype)
+        tokens = [seeds.encoded(row, tokenizer, prompt=prompt) for row in rows]
+        stage = _Writing(_adapted(net, settings), tokenizer, tokens, settings, world)
+        if not (out / folder.ADAPTER).exists():
+            loop.fit(stage, seed=settings.seed, optim=optim, loop=steps, folder=out, world=world)
+            if world.is_first:
+                _write(stage.net, out)
+        state = torch.load(out / checkpoint.BEST, map_location="cpu", weights_only=True)
+        return {"adapter": str(out), "seeds": len(tokens), "epoch": state["epoch"], "likelihood": state["score"]}
+
+
+class _Writing:
+    """What the loop needs to know: the likelihood of each answer after its prompt."""
+
+    score = "likelihood"
+
+    def __init__(
+        self,
+        net: PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        tokens: Sequence[Tokens],
+        settings: Settings,
+        world: World,
+    ) -> None:
+        """Raises InputError where there are too few seeds, or one is too long."""
+        over = [row for row, seed in enumerate(tokens, start=1) if len(seed) > settings.longest]
+        if over:
+            raise InputError(
+                f"the seed in row {over[0]} has {len(tokens[over[0] - 1])} tokens, more than the {settings.longest} "
+                f"allowed, and {len(over) - 1} others too: shorten their captions or allow more"
+            )
+        if len(tokens) < settings.held_out + settings.batch:
+            raise InputError(
+                f"{len(tokens)} seeds are too few for {settings.held_out} held out and a batch of {settings.batch}: "
+                "write more, or lower both"
+            )
+        self.net: nn.Module = net
+        order = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(settings.seed)).tolist()
+        self._held_out = [tokens[row] for row in order[: settings.held_out]]
+        self._seeds = [tokens[row] for row in order[settings.held_out :]]
+        self._settings = settings
+        self._share = world.share(settings.batch)
+        self._device = world.device
+        # It is masked everywhere, so any id does.
+        self._filler = int(tokenizer.eos_token_id or 0)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass over the seeds."""
+        return len(self._seeds) // self._settings.batch
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        """This rank's rows of each global batch, from number `start` of the epoch on."""
+        order = shuffled(len(self._seeds), batch=self._settings.batch, seed=self._settings.seed, epoch=epoch)
+        for rows in order[start:]:
+            yield seeds.padded([self._seeds[row] for row in rows[self._share]], filler=self._filler)
+
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """loss (B,), summed over the tokens of each answer, and tokens (B,)."""
+        logits = self.net(batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False).logits
+        labels = batch["labels"][:, 1:]  # (B, L - 1): each token is foretold at the one before
+        written = labels != IGNORED
+        surprise = F.cross_entropy(logits[:, :-1][written].float(), labels[written], reduction="none")  # (T,)
+        row = written.nonzero()[:, 0]  # (T,)
+        loss = torch.zeros(len(labels), device=surprise.device).index_add(0, row, surprise)
+        return {"loss": loss, "tokens": written.sum(dim=1)}
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        """The mean over all tokens of all answers."""
+        return found["loss"].sum() / found["tokens"].sum()
+
+    def stepped(self, done: float) -> None:
+        """Nothing follows a step here."""
+
+    @torch.inference_mode()
+    def validate(self) -> dict[str, float]:
+        """The mean log-likelihood of a token of the held-out answers."""
+        size = self._settings.microbatch or self._settings.batch
+        total, count = 0.0, 0
+        for start in range(0, len(self._held_out), size):
+            batch = seeds.padded(self._held_out[start : start + size], filler=self._filler)
+            found = self.embeddings({name: tensor.to(self._device) for name, tensor in batch.items()})
+            total, count = total + float(found["loss"].sum()), count + int(found["tokens"].sum())
+        return {"likelihood": -total / count}
+
+
+def _adapted(net: PreTrainedModel, settings: Settings) -> PeftModel:
+    """The model with new low-rank layers beside all its linear ones, which alone train."""
+    torch.manual_seed(settings.seed)  # a resume must begin with the same
+    shape = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of before
+        return get_peft_model(net, shape)
+
+
+def _steps(settings: Settings) -> tuple[LoopConfig, OptimConfig]:
+    try:
+        return LoopConfig(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            microbatch=settings.microbatch,
+            precision=settings.dtype,
+            device=settings.device,
+        ), OptimConfig(learning_rate=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.999), warmup_steps=100)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _claim(out: Path, record: Mapping[str, object]) -> None:
+    """Keeps what the run depends on in its folder; raises ConfigError where the folder holds another run."""
+    kept = out / folder.RECORD
+    if not kept.exists():
+        part = kept.with_name(f".{folder.RECORD}")
+        part.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        part.replace(kept)
+        return
+    other = json.loads(kept.read_text(encoding="utf-8"))
+    differing = [name for name in record if other.get(name) != record[name]]
+    if differing:
+        raise ConfigError(f"{out} holds a run with another {differing[0]}: choose another --out or delete it")
+
+
+def _write(net: nn.Module, out: Path) -> None:
+    """The best epoch's adapter as peft reads it, its config last so that it means complete."""
+    assert isinstance(net, PeftModel)
+    checkpoint.load(net, checkpoint.best(out))
+    part = out / ".adapter"
+    shutil.rmtree(part, ignore_errors=True)
+    net.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub
+    for file in sorted(part.iterdir(), key=lambda file: file.name == folder.ADAPTER):
+        file.replace(out / file.name)
+    part.rmdir()

@@ -1,0 +1,101 @@
+"""A run's triplets as files: JSON lines that training reads, what was rejected, and the report, each whole or not."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow
+from pyarrow import parquet
+
+from models.errors import InputError
+
+TRIPLETS, PARQUET, REJECTED, REPORT = "triplets.jsonl", "triplets.parquet", "rejected.jsonl", "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """The keys that training/datasets/jsonl.py reads, and the target's caption."""
+
+    reference: str  # path of the picture in the folder of pictures
+    text: str
+    target: str
+    caption: str  # of the reference
+    target_caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An answer that the filter did not let through, or a pair without one."""
+
+    reference: str
+    target: str
+    attempt: int  # from 0
+    text: str
+    reason: str
+    caption: str
+    target_caption: str
+
+
+def write(
+    out: Path,
+    triplets: Sequence[Triplet],
+    rejected: Sequence[Rejected],
+    about: Mapping[str, object],
+    *,
+    with_parquet: bool,
+) -> None:
+    """Writes the files, each beside its place and then renamed, the report last."""
+    whole(out / TRIPLETS, _lines(triplets))
+    whole(out / REJECTED, _lines(rejected))
+    if with_parquet:
+        part = _part(out / PARQUET)
+        columns = {name: [getattr(triplet, name) for triplet in triplets] for name in Triplet.__slots__}
+        parquet.write_table(pyarrow.table(columns), part)
+        part.replace(out / PARQUET)
+    else:
+        (out / PARQUET).unlink(missing_ok=True)  # of an earlier run, whose triplets were others
+    whole(out / REPORT, [json.dumps(about, ensure_ascii=False, indent=2) + "\n"])
+
+
+def whole(path: Path, lines: Iterable[str]) -> None:
+    """Writes a text beside its place and renames it, so that it is there whole or not at all."""
+    with _part(path).open("w", encoding="utf-8") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    _part(path).replace(path)
+
+
+def report(out: Path) -> Mapping[str, object]:
+    """The report; raises InputError where the folder holds no finished run."""
+    try:
+        found = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{out} holds no finished run ({error}): make its triplets with `likebut triplets make`"
+        ) from error
+    if not isinstance(found, dict):
+        raise InputError(f"{out / REPORT} is no report: make the triplets again with `likebut triplets make`")
+    return found
+
+
+def fact(about: Mapping[str, object], *keys: str) -> object:
+    """The value below these keys of a report; raises InputError where there is none."""
+    value: object = about
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            raise InputError(
+                f"{REPORT} says nothing of {'.'.join(keys)}: make the triplets again with `likebut triplets make`"
+            )
+        value = value[key]
+    return value
+
+
+def _lines(rows: Iterable[Triplet | Rejected]) -> Iterable[str]:
+    return (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
