@@ -33,6 +33,7 @@ class DrawnTriplets(_Section):
     products: int = Field(ge=2)
     triplets: int = Field(ge=2)
     share: float = Field(default=1.0, gt=0, le=1)  # only so many of the triplets, from the first on
+    texts: Literal["varied", "template"] = "varied"  # of training; template: always the same words for a difference
     drift: float = Field(default=0.0, ge=0, le=1)  # share whose target differs in more than the words say
     alike: float = Field(default=0.0, ge=0, le=1)  # share of the batches whose targets are of one or two categories
     validation_products: int = Field(ge=2)
@@ -86,5 +87,28 @@ class SynthTriplets(_Files):
     text: str = "target_caption"  # the json's field with the wanted change
 
 
+Order = Literal["written", "reversed", "both"]  # of two captions: "c1 and c2", "c2 and c1", or a row of each
+
+
+class FashionIq(_Files):
+    """FashionIQ's human triplets, the two captions of each joined by "and"."""
+
+    source: Literal["fashioniq"]
+    captions: str  # the folder of cap.{dress,shirt,toptee}.train.json, or one such file
+    images: str
+    order: Order = "written"
+
+
+class Cirr(_Files):
+    """CIRR's human triplets."""
+
+    source: Literal["cirr"]
+    captions: str  # cap.rc2.train.json
+    split: str  # split.rc2.train.json
+    images: str  # the folder of NLVR2's pictures
+
+
 CaptionedData = Annotated[DrawnPictures | Shards | Table, Field(discriminator="source")]
-TripletData = Annotated[DrawnTriplets | Jsonl | LaionCir | SynthTriplets, Field(discriminator="source")]
+TripletData = Annotated[
+    DrawnTriplets | Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr, Field(discriminator="source")
+]

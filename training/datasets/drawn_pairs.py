@@ -1,25 +1,19 @@
 """The drawn world as data of the two-stage method: captioned pictures, and triplets with all that satisfies them."""
 
 from collections.abc import Iterator, Sequence
-from random import Random
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import ConfigError
 from models.nets.two_stage import Reference, TwoStage
 from models.tokenizer import Template, Tokenizer
-from training.catalogue.triplets import Triplet, drifted, triplets
-from training.catalogue.world import CATEGORIES, Product
 from training.datasets.config import DrawnTriplets
 from training.datasets.drawn_features import Features, Halves
+from training.datasets.drawn_triplets import Asked
 from training.evaluation.metrics import Rows
-from training.stages import order
 from training.stages.composing import Questions
 
-_SHOP = 5_000  # products among which a triplet is sought
 _BLOCK = 256
 
 
@@ -65,45 +59,32 @@ class DrawnComposing:
         net: TwoStage | None,
     ) -> None:
         """With a `net`, its token learner, patch map and injections are frozen, so their work is done here once."""
-        asked = _triplets(train.products, config, seed=seed)
-        row_of = {product.id: row for row, product in enumerate(train.products)}
-        self._references = np.array([row_of[triplet.reference] for triplet in asked])  # (N,)
-        self._targets = np.array([row_of[triplet.target] for triplet in asked])  # (N,)
-        self._satisfying = [np.array([row_of[id] for id in triplet.satisfying]) for triplet in asked]
-        self._texts = tokenizer.encode([triplet.text for triplet in asked], template=template).ids  # (N, L)
-        self._end = tokenizer.end
-        names = list(CATEGORIES)
-        self._kinds = np.array([names.index(train.products[row].category) for row in self._targets])  # (N,)
-        self._alike = config.alike
-        self._seed = seed
+        self._asked = Asked(config, train.products, val.products, tokenizer=tokenizer, template=template, seed=seed)
         self._states = train.states()
         self._captions = train.captions()
-        used, self._places = np.unique(self._references, return_inverse=True)
+        used, self._places = np.unique(self._asked.references, return_inverse=True)
         self._known = None if net is None else _known(net, self._states, used)
         self._gallery = val.states()
-        self.questions = _questions(val, config, tokenizer=tokenizer, template=template, seed=seed)
 
     def __len__(self) -> int:
-        return len(self._references)
+        return len(self._asked)
+
+    @property
+    def questions(self) -> Questions:
+        """Triplets of the val split."""
+        return self._asked.questions
 
     def orders(self, *, batch: int, epoch: int) -> list[Rows]:
         """The rows of each global batch of an epoch."""
-        return order.alike(self._kinds, share=self._alike, batch=batch, seed=self._seed, epoch=epoch)
+        return self._asked.orders(batch=batch, epoch=epoch)
 
     def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
         """What `Composing.embeddings` takes, pictures and captions as the frozen parts made of them."""
         for rows in orders:
             own = rows[share]
-            references, targets = self._references[own], self._targets[own]
-            satisfied = np.stack([np.isin(self._targets[rows], self._satisfying[row]) for row in own])  # (b, M)
-            satisfied[np.arange(len(own)), np.arange(len(rows))[share]] = False
-            batch = {
-                "target": self._states[targets, 0],
-                "caption": self._captions[references],
-                "text": _cut(self._texts[own], self._end),
-                "picture": references,
-                "satisfied": satisfied,
-            }
+            references, targets = self._asked.references[own], self._asked.targets[own]
+            batch = self._asked.known(rows, share)
+            batch |= {"target": self._states[targets, 0], "caption": self._captions[references]}
             if self._known is None:
                 batch |= {"reference": self._states[references]}
             else:
@@ -115,34 +96,6 @@ class DrawnComposing:
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         """Image states of the val split."""
         yield from _blocks(self._gallery, batch)
-
-
-def _triplets(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
-    """The config's triplets, in an order that makes the first of them a fair sample; raises ConfigError for too few."""
-    shops = [products[start : start + _SHOP] for start in range(0, len(products), _SHOP)]
-    each = -(-config.triplets // len(shops))
-    found: list[Triplet] = []
-    for number, shop in enumerate(shops):
-        sought = triplets(shop, each, seed=seed + number)
-        found += drifted(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
-    Random(f"{seed}/order").shuffle(found)
-    if len(found) < config.triplets:
-        raise ConfigError(
-            f"{len(products)} products have only {len(found)} triplets: lower data.triplets or raise data.products"
-        )
-    return found[: round(config.triplets * config.share)]
-
-
-def _questions(
-    val: Features, config: DrawnTriplets, *, tokenizer: Tokenizer, template: Template, seed: int
-) -> Questions:
-    asked = triplets(val.products, config.validation_triplets, seed=seed)
-    row_of = {product.id: row for row, product in enumerate(val.products)}
-    return Questions(
-        references=np.array([row_of[triplet.reference] for triplet in asked]),
-        texts=torch.from_numpy(tokenizer.encode([triplet.text for triplet in asked], template=template).ids),
-        relevant=[np.array([row_of[id] for id in triplet.satisfying]) for triplet in asked],
-    )
 
 
 @torch.no_grad()
@@ -163,8 +116,3 @@ def _known(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
 def _blocks(states: Halves, size: int) -> Iterator[Tensor]:
     for start in range(0, len(states), size):
         yield torch.from_numpy(np.array(states[start : start + size]))
-
-
-def _cut(ids: NDArray[np.int64], end: int) -> NDArray[np.int64]:
-    """Token ids without the columns that are padding in every row."""
-    return ids[:, : int((ids == end).argmax(axis=1).max()) + 1]

@@ -5,18 +5,18 @@ LLM file: {ref_id: {"tgt_image_id", "relative_cap", "tgt_cap"}}. Neither describ
 release takes its caption from a file of machine captions, {"0306448.png": caption}, and of that the first sentence.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from training.datasets import triplets
+from training.datasets import annotations, triplets
 from training.datasets.rows import Found, Triplets
 from training.datasets.triplets import Row
 
 _DIGITS = 7  # of a picture's name
 _SUFFIX = ".png"
+_OF = "Laion-CIR"
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 
@@ -25,14 +25,14 @@ def find(path: Path, *, images: Sequence[Path], captions: Path | None = None) ->
 
     `captions` is the file of machine captions, or None: the captions are then "".
     """
-    described = None if captions is None else _mapping(_json(captions), str(captions))
+    described = None if captions is None else _mapping(annotations.document(captions, of=_OF), str(captions))
     rows = (_row(record, described, f"{path}, row {number}") for number, record in enumerate(_records(path), start=1))
     return triplets.found(str(path), rows, folders=images)
 
 
 def _records(path: Path) -> Iterator[Mapping[str, object]]:
     """The rows of either file as the template file has them."""
-    content = _json(path)
+    content = annotations.document(path, of=_OF)
     if isinstance(content, list):
         for number, record in enumerate(content, start=1):
             yield _mapping(record, f"{path}, row {number}")
@@ -59,15 +59,5 @@ def _first_sentence(caption: object) -> str:
     return _SENTENCE.split(caption.strip())[0] if isinstance(caption, str) else ""
 
 
-def _json(path: Path) -> object:
-    try:
-        content: object = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({error}): name one of Laion-CIR's files") from error
-    return content
-
-
 def _mapping(value: object, where: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise InputError(f"{where} is not a JSON object: is it one of Laion-CIR's files?")
-    return value
+    return annotations.mapping(value, where, of=_OF)

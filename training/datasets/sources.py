@@ -7,15 +7,29 @@ import torch
 from torch import Tensor
 
 from models.errors import ConfigError
+from models.nets.backbone import Backbone
 from models.nets.two_stage import TwoStage
 from models.tokenizer import PLAIN, Template, Tokenizer
-from training.config import TwoStageConfig
-from training.datasets import jsonl, laion_cir, synthtriplets, table, webdataset
-from training.datasets.config import DrawnPictures, DrawnTriplets, Jsonl, LaionCir, Shards, SynthTriplets, Table
+from training.datasets import cirr, fashioniq, jsonl, laion_cir, synthtriplets, table, webdataset
+from training.datasets.config import (
+    Cirr,
+    DrawnPictures,
+    DrawnTriplets,
+    FashionIq,
+    Jsonl,
+    LaionCir,
+    Shards,
+    SynthTriplets,
+    Table,
+)
 from training.datasets.drawn_features import Features
 from training.datasets.drawn_pairs import DrawnComposing, DrawnMapping
+from training.datasets.drawn_pixels import DrawnReformulating
 from training.datasets.loaded import LoadedCaptions, LoadedTriplets
 from training.datasets.rows import Captioned, Found, Triplets
+from training.settings.instruct import InstructConfig
+from training.settings.transagg import TransAggConfig
+from training.settings.two_stage import TwoStageConfig
 
 
 def captioned(
@@ -24,7 +38,7 @@ def captioned(
     """The captioned pictures of the first stage; raises InputError where files are missing."""
     data = settings.mapping.data
     if isinstance(data, DrawnPictures):
-        train, val = _drawn(data, settings, net=net, tokenizer=tokenizer, cache=cache)
+        train, val = _drawn(data, net.backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
         return DrawnMapping(train, val, views=data.views)
     return LoadedCaptions(
         _captions(data).whole(skip=_path(data.skip)),
@@ -42,7 +56,7 @@ def triplets(
     """The triplets of the second stage; `net` has been through the first. Raises InputError where files are missing."""
     data, template = settings.composing.data, Template.parse(settings.template)
     if isinstance(data, DrawnTriplets):
-        train, val = _drawn(data, settings, net=net, tokenizer=tokenizer, cache=cache)
+        train, val = _drawn(data, net.backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
         return DrawnComposing(
             data,
             train,
@@ -69,11 +83,50 @@ def triplets(
     )
 
 
+def reformulating(
+    settings: InstructConfig, *, size: int, tokenizer: Tokenizer, cache: Path
+) -> DrawnReformulating | LoadedTriplets:
+    """The triplets of InstructCIR, as pixels of that `size`. Raises InputError where files are missing."""
+    data, template = settings.reformulating.data, Template.parse(settings.template)
+    if isinstance(data, DrawnTriplets):
+        return DrawnReformulating(
+            data, tokenizer=tokenizer, template=template, seed=settings.seed, size=size, cache=cache
+        )
+    return LoadedTriplets(
+        _triplets(data).whole(skip=_path(data.skip)),
+        validation=data.validation,
+        texts=_tokenise(tokenizer, template),
+        captions=_tokenise(tokenizer, PLAIN),
+        seed=settings.seed,
+        size=size,
+        workers=settings.reformulating.loop.workers,
+    )
+
+
+def aggregating(
+    settings: TransAggConfig, *, backbone: Backbone, tokenizer: Tokenizer, cache: Path
+) -> DrawnComposing | LoadedTriplets:
+    """The triplets of TransAgg, drawn ones as the frozen towers see them. Raises InputError where files are missing."""
+    data, template = settings.aggregating.data, Template.parse(settings.template)
+    if isinstance(data, DrawnTriplets):
+        train, val = _drawn(data, backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
+        return DrawnComposing(data, train, val, tokenizer=tokenizer, template=template, seed=settings.seed, net=None)
+    return LoadedTriplets(
+        _triplets(data).whole(skip=_path(data.skip)),
+        validation=data.validation,
+        texts=_tokenise(tokenizer, template),
+        captions=_tokenise(tokenizer, PLAIN),
+        seed=settings.seed,
+        size=backbone.image_size,
+        workers=settings.aggregating.loop.workers,
+    )
+
+
 def _drawn(
-    data: DrawnPictures | DrawnTriplets, settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path
+    data: DrawnPictures | DrawnTriplets, backbone: Backbone, *, tokenizer: Tokenizer, seed: int, cache: Path
 ) -> tuple[Features, Features]:
     train, val = (
-        Features(net.backbone, tokenizer, split=split, count=count, seed=settings.seed, cache=cache)
+        Features(backbone, tokenizer, split=split, count=count, seed=seed, cache=cache)
         for split, count in (("train", data.products), ("val", data.validation_products))
     )
     return train, val
@@ -85,7 +138,7 @@ def _captions(data: Shards | Table) -> Found[Captioned]:
     return table.find(Path(data.table), image=data.image, caption=data.caption)
 
 
-def _triplets(data: Jsonl | LaionCir | SynthTriplets) -> Found[Triplets]:
+def _triplets(data: Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr) -> Found[Triplets]:
     match data:
         case Jsonl():
             return jsonl.find(Path(data.file), images=_path(data.images))
@@ -95,6 +148,10 @@ def _triplets(data: Jsonl | LaionCir | SynthTriplets) -> Found[Triplets]:
             )
         case SynthTriplets():
             return synthtriplets.find(data.shards, text=data.text)
+        case FashionIq():
+            return fashioniq.find(Path(data.captions), images=Path(data.images), order=data.order)
+        case Cirr():
+            return cirr.find(Path(data.captions), split=Path(data.split), images=Path(data.images))
 
 
 def _path(name: str) -> Path | None:

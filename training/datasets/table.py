@@ -25,7 +25,7 @@ def find(path: Path, *, image: str = "image", caption: str = "caption") -> Found
     paths: list[str] = []
     captions: list[str] = []
     flaws: list[Flaw] = []
-    for number, (picture, text) in enumerate(_cells(path, image, caption), start=1):
+    for number, (picture, text) in enumerate(cells(path, image, caption), start=1):
         name = f"{number}:{picture}"
         file = located([path.parent], picture) if picture else None
         if file is None:
@@ -40,7 +40,7 @@ def find(path: Path, *, image: str = "image", caption: str = "caption") -> Found
     return Found(source=str(path), rows=rows, flaws=tuple(flaws))
 
 
-def _cells(path: Path, *columns: str) -> Iterator[tuple[str, ...]]:
+def cells(path: Path, *columns: str) -> Iterator[tuple[str, ...]]:
     """The cells of the columns as stripped text, "" where one is empty."""
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path} has the suffix {path.suffix!r}: name a {', '.join(SUFFIXES)} table")

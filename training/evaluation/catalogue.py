@@ -9,11 +9,11 @@ import numpy as np
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from training.catalogue import describe, sample, write
-from training.catalogue.triplets import Facts, triplets
+from training.catalogue.triplets import Facts, Triplet, triplets
 from training.catalogue.world import Product
-from training.evaluation import metrics
+from training.evaluation import generated, metrics
 from training.evaluation.metrics import Rows
-from training.evaluation.result import Answers, Model, Protocol, Result
+from training.evaluation.result import Answers, Model, Protocol, Result, Texts
 from training.evaluation.shop import BATCH, Shop
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
@@ -27,25 +27,27 @@ def composed(
     queries: int,
     seed: int,
     text_weight: float,
+    texts: Texts = "written",
     cache: Path | None = None,
 ) -> Result:
     """R@1/5/10/50 and mAP@10 of composed queries over a shop: image only, text only, their sum, and the bundle's own.
 
     The first three are of the bundle's own gallery and text graphs. A query counts as answered at rank r where any
     item that satisfies it stands there; the reference is never ranked. Rows ending in "unseen" are the queries with a
-    target whose category and colour never met in training; val has none.
+    target whose category and colour never met in training; val has none. Generated texts stand in place of the
+    shopper's, with the same answers counting.
     """
     shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
     asked = triplets(shop.products, queries, seed=seed)
     gallery = shop.gallery(encoder)  # (N, d)
     references = np.array([shop.row_of[triplet.reference] for triplet in asked], dtype=np.int64)  # (B,)
-    texts = [triplet.text for triplet in asked]
-    image, words = gallery[references], _texts(encoder, texts)  # (B, d)
+    said = [triplet.text for triplet in asked] if texts == "written" else _generated(shop, asked, seed=seed)
+    image, words = gallery[references], _texts(encoder, said)  # (B, d)
     asked_with = {
         "image only": image,
         "text only": words,
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
-        encoder.manifest.method: _composed(encoder, shop, references, texts, text_weight=text_weight),
+        encoder.manifest.method: _composed(encoder, shop, references, said, text_weight=text_weight),
     }
     relevant = [np.array([shop.row_of[id] for id in triplet.satisfying], dtype=np.int64) for triplet in asked]
     answers: dict[str, Answers] = {}
@@ -55,7 +57,7 @@ def composed(
         answers[name] = _answers(scores, relevant)
     return Result.of(
         _protocol("composed retrieval", split, seed, shop=shop, relevant=relevant, reference_excluded=True),
-        Model.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
+        Model.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts),
         answers,
         unseen=np.array([_unseen(shop.products[shop.row_of[triplet.target]]) for triplet in asked]),
     )
@@ -92,6 +94,11 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int, cache: P
         Model.of(encoder.manifest, template="{text}", text_weight=1.0),
         {"caption": _answers(scores, relevant)},
     )
+
+
+def _generated(shop: Shop, asked: Sequence[Triplet], *, seed: int) -> list[str]:
+    pairs = [(shop.row_of[triplet.reference], shop.row_of[triplet.target]) for triplet in asked]
+    return [generated.text(shop.products[reference], shop.products[target], seed=seed) for reference, target in pairs]
 
 
 def _composed(

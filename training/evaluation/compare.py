@@ -39,6 +39,7 @@ class Rows:
 def rows(paths: Sequence[Path]) -> Rows:
     """The rows of all the files: a bundle's own under its file's name, a baseline that several have in common once.
 
+    Rows that were asked with other texts than the queries' own are called after them, too.
     Raises ConfigError where two protocols or two files' names do not go together.
     """
     results = {path.stem: Result.read(path) for path in paths}
@@ -52,11 +53,12 @@ def rows(paths: Sequence[Path]) -> Rows:
             )
     answers: dict[str, Answers] = {}
     for stem, result in results.items():
+        ending = "" if result.model.texts == "written" else f", {result.model.texts} texts"
         for way, found in result.queries.items():
             if way == result.model.method or len(result.queries) == 1:
-                answers[stem] = found
-            elif answers.setdefault(way, found) != found:
-                answers[f"{stem}, {way}"] = found
+                answers[stem + ending] = found
+            elif answers.setdefault(way + ending, found) != found:
+                answers[f"{stem}, {way}{ending}"] = found
     return Rows(protocol=protocol, answers=answers)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from models.errors import ConfigError
 from training.evaluation import metrics
 
 KS = (1, 5, 10, 50)
+Texts = Literal["written", "generated"]  # a shopper's own, or what templates make of two captions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ class Model:
     space_id: str
     template: str
     text_weight: float
+    texts: Texts = "written"  # with the texts of the queries, or with generated ones in their place
 
     @classmethod
-    def of(cls, manifest: Manifest, *, template: str, text_weight: float) -> "Model":
+    def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "Model":
         """The bundle of that manifest."""
         return cls(
             method=manifest.method,
@@ -48,6 +51,7 @@ class Model:
             space_id=manifest.space_id,
             template=template,
             text_weight=text_weight,
+            texts=texts,
         )
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from models.errors import ConfigError
-from training import config, plot, runs
-from training.config import TwoStageConfig
+from training import config, plot
 from training.datasets.config import DrawnTriplets
 from training.evaluation import compare
 from training.evaluation.compare import Comparison, Rows
 from training.evaluation.metrics import Rows as Ranks
 from training.evaluation.result import Estimate, Result
+from training.settings.two_stage import TwoStageConfig
 from training.stages import frozen
 
 _TRAINING = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ class Row:
     title: str
     group: Group
     config: str  # below CONFIGS, without its suffix
-    stage: runs.Stage = "composing"  # the last one that is trained and exported
+    stage: str = "composing"  # the last one that is trained and exported
     mapping: str | None = "mapping"  # the row whose first stage is taken over; None: its own
 
     @property
@@ -106,7 +106,7 @@ def read(folder: Path) -> Table:
             (found,) = Result.read(files(folder, row)[1]).rows.values()
             words[row.name] = found["R@1"]
         if row.stage == "composing":
-            triplets[row.name], steps[row.name] = _length(folder / row.name / runs.CONFIG)
+            triplets[row.name], steps[row.name] = _length(folder / row.name / config.KEPT)
     return Table(compare.compare(answers, against=AGAINST), words, triplets, steps, answers)
 
 

@@ -10,6 +10,7 @@ from models.errors import ConfigError
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.catalogue import templates
 from training.catalogue.triplets import Triplet, triplets
 from training.datasets import drawn
 from training.datasets.config import DrawnTriplets
@@ -178,6 +179,31 @@ def test_a_share_is_the_first_of_the_same_triplets_and_low_quality_knows_its_tar
     assert torch.equal(low["picture"], whole["picture"]) and not torch.equal(low["target"], whole["target"])
     same = (low["target"][:, None] == low["target"]).all(dim=2).fill_diagonal_(False)
     assert torch.equal(low["satisfied"], same)
+
+
+def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay_varied(
+    train: Features, val: Features, tokenizer: Tokenizer
+) -> None:
+    def first(**changes: object) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        data = composing(train, val, tokenizer, net=None, **changes)
+        rows = np.arange(len(data))
+        return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data))))), data.questions.texts
+
+    (varied, questions), (plain, same_questions) = first(), first(texts="template")
+    for name in ("picture", "target", "satisfied"):
+        assert torch.equal(plain[name], varied[name]), name
+    assert torch.equal(questions, same_questions)
+    by_id = {product.id: product for product in train.products}
+    row_of = {product.id: row for row, product in enumerate(train.products)}
+    expected = {
+        (row_of[one.reference], templates.text(by_id[one.reference], by_id[one.target], one.kinds))
+        for one in triplets(train.products, 40, seed=SEED)
+    }
+    ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain["text"].shape[1]]
+    wanted = {(row, tuple(words)) for (row, _), words in zip(expected, ids.tolist(), strict=True)}
+    assert set(zip(plain["picture"].tolist(), map(tuple, plain["text"].tolist()), strict=True)) == wanted
+    drifted, _ = first(texts="template", drift=1.0)  # leads elsewhere, and no word says so
+    assert torch.equal(drifted["text"], plain["text"]) and not torch.equal(drifted["target"], plain["target"])
 
 
 def test_more_triplets_than_there_are_is_refused(train: Features, val: Features, tokenizer: Tokenizer) -> None:

@@ -12,8 +12,8 @@ from models.errors import ConfigError
 from models.tokenizer import Template
 from tests.models import tiny
 from training.catalogue.triplets import triplets
-from training.evaluation import catalogue
-from training.evaluation.result import Result
+from training.evaluation import catalogue, generated
+from training.evaluation.result import Result, Texts
 from training.evaluation.shop import Shop
 
 PRODUCTS, QUERIES = 80, 30
@@ -58,6 +58,27 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
             order = sorted(scores, key=lambda id: -scores[id])
             best = min(order.index(id) for id in triplet.satisfying) + 1
             assert abs(found.queries[name].first_ranks[number] - best) <= 1, name  # sums in another order
+
+
+def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -> None:
+    def asked(texts: Texts) -> Result:
+        return catalogue.composed(
+            encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=1.0, texts=texts
+        )
+
+    own, other = asked("written"), asked("generated")
+    assert other.protocol == own.protocol and (own.model.texts, other.model.texts) == ("written", "generated")
+    assert other.queries["image only"] == own.queries["image only"]
+    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, size=encoder.manifest.image_size, cache=None)
+    gallery = encoder.gallery(shop.pixels)
+    for number, triplet in enumerate(triplets(shop.products, QUERIES, seed=3)):
+        reference, target = (shop.row_of[id] for id in (triplet.reference, triplet.target))
+        text = generated.text(shop.products[reference], shop.products[target], seed=3)
+        scores = gallery @ encoder.texts([text])[0]
+        best = max(scores[shop.row_of[id]] for id in triplet.satisfying)
+        ahead = int((np.delete(scores, reference) > best).sum())
+        assert abs(other.queries["text only"].first_ranks[number] - (ahead + 1)) <= 1  # sums in another order
+    assert other.queries["text only"] != own.queries["text only"]
 
 
 def test_the_sum_is_not_repeated_for_the_method_that_is_one(encoder: Encoder) -> None:

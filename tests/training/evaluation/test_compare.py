@@ -1,5 +1,6 @@
 """Results side by side: differences against a plain bootstrap, other protocols refused, a file read back whole."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from models.errors import ConfigError
 from training.evaluation import compare, metrics
-from training.evaluation.result import Answers, Model, Protocol, Result
+from training.evaluation.result import Answers, Model, Protocol, Result, Texts
 
 QUERIES = 300
 PROTOCOL = Protocol(
@@ -32,8 +33,10 @@ def answers(*, seed: int, worst: int) -> Answers:
 BASELINE, GOOD, POOR = answers(seed=0, worst=300), answers(seed=1, worst=3), answers(seed=2, worst=30)
 
 
-def result(own: Answers, *, protocol: Protocol = PROTOCOL, baseline: Answers = BASELINE) -> Result:
-    model = Model(method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0)
+def result(
+    own: Answers, *, protocol: Protocol = PROTOCOL, baseline: Answers = BASELINE, texts: Texts = "written"
+) -> Result:
+    model = Model(method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0, texts=texts)
     unseen = np.arange(QUERIES) % 10 == 0
     return Result.of(protocol, model, {"sum": baseline, "two-stage": own}, unseen=unseen)
 
@@ -92,6 +95,26 @@ def test_a_common_baseline_stands_once_and_another_under_its_files_name(tmp_path
     other = answers(seed=4, worst=40)
     paths = written(tmp_path, a=result(GOOD), b=result(POOR), c=result(GOOD, baseline=other))
     assert list(compare.rows(paths).answers) == ["sum", "a", "b", "c, sum", "c"]
+
+
+def test_rows_that_were_asked_with_generated_texts_say_so(tmp_path: Path) -> None:
+    other = answers(seed=4, worst=40)
+    paths = written(tmp_path, other=result(POOR, baseline=other, texts="generated"), good=result(GOOD))
+    found = compare.rows(paths).answers
+    assert found == {
+        "sum, generated texts": other,
+        "other, generated texts": POOR,
+        "sum": BASELINE,
+        "good": GOOD,
+    }
+
+
+def test_a_result_from_before_generated_texts_is_still_read(tmp_path: Path) -> None:
+    (path,) = written(tmp_path, good=result(GOOD))
+    kept = json.loads(path.read_text())
+    del kept["model"]["texts"]
+    path.write_text(json.dumps(kept))
+    assert Result.read(path) == result(GOOD)
 
 
 @pytest.mark.parametrize("change", [{"split": "val"}, {"queries": QUERIES + 1}, {"world": 4}, {"benchmark": "other"}])

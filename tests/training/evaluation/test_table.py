@@ -6,11 +6,11 @@ import pytest
 import tomli_w
 
 from models.errors import ConfigError
-from training import config, plot, runs
-from training.config import TwoStageConfig
+from training import config, plot
 from training.evaluation import compare, table
 from training.evaluation.result import Answers, Estimate, Model, Protocol, Result
 from training.evaluation.table import ROWS, Row
+from training.settings.two_stage import TwoStageConfig
 from training.table import Runner, with_needed
 
 OF_NAME = {row.name: row for row in ROWS}
@@ -137,7 +137,7 @@ def results(folder: Path, **right: int) -> None:
         row = OF_NAME[key.replace("_", "-")]
         (folder / row.name).mkdir(parents=True)
         document = config.document(table.CONFIGS / f"{row.config}.toml")
-        (folder / row.name / runs.CONFIG).write_text(tomli_w.dumps(document), encoding="utf-8")
+        (folder / row.name / config.KEPT).write_text(tomli_w.dumps(document), encoding="utf-8")
         composed, words = table.files(folder, row)
         baselines = {"image only": answers(1), "text only": answers(2), "sum": answers(8)}
         Result.of(protocol, model, {**baselines, "two-stage": answers(count)}).write(composed)
@@ -149,7 +149,7 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     (tmp_path / "training").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / table.README).write_text(f"before\n{table.MARKS[0]}\nold\n{table.MARKS[1]}\nafter\n")
-    kept = tmp_path / "runs" / "share-01" / runs.CONFIG  # not as today's config has it
+    kept = tmp_path / "runs" / "share-01" / config.KEPT  # not as today's config has it
     changes = {"data": {"share": 0.02}, "loop": {"epochs": 3, "batch": 128}}
     document = {"base": str((table.CONFIGS / "ablations/base.toml").resolve()), "composing": changes}
     kept.write_text(tomli_w.dumps(document), encoding="utf-8")

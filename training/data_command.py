@@ -1,0 +1,81 @@
+"""The command line of `likebut data`: what a source of pictures and words holds, before a run is given it."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from models import command
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb `check`."""
+    check = verbs.add_parser("check", help="count, list what is missing or broken; exit status 1 where anything is")
+    sources = check.add_subparsers(required=True, metavar="SOURCE", dest="source")
+    shards = sources.add_parser("webdataset", help="captioned pictures in tar shards, as img2dataset writes them")
+    shards.add_argument("--caption", default="txt", help="the caption: txt, or json:caption for that field of the json")
+    table = sources.add_parser("table", help="captioned pictures in a CSV, JSONL or Parquet table")
+    table.add_argument("--image", default="image", help="the column of paths, relative to the table")
+    table.add_argument("--caption", default="caption", help="the column of captions")
+    lines = sources.add_parser("jsonl", help="triplets: reference, text, target and maybe caption, a line each")
+    lines.add_argument("--images", type=Path, help="folder of the pictures; images beside the file where none is named")
+    laion = sources.add_parser("laion-cir", help="TransAgg's triplets, the template file or the LLM file")
+    laion.add_argument(
+        "--images", type=Path, required=True, action="append", help="folder of pictures; may be repeated"
+    )
+    laion.add_argument("--captions", type=Path, help="JSON file with captions of the pictures")
+    synthetic = sources.add_parser("synthtriplets", help="SynthTriplets18M, loose files or tar shards")
+    synthetic.add_argument("--text", default="target_caption", help="the json's field with the wanted change")
+    fashion = sources.add_parser("fashioniq", help="FashionIQ's human triplets: a caption file, or the folder of them")
+    fashion.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    fashion.add_argument(
+        "--order", choices=("written", "reversed", "both"), default="written", help="how two captions make a text"
+    )
+    cirr = sources.add_parser("cirr", help="CIRR's human triplets: a caption file")
+    cirr.add_argument("--images", type=Path, required=True, help="folder of NLVR2's pictures")
+    cirr.add_argument("--split", type=Path, required=True, help="the split file: where each picture lies")
+    for source in (shards, table, lines, laion, synthetic, fashion, cirr):
+        source.add_argument("path", help="a file, a folder, or of shards a pattern as {00000..00331}.tar")
+        source.add_argument("--skip", type=Path, help="leave out the rows that this file names")
+        source.add_argument("--decode", action="store_true", help="decode every picture, not only its header")
+        source.add_argument("--workers", type=command.at_least(0), default=2, help="processes that look at pictures")
+        source.add_argument(
+            "--skip-file", type=Path, metavar="OUT", help="write the names of all rows that cannot be used"
+        )
+        source.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        source.set_defaults(verb=_check)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from training import check
+    from training.datasets import cirr, fashioniq, jsonl, laion_cir, rows, synthtriplets, table, webdataset
+
+    path = arguments.path
+    found: rows.Found[rows.Captioned] | rows.Found[rows.Triplets]
+    match arguments.source:
+        case "webdataset":
+            found = webdataset.find(path, caption=arguments.caption)
+        case "table":
+            found = table.find(Path(path), image=arguments.image, caption=arguments.caption)
+        case "jsonl":
+            found = jsonl.find(Path(path), images=arguments.images)
+        case "laion-cir":
+            found = laion_cir.find(Path(path), images=arguments.images, captions=arguments.captions)
+        case "fashioniq":
+            found = fashioniq.find(Path(path), images=arguments.images, order=arguments.order)
+        case "cirr":
+            found = cirr.find(Path(path), split=arguments.split, images=arguments.images)
+        case _:
+            found = synthtriplets.find(path, text=arguments.text)
+    if arguments.skip is not None:
+        found = found.without(arguments.skip)
+    report = check.check(found, decode=arguments.decode, workers=arguments.workers)
+    if arguments.skip_file is not None:
+        rows.write_skipped(arguments.skip_file, report.flaws)
+    if arguments.json:
+        command.show(dataclasses.asdict(report), as_json=True)
+    else:
+        command.show(check.facts(report), as_json=False)
+        print("\n".join(check.listed(report)))
+    if report.flaws:
+        sys.exit(1)  # 2 is for what could not be looked at

@@ -1,0 +1,62 @@
+"""FashionIQ (Wu et al., 2021): cap.{dress,shirt,toptee}.train.json, triplets of the shop's pictures with two captions.
+
+Each file is [{"candidate", "target", "captions": [str, str]}], the candidate being the reference; pictures are called
+by their id, as B00006M009.jpg.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from models.errors import InputError
+from training.datasets import annotations, triplets
+from training.datasets.config import Order
+from training.datasets.rows import Found, Triplets
+from training.datasets.triplets import Row
+
+FILES = tuple(f"cap.{category}.train.json" for category in ("dress", "shirt", "toptee"))
+_OF = "FashionIQ"
+_LOOSE = " \t\n.,?"  # at both ends of a caption: it goes on with "and"
+
+
+def find(path: Path, *, images: Path, order: Order = "written") -> Found[Triplets]:
+    """The triplets of one caption file, or of a folder's three train files; pictures are looked for in `images`.
+
+    The two captions are one text. A blank one is left out, and one that is alone or repeated makes one row in any
+    order. Raises InputError where the folder lacks one of the files.
+    """
+    rows = (
+        row
+        for file in _files(path)
+        for where, record in annotations.rows(file, keys=("candidate", "target", "captions"), of=_OF)
+        for row in _rows(record, where, order)
+    )
+    return triplets.found(str(path), rows, folders=[images])
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        raise InputError(f"{path} has no {', '.join(missing)}: fetch it, or name one of the caption files alone")
+    return [path / name for name in FILES]
+
+
+def _rows(record: Mapping[str, object], where: str, order: Order) -> Iterator[Row]:
+    captions = record["captions"]
+    if not isinstance(captions, list):
+        raise InputError(f"{where} has captions that are no list: is it one of {_OF}'s files?")
+    said = [caption.strip(_LOOSE) for caption in captions if isinstance(caption, str)]
+    for text in _texts([caption for caption in said if caption], order):
+        yield Row(annotations.text(record["candidate"]), text, annotations.text(record["target"]), caption=None)
+
+
+def _texts(captions: Sequence[str], order: Order) -> list[str]:
+    written, turned = " and ".join(captions), " and ".join(reversed(captions))
+    match order:
+        case "written":
+            return [written]
+        case "reversed":
+            return [turned]
+        case "both":
+            return list(dict.fromkeys([written, turned]))
