@@ -48,7 +48,7 @@ $(VENV)/serve: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test: $(VENV)/serve
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,triplets,test]"
 	@touch $@
 
 # Stamps, touched when a command has ended well, so that an interrupted one is run again and goes on.

@@ -1,4 +1,4 @@
-"""The training command line: catalogue, data, train, export, evaluate."""
+"""The training command line: catalogue, data, triplets, train, export, evaluate, compare."""
 
 import argparse
 import dataclasses
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import command
+from training import data_command
 
 SEED = 7  # of the world that the shipped bundles and the documented numbers come from
 
@@ -29,7 +30,10 @@ def main(argv: Sequence[str]) -> int:
     catalogue.set_defaults(verb=_catalogue)
 
     data = verbs.add_parser("data", help="count a source of pictures and words and find what is missing or broken")
-    _add_check(data.add_subparsers(required=True, metavar="VERB"))
+    data_command.add(data.add_subparsers(required=True, metavar="VERB"))
+
+    triplets = verbs.add_parser("triplets", help="make triplets from pictures alone, look at them, tune their writer")
+    _add_triplets(triplets.add_subparsers(required=True, metavar="VERB"))
 
     train = verbs.add_parser("train", help="train as a config says, or go on where a run stopped")
     train.add_argument("config", type=Path, help="a TOML file: see training/configs")
@@ -37,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         "--out", type=Path, required=True, help="the run's folder; drawn pictures are kept in OUT/../cache"
     )
     train.add_argument(
-        "--until", choices=("mapping", "composing"), default="composing", help="the last stage of a two-stage run"
+        "--until", metavar="STAGE", help="the last stage to train: mapping or composing, reformulating or combining"
     )
     train.add_argument("--mapping", type=Path, metavar="RUN", help="take over the first stage of another run")
     train.set_defaults(verb=_train)
@@ -50,10 +54,10 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument(
         "--text-weight",
         type=command.share,
-        help="default share of the text in a composed query (sum: .5, two-stage: 0)",
+        help="default share of the text in a composed query (sum: .5, two-stage, transagg: 0, instruct: as learnt)",
     )
     export.add_argument(
-        "--stage", choices=("mapping", "composing"), default="composing", help="the last stage of a two-stage run"
+        "--stage", metavar="STAGE", help="the last stage that counts: mapping or composing, reformulating or combining"
     )
     export.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     export.set_defaults(verb=_export)
@@ -63,6 +67,12 @@ def main(argv: Sequence[str]) -> int:
     composed = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
     composed.add_argument("--queries", type=command.at_least(1), default=2_500)
     composed.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
+    composed.add_argument(
+        "--texts",
+        choices=("written", "generated"),
+        default="written",
+        help="generated: what templates make of both products' captions, in place of the queries' own texts",
+    )
     words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
     for benchmark in (composed, words, captions):
@@ -102,64 +112,63 @@ def _catalogue(arguments: argparse.Namespace) -> None:
     sheet.save(arguments.out / "contact-sheet.jpg", quality=88)
 
 
-def _add_check(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    check = verbs.add_parser("check", help="count, list what is missing or broken; exit status 1 where anything is")
-    sources = check.add_subparsers(required=True, metavar="SOURCE", dest="source")
-    shards = sources.add_parser("webdataset", help="captioned pictures in tar shards, as img2dataset writes them")
-    shards.add_argument("--caption", default="txt", help="the caption: txt, or json:caption for that field of the json")
-    table = sources.add_parser("table", help="captioned pictures in a CSV, JSONL or Parquet table")
-    table.add_argument("--image", default="image", help="the column of paths, relative to the table")
-    table.add_argument("--caption", default="caption", help="the column of captions")
-    lines = sources.add_parser("jsonl", help="triplets: reference, text, target and maybe caption, a line each")
-    lines.add_argument("--images", type=Path, help="folder of the pictures; images beside the file where none is named")
-    laion = sources.add_parser("laion-cir", help="TransAgg's triplets, the template file or the LLM file")
-    laion.add_argument(
-        "--images", type=Path, required=True, action="append", help="folder of pictures; may be repeated"
+def _add_triplets(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    make = verbs.add_parser("make", help="draw pairs, ask for captions and texts, filter; or go on where a run stopped")
+    make.add_argument("config", type=Path, help="a TOML file: see training/triplets/configs")
+    make.add_argument("--out", type=Path, required=True, help="folder of the answers, the triplets and the report")
+    make.add_argument("--parquet", action="store_true", help="write triplets.parquet too")
+    make.add_argument("--json", action="store_true", help="the report as one JSON object on stdout")
+    make.set_defaults(verb=_make_triplets)
+    page = verbs.add_parser("page", help="write DIR/triplets.html: triplets to look at, and what was rejected")
+    page.add_argument("folder", type=Path, help="what make wrote")
+    page.add_argument("--count", type=command.at_least(1), default=100, help="triplets on the page")
+    page.add_argument("--images", type=Path, help="folder of the pictures; the one of the run where none is named")
+    page.add_argument("--seed", type=int, default=SEED)
+    page.set_defaults(verb=_triplets_page)
+    tune = verbs.add_parser("tune", help="fine-tune a local reformulator with LoRA, or go on where a run stopped")
+    tune.add_argument("seeds", type=Path, help='JSON lines: {"caption_a", "caption_b", "text"}')
+    tune.add_argument("--model", required=True, help="a causal language model: a folder, or a name on the hub")
+    tune.add_argument("--out", type=Path, required=True, help="the adapter's folder")
+    tune.add_argument("--prompt", default="", metavar="FILE", help="instead of the paper's prompt")
+    tune.add_argument("--rank", type=command.at_least(1), default=16)
+    tune.add_argument("--alpha", type=command.at_least(1), default=32)
+    tune.add_argument("--dropout", type=command.share, default=0.05)
+    tune.add_argument("--epochs", type=command.at_least(1), default=10)
+    tune.add_argument("--learning-rate", type=float, default=2e-4)
+    tune.add_argument("--batch", type=command.at_least(2), default=16)
+    tune.add_argument(
+        "--microbatch", type=command.at_least(0), default=0, help="rows that go through the model at once"
     )
-    laion.add_argument("--captions", type=Path, help="JSON file with captions of the pictures")
-    synthetic = sources.add_parser("synthtriplets", help="SynthTriplets18M, loose files or tar shards")
-    synthetic.add_argument("--text", default="target_caption", help="the json's field with the wanted change")
-    for source in (shards, table, lines, laion, synthetic):
-        source.add_argument("path", help="a file, a folder, or of shards a pattern as {00000..00331}.tar")
-        source.add_argument("--skip", type=Path, help="leave out the rows that this file names")
-        source.add_argument("--decode", action="store_true", help="decode every picture, not only its header")
-        source.add_argument("--workers", type=command.at_least(0), default=2, help="processes that look at pictures")
-        source.add_argument(
-            "--skip-file", type=Path, metavar="OUT", help="write the names of all rows that cannot be used"
-        )
-        source.add_argument("--json", action="store_true", help="one JSON object on stdout")
-        source.set_defaults(verb=_check)
+    tune.add_argument("--held-out", type=command.at_least(2), default=64, help="seeds that choose the best epoch")
+    tune.add_argument("--longest", type=command.at_least(16), default=1024, help="tokens of a seed, at most")
+    tune.add_argument("--device", default="cpu", help="cpu or cuda")
+    tune.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the model's weights")
+    tune.add_argument("--seed", type=int, default=SEED)
+    tune.set_defaults(verb=_tune)
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    from training import check
-    from training.datasets import jsonl, laion_cir, rows, synthtriplets, table, webdataset
+def _make_triplets(arguments: argparse.Namespace) -> None:
+    from training.triplets import config, make
 
-    path = arguments.path
-    found: rows.Found[rows.Captioned] | rows.Found[rows.Triplets]
-    match arguments.source:
-        case "webdataset":
-            found = webdataset.find(path, caption=arguments.caption)
-        case "table":
-            found = table.find(Path(path), image=arguments.image, caption=arguments.caption)
-        case "jsonl":
-            found = jsonl.find(Path(path), images=arguments.images)
-        case "laion-cir":
-            found = laion_cir.find(Path(path), images=arguments.images, captions=arguments.captions)
-        case _:
-            found = synthtriplets.find(path, text=arguments.text)
-    if arguments.skip is not None:
-        found = found.without(arguments.skip)
-    report = check.check(found, decode=arguments.decode, workers=arguments.workers)
-    if arguments.skip_file is not None:
-        rows.write_skipped(arguments.skip_file, report.flaws)
-    if arguments.json:
-        command.show(dataclasses.asdict(report), as_json=True)
-    else:
-        command.show(check.facts(report), as_json=False)
-        print("\n".join(check.listed(report)))
-    if report.flaws:
-        sys.exit(1)  # 2 is for what could not be looked at
+    report = make.make(config.read(arguments.config), arguments.out, with_parquet=arguments.parquet)
+    command.show(report if arguments.json else make.facts(report), as_json=arguments.json)
+
+
+def _triplets_page(arguments: argparse.Namespace) -> None:
+    from training.triplets import page
+
+    path = page.show(arguments.folder, count=arguments.count, images=arguments.images, seed=arguments.seed)
+    command.show({"page": path}, as_json=False)
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    from training.triplets import config, tune
+
+    prompt = config.prompt(arguments.prompt, default="reformulate.txt", fields=("{caption_a}", "{caption_b}"))
+    names = [field.name for field in dataclasses.fields(tune.Settings)]
+    settings = tune.Settings(**{name: getattr(arguments, name) for name in names})
+    reached = tune.tune(arguments.seeds, model=arguments.model, out=arguments.out, prompt=prompt, settings=settings)
+    command.show(reached, as_json=False)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -196,7 +205,14 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
             queries = arguments.queries
             result = catalogue.composed(
-                encoder, split=split, products=products, queries=queries, seed=seed, text_weight=weight, cache=cache
+                encoder,
+                split=split,
+                products=products,
+                queries=queries,
+                seed=seed,
+                text_weight=weight,
+                texts=arguments.texts,
+                cache=cache,
             )
         case "pseudo-words":
             result = catalogue.pseudo_words(encoder, split=split, products=products, seed=seed, cache=cache)

@@ -18,13 +18,19 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone, context_length
+from models.nets.reformulation_graphs import GalleryGraph, QueryGraph
+from models.nets.transagg import QueryGraph as TransAggQuery
+from models.nets.transagg import TransAgg
 from models.nets.two_stage import Reference, TwoStage
 from models.nets.two_stage_graphs import ComposeGraph, ReferenceGraph
 from models.tokenizer import Template, Tokenizer
-from training import checkpoint, config, runs, vocabulary
-from training.config import ContrastConfig
+from training import checkpoint, config, instruct, origin, transagg, two_stage, vocabulary
 from training.graph import Blob, traced
+from training.settings.contrast import ContrastConfig
+from training.settings.instruct import InstructConfig
+from training.settings.two_stage import TwoStageConfig
 from training.stages import contrast
+from training.stages.reformulating import Pair
 
 TOLERANCE = 2e-4  # on components of unit vectors; float32 sums in another order stay well below
 BATCH = 3  # rows of the self-test
@@ -58,24 +64,35 @@ class Method:
     text_weight: float
 
 
-def run(folder: Path, *, text_weight: float | None, stage: runs.Stage, out: Path) -> Manifest:
-    """Exports a finished run: of a contrastive one the sum baseline, of a two-stage one its composed queries.
+def run(folder: Path, *, out: Path, text_weight: float | None = None, stage: str | None = None) -> Manifest:
+    """Exports a finished run: of a contrastive one the sum baseline, of the others their composed queries.
 
-    `stage` "mapping" leaves the second stage of a two-stage run out. `text_weight` None is one half for the sum and 0
-    for the two-stage method, whose composed query has read the words. Raises ConfigError where nothing is finished.
+    `stage` names the last stage that counts: "mapping" leaves out a two-stage run's second, "reformulating" the
+    combiner. `text_weight` None is one half for the sum, 1 − λ for InstructCIR's combiner, and 0 else: a composed query
+    has read the words. Raises ConfigError where nothing is finished.
     """
-    settings = config.read(folder / runs.CONFIG)
-    tokenizer = Tokenizer.open(folder / runs.TOKENIZER, context_length=context_length(settings.backbone.name))
+    settings = config.read(folder / config.KEPT)
+    stage = config.last(settings, stage)
+    tokenizer = Tokenizer.open(folder / origin.TOKENIZER, context_length=context_length(settings.backbone.name))
     if isinstance(settings, ContrastConfig):
         backbone, _ = contrast.net(settings, folder)
         checkpoint.load(backbone, checkpoint.best(folder))
         graphs, name, template, weight = summed(backbone), "sum", "{text}", 0.5
-    else:
-        net = runs.finished(settings, folder, stage=stage)
+    elif isinstance(settings, TwoStageConfig):
+        net = two_stage.finished(settings, folder, stage=stage)
         backbone, template, weight = net.backbone, settings.template, 0.0
-        name = "two-stage" if stage == runs.COMPOSING else "mapping"
-        _, slot = runs.pseudo_sentence(settings, tokenizer)
-        graphs = two_stage(net, slot=slot)
+        name = "two-stage" if stage == two_stage.COMPOSING else "mapping"
+        _, slot = two_stage.pseudo_sentence(settings, tokenizer)
+        graphs = composed(net, slot=slot)
+    elif isinstance(settings, InstructConfig):
+        pair = instruct.finished(settings, folder, stage=stage)
+        backbone, template, name = pair.online.backbone, settings.template, "instruct"
+        weight = 1.0 - float(pair.online.combiner.share) if stage == instruct.COMBINING else 0.0
+        graphs = reformulated(pair)
+    else:
+        head = transagg.finished(settings, folder)
+        backbone, template, name, weight = head.backbone, settings.template, "transagg", 0.0
+        graphs = aggregated(head)
     return export(
         graphs,
         Method(
@@ -85,9 +102,9 @@ def run(folder: Path, *, text_weight: float | None, stage: runs.Stage, out: Path
             text_weight=weight if text_weight is None else text_weight,
         ),
         image_size=backbone.image_size,
-        tokenizer_file=folder / runs.TOKENIZER,
+        tokenizer_file=folder / origin.TOKENIZER,
         context_length=tokenizer.context_length,
-        config=(folder / runs.CONFIG).read_text(encoding="utf-8"),
+        config=(folder / config.KEPT).read_text(encoding="utf-8"),
         out=out,
     )
 
@@ -112,7 +129,17 @@ def open_clip(name: str, *, pretrained: str, text_weight: float, out: Path) -> M
         )
 
 
-def two_stage(net: TwoStage, *, slot: int) -> Graphs:
+def reformulated(pair: Pair) -> Graphs:
+    """InstructCIR's graphs: the gallery by the average of the weights, the query by the network that learnt."""
+    pair.eval()
+    return Graphs(
+        gallery=GalleryGraph(pair.settled()),
+        query=QueryGraph(pair.online),
+        text=weighted_sum.Text(pair.online.backbone),
+    )
+
+
+def composed(net: TwoStage, *, slot: int) -> Graphs:
     """The two-stage method's graphs, `net` changed for good: the dead injection dropped, the adapters folded."""
     net.eval()
     net.drop_dead()
@@ -121,6 +148,14 @@ def two_stage(net: TwoStage, *, slot: int) -> Graphs:
         gallery=weighted_sum.Gallery(net.backbone),
         query=Split(ReferenceGraph(net), ComposeGraph(net, slot=slot), features=Reference._fields),
         text=weighted_sum.Text(net.backbone),
+    )
+
+
+def aggregated(net: TransAgg) -> Graphs:
+    """TransAgg's graphs: the gallery is the frozen CLIP's."""
+    net.eval()
+    return Graphs(
+        gallery=weighted_sum.Gallery(net.backbone), query=TransAggQuery(net), text=weighted_sum.Text(net.backbone)
     )
 
 

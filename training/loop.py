@@ -17,9 +17,9 @@ from tqdm import tqdm
 from models.errors import ConfigError
 from training import checkpoint, plot
 from training.checkpoint import Progress
-from training.config import LoopConfig, OptimConfig
 from training.optim import adamw, rate, warmup
 from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
 
 LOG = "log.jsonl"
 PLOT = "loss.png"
@@ -49,6 +49,9 @@ class Stage(Protocol):
 
     def loss(self, found: dict[str, Tensor]) -> Tensor:
         """The loss of the global batch's embeddings, a scalar; it reads no parameters of the net."""
+
+    def stepped(self, done: float) -> None:
+        """What follows a step of the optimiser, on every rank; `done` is the share of the run that is over."""
 
     def validate(self) -> dict[str, float]:
         """What the net in eval mode reaches on unseen data; asked of the first rank only."""
@@ -85,7 +88,7 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
             for batch in stage.batches(epoch, start=progress.step % stage.steps_per_epoch):
                 learning_rate = rate(progress.step, steps=steps, config=optim)
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate
+                    group["lr"] = learning_rate * group["factor"]
                 optimizer.zero_grad(set_to_none=True)
                 key = f"{seed}/{progress.step}"
                 loss = gradients(stage, batch, parts=parts, precision=loop.precision, key=key, world=world)
@@ -97,6 +100,7 @@ def fit(stage: Stage, *, seed: int, optim: OptimConfig, loop: LoopConfig, folder
                     )
                 optimizer.step()
                 progress = replace(progress, step=progress.step + 1)
+                stage.stepped(progress.step / steps)
 
                 bar.update()
                 if progress.step % _LOG_STEPS == 0:

@@ -5,6 +5,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def nce(queries: Tensor, targets: Tensor, *, scale: Tensor | float, ignored: Tensor | None = None) -> Tensor:
+    """The mean cross-entropy of each query's own target among all targets.
+
+    queries, targets (B, d), L2-normalised, row i of one belonging to row i of the other; `scale` and `ignored` as in
+    `symmetric_nce`. InstructCIR, Eq. 2.
+    """
+    scores = _scores(queries, targets, scale=scale, ignored=ignored)  # (B, B)
+    return F.cross_entropy(scores, torch.arange(len(queries), device=queries.device))
+
+
 def symmetric_nce(left: Tensor, right: Tensor, *, scale: Tensor | float, ignored: Tensor | None = None) -> Tensor:
     """The mean over both directions of the cross-entropy of each row's own partner among all partners.
 

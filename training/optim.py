@@ -6,19 +6,26 @@ from collections.abc import Iterable
 from torch import nn
 from torch.optim import AdamW
 
-from training.config import OptimConfig
+from training.settings.sections import OptimConfig
 
 
 def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> AdamW:
-    """AdamW over the trainable parameters, with weight decay on matrices only.
+    """AdamW over the trainable parameters, with weight decay on matrices only; each group knows its `factor`.
 
-    Biases, norms and the temperature (fewer than two dimensions) and positions are not decayed, as in CLIP.
+    Biases, norms, scalars (fewer than two dimensions) and positions are not decayed, as in CLIP. CLIP's weights, in a
+    module named backbone, have `config.backbone` for their factor on the learning rate, the others 1.
     """
-    trainable = [(name, parameter) for name, parameter in named if parameter.requires_grad]
-    decayed = [p for name, p in trainable if p.ndim >= 2 and not name.endswith("positional_embedding")]
-    kept = [p for name, p in trainable if p.ndim < 2 or name.endswith("positional_embedding")]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    return AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        if parameter.requires_grad:
+            decay = config.weight_decay if parameter.ndim >= 2 and not name.endswith("positional_embedding") else 0.0
+            factor = config.backbone if "backbone" in name.split(".") else 1.0
+            groups.setdefault((factor, decay), []).append(parameter)
+    parts = [
+        {"params": parameters, "weight_decay": decay, "factor": factor}
+        for (factor, decay), parameters in sorted(groups.items(), key=lambda group: group[0], reverse=True)
+    ]
+    return AdamW(parts, lr=config.learning_rate, betas=config.betas, eps=config.eps)
 
 
 def warmup(steps: int, *, config: OptimConfig) -> int:

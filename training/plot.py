@@ -15,7 +15,7 @@ from training.evaluation.result import Estimate
 
 
 def losses(log: Path, out: Path) -> None:
-    """Draws the loss over the steps, and the validation recalls beside it, as a PNG.
+    """Draws the loss over the steps, and the validation recalls beside it where there are any, as a PNG.
 
     After a resume a step can stand in the log twice; the later line counts.
     """
@@ -30,15 +30,18 @@ def losses(log: Path, out: Path) -> None:
             trained[facts["step"]] = facts["loss"]
         else:
             validated[facts["step"]] = {name: value for name, value in facts.items() if name.startswith("recall")}
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    names = list(next(iter(validated.values()), {}))
+    figure, ((left, *beside),) = pyplot.subplots(
+        1, 2 if names else 1, figsize=(10 if names else 5, 4), layout="constrained", squeeze=False
+    )
     left.plot(list(trained), list(trained.values()), linewidth=0.8, color="#35618e")
     left.set(xlabel="step", ylabel="loss", yscale="log")
-    for name in next(iter(validated.values()), {}):
-        values = [found[name] for found in validated.values()]
-        right.plot(list(validated), values, marker="o", markersize=3, label=name.replace("recall_", "R@"))
-    right.set(xlabel="step", ylabel="recall (val)", ylim=(0, 1))
-    right.grid(alpha=0.3)
-    if validated:
+    for right in beside:
+        for name in names:
+            values = [found[name] for found in validated.values()]
+            right.plot(list(validated), values, marker="o", markersize=3, label=name.replace("recall_", "R@"))
+        right.set(xlabel="step", ylabel="recall (val)", ylim=(0, 1))
+        right.grid(alpha=0.3)
         right.legend()
     figure.savefig(out, dpi=110)
     pyplot.close(figure)

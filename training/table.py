@@ -12,7 +12,7 @@ from pathlib import Path
 
 from models import command
 from models.errors import ConfigError
-from training import config, runs
+from training import config
 from training.evaluation import table
 from training.evaluation.table import ROWS, Row
 
@@ -97,7 +97,7 @@ class Runner:
     def _well(self, row: Row) -> bool:
         """Runs a row, unless its result is there and its config is the run's; False where a command failed."""
         out, began = self.folder / row.name, time.monotonic()
-        kept = out / runs.CONFIG
+        kept = out / config.KEPT
         composed, _ = table.files(self.folder, row)
         if composed.exists() and kept.exists() and config.read(kept) == config.read(self._config(row)):
             return True

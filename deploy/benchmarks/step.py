@@ -24,11 +24,12 @@ from torch import Tensor
 from models.encoder import Encoder
 from models.nets.two_stage import TwoStage
 from models.tokenizer import PLAIN, Template, Tokenizer
-from training import config, export, loop, runs
-from training.config import LoopConfig, OptimConfig, TwoStageConfig
+from training import config, export, loop, origin, two_stage
 from training.evaluation.metrics import Rows
 from training.optim import adamw
 from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
+from training.settings.two_stage import TwoStageConfig
 from training.stages.composing import Composing, Questions
 from training.stages.mapping import Mapping
 
@@ -100,14 +101,14 @@ def main(argv: Sequence[str]) -> int:
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
     world = World.alone(torch.device(arguments.device))
     with TemporaryDirectory() as scratch:
-        tokenizer = runs.write_tokenizer(settings, Path(scratch) / runs.TOKENIZER)
-        net = runs.two_stage(settings, Path(scratch))
+        tokenizer = origin.write_tokenizer(settings.backbone, Path(scratch) / origin.TOKENIZER)
+        net = two_stage.untrained(settings, Path(scratch))
     net.to(world.device)
     print(f"{_machine(world.device)}; torch {torch.__version__}, {settings.backbone.name},")
     print(f"{sum(p.numel() for p in net.backbone.parameters()) / 1e6:.1f} M frozen parameters.\n")
     print("| stage | trained | precision | rows | at once | s / step | CPU s / step | peak memory |")
     print("|---" * 8 + "|")
-    sentence, slot = runs.pseudo_sentence(settings, tokenizer)
+    sentence, slot = two_stage.pseudo_sentence(settings, tokenizer)
     template = Template.parse(settings.template)
     data = Noise(arguments.batch, net.backbone.image_size, tokenizer, template)
     steps = {"batch": arguments.batch, "microbatch": arguments.microbatch}
@@ -167,10 +168,10 @@ def _export(settings: TwoStageConfig, net: TwoStage, *, slot: int, out: Path) ->
     """Exports the net, which fails where the graphs differ from torch, opens the bundle and asks it; prints both."""
     began, busy = time.perf_counter(), time.process_time()
     with TemporaryDirectory() as scratch:
-        tokenizer_file = Path(scratch) / runs.TOKENIZER
-        context_length = runs.write_tokenizer(settings, tokenizer_file).context_length
+        tokenizer_file = Path(scratch) / origin.TOKENIZER
+        context_length = origin.write_tokenizer(settings.backbone, tokenizer_file).context_length
         manifest = export.export(
-            export.two_stage(net, slot=slot),
+            export.composed(net, slot=slot),
             export.Method("two-stage", settings.backbone.name, template=settings.template, text_weight=0.0),
             image_size=net.backbone.image_size,
             tokenizer_file=tokenizer_file,

@@ -7,7 +7,7 @@ import open_clip
 import torch
 from open_clip.model import CLIP
 from open_clip.pretrained import get_pretrained_cfg
-from open_clip.transformer import VisionTransformer
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -106,6 +106,45 @@ class Backbone(nn.Module):
         return projected
 
     @property
+    def image_width(self) -> int:
+        """w, the width of the image tower."""
+        return int(self.clip.visual.conv1.out_channels)
+
+    @property
+    def image_heads(self) -> int:
+        """Heads of the image tower's attention."""
+        return int(self.clip.visual.transformer.resblocks[0].attn.num_heads)
+
+    @property
+    def image_blocks(self) -> Sequence[ResidualAttentionBlock]:
+        """The image tower's blocks, in their order; raises ConfigError for blocks that do more than CLIP's."""
+        blocks = list(self.clip.visual.transformer.resblocks)
+        if not all(isinstance(block, ResidualAttentionBlock) for block in blocks):
+            raise ConfigError("this image tower's blocks are not CLIP's: attention and MLP, each with its norm before")
+        return blocks
+
+    def attended(self, block: ResidualAttentionBlock, states: Tensor) -> Tensor:
+        """The first half of one of `image_blocks`, its self-attention: (B, 1+N, w) → (B, 1+N, w)."""
+        after: Tensor = states + block.ls_1(block.attention(block.ln_1(states)))
+        return after
+
+    def fed_forward(self, block: ResidualAttentionBlock, states: Tensor) -> Tensor:
+        """The second half of one of `image_blocks`, its MLP: (B, 1+N, w) → (B, 1+N, w)."""
+        after: Tensor = states + block.ls_2(block.mlp(block.ln_2(states)))
+        return after
+
+    def image_tokens(self, pixels: Tensor) -> Tensor:
+        """uint8 pixels (B, 3, S, S) → what the first image block reads (B, 1+N, w)."""
+        tokens: Tensor = self.clip.visual._embeds(self.normal_pixels(pixels))
+        return tokens
+
+    def image_pooled(self, states: Tensor) -> Tensor:
+        """States after the last image block (B, 1+N, w) → L2-normalised embedding (B, d)."""
+        visual = self.clip.visual
+        pooled, _ = visual._pool(states)
+        return F.normalize(pooled @ visual.proj, dim=-1)
+
+    @property
     def text_width(self) -> int:
         """D, the width of the text tower."""
         return int(self.clip.transformer.width)
@@ -143,17 +182,25 @@ class Backbone(nn.Module):
 
     def pooled(self, states: Tensor, tokens: Tensor) -> Tensor:
         """States after the last block (B, L, D) → L2-normalised embedding (B, d), read at the end token."""
-        states = self.clip.ln_final(states)
+        return self.read(self.clip.ln_final(states), tokens)
+
+    def read(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """States after the final norm (B, L, D) → L2-normalised embedding (B, d), read at the end token."""
         rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
         projection: Tensor = self.clip.text_projection  # (D, d)
         return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
 
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
-        states = self.positioned(self.word_embeddings(tokens))  # (B, L, D)
+        return self.read(self.text_states(tokens), tokens)
+
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """Token ids (B, L), or fewer columns than the context → states after the final norm (B, L, D)."""
+        states = self.positioned(self.word_embeddings(tokens))
         for block in self.text_blocks:
             states = self.run_block(block, states)
-        return self.pooled(states, tokens)
+        normed: Tensor = self.clip.ln_final(states)
+        return normed
 
     def temperature(self) -> Tensor:
         """The factor on cosine similarities, at most 100 as in CLIP."""

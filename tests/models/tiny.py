@@ -56,7 +56,7 @@ def write(out: Path) -> None:
         slot = tokens.slot(Template.parse(TEMPLATE))
         assert slot is not None
         export.export(
-            export.two_stage(net(end=tokens.end), slot=slot),
+            export.composed(net(end=tokens.end), slot=slot),
             export.Method(name="two-stage", backbone="tiny", template=TEMPLATE, text_weight=0.0),
             image_size=SIZE,
             tokenizer_file=path,

@@ -9,7 +9,7 @@ from torch import nn
 from models.errors import ConfigError
 from training import checkpoint, optim
 from training.checkpoint import Progress
-from training.config import OptimConfig
+from training.settings.sections import OptimConfig
 
 OPTIM = OptimConfig(learning_rate=0.1, weight_decay=0.1, warmup_steps=1)
 START = Progress(epochs=2, steps_per_epoch=3, batch=4)

@@ -7,8 +7,8 @@ import pytest
 
 from models.errors import ConfigError
 from training import config
-from training.config import ComposingLoss, MappingLoss, TwoStageConfig
-from training.datasets.config import Jsonl, Shards
+from training.datasets.config import DrawnTriplets, Jsonl, Shards
+from training.settings.two_stage import ComposingLoss, MappingLoss, TwoStageConfig
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 STEPS = """
@@ -104,6 +104,16 @@ def test_a_file_is_laid_over_its_bases(whole: Path) -> None:
         below.mapping.data,
     )
     assert config.document(folder / "top.toml").keys() == tomllib.loads(WHOLE).keys()  # a whole one, with no base
+
+
+def test_data_of_another_source_replaces_that_of_a_base_whole(whole: Path) -> None:
+    read(whole, WHOLE)
+    change = '[composing.data]\nsource = "jsonl"\nfile = "triplets.jsonl"\nvalidation = 8\n'
+    found = read(whole.with_name("top.toml"), f'base = "whole.toml"\n{change}')
+    assert found.composing.data == Jsonl(source="jsonl", file="triplets.jsonl", validation=8)
+    same = '[composing.data]\nsource = "drawn"\ntriplets = 33\n'
+    drawn = read(whole.with_name("same.toml"), f'base = "whole.toml"\n{same}').composing.data
+    assert isinstance(drawn, DrawnTriplets) and (drawn.triplets, drawn.validation_triplets) == (33, 16)
 
 
 def test_other_data_can_stand_in_place_of_a_bases(whole: Path) -> None:

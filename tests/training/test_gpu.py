@@ -12,9 +12,9 @@ from models.nets.two_stage import Shape, TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training import loop
-from training.config import ComposingConfig, MappingConfig
 from training.evaluation.metrics import Rows
 from training.ranks import World
+from training.settings.two_stage import ComposingConfig, MappingConfig
 from training.stages.composing import Composing, Questions
 from training.stages.mapping import Mapping
 

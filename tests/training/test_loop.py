@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from models.errors import ConfigError
 from training import checkpoint, loop
-from training.config import LoopConfig, OptimConfig
 from training.optim import adamw, rate
 from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
 
 ROOT = Path(__file__).parents[2]
 ROWS, BATCH, EPOCHS = 48, 8, 3
@@ -65,6 +65,7 @@ class Tiny:
         self.world, self.scores, self.broken_step, self.killed_step = world, scores, broken_step, killed_step
         self.epoch = 0
         self.seen: list[dict[str, Tensor]] = []  # the state at each validation
+        self.done: list[float] = []  # after each step
 
     def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
         self.epoch = epoch
@@ -89,6 +90,9 @@ class Tiny:
         scores = found["scale"][:, None] * found["found"] @ found["targets"].T  # (M, M)
         scores = scores.masked_fill(found["ignored"], float("-inf"))
         return F.cross_entropy(scores, torch.arange(len(scores)))
+
+    def stepped(self, done: float) -> None:
+        self.done.append(done)
 
     def validate(self) -> dict[str, float]:
         self.seen.append({name: value.clone() for name, value in checkpoint.trained(self.net).items()})
@@ -165,7 +169,9 @@ def test_a_run_equals_a_plain_loop(tmp_path: Path) -> None:
             optimizer.step()
             step += 1
     assert step == STEPS
-    assert close(fit(Tiny(ALONE, dropout=0.3, norm=True), tmp_path), checkpoint.trained(plain.net))
+    stage = Tiny(ALONE, dropout=0.3, norm=True)
+    assert close(fit(stage, tmp_path), checkpoint.trained(plain.net))
+    assert stage.done == [step / STEPS for step in range(1, STEPS + 1)]
 
 
 def test_two_ranks_come_to_the_weights_of_one(whole: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import nn
 
 from training import optim
-from training.config import OptimConfig
+from training.settings.sections import OptimConfig
 
 CONFIG = OptimConfig(learning_rate=1.0, weight_decay=0.1, warmup_steps=20)
 
@@ -27,6 +27,15 @@ def test_only_matrices_decay_and_only_what_trains_is_optimised() -> None:
     assert {id(p) for p in kept["params"]} == {
         id(p) for p in (net.linear.bias, net.norm.weight, net.norm.bias, net.positional_embedding)
     }
+
+
+def test_clips_own_weights_have_their_factor_on_the_rate() -> None:
+    net = nn.ModuleDict({"online": nn.ModuleDict({"backbone": nn.Linear(3, 3), "predictor": nn.Linear(3, 3)})})
+    groups = optim.adamw(net.named_parameters(), CONFIG.model_copy(update={"backbone": 0.1})).param_groups
+    factor = {id(parameter): group["factor"] for group in groups for parameter in group["params"]}
+    for name, parameter in net.named_parameters():
+        assert factor[id(parameter)] == (0.1 if "backbone" in name else 1.0)
+    assert len(groups) == 4  # each with and without decay
 
 
 def test_the_rate_climbs_to_its_peak_and_falls_to_zero() -> None:

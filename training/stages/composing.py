@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from models.nets.two_stage import Reference, TwoStage
 from training import losses
-from training.config import ComposingConfig
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.ranks import World
+from training.settings.two_stage import ComposingConfig
 from training.stages import frozen
 
 _EVALUATION_BATCH = 256
@@ -28,6 +28,13 @@ class Questions:
     references: Rows  # (Q,), rows of the gallery; never ranked themselves
     texts: Tensor  # (Q, L), token ids of the template with the wanted changes
     relevant: Sequence[Rows]  # Q × (R,), rows of the gallery
+
+    def recalls(self, queries: Tensor, gallery: Tensor) -> dict[str, float]:
+        """recall_1 and recall_10 of the questions' vectors (Q, d) among the gallery's (N, d), all L2-normalised."""
+        scores = (queries @ gallery.T).cpu().numpy()  # (Q, N)
+        scores[np.arange(len(scores)), self.references] = -np.inf
+        ranks = metrics.first_ranks(scores, self.relevant)
+        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
 
 
 class Data(Protocol):
@@ -144,6 +151,9 @@ class Composing:
             loss = loss + config.soft * term
         return loss
 
+    def stepped(self, done: float) -> None:
+        """Nothing follows a step."""
+
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Recall of the unseen triplets' targets, every picture that satisfies the text counting."""
@@ -162,7 +172,4 @@ class Composing:
             texts = asked.texts[start : start + _EVALUATION_BATCH].to(self._device)
             reference = Reference(whole.word[rows], whole.regions[rows].float())
             queries.append(self.net.compose(reference, texts, slot=self._slot))
-        scores = (torch.cat(queries) @ torch.cat(gallery).T).cpu().numpy()  # (Q, N)
-        scores[np.arange(len(scores)), asked.references] = -np.inf
-        ranks = metrics.first_ranks(scores, asked.relevant)
-        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+        return asked.recalls(torch.cat(queries), torch.cat(gallery))

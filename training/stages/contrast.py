@@ -15,12 +15,12 @@ from training import vocabulary
 from training.catalogue import describe
 from training.catalogue.triplets import Facts
 from training.catalogue.world import CATEGORIES
-from training.config import ContrastConfig
 from training.datasets import drawn
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.losses import symmetric_nce
 from training.ranks import World
+from training.settings.contrast import ContrastConfig
 from training.stages.order import alike
 
 TOKENIZER = "tokenizer.json"
@@ -95,6 +95,9 @@ class Contrast:
     def loss(self, found: dict[str, Tensor]) -> Tensor:
         """Symmetric contrast of pictures and captions; a picture that a caption also describes is no negative."""
         return symmetric_nce(found["text"], found["image"], scale=found["scale"][0], ignored=found["described"])
+
+    def stepped(self, done: float) -> None:
+        """Nothing follows a step."""
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:

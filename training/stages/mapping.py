@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from models.nets.two_stage import TwoStage
 from training import losses
-from training.config import MappingConfig
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.ranks import World
+from training.settings.two_stage import MappingConfig
 from training.stages import frozen
 from training.stages.order import shuffled
 
@@ -83,6 +83,9 @@ class Mapping:
         if config.soft:
             loss = loss + config.soft * losses.soft_alignment(found["caption"], found["target"], sentence, scale=scale)
         return loss
+
+    def stepped(self, done: float) -> None:
+        """Nothing follows a step."""
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

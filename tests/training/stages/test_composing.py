@@ -13,10 +13,11 @@ from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training import checkpoint, loop
-from training.config import ComposingConfig, ComposingLoss, ComposingNet, LoopConfig, OptimConfig
 from training.datasets.config import DrawnTriplets
 from training.evaluation.metrics import Rows
 from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
+from training.settings.two_stage import ComposingConfig, ComposingLoss, ComposingNet
 from training.stages.composing import Composing, Questions
 from training.stages.order import shuffled
 

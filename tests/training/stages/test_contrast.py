@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from models.encoder import Encoder
 from models.errors import ConfigError
 from training import checkpoint, config, export, loop, runs
-from training.config import ContrastConfig
 from training.ranks import World
+from training.settings.contrast import ContrastConfig
 from training.stages.contrast import Contrast
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ checkpoint_steps = 3
 
 
 def train(config_file: Path, out: Path) -> None:
-    runs.train(config_file, out, until="composing", mapping=None)
+    runs.train(config_file, out)
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +144,8 @@ def test_every_shipped_config_parses() -> None:
 
 
 def test_an_exported_run_is_a_bundle_and_exporting_twice_gives_the_same_ids(run: Path, tmp_path: Path) -> None:
-    first = export.run(run, text_weight=0.5, stage="composing", out=tmp_path / "first")
-    second = export.run(run, text_weight=0.5, stage="composing", out=tmp_path / "second")
+    first = export.run(run, text_weight=0.5, out=tmp_path / "first")
+    second = export.run(run, text_weight=0.5, out=tmp_path / "second")
     assert (first.model_id, first.space_id) == (second.model_id, second.space_id)
     encoder = Encoder.open(tmp_path / "first")
     pixels = np.zeros((2, 3, 96, 96), dtype=np.uint8)
@@ -154,19 +154,19 @@ def test_an_exported_run_is_a_bundle_and_exporting_twice_gives_the_same_ids(run:
 
 def test_an_unfinished_run_cannot_be_exported(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.toml"):
-        export.run(tmp_path, text_weight=0.5, stage="composing", out=tmp_path / "bundle")
+        export.run(tmp_path, text_weight=0.5, out=tmp_path / "bundle")
     half = Path(shutil.copytree(run, tmp_path / "half"))
     state = torch.load(half / checkpoint.FILE, weights_only=True)
     torch.save({**state, "progress": {**state["progress"], "step": 9}}, half / checkpoint.FILE)
     with pytest.raises(ConfigError, match="9 of 24 steps"):
-        export.run(half, text_weight=0.5, stage="composing", out=tmp_path / "bundle")
+        export.run(half, text_weight=0.5, out=tmp_path / "bundle")
 
 
 def test_an_export_never_replaces_what_is_no_bundle(run: Path, tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "wedding.jpg").write_bytes(b"precious")
     with pytest.raises(ConfigError, match="not a bundle"):
-        export.run(run, text_weight=0.5, stage="composing", out=tmp_path / "album")
+        export.run(run, text_weight=0.5, out=tmp_path / "album")
     assert (tmp_path / "album" / "wedding.jpg").read_bytes() == b"precious"
 
 

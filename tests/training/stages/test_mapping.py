@@ -11,10 +11,11 @@ from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training import checkpoint, loop
-from training.config import LoopConfig, MappingConfig, MappingLoss, MappingNet, OptimConfig
 from training.datasets.config import DrawnPictures
 from training.evaluation.metrics import Rows
 from training.ranks import World
+from training.settings.sections import LoopConfig, OptimConfig
+from training.settings.two_stage import MappingConfig, MappingLoss, MappingNet
 from training.stages.mapping import Mapping
 
 ALONE = World.alone(torch.device("cpu"))

@@ -16,8 +16,8 @@ from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
-from training import checkpoint, config, export, loop, runs
-from training.config import TwoStageConfig
+from training import checkpoint, config, export, loop, origin, runs, two_stage
+from training.settings.two_stage import TwoStageConfig
 
 ROOT = Path(__file__).parents[2]
 SUM = SHIPPED.with_name("sum")
@@ -87,7 +87,7 @@ def test_both_stages_leave_their_weights_and_logs(run: Path) -> None:
         assert [line["epoch"] for line in lines if "epoch" in line] == [1, 2]
         assert all(0 <= line["recall_1"] <= line["recall_10"] <= 1 for line in lines if "epoch" in line)
         assert checkpoint.best(run / stage)
-    assert config.read(run / runs.CONFIG) == config.read(run.parent / "tiny.toml")
+    assert config.read(run / config.KEPT) == config.read(run.parent / "tiny.toml")
 
 
 def test_a_run_killed_in_its_second_stage_goes_on_to_the_identical_weights(config_file: Path, run: Path) -> None:
@@ -145,7 +145,7 @@ def test_the_pseudo_word_alone_can_be_trained_and_finished(config_file: Path, ru
     runs.train(other, out, until="mapping", mapping=None)
     settings = config.read(other)
     assert isinstance(settings, TwoStageConfig)
-    assert not runs.finished(settings, out, stage="mapping").injections
+    assert not two_stage.finished(settings, out, stage="mapping").injections
 
 
 def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, tmp_path: Path) -> None:
@@ -155,12 +155,12 @@ def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, 
     assert first.space_id == both.space_id == shipped.space_id
     assert len({first.model_id, both.model_id, shipped.model_id}) == 3
     assert (first.method, both.method, both.text_weight) == ("mapping", "two-stage", 0.0)
-    settings = config.read(run / runs.CONFIG)
+    settings = config.read(run / config.KEPT)
     assert isinstance(settings, TwoStageConfig)
-    net = runs.finished(settings, run, stage="composing")
+    net = two_stage.finished(settings, run, stage="composing")
     encoder = Encoder.open(tmp_path / "both")
     pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
-    words = Tokenizer.open(run / runs.TOKENIZER, context_length=net.backbone.context_length)
+    words = Tokenizer.open(run / origin.TOKENIZER, context_length=net.backbone.context_length)
     tokens = torch.from_numpy(words.encode(["is red", "$50 *"], template=Template.parse(settings.template)).ids)
     with torch.no_grad():
         expected = net.compose(net.reference(net.backbone.image_states(pixels)), tokens, slot=2)
@@ -175,10 +175,10 @@ def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path:
         (path := tmp_path / f"{number}.toml").write_text(text.replace("seed = 7", f"seed = {seed}"))
         settings = config.read(path)
         assert isinstance(settings, TwoStageConfig)
-        runs.write_tokenizer(settings, tmp_path / runs.TOKENIZER)
+        origin.write_tokenizer(settings.backbone, tmp_path / origin.TOKENIZER)
         torch.rand(number + 1)  # whatever a process has drawn before
-        drawn.append(runs.two_stage(settings, tmp_path).state_dict())
-    assert {path.name for path in tmp_path.iterdir()} == {"0.toml", "1.toml", "2.toml", runs.TOKENIZER}
+        drawn.append(two_stage.untrained(settings, tmp_path).state_dict())
+    assert {path.name for path in tmp_path.iterdir()} == {"0.toml", "1.toml", "2.toml", origin.TOKENIZER}
     first, again, other = drawn
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     for name in ("backbone.clip.visual.proj", "learner.layers.2.weight"):

@@ -1,0 +1,41 @@
+"""A run of the baseline TransAgg: its net, its one stage, and what it leaves."""
+
+from pathlib import Path
+
+import torch
+
+from models.nets.transagg import TransAgg
+from training import checkpoint, loop, origin
+from training.datasets import sources
+from training.ranks import World
+from training.settings.transagg import TransAggConfig
+from training.stages.aggregating import Aggregating
+
+(AGGREGATING,) = TransAggConfig.stages
+
+
+def train(settings: TransAggConfig, out: Path, *, world: World) -> None:
+    """Trains the head in the folder aggregating of `out`; see `runs.train`."""
+    with world.first():
+        tokenizer = origin.write_tokenizer(settings.backbone, out / origin.TOKENIZER)
+        net = untrained(settings, out).to(world.device)
+        cache = out.parent / "cache"
+        data = sources.aggregating(settings, backbone=net.backbone, tokenizer=tokenizer, cache=cache)
+    part, folder = settings.aggregating, out / AGGREGATING
+    stage = Aggregating(part, net=net, data=data, world=world)
+    folder.mkdir(exist_ok=True)
+    loop.fit(stage, seed=settings.seed, optim=part.optim, loop=part.loop, folder=folder, world=world)
+
+
+def untrained(settings: TransAggConfig, out: Path) -> TransAgg:
+    """The net of a run, its CLIP as the config says and its head untrained."""
+    backbone = origin.backbone(settings.backbone, out, seed=settings.seed)
+    torch.manual_seed(settings.seed)  # again: the head begins alike, wherever CLIP's weights came from
+    return TransAgg(backbone, dropout=settings.aggregating.dropout)
+
+
+def finished(settings: TransAggConfig, out: Path) -> TransAgg:
+    """A run's net with its best weights; raises ConfigError where they lack."""
+    net = untrained(settings, out).eval()
+    checkpoint.load(net, checkpoint.best(out / AGGREGATING))
+    return net.requires_grad_(False)
