@@ -30,8 +30,9 @@ from training.optim import adamw
 from training.ranks import World
 from training.settings.sections import LoopConfig, OptimConfig
 from training.settings.two_stage import TwoStageConfig
-from training.stages.composing import Composing, Questions
+from training.stages.composing import Composing
 from training.stages.mapping import Mapping
+from training.stages.triplets import Questions
 
 CHANGE = "is dark red instead of blue and has long sleeves with a pattern of small white dots"
 CAPTION = "a woman in a long summer dress stands at the edge of a field of flowers"

@@ -15,8 +15,9 @@ from training import loop
 from training.evaluation.metrics import Rows
 from training.ranks import World
 from training.settings.two_stage import ComposingConfig, MappingConfig
-from training.stages.composing import Composing, Questions
+from training.stages.composing import Composing
 from training.stages.mapping import Mapping
+from training.stages.triplets import Questions
 
 ROWS = 8
 _NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

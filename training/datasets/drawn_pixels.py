@@ -12,7 +12,7 @@ from training.datasets import drawn
 from training.datasets.config import DrawnTriplets
 from training.datasets.drawn_triplets import Asked
 from training.evaluation.metrics import Rows
-from training.stages.composing import Questions
+from training.stages.triplets import Questions
 
 
 class DrawnReformulating:

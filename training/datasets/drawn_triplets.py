@@ -16,7 +16,7 @@ from training.catalogue.world import CATEGORIES, Product
 from training.datasets.config import DrawnTriplets
 from training.evaluation.metrics import Rows
 from training.stages import order
-from training.stages.composing import Questions
+from training.stages.triplets import Questions
 
 _SHOP = 5_000  # products among which a triplet is sought
 

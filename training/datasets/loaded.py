@@ -10,8 +10,8 @@ from training.datasets import batches
 from training.datasets.batches import Batch, Tokenise
 from training.datasets.rows import Captioned, Triplets
 from training.evaluation.metrics import Rows
-from training.stages.composing import Questions
 from training.stages.order import shuffled
+from training.stages.triplets import Questions
 
 
 class LoadedCaptions:

@@ -12,8 +12,9 @@ from training.datasets.loaded import LoadedCaptions, LoadedTriplets
 from training.datasets.pictures import Pictures
 from training.datasets.rows import Captioned, Triplets
 from training.datasets.texts import Texts
-from training.stages import composing, mapping
+from training.stages import mapping
 from training.stages.order import shuffled
+from training.stages.triplets import Data
 
 COUNT, HELD_OUT = 40, 9
 
@@ -75,7 +76,7 @@ def test_what_is_held_out_depends_on_the_seed_alone(pictures: Pictures) -> None:
 
 
 def test_triplets_keep_their_parts_together_and_apart_from_the_questions(pictures: Pictures) -> None:
-    data: composing.Data = triplets(pictures)
+    data: Data = triplets(pictures)
     gallery = [row for block in data.gallery(batch=7) for row in shown(block)]
     asked = data.questions
     held_out = asked.texts.flatten().tolist()

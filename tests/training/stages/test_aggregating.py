@@ -17,7 +17,7 @@ from training.settings.instruct import ReformulatingLoss
 from training.settings.sections import LoopConfig, OptimConfig
 from training.settings.transagg import AggregatingConfig
 from training.stages.aggregating import Aggregating
-from training.stages.composing import Questions
+from training.stages.triplets import Questions
 
 END = 3
 ROWS = 6

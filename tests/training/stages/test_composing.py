@@ -18,8 +18,9 @@ from training.evaluation.metrics import Rows
 from training.ranks import World
 from training.settings.sections import LoopConfig, OptimConfig
 from training.settings.two_stage import ComposingConfig, ComposingLoss, ComposingNet
-from training.stages.composing import Composing, Questions
+from training.stages.composing import Composing
 from training.stages.order import shuffled
+from training.stages.triplets import Questions
 
 ALONE = World.alone(torch.device("cpu"))
 TEMPLATE = Template.parse(tiny.TEMPLATE)

@@ -17,8 +17,8 @@ from training.evaluation.metrics import Rows
 from training.ranks import World
 from training.settings.instruct import Momentum, ReformulatingLoss
 from training.settings.sections import LoopConfig
-from training.stages.composing import Questions
 from training.stages.reformulating import Combining, Pair, Reformulating
+from training.stages.triplets import Questions
 
 END = 3
 ROWS = 6
