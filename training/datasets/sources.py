@@ -54,7 +54,7 @@ def triplets(
     settings: TwoStageConfig, *, net: TwoStage, tokenizer: Tokenizer, cache: Path
 ) -> DrawnComposing | LoadedTriplets:
     """The triplets of the second stage; `net` has been through the first. Raises InputError where files are missing."""
-    data, template = settings.composing.data, Template.parse(settings.template)
+    data = settings.composing.data
     if isinstance(data, DrawnTriplets):
         train, val = _drawn(data, net.backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
         return DrawnComposing(
@@ -62,7 +62,7 @@ def triplets(
             train,
             val,
             tokenizer=tokenizer,
-            template=template,
+            template=Template.parse(settings.template),
             seed=settings.seed,
             net=net if settings.composing.learns == "adapters" else None,
         )
@@ -72,14 +72,9 @@ def triplets(
             "the soft alignment needs captions of the references, and the triplets have none: name them, or set"
             " composing.loss.soft = 0"
         )
-    return LoadedTriplets(
-        rows,
-        validation=data.validation,
-        texts=_tokenise(tokenizer, template),
-        captions=_tokenise(tokenizer, PLAIN),
-        seed=settings.seed,
-        size=net.backbone.image_size,
-        workers=settings.composing.loop.workers,
+    workers = settings.composing.loop.workers
+    return _loaded(
+        rows, settings, validation=data.validation, tokenizer=tokenizer, size=net.backbone.image_size, workers=workers
     )
 
 
@@ -87,38 +82,48 @@ def reformulating(
     settings: InstructConfig, *, size: int, tokenizer: Tokenizer, cache: Path
 ) -> DrawnReformulating | LoadedTriplets:
     """The triplets of InstructCIR, as pixels of that `size`. Raises InputError where files are missing."""
-    data, template = settings.reformulating.data, Template.parse(settings.template)
+    data = settings.reformulating.data
     if isinstance(data, DrawnTriplets):
+        template = Template.parse(settings.template)
         return DrawnReformulating(
             data, tokenizer=tokenizer, template=template, seed=settings.seed, size=size, cache=cache
         )
-    return LoadedTriplets(
-        _triplets(data).whole(skip=_path(data.skip)),
-        validation=data.validation,
-        texts=_tokenise(tokenizer, template),
-        captions=_tokenise(tokenizer, PLAIN),
-        seed=settings.seed,
-        size=size,
-        workers=settings.reformulating.loop.workers,
-    )
+    rows, workers = _triplets(data).whole(skip=_path(data.skip)), settings.reformulating.loop.workers
+    return _loaded(rows, settings, validation=data.validation, tokenizer=tokenizer, size=size, workers=workers)
 
 
 def aggregating(
     settings: TransAggConfig, *, backbone: Backbone, tokenizer: Tokenizer, cache: Path
 ) -> DrawnComposing | LoadedTriplets:
     """The triplets of TransAgg, drawn ones as the frozen towers see them. Raises InputError where files are missing."""
-    data, template = settings.aggregating.data, Template.parse(settings.template)
+    data = settings.aggregating.data
     if isinstance(data, DrawnTriplets):
         train, val = _drawn(data, backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
+        template = Template.parse(settings.template)
         return DrawnComposing(data, train, val, tokenizer=tokenizer, template=template, seed=settings.seed, net=None)
+    rows, workers = _triplets(data).whole(skip=_path(data.skip)), settings.aggregating.loop.workers
+    return _loaded(
+        rows, settings, validation=data.validation, tokenizer=tokenizer, size=backbone.image_size, workers=workers
+    )
+
+
+def _loaded(
+    rows: Triplets,
+    settings: TwoStageConfig | InstructConfig | TransAggConfig,
+    *,
+    validation: int,
+    tokenizer: Tokenizer,
+    size: int,
+    workers: int,
+) -> LoadedTriplets:
     return LoadedTriplets(
-        _triplets(data).whole(skip=_path(data.skip)),
-        validation=data.validation,
-        texts=_tokenise(tokenizer, template),
+        rows,
+        validation=validation,
+        texts=_tokenise(tokenizer, Template.parse(settings.template)),
         captions=_tokenise(tokenizer, PLAIN),
         seed=settings.seed,
-        size=backbone.image_size,
-        workers=settings.aggregating.loop.workers,
+        size=size,
+        workers=workers,
     )
 
 
