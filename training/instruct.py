@@ -49,8 +49,6 @@ def untrained(settings: InstructConfig, out: Path) -> Pair:
 def finished(settings: InstructConfig, out: Path, *, stage: str) -> Pair:
     """A run's networks with the best weights of its phases, up to `stage`; raises ConfigError where they lack."""
     pair = untrained(settings, out).eval()
-    pair.online.combiner.requires_grad_(False)
-    pair.online.backbone.clip.logit_scale.requires_grad_(False)
     checkpoint.load(pair, checkpoint.best(out / REFORMULATING))
     if stage == COMBINING:
         checkpoint.load(pair.online.combiner.requires_grad_(True), checkpoint.best(out / COMBINING))

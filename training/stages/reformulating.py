@@ -18,9 +18,11 @@ class Pair(nn.Module):
     """The network that learns, and the average of its past weights that encodes the targets."""
 
     def __init__(self, online: Reformulation, *, averaged: bool) -> None:
-        """Without `averaged` the targets are the network's own, and learn too."""
+        """All learns in the first phase but the combiner. Without `averaged` the targets are the network's own."""
         super().__init__()
-        self.online = online
+        self.online = online.requires_grad_(True)
+        online.backbone.clip.logit_scale.requires_grad_(False)  # no loss reads it
+        online.combiner.requires_grad_(False)
         self.average = Average(online) if averaged else None
 
     def target(self, pixels: Tensor) -> Tensor:
@@ -82,9 +84,6 @@ class Reformulating(_Phase):
         super().__init__(pair=pair, data=data, loss=loss, loop=loop, world=world)
         self._momentum = momentum
         self.net = pair
-        pair.online.requires_grad_(True)
-        pair.online.backbone.clip.logit_scale.requires_grad_(False)  # no loss reads it
-        pair.online.combiner.requires_grad_(False)
 
     def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """`composed` z_q and `target` z_t (b, d), the latter of the average without gradient; `batch` has pixels."""
