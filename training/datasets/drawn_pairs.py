@@ -12,7 +12,6 @@ from training.datasets.config import DrawnTriplets
 from training.datasets.drawn_features import Features, Halves
 from training.datasets.drawn_triplets import Asked
 from training.evaluation.metrics import Rows
-from training.stages.triplets import Questions
 
 _BLOCK = 256
 
@@ -44,7 +43,7 @@ class DrawnMapping:
         yield from _blocks(self._validation, batch)
 
 
-class DrawnComposing:
+class DrawnComposing(Asked):
     """Triplets whose pictures the frozen towers have seen beforehand, and the frozen mapping modules too."""
 
     def __init__(
@@ -59,36 +58,24 @@ class DrawnComposing:
         net: TwoStage | None,
     ) -> None:
         """With a `net`, its token learner, patch map and injections are frozen, so their work is done here once."""
-        self._asked = Asked(config, train.products, val.products, tokenizer=tokenizer, template=template, seed=seed)
+        super().__init__(config, train.products, val.products, tokenizer=tokenizer, template=template, seed=seed)
         self._states = train.states()
         self._captions = train.captions()
-        used, self._places = np.unique(self._asked.references, return_inverse=True)
-        self._known = None if net is None else _known(net, self._states, used)
+        used, self._places = np.unique(self.references, return_inverse=True)
+        self._mapped = None if net is None else _mapped(net, self._states, used)
         self._gallery = val.states()
-
-    def __len__(self) -> int:
-        return len(self._asked)
-
-    @property
-    def questions(self) -> Questions:
-        """Triplets of the val split."""
-        return self._asked.questions
-
-    def orders(self, *, batch: int, epoch: int) -> list[Rows]:
-        """The rows of each global batch of an epoch."""
-        return self._asked.orders(batch=batch, epoch=epoch)
 
     def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
         """What `Composing.embeddings` takes, pictures and captions as the frozen parts made of them."""
         for rows in orders:
             own = rows[share]
-            references, targets = self._asked.references[own], self._asked.targets[own]
-            batch = self._asked.known(rows, share)
+            references, targets = self.references[own], self.targets[own]
+            batch = self.known(rows, share)
             batch |= {"target": self._states[targets, 0], "caption": self._captions[references]}
-            if self._known is None:
+            if self._mapped is None:
                 batch |= {"reference": self._states[references]}
             else:
-                words, regions = self._known
+                words, regions = self._mapped
                 batch |= {"reference": self._states[references, 0]}
                 batch |= {"word": words[self._places[own]], "regions": regions[self._places[own]]}
             yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
@@ -99,7 +86,7 @@ class DrawnComposing:
 
 
 @torch.no_grad()
-def _known(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
+def _mapped(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
     """Words (U, D) and regions (U, K, patches, r) of the `used` pictures, as precise as the `Features`."""
     net.eval()
     device = net.backbone.mean.device

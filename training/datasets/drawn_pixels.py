@@ -12,10 +12,9 @@ from training.datasets import drawn
 from training.datasets.config import DrawnTriplets
 from training.datasets.drawn_triplets import Asked
 from training.evaluation.metrics import Rows
-from training.stages.triplets import Questions
 
 
-class DrawnReformulating:
+class DrawnReformulating(Asked):
     """Triplets with their pictures, which are drawn once and memory-mapped for every run."""
 
     def __init__(
@@ -26,31 +25,19 @@ class DrawnReformulating:
             drawn.products(count, split=split, seed=seed)
             for split, count in (("train", config.products), ("val", config.validation_products))
         )
-        self._asked = Asked(config, train, val, tokenizer=tokenizer, template=template, seed=seed)
+        super().__init__(config, train, val, tokenizer=tokenizer, template=template, seed=seed)
         self._pixels = drawn.pictures(len(train), split="train", seed=seed, size=size, cache=cache)
         self._gallery = drawn.pictures(len(val), split="val", seed=seed, size=size, cache=cache)
-
-    def __len__(self) -> int:
-        return len(self._asked)
-
-    @property
-    def questions(self) -> Questions:
-        """Triplets of the val split."""
-        return self._asked.questions
-
-    def orders(self, *, batch: int, epoch: int) -> list[Rows]:
-        """The rows of each global batch of an epoch."""
-        return self._asked.orders(batch=batch, epoch=epoch)
 
     def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
         """`reference`, `target` uint8 (b, 3, S, S), `text` (b, L'), `picture` (b,), `satisfied` (b, M)."""
         for rows in orders:
             own = rows[share]
             pictures = {
-                "reference": self._pixels[self._asked.references[own]],
-                "target": self._pixels[self._asked.targets[own]],
+                "reference": self._pixels[self.references[own]],
+                "target": self._pixels[self.targets[own]],
             }
-            batch = pictures | self._asked.known(rows, share)
+            batch = pictures | self.known(rows, share)
             yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
