@@ -155,11 +155,12 @@ def gradients(
     if len(parts) == 1:
         passes = [embed(0)]
     else:
-        before = [buffer.clone() for buffer in net.buffers()]
+        running = _running(net)
+        before = [buffer.clone() for buffer in running]
         with torch.no_grad():
             passes = [embed(number) for number in range(len(parts))]
-            for buffer, value in zip(net.buffers(), before, strict=True):
-                buffer.copy_(value)  # running statistics are taken once, by the second pass
+            for buffer, value in zip(running, before, strict=True):
+                buffer.copy_(value)  # they are taken once, by the second pass
     gathered = world.gather({name: torch.cat([found[name] for found in passes]) for name in passes[0]})  # (M, …) each
     leaves = {name: tensor.requires_grad_(tensor.is_floating_point()) for name, tensor in gathered.items()}
     loss = stage.loss(leaves)
@@ -176,6 +177,12 @@ def gradients(
         torch.autograd.backward([found[name] for name in wanted], list(wanted.values()))
     world.sum_gradients(net.parameters())
     return loss.detach()
+
+
+def _running(net: nn.Module) -> list[Tensor]:
+    """The running statistics, the only state that a pass changes; other buffers may be as large as the net."""
+    norms = (module for module in net.modules() if getattr(module, "track_running_stats", False))
+    return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
 
 
 def reseed(key: str, *, part: int) -> None:

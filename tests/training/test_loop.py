@@ -5,16 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from models.errors import ConfigError
 from training import checkpoint, loop
+from training.ema import Average
 from training.optim import adamw, rate
 from training.ranks import World
 from training.settings.sections import LoopConfig, OptimConfig
@@ -242,6 +244,36 @@ def test_parts_have_the_gradient_and_statistics_of_plain_autograd_with_the_same_
         assert (one.grad is None) == (other.grad is None) == name.startswith(("frozen", "idle")), name
         assert one.grad is None or torch.allclose(one.grad, other.grad, atol=1e-6), name
     assert all(torch.equal(one, other) for one, other in zip(ours.net.buffers(), plain.net.buffers(), strict=True))
+
+
+class Cloned(TorchFunctionMode):
+    """Watches where the tensors lie that are cloned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: set[int] = set()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: tuple[type, ...],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        if func is Tensor.clone and isinstance(args[0], Tensor):
+            self.places.add(args[0].data_ptr())
+        return func(*args, **(kwargs or {}))
+
+
+def test_parts_keep_a_copy_of_running_statistics_and_of_no_other_buffers() -> None:
+    stage = Tiny(ALONE, norm=True)
+    stage.net.average = Average(stage.net.head)
+    batch = next(stage.batches(0, start=0))
+    with Cloned() as cloned:
+        loop.gradients(stage, batch, parts=[slice(0, 4), slice(4, 8)], precision="float32", key="key", world=ALONE)
+    statistics, average = ({b.data_ptr() for b in part.buffers()} for part in (stage.net.body, stage.net.average))
+    assert statistics <= cloned.places and len(statistics) == 3
+    assert not average & cloned.places and len(average) == 2
 
 
 def test_dropout_is_the_same_for_a_repeated_pass_and_another_for_each_step_and_part() -> None:
