@@ -47,11 +47,11 @@ def composing(
     size: int,
     workers: int,
 ) -> Iterator[Batch]:
-    """The `share` of each global batch of M: reference and target uint8 (b, 3, S, S), text and caption int64 (b, L).
+    """The `share` of each global batch of M: reference and target uint8 (b, 3, S, S), their captions and text (b, L).
 
-    `picture` (b,) numbers the references; `satisfied` (b, M) marks the other rows whose target is the same picture, all
-    that files know. Pictures are preprocessed as in serving. Raises InputError that names the picture where one turns
-    out broken.
+    `picture` (b,) numbers the references, `shown` (b,) the targets; `satisfied` (b, M) marks the other rows whose
+    target is the same picture, all that files know. Pictures are preprocessed as in serving. Raises InputError that
+    names the picture where one turns out broken.
     """
     owns = [order[share] for order in orders]
     both = [np.concatenate([data.references[own], data.targets[own]]) for own in owns]
@@ -63,9 +63,11 @@ def composing(
             "reference": pixels[: len(own)],
             "target": pixels[len(own) :],
             "picture": torch.from_numpy(data.references[own]),
+            "shown": torch.from_numpy(data.targets[own]),
             "satisfied": torch.from_numpy(satisfied),
             "text": texts([data.texts[row] for row in own]),
             "caption": captions([data.captions[row] for row in own]),
+            "target_caption": captions([data.target_captions[row] for row in own]),
         }
 
 

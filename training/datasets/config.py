@@ -33,7 +33,8 @@ class DrawnTriplets(_Section):
     products: int = Field(ge=2)
     triplets: int = Field(ge=2)
     share: float = Field(default=1.0, gt=0, le=1)  # only so many of the triplets, from the first on
-    texts: Literal["varied", "template"] = "varied"  # of training; template: always the same words for a difference
+    # of training; template: always the same words for a difference; generated: from two captions, target alone known
+    texts: Literal["varied", "template", "generated"] = "varied"
     drift: float = Field(default=0.0, ge=0, le=1)  # share whose target differs in more than the words say
     alike: float = Field(default=0.0, ge=0, le=1)  # share of the batches whose targets are of one or two categories
     validation_products: int = Field(ge=2)

@@ -26,16 +26,19 @@ class DrawnReformulating(Asked):
             for split, count in (("train", config.products), ("val", config.validation_products))
         )
         super().__init__(config, train, val, tokenizer=tokenizer, template=template, seed=seed)
+        texts = [phrase.text for phrase in drawn.captions(train, seed=seed, epoch=0)]
+        self._captions = tokenizer.encode(texts).ids  # (products, L)
         self._pixels = drawn.pictures(len(train), split="train", seed=seed, size=size, cache=cache)
         self._gallery = drawn.pictures(len(val), split="val", seed=seed, size=size, cache=cache)
 
     def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
-        """`reference`, `target` uint8 (b, 3, S, S), `text` (b, L'), `picture` (b,), `satisfied` (b, M)."""
+        """`reference`, `target` uint8 (b, 3, S, S), `target_caption` (b, L'), and what `known` has."""
         for rows in orders:
             own = rows[share]
             pictures = {
                 "reference": self._pixels[self.references[own]],
                 "target": self._pixels[self.targets[own]],
+                "target_caption": self.cut(self._captions[self.targets[own]]),
             }
             batch = pictures | self.known(rows, share)
             yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}

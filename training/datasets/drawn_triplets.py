@@ -14,6 +14,7 @@ from training.catalogue import templates
 from training.catalogue.triplets import Triplet, drifted, triplets
 from training.catalogue.world import CATEGORIES, Product
 from training.datasets.config import DrawnTriplets
+from training.evaluation import generated
 from training.evaluation.metrics import Rows
 from training.stages import order
 from training.stages.triplets import Questions
@@ -56,11 +57,23 @@ class Asked:
         return order.alike(self._kinds, share=self._alike, batch=batch, seed=self._seed, epoch=epoch)
 
     def known(self, rows: Rows, share: slice) -> dict[str, NDArray[np.generic]]:
-        """Of the `share` of a global batch: `text` (b, L'), `picture` (b,) and `satisfied` (b, M)."""
+        """Of the `share` of a global batch: `text` (b, L'), `picture` and `shown` (b,) and `satisfied` (b, M).
+
+        `picture` numbers the references, `shown` the targets.
+        """
         own = rows[share]
         satisfied = np.stack([np.isin(self.targets[rows], self._satisfying[row]) for row in own])
         satisfied[np.arange(len(own)), np.arange(len(rows))[share]] = False
-        return {"text": _cut(self._texts[own], self._end), "picture": self.references[own], "satisfied": satisfied}
+        return {
+            "text": self.cut(self._texts[own]),
+            "picture": self.references[own],
+            "shown": self.targets[own],
+            "satisfied": satisfied,
+        }
+
+    def cut(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Token ids (b, L) without the columns that are padding in every row (b, L')."""
+        return ids[:, : int((ids == self._end).argmax(axis=1).max()) + 1]
 
 
 def _triplets(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
@@ -72,6 +85,8 @@ def _triplets(products: Sequence[Product], config: DrawnTriplets, *, seed: int) 
         sought = triplets(shop, each, seed=seed + number)
         if config.texts == "template":  # before any drift, which no word says
             sought = _retold(shop, sought)
+        elif config.texts == "generated":
+            sought = _generated(shop, sought, seed=seed)
         found += drifted(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
     Random(f"{seed}/order").shuffle(found)
     if len(found) < config.triplets:
@@ -89,6 +104,16 @@ def _retold(shop: Sequence[Product], found: Sequence[Triplet]) -> list[Triplet]:
     ]
 
 
+def _generated(shop: Sequence[Product], found: Sequence[Triplet], *, seed: int) -> list[Triplet]:
+    """The triplets with texts written from two captions; what else satisfies those is unknown."""
+    product_of = {product.id: product for product in shop}
+    pairs = [(product_of[one.reference], product_of[one.target]) for one in found]
+    return [
+        replace(one, text=generated.text(*pair, seed=seed), satisfying=(one.target,))
+        for one, pair in zip(found, pairs, strict=True)
+    ]
+
+
 def _questions(
     val: Sequence[Product], config: DrawnTriplets, *, tokenizer: Tokenizer, template: Template, seed: int
 ) -> Questions:
@@ -99,8 +124,3 @@ def _questions(
         texts=torch.from_numpy(tokenizer.encode([triplet.text for triplet in asked], template=template).ids),
         relevant=[np.array([row_of[id] for id in triplet.satisfying]) for triplet in asked],
     )
-
-
-def _cut(ids: NDArray[np.int64], end: int) -> NDArray[np.int64]:
-    """Token ids without the columns that are padding in every row."""
-    return ids[:, : int((ids == end).argmax(axis=1).max()) + 1]

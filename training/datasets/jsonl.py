@@ -1,4 +1,7 @@
-"""Triplets in JSON lines: {"reference", "text", "target", "caption"?}, as `likebut catalogue` writes them too."""
+"""Triplets in JSON lines: {"reference", "text", "target", "caption"?, "target_caption"?}.
+
+`likebut catalogue` and `likebut triplets` write them so.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +22,7 @@ def find(path: Path, *, images: Path | None = None) -> Found[Triplets]:
     """
     folder = path.parent / IMAGES if images is None else images
     rows = (
-        Row(_text(row, "reference"), _text(row, "text"), _text(row, "target"), _text(row, "caption"))
+        Row(*(_text(row, key) for key in ("reference", "text", "target", "caption", "target_caption")))
         for row in records(path)
     )
     return triplets.found(str(path), rows, folders=[folder])

@@ -48,13 +48,14 @@ class Captioned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triplets:
-    """N triplets over P pictures; captions are of the reference, all of them "" where the source has none."""
+    """N triplets over P pictures; captions of the references or the targets are all "" where the source has none."""
 
     pictures: Pictures  # P
     references: NDArray[np.int64]  # (N,), rows of pictures
     targets: NDArray[np.int64]  # (N,), rows of pictures
     texts: Texts  # (N,)
-    captions: Texts  # (N,)
+    captions: Texts  # (N,), of the references
+    target_captions: Texts  # (N,)
     names: Texts  # (N,), what skip files call the rows
 
     def __len__(self) -> int:
@@ -69,6 +70,7 @@ class Triplets:
             targets=self.targets[chosen],
             texts=self.texts.take(rows),
             captions=self.captions.take(rows),
+            target_captions=self.target_captions.take(rows),
             names=self.names.take(rows),
         )
 

@@ -89,6 +89,11 @@ def reformulating(
             data, tokenizer=tokenizer, template=template, seed=settings.seed, size=size, cache=cache
         )
     rows, workers = _triplets(data).whole(skip=_path(data.skip)), settings.reformulating.loop.workers
+    if settings.reformulating.loss.captions and not any(rows.target_captions):
+        raise ConfigError(
+            "reformulating.loss.captions needs captions of the targets, and the triplets have none: name them, or set"
+            " it to 0"
+        )
     return _loaded(rows, settings, validation=data.validation, tokenizer=tokenizer, size=size, workers=workers)
 
 

@@ -27,6 +27,7 @@ def find(path: str, *, text: str = TEXT) -> Found[Triplets]:
         targets=np.arange(count, 2 * count, dtype=np.int64),
         texts=found.texts[0],
         captions=found.texts[1],
+        target_captions=Texts.of([""] * count),
         names=found.names,
     )
     return Found(source=path, rows=rows, flaws=found.flaws)

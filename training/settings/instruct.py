@@ -15,11 +15,17 @@ class ReformulatingNet(Section):
     checkpointed: bool = False  # gradient checkpointing: a third more time for a fraction of the memory
 
 
-class ReformulatingLoss(Section):
+class TripletLoss(Section):
     """−log softmax of cos(z_q, z_t) / temperature over the targets of the batch."""
 
     temperature: float = Field(default=0.01, gt=0)
     satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none
+
+
+class ReformulatingLoss(TripletLoss):
+    """Of InstructCIR's first phase."""
+
+    captions: float = Field(default=0.0, ge=0)  # weight of the targets' captions, for search by text; 0 as in the paper
 
 
 class Momentum(Section):
@@ -43,6 +49,7 @@ class ReformulatingConfig(Section):
 class CombiningConfig(Section):
     """The second phase: the weight of the combiner alone learns, on the first phase's triplets."""
 
+    share: float = Field(default=1.0, gt=0, le=1)  # of the batches of an epoch: one number needs few
     optim: OptimConfig
     loop: LoopConfig
 

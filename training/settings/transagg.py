@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from training.datasets.config import TripletData
-from training.settings.instruct import ReformulatingLoss
+from training.settings.instruct import TripletLoss
 from training.settings.sections import BackboneConfig, LoopConfig, OptimConfig, Section
 
 
@@ -14,7 +14,7 @@ class AggregatingConfig(Section):
 
     dropout: float = Field(default=0.5, ge=0, lt=1)
     data: TripletData
-    loss: ReformulatingLoss = ReformulatingLoss()  # the same
+    loss: TripletLoss = TripletLoss()  # the same
     optim: OptimConfig
     loop: LoopConfig
 

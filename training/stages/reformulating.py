@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.nets.reformulation import Reformulation
+from training import losses
 from training.ema import Average
 from training.ranks import World
 from training.settings.instruct import Momentum, ReformulatingLoss
@@ -83,14 +84,33 @@ class Reformulating(_Phase):
     ) -> None:
         super().__init__(pair=pair, data=data, loss=loss, loop=loop, world=world)
         self._momentum = momentum
+        self._captions = loss.captions
         self.net = pair
 
     def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`composed` z_q and `target` z_t (b, d), the latter of the average without gradient; `batch` has pixels."""
-        return self._known(batch) | {
+        """`composed` z_q and `target` z_t (b, d), the latter of the average without gradient; `batch` has pixels.
+
+        Where captions are learnt, `caption` is e_txt (b, d) of its `target_caption`.
+        """
+        found = self._known(batch) | {
             "composed": self._query(batch["reference"], batch["text"])[0],
             "target": self._pair.target(batch["target"]),
         }
+        if self._captions:
+            found["caption"] = self._pair.online.words(batch["target_caption"]).vector
+        return found
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        """InstructCIR, Eq. 2, and where captions are learnt their weight times the same of e_txt(caption) and z_t.
+
+        The latter is not the paper's, whose e_txt nothing binds to z_t: text alone would find nothing.
+        """
+        loss = super().loss(found)
+        if self._captions:
+            same = (found["shown"][:, None] == found["shown"]).fill_diagonal_(False)  # (M, M)
+            scale = 1 / self._loss.temperature
+            loss = loss + self._captions * losses.nce(found["caption"], found["target"], scale=scale, ignored=same)
+        return loss
 
     def stepped(self, done: float) -> None:
         """The average follows, ever more slowly."""
@@ -107,8 +127,12 @@ class Reformulating(_Phase):
 class Combining(_Phase):
     """Trains λ alone (InstructCIR, Eq. 3); all else is frozen."""
 
-    def __init__(self, *, pair: Pair, data: Data, loss: ReformulatingLoss, loop: LoopConfig, world: World) -> None:
+    def __init__(
+        self, *, pair: Pair, data: Data, loss: ReformulatingLoss, share: float, loop: LoopConfig, world: World
+    ) -> None:
+        """On a `share` of the batches of an epoch."""
         super().__init__(pair=pair, data=data, loss=loss, loop=loop, world=world)
+        self.steps_per_epoch = max(1, round(share * self.steps_per_epoch))
         pair.requires_grad_(False).eval()
         self.net = pair.online.combiner.requires_grad_(True)
 

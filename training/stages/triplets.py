@@ -12,7 +12,7 @@ from training import losses
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.ranks import World
-from training.settings.instruct import ReformulatingLoss
+from training.settings.instruct import TripletLoss
 from training.settings.sections import LoopConfig
 from training.stages import frozen
 
@@ -58,8 +58,9 @@ class Data(Protocol):
 class FromTriplets:
     """A stage's batches and validation; its net, embeddings and loss are its own.
 
-    A batch has `reference`, `target` and `text`. `picture` (b,) numbers the references and `satisfied` (b, M) says
-    which targets also satisfy a row's text; where the data does not say, all others are negatives.
+    A batch has `reference`, `target` and `text`. `picture` (b,) numbers the references, `shown` (b,) the targets, and
+    `satisfied` (b, M) says which targets also satisfy a row's text; where the data does not say, all others are
+    negatives.
     """
 
     score = "recall_1"
@@ -74,7 +75,7 @@ class FromTriplets:
 
     def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
         """This rank's rows of each global batch, from number `start` of the epoch on; a resume sees the same."""
-        orders = self._data.orders(batch=self._batch, epoch=epoch)[start:]
+        orders = self._data.orders(batch=self._batch, epoch=epoch)[start : self.steps_per_epoch]
         return self._data.batches(orders, epoch=epoch, share=self._share)
 
     def stepped(self, done: float) -> None:
@@ -82,7 +83,7 @@ class FromTriplets:
 
     def _known(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """What a batch says for the loss alone."""
-        return {name: batch[name] for name in ("picture", "satisfied") if name in batch}
+        return {name: batch[name] for name in ("picture", "shown", "satisfied") if name in batch}
 
     def _gallery(self) -> Iterator[Tensor]:
         """The pictures of validation, block by block, on the CPU."""
@@ -99,7 +100,7 @@ class FromTriplets:
 class Contrasting(FromTriplets):
     """A stage whose loss is the contrast of each query's own target with all of the batch."""
 
-    def __init__(self, data: Data, *, loss: ReformulatingLoss, loop: LoopConfig, world: World) -> None:
+    def __init__(self, data: Data, *, loss: TripletLoss, loop: LoopConfig, world: World) -> None:
         super().__init__(data, loop=loop, world=world)
         self._loss = loss
 

@@ -49,8 +49,9 @@ def captioned(pictures: Pictures) -> Captioned:
 @pytest.fixture(scope="module")
 def triplets(pictures: Pictures) -> Triplets:
     rows = np.arange(COUNT)
-    texts, captions = (Texts.of(f"{word} {row}" for row in rows) for word in ("text", "caption"))
-    return Triplets(pictures, rows, (rows * 7) % COUNT, texts, captions, Texts.of(map(str, rows)))
+    words = ("text", "caption", "target caption")
+    texts, captions, target_captions = (Texts.of(f"{word} {row}" for row in rows) for word in words)
+    return Triplets(pictures, rows, (rows * 7) % COUNT, texts, captions, target_captions, Texts.of(map(str, rows)))
 
 
 def mapped(data: Captioned, orders: list[np.ndarray], *, workers: int = 0, epoch: int = 0) -> list[Batch]:
@@ -87,7 +88,9 @@ def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
     for order, batch in zip(ORDERS, made, strict=True):
         assert torch.equal(batch["text"], tokenise([f"text {row}" for row in order]))
         assert torch.equal(batch["caption"], tokenise([f"caption {row}" for row in order]) + 1)
+        assert torch.equal(batch["target_caption"], tokenise([f"target caption {row}" for row in order]) + 1)
         assert batch["picture"].tolist() == triplets.references[order].tolist()
+        assert batch["shown"].tolist() == triplets.targets[order].tolist()
         for name, rows in (("reference", triplets.references), ("target", triplets.targets)):
             data = [triplets.pictures.read(int(row)) for row in rows[order]]
             expected = np.stack([preprocess.pixels(preprocess.decode(each), size=8) for each in data])

@@ -40,7 +40,7 @@ def captions(pictures: Pictures, *, seed: int = 3) -> LoadedCaptions:
 def triplets(pictures: Pictures) -> LoadedTriplets:
     rows = np.arange(COUNT)
     texts, descriptions = (Texts.of(f"{word} {row}" for row in rows) for word in ("text", "caption"))
-    data = Triplets(pictures, rows, (rows + 1) % COUNT, texts, descriptions, Texts.of(map(str, rows)))
+    data = Triplets(pictures, rows, (rows + 1) % COUNT, texts, descriptions, descriptions, Texts.of(map(str, rows)))
     return LoadedTriplets(data, validation=HELD_OUT, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
 
@@ -98,14 +98,14 @@ def test_triplets_of_one_pair_of_pictures_are_held_out_together(pictures: Pictur
     rows = np.arange(120)
     references, targets = rows % 5, rows % 7  # 35 pairs, of three or four texts each
     texts = Texts.of(f"text {row}" for row in rows)
-    data = Triplets(pictures, references, targets, texts, texts, Texts.of(map(str, rows)))
+    data = Triplets(pictures, references, targets, texts, texts, texts, Texts.of(map(str, rows)))
     loaded = LoadedTriplets(data, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
     held_out = set(loaded.questions.texts.flatten().tolist())
     batch = next(loaded.batches([np.arange(len(loaded))], epoch=0, share=slice(None)))
     trained = set(batch["text"].flatten().tolist())
     assert held_out | trained == set(range(120)) and 10 <= len(held_out) <= 13
     assert not {(row % 5, row % 7) for row in held_out} & {(row % 5, row % 7) for row in trained}
-    one = Triplets(pictures, references * 0, targets * 0, texts, texts, Texts.of(map(str, rows)))
+    one = Triplets(pictures, references * 0, targets * 0, texts, texts, texts, Texts.of(map(str, rows)))
     with pytest.raises(ConfigError, match="holds out 10 of 120 rows"):
         LoadedTriplets(one, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
