@@ -33,7 +33,7 @@ bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but 
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
 	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
 
-table: $(VENV)/test  ## train and measure every row of the two-stage method's table in training/README.md (hours)
+table: $(VENV)/test  ## train and measure every row of the table in training/README.md (hours)
 	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
 
 help:  ## list the targets

@@ -1,4 +1,4 @@
-"""The table of the two-stage method: each row trained, exported and asked the same, and all of it written down."""
+"""The table of the methods: each row trained, exported and asked the same, and all of it written down."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from models import command
 from models.errors import ConfigError
 from training import config
 from training.evaluation import table
-from training.evaluation.table import ROWS, Row
+from training.evaluation.rows import CONFIGS, ROWS, Row
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rows", metavar="A,B", help=f"instead of all: some of {', '.join(names)}")
     parser.add_argument("--jobs", type=command.at_least(1), default=1, help="rows that run at once, sharing the cores")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs and of their cache")
-    parser.add_argument("--configs", type=Path, default=table.CONFIGS, help="folder of the configs")
+    parser.add_argument("--configs", type=Path, default=CONFIGS, help="folder of the configs")
     parser.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
     parser.add_argument("--queries", type=command.at_least(1), default=2_500)
     parser.add_argument("--write", action="store_true", help="also into training/results, training/README.md and docs")
@@ -51,13 +51,13 @@ def _table(arguments: argparse.Namespace) -> None:
 
 
 def with_needed(names: Sequence[str]) -> list[Row]:
-    """The rows of those names, those whose first stage others take over in front; raises ConfigError for no row."""
+    """The rows of those names, those whose stage or run others take over in front; raises ConfigError for no row."""
     rows = {row.name: row for row in ROWS}
     unknown = [name for name in names if name not in rows]
     if unknown:
         raise ConfigError(f"there is no row {unknown[0]!r}: take some of {', '.join(rows)}")
     needed = [mapping for name in names if (mapping := rows[name].mapping) is not None]
-    return [rows[name] for name in dict.fromkeys([*needed, *names])]
+    return [rows[name] for name in dict.fromkeys([*needed, *(rows[name].run for name in names), *names])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +75,30 @@ class Runner:
         first, *others = rows
         if not self._well(first):  # alone: it draws and computes what the others share
             return [first.name]
-        with ThreadPoolExecutor(jobs) as pool:
-            done = list(pool.map(self._well, others))
-        return [row.name for row, well in zip(others, done, strict=True) if not well]
+        runs = [[row for row in others if row.run == run] for run in dict.fromkeys(row.run for row in others)]
+        with ThreadPoolExecutor(jobs) as pool:  # the rows of one run after each other
+            done = pool.map(lambda rows: [row.name for row in rows if not self._well(row)], runs)
+            return [name for failed in done for name in failed]
 
     def commands(self, row: Row) -> list[list[str]]:
         """What follows `likebut` to make the row's result."""
-        out, bundle = self.folder / row.name, self.folder / row.name / "bundle"
+        out, bundle = self.folder / row.run, self.folder / row.name / "bundle"
         train = ["train", str(self._config(row)), "--out", str(out), "--until", row.stage]
         taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
+        texts = [] if row.texts == "written" else ["--texts", row.texts]
         asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
         composed, words = table.files(self.folder, row)
         alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
         return [
-            [*train, *taken],
+            *([] if row.of else [[*train, *taken]]),
             ["export", str(out), "--stage", row.stage, "--out", str(bundle)],
             *([alone] if row.words else []),
-            ["evaluate", "catalogue", *asked, "--queries", str(self.queries), "--out", str(composed)],
+            ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *texts, "--out", str(composed)],
         ]
 
     def _well(self, row: Row) -> bool:
         """Runs a row, unless its result is there and its config is the run's; False where a command failed."""
-        out, began = self.folder / row.name, time.monotonic()
-        kept = out / config.KEPT
+        began, kept = time.monotonic(), self.folder / row.run / config.KEPT
         composed, _ = table.files(self.folder, row)
         if composed.exists() and kept.exists() and config.read(kept) == config.read(self._config(row)):
             return True
