@@ -1,4 +1,4 @@
-"""A whole InstructCIR run on drawn data: trained, resumed, exported, asked."""
+"""A whole InstructCIR run on drawn data: trained, killed, resumed, exported, asked."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,11 @@ from PIL import Image
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ConfigError
-from training import checkpoint, config, export, instruct, loop, runs
+from training import checkpoint, config, export, instruct, loop, origin, runs
+from training.datasets import sources
+from training.ranks import World
 from training.settings.instruct import InstructConfig
+from training.stages.reformulating import Reformulating
 
 SUM = SHIPPED.with_name("sum")
 CONFIG = f"""
@@ -48,20 +51,6 @@ precision = "float32"
 """
 
 
-@pytest.fixture(scope="module")
-def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
-    return path
-
-
-@pytest.fixture(scope="module")
-def run(config_file: Path) -> Path:
-    out = config_file.parent / "whole"
-    runs.train(config_file, out)
-    return out
-
-
 def settings_of(run: Path) -> InstructConfig:
     settings = config.read(run / config.KEPT)
     assert isinstance(settings, InstructConfig)
@@ -77,15 +66,45 @@ def test_both_phases_leave_their_weights_and_logs(run: Path) -> None:
     assert found[-1]["share"] != pytest.approx(0.85)  # λ has learnt
 
 
-def test_a_run_stopped_between_its_phases_or_within_one_goes_on_to_the_same_weights(
-    config_file: Path, run: Path
-) -> None:
+def test_a_run_stopped_between_its_phases_goes_on_to_the_same_weights(config_file: Path, run: Path) -> None:
     out = config_file.parent / "half"
     runs.train(config_file, out, until="reformulating")
     assert not (out / "combining").exists()
     whole = checkpoint.best(run / "reformulating")
     assert all(torch.equal(value, whole[name]) for name, value in checkpoint.best(out / "reformulating").items())
     runs.train(config_file, out)
+    assert torch.equal(checkpoint.best(run / "combining")["logit"], checkpoint.best(out / "combining")["logit"])
+
+
+class Killed(Reformulating):
+    """A first phase that is killed in its second epoch's second step, after the checkpoint of the first."""
+
+    def stepped(self, done: float) -> None:
+        if done > 0.8:
+            raise KeyboardInterrupt
+        super().stepped(done)
+
+
+def test_a_run_killed_within_a_phase_goes_on_to_the_identical_weights_and_average(config_file: Path, run: Path) -> None:
+    settings, out = settings_of(run), config_file.parent / "killed"
+    part, folder = settings.reformulating, out / "reformulating"
+    folder.mkdir(parents=True)
+    tokenizer = origin.write_tokenizer(settings.backbone, out / origin.TOKENIZER)
+    pair = instruct.untrained(settings, out)
+    size, cache = pair.online.backbone.image_size, out.parent / "cache"
+    data = sources.reformulating(settings, size=size, tokenizer=tokenizer, cache=cache)
+    world = World.alone(torch.device("cpu"))
+    killed = Killed(pair=pair, data=data, loss=part.loss, momentum=part.momentum, loop=part.loop, world=world)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(killed, seed=settings.seed, optim=part.optim, loop=part.loop, folder=folder, world=world)
+    kept = torch.load(folder / checkpoint.FILE, weights_only=True)
+    assert kept["progress"]["step"] == 4  # of six
+    runs.train(config_file, out)
+    whole, resumed = (checkpoint.weights(path / "reformulating") for path in (run, out))
+    average = {name for name in whole if name.startswith("average.")}
+    assert whole.keys() == resumed.keys() and average and any(name.startswith("online.") for name in whole)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    assert not all(torch.equal(whole[name], kept["net"][name]) for name in average)  # it has moved on since
     assert torch.equal(checkpoint.best(run / "combining")["logit"], checkpoint.best(out / "combining")["logit"])
 
 

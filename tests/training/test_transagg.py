@@ -46,20 +46,6 @@ checkpoint_steps = 1
 """
 
 
-@pytest.fixture(scope="module")
-def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
-    return path
-
-
-@pytest.fixture(scope="module")
-def run(config_file: Path) -> Path:
-    out = config_file.parent / "whole"
-    runs.train(config_file, out)
-    return out
-
-
 def settings_of(run: Path) -> TransAggConfig:
     settings = config.read(run / config.KEPT)
     assert isinstance(settings, TransAggConfig)

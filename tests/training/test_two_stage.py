@@ -62,20 +62,6 @@ validation_triplets = 16
 STAGES = ("mapping", "composing")
 
 
-@pytest.fixture(scope="module")
-def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
-    return path
-
-
-@pytest.fixture(scope="module")
-def run(config_file: Path) -> Path:
-    out = config_file.parent / "whole"
-    runs.train(config_file, out, until="composing", mapping=None)
-    return out
-
-
 def same(one: Path, other: Path, *, stage: str) -> bool:
     mine, yours = checkpoint.weights(one / stage), checkpoint.weights(other / stage)
     return mine.keys() == yours.keys() and all(torch.equal(value, yours[name]) for name, value in mine.items())

@@ -43,24 +43,6 @@ checkpoint_steps = 3
 """
 
 
-def train(config_file: Path, out: Path) -> None:
-    runs.train(config_file, out)
-
-
-@pytest.fixture(scope="module")
-def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(CONFIG)
-    return path
-
-
-@pytest.fixture(scope="module")
-def run(config_file: Path) -> Path:
-    out = config_file.parent / "whole"
-    train(config_file, out)
-    return out
-
-
 def test_a_run_learns_and_leaves_its_log_and_plot(run: Path) -> None:
     lines = [json.loads(line) for line in (run / loop.LOG).read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
@@ -85,7 +67,7 @@ def test_a_killed_run_goes_on_to_the_identical_weights(config_file: Path, run: P
     done = torch.load(out / checkpoint.FILE, weights_only=True)["progress"]["step"]
     assert 0 < done < 24
 
-    train(config_file, out)
+    runs.train(config_file, out)
     for state in (checkpoint.weights, checkpoint.best):
         whole, resumed = state(run), state(out)
         assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -112,7 +94,7 @@ def test_two_ranks_share_the_batches_of_one(config_file: Path, run: Path) -> Non
 
 def test_a_finished_run_run_again_changes_nothing(config_file: Path, run: Path) -> None:
     before = checkpoint.weights(run)
-    train(config_file, run)
+    runs.train(config_file, run)
     assert all(torch.equal(value, before[name]) for name, value in checkpoint.weights(run).items())
 
 
@@ -120,7 +102,7 @@ def test_another_config_is_not_mixed_into_a_run(config_file: Path, run: Path, tm
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("1e-3", "2e-3"))
     with pytest.raises(ConfigError, match="another config"):
-        train(other, run)
+        runs.train(other, run)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +157,7 @@ def test_a_batch_larger_than_the_data_and_a_vocabulary_larger_than_the_model_are
         other = tmp_path / f"{number}.toml"
         other.write_text(CONFIG.replace(*change))
         with pytest.raises(ConfigError, match="is more than the"):
-            train(other, tmp_path / str(number))
+            runs.train(other, tmp_path / str(number))
 
 
 def test_any_open_clip_model_can_be_exported(tmp_path: Path) -> None:
