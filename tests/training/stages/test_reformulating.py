@@ -1,9 +1,7 @@
 """InstructCIR's phases against loops written from the paper's formulas, on a tiny network."""
 
 import math
-from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,50 +9,16 @@ from torch.nn import functional as F
 
 from models.nets.reformulation import Reformulation
 from tests.models import tiny
+from tests.training.stages.few import END, ROWS, Triplets
 from training import loop
 from training.ema import Average
-from training.evaluation.metrics import Rows
 from training.ranks import World
 from training.settings.instruct import Momentum, ReformulatingLoss
 from training.settings.sections import LoopConfig
 from training.stages.reformulating import Combining, Pair, Reformulating
-from training.stages.triplets import Questions
 
-END = 3
-ROWS = 6
 LOOP = LoopConfig(epochs=1, batch=ROWS, precision="float32")
 LOSS = ReformulatingLoss(temperature=0.05)
-
-
-class Triplets:
-    """A handful of random pictures and texts."""
-
-    def __init__(self) -> None:
-        draw = torch.Generator().manual_seed(5)
-        size = (ROWS, 3, tiny.SIZE, tiny.SIZE)
-        self.pictures = torch.randint(0, 256, size, dtype=torch.uint8, generator=draw)
-        self.texts = torch.randint(4, 20, (ROWS, 5), generator=draw)
-        self.texts[:, 0], self.texts[:, 3:] = 2, END
-        self.satisfied = torch.zeros(ROWS, ROWS, dtype=torch.bool)
-        self.satisfied[0, 2] = True
-
-    def __len__(self) -> int:
-        return ROWS
-
-    def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
-        return [np.arange(ROWS)]
-
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
-        for _ in orders:
-            pictures = {"reference": self.pictures[share], "target": self.pictures.roll(1, 0)[share]}
-            yield {**pictures, "text": self.texts[share], "satisfied": self.satisfied[share]}
-
-    @property
-    def questions(self) -> Questions:
-        return Questions(np.arange(3), self.texts[:3], [np.array([row + 1]) for row in range(3)])
-
-    def gallery(self, *, batch: int) -> Iterator[Tensor]:
-        yield self.pictures
 
 
 def pair(*, averaged: bool = True) -> Pair:
