@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from models.errors import ConfigError
 from models.nets.backbone import OWN_CONFIGS, Backbone
 from models.preprocess import pixels
+from tests.models import tiny
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,10 @@ def test_what_open_clip_does_not_know_is_refused(name: str, pretrained: str, sai
 def test_weights_of_another_model_are_refused(weights: Path) -> None:
     with pytest.raises(ConfigError, match="do not load"):
         Backbone.create("ViT-B-32", pretrained=str(weights), end=49407)
+
+
+def test_a_tower_that_reads_its_embedding_elsewhere_is_refused() -> None:
+    backbone = tiny.backbone(end=2)
+    backbone.clip.visual.pool_type = "avg"
+    with pytest.raises(ConfigError, match="class token"):
+        backbone.image_states(torch.zeros(1, 3, tiny.SIZE, tiny.SIZE, dtype=torch.uint8))

@@ -12,7 +12,9 @@ from tests.models import tiny
 from training import loop
 
 END = 3
-TOKENS = torch.tensor([[2, 9, 8, 7, END, END], [2, 5, END, END, END, END], [2, END, END, END, END, END]])
+TOKENS = torch.tensor(
+    [[2, 9, 8, 7, END, END], [2, 5, END, END, END, END], [2, END, END, END, END, END], [2, 6, 4, END, END, END]]
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +26,6 @@ def net() -> TransAgg:
             if not name.startswith("backbone."):
                 parameter.add_(torch.randn_like(parameter) * 0.2)  # no bias stays zero, no norm stays one
     return made
-
-
-@pytest.fixture(scope="module")
-def pixels() -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(0, 256, (3, 3, tiny.SIZE, tiny.SIZE), dtype=torch.uint8, generator=generator)
 
 
 def norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:
