@@ -170,6 +170,20 @@ def test_the_network_trains_on_human_triplets(tmp_path: Path) -> None:
     assert all(0 <= line["recall_1"] <= 1 for line in lines if "epoch" in line)
 
 
+def test_captions_that_the_triplets_lack_are_asked_for(tmp_path: Path, run: Path) -> None:
+    picture = run.parent / "pixel.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    rows = [{"reference": "pixel.png", "text": f"in red {number}", "target": "pixel.png"} for number in range(20)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    drawn = CONFIG[CONFIG.index('source = "drawn"') : CONFIG.index("[reformulating.optim]")]
+    files = f"file = {json.dumps(str(tmp_path / 't.jsonl'))}\nimages = {json.dumps(str(picture.parent))}"
+    file = tmp_path / "files.toml"
+    whole = CONFIG.replace(drawn, f'source = "jsonl"\n{files}\nvalidation = 2\n')
+    file.write_text(whole + "[reformulating.loss]\ncaptions = 0.1\n")
+    with pytest.raises(ConfigError, match="needs captions of the targets, and the triplets have none"):
+        runs.train(file, tmp_path / "out")
+
+
 def test_a_stage_of_another_method_and_a_mapping_to_take_over_are_refused(config_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no stage 'mapping': name reformulating or combining"):
         runs.train(config_file, tmp_path / "out", until="mapping")

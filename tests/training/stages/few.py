@@ -32,7 +32,7 @@ class Triplets:
         return ROWS
 
     def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
-        return [np.arange(ROWS)]
+        return list(np.arange(ROWS).reshape(-1, batch))
 
     def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
         for order in orders:
@@ -40,8 +40,10 @@ class Triplets:
             yield {
                 "reference": self.pictures[rows],
                 "target": self.pictures.roll(-1, 0)[rows],
+                "target_caption": self.texts.roll(-2, 0)[rows],
                 "text": self.texts[rows],
-                "satisfied": self.satisfied[rows],
+                "shown": (rows + 1) % ROWS,
+                "satisfied": self.satisfied[rows][:, order],
             }
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:

@@ -37,6 +37,11 @@ def reformulating(made: Pair, *, loss: ReformulatingLoss = LOSS, momentum: float
     )
 
 
+def combining(made: Pair, *, share: float = 1.0, batch: int = ROWS) -> Combining:
+    world, steps = World.alone(torch.device("cpu")), LOOP.model_copy(update={"batch": batch})
+    return Combining(pair=made, data=Triplets(), loss=LOSS, share=share, loop=steps, world=world)
+
+
 def step(stage: Reformulating | Combining) -> Tensor:
     (batch,) = stage.batches(0, start=0)
     world = World.alone(torch.device("cpu"))
@@ -57,6 +62,23 @@ def test_the_loss_is_that_of_the_equation(satisfied: bool) -> None:
             scores = {other: value for other, value in scores.items() if not batch["satisfied"][row, other]}
         total -= math.log(scores[row] / sum(scores.values())) / ROWS
     assert float(stage.loss(stage.embeddings(batch))) == pytest.approx(total, rel=1e-4)
+
+
+def test_captions_add_their_own_contrast_where_they_are_asked_for() -> None:
+    stage, plain = (reformulating(pair(), loss=LOSS.model_copy(update={"captions": weight})) for weight in (0.5, 0.0))
+    (batch,) = stage.batches(0, start=0)
+    batch["shown"][1] = batch["shown"][4]  # one picture under two rows
+    net, total = stage.net.online, 0.0
+    with torch.no_grad():
+        targets = [net(batch["target"][[row]])[0] for row in range(ROWS)]
+        for row in range(ROWS):
+            caption = net.words(batch["target_caption"][[row]]).vector[0]
+            scores = [math.exp(float(caption @ target) / 0.05) for target in targets]
+            others = [n for n in range(ROWS) if n == row or batch["shown"][n] != batch["shown"][row]]
+            total -= math.log(scores[row] / sum(scores[other] for other in others)) / ROWS
+        whole, without = (float(each.loss(each.embeddings(batch))) for each in (stage, plain))
+    assert whole - without == pytest.approx(0.5 * total, rel=1e-4)
+    assert "caption" not in plain.embeddings(batch)
 
 
 def test_no_gradient_reaches_the_average_and_a_step_moves_it_by_one_minus_the_momentum() -> None:
@@ -102,7 +124,7 @@ def test_every_weight_that_learns_gets_a_gradient_in_the_first_phase() -> None:
 
 def test_the_second_phase_moves_lambda_alone_and_mixes_as_the_equation_says() -> None:
     made = pair()
-    stage = Combining(pair=made, data=Triplets(), loss=LOSS, loop=LOOP, world=World.alone(torch.device("cpu")))
+    stage = combining(made)
     step(stage)
     assert [name for name, p in made.named_parameters() if p.grad is not None] == ["online.combiner.logit"]
     (batch,) = stage.batches(0, start=0)
@@ -112,6 +134,15 @@ def test_the_second_phase_moves_lambda_alone_and_mixes_as_the_equation_says() ->
         mixed = 0.85 * made.online.compose(batch["reference"], words) + 0.15 * words.vector
     assert torch.allclose(found, F.normalize(mixed, dim=-1), atol=1e-5)
     assert set(stage.validate()) == {"recall_1", "recall_10", "share"}
+
+
+def test_lambda_learns_from_a_share_of_the_batches_but_at_least_from_one() -> None:
+    made = pair()
+    assert [combining(made, share=share, batch=2).steps_per_epoch for share in (1.0, 0.67, 0.01)] == [3, 2, 1]
+    stage = combining(made, share=0.67, batch=2)
+    whole, resumed = list(stage.batches(0, start=0)), list(stage.batches(0, start=1))
+    assert len(whole) == 2 and len(resumed) == 1
+    assert all(torch.equal(value, resumed[0][name]) for name, value in whole[1].items())
 
 
 def test_an_average_follows_what_it_was_made_of() -> None:
