@@ -27,11 +27,13 @@ bench: build/gallery.built  ## measure the search's latency, stage by stage, and
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/drawing.py
 
-bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about two and a half hours on 2 cores)
+bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small
 	$(BIN)/likebut export $(RUNS)/clip-small --out $(BUNDLES)/sum
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
 	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
+	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
+	$(BIN)/likebut export $(RUNS)/instruct-small --out $(BUNDLES)/instruct
 
 table: $(VENV)/test  ## train and measure every row of the table in training/README.md (hours)
 	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write

@@ -87,7 +87,7 @@ def run(folder: Path, *, out: Path, text_weight: float | None = None, stage: str
     elif isinstance(settings, InstructConfig):
         pair = instruct.finished(settings, folder, stage=stage)
         backbone, template, name = pair.online.backbone, settings.template, "instruct"
-        weight = 1.0 - float(pair.online.combiner.share) if stage == instruct.COMBINING else 0.0
+        weight = 1.0 - float(pair.online.combiner.weight) if stage == instruct.COMBINING else 0.0
         graphs = reformulated(pair)
     else:
         head = transagg.finished(settings, folder)

@@ -30,7 +30,7 @@ def train(settings: InstructConfig, out: Path, *, until: str, world: World) -> N
         return
     checkpoint.load(pair, checkpoint.best(folder))  # as it was trained: the average and what learnt
     second, folder = settings.combining, out / COMBINING
-    combining = Combining(pair=pair, data=data, loss=first.loss, share=second.share, loop=second.loop, world=world)
+    combining = Combining(pair=pair, data=data, loss=first.loss, steps=second.steps, loop=second.loop, world=world)
     folder.mkdir(exist_ok=True)
     loop.fit(combining, seed=settings.seed, optim=second.optim, loop=second.loop, folder=folder, world=world)
 

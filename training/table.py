@@ -77,12 +77,19 @@ class Runner:
             return [first.name]
         runs = [[row for row in others if row.run == run] for run in dict.fromkeys(row.run for row in others)]
         with ThreadPoolExecutor(jobs) as pool:  # the rows of one run after each other
-            done = pool.map(lambda rows: [row.name for row in rows if not self._well(row)], runs)
-            return [name for failed in done for name in failed]
+            return [name for failed in pool.map(self._failed, runs) for name in failed]
+
+    def _failed(self, rows: Sequence[Row]) -> list[str]:
+        """Runs rows that ask one run, in their order; the names of those that failed, the others after it included."""
+        for number, row in enumerate(rows):
+            if not self._well(row):
+                return [each.name for each in rows[number:]]
+        return []
 
     def commands(self, row: Row) -> list[list[str]]:
         """What follows `likebut` to make the row's result."""
-        out, bundle = self.folder / row.run, self.folder / row.name / "bundle"
+        out, same = self.folder / row.run, any(each.name == row.of and each.stage == row.stage for each in ROWS)
+        bundle = (out if same else self.folder / row.name) / "bundle"
         train = ["train", str(self._config(row)), "--out", str(out), "--until", row.stage]
         taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
         texts = [] if row.texts == "written" else ["--texts", row.texts]
@@ -91,7 +98,7 @@ class Runner:
         alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
         return [
             *([] if row.of else [[*train, *taken]]),
-            ["export", str(out), "--stage", row.stage, "--out", str(bundle)],
+            *([] if same else [["export", str(out), "--stage", row.stage, "--out", str(bundle)]]),
             *([alone] if row.words else []),
             ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *texts, "--out", str(composed)],
         ]
@@ -102,6 +109,10 @@ class Runner:
         composed, _ = table.files(self.folder, row)
         if composed.exists() and kept.exists() and config.read(kept) == config.read(self._config(row)):
             return True
+        for each in ROWS if row.of is None else [row]:
+            if each.run == row.run:
+                for result in table.files(self.folder, each):  # or an old one would stand for a run that is killed
+                    result.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{row.name}.log").open("a", encoding="utf-8") as log:
             for words in self.commands(row):

@@ -128,13 +128,13 @@ class Combiner(nn.Module):
         self.logit = nn.Parameter(torch.tensor(math.log(COMBINED / (1 - COMBINED))))
 
     @property
-    def share(self) -> Tensor:
+    def weight(self) -> Tensor:
         """λ, a scalar."""
         return self.logit.sigmoid()
 
     def forward(self, composed: Tensor, text: Tensor) -> Tensor:
         """Composed and text vectors (B, d), L2-normalised → their mixture, L2-normalised again (B, d)."""
-        return F.normalize(self.share * composed + (1 - self.share) * text, dim=-1)
+        return F.normalize(self.weight * composed + (1 - self.weight) * text, dim=-1)
 
 
 class Crossing(nn.Module):

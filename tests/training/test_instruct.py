@@ -63,7 +63,7 @@ def test_both_phases_leave_their_weights_and_logs(run: Path) -> None:
         found = [line for line in lines if "epoch" in line]
         assert len(found) == epochs and all(0 <= line["recall_1"] <= line["recall_10"] <= 1 for line in found)
     assert checkpoint.best(run / "combining").keys() == {"logit"}
-    assert found[-1]["share"] != pytest.approx(0.85)  # λ has learnt
+    assert found[-1]["lambda"] != pytest.approx(0.85)  # λ has learnt
 
 
 def test_a_run_stopped_between_its_phases_goes_on_to_the_same_weights(config_file: Path, run: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_exported_bundle_agrees_with_the_nets_and_has_their_lambda(run: Path
     manifest = export.run(run, out=tmp_path / "bundle")
     pair = instruct.finished(settings_of(run), run, stage="combining")
     assert manifest.method == "instruct"
-    assert manifest.text_weight == pytest.approx(1 - float(pair.online.combiner.share))
+    assert manifest.text_weight == pytest.approx(1 - float(pair.online.combiner.weight))
     encoder = Encoder.open(tmp_path / "bundle")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 96, 96), dtype=np.uint8)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """The table of the methods: what its rows reached, and where that is written."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from models.errors import ConfigError
@@ -27,12 +27,6 @@ RECALL, CURVE = Path("docs/recall.png"), Path("docs/triplets.png")
 MARKS = ("<!-- written by python -m training.table -->", "<!-- to here -->")
 AGAINST = "base"
 BASELINES = ("image only", "text only", "sum")
-SHOWN = ("mapping", "pic2word", "base", "two-stage-small", "transagg", "instruct", "instruct-small")
-CURVES = {
-    "two-stage": ["share-01", "share-03", "share-10", "share-30", "base"],
-    "two-stage, no first stage": ["scratch-01", "scratch-03", "scratch-10", "scratch-30", "scratch"],
-    "InstructCIR": [row.name for row in ROWS if row.group == "InstructCIR, triplets"] + ["instruct"],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +39,14 @@ class Table:
     steps: dict[str, int]  # row → batches of them over all epochs
     answers: Answered
 
-    def row(self, name: str) -> compare.Row:
-        """Set against what its group is; a baseline is set against what the first group is."""
-        against = next((row.against for row in ROWS if row.name == name), AGAINST)
-        return self.comparisons[against].rows[name]
-
     @property
-    def names(self) -> set[str]:
-        """The rows that are there."""
-        return self.comparisons[AGAINST].rows.keys() & {*BASELINES, *(row.name for row in ROWS)}
+    def rows(self) -> list[Row]:
+        """Those of ROWS that are there."""
+        return [row for row in ROWS if row.name in self.answers.answers]
+
+    def of(self, row: Row) -> compare.Row:
+        """What a row reached, set against what its group is."""
+        return self.comparisons[row.against].rows[row.name]
 
 
 def files(folder: Path, row: Row) -> tuple[Path, Path]:
@@ -72,8 +65,10 @@ def read(folder: Path) -> Table:
         if name not in {row.name for row in there}:
             raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are set against it")
     found = compare.rows([files(folder, row)[0] for row in there])
-    endings = {f"{row.name}, {row.texts} texts": row.name for row in there if row.texts != "written"}
-    answers = Answered(found.protocol, {endings.get(name, name): value for name, value in found.answers.items()})
+    names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
+    names |= {name: name for name in BASELINES}  # of another space than the first bundle's they are left out
+    kept = {names[name]: value for name, value in found.answers.items() if name in names}
+    answers = Answered(found.protocol, kept)
     words, triplets, steps = {}, {}, {}
     for row in there:
         if row.words:
@@ -89,14 +84,15 @@ def markdown(table: Table) -> str:
     """A table for each group of rows."""
     parts = []
     for group in dict.fromkeys(row.group for row in ROWS):
-        rows = [row for row in ROWS if row.group == group and row.name in table.names]
+        rows = [row for row in table.rows if row.group == group]
         if not rows:
             continue
         words = any(row.words for row in rows)
         against = f"R@1 against {rows[0].against}"
         head = ["", "run", "triplets", "steps", *compare.METRICS, against, *(["pseudo-word R@1"] if words else [])]
-        lines = [_line(table, name, name, "", words) for name in BASELINES if group == ROWS[0].group]
-        lines += [_line(table, row.name, row.title, row.name, words) for row in rows]
+        if rows[0].against in {row.name for row in rows}:  # the methods' own groups begin with the baselines
+            rows = [*(replace(rows[0], name=name, title=name) for name in BASELINES), *rows]
+        lines = [_line(table, row, words=words) for row in rows]
         parts.append("\n".join([f"**{group}**", "", _cells(head), "|---" * len(head) + "|", *lines]))
     return "\n\n".join(parts)
 
@@ -117,13 +113,14 @@ def write(table: Table, root: Path) -> None:
     (root / README).write_text(whole, encoding="utf-8")
 
 
-def _line(table: Table, name: str, title: str, run: str, words: bool) -> str:
-    row = table.row(name)
-    metrics = [compare.estimate(row.metrics[metric]) for metric in compare.METRICS]
-    away = "" if name in table.comparisons else compare.difference(row, "R@1")
-    length = [f"{found[name]:,}".replace(",", " ") if name in found else "" for found in (table.triplets, table.steps)]
-    alone = [compare.estimate(table.words[name]) if name in table.words else ""] if words else []
-    return _cells([title, f"`{run}`" if run else "", *length, *metrics, away, *alone])
+def _line(table: Table, row: Row, *, words: bool) -> str:
+    """A row of a group, or a baseline beside it; with a cell for its pseudo-words where the group has `words`."""
+    found, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
+    metrics = [compare.estimate(found.metrics[metric]) for metric in compare.METRICS]
+    away = "" if row.name == row.against else compare.difference(found, "R@1")
+    length = [f"{of[row.name]:,}".replace(",", " ") if row.name in of else "" for of in (table.triplets, table.steps)]
+    alone = [compare.estimate(table.words[row.name]) if row.name in table.words else ""] if words else []
+    return _cells([row.title, run, *length, *metrics, away, *alone])
 
 
 def _cells(cells: list[str]) -> str:
@@ -133,34 +130,30 @@ def _cells(cells: list[str]) -> str:
 def _figures(table: Table) -> dict[str, object]:
     """All of the table as plain values."""
     rows: dict[str, object] = {}
-    titles = {row.name: row for row in ROWS}
-    for name in [name for name in table.answers.answers if name in table.names]:
-        about: dict[str, object] = {"title": name, "against": AGAINST}
-        if name in titles:
-            row = titles[name]
-            lengths = {"triplets": table.triplets.get(name), "steps": table.steps.get(name)}
-            about = {**asdict(row), "against": row.against, **lengths}
-        if name in table.words:
-            about["pseudo_word_recall_1"] = asdict(table.words[name])
-        rows[name] = {**about, **asdict(table.row(name))}
+    for name in BASELINES:
+        found = {against: asdict(comparison.rows[name]) for against, comparison in table.comparisons.items()}
+        rows[name] = {"metrics": found[AGAINST]["metrics"], "against": found}
+    for row in table.rows:
+        lengths = {"triplets": table.triplets.get(row.name), "steps": table.steps.get(row.name)}
+        words = {"pseudo_word_recall_1": asdict(table.words[row.name])} if row.name in table.words else {}
+        rows[row.name] = {**asdict(row), **lengths, **words, **asdict(table.of(row))}
     return {"protocol": asdict(table.answers.protocol), "rows": rows}
 
 
 def _shown(table: Table) -> dict[str, Rows]:
     """The first ranks of the baselines and of the methods' own rows, by title."""
     titles = {name: name for name in BASELINES}
-    titles |= {row.name: f"{row.group}: {row.title}" for row in ROWS if row.name in SHOWN}
-    answers = table.answers.answers
-    return {title: answers[name].ranks for name, title in titles.items() if name in answers}
+    titles |= {row.name: f"{row.group}: {row.title}" for row in table.rows if row.shown}
+    return {title: table.answers.answers[name].ranks for name, title in titles.items()}
 
 
 def _curves(table: Table) -> dict[str, dict[int, Estimate]]:
     """R@1 by the number of triplets, of each way of training that has a row."""
-    curves = {
-        title: {table.triplets[name]: table.row(name).metrics["R@1"] for name in names if name in table.names}
-        for title, names in CURVES.items()
-    }
-    return {title: points for title, points in curves.items() if points}
+    curves: dict[str, dict[int, Estimate]] = {}
+    for row in table.rows:
+        if row.curve is not None:
+            curves.setdefault(row.curve, {})[table.triplets[row.name]] = table.of(row).metrics["R@1"]
+    return curves
 
 
 def _length(file: Path) -> tuple[int, int]:

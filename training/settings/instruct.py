@@ -49,7 +49,7 @@ class ReformulatingConfig(Section):
 class CombiningConfig(Section):
     """The second phase: the weight of the combiner alone learns, on the first phase's triplets."""
 
-    share: float = Field(default=1.0, gt=0, le=1)  # of the batches of an epoch: one number needs few
+    steps: int = Field(default=0, ge=0)  # batches of an epoch, however many triplets there are; 0: each triplet once
     optim: OptimConfig
     loop: LoopConfig
 

@@ -1,6 +1,7 @@
 """InstructCIR's two phases: the network learns from triplets, then the combiner how much of the text to add."""
 
 import copy
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -128,13 +129,20 @@ class Combining(_Phase):
     """Trains λ alone (InstructCIR, Eq. 3); all else is frozen."""
 
     def __init__(
-        self, *, pair: Pair, data: Data, loss: ReformulatingLoss, share: float, loop: LoopConfig, world: World
+        self, *, pair: Pair, data: Data, loss: ReformulatingLoss, steps: int, loop: LoopConfig, world: World
     ) -> None:
-        """On a `share` of the batches of an epoch."""
+        """With `steps` an epoch has so many batches, from as many passes over the triplets as that takes."""
         super().__init__(pair=pair, data=data, loss=loss, loop=loop, world=world)
-        self.steps_per_epoch = max(1, round(share * self.steps_per_epoch))
+        self._passes = max(1, -(-steps // self.steps_per_epoch))
+        self.steps_per_epoch = steps or self.steps_per_epoch
         pair.requires_grad_(False).eval()
         self.net = pair.online.combiner.requires_grad_(True)
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        """This rank's rows of each global batch, from number `start` of the epoch on; a resume sees the same."""
+        passes = range(epoch * self._passes, (epoch + 1) * self._passes)
+        orders = [order for number in passes for order in self._data.orders(batch=self._batch, epoch=number)]
+        return self._data.batches(orders[start : self.steps_per_epoch], epoch=epoch, share=self._share)
 
     def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """`composed` ẑ with gradient, `target` z_t (b, d); `batch` as in `Reformulating`."""
@@ -146,4 +154,4 @@ class Combining(_Phase):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Recall of ẑ on unseen triplets, and λ."""
-        return {**self._recalls(combined=True), "share": float(self.net.share)}
+        return {**self._recalls(combined=True), "lambda": float(self.net.weight)}

@@ -75,7 +75,7 @@ class FromTriplets:
 
     def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
         """This rank's rows of each global batch, from number `start` of the epoch on; a resume sees the same."""
-        orders = self._data.orders(batch=self._batch, epoch=epoch)[start : self.steps_per_epoch]
+        orders = self._data.orders(batch=self._batch, epoch=epoch)[start:]
         return self._data.batches(orders, epoch=epoch, share=self._share)
 
     def stepped(self, done: float) -> None:

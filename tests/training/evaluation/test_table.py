@@ -1,5 +1,6 @@
 """The table: its rows are run as a person would, and written with figures and pictures."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,18 @@ def test_a_row_of_anothers_run_is_not_trained_but_exported_and_asked_in_its_own_
     export, composed = (" ".join(words) for words in runner.commands(OF_NAME["instruct-no-combiner"]))
     assert export == "export runs/instruct --stage reformulating --out runs/instruct-no-combiner/bundle"
     assert "--texts" not in composed and composed.endswith("--out runs/results/instruct-no-combiner.json")
-    _, asked = (" ".join(words) for words in runner.commands(OF_NAME["instruct-asked-generated"]))
-    assert "--bundle runs/instruct-asked-generated/bundle" in asked and "--texts generated" in asked
+    (asked,) = (" ".join(words) for words in runner.commands(OF_NAME["instruct-asked-generated"]))
+    assert "--bundle runs/instruct/bundle" in asked and "--texts generated" in asked
+
+
+def test_a_run_that_begins_anew_leaves_no_result_of_the_one_before(tmp_path: Path) -> None:
+    results(tmp_path, base=9, instruct=4, instruct_no_combiner=3, instruct_asked_generated=2)
+    for name in ("instruct", "instruct-no-combiner"):  # trained again, and killed
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+    runner = Runner(tmp_path, configs=tmp_path / "nowhere", products=50, queries=9, threads=1)
+    rows = with_needed(["instruct-no-combiner", "instruct-asked-generated"])
+    assert runner.run(rows, jobs=2) == ["instruct"]
+    assert [path.stem for path in (tmp_path / "results").glob("*.json")] == ["base"]
 
 
 def results(folder: Path, **right: int) -> None:
@@ -71,7 +82,7 @@ def results(folder: Path, **right: int) -> None:
 
 def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_path: Path) -> None:
     results(tmp_path / "runs", mapping=10, base=36, rank_16=20, share_01=12, scratch_01=4)
-    results(tmp_path / "runs", transagg=8, instruct=32, instruct_asked_generated=24, instruct_03k=16)
+    results(tmp_path / "runs", transagg=8, instruct=32, instruct_asked_generated=24, instruct_03=16)
     (tmp_path / "training").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / table.README).write_text(f"before\n{table.MARKS[0]}\nold\n{table.MARKS[1]}\nafter\n")
@@ -88,7 +99,7 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     cells = {line.split("|")[2].strip(" `") or line.split("|")[1].strip(): line for line in lines}
     assert list(cells) == [
         "run", "image only", "text only", "sum", "mapping", "base", "rank-16", "share-01", "scratch-01",
-        "transagg", "instruct", "instruct-asked-generated", "instruct-03k",
+        "transagg", "instruct", "instruct-asked-generated", "instruct-03",
     ]  # fmt: skip
     assert "| 600 | 12 | .300 [" in cells["share-01"] and "| `mapping` |  |  | " in cells["mapping"]
     assert "| −.600 [" in cells["share-01"]
@@ -108,7 +119,7 @@ def test_without_the_base_there_is_no_table(tmp_path: Path) -> None:
     results(tmp_path, mapping=10)
     with pytest.raises(ConfigError, match="the row base has no result"):
         table.read(tmp_path)
-    results(tmp_path, base=9, instruct_03k=4)
+    results(tmp_path, base=9, instruct_03=4)
     with pytest.raises(ConfigError, match="the row instruct has no result"):
         table.read(tmp_path)
 

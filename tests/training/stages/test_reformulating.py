@@ -37,9 +37,9 @@ def reformulating(made: Pair, *, loss: ReformulatingLoss = LOSS, momentum: float
     )
 
 
-def combining(made: Pair, *, share: float = 1.0, batch: int = ROWS) -> Combining:
-    world, steps = World.alone(torch.device("cpu")), LOOP.model_copy(update={"batch": batch})
-    return Combining(pair=made, data=Triplets(), loss=LOSS, share=share, loop=steps, world=world)
+def combining(made: Pair, *, steps: int = 0, batch: int = ROWS) -> Combining:
+    world, whole = World.alone(torch.device("cpu")), LOOP.model_copy(update={"batch": batch})
+    return Combining(pair=made, data=Triplets(), loss=LOSS, steps=steps, loop=whole, world=world)
 
 
 def step(stage: Reformulating | Combining) -> Tensor:
@@ -133,16 +133,17 @@ def test_the_second_phase_moves_lambda_alone_and_mixes_as_the_equation_says() ->
         words = made.online.words(batch["text"])
         mixed = 0.85 * made.online.compose(batch["reference"], words) + 0.15 * words.vector
     assert torch.allclose(found, F.normalize(mixed, dim=-1), atol=1e-5)
-    assert set(stage.validate()) == {"recall_1", "recall_10", "share"}
+    assert set(stage.validate()) == {"recall_1", "recall_10", "lambda"}
 
 
-def test_lambda_learns_from_a_share_of_the_batches_but_at_least_from_one() -> None:
+def test_lambda_learns_from_so_many_batches_in_whatever_passes_that_takes() -> None:
     made = pair()
-    assert [combining(made, share=share, batch=2).steps_per_epoch for share in (1.0, 0.67, 0.01)] == [3, 2, 1]
-    stage = combining(made, share=0.67, batch=2)
-    whole, resumed = list(stage.batches(0, start=0)), list(stage.batches(0, start=1))
-    assert len(whole) == 2 and len(resumed) == 1
-    assert all(torch.equal(value, resumed[0][name]) for name, value in whole[1].items())
+    assert len(list(combining(made, batch=2).batches(0, start=0))) == 3  # each triplet once
+    for steps in (2, 3, 7):
+        stage = combining(made, steps=steps, batch=2)
+        whole, resumed = list(stage.batches(0, start=0)), list(stage.batches(0, start=1))
+        assert (stage.steps_per_epoch, len(whole), len(resumed)) == (steps, steps, steps - 1)
+        assert all(torch.equal(value, resumed[0][name]) for name, value in whole[1].items())
 
 
 def test_an_average_follows_what_it_was_made_of() -> None:
