@@ -1,4 +1,4 @@
-"""One training step of each stage of a two-stage config, on random weights and random pictures: time and memory.
+"""One training step of each stage of a two-stage or InstructCIR config, on random weights and pictures: time, memory.
 
 Nothing is downloaded or read. With --export the net is then exported, which proves it against torch, and asked as a
 service would ask it. Prints Markdown tables.
@@ -10,82 +10,104 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from models.encoder import Encoder
+from models.nets.backbone import Backbone
 from models.nets.two_stage import TwoStage
-from models.tokenizer import PLAIN, Template, Tokenizer
-from training import config, export, loop, origin, two_stage
-from training.evaluation.metrics import Rows
+from models.tokenizer import Template, Tokenizer
+from noise import CHANGE, Noise
+from training import config, export, instruct, loop, origin, two_stage
 from training.optim import adamw
 from training.ranks import World
+from training.settings.instruct import InstructConfig
 from training.settings.sections import LoopConfig, OptimConfig
 from training.settings.two_stage import TwoStageConfig
 from training.stages.composing import Composing
 from training.stages.mapping import Mapping
-from training.stages.triplets import Questions
+from training.stages.reformulating import Combining, Pair, Reformulating
 
-CHANGE = "is dark red instead of blue and has long sleeves with a pattern of small white dots"
-CAPTION = "a woman in a long summer dress stands at the edge of a field of flowers"
 QUERIES = 5
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Random pictures with words of different lengths, captioned or as triplets, as the stages read them."""
+class Part(NamedTuple):
+    """A stage, as `loop.fit` takes it."""
 
-    rows: int
-    size: int  # S
-    tokenizer: Tokenizer
-    template: Template
+    name: str
+    stage: loop.Stage
+    optim: OptimConfig
+    loop: LoopConfig
 
-    def __len__(self) -> int:
-        return self.rows
 
-    def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
-        return [np.arange(batch)]
-
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice = slice(None)) -> Iterator[dict[str, Tensor]]:
-        for order in orders:
-            yield {name: tensor[order[share]] for name, tensor in self._batch.items()}
-
-    @cached_property
-    def _batch(self) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(0)
-        shape = (self.rows, 3, self.size, self.size)
-        words = CHANGE.split()
-        texts = [" ".join(words[: 4 + row % (len(words) - 3)]) for row in range(self.rows)]
-        return {
-            "reference": torch.randint(256, shape, dtype=torch.uint8, generator=generator),
-            "target": torch.randint(256, shape, dtype=torch.uint8, generator=generator),
-            "text": torch.from_numpy(self.tokenizer.encode(texts, template=self.template).ids),
-            "caption": torch.from_numpy(self.tokenizer.encode([CAPTION] * self.rows, template=PLAIN).ids),
-        }
-
-    def validation(self, *, batch: int) -> Iterator[Tensor]:
-        raise AssertionError("a step does not validate")
+class Method(Protocol):
+    """A net and what trains and exports it."""
 
     @property
-    def questions(self) -> Questions:
-        raise AssertionError("a step does not validate")
+    def net(self) -> nn.Module: ...
 
-    def gallery(self, *, batch: int) -> Iterator[Tensor]:
-        raise AssertionError("a step does not validate")
+    @property
+    def backbone(self) -> Backbone: ...
+
+    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+        """Each stage once the one before is over: it freezes what it does not train."""
+
+    def graphs(self) -> tuple[export.Graphs, float]:
+        """What is exported, and the text's share in a query."""
+
+
+class TwoStageMethod:
+    def __init__(self, settings: TwoStageConfig, tokenizer: Tokenizer, scratch: Path) -> None:
+        self._settings = settings
+        self._sentence, self._slot = two_stage.pseudo_sentence(settings, tokenizer)
+        self.net: TwoStage = two_stage.untrained(settings, scratch)
+        self.backbone = self.net.backbone
+
+    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+        first, last = self._settings.mapping, self._settings.composing
+        net, sentence, slot = self.net, self._sentence, self._slot
+        mapping = Mapping(
+            first, seed=self._settings.seed, net=net, sentence=sentence, slot=slot, data=data, world=world
+        )
+        yield Part(two_stage.MAPPING, mapping, first.optim, first.loop)
+        composing = Composing(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
+        yield Part(two_stage.COMPOSING, composing, last.optim, last.loop)
+
+    def graphs(self) -> tuple[export.Graphs, float]:
+        return export.composed(self.net, slot=self._slot), 0.0
+
+
+class InstructMethod:
+    def __init__(self, settings: InstructConfig, scratch: Path) -> None:
+        self._settings = settings
+        self.net: Pair = instruct.untrained(settings, scratch)
+        self.backbone = self.net.online.backbone
+
+    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+        first, last = self._settings.reformulating, self._settings.combining
+        pair, loss = self.net, first.loss
+        reformulating = Reformulating(
+            pair=pair, data=data, loss=loss, momentum=first.momentum, loop=first.loop, world=world
+        )
+        yield Part(instruct.REFORMULATING, reformulating, first.optim, first.loop)
+        combining = Combining(pair=pair, data=data, loss=loss, steps=0, loop=last.loop, world=world)
+        yield Part(instruct.COMBINING, combining, last.optim, last.loop)
+
+    def graphs(self) -> tuple[export.Graphs, float]:
+        return export.reformulated(self.net), 1.0 - float(self.net.online.combiner.weight.detach())
 
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, help="a two-stage config, as training/configs/two-stage-vit-l-14.toml")
+    parser.add_argument("config", type=Path, help="of either method, as training/configs/two-stage-vit-l-14.toml")
     parser.add_argument("--batch", type=int, required=True, help="rows of a step")
     parser.add_argument("--microbatch", type=int, default=0, help="rows of a forward pass, 0 for all at once")
     parser.add_argument("--steps", type=int, default=3, help="steps that count, after one that does not")
@@ -94,47 +116,53 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--export", type=Path, metavar="OUT", help="a bundle's folder, new")
     arguments = parser.parse_args(argv)
 
-    settings = config.read(arguments.config)
-    if not isinstance(settings, TwoStageConfig):
-        raise SystemExit(f"{arguments.config} is no two-stage config")
-    random = settings.backbone.model_copy(update={"pretrained": ""})
-    settings = settings.model_copy(update={"backbone": random})
-    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
-    world = World.alone(torch.device(arguments.device))
-    with TemporaryDirectory() as scratch:
-        tokenizer = origin.write_tokenizer(settings.backbone, Path(scratch) / origin.TOKENIZER)
-        net = two_stage.untrained(settings, Path(scratch))
-    net.to(world.device)
-    print(f"{_machine(world.device)}; torch {torch.__version__}, {settings.backbone.name},")
-    print(f"{sum(p.numel() for p in net.backbone.parameters()) / 1e6:.1f} M frozen parameters.\n")
-    print("| stage | trained | precision | rows | at once | s / step | CPU s / step | peak memory |")
-    print("|---" * 8 + "|")
-    sentence, slot = two_stage.pseudo_sentence(settings, tokenizer)
-    template = Template.parse(settings.template)
-    data = Noise(arguments.batch, net.backbone.image_size, tokenizer, template)
     steps = {"batch": arguments.batch, "microbatch": arguments.microbatch}
     if arguments.precision:
         steps["precision"] = arguments.precision
-
-    part = settings.mapping
-    part = part.model_copy(update={"loop": part.loop.model_copy(update=steps)})
-    mapping = Mapping(part, seed=settings.seed, net=net, sentence=sentence, slot=slot, data=data, world=world)
-    _measure("mapping", mapping, optim=part.optim, settings=part.loop, steps=arguments.steps, world=world)
-    last = settings.composing
-    last = last.model_copy(update={"loop": last.loop.model_copy(update=steps)})
-    composing = Composing(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
-    _measure("composing", composing, optim=last.optim, settings=last.loop, steps=arguments.steps, world=world)
+    settings = _settings(arguments.config, steps)
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
+    world = World.alone(torch.device(arguments.device))
+    method: Method
+    with TemporaryDirectory() as scratch:
+        tokenizer = origin.write_tokenizer(settings.backbone, Path(scratch) / origin.TOKENIZER)
+        if isinstance(settings, TwoStageConfig):
+            method = TwoStageMethod(settings, tokenizer, Path(scratch))
+        else:
+            method = InstructMethod(settings, Path(scratch))
+    method.net.to(world.device)
+    print(f"{_machine(world.device)}; torch {torch.__version__}, {settings.backbone.name},")
+    print(f"{_count(method.backbone.parameters())} parameters of CLIP.\n")
+    print("| stage | trained | precision | rows | at once | s / step | CPU s / step | peak memory |")
+    print("|---" * 8 + "|")
+    template = Template.parse(settings.template)
+    data = Noise(arguments.batch, method.backbone.image_size, tokenizer, template)
+    for part in method.parts(data, world):
+        _measure(part, steps=arguments.steps, world=world)
     if arguments.export is not None:
-        _export(settings, net.cpu(), slot=slot, out=arguments.export)
+        method.net.cpu().zero_grad(set_to_none=True)  # the export takes as much memory as there is
+        _export(settings, method, out=arguments.export)
     return 0
 
 
-def _measure(
-    name: str, stage: Mapping | Composing, *, optim: OptimConfig, settings: LoopConfig, steps: int, world: World
-) -> None:
+def _settings(path: Path, steps: dict[str, object]) -> TwoStageConfig | InstructConfig:
+    """A file's config with random weights, and with `steps` in the loop of each stage."""
+    settings = config.read(path)
+    if not isinstance(settings, TwoStageConfig | InstructConfig):
+        raise SystemExit(f"{path} is neither a two-stage nor an InstructCIR config")
+    stages = {
+        name: part.model_copy(update={"loop": part.loop.model_copy(update=steps)})
+        for name, part in settings
+        if name in settings.stages
+    }
+    random = settings.backbone.model_copy(update={"pretrained": ""})
+    return settings.model_copy(update={"backbone": random, **stages})
+
+
+def _measure(part: Part, *, steps: int, world: World) -> None:
     """Takes real steps, as `loop.fit` does, and prints their row."""
+    name, stage, optim, settings = part
+    stage.net.zero_grad(set_to_none=True)
     optimizer = adamw(stage.net.named_parameters(), optim)
-    trained = sum(parameter.numel() for parameter in stage.net.parameters() if parameter.requires_grad)
     batch = next(iter(stage.batches(0, start=0)))
     at_once = settings.microbatch or settings.batch
     parts = [slice(start, start + at_once) for start in range(0, settings.batch, at_once)]
@@ -148,13 +176,14 @@ def _measure(
         loss = loop.gradients(stage, batch, parts=parts, precision=settings.precision, key=str(step), world=world)
         norm = torch.nn.utils.clip_grad_norm_(stage.net.parameters(), optim.clip_norm)
         optimizer.step()
+        stage.stepped((step + 1) / (steps + 1))
         if not (loss + norm).isfinite():  # waits for the device too
             raise SystemExit(f"the loss of {name} is {loss.item()}, its gradient {norm.item()}")
         took.append(time.perf_counter() - began)
         worked.append(time.process_time() - busy)
     cells = (
         name,
-        f"{trained / 1e6:.2f} M",
+        _count(parameter for parameter in stage.net.parameters() if parameter.requires_grad),
         settings.precision,
         settings.batch,
         at_once,
@@ -165,16 +194,17 @@ def _measure(
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
-def _export(settings: TwoStageConfig, net: TwoStage, *, slot: int, out: Path) -> None:
+def _export(settings: TwoStageConfig | InstructConfig, method: Method, *, out: Path) -> None:
     """Exports the net, which fails where the graphs differ from torch, opens the bundle and asks it; prints both."""
     began, busy = time.perf_counter(), time.process_time()
     with TemporaryDirectory() as scratch:
         tokenizer_file = Path(scratch) / origin.TOKENIZER
         context_length = origin.write_tokenizer(settings.backbone, tokenizer_file).context_length
+        graphs, text_weight = method.graphs()
         manifest = export.export(
-            export.composed(net, slot=slot),
-            export.Method("two-stage", settings.backbone.name, template=settings.template, text_weight=0.0),
-            image_size=net.backbone.image_size,
+            graphs,
+            export.Method(settings.method, settings.backbone.name, settings.template, text_weight),
+            image_size=method.backbone.image_size,
             tokenizer_file=tokenizer_file,
             context_length=context_length,
             config="# random weights\n",
@@ -190,17 +220,26 @@ def _export(settings: TwoStageConfig, net: TwoStage, *, slot: int, out: Path) ->
     )
     print(f"| one query ({QUERIES} each) | ms | CPU ms |")
     print("|---" * 3 + "|")
-    for name in ("new picture", "same picture, next words"):  # the second time each picture's features are kept
+    asked = ["new picture"]
+    if encoder.reference_cache is not None:
+        asked.append("same picture, next words")  # the second time each picture's features are kept
+    for name in asked:
         took, worked = [], []
         for pixels in pictures:
             began, busy = time.perf_counter(), time.process_time()
-            encoder.queries(pixels, [CHANGE], text_weight=0.0)
+            encoder.queries(pixels, [CHANGE], text_weight=manifest.text_weight)
             took.append((time.perf_counter() - began) * 1000)
             worked.append((time.process_time() - busy) * 1000)
         print(f"| {name} | {median(took[1:]):.0f} | {median(worked[1:]):.0f} |")
     use = encoder.reference_cache
-    if use is not None:
-        print(f"\n{use.bytes / len(pictures) / 2**10:.0f} KiB are kept of a picture; peak memory {_memory(CPU)}.")
+    kept = "Nothing is" if use is None else f"{use.bytes / len(pictures) / 2**10:.0f} KiB are"
+    print(f"\n{kept} kept of a picture; peak memory {_memory(CPU)}.")
+
+
+def _count(parameters: Iterable[nn.Parameter]) -> str:
+    """How many numbers they hold, in millions where there are many."""
+    numbers = sum(parameter.numel() for parameter in parameters)
+    return f"{numbers / 1e6:.2f} M" if numbers >= 10_000 else str(numbers)
 
 
 def _machine(device: torch.device) -> str:
