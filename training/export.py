@@ -130,10 +130,14 @@ def open_clip(name: str, *, pretrained: str, text_weight: float, out: Path) -> M
 
 
 def reformulated(pair: Pair) -> Graphs:
-    """InstructCIR's graphs: the gallery by the average of the weights, the query by the network that learnt."""
-    pair.eval()
+    """InstructCIR's graphs: the gallery by the average of the weights, the query by the network that learnt.
+
+    The `pair` is changed for good: it gives up its average, or there would be three of a large net.
+    """
+    settled = pair.eval().settled()
+    pair.average = None
     return Graphs(
-        gallery=GalleryGraph(pair.settled()),
+        gallery=GalleryGraph(settled),
         query=QueryGraph(pair.online),
         text=weighted_sum.Text(pair.online.backbone),
     )

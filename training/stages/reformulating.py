@@ -136,6 +136,7 @@ class Combining(_Phase):
         self._passes = max(1, -(-steps // self.steps_per_epoch))
         self.steps_per_epoch = steps or self.steps_per_epoch
         pair.requires_grad_(False).eval()
+        pair.zero_grad(set_to_none=True)  # as many numbers as weights, which the first phase left
         self.net = pair.online.combiner.requires_grad_(True)
 
     def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
