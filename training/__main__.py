@@ -41,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
         "--out", type=Path, required=True, help="the run's folder; drawn pictures are kept in OUT/../cache"
     )
     train.add_argument(
-        "--until", metavar="STAGE", help="the last stage to train: mapping or composing, reformulating or combining"
+        "--until",
+        metavar="STAGE",
+        help="the last stage to train: mapping, composing; reformulating, combining; aggregating",
     )
     train.add_argument("--mapping", type=Path, metavar="RUN", help="take over the first stage of another run")
     train.set_defaults(verb=_train)
@@ -56,9 +58,7 @@ def main(argv: Sequence[str]) -> int:
         type=command.share,
         help="default share of the text in a composed query (sum: .5, two-stage, transagg: 0, instruct: as learnt)",
     )
-    export.add_argument(
-        "--stage", metavar="STAGE", help="the last stage that counts: mapping or composing, reformulating or combining"
-    )
+    export.add_argument("--stage", metavar="STAGE", help="the last stage that counts, as in train")
     export.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     export.set_defaults(verb=_export)
 

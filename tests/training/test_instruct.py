@@ -180,7 +180,7 @@ def test_captions_that_the_triplets_lack_are_asked_for(tmp_path: Path, run: Path
     file = tmp_path / "files.toml"
     whole = CONFIG.replace(drawn, f'source = "jsonl"\n{files}\nvalidation = 2\n')
     file.write_text(whole + "[reformulating.loss]\ncaptions = 0.1\n")
-    with pytest.raises(ConfigError, match="needs captions of the targets, and the triplets have none"):
+    with pytest.raises(ConfigError, match="needs captions of the targets, and 20 of 20 triplets have none"):
         runs.train(file, tmp_path / "out")
 
 

@@ -64,7 +64,7 @@ class Table(_Files):
 
 
 class Jsonl(_Files):
-    """Triplets in JSON lines: reference, text, target and, if known, the reference's caption."""
+    """Triplets in JSON lines: reference, text, target and, if known, caption (of the reference) and target_caption."""
 
     source: Literal["jsonl"]
     file: str

@@ -50,7 +50,7 @@ class LoadedCaptions:
 
 
 class LoadedTriplets:
-    """Triplets for the composing stage.
+    """Triplets of files, for every method.
 
     Validation asks the held-out triplets among the pictures that they name. Rows of the same reference and target are
     held out together, whatever their texts; rows to train on may name one of the two pictures, and the same picture

@@ -48,7 +48,7 @@ class Captioned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triplets:
-    """N triplets over P pictures; captions of the references or the targets are all "" where the source has none."""
+    """N triplets over P pictures; captions of references or targets are "" where the source has none."""
 
     pictures: Pictures  # P
     references: NDArray[np.int64]  # (N,), rows of pictures

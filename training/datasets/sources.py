@@ -84,15 +84,20 @@ def reformulating(
     """The triplets of InstructCIR, as pixels of that `size`. Raises InputError where files are missing."""
     data = settings.reformulating.data
     if isinstance(data, DrawnTriplets):
-        template = Template.parse(settings.template)
         return DrawnReformulating(
-            data, tokenizer=tokenizer, template=template, seed=settings.seed, size=size, cache=cache
+            data,
+            tokenizer=tokenizer,
+            template=Template.parse(settings.template),
+            seed=settings.seed,
+            size=size,
+            cache=cache,
+            captions=bool(settings.reformulating.loss.captions),
         )
     rows, workers = _triplets(data).whole(skip=_path(data.skip)), settings.reformulating.loop.workers
-    if settings.reformulating.loss.captions and not any(rows.target_captions):
+    if settings.reformulating.loss.captions and (lacking := sum(not caption for caption in rows.target_captions)):
         raise ConfigError(
-            "reformulating.loss.captions needs captions of the targets, and the triplets have none: name them, or set"
-            " it to 0"
+            f"reformulating.loss.captions needs captions of the targets, and {lacking} of {len(rows)} triplets have"
+            " none: name them as target_caption, or set it to 0"
         )
     return _loaded(rows, settings, validation=data.validation, tokenizer=tokenizer, size=size, workers=workers)
 

@@ -27,20 +27,18 @@ class Row:
 def found(source: str, rows: Iterable[Row], *, folders: Sequence[Path]) -> Found[Triplets]:
     """The triplets with their pictures; a row is called by its number and its pictures, as "17:reference>target".
 
-    Where any row has a caption, a row without one is flawed; where none has, all captions are ""; so it is with the
-    targets' captions. Takes about 1.1 kB of memory a row while it looks, most of it the rows as Python's strings, and
-    half of that afterwards.
+    Where any row has a caption, a row without one is flawed; where none has, all captions are "". Takes about 1.1 kB of
+    memory a row while it looks, most of it the rows as Python's strings, and half of that afterwards.
     """
     every = list(rows)
     captioned = any(row.caption is not None for row in every)
-    targets_captioned = any(row.target_caption is not None for row in every)
     numbers, paths = _places(every, folders)
     good: list[Row] = []
     names: list[str] = []
     flaws: list[Flaw] = []
     for number, row in enumerate(every, start=1):
         name = f"{number}:{row.reference or ''}>{row.target or ''}"
-        flaw = _flaw(row, name, numbers, captioned=captioned, targets_captioned=targets_captioned)
+        flaw = _flaw(row, name, numbers, captioned=captioned)
         if flaw is not None:
             flaws.append(flaw)
             continue
@@ -73,7 +71,7 @@ def _places(rows: Sequence[Row], folders: Sequence[Path]) -> tuple[dict[str, int
     return numbers, paths
 
 
-def _flaw(row: Row, name: str, numbers: dict[str, int], *, captioned: bool, targets_captioned: bool) -> Flaw | None:
+def _flaw(row: Row, name: str, numbers: dict[str, int], *, captioned: bool) -> Flaw | None:
     for role, picture in (("reference", row.reference), ("target", row.target)):
         if not picture:
             return Flaw(name, f"no {role} named")
@@ -83,6 +81,4 @@ def _flaw(row: Row, name: str, numbers: dict[str, int], *, captioned: bool, targ
         return Flaw(name, "no text" if row.text is None else "blank text")
     if captioned and not (row.caption or "").strip():
         return Flaw(name, "no caption" if row.caption is None else "blank caption")
-    if targets_captioned and not (row.target_caption or "").strip():
-        return Flaw(name, "no caption of the target" if row.target_caption is None else "blank caption of the target")
     return None

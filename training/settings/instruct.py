@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from training.datasets.config import TripletData
-from training.settings.sections import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.settings.sections import BackboneConfig, LoopConfig, OptimConfig, Section, TripletLoss
 
 
 class ReformulatingNet(Section):
@@ -13,13 +13,6 @@ class ReformulatingNet(Section):
 
     crossed: bool = True  # whether the image tower reads the text
     checkpointed: bool = False  # gradient checkpointing: a third more time for a fraction of the memory
-
-
-class TripletLoss(Section):
-    """−log softmax of cos(z_q, z_t) / temperature over the targets of the batch."""
-
-    temperature: float = Field(default=0.01, gt=0)
-    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none
 
 
 class ReformulatingLoss(TripletLoss):

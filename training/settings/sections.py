@@ -41,3 +41,10 @@ class LoopConfig(Section):
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     checkpoint_steps: int = Field(default=200, ge=1)
     validation_epochs: int = Field(default=1, ge=1)  # validate after every so many epochs, and after the last
+
+
+class TripletLoss(Section):
+    """−log softmax of cos(z_q, z_t) / temperature over the targets of the batch."""
+
+    temperature: float = Field(default=0.01, gt=0)
+    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none

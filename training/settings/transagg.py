@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from training.datasets.config import TripletData
-from training.settings.instruct import TripletLoss
-from training.settings.sections import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.settings.sections import BackboneConfig, LoopConfig, OptimConfig, Section, TripletLoss
 
 
 class AggregatingConfig(Section):

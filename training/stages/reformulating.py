@@ -104,7 +104,8 @@ class Reformulating(_Phase):
     def loss(self, found: dict[str, Tensor]) -> Tensor:
         """InstructCIR, Eq. 2, and where captions are learnt their weight times the same of e_txt(caption) and z_t.
 
-        The latter is not the paper's, whose e_txt nothing binds to z_t: text alone would find nothing.
+        The latter is not the paper's, whose e_txt nothing binds to z_t: text alone would find nothing. Of the batch
+        only the same picture is no negative of a caption, though a short one may describe others too.
         """
         loss = super().loss(found)
         if self._captions:

@@ -12,8 +12,7 @@ from training import losses
 from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.ranks import World
-from training.settings.instruct import TripletLoss
-from training.settings.sections import LoopConfig
+from training.settings.sections import LoopConfig, TripletLoss
 from training.stages import frozen
 
 _EVALUATION_BATCH = 256

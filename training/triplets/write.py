@@ -16,7 +16,7 @@ TRIPLETS, PARQUET, REJECTED, REPORT = "triplets.jsonl", "triplets.parquet", "rej
 
 @dataclass(frozen=True, slots=True)
 class Triplet:
-    """The keys that training/datasets/jsonl.py reads, and the target's caption."""
+    """The keys that training/datasets/jsonl.py reads."""
 
     reference: str  # path of the picture in the folder of pictures
     text: str
