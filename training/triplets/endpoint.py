@@ -81,7 +81,7 @@ class Endpoint:
     def open(
         cls, section: EndpointCaptioner | EndpointReformulator, *, image_side: int = 0, first_wait_s: float = 1.0
     ) -> Iterator["Endpoint"]:
-        """As a config says; raises ConfigError where the variable that should hold the API key is empty."""
+        """As a config says; raises ConfigError where the variable that should hold the API key holds none."""
         with _client(section) as client:
             yield cls(
                 client=client,
@@ -137,6 +137,10 @@ class Endpoint:
             response = self.client.post("chat/completions", json=body)
         except httpx.ConnectError as error:
             raise _Again(str(error), reached=False) from error
+        except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
+            raise ModelError(
+                f"{self.client.base_url} cannot be asked, since a header of the request is not valid: check the key"
+            ) from None
         except httpx.TransportError as error:  # time-outs, a connection cut short
             raise _Again(f"{type(error).__name__} {error}".strip()) from error
         status = response.status_code
@@ -170,20 +174,28 @@ class Endpoint:
 
 
 def _client(section: EndpointCaptioner | EndpointReformulator) -> httpx.Client:
-    headers = {}
-    if section.key_variable:
-        key = os.environ.get(section.key_variable, "")
-        if not key:
-            raise ConfigError(
-                f"the environment variable {section.key_variable} is empty: put the API key of {section.url} into it"
-            )
-        headers["authorization"] = f"Bearer {key}"
+    headers = {"authorization": f"Bearer {_key(section)}"} if section.key_variable else {}
     return httpx.Client(
         base_url=section.url,
         headers=headers,
         timeout=httpx.Timeout(section.timeout_s, connect=10.0),
         limits=httpx.Limits(max_connections=section.concurrency),
     )
+
+
+def _key(section: EndpointCaptioner | EndpointReformulator) -> str:
+    """The API key, without the line's end that a mounted secret has; no error ever quotes it."""
+    key = os.environ.get(section.key_variable, "").strip()
+    if not key:
+        raise ConfigError(
+            f"the environment variable {section.key_variable} is empty: put the API key of {section.url} into it"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"the environment variable {section.key_variable} holds what no HTTP header may: "
+            f"put only the API key of {section.url} into it"
+        )
+    return key
 
 
 def _data_url(path: Path, *, side: int) -> str:

@@ -4,6 +4,9 @@ import base64
 import email.utils
 import io
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,18 @@ from training.triplets.config import EndpointCaptioner, EndpointReformulator
 from training.triplets.endpoint import Endpoint, _retry_after_s
 
 
-def ask(server: Server, *requests: Request, first_wait_s: float = 0.01, **keys: object) -> list[Reply]:
-    """Opens the server's address with these keys of a config, and asks."""
-    section = EndpointCaptioner.model_validate(
-        {"kind": "endpoint", "url": server.url, "model": "m", "tries": 4, **keys}
-    )
+@contextmanager
+def opened(server: Server, *, first_wait_s: float = 0.01, **keys: object) -> Iterator[Endpoint]:
+    """The server's address with these keys of a config."""
+    values = {"kind": "endpoint", "url": server.url, "model": "m", "tries": 4, **keys}
+    section = EndpointCaptioner.model_validate(values)
     with Endpoint.open(section, image_side=section.image_side, first_wait_s=first_wait_s) as endpoint:
+        yield endpoint
+
+
+def ask(server: Server, *requests: Request, first_wait_s: float = 0.01, **keys: object) -> list[Reply]:
+    """Opens it, and asks."""
+    with opened(server, first_wait_s=first_wait_s, **keys) as endpoint:
         return endpoint.answer(requests)
 
 
@@ -62,9 +71,32 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     with serving(script(says("x"))) as server:
         ask(server, Request("hello"), key_variable="SHOP_KEY")
         assert server.asked[0].key == "Bearer s3cret"
+        monkeypatch.setenv("SHOP_KEY", "s3cret\n")  # as a mounted secret
+        ask(server, Request("hello"), key_variable="SHOP_KEY")
+        assert server.asked[1].key == "Bearer s3cret"
         monkeypatch.delenv("SHOP_KEY")
         with pytest.raises(ConfigError, match="SHOP_KEY is empty"):
             ask(server, Request("hello"), key_variable="SHOP_KEY")
+
+
+@pytest.mark.parametrize("key", ["s3c\nret", "s3c\x7fret", "s3crét"])
+def test_a_key_that_no_header_may_hold_is_refused_without_quoting_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", key)
+    with pytest.raises(ConfigError, match="SHOP_KEY holds what no HTTP header may") as raised:
+        ask(Server("http://127.0.0.1:9/v1", []), Request("hello"), key_variable="SHOP_KEY")
+    assert "s3c" not in str(raised.value)
+
+
+def test_a_request_that_is_no_http_ends_the_run_and_quotes_no_header() -> None:
+    with (
+        serving(script(says("x"))) as server,
+        opened(server, tries=1) as endpoint,
+        pytest.raises(ModelError, match="cannot be asked") as raised,
+    ):
+        endpoint.client.headers["authorization"] = "Bearer s3cret\n"
+        endpoint.answer([Request("hello")])
+    assert not isinstance(raised.value, ModelRefused)
+    assert "s3cret" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_busy_broken_and_garbled_answers_are_tried_again() -> None:
