@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Event
 
 import httpx
 from PIL import Image
@@ -75,6 +76,7 @@ class Endpoint:
     concurrency: int
     first_wait_s: float  # before trying again; doubled each time, with up to as much at random
     batch: int = 1
+    answered: Event = field(default_factory=Event)  # once
 
     @classmethod
     @contextmanager
@@ -103,7 +105,7 @@ class Endpoint:
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
         """The replies; raises ModelRefused for a request that the server will not answer however often it is asked,
-        ModelError for a wrong address, key or model."""
+        ModelError where it has answered none and the address, key or model is wrong."""
         return [self._reply(request) for request in requests]
 
     def _reply(self, request: Request) -> Reply:
@@ -146,19 +148,22 @@ class Endpoint:
         status = response.status_code
         if status in (408, 409, 425, 429) or status >= 500:
             raise _Again(f"status {status}", after_s=_retry_after_s(response.headers.get("retry-after", "")))
-        if status in (401, 403):
+        answered = self.answered.is_set()  # then neither key nor address is wrong, whatever is said to this request
+        if status == 401 and not answered:
             raise ModelError(
-                f"{self.client.base_url} refuses the key (status {status}): name the variable that holds it with"
+                f"{self.client.base_url} refuses the key (status 401): name the variable that holds it with"
                 " key_variable"
             )
-        if status == 404:
+        if status == 404 and not answered:
             raise ModelError(f"{response.url} is unknown there, or the model {self.model!r}: check url and model")
-        if status != 200:
+        if status != 200:  # 403 too, by which some hosts refuse a single prompt: a resume may begin with just that one
             raise ModelRefused(f"status {status}: {' '.join(response.text[:300].split())}")
         try:
-            return _Completion.model_validate_json(response.content)
+            completion = _Completion.model_validate_json(response.content)
         except ValidationError as error:
             raise _Again("the answer is not a chat completion") from error
+        self.answered.set()
+        return completion
 
     def _body(self, request: Request) -> dict[str, object]:
         content: object = request.prompt

@@ -134,7 +134,7 @@ def test_a_late_answer_is_waited_for_only_so_long() -> None:
         assert time.monotonic() - begun < 1.5
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("status", [400, 403, 413, 422])
 def test_one_request_that_is_refused_is_not_tried_again(status: int) -> None:
     sentence = f"status {status}: the picture is forbidden"
     answers = script(Answer("the picture is forbidden", status))
@@ -143,11 +143,23 @@ def test_one_request_that_is_refused_is_not_tried_again(status: int) -> None:
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(("status", "sentence"), [(401, "refuses the key"), (403, "the key"), (404, "the model 'm'")])
+@pytest.mark.parametrize(("status", "sentence"), [(401, "refuses the key"), (404, "the model 'm'")])
 def test_a_wrong_key_or_model_ends_the_run_at_once(status: int, sentence: str) -> None:
     with serving(script(Answer("no", status))) as server, pytest.raises(ModelError, match=sentence) as raised:
         ask(server, Request("hello"))
     assert not isinstance(raised.value, ModelRefused) and len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_once_it_has_answered_it_refuses_one_request_only(status: int) -> None:
+    with (
+        serving(script(says("a coat"), Answer("flagged", status), says("a hat"))) as server,
+        opened(server) as endpoint,
+    ):
+        assert endpoint.answer([Request("hello")])[0].text == "a coat"
+        with pytest.raises(ModelRefused, match=f"status {status}: flagged"):
+            endpoint.answer([Request("flagged")])
+        assert endpoint.answer([Request("hello")])[0].text == "a hat"
 
 
 def test_an_address_where_nothing_listens_ends_the_run() -> None:
