@@ -40,3 +40,6 @@ class Model(Protocol):
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
         """A reply to each; raises ModelRefused for a request that has none, ModelError where nothing has any."""
+
+    def stop(self) -> None:
+        """Brings the calls under way to an end as soon as may be; none follow."""

@@ -130,6 +130,8 @@ class Asker:
             print("\nlikebut: waiting for the answers under way, which are kept", file=sys.stderr)
             raise
         finally:
+            if under_way:  # Ctrl-C or an error; a call may be asleep for minutes until a busy server is asked again
+                self.model.stop()
             pool.shutdown(cancel_futures=True)  # waits for the calls under way, whose answers are kept
 
     def _call(self, call: Sequence[tuple[bytes, Request]], attempt: int) -> dict[bytes, Answer]:

@@ -18,7 +18,9 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
+    sleep_using_event,
     stop_after_attempt,
+    stop_when_event_set,
     wait_exponential,
     wait_random,
 )
@@ -77,6 +79,7 @@ class Endpoint:
     first_wait_s: float  # before trying again; doubled each time, with up to as much at random
     batch: int = 1
     answered: Event = field(default_factory=Event)  # once
+    stopped: Event = field(default_factory=Event)  # no request is tried again
 
     @classmethod
     @contextmanager
@@ -108,11 +111,16 @@ class Endpoint:
         ModelError where it has answered none and the address, key or model is wrong."""
         return [self._reply(request) for request in requests]
 
+    def stop(self) -> None:
+        """Ends the waits for a server that is busy: the calls that wait are refused at once."""
+        self.stopped.set()
+
     def _reply(self, request: Request) -> Reply:
         body = self._body(request)
         retrying = Retrying(
-            stop=stop_after_attempt(self.tries),
+            stop=stop_after_attempt(self.tries) | stop_when_event_set(self.stopped),
             wait=self._wait,
+            sleep=sleep_using_event(self.stopped),
             retry=retry_if_exception_type(_Again),
             reraise=True,
         )
@@ -137,8 +145,8 @@ class Endpoint:
     def _post(self, body: Mapping[str, object]) -> _Completion:
         try:
             response = self.client.post("chat/completions", json=body)
-        except httpx.ConnectError as error:
-            raise _Again(str(error), reached=False) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _Again(f"{type(error).__name__} {error}".strip(), reached=False) from error
         except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
             raise ModelError(
                 f"{self.client.base_url} cannot be asked, since a header of the request is not valid: check the key"

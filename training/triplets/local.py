@@ -83,6 +83,9 @@ class Captioner:
         inputs = inputs.to(self.model.device, self.model.dtype)
         return _replies(self.model, self.tokenizer, inputs, max_tokens=self.max_tokens)
 
+    def stop(self) -> None:
+        """Nothing waits here: a batch under way is answered and kept."""
+
     def _prompted(self, prompt: str) -> str:
         """The prompt as the model was taught to read it; the picture goes before the words."""
         if self.processor.chat_template is not None:
@@ -135,6 +138,9 @@ class Reformulator:
             texts, padding=True, add_special_tokens=not starts_itself(self.tokenizer, texts[0]), return_tensors="pt"
         )
         return _replies(self.model, self.tokenizer, inputs.to(self.model.device), max_tokens=self.max_tokens)
+
+    def stop(self) -> None:
+        """Nothing waits here: a batch under way is answered and kept."""
 
 
 def language_model(path: Path, *, device: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -13,12 +13,13 @@ from training.triplets.store import Store
 
 
 class Echo:
-    """A model that says the prompt again; it refuses what holds "no" and breaks down at "break"."""
+    """A model that says the prompt again; it refuses what holds "no", breaks down at "break" and sleeps at "wait"."""
 
     def __init__(self, *, batch: int = 1, concurrency: int = 4, together: int = 0) -> None:
         self.name, self.batch, self.concurrency = "echo", batch, concurrency
         self.calls: list[list[str]] = []
         self.most_at_once = 0
+        self.stopped = threading.Event()
         self._now = 0
         self._lock = threading.Lock()
         self._barrier = threading.Barrier(together) if together else None
@@ -37,7 +38,13 @@ class Echo:
             raise ModelError("broken")
         if any("no" in prompt for prompt in prompts):
             raise ModelRefused("said no")
+        if any("wait" in prompt for prompt in prompts):
+            assert self.stopped.wait(timeout=60)
+            raise ModelRefused("stopped")
         return [Reply(prompt.upper(), 100, 20) for prompt in prompts]
+
+    def stop(self) -> None:
+        self.stopped.set()
 
     @property
     def asked(self) -> list[str]:
@@ -108,6 +115,16 @@ def test_an_error_ends_the_run_and_what_was_answered_is_kept(kept: Store) -> Non
     with pytest.raises(ModelError, match="broken"):
         asker(model, kept).ask(lambda row: Request(prompts[row]), len(prompts), attempt=0)
     assert len(kept) >= 2 and len(model.asked) <= 5  # and it does not go on to the end
+
+
+def test_who_waits_for_a_busy_server_is_woken_by_an_error_and_not_by_the_end(kept: Store) -> None:
+    model = Echo(concurrency=2)
+    asker(model, kept).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
+    assert not model.stopped.is_set()  # it is asked again
+    prompts = ["wait", "break"]
+    with pytest.raises(ModelError, match="broken"):
+        asker(model, kept).ask(lambda row: Request(prompts[row]), 2, attempt=0)
+    assert model.stopped.is_set()
 
 
 def test_refusals_in_a_row_end_the_run_and_scattered_ones_do_not(kept: Store) -> None:

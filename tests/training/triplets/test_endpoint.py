@@ -6,9 +6,12 @@ import io
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -168,6 +171,30 @@ def test_an_address_where_nothing_listens_ends_the_run() -> None:
     with pytest.raises(ModelError, match="does not answer") as raised:
         ask(server, Request("hello"))
     assert not isinstance(raised.value, ModelRefused)
+
+
+def test_an_address_that_never_takes_a_connection_ends_the_run_too() -> None:
+    def unheard(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("", request=request)
+
+    with opened(Server("http://127.0.0.1:9/v1", []), tries=2) as endpoint:
+        silent = httpx.Client(base_url="http://127.0.0.1:9/v1", transport=httpx.MockTransport(unheard))
+        with pytest.raises(ModelError, match=r"does not answer \(ConnectTimeout\)") as raised:
+            replace(endpoint, client=silent).answer([Request("hello")])
+    assert not isinstance(raised.value, ModelRefused)
+
+
+def test_a_wait_for_a_busy_server_ends_when_it_is_stopped() -> None:
+    busy = script(Answer("busy", 429, {"retry-after": "600"}))
+    with serving(busy) as server, opened(server) as endpoint, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(endpoint.answer, [Request("hello")])
+        while not server.asked:
+            time.sleep(0.01)
+        assert not call.done()
+        endpoint.stop()
+        with pytest.raises(ModelRefused):
+            call.result(timeout=20)
+    assert len(server.asked) <= 2
 
 
 def test_a_picture_that_cannot_be_read_is_refused_without_asking(tmp_path: Path) -> None:

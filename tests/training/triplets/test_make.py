@@ -151,6 +151,19 @@ def test_interrupted_it_waits_for_the_answers_under_way_and_loses_none(tmp_path:
         assert set(times_asked(server).values()) == {1}
 
 
+def test_interrupted_it_does_not_wait_for_a_server_that_is_busy_for_long(tmp_path: Path, pictures: Path) -> None:
+    out = tmp_path / "out"
+
+    def script(number: int, asked: Asked) -> Answer:
+        return Answer("", 429, {"retry-after": "600"}) if number else model(number, asked)
+
+    with serving(script) as server:
+        config = settings(tmp_path, pictures, server)
+        assert stopped(started(config, out), server, after=CONCURRENCY, by=signal.SIGINT) == 130
+    with Store.open(out) as answers:
+        assert len(answers) == 1
+
+
 def test_a_server_that_is_busy_broken_and_garbled_by_turns_loses_no_pair(tmp_path: Path, pictures: Path) -> None:
     faults = (Answer("", 429, {"retry-after": "0"}), Answer("", 500), Answer("<html>"), Answer("", 503))
 
