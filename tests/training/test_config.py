@@ -1,5 +1,6 @@
 """A run's settings: what a file may say, what it takes over from its bases, and how a mistake is told."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from models.errors import ConfigError
 from training import config
 from training.datasets.config import DrawnTriplets, Jsonl, Shards
+from training.settings.instruct import InstructConfig
 from training.settings.two_stage import ComposingLoss, MappingLoss, TwoStageConfig
+from training.triplets import config as triplets_config
+from training.triplets.config import FolderImages
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 STEPS = """
@@ -69,6 +73,18 @@ def test_a_config_says_on_top_how_it_is_launched(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     top = lines[: next(number for number, line in enumerate(lines) if not line.startswith("#"))]
     assert any(f"training/configs/{path.name} --out " in line for line in top)
+
+
+@pytest.mark.parametrize("name", ["instruct-vit-l-14", "instruct-vit-b-32"])
+def test_pictures_of_made_triplets_are_sought_where_they_were_made_from(name: str) -> None:
+    settings = config.read(CONFIGS / f"{name}.toml")
+    assert isinstance(settings, InstructConfig) and isinstance(settings.reformulating.data, Jsonl)
+    made = triplets_config.read(CONFIGS.parent / "triplets" / "configs" / "local.toml").images
+    assert isinstance(made, FolderImages) and settings.reformulating.data.images == made.folder
+    said = (CONFIGS / "instruct-vit-l-14.toml").read_text(encoding="utf-8")
+    assert f"{settings.reformulating.data.file} --images {made.folder}\n" in said
+    heading = re.search(r"training/README\.md, (.+?)\)", said)
+    assert heading and f"## {heading[1]}\n" in (CONFIGS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_a_file_leaves_out_is_as_the_paper_has_it(whole: Path) -> None:
