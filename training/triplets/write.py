@@ -46,7 +46,8 @@ def write(
     *,
     with_parquet: bool,
 ) -> None:
-    """Writes the files, each beside its place and then renamed, the report last."""
+    """Writes the files, each beside its place and then renamed, the report last: where it is, they belong together."""
+    (out / REPORT).unlink(missing_ok=True)  # of an earlier run, which would vouch for this one's files
     whole(out / TRIPLETS, _lines(triplets))
     whole(out / REJECTED, _lines(rejected))
     if with_parquet:
