@@ -44,12 +44,12 @@ def read(images: FolderImages | TableImages) -> Items:
         folder, rows = Path(images.table).parent, list(_table(images))
     if not rows:
         raise InputError(f"{folder} has no pictures: name a folder or a table with at least two")
-    classed = isinstance(images, FolderImages) or bool(images.meta_class)
+    classed = isinstance(images, TableImages) and bool(images.meta_class)
     seen: set[str] = set()
     found: list[Item] = []
     same = without = 0
     for name, path, meta_class, facts in tqdm(rows, desc="reading", unit="picture", mininterval=1.0):
-        if classed and not meta_class and not isinstance(images, FolderImages):
+        if classed and not meta_class:
             without += 1
             continue
         digest = digest_file(path)
