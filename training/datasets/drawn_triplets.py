@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
-from training.catalogue import templates
+from training.catalogue import generated, templates
 from training.catalogue.triplets import Triplet, drifted, triplets
 from training.catalogue.world import CATEGORIES, Product
 from training.datasets.config import DrawnTriplets
-from training.evaluation import generated
 from training.evaluation.metrics import Rows
 from training.stages import order
 from training.stages.triplets import Questions

@@ -8,10 +8,10 @@ import numpy as np
 
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
-from training.catalogue import describe, sample, write
+from training.catalogue import describe, generated, sample, write
 from training.catalogue.triplets import Facts, Triplet, triplets
 from training.catalogue.world import Product
-from training.evaluation import generated, metrics
+from training.evaluation import metrics
 from training.evaluation.metrics import Rows
 from training.evaluation.result import Answers, Model, Protocol, Result, Texts
 from training.evaluation.shop import BATCH, Shop

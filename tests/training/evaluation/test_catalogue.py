@@ -11,8 +11,9 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template
 from tests.models import tiny
+from training.catalogue import generated
 from training.catalogue.triplets import triplets
-from training.evaluation import catalogue, generated
+from training.evaluation import catalogue
 from training.evaluation.result import Result, Texts
 from training.evaluation.shop import Shop
 

@@ -3,9 +3,9 @@
 from random import Random
 
 from models.errors import ModelRefused
-from training.catalogue import describe
+from training.catalogue import describe, templates
 from training.catalogue.world import Product
-from training.triplets import templates
+from training.triplets.templates import text as difference
 
 _LOOKS = 50  # at a pair, until its captions differ: that a look misses the difference is rare
 
@@ -14,13 +14,16 @@ def text(reference: Product, target: Product, *, seed: int) -> str:
     """What templates make of the captions of both products, the same for a pair and a seed.
 
     Both are described in the same manner, as one captioner would: what differs in the captions is then mostly what
-    differs in the products. Raises ModelRefused where no difference can be said.
+    differs in the products. A pair whose captions never differ, which is rare, is told apart by what differs in the
+    products themselves, in the words of templates.py. Raises ModelRefused where that is nothing.
     """
     name = f"{seed}/{reference.id}>{target.id}"
     for look in range(_LOOKS):
         one, other = (describe.caption(product, Random(f"{name}/{look}")).text for product in (reference, target))
         try:
-            return templates.text((one, other), ({}, {}), name=name, seed=seed)
+            return difference((one, other), ({}, {}), name=name, seed=seed)
         except ModelRefused:
             continue
-    raise ModelRefused(f"the captions of {reference.id} and {target.id} never differ: leave the pair out")
+    if (reference.category, reference.facts()) == (target.category, target.facts()):
+        raise ModelRefused(f"nothing tells {target.id} from {reference.id}: pair products that differ")
+    return templates.text(reference, target, ())

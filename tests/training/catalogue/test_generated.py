@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from models.errors import ModelRefused
+from training.catalogue import generated, templates
 from training.catalogue.sample import catalogue
 from training.catalogue.triplets import triplets
-from training.evaluation import generated
 from training.triplets import filter
 
 SHOP = catalogue(600, split="test", seed=4)
@@ -32,6 +32,12 @@ def test_what_differs_in_the_products_is_mostly_what_it_names() -> None:
     yellows = [replace(one, id="other", look={**one.look, "colour": "yellow"}) for one in reds]
     said = [generated.text(*pair, seed=4) for pair in zip(reds, yellows, strict=True)]
     assert sum("yellow" in text for text in said) / len(said) > 0.9
+
+
+def test_a_pair_whose_captions_never_differ_is_told_apart_by_its_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated, "_LOOKS", 0)
+    for pair in PAIRS:
+        assert generated.text(*pair, seed=4) == templates.text(*pair, ()) != ""
 
 
 def test_products_that_look_the_same_are_refused() -> None:
