@@ -1,4 +1,4 @@
-"""How alike pictures are: a bundle's gallery vectors of them, computed once."""
+"""How alike pictures are: a bundle's gallery vectors of them, computed once, block by block."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,25 +14,33 @@ from models.errors import InputError
 from training.triplets.items import Item
 
 _BATCH = 64
+_BLOCK = 1024  # pictures whose vectors are kept together: a kill costs no more than these
 
 
 def vectors(items: Sequence[Item], bundle: Path, *, cache: Path) -> NDArray[np.float32]:
     """(N, d) unit vectors, NaN where a picture cannot be read; kept in `cache` for these pictures and this space."""
     encoder = Encoder.open(bundle)
-    digest = hashlib.sha256(encoder.manifest.space_id.encode())
-    for item in items:
-        digest.update(item.digest.encode())
-    path = cache / f"vectors-{digest.hexdigest()[:16]}.npy"
+    space = encoder.manifest.space_id
+    blocks = [items[start : start + _BLOCK] for start in range(0, len(items), _BLOCK)]
+    with tqdm(total=len(items), desc="comparing", unit="picture", mininterval=1.0) as bar:
+        kept = []
+        for block in blocks:
+            kept.append(_kept(encoder, block, cache / f"vectors-{_digest(space, block)}.npy"))
+            bar.update(len(block))
+    return np.concatenate(kept)
+
+
+def _digest(space: str, items: Sequence[Item]) -> str:
+    return hashlib.sha256("".join([space, *(item.digest for item in items)]).encode()).hexdigest()[:16]
+
+
+def _kept(encoder: Encoder, items: Sequence[Item], path: Path) -> NDArray[np.float32]:
+    """(N, d) vectors of a block, from its file, which is there whole or not at all."""
     if not path.exists():
-        found = np.concatenate(
-            [
-                _embedded(encoder, items[start : start + _BATCH])
-                for start in tqdm(range(0, len(items), _BATCH), desc="comparing", unit="batch", mininterval=1.0)
-            ]
-        )
+        found = [_embedded(encoder, items[start : start + _BATCH]) for start in range(0, len(items), _BATCH)]
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            np.save(file, found)
+            np.save(file, np.concatenate(found))
         part.replace(path)
     loaded: NDArray[np.float32] = np.load(path)
     return loaded

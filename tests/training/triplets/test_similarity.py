@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models import bundle, preprocess
 from models.encoder import Encoder
@@ -27,3 +28,17 @@ def test_the_vectors_are_the_bundles_own_and_kept(pictures: Path, tmp_path: Path
     np.save(file, vectors * 2)
     assert np.array_equal(similarity.vectors(found, BUNDLE, cache=tmp_path), vectors * 2, equal_nan=True)
     assert similarity.vectors(found[:5], BUNDLE, cache=tmp_path).shape == (5, vectors.shape[1])
+
+
+def test_killed_half_way_it_computes_only_the_blocks_that_are_missing(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "_BLOCK", 5)
+    found = items.read(FolderImages(source="folder", folder=str(pictures))).items
+    whole = similarity.vectors(found, BUNDLE, cache=tmp_path)
+    assert len(list(tmp_path.glob("vectors-*.npy"))) == 3  # of 12 pictures
+    last = max(tmp_path.glob("vectors-*.npy"), key=lambda file: file.stat().st_mtime_ns)
+    last.rename(last.with_suffix(".part"))  # as a kill leaves it
+    for item in found[:10]:
+        item.path.write_bytes(b"whoever looks again finds nothing")
+    np.testing.assert_array_equal(similarity.vectors(found, BUNDLE, cache=tmp_path), whole)
