@@ -13,8 +13,7 @@ from models.errors import ConfigError
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
 RECORD = "tune.json"  # beside an adapter of ours: what it was tuned on
-_WEIGHTS = ".safetensors"
-_FETCHED = ("*.json", f"*{_WEIGHTS}", "*.model", "*.txt", "*.jinja")  # no pickles: loading one runs its code
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the first kind that is there; transformers unpickles tensors alone
 _READ = (".json", ".model", ".txt", ".jinja")
 _PIECES = 64  # of a file of weights that are read
 _PIECE_BYTES = 65536
@@ -25,13 +24,13 @@ def found(model: str) -> Path:
     folder = Path(model)
     if not folder.is_dir():
         try:
-            folder = Path(snapshot_download(model, allow_patterns=list(_FETCHED)))
+            folder = _fetched(model)
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
             raise ConfigError(
                 f"no model {model}: it is no folder, and from the hub it cannot be fetched ({type(error).__name__})"
             ) from error
-    if not (folder / CONFIG).is_file() or not list(folder.glob(f"*{_WEIGHTS}")):
-        raise ConfigError(f"{folder} holds no model: it needs {CONFIG} and weights in *{_WEIGHTS}")
+    if not (folder / CONFIG).is_file() or not _weights(folder):
+        raise ConfigError(f"{folder} holds no model: it needs {CONFIG} and weights in {' or '.join(_WEIGHTS)}")
     return folder
 
 
@@ -59,10 +58,24 @@ def tuned_on(adapter: Path) -> str:
         raise ConfigError(f"{adapter / RECORD} is damaged: tune again in another folder") from error
 
 
+def _fetched(model: str) -> Path:
+    """From the hub, without the same weights in another kind of file."""
+    folder = Path(snapshot_download(model, allow_patterns=[f"*{suffix}" for suffix in _READ]))
+    for kind in _WEIGHTS:
+        if not _weights(folder):
+            folder = Path(snapshot_download(model, allow_patterns=[kind]))
+    return folder
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The files of weights that transformers reads."""
+    return next((files for kind in _WEIGHTS if (files := sorted(folder.glob(kind)))), [])
+
+
 def _told_apart(folder: Path) -> list[Path]:
     """The files that change what the model says, by name; other things that lie there do not count."""
-    files = (file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    return sorted(file for file in files if file.suffix in (*_READ, _WEIGHTS))
+    found = [*(file for file in folder.iterdir() if file.suffix in _READ), *_weights(folder)]
+    return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
 
 def _pieces(file: Path) -> Iterable[bytes]:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal, Protocol, TypeVar, cast
 
 import torch
@@ -237,7 +238,7 @@ def _name(path: Path, section: LocalCaptioner | LocalReformulator) -> str:
 def _load(path: Path, load: Callable[[], _Loaded]) -> _Loaded:
     try:
         return load()
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, UnpicklingError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{path} cannot be loaded as a model of this kind: {first}") from error
 

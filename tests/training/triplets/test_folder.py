@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from models.errors import ConfigError
 from tests.training.triplets import tiny
-from training.triplets import folder
+from training.triplets import folder, local
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,24 @@ def test_an_adapter_says_which_model_it_was_tuned_on(tmp_path: Path) -> None:
     (tmp_path / folder.RECORD).write_text("[")
     with pytest.raises(ConfigError, match="damaged"):
         folder.tuned_on(tmp_path)
+
+
+def test_weights_of_before_safetensors_are_a_model_too(made: Path, copy: Path) -> None:
+    weights = load_file(copy / "model.safetensors")
+    torch.save({"other": torch.zeros(3)}, copy / "pytorch_model.bin")
+    assert folder.identity(copy) == folder.identity(made)  # transformers does not read it
+    (copy / "model.safetensors").unlink()
+    torch.save(weights, copy / "pytorch_model.bin")
+    assert folder.found(str(copy)) == copy and folder.identity(copy) != folder.identity(made)
+    loaded, same = (local.language_model(path, device="cpu", dtype="float32")[0] for path in (copy, made))
+    assert all(torch.equal(value, same.state_dict()[name]) for name, value in loaded.state_dict().items())
+
+
+def test_weights_that_would_run_code_are_refused(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    torch.save({"lm_head.weight": Path("runs when it is loaded")}, copy / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        local.language_model(copy, device="cpu", dtype="float32")
 
 
 def test_a_folder_without_weights_is_refused(copy: Path) -> None:
