@@ -34,7 +34,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request has no answer. It is not kept: the next run asks again."""
+    """Why a request has no answer. It is not kept but noted: the next run asks again."""
 
     reason: str
 
@@ -85,11 +85,12 @@ class Asker:
                 found[key] = reply
         total = len(found) + len(missing)
         with tqdm(total=total, initial=len(found), desc=self._label, unit="answer", smoothing=0.05) as bar:
-            progress = _Progress(bar, self._price)
+            # Those refused by an earlier run stand together now, and say nothing of the model.
+            progress = _Progress(bar, self._price, expected=self._kept.refused())
             asked = zip(missing, map(request, missing.values()), strict=True)
             with closing(self._answered(asked, attempt)) as answered:
                 for done in answered:
-                    progress.add(done.values())
+                    progress.add(done)
                     found |= done
         self._used |= found
         return [found[key] for key in keys]
@@ -142,6 +143,7 @@ class Asker:
             replies = self.model.answer(requests)
         except ModelRefused as error:
             if len(call) == 1:
+                self._kept.refuse(call[0][0])
                 return {call[0][0]: Refusal(str(error))}
             return {key: answer for one in call for key, answer in self._call([one], attempt).items()}
         seconds = (time.monotonic() - begun) / len(call)
@@ -160,18 +162,19 @@ class Asker:
 class _Progress:
     """The bar, with tokens and cost; it ends the run where refusals follow one another."""
 
-    def __init__(self, bar: "tqdm[None]", price: Price) -> None:
-        self._bar, self._price = bar, price
+    def __init__(self, bar: "tqdm[None]", price: Price, *, expected: frozenset[bytes]) -> None:
+        """`expected` refusals do not count towards the end."""
+        self._bar, self._price, self._expected = bar, price, expected
         self._tokens, self._cost = 0, 0.0
         self._refused, self._in_a_row = 0, 0
 
-    def add(self, answers: Iterable[Answer]) -> None:
-        """Counts answers; raises ModelError after too many refusals in a row."""
-        for answer in answers:
+    def add(self, answers: Mapping[bytes, Answer]) -> None:
+        """Counts answers by key; raises ModelError after too many refusals in a row."""
+        for key, answer in answers.items():
             self._bar.update()
             if isinstance(answer, Refusal):
                 self._refused += 1
-                self._in_a_row += 1
+                self._in_a_row += key not in self._expected
                 if self._in_a_row == GIVE_UP:
                     raise ModelError(f"the last {GIVE_UP} requests were all refused: {answer.reason}")
             else:

@@ -14,7 +14,7 @@ from training.triplets.answers import Reply
 FILE = "answers.sqlite"
 LOCK = ".lock"
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY,
     model TEXT NOT NULL,
@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS answers (
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
     seconds REAL NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -50,7 +51,7 @@ class Store:
                 with closing(sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)) as database:
                     database.execute("PRAGMA journal_mode = WAL")
                     database.execute("PRAGMA synchronous = FULL")  # an answer may have cost money: no power cut either
-                    database.execute(_TABLE)
+                    database.executescript(_TABLES)
                     yield cls(database)
             except sqlite3.DatabaseError as error:
                 raise ConfigError(f"{folder / FILE} cannot be used ({error}): name another folder") from error
@@ -69,6 +70,16 @@ class Store:
         values = (key(model=model, prompt=prompt, image=image, attempt=attempt), *answer)
         with self._lock:
             self._database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def refuse(self, key: bytes) -> None:
+        """Notes that the request of that key was refused; it may be answered yet."""
+        with self._lock:
+            self._database.execute("INSERT OR IGNORE INTO refused VALUES (?)", (key,))
+
+    def refused(self) -> frozenset[bytes]:
+        """The keys of all requests that were ever refused."""
+        with self._lock:
+            return frozenset(key for (key,) in self._database.execute("SELECT key FROM refused"))
 
     def __len__(self) -> int:
         with self._lock:

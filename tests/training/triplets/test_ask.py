@@ -135,6 +135,11 @@ def test_refusals_in_a_row_end_the_run_and_scattered_ones_do_not(kept: Store) ->
     scattered = [f"no {row}" if row % 10 else f"yes {row}" for row in range(10 * GIVE_UP)]
     found = asker(Echo(concurrency=1), kept).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
     assert sum(isinstance(answer, Refusal) for answer in found) == 9 * GIVE_UP
+    # Asked again they stand in a row, since what lay between is answered.
+    again = asker(Echo(concurrency=1), kept).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
+    assert again == found
+    with pytest.raises(ModelError, match="all refused"):
+        asker(Echo(concurrency=1), kept).ask(lambda row: Request(f"no, again {row}"), 500, attempt=0)
 
 
 def test_tokens_and_cost_count_every_answer_once_whether_asked_now_or_before(kept: Store) -> None:
