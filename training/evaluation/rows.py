@@ -83,8 +83,8 @@ ROWS = (
     _instruct_whole("instruct", "both phases, on shoppers' texts: supervised", curve="InstructCIR"),
     _instruct_whole("instruct-generated", "on templates over two captions: no shopper's word"),
     _instruct_whole("instruct-small", "as shipped: supervised, ten times the triplets, twice", file="instruct-small"),
-    _instruct_changed("instruct-no-average", "targets by the network itself, not an average"),
-    _instruct_changed("instruct-no-crossing", "also no cross-attention"),
+    _instruct_changed("instruct-average", "targets by an average of past weights, as in the paper"),
+    _instruct_changed("instruct-no-crossing", "no cross-attention"),
     _instruct_changed("instruct-no-captions", "captions are not learnt along, as in the paper"),
     _instruct_changed("instruct-no-combiner", "first phase alone", stage="reformulating", of="instruct"),
     _instruct_changed(

@@ -14,7 +14,6 @@ OF_NAME = {row.name: row for row in ROWS}
 EVERYTHING = {"composing.learns": "everything"}
 SHARES = (1, 3, 10, 30)  # percent
 SCRATCH = {**EVERYTHING, "composing.start": "scratch"}
-NO_AVERAGE = {"reformulating.momentum.start": 0.0}
 SHARE = ("data.share", "loop.epochs", "loop.validation_epochs")  # a smaller share has more epochs
 
 
@@ -42,8 +41,8 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "instruct": {},
     "instruct-no-combiner": {},
     "instruct-asked-generated": {},
-    "instruct-no-average": NO_AVERAGE,
-    "instruct-no-crossing": {**NO_AVERAGE, "reformulating.net.crossed": False},
+    "instruct-average": {"reformulating.momentum.start": 0.98},
+    "instruct-no-crossing": {"reformulating.net.crossed": False},
     "instruct-no-captions": {"reformulating.loss.captions": 0.0},
     "instruct-template": {"reformulating.data.texts": "template"},
     "instruct-generated": {"reformulating.data.texts": "generated"},
@@ -104,6 +103,7 @@ def test_the_bases_are_the_shipped_configs_on_fewer_triplets() -> None:
     assert differing(OF_NAME["instruct"], "instruct-small").keys() == {
         "reformulating.data.triplets",
         "reformulating.data.alike",
+        "reformulating.momentum.start",
         "reformulating.loop.epochs",
     }
 
