@@ -95,5 +95,4 @@ ROWS = (
     _instruct_few("instruct-10", "10 %"),
     _instruct_few("instruct-30", "30 %"),
     _instruct_few("instruct-100k", "333 %, each seen once as in the base"),
-    _instruct_triplets("instruct-thrice", "100 %, each seen three times: as long as 333 %"),
 )

@@ -47,7 +47,6 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "instruct-template": {"reformulating.data.texts": "template"},
     "instruct-generated": {"reformulating.data.texts": "generated"},
     **{f"instruct-{percent:02}": {"reformulating.data.share": percent / 100} for percent in SHARES[1:]},
-    "instruct-thrice": {"reformulating.loop.epochs": 3},
     "instruct-100k": {"reformulating.data.triplets": 100_000},
 }
 SHIPPED = {"two-stage-small", "instruct-small"}
