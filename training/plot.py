@@ -51,8 +51,10 @@ def recalls(first_ranks: Mapping[str, Rows], out: Path, *, longest: int = 50) ->
     """Draws R@k over k for each row's first ranks (B,), as a PNG."""
     figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
     ks = np.arange(1, longest + 1)
-    for name, ranks in first_ranks.items():
-        axes.plot(ks, [(ranks <= k).mean() for k in ks], label=name)
+    colours = len(pyplot.rcParams["axes.prop_cycle"])
+    for number, (name, ranks) in enumerate(first_ranks.items()):
+        style = "--" if number >= colours else "-"  # the colours begin again
+        axes.plot(ks, [(ranks <= k).mean() for k in ks], style, label=name)
     axes.set(xlabel="k", ylabel="R@k", xscale="log", ylim=(0, 1))
     ticks = [k for k in (1, 2, 5, 10, 20, 50) if k <= longest]
     axes.set_xticks(ticks, labels=[str(k) for k in ticks])
