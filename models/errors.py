@@ -15,8 +15,10 @@ LikebutError
 └── GalleryError             a gallery folder
     ├── GalleryMissing       no live snapshot at the path
     ├── GalleryBroken        a file is missing, damaged or of another schema
+    ├── SnapshotOutdated     changes since it are no longer in the journal
     ├── SpaceMismatch        its vectors were made by another model
     ├── UnknownItem          no item of that id
+    ├── UnknownSnapshot      no kept snapshot of that name
     ├── UnknownJob           no job of that id
     └── JobRunning           one rebuild at a time
 """
@@ -82,12 +84,20 @@ class GalleryBroken(GalleryError):
     """A file of the gallery is missing, damaged or of another schema."""
 
 
+class SnapshotOutdated(GalleryError):
+    """Changes since the opened snapshot are no longer in the journal: a newer snapshot holds them."""
+
+
 class SpaceMismatch(GalleryError):
     """The gallery's vectors were made by another model than the one that asks."""
 
 
 class UnknownItem(GalleryError):
     """The gallery has no item of that id."""
+
+
+class UnknownSnapshot(GalleryError):
+    """The gallery keeps no snapshot of that name."""
 
 
 class UnknownJob(GalleryError):

@@ -1,0 +1,104 @@
+"""A connection to an SQLite file, shared by threads one at a time; SQLite's errors come out of it as ours."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from models.errors import GalleryBroken, GalleryError
+
+CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead file, before it is carried into the database
+CHECKPOINT_BUSY_S = 0.1
+
+
+class Connection:
+    """One connection to the file at `path`, which is made where there is none; a commit returns when it is on the disk.
+
+    All that it gives out raises GalleryBroken where the file is damaged, and GalleryError where the disk takes no
+    more, the file cannot be opened or written, or others hold it for longer than `busy_s`.
+    """
+
+    def __init__(self, path: Path, *, busy_s: float) -> None:
+        self.path = path
+        self._busy_s = busy_s
+        self._lock = threading.Lock()
+        with _told(path):
+            self._connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+
+    @contextmanager
+    def held(self) -> Iterator[sqlite3.Connection]:
+        """The connection, in nobody else's hands."""
+        with self._lock, _told(self.path):
+            yield self._connection
+
+    @contextmanager
+    def transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
+        """The connection in a transaction (DEFERRED to read, IMMEDIATE to write), rolled back by any error."""
+        with self.held() as connection:
+            try:
+                connection.execute(f"BEGIN {kind}")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself has rolled back where the disk is full
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                raise
+
+    def checkpoint(self) -> None:
+        """Carries a write-ahead file that has grown into the database; what was committed is durable even before.
+
+        SQLite's own checkpoints are off, since before 3.51.3 they may lose pages when another process commits at
+        that moment (its "WAL-reset bug"): TRUNCATE holds the writers off.
+        """
+        try:
+            if self.path.with_name(f"{self.path.name}-wal").stat().st_size < CHECKPOINT_BYTES:
+                return
+        except FileNotFoundError:
+            return
+        # what cannot be done now, for a reader or a full disk, the next commit tries again
+        with self._lock, suppress(sqlite3.Error):
+            self._connection.execute(f"PRAGMA busy_timeout = {int(CHECKPOINT_BUSY_S * 1000)}")
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(self._busy_s * 1000)}")
+
+    def close(self) -> None:
+        """Gives the file free; nothing can be asked afterwards."""
+        with self._lock:
+            self._connection.close()
+
+
+def number(connection: sqlite3.Connection, query: str) -> int:
+    """The one integer that the query gives; raises sqlite3.DatabaseError for anything else."""
+    row: tuple[object] | None = connection.execute(query).fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise sqlite3.DatabaseError(f"`{query}` gives no number")
+    return row[0]
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _ours(path, error) from error
+
+
+def _ours(path: Path, error: sqlite3.Error) -> GalleryError:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # the low byte tells the kind
+    if isinstance(error, sqlite3.ProgrammingError):
+        return GalleryError(f"{path} is closed ({error}): open the gallery again")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return GalleryError(f"{path} takes no more ({error}): make room on its disk and try again")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return GalleryError(f"{path} is held by others for too long ({error}): try again")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return GalleryError(f"{path} cannot be written ({error}): give this process the right to write {path.parent}")
+    return GalleryBroken(
+        f"{path} is damaged ({error}): put a backup of it back, or move it with its -wal away and rebuild the gallery"
+    )
