@@ -1,20 +1,25 @@
 """How well a search finds what an exact one finds, measured on queries such as shoppers make."""
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Embeddings, normalised
+from models.errors import GalleryBroken
 
 Vectors: TypeAlias = NDArray[np.float16]  # (n, d), the gallery as it is kept
 Scores: TypeAlias = NDArray[np.float32]  # (B, k)
 Rows: TypeAlias = NDArray[np.int64]  # (B, k), -1 where there is none
+Ids: TypeAlias = NDArray[np.int64]  # (m,), rows
+Search = Callable[[Embeddings, int, int], tuple[Scores, Rows]]  # queries, k, nprobe → scores and rows
 
-GOAL = 0.99
 BEST = 10  # recall@10
-QUERIES = 256
+QUERIES = 512
 GAP = 0.4  # half the distance between CLIP's mean image and mean text, since a composed query is half text
 BLOCK = 16384
 TIE = 1e-5  # of a score: what rounding moves
@@ -36,8 +41,9 @@ def exact(vectors: Vectors, queries: Embeddings, *, k: int) -> Scores:
     best = np.empty((len(queries), 0), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK):
         scores = queries @ normalised(vectors[start : start + BLOCK].astype(np.float32)).T  # (B, block)
-        best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, :k]
-    return best
+        best = np.concatenate([best, scores], axis=1)
+        best = np.partition(best, -min(k, best.shape[1]), axis=1)[:, -k:]
+    return -np.sort(-best, axis=1)
 
 
 def recall(found: Scores, truth: Scores) -> float:
@@ -46,19 +52,46 @@ def recall(found: Scores, truth: Scores) -> float:
     return float(np.minimum((found >= worst).sum(axis=1), truth.shape[1]).mean() / truth.shape[1])
 
 
-def choose_nprobe(
-    search: Callable[[Embeddings, int, int], tuple[Scores, Rows]], vectors: Vectors, *, nlist: int
-) -> tuple[int, float]:
-    """The fewest lists (of a growing series) with recall@10 of at least GOAL, and that recall.
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Composed queries (B, d) and the exact scores of each one's best (B, k): what a snapshot is measured by."""
 
-    `search(queries, k, nprobe)` gives scores and rows as FAISS does.
-    """
-    queries = composed_queries(vectors, count=QUERIES, seed=0)
-    truth = exact(vectors, queries, k=BEST)
-    nprobe = 1
-    while True:
-        found, rows = search(queries, BEST, nprobe)
-        measured = recall(np.where(rows >= 0, found, -np.inf).astype(np.float32), truth)
-        if measured >= GOAL or nprobe == nlist:
-            return nprobe, measured
-        nprobe = min(nlist, max(nprobe + 1, nprobe * 5 // 4))
+    queries: Embeddings
+    truth: Scores
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> "Probe":
+        """The probe of a gallery, the same for the same vectors."""
+        queries = composed_queries(vectors, count=QUERIES, seed=0)
+        return cls(queries, exact(vectors, queries, k=BEST))
+
+    @classmethod
+    def open(cls, path: Path) -> "Probe":
+        """The probe kept in a snapshot; raises GalleryBroken where the file is none."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(arrays["queries"], arrays["truth"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise GalleryBroken(f"{path} is no probe of a snapshot ({error}): roll back or rebuild") from error
+
+    def write(self, path: Path) -> None:
+        """Keeps it in a snapshot."""
+        np.savez(path, queries=self.queries, truth=self.truth)
+
+    def recall(self, search: Search, nprobe: int) -> float:
+        """Recall@k of a search with so many lists."""
+        found, rows = search(self.queries, self.truth.shape[1], nprobe)
+        return recall(np.where(rows >= 0, found, -np.inf).astype(np.float32), self.truth)
+
+    def nprobe(self, search: Search, *, nlist: int, goal: float) -> tuple[int, float]:
+        """The fewest lists with that recall, to within a fortieth of them, and the recall; all where none has it."""
+        low, high = 0, 1  # low has too little, high is tried
+        while (measured := self.recall(search, high)) < goal and high < nlist:
+            low, high = high, min(nlist, 2 * high)
+        while high - low > max(1, high // 40):
+            middle = (low + high) // 2
+            if (found := self.recall(search, middle)) < goal:
+                low = middle
+            else:
+                high, measured = middle, found
+        return high, measured

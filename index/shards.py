@@ -1,24 +1,31 @@
 """The vectors of a snapshot as several FAISS IVF files with the same lists, searched as if they were one.
 
 FAISS's ids are our row numbers, dense and the same in every shard; row r lies in shard r modulo the number of
-shards. We search shard by shard and merge ourselves: FAISS's IndexShardsIVF ignores filters without an error.
+shards. The lists to probe are found once, then each shard is searched in them, and we merge: FAISS's IndexShards finds
+them again in every shard, and its IndexShardsIVF ignores filters without an error.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, cast
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
+from index import forms, gpu
+from index.forms import KINDS, Form
 from index.recall import Rows, Scores, Vectors
+from index.selection import Selection
+from index.vectors import DECIMALS, top
 from models.arrays import Embeddings, normalised
 from models.errors import GalleryBroken, GalleryError
 
 POINTS_PER_LIST = 39  # fewer train a poor centroid
-TRAINING_POINTS_PER_LIST = 128
+TRAINING_POINTS_PER_LIST = 64  # more cost much time and find no more
 ADD_BLOCK = 16384
-DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
+TRIED = 64  # hits of the search that proves the filter: half of them would leak
 
 
 def lists(count: int) -> int:
@@ -26,27 +33,26 @@ def lists(count: int) -> int:
     return max(1, min(int(4 * count**0.5), count // POINTS_PER_LIST))
 
 
-def train(vectors: Vectors, *, seed: int = 0) -> faiss.IndexIVFFlat:
+def train(vectors: Vectors, *, form: Form, seed: int = 0) -> faiss.IndexIVF:
     """An empty index whose lists are those of the vectors (n, d); every shard starts as a copy of it."""
     count, dimension = vectors.shape
     nlist = lists(count)
     size = min(count, nlist * TRAINING_POINTS_PER_LIST)
     sample = np.sort(np.random.default_rng(seed).choice(count, size=size, replace=False))
-    coarse = faiss.IndexIVFFlat(faiss.IndexFlatIP(dimension), dimension, nlist, faiss.METRIC_INNER_PRODUCT)
-    coarse.cp.min_points_per_centroid = 1  # a gallery of one item is a gallery
+    trained = forms.empty(form, dimension=dimension, nlist=nlist)
     faiss.omp_set_num_threads(os.cpu_count() or 1)  # of this thread; a search sets it back to one
-    coarse.train(normalised(vectors[sample].astype(np.float32)))
-    return coarse
+    trained.train(normalised(vectors[sample].astype(np.float32)))
+    return trained
 
 
-def write(folder: Path, coarse: faiss.IndexIVFFlat, vectors: Vectors, *, shards: int) -> list[tuple[str, int]]:
+def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: int) -> list[tuple[str, int]]:
     """Writes the shards and gives the name and the count of each; their order is their number.
 
     Raises GalleryError where the disk takes no more.
     """
     written: list[tuple[str, int]] = []
     for number in range(shards):
-        shard = faiss.clone_index(coarse)
+        shard = faiss.clone_index(trained)
         rows = np.arange(number, len(vectors), shards, dtype=np.int64)
         for start in range(0, len(rows), ADD_BLOCK):
             block = rows[start : start + ADD_BLOCK]
@@ -64,48 +70,119 @@ def write(folder: Path, coarse: faiss.IndexIVFFlat, vectors: Vectors, *, shards:
 class Shards:
     """The opened shards of one snapshot; never changed, so that many threads may search at once."""
 
-    def __init__(self, shards: Sequence[faiss.IndexIVFFlat]) -> None:
+    def __init__(self, shards: Sequence[faiss.IndexIVF], *, form: Form) -> None:
         self._shards = tuple(shards)
+        self._lists = shards[0].quantizer  # of all: they are copies of one
+        self._copies = gpu.copies(self._shards)
+        self.form = form
         self.count = sum(int(shard.ntotal) for shard in shards)
         self.nlist = int(shards[0].nlist)
         self.dimension = int(shards[0].d)
 
     @classmethod
-    def open(cls, paths: Sequence[Path]) -> "Shards":
-        """Maps the files read-only; raises GalleryBroken where one is not a shard of the others' kind."""
-        opened: list[faiss.IndexIVFFlat] = []
+    def open(cls, paths: Sequence[Path], *, form: Form) -> "Shards":
+        """Maps the files read-only; raises GalleryBroken where one is no shard of that form with the others' lists.
+
+        Raises it, too, where this FAISS would let through what a filter leaves out.
+        """
+        opened: list[faiss.IndexIVF] = []
         for path in paths:
             try:
                 # without READ_ONLY the map would be writable, and an add would change the published file
                 shard = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
             except RuntimeError as error:
                 raise GalleryBroken(f"{path} is not a FAISS index ({error}): rebuild the gallery") from error
-            if not isinstance(shard, faiss.IndexIVFFlat) or shard.metric_type != faiss.METRIC_INNER_PRODUCT:
-                raise GalleryBroken(f"{path} is a {type(shard).__name__}, no shard of ours: rebuild the gallery")
-            if opened and (shard.d, shard.nlist) != (opened[0].d, opened[0].nlist):
+            if type(shard) is not KINDS[form].index or shard.metric_type != faiss.METRIC_INNER_PRODUCT:
+                raise GalleryBroken(f"{path} is a {type(shard).__name__}, no {form} shard of ours: rebuild the gallery")
+            if opened and not _same_lists(shard, opened[0]):
                 raise GalleryBroken(f"{path} has other lists than {paths[0].name}: rebuild the gallery")
             opened.append(shard)
-        return cls(opened)
+        made = cls(opened, form=form)
+        made._check_filter(paths[0].parent)
+        return made
 
-    def search(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """Scores and rows (B, k), best first and ties by row; row -1 where the probed lists hold fewer than k."""
+    def search(self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None) -> tuple[Scores, Rows]:
+        """Scores and rows (B, k), best first and ties by row; row −1 where the probed lists hold fewer than k.
+
+        Of the rows in `only` alone. The scores are the form's, near to the cosine or, of `flat`, equal to it.
+        """
         faiss.omp_set_num_threads(1)  # counts for the calling thread only, so it is said here, not at the start
         queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if self._copies and only is None and max(k, nprobe) <= gpu.MOST:
+            found = [copy.search(queries, k, nprobe) for copy in self._copies]
+            return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
+        near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
         parameters = faiss.SearchParametersIVF()
         parameters.nprobe = nprobe  # of this call: the shared index's own is never touched
-        found = [shard.search(queries, k, params=parameters) for shard in self._shards]
-        scores = np.concatenate([scores for scores, _ in found], axis=1)  # (B, k · shards)
-        rows = np.concatenate([rows for _, rows in found], axis=1)
-        scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
-        scores = scores.round(DECIMALS)
-        order = np.lexsort((rows, -scores))[:, :k]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+        if only is not None:
+            parameters.sel = only.selector
+        scores = np.empty((len(self._shards), len(queries), k), dtype=np.float32)
+        rows = np.empty(scores.shape, dtype=np.int64)
+        for number, shard in enumerate(self._shards):
+            cast(_Preassigned, shard).search_preassigned_c(
+                len(queries),
+                faiss.swig_ptr(queries),
+                k,
+                faiss.swig_ptr(lists),
+                faiss.swig_ptr(near),
+                faiss.swig_ptr(scores[number]),
+                faiss.swig_ptr(rows[number]),
+                False,
+                parameters,
+            )
+        return _merged(scores, rows, k)
 
-    def search_all(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """As `search`, but a query whose probed lists hold fewer than k of the gallery is searched in all lists."""
-        k = min(k, self.count)
-        scores, rows = self.search(queries, k, nprobe)
-        short = rows[:, -1] < 0
+    def search_all(
+        self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None, needed: int | None = None
+    ) -> tuple[Scores, Rows]:
+        """As `search`, but a query whose probed lists hold fewer than k of what may be found is searched in all lists.
+
+        With `needed`, where they hold fewer than that. There are fewer than k columns only where fewer may be found.
+        """
+        most = self.count if only is None else only.count
+        k, needed = min(k, most), min(k if needed is None else needed, most)
+        scores, rows = self.search(queries, k, nprobe, only=only)
+        short = rows[:, needed - 1] < 0 if needed else np.zeros(len(rows), np.bool_)
         if short.any() and nprobe < self.nlist:
-            scores[short], rows[short] = self.search(queries[short], k, self.nlist)
+            scores[short], rows[short] = self.search(queries[short], k, self.nlist, only=only)
         return scores, rows
+
+    def _check_filter(self, path: Path) -> None:
+        """Raises GalleryBroken where these very objects give rows that a selector leaves out: some of FAISS's do."""
+        query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)
+        _, found = self.search(query, min(self.count, TRIED), self.nlist)
+        mask = np.zeros(int(found.max()) + 1, dtype=np.bool_)
+        mask[found[0, ::2]] = True
+        _, rows = self.search(query, min(self.count, TRIED), self.nlist, only=Selection(mask))
+        if not mask[rows[rows >= 0]].all():
+            raise GalleryBroken(f"FAISS {faiss.__version__} ignores filters on {path}: install the version we pin")
+
+
+def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
+    """The k best of what each shard found (shards, B, k)."""
+    scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
+    count = scores.shape[1]
+    return top(scores.round(DECIMALS).swapaxes(0, 1).reshape(count, -1), rows.swapaxes(0, 1).reshape(count, -1), k)
+
+
+class _Preassigned(Protocol):
+    """What FAISS's index has and its types do not tell: the method whose wrapper takes no selector."""
+
+    def search_preassigned_c(
+        self,
+        n: int,
+        x: object,
+        k: int,
+        assign: object,
+        centroid_dis: object,
+        distances: object,
+        labels: object,
+        store_pairs: bool,
+        params: faiss.SearchParametersIVF,
+    ) -> None: ...
+
+
+def _same_lists(shard: faiss.IndexIVF, other: faiss.IndexIVF) -> bool:
+    if (shard.d, shard.nlist) != (other.d, other.nlist):
+        return False
+    return np.array_equal(*(each.quantizer.reconstruct_n(0, each.nlist) for each in (shard, other)))

@@ -1,0 +1,66 @@
+"""The best rows of a snapshot for a query, found by whichever is faster: the shards, or the vectors themselves.
+
+What comes first does not depend on how many are asked for, so that the pages of a long answer fit together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.forms import KINDS
+from index.recall import Rows, Scores
+from index.selection import Selection
+from index.shards import Shards
+from index.vectors import Exact
+from models.arrays import Embeddings
+
+SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
+WIDENED = 0.5  # of a filter that keeps one row in n, √n times the lists are probed
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One snapshot's shards and vectors, as one order of its rows for any query."""
+
+    shards: Shards
+    exact: Exact
+    nprobe: int
+
+    def scans(self, only: Selection | None) -> bool:
+        """Whether these rows are so few that each is scored."""
+        return only is not None and only.count <= SCANNED
+
+    def probes(self, only: Selection | None, nprobe: int | None) -> int:
+        """How many lists are probed: where rows are left out, more hold as many of the others as before."""
+        wanted = self.nprobe if nprobe is None else nprobe
+        if only is not None and nprobe is None:
+            wanted = round(wanted * (len(self.exact) / max(1, only.count)) ** WIDENED)
+        return min(self.shards.nlist, wanted)
+
+    def best(
+        self, queries: Embeddings, depth: int, *, only: Selection | None = None, nprobe: int | None = None
+    ) -> tuple[Scores, Rows]:
+        """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
+
+        A row is −1 where there are no more. Of a lossy form, hits are put in their exact order block by block, so a
+        cosine may rise from one block to the next; with one block nothing is out of order.
+        """
+        if only is not None and self.scans(only):
+            return self.exact.best(queries, only.rows, depth)
+        block = KINDS[self.shards.form].block
+        fetched = -(-depth // block) * block if block else depth
+        scores, rows = self.shards.search_all(queries, fetched, self.probes(only, nprobe), only=only, needed=depth)
+        if not block:
+            return scores, rows
+        scores = self.exact.scores(queries, rows)
+        for start in range(0, rows.shape[1], block):
+            part = slice(start, start + block)
+            order = np.lexsort((rows[:, part], -scores[:, part]))
+            scores[:, part] = np.take_along_axis(scores[:, part], order, axis=1)
+            rows[:, part] = np.take_along_axis(rows[:, part], order, axis=1)
+        return scores, rows
+
+    def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
+        """The k best with so many lists, as a probe asks for them."""
+        scores, rows = self.best(queries, k, nprobe=nprobe)
+        return scores[:, :k], rows[:, :k]

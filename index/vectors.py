@@ -1,0 +1,82 @@
+"""The vectors of a snapshot as they were embedded, in half precision, mapped from disk: for exact scores."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.recall import Ids, Rows, Scores, Vectors
+from models.arrays import Embeddings
+from models.errors import GalleryBroken
+
+BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
+DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
+
+
+class Exact:
+    """The vectors (n, d) of a snapshot with what brings each to length one; never changed."""
+
+    def __init__(self, vectors: Vectors, scales: NDArray[np.float32]) -> None:
+        self.vectors = vectors
+        self._scales = scales  # (n,), since half precision leaves lengths off by up to a thousandth
+
+    @classmethod
+    def open(cls, vectors: Path, scales: Path) -> "Exact":
+        """Maps both files; raises GalleryBroken where they are not arrays that belong together."""
+        try:
+            found = cls(np.load(vectors, mmap_mode="r", allow_pickle=False), np.load(scales, allow_pickle=False))
+        except (OSError, ValueError) as error:
+            raise GalleryBroken(f"{vectors} or its scales are no array ({error}): roll back or rebuild") from error
+        if found.vectors.dtype != np.float16 or found.vectors.ndim != 2 or found._scales.shape != (len(found),):
+            raise GalleryBroken(f"{vectors} and {scales.name} do not belong together: roll back or rebuild")
+        return found
+
+    def take(self, rows: Ids) -> Embeddings:
+        """The vectors of some rows (m,) at length one, (m, d)."""
+        unit: Embeddings = self.vectors[rows].astype(np.float32)
+        unit *= self._scales[rows, np.newaxis]
+        return unit
+
+    def scores(self, queries: Embeddings, rows: Rows) -> Scores:
+        """Each query's (B, d) cosine with its own rows (B, k); −∞ where a row is −1."""
+        count, k = rows.shape
+        found = np.empty(rows.shape, dtype=np.float32)
+        step = max(1, BLOCK // max(1, k))
+        for start in range(0, count, step):
+            some = slice(start, start + step)
+            near = self.vectors[rows[some].ravel()].astype(np.float32).reshape(-1, k, queries.shape[1])
+            np.matmul(near, queries[some, :, np.newaxis], out=found[some, :, np.newaxis])
+        found *= self._scales[rows]
+        found[rows < 0] = -np.inf
+        return found.round(DECIMALS)
+
+    def best(self, queries: Embeddings, rows: Ids, k: int) -> tuple[Scores, Rows]:
+        """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
+        scores = np.empty((len(queries), len(rows)), dtype=np.float32)
+        for start in range(0, len(rows), BLOCK):
+            scores[:, start : start + BLOCK] = queries @ self.take(rows[start : start + BLOCK]).T
+        return top(scores.round(DECIMALS), np.broadcast_to(rows, scores.shape), k)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def scaled(vectors: Vectors) -> NDArray[np.float32]:
+    """What each of the vectors (n, d) is multiplied by to have length one, (n,); one of zeros stays as it is."""
+    found = np.empty(len(vectors), dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        lengths = np.linalg.norm(vectors[start : start + BLOCK].astype(np.float32), axis=1)
+        found[start : start + BLOCK] = 1 / np.maximum(lengths, 1e-12)
+    return found
+
+
+def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+    """The k best of (B, m), best first and ties by row: (B, min(k, m))."""
+    if k < scores.shape[1]:
+        # all that tie with the k-th stay in, or the row of a tie would be left to chance
+        worst = np.partition(scores, -k, axis=1)[:, -k, np.newaxis]  # (B, 1)
+        if (kept := int((scores >= worst).sum(axis=1).max())) < scores.shape[1]:
+            some = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+            scores, rows = np.take_along_axis(scores, some, axis=1), np.take_along_axis(rows, some, axis=1)
+    order = np.lexsort((rows, -scores))[:, :k]
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)

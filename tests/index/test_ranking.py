@@ -1,0 +1,85 @@
+"""However rows are found, they come in the order of their cosines, and pages of one order fit together."""
+
+import numpy as np
+import pytest
+
+from index import shards
+from index.forms import FORMS, KINDS, Form
+from index.ranking import Ranking
+from index.recall import Vectors
+from index.selection import Selection
+from index.shards import Shards
+from index.vectors import Exact, scaled
+from models.arrays import Embeddings, normalised
+
+COUNT, DIMENSION = 3000, 32
+
+
+def unit(count: int, seed: int) -> Embeddings:
+    return normalised(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Vectors:
+    return (unit(COUNT, 0) * np.linspace(0.5, 2, COUNT, dtype=np.float32)[:, np.newaxis]).astype(np.float16)
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def ranking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vectors: Vectors) -> Ranking:
+    form: Form = request.param
+    folder = tmp_path_factory.mktemp(form)
+    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], form=form)
+    return Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
+
+
+def cosines(vectors: Vectors, queries: Embeddings) -> Embeddings:
+    return queries @ normalised(vectors.astype(np.float32)).T  # (B, n)
+
+
+def test_the_best_of_all_lists_are_the_best_of_a_sort(ranking: Ranking, vectors: Vectors) -> None:
+    queries = unit(20, 1)
+    scores, rows = ranking.best(queries, 10)
+    truth = np.argsort(-cosines(vectors, queries), axis=1)[:, :10]
+    found = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(rows[:, :10], truth, strict=True)])
+    assert found >= (0.8 if ranking.shards.form == "rabitq" else 0.99)
+    np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=3e-4)
+    if KINDS[ranking.shards.form].block:
+        np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=2e-6)
+
+
+def test_more_hits_begin_with_the_hits_of_fewer(ranking: Ranking) -> None:
+    queries = unit(5, 2)
+    scores, rows = ranking.best(queries, 1000)
+    for depth in (1, 7, 64, 65, 300):
+        some_scores, some = ranking.best(queries, depth)
+        assert some.shape[1] >= depth
+        np.testing.assert_array_equal(some, rows[:, : some.shape[1]])
+        np.testing.assert_array_equal(some_scores, scores[:, : some.shape[1]])
+
+
+def test_all_are_found_once_and_no_more_are_there(ranking: Ranking) -> None:
+    _, rows = ranking.best(unit(3, 3), 10 * COUNT)
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(COUNT), (3, 1)))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.3])
+def test_a_selection_is_ranked_as_by_a_sort_of_its_rows(
+    ranking: Ranking, vectors: Vectors, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.ranking.SCANNED", 100)
+    only = Selection(np.random.default_rng(4).random(COUNT) < kept)
+    assert ranking.scans(only) == (kept < 0.3)
+    queries = unit(10, 5)
+    _, rows = ranking.best(queries, 10, only=only)
+    truth = only.rows[np.argsort(-cosines(vectors, queries)[:, only.mask], axis=1)[:, :10]]
+    assert rows.shape[1] >= truth.shape[1]
+    found = np.mean([len({*mine} & {*theirs}) for mine, theirs in zip(rows[:, :10], truth, strict=True)])
+    assert found >= (0.8 if ranking.shards.form == "rabitq" and kept == 0.3 else 0.99) * truth.shape[1]
+
+
+def test_ties_of_a_scan_come_in_the_order_of_the_rows() -> None:
+    vectors = np.repeat(unit(3, 6), 40, axis=0).astype(np.float16)
+    exact = Exact(vectors, scaled(vectors))
+    _, rows = exact.best(vectors[50:51].astype(np.float32), np.arange(len(vectors)), 30)
+    np.testing.assert_array_equal(rows[0], np.arange(40, 70))
