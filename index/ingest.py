@@ -1,27 +1,22 @@
 """Sources to rows: a folder of pictures or a table, read as (id, image, attributes)."""
 
-import http.client
 import math
 import os
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from datetime import time as time_of_day
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
-from index import tables
-from models.errors import ImageTooLarge, SourceError, UnreadableImage
+from index import stores, tables
+from models.errors import SourceError
 
 Value = str | int | float | bool | None
 
-MAX_IMAGE_BYTES = 32 * 1024 * 1024
-FETCH_TIMEOUT_S = 20.0
 LISTED_ROWS = 10
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -30,20 +25,23 @@ NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One thing to index. `image` is an absolute path or an http(s) URL, or "" where the source names none.
+    """One thing to index. `image` is an absolute path or a URL, or "" where the source names none.
 
     Attributes are text, numbers, booleans, or None where a cell is empty; a date is ISO text. `problem` says why the
-    picture cannot be used, where that is known before it is read.
+    picture cannot be used, where that is known before it is read. `content` is the sha256 of the picture's bytes in
+    hex, once they were read, and `fingerprint` what `fetch.read` gave with them; "" where nobody knows.
     """
 
     id: str
     image: str
     attributes: Mapping[str, Value]
     problem: str = ""
+    content: str = ""
+    fingerprint: str = ""
 
 
-def rows(source: Path, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
-    """The rows of a folder of pictures or of a CSV, JSONL or Parquet table, in the order of the source.
+def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
+    """The rows of a folder of pictures or of a CSV, JSONL or Parquet table, here or in a store, in the source's order.
 
     A folder is read recursively, by sorted path; a picture's id is its relative path without suffix, or with it where
     two files would share the id, and another file keeps its suffix, so that it is reported as no picture. Hidden files
@@ -52,40 +50,19 @@ def rows(source: Path, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
     ISO text) or empty.
     All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
+    name = str(source)
+    if stores.is_store(name):
+        yield from _any(name, _store_folder(name) if stores.is_folder(name) else _store_table(name))
+        return
+    path = Path(source)
     try:
-        if not source.is_dir() and not source.is_file():
-            raise SourceError(f"{source} is neither a folder nor a file: check the path")
-        if not is_utf8(str(source.resolve())):  # the path of every picture would hold it, and the manifest
-            raise SourceError(f"the path {escaped(source)} is not UTF-8: rename the source, or the folder it lies in")
-        yield from _any(source, _folder(source, without) if source.is_dir() else _table(source))
+        if not path.is_dir() and not path.is_file():
+            raise SourceError(f"{name} is neither a folder nor a file: check the path")
+        if not is_utf8(str(path.resolve())):  # the path of every picture would hold it, and the manifest
+            raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
+        yield from _any(name, _folder(path, without) if path.is_dir() else _table(path))
     except OSError as error:
-        raise SourceError(f"{source} cannot be read ({error}): check the path and its permissions") from error
-
-
-def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S) -> bytes:
-    """The bytes of the row's picture, from disk or fetched; `timeout_s` bounds the whole fetch.
-
-    Raises UnreadableImage where there is nothing to read and ImageTooLarge above the limit.
-    """
-    if row.problem:
-        raise UnreadableImage(row.problem)
-    if not row.image:
-        raise UnreadableImage("the row names no image: fill its image column")
-    if is_url(row.image):
-        return _fetch(row.image, max_image_bytes=max_image_bytes, timeout_s=timeout_s)
-    if "://" in row.image:
-        raise UnreadableImage(f"{row.image} cannot be fetched: only paths and http(s) URLs can")
-    try:
-        with Path(row.image).open("rb") as file:
-            data = file.read(max_image_bytes + 1)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise UnreadableImage(f"{row.image} cannot be read ({error}): check the path") from error
-    return _capped(data, row.image, max_image_bytes)
-
-
-def is_url(image: str) -> bool:
-    """True for what is fetched over the network."""
-    return image.lower().startswith(("http://", "https://"))
+        raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
 
 
 def is_utf8(text: str) -> bool:
@@ -97,12 +74,12 @@ def is_utf8(text: str) -> bool:
     return True
 
 
-def escaped(path: Path) -> str:
+def escaped(path: Path | str) -> str:
     r"""The path as text that can be shown and written, each foreign byte as in caf\xe9."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _any(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
+def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
     """The rows as they come; raises SourceError where there are none."""
     empty = True
     for row in found:
@@ -114,37 +91,75 @@ def _any(source: Path, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
 
 def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
     base = folder.resolve()
-    left_out = [path.parent.resolve() / path.name for path in without]
-    files: list[Path] = []
-    for path in sorted(base.rglob("*")):
-        relative = path.relative_to(base)
-        if any(part.startswith(".") for part in relative.parts) or path.is_dir():
-            continue
-        if any(path.is_relative_to(other) for other in left_out):
-            continue
-        files.append(relative)
-    # a short name that is also another's short or whole name is nobody's id, and whole names are unique
-    claims = Counter(name for relative in files for name in {relative, _short(relative)})
-    for relative in files:
-        named = _short(relative) if claims[_short(relative)] == 1 else relative
-        if is_utf8(str(relative)):
-            yield SourceRow(named.as_posix(), str(base / relative), {})
+    left_out = {str(path.parent.resolve() / path.name) for path in without}
+    if any(str(path) in left_out for path in (base, *base.parents)):
+        return
+    files = list(_files(str(base), left_out))
+    for name, id in zip(files, _ids(files), strict=True):
+        if is_utf8(name):
+            yield SourceRow(id, f"{base}/{name}", {})
         else:
             problem = "the file's name is not UTF-8: rename it"
-            yield SourceRow(escaped(named), escaped(base / relative), {}, problem=problem)
+            yield SourceRow(escaped(id), escaped(f"{base}/{name}"), {}, problem=problem)
 
 
-def _short(relative: Path) -> Path:
-    return relative.with_suffix("") if relative.suffix.lower() in PICTURE_SUFFIXES else relative
+def _files(base: str, left_out: Collection[str]) -> list[str]:
+    """The paths of all files below the folder, relative to it, in the order of their parts."""
+
+    def fail(error: OSError) -> None:
+        raise error  # a folder that is passed over would take its items out of the gallery
+
+    files: list[str] = []
+    for folder, folders, names in os.walk(base, onerror=fail):
+        folders[:] = [name for name in folders if name[0] != "." and f"{folder}/{name}" not in left_out]
+        start = f"{folder[len(base) + 1 :]}/" if folder != base else ""
+        files += [
+            start + name for name in names if name[0] != "." and not (left_out and f"{folder}/{name}" in left_out)
+        ]
+    return sorted(files, key=lambda name: name.replace("/", "\0"))  # part by part
+
+
+def _ids(files: Sequence[str]) -> Iterator[str]:
+    """Each file's short name, or its whole one where the short one is also another's short or whole name."""
+    shorts = [_short(file) for file in files]
+    claims = Counter(shorts)
+    claims.update(file for file, short in zip(files, shorts, strict=True) if file != short)
+    for file, short in zip(files, shorts, strict=True):
+        yield short if claims[short] == 1 else file
+
+
+def _short(file: str) -> str:
+    stem, dot, suffix = file.rpartition(".")
+    return stem if f"{dot}{suffix.lower()}" in PICTURE_SUFFIXES else file
+
+
+def _store_folder(folder: str) -> Iterator[SourceRow]:
+    found = [each for each in stores.objects(folder) if not any(part[:1] == "." for part in each.name.split("/"))]
+    found.sort(key=lambda each: each.name.replace("/", "\0"))
+    for each, id in zip(found, _ids([each.name for each in found]), strict=True):
+        problem = "" if is_utf8(each.url) else "the file's name is not UTF-8: rename it"
+        yield SourceRow(escaped(id), escaped(each.url), {}, problem=problem, fingerprint=each.fingerprint)
+
+
+def _store_table(table: str) -> Iterator[SourceRow]:
+    folder = table.rpartition("/")[0]
+    with stores.copied(table) as file:
+        yield from _rows(table, file, lambda image: stores.joined(folder, image))
 
 
 def _table(table: Path) -> Iterator[SourceRow]:
     base = table.parent.resolve()
+    with table.open("rb") as file:
+        yield from _rows(str(table), file, lambda image: str(base / image))  # an absolute image replaces the base
+
+
+def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator[SourceRow]:
+    """The rows of an opened table; `locate` makes an address of a path in it."""
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
-    for number, record in enumerate(tables.records(table), start=1):
-        row = _row(record, base, f"{table}, row {number}")
+    for number, record in enumerate(tables.records(table, file), start=1):
+        row = _row(record, locate, f"{table}, row {number}")
         if not row.id:
             empty.append(number)
         elif first.setdefault(row.id, number) != number:
@@ -165,7 +180,7 @@ def _listed(count: int, rows: Iterable[str]) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}: {shown}{', …' if count > LISTED_ROWS else ''}"
 
 
-def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
+def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str) -> SourceRow:
     tables.check_names(where, record)
     id = "" if record["id"] is None else record["id"]
     if isinstance(id, bool) or not isinstance(id, str | int):
@@ -178,21 +193,17 @@ def _row(record: Mapping[str, object], base: Path, where: str) -> SourceRow:
     if image and not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
     attributes = {
-        name: _value(value, f"{where}, column {name!r}") for name, value in record.items() if name not in tables.NEEDED
+        name: scalar(value, f"{where}, column {name!r}") for name, value in record.items() if name not in tables.NEEDED
     }
     for name, value in attributes.items():
         if not is_utf8(name) or (isinstance(value, str) and not is_utf8(value)):
             raise SourceError(f"{where}, column {name!r} has the text {value!r}, {NO_TEXT}")
-    return SourceRow(str(id), _located(image or "", base), attributes)
+    image = image or ""
+    return SourceRow(str(id), image if not image or "://" in image else locate(image), attributes)
 
 
-def _located(image: str, base: Path) -> str:
-    if not image or "://" in image:
-        return image
-    return str(base / image)  # an absolute image replaces the base
-
-
-def _value(value: object, where: str) -> Value:
+def scalar(value: object, where: str) -> Value:
+    """A cell of a table as the value of an attribute; raises SourceError, which names the place, where it is none."""
     if isinstance(value, date | time_of_day):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -204,43 +215,3 @@ def _value(value: object, where: str) -> Value:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise SourceError(f"{where} holds a {type(value).__name__}: give text, a number, a date, true or false, or nothing")
-
-
-def _fetch(url: str, *, max_image_bytes: int, timeout_s: float) -> bytes:
-    request = urllib.request.Request(url, headers={"User-Agent": "likebut", "Accept": "image/*"})
-    end = time.monotonic() + timeout_s
-    data = bytearray()
-    try:
-        with _opener().open(request, timeout=timeout_s) as response:
-            while len(data) <= max_image_bytes:
-                part = response.read1(65536)
-                if not part:
-                    break
-                data += part
-                if time.monotonic() > end:  # a socket's own timeout starts anew with every byte
-                    raise TimeoutError(f"more than {timeout_s:g} s")
-    except (OSError, ValueError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
-        raise UnreadableImage(f"{url} cannot be fetched ({error}): check the address") from error
-    return _capped(bytes(data), url, max_image_bytes)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https only: the usual opener would follow a redirect to ftp, and read files."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-def _capped(data: bytes, name: str, max_image_bytes: int) -> bytes:
-    if len(data) > max_image_bytes:
-        raise ImageTooLarge(f"{name} has more than {max_image_bytes} bytes: make the image smaller")
-    return data

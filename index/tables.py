@@ -4,8 +4,10 @@ import csv
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from io import TextIOWrapper
 from itertools import chain
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import IO
 
 import pyarrow
 from pyarrow import parquet
@@ -22,15 +24,19 @@ COMMAS = "separate its columns with commas, not with semicolons or tabs, and nam
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+([eE][-+]?[0-9]{1,2})?|[eE][-+]?[0-9]{1,2})")
 
 
-def records(table: Path) -> Iterator[Record]:
-    """The records of a table in its order, read as its suffix says; raises SourceError, or OSError from the disk."""
-    reader = READERS.get(table.suffix.lower())
+def records(table: str, file: IO[bytes]) -> Iterator[Record]:
+    """The records of the table of that name, in the order of its file, read as the name's suffix says.
+
+    Raises SourceError, or OSError from the disk.
+    """
+    suffix = PurePosixPath(table).suffix
+    reader = READERS.get(suffix.lower())
     if reader is None:
         raise SourceError(
-            f"{table} has the suffix {table.suffix!r}: name a folder of pictures or a {', '.join(READERS)} table"
+            f"{table} has the suffix {suffix!r}: name a folder of pictures or a {', '.join(READERS)} table"
         )
     try:
-        yield from reader(table)
+        yield from reader(table, file)
     except UnicodeDecodeError as error:
         raise SourceError(f"{table} is not UTF-8 ({error}): write it again as UTF-8") from error
 
@@ -46,9 +52,9 @@ def check_names(where: str, names: Collection[str], *, way_out: str = "name the 
     raise SourceError(f"{where} has no column {missing!r}, its columns are {found}: {way_out}")
 
 
-def _csv(table: Path) -> Iterator[Record]:
+def _csv(table: str, opened: IO[bytes]) -> Iterator[Record]:
     """A column whose every cell reads as true/false, int or float gets that type."""
-    with table.open(encoding="utf-8-sig", newline="") as file:
+    with TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         _check_commas(table, first)  # before the reader, which takes quotes beside semicolons for broken ones
         lines = csv.reader(chain([first], file), strict=True)
@@ -67,17 +73,17 @@ def _csv(table: Path) -> Iterator[Record]:
         yield dict(zip(header, values, strict=True))
 
 
-def _check_commas(table: Path, first: str) -> None:
+def _check_commas(table: str, first: str) -> None:
     if "," not in first and (";" in first or "\t" in first):
-        check_names(str(table), [first.rstrip("\r\n")], way_out=COMMAS)
+        check_names(table, [first.rstrip("\r\n")], way_out=COMMAS)
 
 
-def _cells(table: Path, lines: Iterator[list[str]]) -> tuple[list[str], list[list[str]]]:
+def _cells(table: str, lines: Iterator[list[str]]) -> tuple[list[str], list[list[str]]]:
     header = next(lines, [])
     if len(set(header)) < len(header):
         raise SourceError(f"{table} names a column twice: make the column names unique")
     if header:
-        check_names(str(table), header)
+        check_names(table, header)
     cells: list[list[str]] = []
     for line in lines:
         if not line:
@@ -114,8 +120,8 @@ def _is_float(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None
 
 
-def _jsonl(table: Path) -> Iterator[Record]:
-    with table.open(encoding="utf-8-sig") as file:
+def _jsonl(table: str, opened: IO[bytes]) -> Iterator[Record]:
+    with TextIOWrapper(opened, encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -132,13 +138,13 @@ def _jsonl(table: Path) -> Iterator[Record]:
             yield record
 
 
-def _parquet(table: Path) -> Iterator[Record]:
+def _parquet(table: str, opened: IO[bytes]) -> Iterator[Record]:
     try:
-        with table.open("rb") as opened, parquet.ParquetFile(opened) as file:
+        with parquet.ParquetFile(opened) as file:
             _check_columns(table, file.schema_arrow)
             for batch in file.iter_batches():
                 names = batch.schema.names
-                columns = [_column(batch.column(name), f"{table}, column {name!r}") for name in names]
+                columns = [unpacked(batch.column(name), f"{table}, column {name!r}") for name in names]
                 for values in zip(*columns, strict=True):
                     yield dict(zip(names, values, strict=True))
     except (OSError, pyarrow.ArrowException) as error:
@@ -147,10 +153,10 @@ def _parquet(table: Path) -> Iterator[Record]:
         raise SourceError(f"{table} is not a whole Parquet table ({error}): write or copy it again") from error
 
 
-def _check_columns(table: Path, schema: pyarrow.Schema) -> None:
+def _check_columns(table: str, schema: pyarrow.Schema) -> None:
     if len(set(schema.names)) < len(schema.names):
         raise SourceError(f"{table} names a column twice: make the column names unique")
-    check_names(str(table), schema.names)
+    check_names(table, schema.names)
     for column in schema:
         if pyarrow.types.is_nested(column.type):
             raise SourceError(
@@ -159,7 +165,8 @@ def _check_columns(table: Path, schema: pyarrow.Schema) -> None:
             )
 
 
-def _column(column: pyarrow.Array, where: str) -> list[object]:
+def unpacked(column: pyarrow.Array, where: str) -> list[object]:
+    """The cells of a column as Python holds them; raises SourceError, which names the place, for what it cannot."""
     kind = column.type
     if pyarrow.types.is_timestamp(kind) and kind.unit == "ns":
         column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)  # Python's times end at microseconds
@@ -174,7 +181,7 @@ def _column(column: pyarrow.Array, where: str) -> list[object]:
     return values
 
 
-READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
+READERS: Mapping[str, Callable[[str, IO[bytes]], Iterator[Record]]] = {
     ".csv": _csv,
     ".jsonl": _jsonl,
     ".parquet": _parquet,

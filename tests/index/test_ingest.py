@@ -3,19 +3,18 @@
 import csv
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from index.ingest import SourceRow, Value, read_image, rows
-from models.errors import ImageTooLarge, SourceError, UnreadableImage
+from index.fetch import read_image
+from index.ingest import SourceRow, Value, rows
+from models.errors import SourceError, UnreadableImage
 
 RECORDS: list[dict[str, Value]] = [
     {"id": "a", "image": "a.png", "colour": "red", "price": 9.5, "stock": 3, "new": True, "size": "036"},
@@ -68,11 +67,11 @@ def test_every_kind_of_table_gives_the_same_rows_with_exact_types(tmp_path: Path
 
 
 def test_a_folder_is_read_deep_and_sorted_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
-    for name in ("b.png", "a/c.JPG", ".hidden.png", ".cache/x.png", "notes.txt", "a/c.json"):
+    for name in ("b.png", "a/c.JPG", ".hidden.png", ".cache/x.png", "notes.txt", "a/c.json", "a-b/d.png", "a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     found = list(rows(tmp_path))
-    assert [row.id for row in found] == ["a/c", "a/c.json", "b", "notes.txt"]
+    assert [row.id for row in found] == ["a/c", "a/c.json", "a-b/d", "a", "b", "notes.txt"]
     assert found[0] == SourceRow("a/c", str((tmp_path / "a/c.JPG").resolve()), {})
 
 
@@ -304,75 +303,3 @@ def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tm
     (row,) = rows(tmp_path / "t.parquet")
     assert row.id == "7"
     assert row.attributes == {"price": None}
-
-
-class Shop(BaseHTTPRequestHandler):
-    """Serves a picture, an endless one, a slow one and redirects."""
-
-    def do_GET(self) -> None:
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        if self.path.startswith("/to-"):
-            self.send_response(302)
-            target = {"/to-good": "/good", "/to-ftp": "ftp://127.0.0.1/x", "/to-file": "file:///etc/hosts"}
-            self.send_header("Location", target[self.path])
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.end_headers()
-        try:
-            if self.path == "/good":
-                self.wfile.write(b"picture")
-            elif self.path == "/endless":
-                while True:
-                    self.wfile.write(b"x" * 65536)
-            elif self.path == "/slow":
-                for _ in range(100):
-                    self.wfile.write(b"x")
-                    self.wfile.flush()
-                    threading.Event().wait(0.05)
-        except OSError:
-            self.close_connection = True
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Keeps quiet."""
-
-
-@pytest.fixture
-def shop() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def fetched(url: str) -> bytes:
-    return read_image(SourceRow("a", url, {}), max_image_bytes=100_000, timeout_s=0.5)
-
-
-def test_a_picture_is_fetched_from_a_url_and_through_a_redirect(shop: str) -> None:
-    assert fetched(f"{shop}/good") == fetched(f"{shop}/to-good") == b"picture"
-
-
-@pytest.mark.parametrize("path", ["missing", "slow", "to-ftp", "to-file"])
-def test_a_url_that_gives_no_picture_in_time_is_a_bad_row(shop: str, path: str) -> None:
-    with pytest.raises(UnreadableImage, match=f"{path} cannot be fetched"):
-        fetched(f"{shop}/{path}")
-
-
-def test_an_endless_answer_is_cut_off(shop: str) -> None:
-    with pytest.raises(ImageTooLarge, match="more than 100000 bytes"):
-        fetched(f"{shop}/endless")
-
-
-def test_a_large_or_missing_file_is_a_bad_row(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"x" * 100_001)
-    with pytest.raises(ImageTooLarge):
-        fetched(str(tmp_path / "large"))
-    for image in ("", str(tmp_path / "none"), str(tmp_path), "ftp://127.0.0.1/x", "zero\0byte"):
-        with pytest.raises(UnreadableImage):
-            fetched(image)

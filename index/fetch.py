@@ -1,0 +1,144 @@
+"""The bytes of a picture, and a fingerprint that tells later, without reading them, whether they can have changed."""
+
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from index import fingerprint, stores
+from index.fingerprint import settled
+from index.ingest import SourceRow
+from models.errors import ImageTooLarge, UnreadableImage
+
+MAX_IMAGE_BYTES = 32 * 1024 * 1024
+FETCH_TIMEOUT_S = 20.0
+ETAG, MODIFIED = "etag:", "modified:"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture's bytes; `fingerprint` is "" where nothing can tell a later change from none."""
+
+    data: bytes
+    fingerprint: str
+
+
+def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S) -> bytes:
+    """The bytes of the row's picture, from disk, fetched or from a store; `timeout_s` bounds the whole fetch.
+
+    Raises UnreadableImage where there is nothing to read, ImageTooLarge above the limit, and SourceError where the
+    store's driver is not installed.
+    """
+    picture = read(row, unless="", max_image_bytes=max_image_bytes, timeout_s=timeout_s)
+    assert picture is not None  # nothing was known that it could equal
+    return picture.data
+
+
+def read(
+    row: SourceRow, *, unless: str, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S
+) -> Picture | None:
+    """The row's picture, or None where it still has the fingerprint `unless` ("" equals none); raises as read_image."""
+    if row.problem:
+        raise UnreadableImage(row.problem)
+    if not row.image:
+        raise UnreadableImage("the row names no image: fill its image column")
+    if is_url(row.image):
+        return _fetched(row.image, unless, max_image_bytes=max_image_bytes, timeout_s=timeout_s)
+    if stores.is_store(row.image):
+        found = stores.read(row.image, unless=unless, max_bytes=max_image_bytes)
+        return None if found is None else Picture(*found)
+    if unchanged(row, unless):
+        return None
+    begun = time.time()
+    try:
+        with Path(row.image).open("rb") as file:
+            status = os.fstat(file.fileno())  # before the bytes, so that it is never newer than they
+            data = file.read(max_image_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise UnreadableImage(f"{row.image} cannot be read ({error}): check the path") from error
+    mark = fingerprint.of_file(status) if settled(status.st_mtime, begun) else ""
+    return Picture(_capped(data, row.image, max_image_bytes), mark)
+
+
+def unchanged(row: SourceRow, mark: str) -> bool:
+    """Whether a file's status, or its store's listing, has the fingerprint; False where a network had to be asked."""
+    if not mark or row.problem:
+        return False
+    if "://" in row.image:
+        return row.fingerprint == mark
+    try:
+        return fingerprint.of_file(Path(row.image).stat()) == mark
+    except (OSError, ValueError):
+        return False
+
+
+def is_url(image: str) -> bool:
+    """True for what is fetched over the network."""
+    return image.lower().startswith(("http://", "https://"))
+
+
+def _fetched(url: str, unless: str, *, max_image_bytes: int, timeout_s: float) -> Picture | None:
+    headers = {"User-Agent": "likebut", "Accept": "image/*"}
+    if unless.startswith(ETAG):
+        headers["If-None-Match"] = unless.removeprefix(ETAG)
+    elif unless.startswith(MODIFIED):
+        headers["If-Modified-Since"] = unless.removeprefix(MODIFIED)
+    end = time.monotonic() + timeout_s
+    data = bytearray()
+    try:
+        with _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout_s) as response:
+            mark = _validator(response.headers)
+            if unless and mark == unless:
+                return None  # a server that knows no conditions
+            while len(data) <= max_image_bytes:
+                part = response.read1(65536)
+                if not part:
+                    break
+                data += part
+                if time.monotonic() > end:  # a socket's own timeout starts anew with every byte
+                    raise TimeoutError(f"more than {timeout_s:g} s")
+    except (OSError, ValueError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
+        if isinstance(error, urllib.error.HTTPError) and error.code == http.HTTPStatus.NOT_MODIFIED and unless:
+            error.close()
+            return None
+        raise UnreadableImage(f"{url} cannot be fetched ({error}): check the address") from error
+    return Picture(_capped(bytes(data), url, max_image_bytes), mark)
+
+
+def _validator(headers: Message) -> str:
+    """The answer's ETag, or else its Last-Modified where that is older than the answer by enough to be trusted."""
+    if etag := headers.get("ETag", "").strip():
+        return ETAG + etag
+    modified = headers.get("Last-Modified", "").strip()
+    try:
+        times = [parsedate_to_datetime(text).timestamp() for text in (modified, headers.get("Date", ""))]
+    except ValueError:
+        return ""
+    return MODIFIED + modified if settled(*times) else ""
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Opens http and https only: the usual opener would follow a redirect to ftp, and read files."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _capped(data: bytes, name: str, max_image_bytes: int) -> bytes:
+    if len(data) > max_image_bytes:
+        raise ImageTooLarge(f"{name} has more than {max_image_bytes} bytes: make the image smaller")
+    return data
