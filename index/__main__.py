@@ -1,23 +1,21 @@
-"""The index command line: build a gallery from a source, and say what is in one."""
+"""The index command line: build a gallery from a source, say what is in one, and export it."""
 
 import argparse
 import json
+import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 from models import command
 from models.bundle import SHIPPED
 
 if TYPE_CHECKING:
-    from index.build import Progress
+    from contextlib import AbstractContextManager
 
-    Report = Callable[[Progress], None]
+    from index.write import Report
 
-REPORT_EVERY_S = 0.1
 REPORTED_SKIPS = 20
 
 
@@ -26,7 +24,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="likebut index", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     build = verbs.add_parser("build", help="index a folder of pictures or a table, and make it live")
-    build.add_argument("source", type=Path, help="a folder, or a .csv, .jsonl or .parquet table with id and image")
+    build.add_argument(
+        "source", help="a folder or a .csv, .jsonl or .parquet table with id and image, here or in a store (s3://…)"
+    )
     build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the gallery to make or replace")
     build.add_argument(
         "--bundle",
@@ -37,59 +37,143 @@ def main(argv: Sequence[str]) -> int:
     )
     build.add_argument("--shards", type=int, default=2, metavar="N", help="FAISS files to spread over (default 2)")
     build.add_argument(
+        "--form",
+        choices=("auto", "flat", "fp16", "sq8", "rabitq"),
+        default="auto",
+        help="how FAISS keeps the vectors: the smaller, the later in this list (default by the number of items)",
+    )
+    build.add_argument(
+        "--recall",
+        type=_recall,
+        default="auto",
+        metavar="R",
+        help="recall@10 of composed queries to probe enough lists for (default .99 of few items, .95 of many)",
+    )
+    build.add_argument(
         "--provider",
         choices=("cpu", "cuda", "tensorrt"),
         default="cpu",
         help="what runs the model (default cpu)",
     )
-    build.add_argument(
-        "--progress",
-        choices=("bar", "json", "none"),
-        default="bar" if sys.stderr.isatty() else "none",
-        help="a bar on stderr (default on a terminal), one JSON object a line on stdout, or nothing (default off it)",
-    )
     build.set_defaults(verb=_build)
+    compact = verbs.add_parser("compact", help="fold the changes since the live snapshot into a new one")
+    compact.add_argument("gallery", type=Path)
+    compact.set_defaults(verb=_compact)
+    for long in (build, compact):
+        long.add_argument(
+            "--progress",
+            choices=("bar", "json", "none"),
+            default="bar" if sys.stderr.isatty() else "none",
+            help="a bar on stderr (default on a terminal), a JSON object a line on stdout, or nothing (default off it)",
+        )
+        long.add_argument("--background", action="store_true", help="compute only when nothing else does (Linux)")
+    rollback = verbs.add_parser("rollback", help="make a kept snapshot the live one again, with the changes since")
+    rollback.add_argument("gallery", type=Path)
+    rollback.add_argument("snapshot", help="its name, as `likebut index inspect` lists it")
+    rollback.set_defaults(verb=_rollback)
+    tune = verbs.add_parser("tune", help="measure how many lists reach a recall, and probe so many from now on")
+    tune.add_argument("gallery", type=Path)
+    tune.add_argument("--recall", type=float, required=True, metavar="R", help="recall@10 of composed queries")
+    tune.set_defaults(verb=_tune)
     inspect = verbs.add_parser("inspect", help="say what a gallery holds")
     inspect.add_argument("gallery", type=Path)
     inspect.add_argument("--json", action="store_true", help="one JSON object on stdout")
     inspect.set_defaults(verb=_inspect)
+    skipped = verbs.add_parser("skipped", help="say which rows of its source a gallery left out, and why")
+    skipped.add_argument("gallery", type=Path)
+    skipped.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    skipped.set_defaults(verb=_skipped)
+    export = verbs.add_parser("export", help="write a gallery's embeddings and items in clip-retrieval's layout")
+    export.add_argument("gallery", type=Path)
+    export.add_argument("out", type=Path, help="the folder to make")
+    export.set_defaults(verb=_export)
     return command.run(parser, argv)
+
+
+def _recall(given: str) -> "float | Literal['auto']":
+    return "auto" if given == "auto" else float(given)
 
 
 def _build(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
+    from index import report
     from index.build import build
+    from index.forms import Shape
     from models.encoder import Encoder
 
+    shape = Shape(arguments.shards, arguments.form, arguments.recall)
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    reports = {"bar": _bar, "json": _json_lines, "none": _nothing}[arguments.progress]
-    with reports() as report:
-        built = build(arguments.source, arguments.gallery, encoder, shards=arguments.shards, progress=report)
+    with _reporting(arguments) as progress:
+        built = build(arguments.source, arguments.gallery, encoder, shape=shape, progress=progress)
     if arguments.progress == "json":
-        _print_json({"stage": "done", **asdict(built)})
+        report.print_json({"stage": "done", **asdict(built)})
         return
     for skipped in built.skipped[:REPORTED_SKIPS]:
         print(f"skipped {skipped.id}: {skipped.reason}", file=sys.stderr)
     if len(built.skipped) > REPORTED_SKIPS:
-        print(f"… and {len(built.skipped) - REPORTED_SKIPS} more, in the snapshot's skipped.jsonl", file=sys.stderr)
+        print(
+            f"… and {len(built.skipped) - REPORTED_SKIPS} more, as `likebut index skipped {arguments.gallery}` says",
+            file=sys.stderr,
+        )
     print(
-        f"{built.items} items, {len(built.skipped)} skipped, in {built.seconds:.1f} s:"
+        f"{built.items} items ({built.embedded} embedded, {built.reused} reused), {len(built.skipped)} skipped,"
+        f" in {built.seconds:.1f} s:"
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )
 
 
+def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]":
+    """What takes the progress, as the command line asks; and steps back behind other programs where it says so."""
+    from index import report
+
+    if arguments.background and hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # for this process, before it starts any thread
+    return {"bar": report.bar, "json": report.json_lines, "none": report.nothing}[arguments.progress]()
+
+
+def _compact(arguments: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from index import report
+    from index.compact import compact
+
+    with _reporting(arguments) as progress:
+        made = compact(arguments.gallery, progress=progress)
+    if arguments.progress == "json":
+        report.print_json({"stage": "done", **asdict(made)})
+        return
+    print(
+        f"{made.changes} changes folded in {made.seconds:.1f} s: snapshot {made.snapshot} of {arguments.gallery}, of"
+        f" {made.items} items, is live"
+    )
+
+
+def _rollback(arguments: argparse.Namespace) -> None:
+    from index import snapshot
+
+    back = snapshot.roll_back(arguments.gallery, arguments.snapshot).manifest
+    print(f"snapshot {back.name} of {back.created:%Y-%m-%d %H:%M} UTC is live, with the changes made since")
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    from index.forms import Shape
+    from index.tune import tune
+
+    made = tune(arguments.gallery, recall=Shape(recall=arguments.recall).goal_of(0))
+    print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
+
+
 def _inspect(arguments: argparse.Namespace) -> None:
     from index import snapshot
-    from index.items import Items
+    from index.attributes import Columns
 
     live = snapshot.live(arguments.gallery)
-    seen: dict[str, set[str]] = {}
-    for item in Items.open(live.path / snapshot.ITEMS):
-        for name, value in item.attributes.items():
-            seen.setdefault(name, set()).add(type(value).__name__)
-    names = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "NoneType": "missing"}
-    attributes = {name: sorted(names[kind] for kind in kinds) for name, kinds in seen.items()}
+    columns = Columns.open(live.path / snapshot.ATTRIBUTES)
+    names = {str: "text", int: "integer", float: "number", bool: "boolean", type(None): "missing"}
+    attributes = {
+        name: sorted({names[type(value)] for value in columns.column(name).distinct()}) for name in columns.names
+    }
     manifest = live.manifest
     facts: dict[str, object] = {
         "snapshot": manifest.name,
@@ -101,77 +185,38 @@ def _inspect(arguments: argparse.Namespace) -> None:
         "space_id": manifest.space_id,
         "model_id": manifest.model_id,
         "shards": [shard.count for shard in manifest.shards],
+        "form": manifest.form,
         "nlist": manifest.nlist,
         "nprobe": manifest.nprobe,
         "recall_at_10": manifest.recall_at_10,
+        "kept": [each.name for each in snapshot.kept(arguments.gallery)],
         "faiss_version": manifest.faiss_version,
         "bytes": manifest.size_bytes,
         "attributes": attributes,
     }
     if not arguments.json:
         facts["shards"] = f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} items"
+        facts["kept"] = ", ".join(each.name for each in snapshot.kept(arguments.gallery))
         facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
         facts["bytes"] = f"{manifest.size_bytes:,}"
         facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
     command.show(facts, as_json=arguments.json)
 
 
-@contextmanager
-def _bar() -> Iterator["Report"]:
-    from tqdm import tqdm
+def _skipped(arguments: argparse.Namespace) -> None:
+    from index import snapshot
 
-    bar: tqdm[NoReturn] | None = None
-    with ExitStack() as shown:  # holds the bar of the stage, which is wiped off at the stage's end
-
-        def report(progress: "Progress") -> None:
-            nonlocal bar
-            if bar is None or bar.desc != progress.stage:
-                shown.close()
-                # `initial`: what an earlier run did is not this run's speed
-                bar = tqdm(
-                    desc=progress.stage,
-                    total=progress.total,
-                    initial=progress.done,
-                    file=sys.stderr,
-                    unit="image",
-                    dynamic_ncols=True,
-                    leave=False,
-                )
-                shown.enter_context(bar)
-            bar.n = progress.done
-            bar.refresh()
-
-        yield report
+    live = snapshot.live(arguments.gallery)
+    for line in (live.path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        print(line if arguments.json else f"{record['id']}: {record['reason']}")
 
 
-@contextmanager
-def _json_lines() -> Iterator["Report"]:
-    last = 0.0
+def _export(arguments: argparse.Namespace) -> None:
+    from index import layout
 
-    def report(progress: "Progress") -> None:
-        nonlocal last
-        edge = progress.done in (0, progress.total)
-        if edge or time.monotonic() - last >= REPORT_EVERY_S:
-            last = time.monotonic()
-            _print_json(
-                {
-                    "stage": progress.stage,
-                    "done": progress.done,
-                    "total": progress.total,
-                    "rate": round(progress.rate, 2),
-                }
-            )
-
-    yield report
-
-
-@contextmanager
-def _nothing() -> Iterator["Report"]:
-    yield lambda progress: None
-
-
-def _print_json(record: dict[str, object]) -> None:
-    print(json.dumps(record, ensure_ascii=False), flush=True)
+    count = layout.write(arguments.gallery, arguments.out)
+    print(f"{count} items of {arguments.gallery} are in {arguments.out}")
 
 
 if __name__ == "__main__":

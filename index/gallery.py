@@ -1,115 +1,182 @@
-"""The one face of a gallery: an opened, immutable snapshot, searched by embedding."""
+"""The one face of a gallery: an opened snapshot and the changes since, searched by embedding."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from index import snapshot
-from index.items import Item, Items
+from index.changes import Change, Delete, Entry, Upsert
+from index.contents import Base, Contents
+from index.delta import Delta
+from index.filters import Filter
+from index.ingest import Value
+from index.items import Item
+from index.journal import Journal, Unwritable, opened
 from index.manifest import SnapshotManifest
-from index.shards import Shards
+from index.search import Search
 from index.snapshot import Snapshot
+from index.want import Found, Want
 from models.arrays import Embeddings
-from models.errors import GalleryBroken, InputError, SpaceMismatch, UnknownItem
+from models.errors import InputError, SpaceMismatch, UnknownItem
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """An item found, with its cosine similarity to the query."""
-
-    item: Item
-    score: float
+DEEPEST = 10_000  # offset + k: to rank more takes long, and nobody looks at them
 
 
 class Gallery:
-    """One opened snapshot; safe to search from many threads, and never changed: open again to see a newer one."""
+    """One opened snapshot with its changes; safe to search from many threads. Open again to see a newer snapshot."""
 
-    def __init__(self, manifest: SnapshotManifest, items: Items, shards: Shards) -> None:
+    def __init__(self, manifest: SnapshotManifest, base: Base, journal: Journal | Unwritable) -> None:
         self.manifest = manifest
-        self._items = items
-        self._shards = shards
+        self._base = base
+        self.journal = journal
+        self._delta = Delta(base.items.rows, dimension=manifest.dimension, through=manifest.through)
+        self._space = (manifest.space_id, manifest.dimension)
 
     @classmethod
-    def open(cls, path: Path, *, space_id: str) -> "Gallery":
-        """The live snapshot of the gallery at `path`, every file checked.
+    def open(cls, path: Path, *, space_id: str, journal: Journal | Unwritable | None = None) -> "Gallery":
+        """The live snapshot of the gallery at `path`, every file checked, and the changes since.
 
         Raises GalleryMissing, GalleryBroken, or SpaceMismatch where its vectors are not of the space asked for.
         """
-        live = snapshot.live(path)
+        return cls._of(path, snapshot.live(path), space_id, journal)
+
+    @classmethod
+    def salvage(cls, path: Path, *, space_id: str) -> "Gallery":
+        """As `open`, but without the shards that are gone or damaged: what is left is better than nothing.
+
+        Every answer that lacks them says so.
+        """
+        live = snapshot.salvaged(path / snapshot.SNAPSHOTS / snapshot.current(path))
+        return cls._of(path, live, space_id, None)
+
+    @classmethod
+    def _of(cls, path: Path, live: Snapshot, space_id: str, journal: Journal | Unwritable | None) -> "Gallery":
         if live.manifest.space_id != space_id:
             raise SpaceMismatch(
                 f"the gallery {path} was made by another model ({live.manifest.model_id}, of space"
                 f" {live.manifest.space_id[:12]}; asked for {space_id[:12]}): name that model's bundle with --bundle,"
                 f" or rebuild with `likebut index build {live.manifest.source} --gallery {path} --bundle BUNDLE`"
             )
-        return cls.of(live)
+        made = cls(live.manifest, Base.open(live), journal or opened(path))
+        made.contents()  # what is damaged in the journal is found now, not by a search
+        return made
 
-    @classmethod
-    def of(cls, opened: Snapshot) -> "Gallery":
-        """The gallery of a checked snapshot; raises GalleryBroken where its files do not belong together."""
-        manifest = opened.manifest
-        items = Items.open(opened.path / snapshot.ITEMS)
-        try:
-            vectors = np.load(opened.path / snapshot.VECTORS, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            file = opened.path / snapshot.VECTORS
-            raise GalleryBroken(f"{file} is not an array ({error}): roll back or rebuild the gallery") from error
-        shards = Shards.open(opened.shards)
-        agree = (
-            len(items) == len(items.rows) == shards.count == manifest.count
-            and vectors.shape == (manifest.count, manifest.dimension)
-            and vectors.dtype == np.float16
-            and (shards.dimension, shards.nlist) == (manifest.dimension, manifest.nlist)
-        )
-        if not agree:
-            raise GalleryBroken(f"the files of {opened.path} do not belong together: roll back or rebuild the gallery")
-        return cls(manifest, items, shards)
+    @property
+    def missing(self) -> Sequence[str]:
+        """The shards that could not be read."""
+        return self._base.missing
 
-    def search(self, queries: Embeddings, *, k: int, exclude: Sequence[Collection[str]] = ()) -> list[list[Hit]]:
-        """For each query (B, d) its k best items, best first, ties in the order of the source.
+    @property
+    def changes(self) -> int:
+        """How many changes there are since the snapshot."""
+        return self._delta.view.through - self.manifest.through
 
-        `exclude` names for each query the ids it must not find. There are fewer than k hits only where the gallery
-        has no more. Raises InputError for queries of another dimension or with values that are not finite.
+    def contents(self) -> Contents:
+        """All items as of now: whatever any process acknowledged before is there."""
+        view = self._delta.view
+        if self.journal.last() > view.through:
+            view = self._delta.apply(self._ours(entry) for entry in self.journal.since(view.through))
+        return Contents(self._base, view)
+
+    def _ours(self, entry: Entry) -> Entry:
+        """An item whose vector is of another space cannot be found until `put.restate` has embedded it again."""
+        foreign = isinstance(entry.change, Upsert) and entry.change.space_id != self.manifest.space_id
+        return Entry(entry.seq, Delete(entry.change.id)) if foreign else entry
+
+    def change(self, changes: Sequence[Change]) -> int:
+        """Puts and deletes items; when it returns they are on the disk, and every later search knows them.
+
+        Gives the journal's number of the last. Raises as Journal.append does, and SpaceMismatch for a vector of
+        another space; then nothing has changed.
         """
-        if k < 1:
-            raise InputError(f"k is {k}: ask for at least one hit")
+        for change in changes:
+            if isinstance(change, Upsert) and (change.space_id, len(change.vector)) != self._space:
+                raise SpaceMismatch(
+                    f"the vector of the item {change.id!r} is of the space {change.space_id[:12]}, the gallery of"
+                    f" {self.manifest.space_id[:12]}: embed it with the gallery's model"
+                )
+        return self.journal.append(changes)
+
+    def search(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
+        """What each query (B, d) finds of what it wants: its best items, best first, ties in the order of the source.
+
+        Queries that want the same filter are searched at once. There are fewer than k hits only where the gallery has
+        no more. Raises InputError for queries of another dimension, values that are not finite, and wants that cannot
+        be met.
+        """
+        self._check(queries, wants)
+        contents = self.contents()
+        groups: dict[tuple[Filter | None, int | None], list[int]] = {}
+        for number, want in enumerate(wants):
+            groups.setdefault((want.filter, want.nprobe), []).append(number)
+        found: dict[int, Found] = {}
+        for (filter, nprobe), numbers in groups.items():
+            search = Search(contents, contents.picked(filter), nprobe)
+            answers = search.found(queries[numbers], [wants[number] for number in numbers])
+            found |= zip(numbers, answers, strict=True)
+        return [found[number] for number in range(len(wants))]
+
+    def facets(self, names: Sequence[str], filter: Filter | None, *, top: int) -> Mapping[str, list[tuple[Value, int]]]:
+        """For each attribute the `top` values that most items have that the filter lets through, with their number.
+
+        Raises InputError for an attribute that no item has.
+        """
+        contents = self.contents()
+        return contents.facets(names, contents.picked(filter), top=top)
+
+    def item(self, id: str) -> Item:
+        """The item of that id; raises UnknownItem."""
+        contents = self.contents()
+        return contents.item(self._row(contents, id))
+
+    def upsert(self, id: str) -> Upsert | None:
+        """The change that would put the item of that id as it is; None where there is none."""
+        contents = self.contents()
+        row = contents.view.row(id)
+        if row is None:
+            return None
+        (vector,) = contents.vectors(np.array([row])).astype(np.float16)
+        return Upsert(contents.item(row), contents.content(row), self.manifest.space_id, vector)
+
+    def vector(self, id: str) -> Embeddings:
+        """The embedding (d,) of the item of that id; raises UnknownItem."""
+        contents = self.contents()
+        unit: Embeddings = contents.vectors(np.array([self._row(contents, id)]))[0]
+        return unit
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Every item's id, in the order of the source, those that were put since at the end."""
+        return self.contents().ids()
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self.contents().view.row(id) is not None
+
+    def __len__(self) -> int:
+        view = self.contents().view
+        return len(view.alive) - view.dead
+
+    def _row(self, contents: Contents, id: str) -> int:
+        row = contents.view.row(id)
+        if row is None:
+            raise UnknownItem(f"the gallery has no item {id!r}: search for it, or index it first")
+        return row
+
+    def _check(self, queries: Embeddings, wants: Sequence[Want]) -> None:
+        """Raises InputError for what cannot be searched."""
         if queries.ndim != 2 or queries.shape[1] != self.manifest.dimension:
             raise InputError(f"the queries have shape {queries.shape}: give (B, {self.manifest.dimension})")
         if not np.isfinite(queries).all():
             raise InputError("a query has values that are not finite: embed it again")
-        if exclude and len(exclude) != len(queries):
-            raise InputError(f"exclude is for {len(exclude)} of {len(queries)} queries: give one collection for each")
-        if not len(queries):
-            return []
-        rows_of = self._items.rows
-        unwanted = [{rows_of[id] for id in ids if id in rows_of} for ids in exclude] or [set()] * len(queries)
-        # so many more that k remain when the unwanted are dropped
-        scores, rows = self._shards.search_all(queries, k + max(map(len, unwanted)), self.manifest.nprobe)
-        return [
-            [
-                Hit(self._items.at(row), score)
-                for row, score in zip(found.tolist(), values.tolist(), strict=True)
-                if row >= 0 and row not in dropped
-            ][:k]
-            for found, values, dropped in zip(rows, scores, unwanted, strict=True)
-        ]
-
-    def item(self, id: str) -> Item:
-        """The item of that id; raises UnknownItem."""
-        row = self._items.rows.get(id)
-        if row is None:
-            raise UnknownItem(f"the gallery has no item {id!r}: search for it, or index it first")
-        return self._items.at(row)
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Every item's id, in the order of the source."""
-        return self._items.ids
-
-    def __contains__(self, id: object) -> bool:
-        return id in self._items
-
-    def __len__(self) -> int:
-        return len(self._items)
+        if len(wants) != len(queries):
+            raise InputError(f"there are {len(wants)} wants for {len(queries)} queries: give one for each")
+        for want in wants:
+            if want.k < 1:
+                raise InputError(f"k is {want.k}: ask for at least one hit")
+            if want.offset < 0 or want.offset + want.k > DEEPEST:
+                raise InputError(f"offset + k is {want.offset + want.k}: ask for the first {DEEPEST} hits")
+            if want.nprobe is not None and not 1 <= want.nprobe <= self.manifest.nlist:
+                raise InputError(f"nprobe is {want.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
+            if want.alike is not None and not 0 < want.alike <= 1:
+                raise InputError(f"alike is {want.alike}: give a cosine above 0, up to 1")

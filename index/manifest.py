@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from index.forms import Form
 from models.errors import GalleryBroken
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 
 class _Strict(BaseModel):
@@ -34,18 +35,22 @@ class ShardEntry(FileEntry):
 class SnapshotManifest(_Strict):
     """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str
     count: int = Field(ge=1)
     skipped: int = Field(ge=0)
+    through: int = Field(ge=0)  # the journal's change up to which all are in here
     dimension: int = Field(ge=1)  # d
     space_id: str
     model_id: str
+    form: Form
     nlist: int = Field(ge=1)
+    stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
-    recall_at_10: float = Field(ge=0, le=1)  # measured at the build, with this nprobe
+    recall_goal: float = Field(ge=0, le=1)
+    recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
     faiss_version: str
     shards: tuple[ShardEntry, ...] = Field(strict=False, min_length=1)
     files: tuple[FileEntry, ...] = Field(strict=False)

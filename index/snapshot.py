@@ -19,14 +19,21 @@ from pathlib import Path
 
 from index.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
 from models.bundle import digest_file
-from models.errors import GalleryBroken, GalleryMissing, JobRunning
+from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnapshot
 
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
+PICTURES = "uploaded"  # that were uploaded, by their content
+JOURNAL = "journal.sqlite"
 ITEMS = "items.parquet"
+ATTRIBUTES = "attributes.arrow"
 VECTORS = "vectors.npy"
+SCALES = "scales.npy"
+LISTS = "lists.faiss"  # trained and empty: what every shard began as
+PROBE = "probe.npz"
 SKIPPED = "skipped.jsonl"
+FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside the shards
 
 KEPT = 3  # snapshots, the live one among them
 DRAFT = ".draft-"
@@ -35,15 +42,16 @@ NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A complete snapshot whose files are as its manifest says."""
+    """A snapshot whose files are as its manifest says, but for those shards that are `missing`, if any."""
 
     path: Path
     manifest: SnapshotManifest
+    missing: tuple[str, ...] = ()
 
     @property
     def shards(self) -> list[Path]:
-        """The FAISS files, by number."""
-        return [self.path / shard.file for shard in self.manifest.shards]
+        """The FAISS files that are there, by number."""
+        return [self.path / shard.file for shard in self.manifest.shards if shard.file not in self.missing]
 
 
 def live(gallery: Path) -> Snapshot:
@@ -78,21 +86,42 @@ def checked(path: Path) -> Snapshot:
     if manifest.name != path.name:
         raise GalleryBroken(f"{path / MANIFEST} is that of the snapshot {manifest.name}: roll back or rebuild")
     for entry in manifest.entries:
-        file = path / entry.file
-        try:
-            size = file.stat().st_size
-            if size != entry.bytes:
-                raise GalleryBroken(f"{file} has {size} bytes instead of {entry.bytes}: roll back or rebuild")
-            if digest_file(file) != entry.sha256:
-                raise GalleryBroken(f"{file} was changed after it was written: roll back or rebuild the gallery")
-        except OSError as error:
-            raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
+        check(path, entry)
     return Snapshot(path, manifest)
+
+
+def salvaged(path: Path) -> Snapshot:
+    """As `checked`, but a shard that is gone or damaged is only left out; raises GalleryBroken where none is left."""
+    manifest, broken = load(path / MANIFEST), []
+    for entry in manifest.files:
+        check(path, entry)
+    for shard in manifest.shards:
+        try:
+            check(path, shard)
+        except GalleryBroken:
+            broken.append(shard.file)
+    if len(broken) == len(manifest.shards):
+        raise GalleryBroken(f"no shard of {path} is left: roll back or rebuild the gallery")
+    return Snapshot(path, manifest, tuple(broken))
+
+
+def check(path: Path, entry: FileEntry) -> None:
+    """Raises GalleryBroken where a file of the snapshot at `path` is not as its manifest says."""
+    file = path / entry.file
+    try:
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise GalleryBroken(f"{file} has {size} bytes instead of {entry.bytes}: roll back or rebuild")
+        if digest_file(file) != entry.sha256:
+            raise GalleryBroken(f"{file} was changed after it was written: roll back or rebuild the gallery")
+    except OSError as error:
+        raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
 
 
 def own(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
-    return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS)]
+    journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
+    return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS, PICTURES, *journal)]
 
 
 @contextmanager
@@ -157,10 +186,36 @@ def publish(gallery: Path, name: str) -> None:
     sync(gallery)
 
 
-def retire(gallery: Path, *, keep: int = KEPT) -> None:
+def roll_back(gallery: Path, name: str) -> Snapshot:
+    """Makes a kept snapshot the live one again; changes made since are searched on top of it, so that none is lost.
+
+    Raises GalleryBroken where it is not whole, UnknownSnapshot where it is not there, and JobRunning.
+    """
+    with locked(gallery):
+        names = [path.name for path in _snapshots(gallery)]
+        if name not in names:
+            raise UnknownSnapshot(f"the gallery keeps no snapshot {name!r}: it has {', '.join(names) or 'none'}")
+        found = checked(gallery / SNAPSHOTS / name)
+        publish(gallery, name)
+        return found
+
+
+def kept(gallery: Path) -> list[SnapshotManifest]:
+    """What the kept snapshots say of themselves, the oldest first; those that cannot be read are left out."""
+    found = []
+    for path in _snapshots(gallery):
+        try:
+            found.append(load(path / MANIFEST))
+        except GalleryBroken:
+            continue
+    return found
+
+
+def retire(gallery: Path, *, keep: int = KEPT) -> list[SnapshotManifest]:
     """Removes all but the last `keep` snapshots, never the live one, and drafts that a killed build left.
 
-    Call it under the lock. A process that has an old snapshot mapped keeps what it has mapped.
+    Gives what the others say of themselves. Call it under the lock. A process that has an old snapshot mapped keeps
+    what it has mapped.
     """
     name = current(gallery)
     for left in (gallery / SNAPSHOTS).glob(f"{DRAFT}*"):
@@ -169,6 +224,7 @@ def retire(gallery: Path, *, keep: int = KEPT) -> None:
     for path in others[: max(0, len(others) - (keep - 1))]:
         (path / MANIFEST).unlink(missing_ok=True)  # first: a half-removed snapshot is never taken for a whole one
         shutil.rmtree(path, ignore_errors=True)
+    return kept(gallery)
 
 
 def sync(path: Path) -> None:
@@ -181,4 +237,6 @@ def sync(path: Path) -> None:
 
 
 def _snapshots(gallery: Path) -> Sequence[Path]:
+    if not (gallery / SNAPSHOTS).is_dir():
+        return []
     return sorted(path for path in (gallery / SNAPSHOTS).iterdir() if NAME.fullmatch(path.name))

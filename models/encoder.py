@@ -63,6 +63,11 @@ class Encoder:
         return encoder
 
     @property
+    def path(self) -> Path:
+        """The bundle's folder."""
+        return self._bundle.path
+
+    @property
     def reference_cache(self) -> CacheUse | None:
         """How the cache of reference features has served so far; None where the bundle's query is one graph."""
         return None if self._references is None else self._references.use

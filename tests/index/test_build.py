@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 from index import snapshot
-from index.build import BATCH, READERS, Built, Progress, build
-from index.chunks import BUILDING, CHUNK, Chunk, Chunks, Skipped
+from index.build import Built, build
+from index.chunks import BUILDING, CHUNK
+from index.embed import BATCH, READERS, Skipped
+from index.forms import Shape
 from index.gallery import Gallery
-from index.ingest import SourceRow
+from index.want import Want
+from index.write import Progress
 from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
 from models.errors import BundleBroken, ConfigError, GalleryError, JobRunning, SourceError
@@ -38,7 +41,7 @@ def vectors_of(gallery: Path) -> bytes:
 def ids_of(gallery: Path, encoder: Encoder) -> list[str]:
     opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
     vectors = np.load(snapshot.live(gallery).path / snapshot.VECTORS).astype(np.float32)
-    return [hits[0].item.id for hits in opened.search(vectors, k=1)]
+    return [found.hits[0].item.id for found in opened.search(vectors, [Want(k=1)] * len(vectors))]
 
 
 def test_a_folder_becomes_a_gallery_whose_vectors_are_the_encoders(
@@ -153,10 +156,8 @@ def test_a_killed_build_goes_on_where_it_stopped_and_ends_the_same(
         child.send_signal(signal.SIGKILL)
     assert not (gallery / snapshot.CURRENT).exists()
     assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
-    seen: list[Progress] = []
-    built = build(folder, gallery, encoder, progress=seen.append)
-    embedded = [each.done for each in seen if each.stage == "embed"]
-    assert embedded[:2] == [CHUNK, CHUNK + 64]
+    built = build(folder, gallery, encoder, progress=quiet)
+    assert (built.embedded, built.reused) == (CHUNK + 59, CHUNK)
     fresh = build(folder, tmp_path / "fresh", encoder, progress=quiet)
     assert built.items == fresh.items == 2 * CHUNK + 59
     assert [each.id for each in built.skipped] == ["0003"]
@@ -202,9 +203,8 @@ def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finishe
     assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
     assert not (gallery / snapshot.CURRENT).exists()
     encoder.fails = False
-    seen: list[Progress] = []
-    assert build(table, gallery, encoder, progress=seen.append).items == CHUNK + 10 * BATCH
-    assert next(each.done for each in seen if each.stage == "embed") == CHUNK
+    built = build(table, gallery, encoder, progress=quiet)
+    assert (built.items, built.embedded) == (CHUNK + 10 * BATCH, 9 * BATCH)  # the first picture is known
 
 
 def test_a_file_whose_name_is_not_utf8_is_skipped_and_the_rest_goes_live(
@@ -263,29 +263,6 @@ def test_a_gallery_that_cannot_be_written_is_a_sentence(tmp_path: Path, encoder:
         build(draw(tmp_path / "pictures", 1), tmp_path / "file", encoder, progress=quiet)
 
 
-def test_a_changed_picture_a_new_row_or_another_space_makes_other_chunks(tmp_path: Path, draw: "Draw") -> None:
-    image = draw(tmp_path / "pictures", 1) / "0000.png"
-    rows = [SourceRow("a", str(image), {})]
-    chunk = Chunk(np.ones((1, 4), np.float16), [0], [Skipped("b", "u", "r")])
-    first = Chunks(tmp_path, rows, space_id="s")
-    first.put(0, chunk)
-    again = Chunks(tmp_path, rows, space_id="s").get(0)
-    assert again is not None
-    np.testing.assert_array_equal(again.vectors, chunk.vectors)
-    assert (again.rows, again.skipped) == (chunk.rows, chunk.skipped)
-    assert first.get(1) is None
-    (path,) = (tmp_path / BUILDING).glob("*/*.npz")
-    path.write_bytes(path.read_bytes()[:-40])
-    assert first.get(0) is None
-    first.put(0, chunk)
-    os.utime(image, ns=(1, 1))
-    assert Chunks(tmp_path, rows, space_id="s").get(0) is None
-    second = Chunks(tmp_path, rows, space_id="s")
-    second.put(0, chunk)
-    assert Chunks(tmp_path, rows, space_id="t").get(0) is None
-    assert Chunks(tmp_path, [*rows, SourceRow("b", "", {})], space_id="s").get(0) is None
-
-
 def test_the_last_three_snapshots_are_kept(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
     folder = draw(tmp_path / "pictures", 2)
     names = [build(folder, tmp_path / "gallery", encoder, progress=quiet).snapshot for _ in range(5)]
@@ -313,7 +290,7 @@ def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
             while not stop.is_set():
                 opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
                 for _ in range(20):
-                    sizes.add(len(opened.search(query, k=100)[0]))
+                    sizes.add(len(opened.search(query, [Want(k=100)])[0].hits))
         except Exception as error:
             failures.append(error)
 
@@ -330,11 +307,11 @@ def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_fewer_pictures_than_shards_are_a_gallery(tmp_path: Path, encoder: Encoder, draw: "Draw", count: int) -> None:
-    built: Built = build(draw(tmp_path / "p", count), tmp_path / "g", encoder, shards=4, progress=quiet)
+    built: Built = build(draw(tmp_path / "p", count), tmp_path / "g", encoder, shape=Shape(shards=4), progress=quiet)
     assert built.items == count
     assert ids_of(tmp_path / "g", encoder) == [f"{number:04d}" for number in range(count)]
 
 
 def test_no_shards_are_refused(tmp_path: Path, encoder: Encoder) -> None:
     with pytest.raises(ConfigError, match="0 shards"):
-        build(tmp_path, tmp_path / "gallery", encoder, shards=0, progress=quiet)
+        build(tmp_path, tmp_path / "gallery", encoder, shape=Shape(shards=0), progress=quiet)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import onnxruntime
 import pytest
 
-from index.__main__ import _bar, main
-from index.build import Progress
+from index.__main__ import main
+from index.report import bar
+from index.write import Progress
 
 if TYPE_CHECKING:
     from conftest import Draw
@@ -29,14 +30,36 @@ def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
     assert {line["stage"] for line in lines} == {"read", "embed", "train", "write", "publish"}
     assert all(set(line) == {"stage", "done", "total", "rate"} for line in lines)
     assert last["stage"] == "done"
-    assert last["items"] == 69
+    assert (last["items"], last["embedded"], last["reused"]) == (69, 69, 0)
     assert [each["id"] for each in last["skipped"]] == ["0001"]
     assert main(["inspect", str(gallery), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["items"], facts["skipped"], facts["shards"]) == (69, 1, [23, 23, 23])
     assert facts["snapshot"] == last["snapshot"]
+    assert main(["skipped", str(gallery), "--json"]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == last["skipped"]
+    assert main(["skipped", str(gallery)]) == 0
+    assert capsys.readouterr().out.startswith("0001: the image is empty")
     assert main(["inspect", str(gallery)]) == 0
     assert "3, of 23, 23, 23 items" in capsys.readouterr().out
+
+
+def test_inspect_says_the_kinds_of_every_attribute(
+    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path, 2)
+    given = [{"price": 1, "name": "a", "new": True, "none": None}, {"price": 1.5, "name": None, "new": False}]
+    records = [{"id": str(number), "image": f"{number:04d}.png", **each} for number, each in enumerate(given)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    arguments = ["build", str(tmp_path / "t.jsonl"), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
+    assert main([*arguments, "--progress", "none"]) == 0
+    capsys.readouterr()
+    assert main(["inspect", str(tmp_path / "g"), "--json"]) == 0
+    kinds = {"price": ["integer", "number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
+    assert json.loads(capsys.readouterr().out)["attributes"] == kinds
+    assert main(["inspect", str(tmp_path / "g")]) == 0
+    shown = "price (integer/number), name (missing/text), new (boolean), none (missing)"
+    assert shown in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("progress", ["bar", "none"])
@@ -48,7 +71,7 @@ def test_a_person_gets_the_skipped_rows_on_stderr_and_one_line_on_stdout(
     arguments = ["build", str(folder), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
     assert main([*arguments, "--progress", progress]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("2 items, 1 skipped")
+    assert captured.out.startswith("2 items (2 embedded, 0 reused), 1 skipped")
     assert len(captured.out.splitlines()) == 1
     assert "skipped 0001: the image is empty" in captured.err
     assert ("embed" in captured.err) == (progress == "bar")
@@ -113,7 +136,7 @@ def test_a_bar_shows_on_a_terminal_only_and_leaves_the_summary_a_line_of_its_own
 
 
 def test_a_bar_of_a_resumed_build_counts_only_its_own_speed(capsys: pytest.CaptureFixture[str]) -> None:
-    with _bar() as report:
+    with bar() as report:
         report(Progress("read", 1000, 1000, 0.0))
         report(Progress("embed", 960, 1000, 0.0))
         time.sleep(0.05)

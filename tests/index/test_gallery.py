@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from index import manifest, snapshot
+from index.attributes import write
 from index.build import build
+from index.contents import Base
+from index.filters import parse
 from index.gallery import Gallery
 from index.ingest import Value
+from index.want import Hit, Want
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import GalleryBroken, GalleryMissing, InputError, SpaceMismatch, UnknownItem
@@ -23,7 +27,11 @@ COUNT = 90
 FILES = (
     "manifest.json",
     snapshot.ITEMS,
+    snapshot.ATTRIBUTES,
     snapshot.VECTORS,
+    snapshot.SCALES,
+    snapshot.LISTS,
+    snapshot.PROBE,
     snapshot.SKIPPED,
     "shard-0000.faiss",
     "shard-0001.faiss",
@@ -64,15 +72,18 @@ def exact(built: Path, queries: Embeddings) -> list[dict[str, float]]:
     return [{f"i{row}": float(each[row]) for row in np.argsort(-each)} for each in scores]
 
 
+def hits(gallery: Gallery, queries: Embeddings, wants: list[Want]) -> list[list[Hit]]:
+    return [found.hits for found in gallery.search(queries, wants)]
+
+
 @pytest.mark.parametrize("k", [1, 10, 89, 90, 91, 5000])
 def test_the_hits_are_those_of_an_exact_search(built: Path, gallery: Gallery, queries: Embeddings, k: int) -> None:
-    assert gallery.manifest.nprobe == gallery.manifest.nlist  # so few lists are all probed
-    for hits, truth in zip(gallery.search(queries, k=k), exact(built, queries), strict=True):
-        scores = [hit.score for hit in hits]
+    for found, truth in zip(hits(gallery, queries, [Want(k=k)] * len(queries)), exact(built, queries), strict=True):
+        scores = [hit.score for hit in found]
         assert scores == sorted(scores, reverse=True)
-        assert len({hit.item.id for hit in hits}) == len(hits) == min(k, COUNT)
+        assert len({hit.item.id for hit in found}) == len(found) == min(k, COUNT)
         np.testing.assert_allclose(scores, list(truth.values())[:k], atol=2e-6)
-        np.testing.assert_allclose(scores, [truth[hit.item.id] for hit in hits], atol=2e-6)
+        np.testing.assert_allclose(scores, [truth[hit.item.id] for hit in found], atol=2e-6)
 
 
 @pytest.mark.parametrize("k", [1, 10, 60, 90])
@@ -80,22 +91,59 @@ def test_excluded_items_never_come_and_others_take_their_place(
     built: Path, gallery: Gallery, queries: Embeddings, k: int
 ) -> None:
     truths = [list(truth) for truth in exact(built, queries)]
-    exclude = [set(truth[: 5 * number]) | {"of another gallery"} for number, truth in enumerate(truths)]
-    for hits, truth, unwanted in zip(gallery.search(queries, k=k, exclude=exclude), truths, exclude, strict=True):
-        assert not unwanted & {hit.item.id for hit in hits}
-        assert len(hits) == min(k, len([id for id in truth if id not in unwanted]))
+    exclude = [frozenset([*truth[: 5 * number], "of another gallery"]) for number, truth in enumerate(truths)]
+    wants = [Want(k=k, exclude=each) for each in exclude]
+    for found, truth, unwanted in zip(hits(gallery, queries, wants), truths, exclude, strict=True):
+        assert not unwanted & {hit.item.id for hit in found}
+        assert len(found) == min(k, len([id for id in truth if id not in unwanted]))
 
 
 def test_all_items_excluded_leave_nothing(gallery: Gallery, queries: Embeddings) -> None:
-    assert gallery.search(queries[:1], k=3, exclude=[[f"i{n}" for n in range(COUNT)]]) == [[]]
+    nothing = Want(k=3, exclude=frozenset(f"i{n}" for n in range(COUNT)))
+    assert hits(gallery, queries[:1], [nothing]) == [[]]
+
+
+def test_pages_of_any_length_put_together_are_the_whole(gallery: Gallery, queries: Embeddings) -> None:
+    whole = hits(gallery, queries, [Want(k=COUNT)] * len(queries))
+    for size in (1, 7, 40):
+        pages = [
+            hits(gallery, queries, [Want(k=size, offset=offset)] * len(queries)) for offset in range(0, COUNT, size)
+        ]
+        assert [[hit for page in pages for hit in page[number]] for number in range(len(queries))] == whole
+
+
+def test_a_filter_leaves_what_it_names_and_says_how_it_was_searched(
+    built: Path, gallery: Gallery, queries: Embeddings
+) -> None:
+    filter = parse({"price": {"gte": 10, "lt": 50}, "new": True})
+    (found,) = gallery.search(queries[:1], [Want(k=COUNT, filter=filter)])
+    passing = {f"i{n}" for n in range(10, 50, 2)}
+    assert {hit.item.id for hit in found.hits} == passing
+    truth = exact(built, queries[:1])[0]
+    np.testing.assert_allclose([hit.score for hit in found.hits], [truth[hit.item.id] for hit in found.hits], atol=2e-6)
+    assert found.total == len(passing)
+    assert found.notes == ["each of the 20 items that may be found was compared"]
+    with pytest.raises(InputError, match="no item has the attribute 'colour'"):
+        gallery.search(queries[:1], [Want(filter=parse({"colour": "red"}))])
+
+
+def test_wants_of_one_batch_are_met_each_for_itself(gallery: Gallery, queries: Embeddings) -> None:
+    wants = [Want(k=3), Want(k=2, filter=parse({"new": True})), Want(k=4, offset=1), Want(k=1), Want(k=90, nprobe=1)]
+    alone = [gallery.search(queries[number : number + 1], [want])[0] for number, want in enumerate(wants)]
+    assert gallery.search(queries[: len(wants)], wants) == alone
+
+
+def test_facets_count_what_the_filter_lets_through(gallery: Gallery) -> None:
+    found = gallery.facets(["new", "stock", "none"], parse({"stock": {"lt": 11}}), top=3)
+    assert found == {"new": [(True, 6), (False, 5)], "stock": [(0, 1), (1, 1), (10, 1)], "none": []}
 
 
 def test_an_item_keeps_the_exact_types_of_its_attributes(gallery: Gallery) -> None:
     for number in (0, 7, 89):
         item = gallery.item(f"i{number}")
         assert Path(item.uri).name == f"{number:04d}.png"
-        assert item.attributes == attributes(number)
-        assert [type(v) for v in item.attributes.values()] == [int, float, bool, str, type(None)]
+        assert item.attributes == {name: value for name, value in attributes(number).items() if value is not None}
+        assert [type(v) for v in item.attributes.values()] == [int, float, bool, str]
     assert "i0" in gallery
     assert "bad" not in gallery
     assert len(gallery) == COUNT
@@ -107,16 +155,25 @@ def test_queries_that_cannot_be_meant_are_refused(gallery: Gallery, queries: Emb
     broken = queries.copy()
     broken[3, 4] = np.nan
     with pytest.raises(InputError, match="not finite"):
-        gallery.search(broken, k=1)
+        gallery.search(broken, [Want()] * 7)
     with pytest.raises(InputError, match="shape"):
-        gallery.search(queries[:, :-1], k=1)
+        gallery.search(queries[:, :-1], [Want()] * 7)
     with pytest.raises(InputError, match="shape"):
-        gallery.search(queries[0], k=1)
-    with pytest.raises(InputError, match="at least one"):
-        gallery.search(queries, k=0)
-    with pytest.raises(InputError, match="exclude is for 1 of 7"):
-        gallery.search(queries, k=1, exclude=[["i0"]])
-    assert gallery.search(queries[:0], k=3) == []
+        gallery.search(queries[0], [Want()])
+    with pytest.raises(InputError, match="1 wants for 7 queries"):
+        gallery.search(queries, [Want()])
+    for want, said in (
+        (Want(k=0), "at least one"),
+        (Want(offset=-1), "offset"),
+        (Want(offset=9_990), "first 10000"),
+        (Want(nprobe=0), "nprobe"),
+        (Want(nprobe=10**6), "nprobe"),
+        (Want(alike=0.0), "alike"),
+        (Want(group_by="colour"), "no item has the attribute 'colour'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            gallery.search(queries[:1], [want])
+    assert gallery.search(queries[:0], []) == []
 
 
 def test_another_space_is_refused_with_the_command_that_rebuilds(built: Path) -> None:
@@ -160,10 +217,42 @@ def test_a_changed_fact_an_unknown_key_and_another_version_of_the_manifest_are_r
     live = snapshot.live(copy)
     path = live.path / manifest.MANIFEST
     facts = json.loads(path.read_text())
-    for change in ({"source": "elsewhere"}, {"nprobe": 1 + live.manifest.nprobe}, {"extra": 1}, {"schema_version": 2}):
+    for change in ({"source": "elsewhere"}, {"nprobe": 1 + live.manifest.nprobe}, {"extra": 1}, {"schema_version": 1}):
         path.write_text(json.dumps(facts | change, indent=2) + "\n")
         with pytest.raises(GalleryBroken, match=r"manifest\.json"):
             snapshot.live(copy)
+
+
+@pytest.mark.parametrize("damage", ["deleted", "changed"])
+def test_without_a_shard_the_others_answer_and_say_so(copy: Path, encoder: Encoder, damage: str) -> None:
+    path = snapshot.live(copy).shards[1]
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "changed":
+        path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    space_id = encoder.manifest.space_id
+    with pytest.raises(GalleryBroken, match=path.name):
+        Gallery.open(copy, space_id=space_id)
+    gallery = Gallery.salvage(copy, space_id=space_id)
+    assert gallery.missing == (path.name,)
+    queries = normalised(np.random.default_rng(5).standard_normal((3, encoder.manifest.dimension)).astype(np.float32))
+    for found in gallery.search(queries, [Want(k=COUNT)] * 3):
+        assert {hit.item.id for hit in found.hits} == {f"i{n}" for n in range(0, COUNT, 2)}
+        assert found.notes == [f"{path.name} cannot be read: {COUNT // 2} items were not searched"]
+    # few rows are compared by their vectors, which are all there
+    (few,) = gallery.search(queries[:1], [Want(k=COUNT, filter=parse({"stock": {"lt": 10}}))])
+    assert {hit.item.id for hit in few.hits} == {f"i{n}" for n in range(10)}
+
+
+def test_a_snapshot_without_any_shard_or_without_another_file_cannot_be_salvaged(copy: Path, encoder: Encoder) -> None:
+    live = snapshot.live(copy)
+    for shard in live.shards:
+        shard.unlink()
+    with pytest.raises(GalleryBroken, match="no shard"):
+        Gallery.salvage(copy, space_id=encoder.manifest.space_id)
+    (live.path / snapshot.VECTORS).unlink()
+    with pytest.raises(GalleryBroken, match=snapshot.VECTORS):
+        Gallery.salvage(copy, space_id=encoder.manifest.space_id)
 
 
 def test_a_shard_of_another_snapshot_is_refused_even_if_its_digest_is_right(copy: Path) -> None:
@@ -173,4 +262,14 @@ def test_a_shard_of_another_snapshot_is_refused_even_if_its_digest_is_right(copy
     forged = live.manifest.model_copy(update={"shards": (entries[0], snapshot.shard_entry(live.shards[1], 45))})
     (live.path / manifest.MANIFEST).write_text(manifest.dump(forged.model_copy(update={"count": COUNT + 1})))
     with pytest.raises(GalleryBroken, match="do not belong together"):
-        Gallery.of(snapshot.checked(live.path))
+        Base.open(snapshot.checked(live.path))
+
+
+def test_attributes_of_another_count_are_refused_even_if_their_digest_is_right(copy: Path) -> None:
+    live = snapshot.live(copy)
+    write(live.path / snapshot.ATTRIBUTES, [attributes(number) for number in range(COUNT + 1)])
+    files = [snapshot.entry(live.path / each.file) for each in live.manifest.files]
+    forged = live.manifest.model_copy(update={"files": tuple(files)})
+    (live.path / manifest.MANIFEST).write_text(manifest.dump(forged))
+    with pytest.raises(GalleryBroken, match="do not belong together"):
+        Base.open(snapshot.checked(live.path))

@@ -1,0 +1,99 @@
+"""The changes of the journal folded into a new snapshot, and what no kept snapshot needs any more removed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from index import items, snapshot
+from index.changes import Upsert
+from index.contents import Base, Contents
+from index.embed import Embedded
+from index.forms import Shape
+from index.ingest import SourceRow
+from index.journal import Journal
+from index.recall import Vectors
+from index.write import Origin, Report, stage, write
+from models.errors import GalleryError
+
+YOUNG_S = 3600.0  # a picture is kept before its item is written
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction made: the name of the snapshot, how many items it holds, how many changes went into it."""
+
+    snapshot: str
+    items: int
+    changes: int
+    seconds: float
+
+
+def compact(gallery: Path, *, progress: Report) -> Compacted:
+    """Makes a snapshot of what the gallery holds now, and makes it live; searches and changes go on meanwhile.
+
+    Raises JobRunning while a build runs, GalleryMissing, GalleryBroken, and GalleryError where nothing is left of the
+    items or the disk takes no more.
+    """
+    started = time.monotonic()
+    with snapshot.locked(gallery), Journal.open(gallery) as journal:
+        live = snapshot.live(gallery)
+        manifest, contents = live.manifest, Contents.at(live, journal)
+        kept = embedded(contents)
+        if not kept.rows:
+            raise GalleryError(f"every item of {gallery} is deleted: rebuild it from a source that has some")
+        view = contents.view
+        origin = Origin(manifest.source, manifest.space_id, manifest.model_id, view.through)
+        shape = Shape(len(manifest.shards), manifest.form, manifest.recall_goal)
+        made = write(gallery, kept, origin, shape, progress)
+        with stage("publish", 1, progress):
+            publish(gallery, made, journal)
+        return Compacted(
+            made.manifest.name, len(kept.rows), view.through - manifest.through, time.monotonic() - started
+        )
+
+
+def publish(gallery: Path, made: snapshot.Snapshot, journal: Journal) -> None:
+    """Makes a sealed snapshot live once it has been opened as the service will, and clears away what is too old.
+
+    The journal keeps what the oldest kept snapshot lacks, so that each of them can be rolled back to.
+    """
+    Base.open(snapshot.checked(made.path))
+    snapshot.publish(gallery, made.manifest.name)
+    kept = snapshot.retire(gallery)
+    journal.prune(min(manifest.through for manifest in kept))
+    sweep(gallery, [manifest.name for manifest in kept], journal)
+
+
+def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: float = YOUNG_S) -> None:
+    """Removes uploaded pictures of no item of the kept snapshots and the journal, that are not just being put."""
+    pictures = gallery.resolve() / snapshot.PICTURES
+    if not pictures.is_dir():
+        return
+    wanted = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
+    for name in kept:
+        wanted.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+    latest = time.time() - older_s
+    for path in pictures.glob("*/*"):
+        if str(path) not in wanted and path.stat().st_mtime < latest:
+            path.unlink(missing_ok=True)
+
+
+def embedded(contents: Contents) -> Embedded:
+    """The living items in the order of their rows, as a build would have embedded them."""
+    view, base = contents.view, contents.base.items
+    ours = np.flatnonzero(view.alive[: view.start])
+    rows = [
+        SourceRow(item.id, item.uri, item.attributes, content=base.content(row), fingerprint=base.fingerprint(row))
+        for row, item in ((row, base.at(row)) for row in ours.tolist())
+    ]
+    fresh = np.flatnonzero(view.alive[view.start :])
+    for row in (fresh + view.start).tolist():
+        item = view.item(row)
+        rows.append(SourceRow(item.id, item.uri, item.attributes, content=view.content(row)))
+    vectors: Vectors = np.concatenate(
+        [contents.base.ranking.exact.vectors[ours], view.vectors[fresh].astype(np.float16)]
+    )
+    return Embedded(rows, vectors, [], len(fresh))

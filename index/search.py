@@ -1,0 +1,97 @@
+"""One search of a gallery's contents: as many rows ranked as the wanted arrangement needs, and no more."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from index.arrange import PLAIN, Rules, arranged
+from index.contents import Contents, Picked
+from index.recall import Ids, Scores
+from index.want import SAME, Found, Hit, Want
+from models.arrays import Embeddings
+
+AHEAD = 8  # more rows are ranked than are wanted, so that few searches have to be ranked again
+DEEPER = 4  # so many times more are ranked where the arrangement let through too few
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What may be found, and how: for queries that share a filter."""
+
+    contents: Contents
+    picked: Picked
+    nprobe: int | None
+
+    def found(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
+        """What each query (B, d) finds of what it wants."""
+        rules = [self._rules(want) for want in wants]
+        depth = max(_depth(want) for want in wants)
+        while True:
+            depth = min(depth, max(1, self.picked.total))
+            scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
+            placed = [
+                arranged(order, rule, count=want.offset + want.k)
+                for order, rule, want in zip(rows, rules, wants, strict=True)
+            ]
+            short = any(len(each) < want.offset + want.k for each, want in zip(placed, wants, strict=True))
+            ended = rows.shape[1] < depth or bool((rows[:, -1] < 0).all())  # where a shard is missing, before all
+            if not short or ended or depth >= self.picked.total:
+                break
+            depth *= DEEPER
+        notes = self._notes()
+        return [
+            Found(self._hits(query, each[want.offset :], own, values), self.picked.total, notes)
+            for query, want, each, own, values in zip(queries, wants, placed, rows, scores, strict=True)
+        ]
+
+    def _hits(self, query: Embeddings, shown: Sequence[int], rows: Ids, scores: Scores) -> list[Hit]:
+        """The items of rows, with their scores of a query (d,): those of its order, and of pinned ones beyond it."""
+        known = dict(zip(rows.tolist(), scores.tolist(), strict=True))
+        contents = self.contents
+        return [Hit(contents.item(row), known[row] if row in known else contents.score(query, row)) for row in shown]
+
+    def _rules(self, want: Want) -> Rules:
+        if want.plain:
+            return PLAIN
+        contents, view = self.contents, self.contents.view
+        rows = [row for id in want.exclude if (row := view.row(id)) is not None]
+        pinned = [row for id in want.pinned if (row := view.row(id)) is not None and self._picked(row)]
+        return Rules(
+            pinned=pinned,
+            dropped=frozenset(rows),
+            unwanted=self._unwanted(want),
+            group=None if want.group_by is None else contents.value(want.group_by),
+            alike=want.alike,
+            vectors=contents.vectors,
+        )
+
+    def _picked(self, row: int) -> bool:
+        start, base = self.contents.view.start, self.picked.base
+        if row >= start:
+            return bool(self.picked.fresh[row - start])
+        return base is None or bool(base.mask[row])
+
+    def _unwanted(self, want: Want) -> Callable[[int], bool] | None:
+        """Tells whether a row's picture is the reference, or looks the same."""
+        contents, reference, content = self.contents, want.reference, want.content
+        if reference is not None:
+            return lambda row: contents.score(reference, row) >= SAME or contents.content(row) == content
+        return None if content is None else lambda row: contents.content(row) == content
+
+    def _notes(self) -> list[str]:
+        """How the search was made, where a filter or a missing shard makes a difference."""
+        ranking, base = self.contents.base.ranking, self.picked.base
+        if base is not None and ranking.scans(base):  # by their vectors, whatever shard they are in
+            return [f"each of the {base.count} items that may be found was compared"]
+        notes = []
+        if self.contents.base.missing:
+            lost = self.contents.view.start - ranking.shards.count
+            notes.append(f"{', '.join(self.contents.base.missing)} cannot be read: {lost} items were not searched")
+        if base is not None:
+            notes.append(f"{ranking.probes(base, self.nprobe)} of {ranking.shards.nlist} lists were searched")
+        return notes
+
+
+def _depth(want: Want) -> int:
+    """How many rows are ranked at first."""
+    more = len(want.exclude) + (AHEAD if want.reference is not None or want.content is not None else 0)
+    return (want.offset + want.k + more) * (1 if want.group_by is None and want.alike is None else DEEPER)

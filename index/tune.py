@@ -1,0 +1,38 @@
+"""The number of probed lists of a live snapshot, set anew for another recall."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index import snapshot
+from index.contents import Base
+from index.manifest import SnapshotManifest
+from index.recall import Probe
+
+
+def tune(gallery: Path, *, recall: float) -> SnapshotManifest:
+    """Measures how many lists reach the recall@10 on composed queries, and makes the gallery probe so many.
+
+    A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
+    GalleryBroken, and JobRunning while a build runs.
+    """
+    with snapshot.locked(gallery):
+        live = snapshot.live(gallery)
+        ranking = Base.open(live).ranking
+        probe = Probe.open(live.path / snapshot.PROBE)
+        nprobe, measured = probe.nprobe(ranking.probed, nlist=ranking.shards.nlist, goal=recall)
+        created = datetime.now(UTC)
+        facts = {
+            "name": snapshot.new_name(created),
+            "created": created,
+            "nprobe": nprobe,
+            "recall_goal": recall,
+            "recall_at_10": measured,
+        }
+        with snapshot.draft(gallery) as folder:
+            for entry in live.manifest.entries:
+                os.link(live.path / entry.file, folder / entry.file)
+            made = snapshot.seal(folder, live.manifest.model_copy(update=facts))
+        snapshot.publish(gallery, made.manifest.name)
+        snapshot.retire(gallery)
+        return made.manifest

@@ -1,0 +1,138 @@
+"""Items and their vectors made into a sealed snapshot: lists trained or taken over, shards, columns, its recall."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import faiss
+import numpy as np
+
+from index import attributes, forms, items, shards, snapshot
+from index.embed import Embedded
+from index.forms import Form, Shape
+from index.manifest import SCHEMA_VERSION, SnapshotManifest
+from index.ranking import Ranking
+from index.recall import Probe
+from index.shards import Shards
+from index.snapshot import Snapshot
+from index.vectors import Exact, scaled
+from models.errors import GalleryError
+
+STALE = 0.2  # share of the items that are new since the lists were trained, from which they are trained anew
+
+Stage = Literal["read", "embed", "train", "write", "publish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is; `rate` is rows a second in this run."""
+
+    stage: Stage
+    done: int
+    total: int
+    rate: float
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a snapshot comes from: its source, its model, and the journal's change up to which all are in it."""
+
+    source: str
+    space_id: str
+    model_id: str
+    through: int
+
+
+def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, report: Report) -> Snapshot:
+    """The sealed snapshot, not published yet; raises GalleryError where the disk takes no more."""
+    rows, vectors = contents.rows, contents.vectors
+    form, count = shape.form_of(len(rows)), len(rows)
+    with snapshot.draft(gallery) as folder:
+        with stage("train", count, report):
+            lists = _lists(gallery, contents, origin, form)
+            faiss.write_index(lists.trained, str(folder / snapshot.LISTS))
+        with stage("write", count, report):
+            counts = shards.write(folder, lists.trained, vectors, shards=shape.shards)
+            np.save(folder / snapshot.VECTORS, vectors)
+            scales = scaled(vectors)
+            np.save(folder / snapshot.SCALES, scales)
+            items.write(folder / snapshot.ITEMS, rows)
+            attributes.write(folder / snapshot.ATTRIBUTES, (row.attributes for row in rows))
+            with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
+            opened = Shards.open([folder / name for name, _ in counts], form=form)
+            probe = Probe.of(vectors)
+            probe.write(folder / snapshot.PROBE)
+            ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
+            goal = shape.goal_of(count)
+            nprobe, measured = probe.nprobe(ranking.probed, nlist=opened.nlist, goal=goal)
+            created = datetime.now(UTC)
+            return snapshot.seal(
+                folder,
+                SnapshotManifest(
+                    schema_version=SCHEMA_VERSION,
+                    name=snapshot.new_name(created),
+                    created=created,
+                    **asdict(origin),
+                    count=count,
+                    skipped=len(contents.skipped),
+                    dimension=vectors.shape[1],
+                    form=form,
+                    nlist=opened.nlist,
+                    stale=lists.stale,
+                    nprobe=nprobe,
+                    recall_goal=goal,
+                    recall_at_10=measured,
+                    faiss_version=faiss.__version__,
+                    shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
+                    files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
+                ),
+            )
+
+
+@contextmanager
+def stage(name: Stage, total: int, report: Report) -> Iterator[None]:
+    """Reports the beginning and the end of a stage."""
+    begun = time.monotonic()
+    report(Progress(name, 0, total, 0.0))
+    yield
+    report(Progress(name, total, total, rate(total, begun)))
+
+
+def rate(done: int, begun: float) -> float:
+    """Rows a second since `begun`."""
+    return done / max(time.monotonic() - begun, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    trained: faiss.IndexIVF  # empty
+    stale: int  # items that are new or changed since
+
+
+def _lists(gallery: Path, contents: Embedded, origin: Origin, form: Form) -> _Lists:
+    """The live snapshot's lists where they fit this one still, or new ones."""
+    try:
+        live = snapshot.facts(gallery)
+        path = gallery / snapshot.SNAPSHOTS / live.name
+        stale = live.stale + contents.fresh
+        fits = (
+            (live.space_id, live.form) == (origin.space_id, form)
+            and 2 / 3 <= shards.lists(len(contents.rows)) / live.nlist <= 3 / 2
+            and stale <= STALE * len(contents.rows)
+        )
+        if fits:
+            (entry,) = (each for each in live.files if each.file == snapshot.LISTS)
+            snapshot.check(path, entry)
+            return _Lists(forms.read(path / snapshot.LISTS), stale)
+    except GalleryError:
+        pass  # there is none, or none that could be used: it costs the training
+    return _Lists(shards.train(contents.vectors, form=form), 0)
