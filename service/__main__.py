@@ -42,6 +42,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 def _search(arguments: argparse.Namespace) -> None:
     from index.gallery import Gallery
+    from index.want import Want
     from models.encoder import Encoder
     from models.errors import InputError
     from service import wire
@@ -56,7 +57,7 @@ def _search(arguments: argparse.Namespace) -> None:
             raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name a picture file") from error
     encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
-    query = Query(image=image, item_id=arguments.item, text=arguments.text, k=arguments.k)
+    query = Query(image=image, item_id=arguments.item, text=arguments.text, want=Want(k=arguments.k))
     found = find(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
     if arguments.json:
         hits = [

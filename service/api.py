@@ -1,54 +1,32 @@
 """The HTTP face: which path answers what. Everything that computes lies below it."""
 
 import functools
-import urllib.parse
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from index.items import Item
-from models.errors import GalleryError, LikebutError
-from service import assortment, errors, images, openapi, page, receive, wire
+from models.errors import GalleryBroken, GalleryError, LikebutError
+from service import assortment, errors, openapi, operate, page, receive, wire
+from service.follow import Follower
 from service.head import Head
-from service.jobs import Jobs
 from service.logs import Observed
-from service.metrics import Metrics
-from service.pool import Pool
-from service.searcher import Searcher, Stopwatch
+from service.owned import Here, Service, of
+from service.searcher import Stopwatch
 from service.settings import Settings
 
+LOG = logging.getLogger("likebut")
 PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
 ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
-
-
-class Service:
-    """Everything that one app owns, from its start to its end."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.searcher = Searcher(settings)
-        self.metrics = Metrics(serving=lambda: self.searcher.serving)
-        self.metrics.inflight.set_function(lambda: self.searcher.active)
-        self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
-        self.pictures = Pool("picture", workers=2, max_waiting=256)
-        self.jobs = Jobs(settings, self.metrics, self.searcher)
-        self.assets = page.assets()
-
-    def offers(self) -> str:
-        """What is served, or why nothing is, as one line for the operator."""
-        serving = self.searcher.serving
-        if serving.gallery is None:
-            return f"nothing to search: {serving.reason}"
-        return f"{serving.gallery.manifest.count} items of {serving.gallery.manifest.source}"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -64,10 +42,18 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.pictures)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
+            await stack.enter_async_context(service.writes)
             try:
                 await service.searcher.swap(settings.bundle)
+            except GalleryBroken as error:
+                LOG.error("the gallery is not whole: %s", error)
+                try:
+                    await service.searcher.salvage(str(error))
+                except GalleryError as worse:
+                    service.searcher.close(str(worse))
             except GalleryError as error:
                 service.searcher.close(str(error))
+            await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
             yield
 
     app = FastAPI(
@@ -81,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service = service
     app.include_router(routes)
+    app.include_router(operate.routes)
     app.add_exception_handler(LikebutError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -89,16 +76,6 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _of(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-async def _service(request: Request) -> Service:  # async, since FastAPI would run any other in a thread
-    return _of(request)
-
-
-Here = Annotated[Service, Depends(_service)]
 routes = APIRouter()
 
 
@@ -119,7 +96,12 @@ async def search(request: Request, response: Response, service: Here) -> wire.Se
             service.metrics.stages(watch.took_ms)
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
     return wire.SearchAnswer(
-        hits=[wire.Hit(**_item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
+        hits=[wire.Hit(**wire.item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
+        total=found.total,
+        facets={
+            name: [wire.Count(value=value, count=count) for value, count in counts if value is not None]
+            for name, counts in found.facets.items()
+        },
         snapshot=found.snapshot,
         model=found.model,
         took_ms=found.took_ms,
@@ -133,14 +115,14 @@ async def browse(
 ) -> wire.Assortment:
     """A page of the gallery in a mixed order that stays the same for a snapshot."""
     gallery = service.searcher.live()
-    items = [_item(found) for found in assortment.page(gallery, offset=offset, limit=limit)]
+    items = [wire.item(found) for found in assortment.page(gallery, offset=offset, limit=limit)]
     return wire.Assortment(items=items, total=len(gallery), offset=offset, snapshot=gallery.manifest.name)
 
 
 @routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
 async def item(id: str, service: Here) -> wire.Item:
     """The item's attributes and where its picture is; an id may hold slashes."""
-    return _item(service.searcher.live().item(id))
+    return wire.item(service.searcher.live().item(id))
 
 
 @routes.get(
@@ -156,50 +138,6 @@ async def image(
     picture = await service.pictures.run(functools.partial(service.album.picture, found, size=size))
     etag = page.entity_tag(picture.data)
     return page.send(request, picture.data, media_type=picture.media_type, etag=etag, cache_control=PICTURE_CACHE)
-
-
-@routes.post(
-    "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202,
-    summary="Rebuild the gallery, also with another model",
-    responses={202: {"headers": {"Location": {"description": "the job's path", "schema": {"type": "string"}}}}},
-    openapi_extra={"requestBody": openapi.INDEX_BODY},
-)  # fmt: skip
-async def rebuild(request: Request, response: Response, service: Here) -> wire.JobAccepted:
-    """Starts a job that builds a new snapshot, with another model where `bundle` names one; searches go on.
-
-    Model and snapshot are swapped together as soon as the snapshot is complete: every search is answered by the old
-    two or by the new two. A job that fails changes nothing of what answers.
-    """
-    job = await service.jobs.start(await receive.json_body(request, wire.IndexBody))
-    response.headers["Location"] = f"/index/jobs/{job.id}"
-    return wire.JobAccepted(job=job.id)
-
-
-@routes.get("/index/jobs/{id}", operation_id="getIndexJob", tags=["gallery"], summary="How far a rebuild is")
-async def job(id: str, service: Here) -> wire.Job:
-    """The job's state and progress."""
-    return service.jobs.get(id)
-
-
-@routes.get("/index", operation_id="getGallery", tags=["gallery"], summary="The live snapshot")
-async def live(service: Here) -> wire.LiveGallery:
-    """Facts of the snapshot and the model that answer now, and the last job."""
-    serving = service.searcher.serving
-    gallery, model = serving.gallery, serving.encoder.manifest
-    facts = gallery.manifest if gallery is not None else None
-    return wire.LiveGallery(
-        snapshot=facts.name if facts else None,
-        items=len(gallery) if gallery is not None else 0,
-        model=model.model_id,
-        created=facts.created.isoformat() if facts else None,
-        shards=len(facts.shards) if facts else None,
-        dimension=facts.dimension if facts else None,
-        space=model.space_id,
-        last_job=service.jobs.last(),
-        max_k=service.settings.max_k,
-        max_image_bytes=service.settings.max_image_bytes,
-        max_text_chars=service.settings.max_text_chars,
-    )
 
 
 @routes.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
@@ -228,8 +166,9 @@ async def description(request: Request, service: Here) -> JSONResponse:
     """This interface, described for machines, with examples from the live gallery."""
     gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
     source = gallery.manifest.source if gallery else None
+    first = next(iter(gallery.ids), None) if gallery else None
     examples = openapi.Examples(
-        item_id=gallery.ids[0] if gallery else None,
+        item=gallery.item(first) if gallery and first is not None else None,
         source=source if source and Path(source).exists() else None,
         job_id=last_job.id if last_job else None,
     )
@@ -261,20 +200,11 @@ def _asset(request: Request, service: Service, name: str) -> Response:
     return page.send(request, found.data, media_type=found.media_type, etag=found.etag, cache_control="no-cache")
 
 
-def _item(found: Item) -> wire.Item:
-    # safe="" also quotes slashes, so that an id is one segment until the server decodes it
-    return wire.Item(
-        id=found.id,
-        attributes=wire.known(found.attributes),
-        image_url=f"/images/{urllib.parse.quote(found.id, safe='')}",
-    )
-
-
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, LikebutError)
     answered = errors.answer(error, request_id=request.state.request_id)
     if answered.status_code != 404:
-        _of(request).metrics.rejected.labels(errors.reason(error)).inc()
+        of(request).metrics.rejected.labels(errors.reason(error)).inc()
     return answered
 
 

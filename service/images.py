@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from index.ingest import SourceRow, read_image
+from index.fetch import read_image
+from index.ingest import SourceRow
 from index.items import Item
 from models import preprocess
 from models.errors import ImageTooLarge, InputError, UnknownItem, UnreadableImage

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +20,11 @@ from service.metrics import Metrics
 from service.plan import Plan, plan
 from service.searcher import Searcher
 from service.settings import Settings
-from service.wire import IndexBody, Job, Skipped
+from service.wire_gallery import IndexBody, Job, Skipped
 
 KEPT_JOBS = 50
 KEPT_SKIPPED = 100
+CANCELLED = "the job was deleted before it ended"
 LINE_LIMIT_BYTES = 64 * 1024 * 1024  # the last line names every item that was skipped
 PATIENCE_S = 5.0  # between asking a build to end and ending it
 
@@ -37,6 +39,8 @@ class Progress(BaseModel):
     total: int = 0
     rate: float = 0.0
     skipped: list[Skipped] = []
+    embedded: int | None = None
+    reused: int | None = None
 
 
 class Jobs:
@@ -49,6 +53,7 @@ class Jobs:
         self._planning = False
         self._jobs: dict[str, Job] = {}
         self._task: asyncio.Task[None] | None = None
+        self._cancelled: str | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,9 +68,9 @@ class Jobs:
 
     async def start(self, body: IndexBody) -> Job:
         """Begins a job; raises JobRunning, and Unusable for a source or a bundle that it could not use."""
-        running = next((job for job in self._jobs.values() if job.state in ("queued", "running")), None)
+        running = self.running()
         if running is not None:
-            raise JobRunning(f"job {running.id} is rebuilding the gallery: wait for it to end")
+            raise JobRunning(f"job {running.id} is rebuilding the gallery: wait for it to end, or delete it")
         if self._planning:
             raise JobRunning("another job is being prepared: wait for it to end")
         self._planning = True  # testing a bundle takes a while, and only one job may come of it
@@ -76,6 +81,7 @@ class Jobs:
             self._planning = False
         job = Job(
             id=uuid.uuid4().hex[:12],
+            kind=planned.kind,
             source=planned.source,
             bundle=str(planned.bundle),
             shards=planned.shards,
@@ -94,6 +100,22 @@ class Jobs:
         except KeyError:
             raise UnknownJob(f"there is no job {id[:40]!r}: the last {KEPT_JOBS} since the start are kept") from None
 
+    def running(self) -> Job | None:
+        """The job that is under way."""
+        return next((job for job in self._jobs.values() if job.state in ("queued", "running")), None)
+
+    async def cancel(self, id: str) -> Job:
+        """Ends a job that is under way; nothing of what answers is changed. Raises UnknownJob."""
+        job = self.get(id)
+        if job is self.running() and self._task is not None:
+            self._cancelled = job.id
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            if job.state == "queued":  # it had not begun, so that nothing in it noticed
+                job.state, job.error = "cancelled", CANCELLED
+        return job
+
     def last(self) -> Job | None:
         """The job that was started last."""
         return next(reversed(self._jobs.values()), None)
@@ -102,14 +124,17 @@ class Jobs:
         job.state, job.started = "running", _now()
         self._metrics.job_progress.set(0)
         try:
-            if planned.builds:
-                await self._build(job)
+            if planned.words:
+                await self._command(job, planned.words)
             job.stage = "open"
             gallery = (await self._searcher.swap(planned.bundle)).live()
             job.snapshot, job.items = gallery.manifest.name, len(gallery)
             job.state = "done"
         except asyncio.CancelledError:
-            job.state, job.error = "failed", "the service was stopped before the build ended"
+            if self._cancelled == job.id:
+                job.state, job.error = "cancelled", CANCELLED
+            else:
+                job.state, job.error = "failed", "the service was stopped before the job ended"
             raise
         except LikebutError as error:
             job.state, job.error = "failed", str(error)
@@ -120,12 +145,10 @@ class Jobs:
             self._metrics.jobs.labels(job.state).inc()
             self._metrics.job_progress.set(1 if job.state == "done" else 0)
 
-    async def _build(self, job: Job) -> None:
-        """Follows a build from its start until its snapshot is published; raises LikebutError where it fails."""
+    async def _command(self, job: Job, words: Sequence[str]) -> None:
+        """Follows `likebut index` with those words from its start to its end; raises LikebutError where it fails."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "index", "build", job.source, "--gallery", str(self._settings.gallery.resolve())),
-            *("--bundle", job.bundle, "--shards", str(job.shards)),
-            *("--provider", self._settings.provider, "--progress", "json"),
+            *(sys.executable, "-m", "index", *words),
             cwd=Path(index.__file__).parents[1],  # so that `-m index` is this index, installed or not
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -141,7 +164,7 @@ class Jobs:
             said = await complaint
         finally:
             await _end(process)
-        if status != 0 or not done:
+        if status != 0 or not (done or job.kind == "roll-back"):
             lines = [line.removeprefix("likebut: ") for line in said.splitlines() if line.strip()]
             raise LikebutError(lines[-1] if lines else f"the build ended with status {status} and said nothing")
 
@@ -156,6 +179,7 @@ class Jobs:
             if progress.stage == "done":
                 done = True
                 job.skipped, job.skipped_items = len(progress.skipped), progress.skipped[:KEPT_SKIPPED]
+                job.embedded, job.reused = progress.embedded, progress.reused
                 continue
             job.stage, job.done, job.total, job.rate = progress.stage, progress.done, progress.total, progress.rate
             self._metrics.job_progress.set(min(1.0, progress.done / progress.total) if progress.total else 0)

@@ -85,6 +85,20 @@ class _Live(Collector):
         yield GaugeMetricFamily(
             "likebut_gallery_items", "Items of the live snapshot.", len(gallery) if gallery is not None else 0
         )
+        shards = GaugeMetricFamily("likebut_gallery_shards", "Shards of the live snapshot, by state.", labels=["state"])
+        if gallery is not None:
+            missing = len(gallery.missing)
+            shards.add_metric(["live"], len(gallery.manifest.shards) - missing)
+            shards.add_metric(["missing"], missing)
+            yield GaugeMetricFamily(
+                "likebut_gallery_changes", "Changes since the live snapshot, not folded in yet.", gallery.changes
+            )
+            yield GaugeMetricFamily(
+                "likebut_gallery_created_timestamp_seconds",
+                "When the live snapshot was made.",
+                gallery.manifest.created.timestamp(),
+            )
+        yield shards
         info = GaugeMetricFamily(
             "likebut_gallery_info",
             "The live snapshot, the model that searches it and their space, always 1.",

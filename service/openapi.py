@@ -6,8 +6,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import JsonValue, TypeAdapter
 
+from index.items import Item
 from service.errors import PROBLEM_TYPE
-from service.wire import IndexBody, Problem, SearchBody
+from service.wire import Problem, SearchBody, known
+from service.wire_gallery import IndexBody, ItemBody, ItemsBody
 
 TEMPLATE = "#/components/schemas/{model}"
 DOCUMENT = TypeAdapter(dict[str, JsonValue])
@@ -28,10 +30,13 @@ SEARCH_BODY: dict[str, JsonValue] = {
         "multipart/form-data": {"schema": FORM},
     },
 }
-INDEX_BODY: dict[str, JsonValue] = {
-    "required": True,
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/IndexBody"}}},
-}
+
+
+def _json_body(model: str) -> dict[str, JsonValue]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}}
+
+
+INDEX_BODY, ITEM_BODY, ITEMS_BODY = map(_json_body, ("IndexBody", "ItemBody", "ItemsBody"))
 PROBLEM: JsonValue = {
     "description": "A failure, as problem details (RFC 9457).",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -42,7 +47,7 @@ PROBLEM: JsonValue = {
 class Examples:
     """What the examples name, so that each runs as it stands; None where there is no such thing yet."""
 
-    item_id: str | None
+    item: Item | None
     source: str | None
     job_id: str | None
 
@@ -55,12 +60,19 @@ def document(app: FastAPI, examples: Examples) -> dict[str, JsonValue]:
     schemas = _object(_object(found, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
         schemas.pop(name, None)
-    for model in (SearchBody, IndexBody, Problem):
+    for model in (SearchBody, IndexBody, ItemBody, ItemsBody, Problem):
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
-    if examples.item_id is not None:
-        changed: JsonValue = {"image": {"item_id": examples.item_id}, "text": "in red", "k": 10}
+    item_id = None
+    if examples.item is not None:
+        item_id = examples.item.id
+        attributes: dict[str, JsonValue] = {
+            **known(examples.item.attributes)
+        }  # its own: whoever sends it changes nothing
+        _object(schemas, "ItemBody")["examples"] = [{"attributes": attributes}]
+        _object(schemas, "ItemsBody")["examples"] = [{"items": [{"id": item_id, "attributes": attributes}]}]
+        changed: JsonValue = {"image": {"item_id": item_id}, "text": "in red", "k": 10}
         body = _object(schemas, "SearchBody")
         plain = body["examples"]
         assert isinstance(plain, list)
@@ -71,7 +83,7 @@ def document(app: FastAPI, examples: Examples) -> dict[str, JsonValue]:
         assert isinstance(path, dict)
         for operation in path.values():
             assert isinstance(operation, dict)
-            _exemplify(operation, examples.job_id if name.startswith("/index") else examples.item_id)
+            _exemplify(operation, examples.job_id if name.startswith("/index") else item_id)
             responses = _object(operation, "responses")
             responses.pop("422", None)
             responses["default"] = PROBLEM

@@ -1,24 +1,31 @@
-"""What a job is to do, settled before it starts: the source, the bundle, and whether anything must be embedded."""
+"""What a job is to do, settled before it starts: the command that it runs, and the model that serves after it."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
-from index import snapshot, tables
-from models.errors import BundleError, ConfigError, GalleryError
+from index import snapshot, stores, tables
+from index.manifest import SnapshotManifest
+from models.errors import BundleError, ConfigError, GalleryError, SourceError
 from service import serving
 from service.errors import Unusable
 from service.settings import Settings
-from service.wire import IndexBody
+from service.wire_gallery import IndexBody
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One job's work, both paths absolute."""
+    """One job's work; both paths absolute, but a source in a store is its URL.
 
+    `words` follow `likebut index`; there are none where the live snapshot is searched as it is, by another model of
+    its space.
+    """
+
+    kind: Literal["build", "swap", "compact", "roll-back"]
     source: str
     bundle: Path
     shards: int
-    builds: bool  # False where the live snapshot is to be searched as it is, by another model of its space
+    words: tuple[str, ...] = ()
 
 
 def plan(body: IndexBody, settings: Settings, *, current: Path) -> Plan:
@@ -27,25 +34,59 @@ def plan(body: IndexBody, settings: Settings, *, current: Path) -> Plan:
     A bundle that the body names is opened, proven by its self-test and dropped again: a build may take hours, and two
     models need not lie in memory for so long.
     """
+    gallery, current = str(settings.gallery.resolve()), current.resolve()
+    if body.compact or body.snapshot is not None:
+        live = _live(settings, "compact" if body.compact else "snapshot")
+        if body.snapshot is None:
+            compacts = ("compact", gallery, "--background", "--progress", "json")
+            return Plan("compact", live.source, current, len(live.shards), compacts)
+        wanted = _kept(body.snapshot, settings, live)
+        return Plan("roll-back", wanted.source, current, len(wanted.shards), ("rollback", gallery, wanted.name))
     source = None if body.source is None else _source(body.source)
-    if body.bundle is None:
-        assert source is not None  # the body names one of the two
-        return Plan(source, current.resolve(), body.shards, builds=True)
-    bundle, space_id = _bundle(body.bundle, settings)
-    if source is not None:
-        return Plan(source, bundle, body.shards, builds=True)
+    bundle, space_id = (current, None) if body.bundle is None else _bundle(body.bundle, settings)
+    shards = body.shards
+    if source is None:
+        live = _live(settings, "source")
+        if live.space_id == space_id:
+            return Plan("swap", live.source, bundle, len(live.shards))
+        source = _source(live.source)
+    words = (
+        *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
+        *("--shards", str(shards), "--form", body.form, "--recall", str(body.recall)),
+        *("--background", "--progress", "json"),
+    )
+    return Plan("build", source, bundle, shards, words)
+
+
+def _live(settings: Settings, field: str) -> SnapshotManifest:
+    """What the live snapshot says of itself; raises Unusable where there is none."""
     try:
-        live = snapshot.facts(settings.gallery)
+        return snapshot.facts(settings.gallery)
     except GalleryError as error:
-        raise _unusable("source", f"name a source too, since the gallery knows none ({error})") from error
-    if live.space_id == space_id:
-        return Plan(live.source, bundle, len(live.shards), builds=False)
-    return Plan(_source(live.source), bundle, body.shards, builds=True)
+        raise _unusable(field, f"name a source too, since the gallery knows none ({error})") from error
+
+
+def _kept(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotManifest:
+    """The kept snapshot of that name; raises Unusable where there is none that the model that serves could search."""
+    kept = {manifest.name: manifest for manifest in snapshot.kept(settings.gallery)}
+    if name not in kept:
+        raise _unusable("snapshot", f"the gallery keeps no snapshot {name!r}: it has {', '.join(kept)}")
+    if kept[name].space_id != live.space_id:
+        raise _unusable("snapshot", f"{name} is of another model: build with that model's bundle")
+    return kept[name]
 
 
 def _source(named: str) -> str:
     """The folder or table that a request names; raises Unusable where there is none that a build could read."""
     way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
+    if stores.is_store(named):
+        try:
+            readable = stores.is_folder(named) or PurePosixPath(named).suffix.lower() in tables.READERS
+        except SourceError as error:
+            raise _unusable("source", str(error)) from error
+        if not readable:
+            raise _unusable("source", f"{named!r} is neither a folder nor a table that can be read: {way_out}")
+        return named
     try:
         source = Path(named).resolve(strict=True)
     except (OSError, ValueError) as error:

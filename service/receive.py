@@ -8,6 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import Request
 
+from index import filters
+from index.want import Want
 from service import form
 from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, unusable
 from service.searcher import Query
@@ -33,8 +35,7 @@ async def search_body(request: Request, settings: Settings) -> Posted:
     """The whole body of a search; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
     kind = _media_type(request.headers.get("content-type", ""))
     if kind == "application/json":
-        # base64 makes four letters of three bytes, and line breaks a few more
-        limit = settings.max_image_bytes * 7 // 5 + SLACK_BYTES
+        limit = base64_bytes(settings.max_image_bytes)
     elif kind == "multipart/form-data":
         limit = settings.max_image_bytes + SLACK_BYTES
     else:
@@ -58,18 +59,37 @@ def query(posted: Posted, settings: Settings) -> Query:
         image=image,
         item_id=asked.image.item_id if asked.image else None,
         text=asked.text,
-        k=asked.k,
+        want=Want(
+            k=asked.k,
+            offset=asked.offset,
+            filter=filters.parse(asked.filter) if asked.filter else None,
+            exclude=frozenset(asked.exclude_ids),
+            pinned=tuple(asked.pinned_ids),
+            group_by=asked.group_by,
+            alike=asked.max_similarity,
+            nprobe=asked.nprobe,
+        ),
         exclude_reference=asked.exclude_reference,
-        exclude_ids=frozenset(asked.exclude_ids),
+        facets=asked.facets,
         text_weight=asked.text_weight,
     )
 
 
-async def json_body(request: Request, kind: type[Body]) -> Body:
-    """A small JSON body; anything not declared as JSON is refused, so that no foreign web page can send it unasked."""
+def base64_bytes(count: int) -> int:
+    """The most bytes that a body with a picture of `count` bytes in base64 has."""
+    return count * 7 // 5 + SLACK_BYTES  # four letters for three bytes, and a few line breaks
+
+
+async def sent(request: Request, *, max_bytes: int) -> bytes:
+    """A JSON body as it was sent, not parsed yet; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
     if _media_type(request.headers.get("content-type", "")) != "application/json":
         raise WrongMediaType("send application/json")
-    return parsed(kind, await body(request, max_bytes=SLACK_BYTES))
+    return await body(request, max_bytes=max_bytes)
+
+
+async def json_body(request: Request, kind: type[Body]) -> Body:
+    """A small JSON body; anything not declared as JSON is refused, so that no foreign web page can send it unasked."""
+    return parsed(kind, await sent(request, max_bytes=SLACK_BYTES))
 
 
 async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S) -> bytes:

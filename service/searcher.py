@@ -1,8 +1,9 @@
 """One search, from the query's bytes to the hits, and the searcher that answers many at once."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Self
 
 import numpy as np
 
-from index.gallery import Gallery, Hit
+from index.gallery import Gallery
+from index.ingest import Value
+from index.want import Hit, Want
 from models.arrays import Embeddings
 from models.encoder import Encoder
 from service import images
@@ -19,6 +22,8 @@ from service.errors import Unusable
 from service.pool import Place, Pool
 from service.serving import Serving, opened
 from service.settings import Settings
+
+FACET_VALUES = 100  # of an attribute, the most frequent ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,9 @@ class Query:
     image: bytes | None
     item_id: str | None
     text: str | None
-    k: int
+    want: Want
     exclude_reference: bool = True
-    exclude_ids: frozenset[str] = frozenset()
+    facets: Sequence[str] = ()
     text_weight: float | None = None  # None: the bundle's own
 
 
@@ -39,6 +44,8 @@ class Found:
     """The hits of one query, best first, with the milliseconds that each stage took."""
 
     hits: list[Hit]
+    total: int
+    facets: Mapping[str, list[tuple[Value, int]]]
     snapshot: str
     model: str
     took_ms: dict[str, float]
@@ -64,18 +71,21 @@ class Stopwatch:
 def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Found:
     """Answers one query on one snapshot; raises InputError for what cannot be used and UnknownItem."""
     text = checked_text(query, settings)
-    if not 1 <= query.k <= settings.max_k:
+    want = query.want
+    if not 1 <= want.k <= settings.max_k:
         raise Unusable(
             f"k must lie between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
         )
     notes = []
     data = query.image
-    excluded = set(query.exclude_ids)
     with watch.stage("decode"):
         if query.item_id is not None:
             data = images.read(gallery.item(query.item_id), max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
-                excluded.add(query.item_id)
+                exclude = want.exclude | {query.item_id}
+                want = replace(want, exclude=exclude, reference=gallery.vector(query.item_id))
+        elif data is not None and text and query.exclude_reference:  # with no text, who sends a picture looks for it
+            want = replace(want, content=hashlib.sha256(data).hexdigest())
         pixels = None
         if data is not None:
             pixels = encoder.preprocess(data, max_pixels=settings.max_pixels)[np.newaxis]  # (1, 3, S, S)
@@ -98,8 +108,12 @@ def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings
     if query.text_weight is not None and not (text and pixels is not None):
         notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
     with watch.stage("search"):
-        (hits,) = gallery.search(vector, k=query.k, exclude=[excluded])
-    return Found(hits, gallery.manifest.name, encoder.manifest.model_id, watch.took_ms, notes)
+        (found,) = gallery.search(vector, [want])
+        facets = gallery.facets(query.facets, want.filter, top=FACET_VALUES) if query.facets else {}
+    notes += found.notes
+    return Found(
+        found.hits, found.total, facets, gallery.manifest.name, encoder.manifest.model_id, watch.took_ms, notes
+    )
 
 
 def checked_text(query: Query, settings: Settings) -> str:
@@ -157,6 +171,13 @@ class Searcher:
         self.serving = await asyncio.to_thread(self.serving.successor, bundle, self._settings)
         return self.serving
 
+    async def salvage(self, reason: str) -> None:
+        """Serves what can be read of a damaged snapshot; raises GalleryError where that is nothing."""
+        serving, path = self.serving, self._settings.gallery
+        space_id = serving.encoder.manifest.space_id
+        gallery = await asyncio.to_thread(Gallery.salvage, path, space_id=space_id)
+        self.serving = replace(serving, gallery=gallery, reason=reason)
+
     def place(self) -> Place:
         """A place for one search, to be taken before its body is read; raises Overloaded and NotReady."""
         self.live()
@@ -187,7 +208,7 @@ class Searcher:
         side = encoder.manifest.image_size
 
         def work() -> None:
-            gallery.search(encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), k=1)
+            gallery.search(encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), [Want(k=1)])
 
         try:
             await asyncio.wait_for(self._probe.run(work), timeout_s)

@@ -8,6 +8,7 @@ import uvicorn
 
 from models.errors import ConfigError
 from service import api, logs
+from service.owned import Service
 from service.settings import Settings
 
 GRACE_S = 10  # for requests under way when the process is asked to end
@@ -31,7 +32,7 @@ def serve(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Uvicorn, saying its address and what is served there once the app has started."""
 
-    def __init__(self, config: uvicorn.Config, service: api.Service, *, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, *, address: str) -> None:
         super().__init__(config)
         self._service = service
         self._address = address

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from index import snapshot
 from index.gallery import Gallery
+from index.journal import opened as opened_journal
+from index.put import restate
 from models.bundle import Bundle
 from models.encoder import Encoder
 from service.errors import NotReady
@@ -33,7 +36,11 @@ class Serving:
         """
         same = Bundle.open(bundle).manifest == self.encoder.manifest
         encoder = self.encoder if same else opened(bundle, settings)
-        return Serving(bundle, encoder, Gallery.open(settings.gallery, space_id=encoder.manifest.space_id))
+        snapshot.current(settings.gallery)  # or a journal would be made where there is no gallery
+        journal = opened_journal(settings.gallery) if self.gallery is None else self.gallery.journal
+        restate(journal, encoder, max_pixels=settings.max_pixels)  # before it is read, and in memory as it was
+        gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id, journal=journal)
+        return Serving(bundle, encoder, gallery)
 
 
 def opened(bundle: Path, settings: Settings) -> Encoder:

@@ -40,6 +40,10 @@ class Settings(BaseModel):
     max_image_bytes: int = Field(10_000_000, ge=1, description="largest accepted image file, in bytes")
     max_pixels: int = Field(50_000_000, ge=1, description="largest accepted image, in pixels")
     max_text_chars: int = Field(500, ge=1, description="longest accepted text, in characters")
+    max_bulk_bytes: int = Field(64_000_000, ge=1, description="largest accepted body of many items, in bytes")
+    compact_after: int = Field(
+        5_000, ge=1, description="changes since the live snapshot after which they are folded into a new one"
+    )
     max_k: int = Field(200, ge=1, le=10_000, description="most hits one search may ask for")
 
     @classmethod

@@ -3,16 +3,19 @@
 import base64
 import binascii
 import string
+import urllib.parse
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from index.items import Item as Found
 from service.errors import BadRequest
 
 Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
+Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
@@ -60,12 +63,34 @@ class SearchBody(BaseModel):
     image: Image | None = Field(None, description="the reference")
     text: str | None = Field(None, description="the wanted change; with no image, the wanted product")
     k: int = Field(20, ge=1, description="how many hits; the service sets the most")
+    offset: int = Field(0, ge=0, description="hits to pass over first; pages of one snapshot fit together")
     exclude_reference: bool = Field(
         True,
-        description="leave the reference out of the hits; only one given as item_id can be: the gallery keeps no"
-        " content hashes, so an uploaded picture is not recognised as an item",
+        description="leave the reference out of the hits: an item given as item_id with all that looks the same; where"
+        " there is a text too, also the items that have the very file that was uploaded",
     )
     exclude_ids: list[Id] = Field([], max_length=1000, description="items that are never among the hits")
+    pinned_ids: list[Id] = Field(
+        [], max_length=100, description="items in front of all others, in this order, where they pass the filter"
+    )
+    filter: dict[str, JsonValue] = Field(
+        {},
+        description="which items may be found, by their attributes; all must hold. A value is equality, an array"
+        " membership, an object a range (gte, gt, lte, lt) or not; the keys and, or, not join filters",
+        examples=[{"category": ["dress", "skirt"], "price": {"gte": 10, "lt": 50}, "colour": {"not": "black"}}],
+    )
+    facets: list[Name] = Field(
+        [], max_length=20, description="attributes whose values are counted, over all items that pass the filter"
+    )
+    group_by: Name | None = Field(
+        None, description="an attribute; of the items with one value of it only the best is shown"
+    )
+    max_similarity: float | None = Field(
+        None, gt=0, le=1, description="of two items with at least this cosine to each other only the better is shown"
+    )
+    nprobe: int | None = Field(
+        None, ge=1, description="lists of the index to search, up to all; null takes what the gallery was tuned to"
+    )
     text_weight: float | None = Field(
         None,
         ge=0,
@@ -93,16 +118,35 @@ class Item(BaseModel):
     image_url: str = Field(description="path on this service; add ?size=320 for a thumbnail")
 
 
+def item(found: Found) -> Item:
+    """An item as it travels."""
+    # safe="" also quotes slashes, so that an id is one segment until the server decodes it
+    return Item(
+        id=found.id,
+        attributes=known(found.attributes),
+        image_url=f"/images/{urllib.parse.quote(found.id, safe='')}",
+    )
+
+
 class Hit(Item):
     """An item that was found."""
 
     score: float = Field(description="cosine similarity of query and item")
 
 
+class Count(BaseModel):
+    """A value of an attribute, and how many items have it."""
+
+    value: Attribute
+    count: int
+
+
 class SearchAnswer(BaseModel):
     """The hits, best first."""
 
     hits: list[Hit]
+    total: int = Field(description="how many items pass the filter")
+    facets: dict[str, list[Count]] = Field(description="of each attribute asked for its most frequent values")
     snapshot: str = Field(description="the gallery's snapshot that was searched")
     model: str = Field(description="the model that made the query")
     took_ms: dict[str, float] = Field(description="milliseconds of each stage, and their total")
@@ -116,83 +160,6 @@ class Assortment(BaseModel):
     total: int
     offset: int
     snapshot: str
-
-
-class IndexBody(BaseModel):
-    """What to build the next snapshot from, and the model to build and to serve it with: one of the two, or both."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    source: ServerPath | None = Field(
-        None,
-        description="a folder of images or a table (CSV, JSONL, Parquet) on the server; null takes the live snapshot's"
-        " own, and builds nothing where the bundle's space is the snapshot's",
-    )
-    bundle: ServerPath | None = Field(
-        None,
-        description="the folder of an exported model on the server, tested before the job starts and swapped in with"
-        " the snapshot; null keeps the model that serves",
-    )
-    shards: int = Field(2, ge=1, le=1024, description="how many FAISS files a snapshot that is built has")
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if self.source is None and self.bundle is None:
-            raise ValueError("give a source, a bundle, or both")
-        return self
-
-
-class JobAccepted(BaseModel):
-    """The job that was started."""
-
-    job: str
-
-
-class Skipped(BaseModel):
-    """An item of the source that could not be indexed."""
-
-    id: str
-    uri: str
-    reason: str
-
-
-class Job(BaseModel):
-    """One rebuild of the gallery, or swap of the model that searches it."""
-
-    id: str
-    source: str
-    bundle: str = Field(description="folder of the model that builds, and then serves")
-    shards: int
-    state: Literal["queued", "running", "done", "failed"]
-    stage: str | None = Field(
-        None, description="read, embed, train, write, publish, open; only open where nothing had to be built"
-    )
-    done: int = Field(0, description="what the stage has finished")
-    total: int = Field(0, description="what the stage has to do; 0 where it isn't known")
-    rate: float = Field(0.0, description="finished per second")
-    skipped: int = Field(0, description="items left out because they could not be read")
-    skipped_items: list[Skipped] = Field([], description="the first hundred of them")
-    error: str | None = None
-    snapshot: str | None = Field(None, description="the snapshot that serves since the job was done")
-    items: int | None = None
-    started: str | None = Field(None, description="ISO 8601, UTC")
-    finished: str | None = None
-
-
-class LiveGallery(BaseModel):
-    """The snapshot and the model that answer now, and the last job."""
-
-    snapshot: str | None
-    items: int
-    model: str = Field(description="the model that makes the queries")
-    created: str | None
-    shards: int | None
-    dimension: int | None
-    space: str = Field(description="the space of the model and of the snapshot: what of two spaces never mixes")
-    last_job: Job | None
-    max_k: int = Field(description="most hits one search may ask for")
-    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
-    max_text_chars: int = Field(description="longest accepted text, in characters")
 
 
 class Ready(BaseModel):

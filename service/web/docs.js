@@ -41,11 +41,12 @@ const quoted = (word) => (/^[\w:/.,=%@-]+$/.test(word) ? word : `'${word.replace
 const idOf = (operation) => operation.parameters?.find(({ name }) => name === "id");
 const at = (path, id) => quoted(`${location.origin}${path.replace("{id}", encodeURIComponent(id ?? ""))}`);
 
-/** Lines that run as they stand; none where they would have to name what is not there yet. */
-function curl(path, operation) {
+/** Lines that run as they stand; none where they would name what is not there yet, or take something away. */
+function curl(path, method, operation) {
+  if (method === "delete") return [];
   const id = idOf(operation);
   if (id && id.example === undefined) return [];
-  const target = at(path, id?.example);
+  const target = `${method === "put" ? "-X PUT " : ""}${at(path, id?.example)}`;
   const content = operation.requestBody?.content;
   if (!content) return [`curl ${target}`];
   const lines = (resolved(content["application/json"]?.schema)?.examples ?? []).map((example) =>
@@ -67,7 +68,7 @@ function article(path, method, operation) {
     make("h3", {}, make("span", { className: "method" }, method.toUpperCase()), make("code", {}, path), make("span", {}, operation.summary ?? "")),
     make("p", { className: "soft" }, operation.description ?? ""),
     ...(operation.parameters?.length ? [table(operation.parameters)] : []), ...bodies, ...answers,
-    ...curl(path, operation).map((line) => make("pre", { tabIndex: 0 }, line)));
+    ...curl(path, method, operation).map((line) => make("pre", { tabIndex: 0 }, line)));
 }
 
 const operations = Object.entries(document_.paths).flatMap(([path, methods]) =>

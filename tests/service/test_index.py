@@ -136,9 +136,10 @@ def test_a_source_that_is_not_there_or_of_no_kind_we_read_is_refused_at_once(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         text = tmp_path / "items.txt"
         text.write_text("id,image\n")
-        for source, status in ((str(tmp_path / "nothing"), 422), (str(text), 422), ("\0", 422), ("", 422)):
+        urls = ("http://127.0.0.1:1/t.csv", "https://127.0.0.1:1/t.csv", "memory://none/t.csv", text.as_uri())
+        for source in (str(tmp_path / "nothing"), str(text), "\0", "", *urls):
             answer = await client.post("/index", json={"source": source})
-            assert answer.status_code == status and answer.json()["errors"][0]["field"] == "source"
+            assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "source"
         assert (await client.post("/index", json={"source": str(tmp_path), "shards": 0})).status_code == 422
         assert (
             await client.post("/index", content=b'{"source": "/"}')

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.types import Message
 
-from index.gallery import Gallery, Hit
+from index.gallery import Gallery
+from index.want import Found, Want
 from models.bundle import SHIPPED, Bundle
 from service import receive
 from service.errors import BodyTooSlow, Overloaded, status_of
@@ -99,7 +100,7 @@ def test_a_bug_of_ours_is_a_problem_without_a_trace(
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         class Broken(Gallery):
-            def search(self, *_: object, **__: object) -> list[list[Hit]]:
+            def search(self, *_: object, **__: object) -> list[Found]:
                 raise RuntimeError("the secret of the house")
 
         searcher = app.state.service.searcher
@@ -163,7 +164,7 @@ def test_a_body_is_parsed_in_a_thread_of_the_pool(gallery: Path, inside: Inside)
 
         def parse() -> Query:
             threads.append(threading.current_thread().name)
-            return Query(image=None, item_id=None, text="x", k=1)
+            return Query(image=None, item_id=None, text="x", want=Want(k=1))
 
         searcher = app.state.service.searcher
         with searcher.place() as place:
@@ -240,7 +241,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     }
     assert set(operations) == {
         "search", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
-        "live", "ready", "metrics",
+        "cancelIndexJob", "putItem", "deleteItem", "changeItems", "live", "ready", "metrics",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]
@@ -250,7 +251,9 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     schemas = document["components"]["schemas"]
     for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
         assert name in schemas
-    assert set(schemas["IndexBody"]["properties"]) == {"source", "bundle", "shards"}
+    assert set(schemas["IndexBody"]["properties"]) == {
+        "source", "bundle", "shards", "form", "recall", "compact", "snapshot",
+    }  # fmt: skip
     assert "required" not in schemas["IndexBody"]  # one of source and bundle is enough
     assert "bundle" in schemas["Job"]["required"]
     examples = schemas["SearchBody"]["examples"]

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from index import snapshot
+from index.want import Want
 from models.bundle import SHIPPED, Bundle
 from service.searcher import Query, Stopwatch
 from service.settings import Settings
@@ -149,7 +150,7 @@ def test_a_search_that_has_begun_ends_with_the_model_and_the_snapshot_it_began_w
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
-        query = Query(image=None, item_id="red-box", text="in blue", k=5)
+        query = Query(image=None, item_id="red-box", text="in blue", want=Want(k=5))
         begun, go_on = threading.Event(), threading.Event()
 
         def parse() -> Query:
@@ -235,7 +236,7 @@ def test_a_bundle_that_could_not_serve_is_refused_before_any_job(
             assert answer.status_code == 422 and reason in answer.json()["detail"], answer.text
             assert [error["field"] for error in answer.json()["errors"]] == ["bundle"]
         neither = await client.post("/index", json={"shards": 2})
-        assert neither.status_code == 422 and "a source, a bundle, or both" in neither.json()["detail"]
+        assert neither.status_code == 422 and "a source, a bundle or both" in neither.json()["detail"]
         assert (await client.get("/index")).json()["last_job"] is None
         assert (await client.post("/search", json={"text": "x"})).json()["model"] == model(SHIPPED)
 

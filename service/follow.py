@@ -1,0 +1,66 @@
+"""Follows the gallery's folder: what another process published is searched here too, and many changes are folded in."""
+
+import asyncio
+import contextlib
+import logging
+from types import TracebackType
+from typing import Self
+
+from index import snapshot
+from models.errors import JobRunning, LikebutError
+from service.jobs import Jobs
+from service.searcher import Searcher
+from service.settings import Settings
+from service.wire_gallery import IndexBody
+
+EVERY_S = 1.0
+LOG = logging.getLogger("likebut")
+
+
+class Follower:
+    """Looks at CURRENT every second, as long as it is entered."""
+
+    def __init__(self, searcher: Searcher, jobs: Jobs, settings: Settings) -> None:
+        self._searcher = searcher
+        self._jobs = jobs
+        self._settings = settings
+        self._refused = ""  # a snapshot that could not be opened is not tried again, nor said again
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="likebut-follow")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self._look()
+            except LikebutError as error:
+                LOG.warning("the gallery was not followed: %s", error)
+
+    async def _look(self) -> None:
+        """Opens the live snapshot if it is another, and compacts if there are many changes."""
+        if self._jobs.running() is not None:
+            return  # it swaps by itself when it is done
+        try:
+            name = await asyncio.to_thread(snapshot.current, self._settings.gallery)
+        except LikebutError:
+            return  # there is none yet
+        serving = self._searcher.serving
+        here = "" if serving.gallery is None else serving.gallery.manifest.name
+        if name not in (here, self._refused):
+            self._refused = name
+            await self._searcher.swap(serving.bundle)
+            self._refused = ""
+        elif serving.gallery is not None and serving.gallery.changes >= self._settings.compact_after:
+            with contextlib.suppress(JobRunning):
+                await self._jobs.start(IndexBody(compact=True))
