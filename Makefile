@@ -9,7 +9,7 @@ BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench bundles table help clean
+.PHONY: demo test check bench bench-index bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -27,6 +27,12 @@ bench: build/gallery.built  ## measure the search's latency, stage by stage, and
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/drawing.py
 
+bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps under load, crashes and rebuilds (about an hour)
+	$(BIN)/python deploy/benchmarks/gallery.py --write
+	$(BIN)/python deploy/benchmarks/swaps.py
+	$(BIN)/python deploy/benchmarks/rebuild.py
+	$(BIN)/python deploy/benchmarks/crashes.py
+
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small
 	$(BIN)/likebut export $(RUNS)/clip-small --out $(BUNDLES)/sum
@@ -39,7 +45,7 @@ table: $(VENV)/test  ## train and measure every row of the table in training/REA
 	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 clean:  ## remove what the other targets made, but not runs/
 	rm -rf $(VENV) build

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow.parquet
 
 from index.gallery import Gallery
+from index.want import Want
 from models.encoder import Encoder
 from service.settings import Settings
 
@@ -56,13 +57,13 @@ def main(argv: Sequence[str]) -> int:
 
     def composed(data: bytes, text: str) -> None:
         pixels = encoder.preprocess(data)[np.newaxis]  # (1, 3, S, S)
-        gallery.search(encoder.queries(pixels, [text], text_weight=weight), k=20)
+        gallery.search(encoder.queries(pixels, [text], text_weight=weight), [Want(k=20)])
 
     def picture(data: bytes, text: str) -> None:
-        gallery.search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), k=20)
+        gallery.search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [Want(k=20)])
 
     def words(data: bytes, text: str) -> None:
-        gallery.search(encoder.texts([text]), k=20)
+        gallery.search(encoder.texts([text]), [Want(k=20)])
 
     def both(data: bytes, text: str) -> dict[str, object]:
         return {"image": {"base64": _base64(data)}, "text": text}

@@ -1,0 +1,325 @@
+"""What the index reaches and costs in each of its forms, against FAISS itself; writes the tables of index/README.md.
+
+Draws clustered vectors (about twenty items a cluster, as a shop's variants are), builds a gallery of each form from
+them by the way every build takes, and asks composed queries: mixtures of two items, off the gallery by a modality gap.
+Raw is one FAISS index of the same vectors, form, lists and probes, unsharded and in memory, called directly; ours and
+raw are asked in turn, in one process, with one thread, and medians are given. Run it by `make bench-index`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import faiss
+import numpy as np
+from matplotlib import pyplot
+
+from index import recall, snapshot
+from index.contents import Base
+from index.embed import Embedded
+from index.filters import parse
+from index.forms import FORMS, Form, Shape
+from index.gallery import Gallery
+from index.ingest import SourceRow
+from index.journal import Journal
+from index.recall import Probe, Vectors
+from index.want import Want
+from index.write import Origin, Progress, write
+from models.arrays import Embeddings, normalised
+
+SPACE = "drawn"
+PER_CLUSTER = 20
+BLOCK = 16384
+K = 10
+TURNS = 400  # single queries
+CURVE_QUERIES, ENOUGH = 128, 0.99  # of the plot, which ends at that recall
+BATCH = 64
+KEPT = (500, 100, 10, 1)  # of 1000 rows
+README = Path("index/README.md")
+PLOT = Path("docs/index.png")
+MARKS = ("<!-- written by make bench-index -->", "<!-- to here -->")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench-index"), help="of the galleries; reused")
+    parser.add_argument("--write", action="store_true", help="also into index/README.md and docs")
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)  # one gallery, opened and asked in its own process
+    arguments = parser.parse_args(argv)
+    if arguments.open is not None:
+        print(json.dumps(opened(arguments.open)))
+        return 0
+    vectors = drawn(arguments.items, arguments.dimension)
+    forms = {form: measured(form, vectors, arguments.folder) for form in FORMS}
+    text = report(forms, arguments.items, arguments.dimension)
+    print(text)
+    if arguments.write:
+        before, mark, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
+        _, end, after = rest.partition(MARKS[1])
+        if not mark or not end:
+            raise SystemExit(f"{README} has no place for the tables: write {MARKS[0]} and {MARKS[1]} into it")
+        README.write_text(f"{before}{mark}\n\n{text}\n\n![Recall over time]({Path('..') / PLOT})\n\n{end}{after}")
+        draw(forms)
+    return 0
+
+
+def drawn(count: int, dimension: int) -> Vectors:
+    """Clustered unit vectors (n, d)."""
+    generator = np.random.default_rng(1)
+    scale = np.float32(dimension**-0.5)
+    centres = generator.standard_normal((max(1, count // PER_CLUSTER), dimension), dtype=np.float32) * scale
+    vectors = np.empty((count, dimension), np.float16)
+    for start in range(0, count, BLOCK):
+        size = min(BLOCK, count - start)
+        noise = generator.standard_normal((size, dimension), dtype=np.float32) * scale
+        vectors[start : start + size] = normalised(centres[generator.integers(len(centres), size=size)] + noise)
+    return vectors
+
+
+def measured(form: Form, vectors: Vectors, folder: Path) -> dict[str, object]:
+    """All that is said of one form."""
+    gallery = folder / form
+    built = built_gallery(gallery, form, vectors)
+    live = snapshot.live(gallery)
+    facts: dict[str, object] = {"seconds": built, "nprobe": live.manifest.nprobe, "nlist": live.manifest.nlist}
+    facts["recall"] = live.manifest.recall_at_10
+    facts["bytes"] = sum(entry.bytes for entry in live.manifest.shards) / len(vectors)
+    facts["opening"] = json.loads(
+        subprocess.run(
+            [sys.executable, __file__, "--open", str(gallery)], check=True, capture_output=True, text=True
+        ).stdout
+    )
+    opened_gallery = Gallery.open(gallery, space_id=SPACE)
+    raw = raw_index(live)
+    probe = Probe.open(live.path / snapshot.PROBE)
+    facts |= against_raw(opened_gallery, raw, probe.queries, live.manifest.nprobe)
+    facts["curve"] = curve(Base.open(live), probe, live.manifest.nlist)
+    if form == "sq8":
+        facts["filters"] = filtered(opened_gallery, vectors, probe.queries)
+    return facts
+
+
+def built_gallery(gallery: Path, form: Form, vectors: Vectors) -> dict[str, float]:
+    """Seconds of each stage of the build; it is taken over where a run before made it."""
+    kept = gallery / "seconds.json"
+    if kept.exists():
+        found: dict[str, float] = json.loads(kept.read_text())
+        return found
+    shutil.rmtree(gallery, ignore_errors=True)
+    gallery.mkdir(parents=True)
+    buckets = np.random.default_rng(2).integers(1000, size=len(vectors)).tolist()
+    rows = [SourceRow(f"item {n}", "", {"bucket": bucket}) for n, bucket in enumerate(buckets)]
+    seconds: dict[str, float] = {}
+    begun = {}
+
+    def report_stage(progress: Progress) -> None:
+        if progress.done == 0:
+            begun[progress.stage] = time.monotonic()
+        else:
+            seconds[progress.stage] = time.monotonic() - begun[progress.stage]
+
+    Journal.open(gallery).close()
+    origin = Origin("drawn", SPACE, "drawn", 0)
+    shape = Shape(form=form, recall=0.95)
+    made = write(gallery, Embedded(rows, vectors, [], len(rows)), origin, shape, report_stage)
+    snapshot.publish(gallery, made.manifest.name)
+    kept.write_text(json.dumps(seconds))
+    return seconds
+
+
+def opened(gallery: Path) -> dict[str, float]:
+    """Seconds from nothing to the first answer of a gallery, and the resident MiB before, after it, and after more."""
+    before = resident_mib()
+    begun = time.monotonic()
+    found = Gallery.open(gallery, space_id=SPACE)
+    queries = Probe.open(snapshot.live(gallery).path / snapshot.PROBE).queries
+    found.search(queries[:1], [Want(k=K)])
+    seconds = time.monotonic() - begun
+    first = resident_mib()
+    for query in queries:
+        found.search(query[np.newaxis], [Want(k=K)])
+    return {"seconds": seconds, "before": before, "first": first, "later": resident_mib(), "peak": peak_mib()}
+
+
+def resident_mib() -> float:
+    """Resident memory that is no file's: what the process itself takes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def peak_mib() -> float:
+    """The most that was resident at once, pages of mapped files too."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def raw_index(live: snapshot.Snapshot) -> faiss.IndexIVF:
+    """One FAISS index of all the shards' vectors, in memory."""
+    first, *others = [faiss.read_index(str(path)) for path in live.shards]
+    for other in others:
+        first.merge_from(other, 0)
+    return first
+
+
+def against_raw(gallery: Gallery, raw: faiss.IndexIVF, queries: Embeddings, nprobe: int) -> dict[str, object]:
+    """Milliseconds of single queries and queries a second of batches, ours and raw in turn."""
+    parameters = faiss.SearchParametersIVF()
+    parameters.nprobe = nprobe
+    faiss.omp_set_num_threads(1)
+    want = Want(k=K)
+
+    def ours(some: Embeddings) -> None:
+        gallery.search(some, [want] * len(some))
+
+    def theirs(some: Embeddings) -> None:
+        raw.search(some, K, params=parameters)
+
+    single = in_turn(ours, theirs, [queries[n % len(queries)][np.newaxis] for n in range(TURNS)])
+    batches = in_turn(ours, theirs, [queries[n : n + BATCH] for n in range(0, len(queries) - BATCH + 1, BATCH)])
+    return {
+        "p50_ms": [1000 * seconds for seconds in single],
+        "per_s": [BATCH / seconds for seconds in batches],
+        "cpu_ms": 1000 * cpu_seconds(ours, queries) / len(queries),
+    }
+
+
+def in_turn(
+    one: Callable[[Embeddings], None], other: Callable[[Embeddings], None], asked: Sequence[Embeddings]
+) -> tuple[float, float]:
+    """The median seconds of each."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for number, each in enumerate([*asked[:8], *asked]):
+        for way, into in zip((one, other), took, strict=True):
+            begun = time.perf_counter()
+            way(each)
+            if number >= 8:  # the first are to warm up
+                into.append(time.perf_counter() - begun)
+    return median(took[0]), median(took[1])
+
+
+def cpu_seconds(way: Callable[[Embeddings], None], queries: Embeddings) -> float:
+    """What the thread computes for all queries, one by one."""
+    begun = time.thread_time()
+    for query in queries:
+        way(query[np.newaxis])
+    return time.thread_time() - begun
+
+
+def curve(base: Base, probe: Probe, nlist: int) -> list[tuple[int, float, float]]:
+    """Lists, recall@10 and milliseconds of a single query."""
+    probe = Probe(probe.queries[:CURVE_QUERIES], probe.truth[:CURVE_QUERIES])
+    points: list[tuple[int, float, float]] = []
+    nprobe = 8
+    while nprobe <= nlist // 2 and (not points or points[-1][1] < ENOUGH):
+        measured_recall = probe.recall(base.ranking.probed, nprobe)
+        took = []
+        for query in probe.queries:
+            begun = time.perf_counter()
+            base.ranking.probed(query[np.newaxis], K, nprobe)
+            took.append(time.perf_counter() - begun)
+        points.append((nprobe, measured_recall, 1000 * median(took)))
+        nprobe *= 2
+    return points
+
+
+def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[dict[str, object]]:
+    """Recall@10 among the rows that a filter keeps, and the milliseconds of a query with and without it."""
+    queries = queries[:200]
+    buckets = np.random.default_rng(2).integers(1000, size=len(vectors))
+    rows = []
+    for kept in KEPT:
+        want = Want(k=K, filter=parse({"bucket": {"lt": kept}}))
+        mask = buckets < kept
+        truth = recall.exact(vectors[mask], queries, k=K)
+        found = gallery.search(queries, [want] * len(queries))
+        scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
+        with_it, without = in_turn(
+            lambda some, want=want: gallery.search(some, [want]),
+            lambda some: gallery.search(some, [Want(k=K)]),
+            [query[np.newaxis] for query in queries],
+        )
+        rows.append(
+            {
+                "kept": kept / 1000,
+                "recall": recall.recall(scores, truth),
+                "ms": 1000 * with_it,
+                "without_ms": 1000 * without,
+                "how": found[0].notes[0],
+            }
+        )
+    return rows
+
+
+def report(forms: dict[Form, dict[str, object]], items: int, dimension: int) -> str:
+    """The tables as Markdown."""
+    lines = [
+        f"{items:,} × {dimension} clustered vectors, {os.cpu_count()} cores ({platform.machine()}), FAISS"
+        f" {faiss.__version__}, 2 shards, k = {K}; lists probed as the build chose for recall@10 ≥ .95 of composed"
+        " queries.".replace(",", " "),
+        "",
+        "| form | shards B/item | train s | write s | lists | probed | recall@10 | CPU ms | p50 ms | raw p50 ms | ratio"
+        " | queries/s, batches of 64 | raw | ratio |",
+        "|---" * 14 + "|",
+    ]
+    for form, facts in forms.items():
+        seconds, p50, per_s = facts["seconds"], facts["p50_ms"], facts["per_s"]
+        assert isinstance(seconds, dict) and isinstance(p50, list) and isinstance(per_s, list)
+        lines.append(
+            f"| {form} | {facts['bytes']:.0f} | {seconds['train']:.0f} | {seconds['write']:.0f} | {facts['nlist']}"
+            f" | {facts['nprobe']} | {facts['recall']:.3f} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f}"
+            f" | {p50[0] / p50[1]:.2f} | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} |"
+        )
+    lines += [
+        "",
+        "Opened in a process of its own, the files in the page cache; MiB of its own beside the mapped files:",
+        "",
+        "| form | first answer after s | before | then | after 512 queries | peak with mapped pages |",
+        "|---" * 6 + "|",
+    ]
+    for form, facts in forms.items():
+        opening = facts["opening"]
+        assert isinstance(opening, dict)
+        lines.append(
+            f"| {form} | {opening['seconds']:.2f} | {opening['before']:.0f} | {opening['first']:.0f}"
+            f" | {opening['later']:.0f} | {opening['peak']:.0f} |"
+        )
+    lines += ["", "Filters, sq8:", "", "| kept | recall@10 | p50 ms | without | how |", "|---" * 5 + "|"]
+    filters = forms["sq8"]["filters"]
+    assert isinstance(filters, list)
+    for each in filters:
+        lines.append(
+            f"| {100 * each['kept']:g} % | {each['recall']:.3f} | {each['ms']:.2f} | {each['without_ms']:.2f}"
+            f" | {each['how']} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(forms: dict[Form, dict[str, object]]) -> None:
+    """Recall over the time of a single query, a line for each form."""
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for form, facts in forms.items():
+        points = facts["curve"]
+        assert isinstance(points, list)
+        axes.plot([ms for _, _, ms in points], [value for _, value, _ in points], "o-", markersize=4, label=form)
+    axes.axhline(0.95, color="grey", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="ms a query, one thread", ylabel="recall@10 of composed queries", xscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(PLOT, dpi=110)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
