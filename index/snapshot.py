@@ -12,9 +12,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from index.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
@@ -85,8 +87,8 @@ def checked(path: Path) -> Snapshot:
     manifest = load(path / MANIFEST)
     if manifest.name != path.name:
         raise GalleryBroken(f"{path / MANIFEST} is that of the snapshot {manifest.name}: roll back or rebuild")
-    for entry in manifest.entries:
-        check(path, entry)
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="digest") as pool:  # hashing leaves Python's lock
+        list(pool.map(partial(check, path), manifest.entries))
     return Snapshot(path, manifest)
 
 
