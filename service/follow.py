@@ -25,6 +25,7 @@ class Follower:
         self._jobs = jobs
         self._settings = settings
         self._refused = ""  # a snapshot that could not be opened is not tried again, nor said again
+        self._tried = 0  # the change up to which a compaction was begun
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -46,6 +47,8 @@ class Follower:
                 await self._look()
             except LikebutError as error:
                 LOG.warning("the gallery was not followed: %s", error)
+            except Exception:  # whatever it is, the next second may be better
+                LOG.exception("the gallery was not followed")
 
     async def _look(self) -> None:
         """Opens the live snapshot if it is another, and compacts if there are many changes."""
@@ -62,5 +65,9 @@ class Follower:
             await self._searcher.swap(serving.bundle)
             self._refused = ""
         elif serving.gallery is not None and serving.gallery.changes >= self._settings.compact_after:
+            through = serving.gallery.manifest.through + serving.gallery.changes
+            if through - self._tried < self._settings.compact_after:
+                return  # it failed, and would again: after as many changes more it is tried once more
             with contextlib.suppress(JobRunning):
                 await self._jobs.start(IndexBody(compact=True))
+                self._tried = through

@@ -78,7 +78,9 @@ async def put(request: Request, id: Annotated[str, Path(max_length=1024)], servi
     """The item is durable and searchable when this is answered; without an image it keeps the picture that it has."""
     with service.writes.place() as place:
         posted = await receive.sent(request, max_bytes=receive.base64_bytes(service.settings.max_image_bytes))
-        (problem,) = await place.run(lambda: service.change([_put(id, receive.parsed(wire_gallery.ItemBody, posted))]))
+        (problem,) = await place.run(
+            lambda: service.change([_put(id, receive.parsed(wire_gallery.ItemBody, posted), service)])
+        )
     if problem is not None:
         raise problem
     return wire.item(service.searcher.live().item(id))
@@ -111,7 +113,7 @@ def _changed(service: Service, body: wire_gallery.ItemsBody) -> wire_gallery.Ite
     unread: dict[int, LikebutError] = {}
     for number, each in enumerate(body.items):
         try:
-            wanted.append(Delete(each.id) if each.delete else _put(each.id, each))
+            wanted.append(Delete(each.id) if each.delete else _put(each.id, each, service))
         except LikebutError as error:
             unread[number] = error
     told = iter(service.change(wanted))
@@ -126,7 +128,12 @@ def _changed(service: Service, body: wire_gallery.ItemsBody) -> wire_gallery.Ite
     return wire_gallery.ItemsAnswer(results=results)
 
 
-def _put(id: str, body: wire_gallery.ItemBody) -> Put:
+def _put(id: str, body: wire_gallery.ItemBody, service: Service) -> Put:
     if not id:
         raise errors.Unusable("the id is empty: name the item", fields=[{"field": "id", "detail": "empty"}])
-    return Put(id, None if body.image is None else body.image.data(), wire.known(body.attributes))
+    data = None if body.image is None else body.image.data()
+    if data is not None and len(data) > service.settings.max_image_bytes:
+        raise errors.BodyTooLarge(
+            f"the image has {len(data)} bytes, more than {service.settings.max_image_bytes}: send a smaller one"
+        )
+    return Put(id, data, wire.known(body.attributes))

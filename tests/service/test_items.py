@@ -87,13 +87,14 @@ def test_of_many_changes_each_has_its_own_answer(copy: Path, inside: Inside, pic
             {"id": "red-box", "delete": True},
             {"id": "none", "delete": True},
             {"id": "blue-box", "attributes": {"n": 2}},
+            {"id": "large", "image": sent(b"x" * 50_001)},
         ]
         answer = await client.post("/items", json={"items": items})
         assert answer.status_code == 200, answer.text
         results = answer.json()["results"]
         assert [each["id"] for each in results] == [item["id"] for item in items]
-        assert [each["status"] for each in results] == ["put", "failed", "failed", "deleted", "failed", "put"]
-        assert [each["detail"] is None for each in results] == [True, False, False, True, False, True]
+        assert [each["status"] for each in results] == ["put", "failed", "failed", "deleted", "failed", "put", "failed"]
+        assert [each["detail"] is None for each in results] == [True, False, False, True, False, True, False]
         assert (await client.get("/items/blue-box")).json()["attributes"] == {"n": 2}
         assert (await client.get("/items/red-box")).status_code == 404
         assert (await client.post("/items", json={"items": []})).status_code == 422
@@ -215,3 +216,20 @@ def test_filters_facets_groups_pages_and_pins_of_a_search(client: httpx.Client) 
     ):
         answer = client.post("/search", json={"text": "x", **wrong})
         assert answer.status_code == 422 and said in answer.json()["detail"], json.dumps(answer.json())
+
+
+def test_a_compaction_that_fails_is_not_tried_again_every_second(copy: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        ids = [item["id"] for item in (await client.get("/browse?limit=200")).json()["items"]]
+        await client.post("/items", json={"items": [{"id": id, "delete": True} for id in ids]})
+        for _ in range(200):  # nothing is left to make a snapshot of
+            await asyncio.sleep(0.05)
+            job = (await client.get("/index")).json()["last_job"]
+            if job is not None and job["state"] == "failed":
+                break
+        assert "every item" in job["error"]
+        await asyncio.sleep(2.5)
+        assert (await client.get("/index")).json()["last_job"]["id"] == job["id"]
+        assert (await client.post("/search", json={"text": "a red box"})).json()["hits"] == []
+
+    inside(Settings(gallery=copy, compact_after=10), scenario)
