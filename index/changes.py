@@ -12,8 +12,9 @@ from index.items import Item
 from models.errors import InputError
 
 Vector: TypeAlias = NDArray[np.float16]  # (d,)
-# seq, id, uri, content, attributes, space_id, vector, checksum; a delete has an id only
-Row: TypeAlias = tuple[int, str, str | None, str | None, str | None, str | None, bytes | None, int]
+# seq, id, uri, content, attributes, space_id, vector; a delete has an id only
+Fields: TypeAlias = tuple[int, str, str | None, str | None, str | None, str | None, bytes | None]
+Row: TypeAlias = tuple[int, str, str | None, str | None, str | None, str | None, bytes | None, int]  # and the checksum
 
 LITTLE = np.dtype("<f2")  # float16 with its low byte first on every machine
 
@@ -58,7 +59,7 @@ def packed(entry: Entry) -> Row:
     """The row of the entry; raises InputError for what could not be read back."""
     change = entry.change
     if isinstance(change, Delete):
-        return _sealed(entry.seq, change.id, None, None, None, None, None)
+        return _sealed((entry.seq, change.id, None, None, None, None, None))
     if change.vector.ndim != 1 or not np.isfinite(change.vector).all():
         raise InputError(f"the vector of the item {change.id!r} is not a row of finite numbers: embed it again")
     try:
@@ -66,49 +67,33 @@ def packed(entry: Entry) -> Row:
     except (TypeError, ValueError) as error:
         raise InputError(f"the attributes of the item {change.id!r} are no JSON ({error}): correct them") from error
     vector = change.vector.astype(LITTLE).tobytes()
-    return _sealed(entry.seq, change.id, change.item.uri, change.content, attributes, change.space_id, vector)
+    return _sealed((entry.seq, change.id, change.item.uri, change.content, attributes, change.space_id, vector))
 
 
 def unpacked(row: Row) -> Entry:
     """The entry of the row; raises ValueError where it is not as it was written."""
     seq, id, uri, content, attributes, space_id, vector, checksum = row
-    if checksum != _checksum(seq, id, uri, content, attributes, space_id, vector):
+    if checksum != _checksum((seq, id, uri, content, attributes, space_id, vector)):
         raise ValueError("its checksum does not match")
     if uri is None or content is None or attributes is None or space_id is None or vector is None:
         return Entry(seq, Delete(id))
     return Entry(seq, Upsert(Item(id, uri, json.loads(attributes)), content, space_id, np.frombuffer(vector, LITTLE)))
 
 
-def _sealed(
-    seq: int,
-    id: str,
-    uri: str | None,
-    content: str | None,
-    attributes: str | None,
-    space_id: str | None,
-    vector: bytes | None,
-) -> Row:
+def _sealed(fields: Fields) -> Row:
     """The row with its checksum; raises InputError for text that UTF-8 cannot hold, which SQLite would refuse."""
     try:
-        "".join(text for text in (id, uri, content, attributes, space_id) if text is not None).encode()
+        "".join(text for text in fields if isinstance(text, str)).encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"the item {id!r} has text that UTF-8 cannot hold: write it again as whole text") from error
-    checksum = _checksum(seq, id, uri, content, attributes, space_id, vector)
-    return seq, id, uri, content, attributes, space_id, vector, checksum
+        problem = f"the item {fields[1]!r} has text that UTF-8 cannot hold: write it again as whole text"
+        raise InputError(problem) from error
+    return *fields, _checksum(fields)
 
 
-def _checksum(
-    seq: int,
-    id: str,
-    uri: str | None,
-    content: str | None,
-    attributes: str | None,
-    space_id: str | None,
-    vector: bytes | None,
-) -> int:
+def _checksum(fields: Fields) -> int:
     """CRC-32 of the row; raises ValueError for a column of another type, which only damage makes."""
+    *columns, vector = fields
     try:
-        text = json.dumps([seq, id, uri, content, attributes, space_id]).encode()
-        return zlib.crc32(vector or b"", zlib.crc32(text))
+        return zlib.crc32(vector or b"", zlib.crc32(json.dumps(columns).encode()))
     except TypeError as error:
         raise ValueError("a column is of another type") from error
