@@ -13,7 +13,7 @@ from index.attributes import Columns
 from index.changes import Entry, Upsert
 from index.items import Item
 from index.recall import Rows, Scores
-from index.vectors import DECIMALS
+from index.vectors import DECIMALS, top
 from models.arrays import Embeddings, Flags, normalised
 from models.errors import SpaceMismatch
 
@@ -71,9 +71,7 @@ class View:
         wanted = self.alive[self.start :]
         rows = np.flatnonzero(wanted if mask is None else wanted & mask)  # (n,)
         scores = (queries @ self.vectors.T)[:, rows].round(DECIMALS)  # (B, n), as the shards round theirs
-        k = min(k, len(rows))
-        best = np.array([_best(each, k) for each in scores], dtype=np.int64).reshape(len(queries), k)
-        return np.take_along_axis(scores, best, axis=1), rows[best] + self.start
+        return top(scores, np.broadcast_to(rows + self.start, scores.shape), k)
 
 
 class Delta:
@@ -159,13 +157,3 @@ class Delta:
             self._alive = np.concatenate([self._alive, np.ones(grown - capacity, dtype=np.bool_)])
             self._vectors = larger
         self._vectors[start:end] = vectors
-
-
-def _best(scores: Scores, k: int) -> Rows:
-    """The positions of the k best of the scores (n,), best first and ties by position."""
-    positions: Rows = np.arange(len(scores))
-    if 0 < k < len(scores):
-        worst = np.partition(scores, len(scores) - k)[len(scores) - k]
-        positions = np.flatnonzero(scores >= worst)  # with all that tie with the k-th
-    best: Rows = positions[np.argsort(-scores[positions], kind="stable")][:k]
-    return best

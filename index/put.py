@@ -79,9 +79,7 @@ def restate(journal: Journal | Unwritable, encoder: Encoder, *, max_pixels: int)
         assert isinstance(entry.change, Upsert)
         item = entry.change.item
         try:
-            picture = fetch.read(SourceRow(item.id, item.uri, {}), unless="")
-            assert picture is not None  # nothing was said of what would be unchanged
-            wanted.append(Put(item.id, picture.data, {}))
+            wanted.append(Put(item.id, fetch.read_image(SourceRow(item.id, item.uri, {})), {}))
         except InputError as problem:
             problems[number] = problem
             wanted.append(Delete(item.id))
