@@ -85,8 +85,8 @@ def _built(source: Path | str, gallery: Path, encoder: Encoder, shape: Shape, pr
     return Built(
         made.manifest.name,
         len(embedded.rows),
-        embedded.fresh,
-        len(embedded.rows) - embedded.fresh,
+        embedded.made,
+        len(embedded.rows) - embedded.made,
         embedded.skipped,
         time.monotonic() - started,
     )

@@ -96,4 +96,4 @@ def embedded(contents: Contents) -> Embedded:
     vectors: Vectors = np.concatenate(
         [contents.base.ranking.exact.vectors[ours], view.vectors[fresh].astype(np.float16)]
     )
-    return Embedded(rows, vectors, [], len(fresh))
+    return Embedded(rows, vectors, [], made=0, new=len(fresh))

@@ -36,13 +36,14 @@ class Skipped:
 class Embedded:
     """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the other rows.
 
-    `fresh` is how many vectors the model made; the others were known.
+    `made` is how many vectors the model made, `new` how many the live snapshot has not.
     """
 
     rows: Sequence[SourceRow]
     vectors: Vectors
     skipped: Sequence[Skipped]
-    fresh: int
+    made: int
+    new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class _Work:
         self._reused: list[tuple[int, int]] = []  # (row, row of Known)
         self._batch: list[tuple[int, _Read]] = []
         self._unsaved: list[tuple[int, SourceRow]] = []
-        self._fresh = 0
+        self._made = 0
 
     @property
     def waiting(self) -> int:
@@ -131,20 +132,19 @@ class _Work:
         if self._unsaved:
             numbers, rows = zip(*self._unsaved, strict=True)
             self._chunks.put(rows, self._vectors[list(numbers)])
-            self._fresh += len(rows)
+            self._made += len(rows)
             self._unsaved.clear()
 
     def done(self, known: Known) -> Embedded:
         """The rows' vectors and those that have none."""
-        if self._reused:
-            to, at = np.asarray(self._reused, dtype=np.int64).T
-            self._vectors[to] = known.vectors(at)
+        to, at = np.asarray(self._reused, dtype=np.int64).reshape(-1, 2).T
+        self._vectors[to] = known.vectors(at)
         rows = [each for each in self._results if isinstance(each, SourceRow)]
         vectors = self._vectors
         if len(rows) < len(self._results):
             vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
         skipped = [each for each in self._results if isinstance(each, Skipped)]
-        return Embedded(rows, vectors, skipped, self._fresh)
+        return Embedded(rows, vectors, skipped, self._made, len(rows) - int(np.count_nonzero(known.live(at))))
 
 
 def _read_ahead(

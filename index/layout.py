@@ -66,7 +66,7 @@ def read(folder: Path, *, dimension: int, space_id: str) -> Embedded:
                 reason = f"its vector in {embeddings.name} is not finite, or zero"
                 skipped.append(Skipped(row.id, row.image, reason))
         blocks.append(vectors[usable])
-    return Embedded(rows, np.concatenate(blocks), skipped, 0)
+    return Embedded(rows, np.concatenate(blocks), skipped, made=0, new=len(rows))
 
 
 def write(gallery: Path, out: Path) -> int:

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from index import items, snapshot
 from index.chunks import Chunks, State
 from index.recall import Vectors
+from models.arrays import Flags
 from models.errors import GalleryError
 
 
 class Known:
     """Pictures with their vectors in one space, found by address or by content; read by many threads."""
 
-    def __init__(self, states: pyarrow.Table, vectors: Vectors) -> None:
-        """Of each picture a row of the columns items.STATES, and of the vectors (n, d)."""
+    def __init__(self, states: pyarrow.Table, vectors: Vectors, live: int) -> None:
+        """Of each picture a row of the columns items.STATES, and of the vectors (n, d); the first are live."""
         self._vectors = vectors
+        self._live = live
         self._contents: list[str] = states.column("content").to_pylist()
         self._fingerprints: list[str] = states.column("fingerprint").to_pylist()
         self._by_uri = {uri: row for row, uri in enumerate(states.column("uri").to_pylist())}
@@ -27,14 +29,18 @@ class Known:
     @classmethod
     def of(cls, gallery: Path, chunks: Chunks, *, space_id: str, dimension: int) -> "Known":
         """The live snapshot's where it is of that space, and the chunks', which are newer and so count first."""
-        tables, vectors = [], []
-        for table, block in (*_live(gallery, space_id), *_kept(chunks)):
-            if block.shape == (table.num_rows, dimension) and block.dtype == np.float16:
-                tables.append(table)
-                vectors.append(block)
-        if not tables:
-            return cls(_table([]), np.empty((0, dimension), np.float16))
-        return cls(pyarrow.concat_tables(tables), vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
+        live, kept = (
+            [
+                (table, block)
+                for table, block in found
+                if block.shape == (table.num_rows, dimension) and block.dtype == np.float16
+            ]
+            for found in (_live(gallery, space_id), _kept(chunks))
+        )
+        tables = [table for table, _ in live + kept] or [_table([])]
+        vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
+        joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+        return cls(pyarrow.concat_tables(tables), joined, sum(len(block) for _, block in live))
 
     def fingerprint(self, uri: str) -> str:
         """What the picture at that address had when it was embedded; "" where it is not known or tells nothing."""
@@ -52,6 +58,11 @@ class Known:
     def content(self, row: int) -> str:
         """The hash of the row's bytes."""
         return self._contents[row]
+
+    def live(self, rows: NDArray[np.int64]) -> Flags:
+        """Which of the rows (n,) are the live snapshot's."""
+        flags: Flags = rows < self._live
+        return flags
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """The vectors (len(rows), d)."""

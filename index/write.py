@@ -123,7 +123,7 @@ def _lists(gallery: Path, contents: Embedded, origin: Origin, form: Form) -> _Li
     try:
         live = snapshot.facts(gallery)
         path = gallery / snapshot.SNAPSHOTS / live.name
-        stale = live.stale + contents.fresh
+        stale = live.stale + contents.new
         fits = (
             (live.space_id, live.form) == (origin.space_id, form)
             and 2 / 3 <= shards.lists(len(contents.rows)) / live.nlist <= 3 / 2

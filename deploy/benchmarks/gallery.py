@@ -132,7 +132,7 @@ def built_gallery(gallery: Path, form: Form, vectors: Vectors) -> dict[str, floa
     Journal.open(gallery).close()
     origin = Origin("drawn", SPACE, "drawn", 0)
     shape = Shape(form=form, recall=0.95)
-    made = write(gallery, Embedded(rows, vectors, [], len(rows)), origin, shape, report_stage)
+    made = write(gallery, Embedded(rows, vectors, [], made=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
     kept.write_text(json.dumps(seconds))
     return seconds

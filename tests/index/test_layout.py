@@ -90,6 +90,22 @@ def test_another_programs_files_are_taken_in_the_order_of_their_numbers(tmp_path
     np.testing.assert_allclose(kept, vectors[[0, 2, 3]], atol=1e-3)
 
 
+def test_other_vectors_do_not_inherit_the_lists_of_those_before(tmp_path: Path, encoder: Encoder) -> None:
+    digests = []
+    for seed in (0, 1):
+        put(
+            tmp_path / "in",
+            "0",
+            drawn(120, encoder.manifest.dimension, seed),
+            {"image_path": list(map(str, range(120)))},
+        )
+        imported(tmp_path / "in", tmp_path, encoder)
+        manifest = snapshot.facts(tmp_path / "g")
+        digests += [each.sha256 for each in manifest.files if each.file == snapshot.LISTS]
+        assert (manifest.nlist, manifest.stale) == (3, 0)
+    assert len(set(digests)) == 2
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "width", "kind", "match"),
     [

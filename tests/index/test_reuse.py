@@ -126,3 +126,31 @@ def test_nothing_is_reused_of_another_space_or_of_a_damaged_snapshot(
     damaged[-1] ^= 1
     vectors.write_bytes(damaged)
     assert counts(build(folder, gallery, counting, progress=quiet)) == (3, 0, 0)
+
+
+def test_what_a_killed_build_embedded_is_as_new_to_the_lists_as_before(
+    tmp_path: Path, encoder: Encoder, draw: "Draw", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, pictures = tmp_path / "g", draw(tmp_path / "p", 24)
+    (tmp_path / "first").mkdir()
+    for path in sorted(pictures.iterdir())[:12]:
+        path.rename(tmp_path / "first" / path.name)
+    build(tmp_path / "first", gallery, encoder, progress=quiet)
+
+    def lists() -> str:
+        (entry,) = (each for each in snapshot.facts(gallery).files if each.file == snapshot.LISTS)
+        return entry.sha256
+
+    before = lists()
+    with monkeypatch.context() as patch:
+        patch.setattr("index.build.write", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(pictures, gallery, encoder, progress=quiet)
+    assert counts(build(pictures, gallery, encoder, progress=quiet)) == (0, 12, 0)
+    assert lists() != before
+    assert counts(build(pictures, gallery, encoder, progress=quiet)) == (0, 12, 0)
+    assert snapshot.facts(gallery).stale == 0
+
+
+def _killed(*arguments: object) -> None:
+    raise KeyboardInterrupt
