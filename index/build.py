@@ -7,11 +7,11 @@ from pathlib import Path
 
 from index import ingest, layout, preflight, snapshot, stores
 from index.chunks import BUILDING, Chunks
-from index.compact import publish
 from index.embed import Embedded, Skipped, embed
 from index.forms import DEFAULT, Shape
 from index.ingest import SourceRow
 from index.journal import Journal
+from index.publish import publish
 from index.reuse import Known
 from index.write import Origin, Progress, Report, rate, stage, write
 from models.encoder import Encoder
@@ -43,8 +43,8 @@ def build(source: Path | str, gallery: Path, encoder: Encoder, *, shape: Shape =
     if not ingest.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
         raise ConfigError(f"the path {ingest.escaped(gallery)} of the gallery is not UTF-8: choose another path")
     try:
-        with snapshot.locked(gallery):
-            return _built(source, gallery, encoder, shape, progress)
+        with snapshot.locked(gallery), Journal.open(gallery) as journal:
+            return _built(source, gallery, journal, encoder, shape, progress)
     except BrokenPipeError:
         raise  # whoever was told of the progress has left: nothing is wrong with the gallery
     except OSError as error:  # what a source does wrong is ours already, so this is the gallery's disk
@@ -54,10 +54,11 @@ def build(source: Path | str, gallery: Path, encoder: Encoder, *, shape: Shape =
         ) from error
 
 
-def _built(source: Path | str, gallery: Path, encoder: Encoder, shape: Shape, progress: Report) -> Built:
+def _built(
+    source: Path | str, gallery: Path, journal: Journal, encoder: Encoder, shape: Shape, progress: Report
+) -> Built:
     started = time.monotonic()
-    with Journal.open(gallery) as journal:
-        through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
+    through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
     chunks = Chunks(gallery, space_id=encoder.manifest.space_id)
     if layout.is_layout(source):
         manifest = encoder.manifest
@@ -79,8 +80,7 @@ def _built(source: Path | str, gallery: Path, encoder: Encoder, shape: Shape, pr
     origin = Origin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
     made = write(gallery, embedded, origin, shape, progress)
     with stage("publish", 1, progress):
-        with Journal.open(gallery) as journal:
-            publish(gallery, made, journal)
+        publish(gallery, made, journal)
         chunks.remove()
     return Built(
         made.manifest.name,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from index import snapshot
 from index.contents import Base
+from index.journal import Journal
 from index.manifest import SnapshotManifest
+from index.publish import publish
 from index.recall import Probe
 
 
@@ -16,7 +18,7 @@ def tune(gallery: Path, *, recall: float) -> SnapshotManifest:
     A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
     GalleryBroken, and JobRunning while a build runs.
     """
-    with snapshot.locked(gallery):
+    with snapshot.locked(gallery), Journal.open(gallery) as journal:
         live = snapshot.live(gallery)
         ranking = Base.open(live).ranking
         probe = Probe.open(live.path / snapshot.PROBE)
@@ -33,6 +35,5 @@ def tune(gallery: Path, *, recall: float) -> SnapshotManifest:
             for entry in live.manifest.entries:
                 os.link(live.path / entry.file, folder / entry.file)
             made = snapshot.seal(folder, live.manifest.model_copy(update=facts))
-        snapshot.publish(gallery, made.manifest.name)
-        snapshot.retire(gallery)
+        publish(gallery, made, journal)
         return made.manifest

@@ -17,10 +17,11 @@ from index import snapshot
 from index.__main__ import main
 from index.build import build
 from index.changes import Delete, Upsert
-from index.compact import compact, sweep
+from index.compact import compact
 from index.filters import parse
 from index.forms import FORMS, Form, Shape
 from index.gallery import Gallery
+from index.publish import sweep
 from index.put import Put, change, restate
 from index.tune import tune
 from index.want import Want

@@ -1,0 +1,38 @@
+"""A sealed snapshot made live, and what no kept snapshot needs any more removed."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from index import items, snapshot
+from index.changes import Upsert
+from index.contents import Base
+from index.journal import Journal
+
+YOUNG_S = 3600.0  # a picture is kept before its item is written
+
+
+def publish(gallery: Path, made: snapshot.Snapshot, journal: Journal) -> None:
+    """Makes a sealed snapshot live once it has been opened as the service will, and clears away what is too old.
+
+    The journal keeps what the oldest kept snapshot lacks, so that each of them can be rolled back to.
+    """
+    Base.open(snapshot.checked(made.path))
+    snapshot.publish(gallery, made.manifest.name)
+    kept = snapshot.retire(gallery)
+    journal.prune(min(manifest.through for manifest in kept))
+    sweep(gallery, [manifest.name for manifest in kept], journal)
+
+
+def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: float = YOUNG_S) -> None:
+    """Removes uploaded pictures of no item of the kept snapshots and the journal, that are not just being put."""
+    pictures = gallery.resolve() / snapshot.PICTURES
+    if not pictures.is_dir():
+        return
+    wanted = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
+    for name in kept:
+        wanted.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+    latest = time.time() - older_s
+    for path in pictures.glob("*/*"):
+        if str(path) not in wanted and path.stat().st_mtime < latest:
+            path.unlink(missing_ok=True)
