@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.recall import Ids
+from index.vectors import Ids
 from models.arrays import Embeddings
 
 

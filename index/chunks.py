@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from index.ingest import SourceRow
-from index.recall import Vectors
 from index.snapshot import sync
+from index.vectors import Vectors
 
 BUILDING = "building"
 CHUNK = 512  # pictures

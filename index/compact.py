@@ -13,7 +13,7 @@ from index.forms import Shape
 from index.ingest import SourceRow
 from index.journal import Journal
 from index.publish import publish
-from index.recall import Vectors
+from index.vectors import Vectors
 from index.write import Origin, Report, stage, write
 from models.errors import GalleryError
 

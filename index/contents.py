@@ -1,7 +1,7 @@
 """A snapshot and the changes since, as one row space: rows below `start` are the snapshot's, the others of changes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -10,16 +10,16 @@ import numpy as np
 from index import facets, filters, snapshot
 from index.attributes import Columns
 from index.delta import Delta, View
+from index.facets import Facets
 from index.filters import Filter
 from index.ingest import Value
 from index.items import Item, Items
 from index.journal import Journal
 from index.ranking import Ranking
-from index.recall import Ids, Rows, Scores
 from index.selection import Selection
 from index.shards import Shards
 from index.snapshot import Snapshot
-from index.vectors import DECIMALS, Exact
+from index.vectors import DECIMALS, Exact, Ids, Rows, Scores
 from models.arrays import Embeddings, Flags
 from models.errors import GalleryBroken, InputError
 
@@ -159,8 +159,11 @@ class Contents:
         base, fresh, start = self.base.items.attributes.get(name), self.view.columns.get(name), self.view.start
         return lambda row: base.at(row) if row < start else fresh.at(row - start)
 
-    def facets(self, names: Sequence[str], picked: Picked, *, top: int) -> Mapping[str, list[tuple[Value, int]]]:
-        """For each attribute the values that most of the picked rows have, with their number."""
+    def facets(self, names: Sequence[str], picked: Picked, *, top: int = facets.MOST) -> Facets:
+        """For each attribute the `top` values that most of the picked rows have, with their number.
+
+        Raises InputError for an attribute that no item has.
+        """
         self._check(set(names))
         view, fresh = self.view, picked.fresh
         mask = view.alive[: view.start] if picked.base is None else picked.base.mask

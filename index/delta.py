@@ -12,8 +12,7 @@ import numpy as np
 from index.attributes import Columns
 from index.changes import Entry, Upsert
 from index.items import Item
-from index.recall import Rows, Scores
-from index.vectors import DECIMALS, top
+from index.vectors import DECIMALS, Rows, Scores, top
 from models.arrays import Embeddings, Flags, normalised
 from models.errors import SpaceMismatch
 

@@ -12,8 +12,8 @@ import numpy as np
 from index import fetch
 from index.chunks import CHUNK, Chunks
 from index.ingest import SourceRow
-from index.recall import Vectors
 from index.reuse import Known
+from index.vectors import Vectors
 from models.arrays import Flags, Pixels
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage

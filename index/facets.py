@@ -1,5 +1,8 @@
 """Facets: how many of the found rows have each value of an attribute."""
 
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +10,10 @@ from index.attributes import Column, Columns
 from index.ingest import Value
 from index.values import NULL, decode
 from models.arrays import Flags
+
+Facets: TypeAlias = Mapping[str, Sequence[tuple[Value, int]]]  # by attribute, the most frequent first
+
+MOST = 100  # values of an attribute
 
 
 def counts(columns: Columns, name: str, mask: Flags, top: int) -> list[tuple[Value, int]]:

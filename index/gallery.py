@@ -1,6 +1,6 @@
 """The one face of a gallery: an opened snapshot and the changes since, searched by embedding."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ from index.changes import Change, Delete, Entry, Upsert
 from index.contents import Base, Contents
 from index.delta import Delta
 from index.filters import Filter
-from index.ingest import Value
 from index.items import Item
 from index.journal import Journal, Unwritable, opened
 from index.manifest import SnapshotManifest
@@ -116,14 +115,6 @@ class Gallery:
             answers = search.found(queries[numbers], [wants[number] for number in numbers])
             found |= zip(numbers, answers, strict=True)
         return [found[number] for number in range(len(wants))]
-
-    def facets(self, names: Sequence[str], filter: Filter | None, *, top: int) -> Mapping[str, list[tuple[Value, int]]]:
-        """For each attribute the `top` values that most items have that the filter lets through, with their number.
-
-        Raises InputError for an attribute that no item has.
-        """
-        contents = self.contents()
-        return contents.facets(names, contents.picked(filter), top=top)
 
     def item(self, id: str) -> Item:
         """The item of that id; raises UnknownItem."""

@@ -10,7 +10,7 @@ from threading import Lock
 
 import faiss
 
-from index.recall import Rows, Scores
+from index.vectors import Rows, Scores
 from models.arrays import Embeddings
 
 MOST = 2048  # of k and of nprobe, on a GPU

@@ -17,7 +17,7 @@ from index.contents import Contents
 from index.embed import Embedded, Skipped
 from index.ingest import SourceRow, Value, is_utf8, scalar
 from index.journal import Journal
-from index.recall import Vectors
+from index.vectors import Vectors
 from models.arrays import Flags
 from models.bundle import digest_file
 from models.errors import GalleryError, SourceError

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.forms import KINDS
-from index.recall import Rows, Scores
 from index.selection import Selection
 from index.shards import Shards
-from index.vectors import Exact
+from index.vectors import Exact, Rows, Scores
 from models.arrays import Embeddings
 
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact

@@ -4,24 +4,18 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.vectors import Exact, Rows, Scores, Vectors
 from models.arrays import Embeddings, normalised
 from models.errors import GalleryBroken
 
-Vectors: TypeAlias = NDArray[np.float16]  # (n, d), the gallery as it is kept
-Scores: TypeAlias = NDArray[np.float32]  # (B, k)
-Rows: TypeAlias = NDArray[np.int64]  # (B, k), -1 where there is none
-Ids: TypeAlias = NDArray[np.int64]  # (m,), rows
 Search = Callable[[Embeddings, int, int], tuple[Scores, Rows]]  # queries, k, nprobe → scores and rows
 
 BEST = 10  # recall@10
 QUERIES = 512
 GAP = 0.4  # half the distance between CLIP's mean image and mean text, since a composed query is half text
-BLOCK = 16384
 TIE = 1e-5  # of a score: what rounding moves
 
 
@@ -34,16 +28,6 @@ def composed_queries(vectors: Vectors, *, count: int, seed: int) -> Embeddings:
     gap = generator.standard_normal(vectors.shape[1])
     mixed = weight * vectors[first].astype(np.float64) + (1 - weight) * vectors[second].astype(np.float64)
     return normalised((mixed + GAP * gap / np.linalg.norm(gap)).astype(np.float32))
-
-
-def exact(vectors: Vectors, queries: Embeddings, *, k: int) -> Scores:
-    """(B, min(k, n)) the best scores over all vectors, best first."""
-    best = np.empty((len(queries), 0), dtype=np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        scores = queries @ normalised(vectors[start : start + BLOCK].astype(np.float32)).T  # (B, block)
-        best = np.concatenate([best, scores], axis=1)
-        best = np.partition(best, -min(k, best.shape[1]), axis=1)[:, -k:]
-    return -np.sort(-best, axis=1)
 
 
 def recall(found: Scores, truth: Scores) -> float:
@@ -60,10 +44,11 @@ class Probe:
     truth: Scores
 
     @classmethod
-    def of(cls, vectors: Vectors) -> "Probe":
+    def of(cls, exact: Exact) -> "Probe":
         """The probe of a gallery, the same for the same vectors."""
-        queries = composed_queries(vectors, count=QUERIES, seed=0)
-        return cls(queries, exact(vectors, queries, k=BEST))
+        queries = composed_queries(exact.vectors, count=QUERIES, seed=0)
+        truth, _ = exact.best(queries, np.arange(len(exact)), BEST)
+        return cls(queries, truth)
 
     @classmethod
     def open(cls, path: Path) -> "Probe":

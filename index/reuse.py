@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from index import items, snapshot
 from index.chunks import Chunks, State
-from index.recall import Vectors
+from index.vectors import Vectors
 from models.arrays import Flags
 from models.errors import GalleryError
 

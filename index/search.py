@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from index.arrange import PLAIN, Rules, arranged
 from index.contents import Contents, Picked
-from index.recall import Ids, Scores
+from index.vectors import Ids, Scores
 from index.want import SAME, Found, Hit, Want
 from models.arrays import Embeddings
 
@@ -39,7 +41,12 @@ class Search:
             depth *= DEEPER
         notes = self._notes()
         return [
-            Found(self._hits(query, each[want.offset :], own, values), self.picked.total, notes)
+            Found(
+                self._hits(query, each[want.offset :], own, values),
+                self.picked.total,
+                notes,
+                self.contents.facets(want.facets, self.picked),
+            )
             for query, want, each, own, values in zip(queries, wants, placed, rows, scores, strict=True)
         ]
 
@@ -72,9 +79,11 @@ class Search:
 
     def _unwanted(self, want: Want) -> Callable[[int], bool] | None:
         """Tells whether a row's picture is the reference, or looks the same."""
-        contents, reference, content = self.contents, want.reference, want.content
-        if reference is not None:
-            return lambda row: contents.score(reference, row) >= SAME or contents.content(row) == content
+        contents, content = self.contents, want.content
+        row = None if want.reference is None else contents.view.row(want.reference)
+        if row is not None:
+            (vector,) = contents.vectors(np.array([row]))
+            return lambda other: other == row or contents.score(vector, other) >= SAME
         return None if content is None else lambda row: contents.content(row) == content
 
     def _notes(self) -> list[str]:

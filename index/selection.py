@@ -5,7 +5,7 @@ from functools import cached_property
 import faiss
 import numpy as np
 
-from index.recall import Ids
+from index.vectors import Ids
 from models.arrays import Flags
 
 

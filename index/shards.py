@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from index import forms, gpu
 from index.forms import KINDS, Form
-from index.recall import Rows, Scores, Vectors
 from index.selection import Selection
-from index.vectors import DECIMALS, top
+from index.vectors import DECIMALS, Rows, Scores, Vectors, top
 from models.arrays import Embeddings, normalised
 from models.errors import GalleryBroken, GalleryError
 

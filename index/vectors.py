@@ -1,13 +1,18 @@
 """The vectors of a snapshot as they were embedded, in half precision, mapped from disk: for exact scores."""
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.recall import Ids, Rows, Scores, Vectors
 from models.arrays import Embeddings
 from models.errors import GalleryBroken
+
+Vectors: TypeAlias = NDArray[np.float16]  # (n, d), the gallery as it is kept
+Scores: TypeAlias = NDArray[np.float32]  # (B, k)
+Rows: TypeAlias = NDArray[np.int64]  # (B, k), -1 where there is none
+Ids: TypeAlias = NDArray[np.int64]  # (m,), rows
 
 BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
 DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
@@ -52,10 +57,14 @@ class Exact:
 
     def best(self, queries: Embeddings, rows: Ids, k: int) -> tuple[Scores, Rows]:
         """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
-        scores = np.empty((len(queries), len(rows)), dtype=np.float32)
+        best = np.empty((len(queries), 0), dtype=np.float32)
+        kept = np.empty(best.shape, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
-            scores[:, start : start + BLOCK] = queries @ self.take(rows[start : start + BLOCK]).T
-        return top(scores.round(DECIMALS), np.broadcast_to(rows, scores.shape), k)
+            block = rows[start : start + BLOCK]
+            scores = (queries @ self.take(block).T).round(DECIMALS)  # (B, block)
+            numbers = np.broadcast_to(block, scores.shape)
+            best, kept = top(np.hstack([best, scores]), np.hstack([kept, numbers]), k)
+        return best, kept
 
     def __len__(self) -> int:
         return len(self.vectors)

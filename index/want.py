@@ -1,11 +1,11 @@
 """What a search asks of a gallery, and what it is told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from index.facets import Facets
 from index.filters import Filter
 from index.items import Item
-from models.arrays import Embeddings
 
 SAME = 0.995  # cosine from which two pictures are taken for one
 
@@ -21,14 +21,15 @@ class Want:
     pinned: tuple[str, ...] = ()  # ids in front of all others, where they are there and pass the filter
     group_by: str | None = None  # of the items with one value of this attribute, the best alone
     alike: float | None = None  # cosine from which of two items only the better is there
-    reference: Embeddings | None = None  # (d,) of a picture that, with what looks the same, is not among the hits
+    reference: str | None = None  # id of an item that, with what looks the same, is not among the hits
     content: str | None = None  # SHA-256 of a picture's bytes, that is not among the hits
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
+    facets: tuple[str, ...] = ()  # attributes whose values are counted
 
     @property
     def plain(self) -> bool:
         """Whether the hits are the first of the order, nothing left out and nothing moved."""
-        special = (self.exclude, self.pinned, self.group_by, self.alike, self.reference is not None, self.content)
+        special = (self.exclude, self.pinned, self.group_by, self.alike, self.reference, self.content)
         return not any(special)
 
 
@@ -42,8 +43,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hits of one query, best first; of how many items that the filter lets through; and what should be known."""
+    """The hits of one query, best first; of how many items that the filter lets through; and what should be known.
+
+    Of each facet the values that most of these items have, with their number.
+    """
 
     hits: list[Hit]
     total: int
     notes: Sequence[str] = ()
+    facets: Facets = field(default_factory=dict)

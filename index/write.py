@@ -69,9 +69,9 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
             opened = Shards.open([folder / name for name, _ in counts], form=form)
-            probe = Probe.of(vectors)
-            probe.write(folder / snapshot.PROBE)
             ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
+            probe = Probe.of(ranking.exact)
+            probe.write(folder / snapshot.PROBE)
             goal = shape.goal_of(count)
             nprobe, measured = probe.nprobe(ranking.probed, nlist=opened.nlist, goal=goal)
             created = datetime.now(UTC)

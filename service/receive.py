@@ -68,9 +68,9 @@ def query(posted: Posted, settings: Settings) -> Query:
             group_by=asked.group_by,
             alike=asked.max_similarity,
             nprobe=asked.nprobe,
+            facets=tuple(asked.facets),
         ),
         exclude_reference=asked.exclude_reference,
-        facets=asked.facets,
         text_weight=asked.text_weight,
     )
 

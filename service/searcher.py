@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
+from index.facets import Facets
 from index.gallery import Gallery
-from index.ingest import Value
 from index.want import Hit, Want
 from models.arrays import Embeddings
 from models.encoder import Encoder
@@ -22,8 +22,6 @@ from service.errors import Unusable
 from service.pool import Place, Pool
 from service.serving import Serving, opened
 from service.settings import Settings
-
-FACET_VALUES = 100  # of an attribute, the most frequent ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,6 @@ class Query:
     text: str | None
     want: Want
     exclude_reference: bool = True
-    facets: Sequence[str] = ()
     text_weight: float | None = None  # None: the bundle's own
 
 
@@ -45,7 +42,7 @@ class Found:
 
     hits: list[Hit]
     total: int
-    facets: Mapping[str, list[tuple[Value, int]]]
+    facets: Facets
     snapshot: str
     model: str
     took_ms: dict[str, float]
@@ -82,8 +79,7 @@ def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings
         if query.item_id is not None:
             data = images.read(gallery.item(query.item_id), max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
-                exclude = want.exclude | {query.item_id}
-                want = replace(want, exclude=exclude, reference=gallery.vector(query.item_id))
+                want = replace(want, reference=query.item_id)
         elif data is not None and text and query.exclude_reference:  # with no text, who sends a picture looks for it
             want = replace(want, content=hashlib.sha256(data).hexdigest())
         pixels = None
@@ -109,10 +105,9 @@ def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings
         notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
     with watch.stage("search"):
         (found,) = gallery.search(vector, [want])
-        facets = gallery.facets(query.facets, want.filter, top=FACET_VALUES) if query.facets else {}
     notes += found.notes
     return Found(
-        found.hits, found.total, facets, gallery.manifest.name, encoder.manifest.model_id, watch.took_ms, notes
+        found.hits, found.total, found.facets, gallery.manifest.name, encoder.manifest.model_id, watch.took_ms, notes
     )
 
 

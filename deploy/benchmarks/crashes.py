@@ -26,7 +26,7 @@ from index import snapshot
 from index.changes import Delete, Upsert
 from index.gallery import Gallery
 from index.items import Item
-from index.recall import Vectors
+from index.vectors import Vectors
 from index.want import Want
 from models.bundle import SHIPPED, Bundle
 

@@ -31,7 +31,8 @@ from index.forms import FORMS, Form, Shape
 from index.gallery import Gallery
 from index.ingest import SourceRow
 from index.journal import Journal
-from index.recall import Probe, Vectors
+from index.recall import Probe
+from index.vectors import Exact, Vectors, scaled
 from index.want import Want
 from index.write import Origin, Progress, write
 from models.arrays import Embeddings, normalised
@@ -238,11 +239,11 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
     """Recall@10 among the rows that a filter keeps, and the milliseconds of a query with and without it."""
     queries = queries[:200]
     buckets = np.random.default_rng(2).integers(1000, size=len(vectors))
-    rows = []
+    exact, rows = Exact(vectors, scaled(vectors)), []
     for kept in KEPT:
         want = Want(k=K, filter=parse({"bucket": {"lt": kept}}))
         mask = buckets < kept
-        truth = recall.exact(vectors[mask], queries, k=K)
+        truth = exact.best(queries, np.flatnonzero(mask), K)[0]
         found = gallery.search(queries, [want] * len(queries))
         scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
         with_it, without = in_turn(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.arrange import PLAIN, Rules, arranged
-from index.recall import Ids
+from index.vectors import Ids
 from models.arrays import Embeddings, normalised
 
 COUNT = 60

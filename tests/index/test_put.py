@@ -75,7 +75,7 @@ def test_what_is_put_changed_and_deleted_is_there_at_once_in_every_opened_galler
         assert gallery.item("new").attributes == {"price": 3}
         assert Path(gallery.item("new").uri).read_bytes() == data
         assert hit_ids(gallery, vector, Want(filter=parse({"price": {"gte": 3}}))) == ["new"]
-        assert gallery.facets(["price"], None, top=5) == {"price": [(3, 1)]}
+        assert gallery.search(vector, [Want(facets=("price",))])[0].facets == {"price": [(3, 1)]}
         assert len(gallery) == COUNT + 1
     assert change([Put("new", None, {"price": 4})], other, encoder, folder, max_pixels=PIXELS) == [None]
     assert one.item("new").attributes == {"price": 4}
@@ -139,8 +139,9 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
             scores = [[hit.score for hit in each.hits] for each in found]
             assert found[0].total == found[1].total
             np.testing.assert_allclose(scores[0], scores[1], atol=2e-3)  # a vector is rounded once more
-    facets = [each.facets(["even", "version"], parse({"even": [True, False]}), top=1000) for each in (gallery, after)]
-    assert facets[0] == facets[1]
+    want = Want(filter=parse({"even": [True, False]}), facets=("even", "version"))
+    before, now = (each.search(queries[:1], [want])[0].facets for each in (gallery, after))
+    assert before == now
 
 
 def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, encoder: Encoder) -> None:

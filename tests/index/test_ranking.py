@@ -6,10 +6,9 @@ import pytest
 from index import shards
 from index.forms import FORMS, KINDS, Form
 from index.ranking import Ranking
-from index.recall import Vectors
 from index.selection import Selection
 from index.shards import Shards
-from index.vectors import Exact, scaled
+from index.vectors import Exact, Vectors, scaled
 from models.arrays import Embeddings, normalised
 
 COUNT, DIMENSION = 3000, 32

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from index import items, snapshot
 from index.build import Built, build
-from index.recall import Vectors
+from index.vectors import Vectors
 from index.write import Progress
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder

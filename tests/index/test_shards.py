@@ -8,9 +8,10 @@ import pytest
 
 from index import recall, shards
 from index.forms import FORMS, Form
-from index.recall import Probe, Vectors
+from index.recall import Probe
 from index.selection import Selection
 from index.shards import Shards
+from index.vectors import Exact, Vectors, scaled
 from models.arrays import Embeddings, normalised
 from models.errors import GalleryBroken
 
@@ -119,7 +120,7 @@ def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(t
     centres = unit(40, 32)
     vectors = normalised(np.repeat(centres, 50, axis=0) + 0.6 * unit(2000, 32, seed=3)).astype(np.float16)
     opened = made(tmp_path, vectors, 2)
-    probe = Probe.of(vectors)
+    probe = Probe.of(Exact(vectors, scaled(vectors)))
     nprobe, measured = probe.nprobe(opened.search, nlist=opened.nlist, goal=0.97)
     assert 1 < nprobe < opened.nlist
     _, rows = opened.search(probe.queries, 10, nprobe)
@@ -130,7 +131,8 @@ def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(t
 
 
 def test_a_probe_is_kept_and_a_file_that_is_none_refused_by_name(tmp_path: Path) -> None:
-    probe = Probe.of(unit(60, 16).astype(np.float16))
+    vectors = unit(60, 16).astype(np.float16)
+    probe = Probe.of(Exact(vectors, scaled(vectors)))
     probe.write(tmp_path / "probe.npz")
     kept = Probe.open(tmp_path / "probe.npz")
     np.testing.assert_array_equal(kept.queries, probe.queries)
@@ -143,7 +145,11 @@ def test_a_probe_is_kept_and_a_file_that_is_none_refused_by_name(tmp_path: Path)
 def test_exact_scores_of_many_blocks_are_those_of_a_sort() -> None:
     vectors, queries = unit(40_000, 8).astype(np.float16), unit(5, 8, seed=1)
     scores = queries @ normalised(vectors.astype(np.float32)).T
-    np.testing.assert_allclose(recall.exact(vectors, queries, k=7), -np.sort(-scores, axis=1)[:, :7], atol=1e-6)
+    np.testing.assert_allclose(
+        Exact(vectors, scaled(vectors)).best(queries, np.arange(len(vectors)), 7)[0],
+        -np.sort(-scores, axis=1)[:, :7],
+        atol=1e-6,
+    )
 
 
 def test_composed_queries_are_unit_vectors_off_the_gallery() -> None:
