@@ -55,16 +55,16 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
 def embedded(contents: Contents) -> Embedded:
     """The living items in the order of their rows, as a build would have embedded them."""
     view, base = contents.view, contents.base.items
-    ours = np.flatnonzero(view.alive[: view.start])
+    living = contents.rows()
+    ours, fresh = living[living < view.start], living[living >= view.start]
     rows = [
         SourceRow(item.id, item.uri, item.attributes, content=base.content(row), fingerprint=base.fingerprint(row))
         for row, item in ((row, base.at(row)) for row in ours.tolist())
     ]
-    fresh = np.flatnonzero(view.alive[view.start :])
-    for row in (fresh + view.start).tolist():
+    for row in fresh.tolist():
         item = view.item(row)
         rows.append(SourceRow(item.id, item.uri, item.attributes, content=view.content(row)))
     vectors: Vectors = np.concatenate(
-        [contents.base.ranking.exact.vectors[ours], view.vectors[fresh].astype(np.float16)]
+        [contents.base.ranking.exact.vectors[ours], view.vectors[fresh - view.start].astype(np.float16)]
     )
     return Embedded(rows, vectors, [], made=0, new=len(fresh))

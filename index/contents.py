@@ -145,13 +145,15 @@ class Contents:
         """The SHA-256 of the bytes of that row's picture."""
         return self.base.items.content(row) if row < self.view.start else self.view.content(row)
 
+    def rows(self) -> Ids:
+        """The living rows (n,)."""
+        found: Ids = np.flatnonzero(self.view.alive)
+        return found
+
     def ids(self) -> Sequence[str]:
         """Every living item's id, by row."""
         base, view = self.base.items.ids, self.view
-        if not view.dead and not view.count:
-            return base
-        kept = [base[row] for row in np.flatnonzero(view.alive[: view.start]).tolist()]
-        return kept + [view.item(row).id for row in (np.flatnonzero(view.alive[view.start :]) + view.start).tolist()]
+        return [base[row] if row < view.start else view.item(row).id for row in self.rows().tolist()]
 
     def value(self, name: str) -> Callable[[int], Value]:
         """What gives a row's value of that attribute; raises InputError where no item has it."""

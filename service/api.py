@@ -166,9 +166,8 @@ async def description(request: Request, service: Here) -> JSONResponse:
     """This interface, described for machines, with examples from the live gallery."""
     gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
     source = gallery.manifest.source if gallery else None
-    first = next(iter(gallery.ids), None) if gallery else None
     examples = openapi.Examples(
-        item=gallery.item(first) if gallery and first is not None else None,
+        item=next(iter(assortment.page(gallery, offset=0, limit=1)), None) if gallery else None,
         source=source if source and Path(source).exists() else None,
         job_id=last_job.id if last_job else None,
     )

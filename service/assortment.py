@@ -10,9 +10,10 @@ GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this share of the whole spread most 
 
 def page(gallery: Gallery, *, offset: int, limit: int) -> list[Item]:
     """At most `limit` items from `offset` on, walking the gallery in even steps; every item is on one page."""
-    ids = gallery.ids
-    step = max(1, round(len(ids) * GOLDEN))
-    while math.gcd(step, len(ids)) != 1:  # only then are all visited
+    contents = gallery.contents()
+    rows = contents.rows()
+    step = max(1, round(len(rows) * GOLDEN))
+    while math.gcd(step, len(rows)) != 1:  # only then are all visited
         step += 1
-    places = range(min(offset, len(ids)), min(offset + limit, len(ids)))
-    return [gallery.item(ids[place * step % len(ids)]) for place in places]
+    places = range(min(offset, len(rows)), min(offset + limit, len(rows)))
+    return [contents.item(int(rows[place * step % len(rows)])) for place in places]

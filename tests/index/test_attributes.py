@@ -52,16 +52,21 @@ def test_every_scalar_comes_back_as_it_was_given(tmp_path: Path) -> None:
     assert columns.names == ["value", *(f"only {number}" for number in range(len(SCALARS)))]
 
 
+def appended(folder: Path, rows: list[Row], cut: int) -> Columns:
+    """The first rows of a file, the others appended."""
+    grown = written(folder, rows[:cut])
+    for row in rows[cut:]:
+        grown.append(row)
+    return grown
+
+
 @given(ROWS, st.data())
 @settings(deadline=None, max_examples=50)
 def test_rows_that_are_appended_read_as_rows_that_were_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("columns")
-    cut = data.draw(st.integers(0, len(rows)))
-    grown = written(folder, rows[:cut])
-    for row in rows[cut:]:
-        grown.append(row)
+    grown = appended(folder, rows, data.draw(st.integers(0, len(rows))))
     (folder / "whole").mkdir()
     whole = written(folder / "whole", rows)
     assert len(grown) == len(whole) == len(rows)
@@ -80,10 +85,7 @@ def test_chosen_rows_are_saved_as_if_they_alone_had_been_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("columns")
-    cut = data.draw(st.integers(0, len(rows)))
-    grown = written(folder, rows[:cut])
-    for row in rows[cut:]:
-        grown.append(row)
+    grown = appended(folder, rows, data.draw(st.integers(0, len(rows))))
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1)))
     grown.save(folder / "saved.arrow", np.array(chosen, np.int64))
     saved = Columns.open(folder / "saved.arrow")

@@ -42,9 +42,8 @@ def test_the_best_of_all_lists_are_the_best_of_a_sort(ranking: Ranking, vectors:
     truth = np.argsort(-cosines(vectors, queries), axis=1)[:, :10]
     found = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(rows[:, :10], truth, strict=True)])
     assert found >= (0.8 if ranking.shards.form == "rabitq" else 0.99)
-    np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=3e-4)
-    if KINDS[ranking.shards.form].block:
-        np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=2e-6)
+    near = 2e-6 if KINDS[ranking.shards.form].block else 3e-4
+    np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=near)
 
 
 def test_more_hits_begin_with_the_hits_of_fewer(ranking: Ranking) -> None:
