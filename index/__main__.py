@@ -35,7 +35,13 @@ def main(argv: Sequence[str]) -> int:
         metavar="DIR",
         help="the model that embeds the pictures (default: the shipped one)",
     )
-    build.add_argument("--shards", type=int, default=2, metavar="N", help="FAISS files to spread over (default 2)")
+    build.add_argument(
+        "--shards",
+        type=_shards,
+        default="auto",
+        metavar="N",
+        help="FAISS files to spread over (default by the number of GPUs and of items)",
+    )
     build.add_argument(
         "--form",
         choices=("auto", "flat", "fp16", "sq8", "rabitq"),
@@ -88,6 +94,10 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("out", type=Path, help="the folder to make")
     export.set_defaults(verb=_export)
     return command.run(parser, argv)
+
+
+def _shards(given: str) -> "int | Literal['auto']":
+    return "auto" if given == "auto" else int(given)
 
 
 def _recall(given: str) -> "float | Literal['auto']":

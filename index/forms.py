@@ -14,6 +14,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 MOST_SHARDS = 1024
 SMALL = 20_000  # items up to which all of float32 is cheaper than to think about it
+SHARD = 5_000_000  # items of one file
 HUGE = 20_000_000  # items from which one byte a number is too much
 
 
@@ -38,15 +39,19 @@ KINDS: Mapping[Form, Kind] = {
 class Shape:
     """How a snapshot is to be built; `auto` goes by the number of its items. Raises ConfigError for what cannot be."""
 
-    shards: int = 2
+    shards: int | Literal["auto"] = "auto"
     form: Form | Literal["auto"] = "auto"
     recall: float | Literal["auto"] = "auto"  # recall@10 of composed queries that the number of probed lists is set for
 
     def __post_init__(self) -> None:
-        if not 1 <= self.shards <= MOST_SHARDS:
+        if self.shards != "auto" and not 1 <= self.shards <= MOST_SHARDS:
             raise ConfigError(f"{self.shards} shards cannot be made: choose 1 to {MOST_SHARDS}")
         if self.recall != "auto" and not 0 < self.recall <= 1:
             raise ConfigError(f"a recall of {self.recall} cannot be had: choose one above 0, up to 1")
+
+    def shards_of(self, count: int) -> int:
+        """The shards of a gallery of `count` items: as few as GPUs and files allow, since each costs every search."""
+        return max(1, faiss.get_num_gpus(), -(-count // SHARD)) if self.shards == "auto" else self.shards
 
     def form_of(self, count: int) -> Form:
         """The form of a gallery of `count` items."""

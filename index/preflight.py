@@ -25,7 +25,7 @@ def check(gallery: Path, *, rows: int, dimension: int, shape: Shape, meminfo: Pa
             f"{rows} items need about {_mib(need)} on the disk of {gallery} and {_mib(free)} are free: make room, or"
             " choose another disk"
         )
-    needed, available = memory_bytes(rows, dimension, codes, shape.shards), available_bytes(meminfo)
+    needed, available = memory_bytes(rows, dimension, codes, shape.shards_of(rows)), available_bytes(meminfo)
     if available is not None and needed > available:
         raise GalleryError(
             f"{rows} items need about {_mib(needed)} of memory and {_mib(available)} are available: end other programs,"

@@ -5,12 +5,10 @@ What comes first does not depend on how many are asked for, so that the pages of
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from index.forms import KINDS
 from index.selection import Selection
 from index.shards import Shards
-from index.vectors import Exact, Rows, Scores
+from index.vectors import Exact, Rows, Scores, sort
 from models.arrays import Embeddings
 
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
@@ -54,9 +52,7 @@ class Ranking:
         scores = self.exact.scores(queries, rows)
         for start in range(0, rows.shape[1], block):
             part = slice(start, start + block)
-            order = np.lexsort((rows[:, part], -scores[:, part]))
-            scores[:, part] = np.take_along_axis(scores[:, part], order, axis=1)
-            rows[:, part] = np.take_along_axis(rows[:, part], order, axis=1)
+            scores[:, part], rows[:, part] = sort(scores[:, part], rows[:, part], block)
         return scores, rows
 
     def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:

@@ -7,6 +7,7 @@ them again in every shard, and its IndexShardsIVF ignores filters without an err
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from index import forms, gpu
 from index.forms import KINDS, Form
 from index.selection import Selection
-from index.vectors import DECIMALS, Rows, Scores, Vectors, top
+from index.vectors import DECIMALS, Rows, Scores, Vectors, sort, top
 from models.arrays import Embeddings, normalised
 from models.errors import GalleryBroken, GalleryError
 
@@ -111,8 +112,7 @@ class Shards:
             found = [copy.search(queries, k, nprobe) for copy in self._copies]
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
         near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
-        parameters = faiss.SearchParametersIVF()
-        parameters.nprobe = nprobe  # of this call: the shared index's own is never touched
+        parameters = _parameters(nprobe) if only is None else _parameters.__wrapped__(nprobe)
         if only is not None:
             parameters.sel = only.selector
         scores = np.empty((len(self._shards), len(queries), k), dtype=np.float32)
@@ -157,11 +157,22 @@ class Shards:
             raise GalleryBroken(f"FAISS {faiss.__version__} ignores filters on {path}: install the version we pin")
 
 
+@lru_cache
+def _parameters(nprobe: int) -> faiss.SearchParametersIVF:
+    """Of one call, since the number of a shared index is never touched; whoever gets them kept changes nothing."""
+    made = faiss.SearchParametersIVF()
+    made.nprobe = nprobe
+    return made
+
+
 def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
     """The k best of what each shard found (shards, B, k)."""
     scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
+    scores = scores.round(DECIMALS)
+    if len(scores) == 1:
+        return sort(scores[0], rows[0], k)
     count = scores.shape[1]
-    return top(scores.round(DECIMALS).swapaxes(0, 1).reshape(count, -1), rows.swapaxes(0, 1).reshape(count, -1), k)
+    return top(scores.swapaxes(0, 1).reshape(count, -1), rows.swapaxes(0, 1).reshape(count, -1), k)
 
 
 class _Preassigned(Protocol):

@@ -1,5 +1,6 @@
 """The vectors of a snapshot as they were embedded, in half precision, mapped from disk: for exact scores."""
 
+import mmap
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ Rows: TypeAlias = NDArray[np.int64]  # (B, k), -1 where there is none
 Ids: TypeAlias = NDArray[np.int64]  # (m,), rows
 
 BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
+SORTED = 256  # scores beyond the wanted ones that are sorted with them: to find the wanted first takes longer
 DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
 
 
@@ -29,11 +31,13 @@ class Exact:
     def open(cls, vectors: Path, scales: Path) -> "Exact":
         """Maps both files; raises GalleryBroken where they are not arrays that belong together."""
         try:
-            found = cls(np.load(vectors, mmap_mode="r", allow_pickle=False), np.load(scales, allow_pickle=False))
+            mapped = np.asarray(np.load(vectors, mmap_mode="r", allow_pickle=False))  # np.memmap is slow to index
+            found = cls(mapped, np.load(scales, allow_pickle=False))
         except (OSError, ValueError) as error:
             raise GalleryBroken(f"{vectors} or its scales are no array ({error}): roll back or rebuild") from error
         if found.vectors.dtype != np.float16 or found.vectors.ndim != 2 or found._scales.shape != (len(found),):
             raise GalleryBroken(f"{vectors} and {scales.name} do not belong together: roll back or rebuild")
+        found._touch()
         return found
 
     def take(self, rows: Ids) -> Embeddings:
@@ -66,6 +70,10 @@ class Exact:
             best, kept = top(np.hstack([best, scores]), np.hstack([kept, numbers]), k)
         return best, kept
 
+    def _touch(self) -> None:
+        """Reads a number of every page, so that no search has to wait for one to be mapped."""
+        np.max(self.vectors[:: max(1, mmap.PAGESIZE // self.vectors[0].nbytes), :1], initial=0)
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -81,11 +89,17 @@ def scaled(vectors: Vectors) -> NDArray[np.float32]:
 
 def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
     """The k best of (B, m), best first and ties by row: (B, min(k, m))."""
-    if k < scores.shape[1]:
+    if k + SORTED < scores.shape[1]:
         # all that tie with the k-th stay in, or the row of a tie would be left to chance
         worst = np.partition(scores, -k, axis=1)[:, -k, np.newaxis]  # (B, 1)
         if (kept := int((scores >= worst).sum(axis=1).max())) < scores.shape[1]:
             some = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
             scores, rows = np.take_along_axis(scores, some, axis=1), np.take_along_axis(rows, some, axis=1)
+    return sort(scores, rows, k)
+
+
+def sort(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+    """As `top`, by sorting all; faster where they are few."""
     order = np.lexsort((rows, -scores))[:, :k]
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    lines = np.arange(len(order))[:, np.newaxis]
+    return scores[lines, order], rows[lines, order]

@@ -60,7 +60,7 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
             lists = _lists(gallery, contents, origin, form)
             faiss.write_index(lists.trained, str(folder / snapshot.LISTS))
         with stage("write", count, report):
-            counts = shards.write(folder, lists.trained, vectors, shards=shape.shards)
+            counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
             np.save(folder / snapshot.VECTORS, vectors)
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)

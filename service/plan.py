@@ -24,7 +24,7 @@ class Plan:
     kind: Literal["build", "swap", "compact", "roll-back"]
     source: str
     bundle: Path
-    shards: int
+    shards: int | Literal["auto"]
     words: tuple[str, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """The bodies of requests and answers that run a gallery, exactly as they travel."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -74,7 +74,10 @@ class IndexBody(BaseModel):
         description="the folder of an exported model on the server, tested before the job starts and swapped in with"
         " the snapshot; null keeps the model that serves",
     )
-    shards: int = Field(2, ge=1, le=1024, description="how many FAISS files a snapshot that is built has")
+    shards: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
+        "auto",
+        description="how many FAISS files a snapshot that is built has; auto goes by the GPUs and the number of items",
+    )
     form: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = Field(
         "auto",
         description="how FAISS keeps the vectors, the smallest last; auto goes by their number",
@@ -117,7 +120,7 @@ class Job(BaseModel):
     kind: Literal["build", "swap", "compact", "roll-back"]
     source: str
     bundle: str = Field(description="folder of the model that builds, and then serves")
-    shards: int
+    shards: int | Literal["auto"]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     stage: str | None = Field(
         None, description="read, embed, train, write, publish, open; only open where nothing had to be built"

@@ -1,6 +1,6 @@
 """What the index reaches and costs in each of its forms, against FAISS itself; writes the tables of index/README.md.
 
-Draws clustered vectors (about twenty items a cluster, as a shop's variants are), builds a gallery of each form from
+Draws clustered vectors (about twenty items a cluster, as a product's variants are), builds a gallery of each form from
 them by the way every build takes, and asks composed queries: mixtures of two items, off the gallery by a modality gap.
 Raw is one FAISS index of the same vectors, form, lists and probes, unsharded and in memory, called directly; ours and
 raw are asked in turn, in one process, with one thread, and medians are given. Run it by `make bench-index`.
@@ -8,21 +8,19 @@ raw are asked in turn, in one process, with one thread, and medians are given. R
 
 import argparse
 import json
-import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import faiss
 import numpy as np
-from matplotlib import pyplot
 
+import gallery_report
 from index import recall, snapshot
 from index.contents import Base
 from index.embed import Embedded
@@ -32,22 +30,21 @@ from index.gallery import Gallery
 from index.ingest import SourceRow
 from index.journal import Journal
 from index.recall import Probe
+from index.shards import Shards
 from index.vectors import Exact, Vectors, scaled
 from index.want import Want
 from index.write import Origin, Progress, write
 from models.arrays import Embeddings, normalised
 
 SPACE = "drawn"
-PER_CLUSTER = 20
+PER_CLUSTER, NOISE = 20, 0.6  # variants of a product, with a cosine of 0.74 to each other
 BLOCK = 16384
 K = 10
 TURNS = 400  # single queries
 CURVE_QUERIES, ENOUGH = 128, 0.99  # of the plot, which ends at that recall
 BATCH = 64
 KEPT = (500, 100, 10, 1)  # of 1000 rows
-README = Path("index/README.md")
-PLOT = Path("docs/index.png")
-MARKS = ("<!-- written by make bench-index -->", "<!-- to here -->")
+VARIANTS: Mapping[str, tuple[Form, int]] = {**{form: (form, 1) for form in FORMS}, "sq8, 4 shards": ("sq8", 4)}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -62,16 +59,13 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(opened(arguments.open)))
         return 0
     vectors = drawn(arguments.items, arguments.dimension)
-    forms = {form: measured(form, vectors, arguments.folder) for form in FORMS}
-    text = report(forms, arguments.items, arguments.dimension)
+    found = {
+        name: measured(arguments.folder / name.replace(", ", "-"), *each, vectors) for name, each in VARIANTS.items()
+    }
+    text = gallery_report.text(found, arguments.items, arguments.dimension)
     print(text)
     if arguments.write:
-        before, mark, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
-        _, end, after = rest.partition(MARKS[1])
-        if not mark or not end:
-            raise SystemExit(f"{README} has no place for the tables: write {MARKS[0]} and {MARKS[1]} into it")
-        README.write_text(f"{before}{mark}\n\n{text}\n\n![Recall over time]({Path('..') / PLOT})\n\n{end}{after}")
-        draw(forms)
+        gallery_report.write(text, found)
     return 0
 
 
@@ -84,14 +78,13 @@ def drawn(count: int, dimension: int) -> Vectors:
     for start in range(0, count, BLOCK):
         size = min(BLOCK, count - start)
         noise = generator.standard_normal((size, dimension), dtype=np.float32) * scale
-        vectors[start : start + size] = normalised(centres[generator.integers(len(centres), size=size)] + noise)
+        vectors[start : start + size] = normalised(centres[generator.integers(len(centres), size=size)] + NOISE * noise)
     return vectors
 
 
-def measured(form: Form, vectors: Vectors, folder: Path) -> dict[str, object]:
-    """All that is said of one form."""
-    gallery = folder / form
-    built = built_gallery(gallery, form, vectors)
+def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[str, object]:
+    """All that is said of one form in so many shards."""
+    built = built_gallery(gallery, Shape(shards, form, recall=0.95), vectors)
     live = snapshot.live(gallery)
     facts: dict[str, object] = {"seconds": built, "nprobe": live.manifest.nprobe, "nlist": live.manifest.nlist}
     facts["recall"] = live.manifest.recall_at_10
@@ -105,13 +98,16 @@ def measured(form: Form, vectors: Vectors, folder: Path) -> dict[str, object]:
     raw = raw_index(live)
     probe = Probe.open(live.path / snapshot.PROBE)
     facts |= against_raw(opened_gallery, raw, probe.queries, live.manifest.nprobe)
-    facts["curve"] = curve(Base.open(live), probe, live.manifest.nlist)
-    if form == "sq8":
+    base = Base.open(live)
+    facts["same"] = same_ids(base.ranking.shards, raw, probe.queries, live.manifest.nprobe)
+    if shards == 1:
+        facts["curve"] = curve(base, probe, live.manifest.nlist)
+    if form == "sq8" and shards == 1:
         facts["filters"] = filtered(opened_gallery, vectors, probe.queries)
     return facts
 
 
-def built_gallery(gallery: Path, form: Form, vectors: Vectors) -> dict[str, float]:
+def built_gallery(gallery: Path, shape: Shape, vectors: Vectors) -> dict[str, float]:
     """Seconds of each stage of the build; it is taken over where a run before made it."""
     kept = gallery / "seconds.json"
     if kept.exists():
@@ -132,7 +128,6 @@ def built_gallery(gallery: Path, form: Form, vectors: Vectors) -> dict[str, floa
 
     Journal.open(gallery).close()
     origin = Origin("drawn", SPACE, "drawn", 0)
-    shape = Shape(form=form, recall=0.95)
     made = write(gallery, Embedded(rows, vectors, [], made=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
     kept.write_text(json.dumps(seconds))
@@ -194,6 +189,15 @@ def against_raw(gallery: Gallery, raw: faiss.IndexIVF, queries: Embeddings, npro
         "per_s": [BATCH / seconds for seconds in batches],
         "cpu_ms": 1000 * cpu_seconds(ours, queries) / len(queries),
     }
+
+
+def same_ids(shards: Shards, raw: faiss.IndexIVF, queries: Embeddings, nprobe: int) -> float:
+    """The share of queries for which the shards together find the very ids that one index finds."""
+    parameters = faiss.SearchParametersIVF()
+    parameters.nprobe = nprobe
+    _, ours = shards.search(queries, K, nprobe)
+    _, theirs = raw.search(queries, K, params=parameters)
+    return float((np.sort(ours, axis=1) == np.sort(theirs, axis=1)).all(axis=1).mean())
 
 
 def in_turn(
@@ -261,65 +265,6 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
             }
         )
     return rows
-
-
-def report(forms: dict[Form, dict[str, object]], items: int, dimension: int) -> str:
-    """The tables as Markdown."""
-    lines = [
-        f"{items:,} × {dimension} clustered vectors, {os.cpu_count()} cores ({platform.machine()}), FAISS"
-        f" {faiss.__version__}, 2 shards, k = {K}; lists probed as the build chose for recall@10 ≥ .95 of composed"
-        " queries.".replace(",", " "),
-        "",
-        "| form | shards B/item | train s | write s | lists | probed | recall@10 | CPU ms | p50 ms | raw p50 ms | ratio"
-        " | queries/s, batches of 64 | raw | ratio |",
-        "|---" * 14 + "|",
-    ]
-    for form, facts in forms.items():
-        seconds, p50, per_s = facts["seconds"], facts["p50_ms"], facts["per_s"]
-        assert isinstance(seconds, dict) and isinstance(p50, list) and isinstance(per_s, list)
-        lines.append(
-            f"| {form} | {facts['bytes']:.0f} | {seconds['train']:.0f} | {seconds['write']:.0f} | {facts['nlist']}"
-            f" | {facts['nprobe']} | {facts['recall']:.3f} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f}"
-            f" | {p50[0] / p50[1]:.2f} | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} |"
-        )
-    lines += [
-        "",
-        "Opened in a process of its own, the files in the page cache; MiB of its own beside the mapped files:",
-        "",
-        "| form | first answer after s | before | then | after 512 queries | peak with mapped pages |",
-        "|---" * 6 + "|",
-    ]
-    for form, facts in forms.items():
-        opening = facts["opening"]
-        assert isinstance(opening, dict)
-        lines.append(
-            f"| {form} | {opening['seconds']:.2f} | {opening['before']:.0f} | {opening['first']:.0f}"
-            f" | {opening['later']:.0f} | {opening['peak']:.0f} |"
-        )
-    lines += ["", "Filters, sq8:", "", "| kept | recall@10 | p50 ms | without | how |", "|---" * 5 + "|"]
-    filters = forms["sq8"]["filters"]
-    assert isinstance(filters, list)
-    for each in filters:
-        lines.append(
-            f"| {100 * each['kept']:g} % | {each['recall']:.3f} | {each['ms']:.2f} | {each['without_ms']:.2f}"
-            f" | {each['how']} |"
-        )
-    return "\n".join(lines)
-
-
-def draw(forms: dict[Form, dict[str, object]]) -> None:
-    """Recall over the time of a single query, a line for each form."""
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for form, facts in forms.items():
-        points = facts["curve"]
-        assert isinstance(points, list)
-        axes.plot([ms for _, _, ms in points], [value for _, value, _ in points], "o-", markersize=4, label=form)
-    axes.axhline(0.95, color="grey", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="ms a query, one thread", ylabel="recall@10 of composed queries", xscale="log")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(PLOT, dpi=110)
-    pyplot.close(figure)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The tables and the plot of index/README.md, of what gallery.py measured."""
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import faiss
+from matplotlib import pyplot
+
+Found: TypeAlias = Mapping[str, Mapping[str, object]]
+
+README = Path("index/README.md")
+PLOT = Path("docs/index.png")
+MARKS = ("<!-- written by make bench-index -->", "<!-- to here -->")
+
+
+def write(text: str, found: Found) -> None:
+    """Puts both where index/README.md has its marks."""
+    before, mark, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        raise SystemExit(f"{README} has no place for the tables: write {MARKS[0]} and {MARKS[1]} into it")
+    README.write_text(f"{before}{mark}\n\n{text}\n\n![Recall over time]({Path('..') / PLOT})\n\n{end}{after}")
+    draw(found)
+
+
+def text(found: Found, items: int, dimension: int) -> str:
+    """The tables as Markdown."""
+    lines = [
+        f"{items:,} × {dimension} clustered vectors, {os.cpu_count()} cores ({platform.machine()}), FAISS"
+        f" {faiss.__version__}, 2 shards, k = {K}; lists probed as the build chose for recall@10 ≥ .95 of composed"
+        " queries.".replace(",", " "),
+        "",
+        "| form | shards B/item | train s | write s | lists | probed | recall@10 | CPU ms | p50 ms | raw p50 ms | ratio"
+        " | queries/s, batches of 64 | raw | ratio |",
+        "|---" * 14 + "|",
+    ]
+    for form, facts in found.items():
+        seconds, p50, per_s = facts["seconds"], facts["p50_ms"], facts["per_s"]
+        assert isinstance(seconds, dict) and isinstance(p50, list) and isinstance(per_s, list)
+        lines.append(
+            f"| {form} | {facts['bytes']:.0f} | {seconds['train']:.0f} | {seconds['write']:.0f} | {facts['nlist']}"
+            f" | {facts['nprobe']} | {facts['recall']:.3f} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f}"
+            f" | {p50[0] / p50[1]:.2f} | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} |"
+        )
+    lines += [
+        "",
+        "Opened in a process of its own, the files in the page cache; MiB of its own beside the mapped files:",
+        "",
+        "| form | first answer after s | before | then | after 512 queries | peak with mapped pages |",
+        "|---" * 6 + "|",
+    ]
+    for form, facts in found.items():
+        opening = facts["opening"]
+        assert isinstance(opening, dict)
+        lines.append(
+            f"| {form} | {opening['seconds']:.2f} | {opening['before']:.0f} | {opening['first']:.0f}"
+            f" | {opening['later']:.0f} | {opening['peak']:.0f} |"
+        )
+    lines += ["", "Filters, sq8:", "", "| kept | recall@10 | p50 ms | without | how |", "|---" * 5 + "|"]
+    filters = found["sq8"]["filters"]
+    assert isinstance(filters, list)
+    for each in filters:
+        lines.append(
+            f"| {100 * each['kept']:g} % | {each['recall']:.3f} | {each['ms']:.2f} | {each['without_ms']:.2f}"
+            f" | {each['how']} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(found: Found) -> None:
+    """Recall over the time of a single query, a line for each form."""
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for form, facts in found.items():
+        points = facts.get("curve", [])
+        assert isinstance(points, list)
+        if not points:
+            continue
+        axes.plot([ms for _, _, ms in points], [value for _, value, _ in points], "o-", markersize=4, label=form)
+    axes.axhline(0.95, color="grey", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="ms a query, one thread", ylabel="recall@10 of composed queries", xscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(PLOT, dpi=110)
+    pyplot.close(figure)
