@@ -5,9 +5,11 @@ SQLite holds its locks by descriptors of the file: a process that has the journa
 `journal.sqlite` by any other way, which would silently give these locks free.
 """
 
+import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -204,19 +206,32 @@ def _prepare(path: Path, busy_s: float) -> None:
     """Sees to it that a journal of ours is at `path`; raises GalleryBroken where it is something else."""
     preparing = Connection(path, busy_s=busy_s)
     try:
-        with preparing.held() as connection:
-            if _is_new(connection, path):
-                connection.execute("PRAGMA journal_mode = WAL")
-        with preparing.transaction("IMMEDIATE") as connection:
-            if _is_new(connection, path):  # asked again: another process may have made it meanwhile
-                for statement in SCHEMA:
-                    connection.execute(statement)
+        with _alone(path.parent):  # SQLite does not wait where two processes switch to the write-ahead file at once
+            with preparing.held() as connection:
+                new = _is_new(connection, path)
+                if new:
+                    connection.execute("PRAGMA journal_mode = WAL")
+            if new:
+                with preparing.transaction("IMMEDIATE") as connection:
+                    for statement in SCHEMA:
+                        connection.execute(statement)
         with preparing.held() as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
     finally:
         preparing.close()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lets no other process in that asks so, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
