@@ -5,6 +5,8 @@ What comes first does not depend on how many are asked for, so that the pages of
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from index.forms import KINDS
 from index.selection import Selection
 from index.shards import Shards
@@ -12,6 +14,8 @@ from index.vectors import Exact, Rows, Scores, sort
 from models.arrays import Embeddings
 
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
+TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
+MOST_TIED = 16_384  # rows fetched for it
 WIDENED = 0.5  # of a filter that keeps one row in n, √n times the lists are probed
 
 
@@ -45,8 +49,8 @@ class Ranking:
         if only is not None and self.scans(only):
             return self.exact.best(queries, only.rows, depth)
         block = KINDS[self.shards.form].block
-        fetched = -(-depth // block) * block if block else depth
-        scores, rows = self.shards.search_all(queries, fetched, self.probes(only, nprobe), only=only, needed=depth)
+        ranked = -(-depth // block) * block if block else depth
+        scores, rows = self._ranked(queries, ranked, self.probes(only, nprobe), only, needed=depth)
         if not block:
             return scores, rows
         scores = self.exact.scores(queries, rows)
@@ -54,6 +58,23 @@ class Ranking:
             part = slice(start, start + block)
             scores[:, part], rows[:, part] = sort(scores[:, part], rows[:, part], block)
         return scores, rows
+
+    def _ranked(
+        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, *, needed: int
+    ) -> tuple[Scores, Rows]:
+        """The first `depth` by the form's scores, ties by row: FAISS itself leaves to chance which of a tie are there.
+
+        So some more are fetched, until one is worse than the last that is asked for.
+        """
+        fetched = depth + TIED
+        while True:
+            scores, rows = self.shards.search_all(queries, fetched, nprobe, only=only, needed=needed)
+            if scores.shape[1] < fetched or fetched > MOST_TIED:  # all there are, or a crowd of one picture
+                break
+            if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
+                break
+            fetched *= 2
+        return scores[:, :depth], rows[:, :depth]
 
     def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
         """The k best with so many lists, as a probe asks for them."""

@@ -59,9 +59,10 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(opened(arguments.open)))
         return 0
     vectors = drawn(arguments.items, arguments.dimension)
-    found = {
-        name: measured(arguments.folder / name.replace(", ", "-"), *each, vectors) for name, each in VARIANTS.items()
-    }
+    found = {}
+    for name, (form, shards) in VARIANTS.items():
+        found[name] = measured(arguments.folder / f"{form}-{shards}", form, shards, vectors)
+        print(name, found[name], file=sys.stderr)
     text = gallery_report.text(found, arguments.items, arguments.dimension)
     print(text)
     if arguments.write:
@@ -89,6 +90,7 @@ def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[s
     facts: dict[str, object] = {"seconds": built, "nprobe": live.manifest.nprobe, "nlist": live.manifest.nlist}
     facts["recall"] = live.manifest.recall_at_10
     facts["bytes"] = sum(entry.bytes for entry in live.manifest.shards) / len(vectors)
+    facts["snapshot_bytes"] = sum(entry.bytes for entry in live.manifest.entries) / len(vectors)
     facts["opening"] = json.loads(
         subprocess.run(
             [sys.executable, __file__, "--open", str(gallery)], check=True, capture_output=True, text=True

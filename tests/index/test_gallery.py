@@ -13,6 +13,7 @@ from index.attributes import write
 from index.build import build
 from index.contents import Base
 from index.filters import parse
+from index.forms import Shape
 from index.gallery import Gallery
 from index.ingest import Value
 from index.want import Hit, Want
@@ -51,7 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder, draw: "Dra
     records = [{"id": f"i{n}", "image": f"pictures/{n:04d}.png", **attributes(n)} for n in range(COUNT)]
     records.append({"id": "bad", "image": "pictures/bad.png"})
     table.write_text("".join(json.dumps(record) + "\n" for record in records))
-    build(table, base / "gallery", encoder, progress=lambda progress: None)
+    build(table, base / "gallery", encoder, shape=Shape(shards=2), progress=lambda progress: None)
     return base / "gallery"
 
 
