@@ -52,7 +52,7 @@ class Base:
         )
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        return cls(items, Ranking(shards, exact, manifest.nprobe), opened.missing)
+        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing)
 
     def selection(self, filter: Filter | None, view: View) -> Selection:
         """The living rows (n,) for which the filter holds."""
