@@ -1,14 +1,16 @@
 """The HTTP face: which path answers what. Everything that computes lies below it."""
 
+import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -19,7 +21,8 @@ from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
 from service.owned import Here, Service, of
-from service.searcher import Stopwatch
+from service.pool import Place
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
@@ -95,23 +98,40 @@ async def search(request: Request, response: Response, service: Here) -> wire.Se
         finally:
             service.metrics.stages(watch.took_ms)
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
-    return wire.SearchAnswer(
-        hits=[wire.Hit(**wire.item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
-        total=found.total,
-        facets={
-            name: [wire.Count(value=value, count=count) for value, count in counts if value is not None]
-            for name, counts in found.facets.items()
-        },
-        snapshot=found.snapshot,
-        model=found.model,
-        took_ms=found.took_ms,
-        notes=found.notes,
-    )
+    return wire.answer(found)
+
+
+@routes.post(
+    "/searches", operation_id="searches", tags=["search"], summary="Several searches in one call",
+    openapi_extra={"requestBody": openapi.SEARCHES_BODY},
+)  # fmt: skip
+async def searches(request: Request, service: Here) -> wire.SearchesAnswer:
+    """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
+    with service.searcher.place() as place:
+        posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
+        asked = await place.run(functools.partial(receive.searches, posted, service.settings))
+        place.widen(len(asked))
+        ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
+        answers = await asyncio.gather(*(_one(way, place, request, service) for way in ways))
+    return wire.SearchesAnswer(answers=answers)
+
+
+async def _one(
+    parse: Callable[[], Query], place: Place, request: Request, service: Service
+) -> wire.SearchAnswer | wire.Problem:
+    watch = Stopwatch()
+    try:
+        return wire.answer(await service.searcher.search(parse, place=place, watch=watch))
+    except LikebutError as error:
+        service.metrics.rejected.labels(errors.reason(error)).inc()
+        return wire.Problem.model_validate(errors.facts(error, request_id=request.state.request_id))
+    finally:
+        service.metrics.stages(watch.took_ms)
 
 
 @routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Look around without a query")
 async def browse(
-    service: Here, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 24
+    service: Here, offset: Annotated[int, Parameter(ge=0)] = 0, limit: Annotated[int, Parameter(ge=1, le=200)] = 24
 ) -> wire.Assortment:
     """A page of the gallery in a mixed order that stays the same for a snapshot."""
     gallery = service.searcher.live()
@@ -131,7 +151,7 @@ async def item(id: str, service: Here) -> wire.Item:
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )  # fmt: skip
 async def image(
-    request: Request, id: str, service: Here, size: Annotated[int | None, Query(ge=16, le=MAX_THUMBNAIL_PX)] = None
+    request: Request, id: str, service: Here, size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None
 ) -> Response:
     """The file, or a JPEG at most `size` pixels wide and high."""
     found = service.searcher.live().item(id)

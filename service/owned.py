@@ -21,9 +21,9 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.searcher = Searcher(settings)
         self.metrics = Metrics(serving=lambda: self.searcher.serving)
-        self.metrics.inflight.set_function(lambda: self.searcher.active)
+        self.searcher = Searcher(settings, self.metrics.passed)
+        self.metrics.watch(self.searcher)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
         self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal

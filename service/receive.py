@@ -12,9 +12,9 @@ from index import filters
 from index.want import Want
 from service import form
 from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, unusable
-from service.searcher import Query
+from service.query import Query
 from service.settings import Settings
-from service.wire import SearchBody
+from service.wire import SearchBody, SearchesBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
@@ -51,6 +51,28 @@ def query(posted: Posted, settings: Settings) -> Query:
     else:
         sent = form.parse(posted.data, content_type=posted.content_type)
         asked, image = _merged(sent.fields, has_image=sent.image is not None), sent.image
+    return _query(asked, image, settings)
+
+
+def searches(posted: bytes, settings: Settings) -> list[dict[str, JsonValue]]:
+    """The searches of one body, none of them read yet; raises InputErrors for a body that is no list of them."""
+    asked = parsed(SearchesBody, posted).searches
+    if len(asked) > settings.max_searches:
+        detail = f"{len(asked)} searches are more than {settings.max_searches}: send them in several calls"
+        raise Unusable(detail, fields=[{"field": "searches", "detail": detail}])
+    return asked
+
+
+def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
+    """One search of several; raises as `query` does."""
+    try:
+        asked = SearchBody.model_validate(posted)
+    except ValidationError as error:
+        raise unusable(error.errors()) from error
+    return _query(asked, asked.image.data() if asked.image else None, settings)
+
+
+def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
     if image is not None and len(image) > settings.max_image_bytes:
         raise BodyTooLarge(
             f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"

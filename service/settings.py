@@ -30,9 +30,18 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="what the model runs on")
     threads: int = Field(0, ge=0, le=1024, description="threads that one model pass uses; 0 takes all cores")
-    search_workers: int = Field(2, ge=1, le=256, description="searches that compute at the same time")
+    search_workers: int = Field(2, ge=1, le=256, description="pictures that are decoded at the same time")
+    passes: int = Field(1, ge=1, le=256, description="passes of the model and the index that run at the same time")
+    max_batch: int = Field(16, ge=1, le=1024, description="searches that may share a pass of the model")
     max_waiting: int = Field(
         64, ge=0, le=100_000, description="searches that may wait for a worker before 429 is answered"
+    )
+    max_searches: int = Field(32, ge=1, le=1000, description="most searches of one call")
+    deadline_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="seconds within which a search must begin to compute, or 504 is answered",
     )
     reference_cache_mb: int = Field(
         64, ge=0, le=1_000_000, description="MiB that keep what is known of pictures asked for last; 0 keeps nothing"

@@ -22,7 +22,7 @@ from service import receive
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.logs import JsonLines
 from service.pool import Pool
-from service.searcher import Query, Stopwatch
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 Inside = Callable[..., object]
