@@ -1,6 +1,7 @@
 """The searcher: what answers now, and the way of a query through decoding, a pass of the model and the search."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,11 +42,12 @@ class Searcher:
         encoder = opened(settings.bundle, settings)
         self.serving = Serving(settings.bundle, encoder, None, reason="no gallery is open yet")
         self._settings = settings
-        self._pool = Pool("search", workers=settings.search_workers, max_waiting=settings.max_waiting)
+        threads = settings.shared(os.cpu_count() or 1)
+        self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.max_waiting)
         self._batcher: Batcher[Pass, Ready, Found] = Batcher(
             "pass",
             lambda key, asked: answered(asked, encoder=key.encoder, gallery=key.gallery),
-            workers=settings.passes,
+            workers=threads.passes,
             most=settings.max_batch,
             told=lambda key, size: told(key.kind, size),
         )

@@ -73,7 +73,7 @@ def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
         assert [len(each["hits"]) > 0 for each in answered.json()["answers"]] == [True] * 3
         assert app.state.service.searcher.active == 0
 
-    inside(Settings(gallery=gallery, search_workers=1, max_waiting=2), scenario)
+    inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
 
 
 def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(gallery: Path, inside: Inside) -> None:
@@ -112,4 +112,4 @@ def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
         )
         assert 'likebut_rejected_total{reason="deadline-exceeded"} 2.0' in text
 
-    inside(Settings(gallery=gallery, deadline_s=0.5), scenario)
+    inside(Settings(gallery=gallery, deadline_s=0.5, passes=1, decoders=2), scenario)
