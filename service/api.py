@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
@@ -84,9 +85,9 @@ routes = APIRouter()
 
 @routes.post(
     "/search", operation_id="search", tags=["search"], summary="Find what is like a picture, but …",
-    openapi_extra={"requestBody": openapi.SEARCH_BODY},
+    openapi_extra={"requestBody": openapi.SEARCH_BODY}, response_model=wire.SearchAnswer,
 )  # fmt: skip
-async def search(request: Request, response: Response, service: Here) -> wire.SearchAnswer:
+async def search(request: Request, service: Here) -> Response:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
@@ -94,37 +95,44 @@ async def search(request: Request, response: Response, service: Here) -> wire.Se
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            found = await service.searcher.search(parse, place=place, watch=watch)
+            search = service.searcher.search(parse, place=place, watch=watch)
+            found = await receive.unless_left(request, search)
         finally:
             service.metrics.stages(watch.took_ms)
-    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
-    return wire.answer(found)
+    timing = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
+    return Response(to_json(wire.answer(found)), media_type="application/json", headers={"Server-Timing": timing})
 
 
 @routes.post(
     "/searches", operation_id="searches", tags=["search"], summary="Several searches in one call",
-    openapi_extra={"requestBody": openapi.SEARCHES_BODY},
+    openapi_extra={"requestBody": openapi.SEARCHES_BODY}, response_model=wire.SearchesAnswer,
 )  # fmt: skip
-async def searches(request: Request, service: Here) -> wire.SearchesAnswer:
+async def searches(request: Request, service: Here) -> Response:
     """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
     with service.searcher.place() as place:
         posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
         asked = await place.run(functools.partial(receive.searches, posted, service.settings))
         place.widen(len(asked))
         ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
-        answers = await asyncio.gather(*(_one(way, place, request, service) for way in ways))
-    return wire.SearchesAnswer(answers=answers)
+        all_of_them = _all([_one(way, place, request, service) for way in ways])
+        answers = await receive.unless_left(request, all_of_them)
+    return Response(to_json({"answers": answers}), media_type="application/json")
 
 
-async def _one(
-    parse: Callable[[], Query], place: Place, request: Request, service: Service
-) -> wire.SearchAnswer | wire.Problem:
+async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:
+    return await asyncio.gather(*searches)
+
+
+async def _one(parse: Callable[[], Query], place: Place, request: Request, service: Service) -> dict[str, object]:
     watch = Stopwatch()
     try:
         return wire.answer(await service.searcher.search(parse, place=place, watch=watch))
     except LikebutError as error:
         service.metrics.rejected.labels(errors.reason(error)).inc()
-        return wire.Problem.model_validate(errors.facts(error, request_id=request.state.request_id))
+        return errors.facts(error, request_id=request.state.request_id)
+    except Exception:  # a bug of ours hurts no neighbour either
+        LOG.exception("a search of several failed", extra={"facts": {"request_id": request.state.request_id}})
+        return errors.unexpected(request_id=request.state.request_id)
     finally:
         service.metrics.stages(watch.took_ms)
 

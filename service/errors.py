@@ -114,6 +114,12 @@ def facts(error: errors.LikebutError, *, request_id: str) -> dict[str, object]:
     return _body(status_of(error), str(error), request_id=request_id, reason=reason(error), fields=fields)
 
 
+def unexpected(*, request_id: str) -> dict[str, object]:
+    """The problem details of a bug of ours, which tell nothing of it."""
+    detail = f"something went wrong on our side; the log has it under request {request_id}"
+    return _body(500, detail, request_id=request_id, reason="", fields=())
+
+
 def _body(
     status: int, detail: str, *, request_id: str, reason: str, fields: Sequence[Mapping[str, str]]
 ) -> dict[str, object]:

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from index import filters
 from index.want import Want
@@ -19,6 +20,7 @@ from service.wire import SearchBody, SearchesBody
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
+Result = TypeVar("Result")
 WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
 REST = TypeAdapter(dict[str, JsonValue])
 
@@ -130,6 +132,22 @@ async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S) ->
     except TimeoutError as error:
         raise BodyTooSlow(f"the body did not come within {within_s:g} s: send a smaller image") from error
     return bytes(data)
+
+
+async def unless_left(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """What the work gives; ended with ClientDisconnect once the caller has left. The body was read before."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(request.receive())  # after the body nothing comes but the end
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
 
 
 def parsed(kind: type[Body], data: bytes) -> Body:

@@ -106,20 +106,33 @@ class SearchBody(BaseModel):
         return self
 
 
-def answer(found: Found) -> "SearchAnswer":
-    """What a search found, as it travels."""
-    return SearchAnswer(
-        hits=[Hit(**item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
-        total=found.total,
-        facets={
-            name: [Count(value=value, count=count) for value, count in counts if value is not None]
+def answer(found: Found) -> dict[str, object]:
+    """A SearchAnswer as its members: to make and to check models of all its hits took a fifth of the service's time."""
+    return {
+        "hits": [
+            {
+                "id": hit.item.id,
+                "attributes": known(hit.item.attributes),
+                "image_url": image_url(hit.item.id),
+                "score": round(hit.score, 6),
+            }
+            for hit in found.hits
+        ],
+        "total": found.total,
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in counts if value is not None]
             for name, counts in found.facets.items()
         },
-        snapshot=found.snapshot,
-        model=found.model,
-        took_ms=found.took_ms,
-        notes=found.notes,
-    )
+        "snapshot": found.snapshot,
+        "model": found.model,
+        "took_ms": found.took_ms,
+        "notes": found.notes,
+    }
+
+
+def image_url(id: str) -> str:
+    """The path of an item's picture; safe="" also quotes slashes, so that an id is one segment until it is decoded."""
+    return f"/images/{urllib.parse.quote(id, safe='')}"
 
 
 def known(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
@@ -137,12 +150,7 @@ class Item(BaseModel):
 
 def item(found: Thing) -> Item:
     """An item as it travels."""
-    # safe="" also quotes slashes, so that an id is one segment until the server decodes it
-    return Item(
-        id=found.id,
-        attributes=known(found.attributes),
-        image_url=f"/images/{urllib.parse.quote(found.id, safe='')}",
-    )
+    return Item(id=found.id, attributes=known(found.attributes), image_url=image_url(found.id))
 
 
 class Hit(Item):

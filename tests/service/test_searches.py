@@ -8,10 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from models.arrays import Embeddings
 from models.tokenizer import Tokens
+from service.server import listen
 from service.settings import Settings
 
 Inside = Callable[[Settings, Callable[[httpx.AsyncClient, FastAPI], Awaitable[None]]], None]
@@ -40,7 +42,7 @@ def test_each_search_is_answered_as_alone_and_a_wrong_one_by_its_problem(client:
     for each, answer in zip(asked, answers, strict=True):
         alone = client.post("/search", json=each).json()
         if "hits" not in alone:
-            assert {**answer, "instance": ""} == {"errors": [], **alone, "instance": ""}
+            assert {**answer, "instance": ""} == {**alone, "instance": ""}
             continue
         assert [hit["id"] for hit in answer["hits"]] == [hit["id"] for hit in alone["hits"]]
         assert [hit["score"] for hit in answer["hits"]] == pytest.approx(
@@ -113,3 +115,55 @@ def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
         assert 'likebut_rejected_total{reason="deadline-exceeded"} 2.0' in text
 
     inside(Settings(gallery=gallery, deadline_s=0.5, passes=1, decoders=2), scenario)
+
+
+def test_a_caller_who_has_left_costs_no_pass(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        searcher = app.state.service.searcher
+        entered, go_on = threading.Event(), threading.Event()
+        own, sizes = searcher.serving.encoder.words, []
+
+        def held(tokens: Tokens) -> Embeddings:
+            sizes.append(len(tokens.ids))
+            entered.set()
+            assert go_on.wait(30)
+            found: Embeddings = own(tokens)
+            return found
+
+        searcher.serving.encoder.words = held
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        listening = listen("127.0.0.1", 0)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        body = b'{"text": "x"}'
+        head = "POST /search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+        async def asked() -> asyncio.StreamWriter:
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            return writer
+
+        writers = [await asked()]
+        assert await asyncio.to_thread(entered.wait, 30)
+        writers += [await asked() for _ in range(3)]
+        while searcher.depth < 3:
+            await asyncio.sleep(0.01)
+        for writer in writers[1:]:
+            writer.close()
+            await writer.wait_closed()
+        while searcher.active > 1:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        while searcher.active:
+            await asyncio.sleep(0.01)
+        writers[0].close()
+        await writers[0].wait_closed()
+        assert (await client.post("/search", json={"text": "y"})).status_code == 200
+        assert sizes == [1, 1]
+        assert (
+            'likebut_http_requests_total{method="POST",route="/search",status="499"} 3.0'
+            in (await client.get("/metrics")).text
+        )
+        server.should_exit = True
+        await serving
+
+    inside(Settings(gallery=gallery, passes=1), scenario)
