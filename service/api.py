@@ -15,9 +15,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
-from service import assortment, errors, openapi, operate, page, receive, wire
+from service import assortment, errors, gate, openapi, operate, page, receive, wire
 from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
@@ -30,14 +31,16 @@ LOG = logging.getLogger("likebut")
 PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
 ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
+READ_ELSEWHERE = ("X-Request-Id", "Server-Timing", "Retry-After", "Location")  # headers that pages elsewhere may read
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The app, its bundle opened and tested; raises BundleMissing or BundleBroken.
+    """The app, its keys read, its bundle opened and tested; raises ConfigError, BundleMissing and BundleBroken.
 
     A gallery that is missing or was made by another model leaves it not ready, so that a rebuild can mend it.
     """
+    gates = gate.Gate(settings)  # first, since the bundle takes longer
     service = Service(settings)
 
     @asynccontextmanager
@@ -70,17 +73,28 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
     )
     app.state.service = service
-    app.include_router(routes)
-    app.include_router(operate.routes)
+    app.state.gate = gates
+    for router in (routes, operate.routes, site, health):
+        app.include_router(router)
     app.add_exception_handler(LikebutError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Head)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "X-Request-Id", "traceparent"),
+            expose_headers=READ_ELSEWHERE,
+        )
     app.add_middleware(Observed, metrics=service.metrics)
     return app
 
 
-routes = APIRouter()
+routes = APIRouter(dependencies=[gate.SEARCH])
+site = APIRouter(dependencies=[gate.OPEN])
+health = APIRouter()  # no key, at every port
 
 
 @routes.post(
@@ -89,6 +103,7 @@ routes = APIRouter()
 )  # fmt: skip
 async def search(request: Request, service: Here) -> Response:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
+    gate.spend(request, searches=1)
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
     with service.searcher.place() as place:  # first, so that an overload is answered before any body is read
@@ -168,13 +183,19 @@ async def image(
     return page.send(request, picture.data, media_type=picture.media_type, etag=etag, cache_control=PICTURE_CACHE)
 
 
-@routes.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
+@routes.get("/limits", operation_id="getLimits", tags=["search"], summary="What a search may ask for")
+async def limits(service: Here) -> wire.Limits:
+    """The most and the largest that is accepted."""
+    return wire.Limits.model_validate(service.settings, from_attributes=True)
+
+
+@health.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
 async def livez() -> dict[str, bool]:
     """Answers as long as the event loop turns."""
     return {"alive": True}
 
 
-@routes.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
+@health.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
 async def readyz(request: Request, service: Here) -> Response:
     """Encodes and searches once for real; 503 with the reasons where that fails."""
     reasons = await service.searcher.probe(timeout_s=PROBE_TIMEOUT_S)
@@ -183,38 +204,33 @@ async def readyz(request: Request, service: Here) -> Response:
     return JSONResponse({"ready": True, "snapshot": service.searcher.live().manifest.name})
 
 
-@routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
-async def metrics(service: Here) -> Response:
-    """Counters, gauges and histograms in Prometheus's text format."""
-    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-@routes.get("/openapi.json", include_in_schema=False)
+@site.get("/openapi.json", include_in_schema=False)
 async def description(request: Request, service: Here) -> JSONResponse:
-    """This interface, described for machines, with examples from the live gallery."""
-    gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
+    """This interface, described for machines, with examples of what the caller may see of the live gallery."""
+    gallery, last_job, caller = service.searcher.serving.gallery, service.jobs.last(), gate.of(request).caller(request)
     source = gallery.manifest.source if gallery else None
+    operates = caller is not None and caller.role == "admin"
     examples = openapi.Examples(
-        item=next(iter(assortment.page(gallery, offset=0, limit=1)), None) if gallery else None,
-        source=source if source and Path(source).exists() else None,
-        job_id=last_job.id if last_job else None,
+        item=next(iter(assortment.page(gallery, offset=0, limit=1)), None) if gallery and caller else None,
+        source=source if source and operates and Path(source).exists() else None,
+        job_id=last_job.id if last_job and operates else None,
     )
     return JSONResponse(openapi.document(request.app, examples))
 
 
-@routes.get("/", include_in_schema=False)
+@site.get("/", include_in_schema=False)
 async def shop(request: Request, service: Here) -> Response:
     """The page."""
     return _asset(request, service, "index.html")
 
 
-@routes.get("/docs", include_in_schema=False)
+@site.get("/docs", include_in_schema=False)
 async def docs(request: Request, service: Here) -> Response:
     """This interface, described for people."""
     return _asset(request, service, "docs.html")
 
 
-@routes.get("/web/{name}", include_in_schema=False)
+@site.get("/web/{name}", include_in_schema=False)
 async def asset(request: Request, name: str, service: Here) -> Response:
     """What the two pages load."""
     return _asset(request, service, name)

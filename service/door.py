@@ -15,6 +15,7 @@ VERBS = {
     "index": ("index", "build or inspect a gallery"),
     "serve": ("service", "answer searches over HTTP"),
     "search": ("service", "one search, without HTTP"),
+    "keys": ("service", "add, list or remove the keys that callers are known by"),
 }
 
 

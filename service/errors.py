@@ -47,6 +47,22 @@ class DeadlineExceeded(errors.LikebutError):
     """No answer could be begun in time."""
 
 
+class RateLimited(errors.LikebutError):
+    """A key asks for more searches a second than it may."""
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthorized(errors.LikebutError):
+    """The request gives no key, or one that is not known."""
+
+
+class Forbidden(errors.LikebutError):
+    """The request's key is of a role that may not do this."""
+
+
 class NotReady(errors.LikebutError):
     """The service cannot search yet, or not any more."""
 
@@ -54,6 +70,8 @@ class NotReady(errors.LikebutError):
 # Looked up along the class's ancestors, nearest first.
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
     errors.UnknownItem: HTTPStatus.NOT_FOUND,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
     errors.JobRunning: HTTPStatus.CONFLICT,
@@ -64,6 +82,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -79,7 +98,9 @@ def status_of(error: errors.LikebutError) -> int:
 
 def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     """The problem details of an error of ours."""
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else {}
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded | RateLimited) else {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
     fields = error.fields if isinstance(error, Unusable) else ()
     return problem(
         status_of(error), str(error), reason=reason(error), request_id=request_id, fields=fields, headers=headers

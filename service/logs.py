@@ -121,6 +121,8 @@ class Observed:
             "status": status,
             "took_ms": round(seconds * 1000, 3),
         }
+        if "key" in state:  # the name of the caller's
+            facts["key"] = state["key"]
         if "took_ms" in state:
             facts["stages_ms"] = state["took_ms"]
         LOG.log(level, "request", exc_info=failure, extra={"facts": facts})

@@ -1,8 +1,10 @@
-"""The process that serves: a socket, uvicorn on it, and a clean end."""
+"""The process that serves: its sockets, uvicorn on them, and a clean end."""
 
+import ipaddress
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
@@ -15,8 +17,14 @@ GRACE_S = 10  # for requests under way when the process is asked to end
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or Ctrl-C; raises ConfigError where the address is taken, and what `create_app` raises."""
-    listening = listen(settings.host, settings.port)
+    """Serves until SIGTERM or Ctrl-C; raises what `create_app` raises.
+
+    ConfigError also where an address is taken, or where others than this machine could reach it without a key.
+    """
+    listening = [_listen(settings, settings.port, option="--port")]
+    if settings.admin_port is not None:
+        listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
+        settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # it may have been 0
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
@@ -24,28 +32,31 @@ def serve(settings: Settings) -> None:
     )
     # uvicorn raises the signal again after its clean end, which would then be reported as a kill
     signal.signal(signal.SIGTERM, lambda *_: None)
-    host, port = listening.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    _Server(config, app.state.service, address=f"http://{shown}:{port}/").run(sockets=[listening])
+    _Server(config, app.state.service, keys=settings.keys).run(sockets=listening)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, saying its address and what is served there once the app has started."""
+    """Uvicorn, saying its addresses, what is served there and to whom once the app has started."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, *, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, *, keys: Path | None) -> None:
         super().__init__(config)
         self._service = service
-        self._address = address
+        self._keys = keys
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
         await super().startup(sockets)
-        print(f"likebut: serving {self._address}", file=sys.stderr, flush=True)
-        print(f"likebut: {self._service.offers()}", file=sys.stderr, flush=True)
+        assert sockets
+        who = "no keys are known, so anybody on this machine may search and change the gallery"
+        lines = [f"serving {_address(sockets[0])}", self._service.offers()]
+        lines += [f"admin routes at {_address(each)}" for each in sockets[1:]]
+        lines += [f"keys of {self._keys}" if self._keys is not None else who]
+        for line in lines:
+            print(f"likebut: {line}", file=sys.stderr, flush=True)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket of that address; raises ConfigError where it cannot be had."""
+def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A socket of that address; raises ConfigError, which names the option, where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # named as TCP: only then asyncio sends an answer's end at once, which else waits 40 ms for the caller's kernel
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -59,5 +70,23 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ConfigError(
-            f"cannot listen on {host} port {port} ({error.strerror}): choose another with --port"
+            f"cannot listen on {host} port {port} ({error.strerror}): choose another with {option}"
         ) from error
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _listen(settings: Settings, port: int, *, option: str) -> socket.socket:
+    host = settings.host
+    listening = listen(host, port, option=option)
+    # the address that a name stands for is known only now
+    if settings.keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
+        listening.close()
+        raise ConfigError(
+            f"without keys only this machine is served, and {host} is open to others: give --keys FILE"
+            " (likebut keys add FILE --name NAME --role admin makes one), or --host 127.0.0.1"
+        )
+    return listening

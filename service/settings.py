@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from models import bundle as bundles
 from models.errors import ConfigError
@@ -18,6 +18,13 @@ INJECTED = re.compile(
     r"|LIKEBUT_PORT=(tcp|udp|sctp)://.*"
     r"|LIKEBUT_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
 )
+
+ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: small letters, no path
+
+
+def _listed(given: object) -> object:
+    """The parts of a text that commas separate; anything else as it is."""
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,17 @@ class Settings(BaseModel):
     gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first rebuild makes it")
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    admin_port: int | None = Field(
+        None, ge=0, le=65535, description="port that alone answers admin routes and /metrics; none answers all on one"
+    )
+    keys: Path | None = Field(
+        None, description="file of the keys, made by likebut keys add; none serves this machine only, and anybody on it"
+    )
+    rate_per_s: float = Field(0.0, ge=0, le=1e6, description="searches a second that a key may ask for; 0 is no limit")
+    burst: int = Field(20, ge=1, le=1_000_000, description="searches that a key may ask for at once after a pause")
+    cors_origins: Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], BeforeValidator(_listed)] = Field(
+        (), description="origins, separated by commas, whose web pages may call this from a browser; * is every one"
+    )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="what the model runs on")
     threads: int = Field(0, ge=0, le=1024, description="threads of one pass of the model; 0 shares the cores")
     passes: int = Field(0, ge=0, le=256, description="passes of model and index at the same time; 0 shares the cores")

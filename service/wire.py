@@ -216,6 +216,14 @@ class Assortment(BaseModel):
     snapshot: str
 
 
+class Limits(BaseModel):
+    """What the service accepts."""
+
+    max_k: int = Field(description="most hits one search may ask for")
+    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
+    max_text_chars: int = Field(description="longest accepted text, in characters")
+
+
 class Ready(BaseModel):
     """Searches can be answered; where they cannot, the answer is a problem that says why."""
 

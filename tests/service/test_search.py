@@ -268,5 +268,5 @@ def test_head_answers_as_get_does_but_without_the_body(client: httpx.Client, pat
 
 
 def test_the_limits_are_told(client: httpx.Client) -> None:
-    told = client.get("/index").json()
+    told = client.get("/limits").json()
     assert (told["max_k"], told["max_image_bytes"], told["max_text_chars"]) == (200, 400_000, 500)
