@@ -124,10 +124,12 @@ async def search(request: Request, service: Here) -> Response:
 )  # fmt: skip
 async def searches(request: Request, service: Here) -> Response:
     """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
+    gate.spend(request, searches=1)
     with service.searcher.place() as place:
         posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
         asked = await place.run(functools.partial(receive.searches, posted, service.settings))
         place.widen(len(asked))
+        gate.spend(request, searches=len(asked) - 1)
         ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
         all_of_them = _all([_one(way, place, request, service) for way in ways])
         answers = await receive.unless_left(request, all_of_them)

@@ -38,7 +38,7 @@ def page(browser: Browser, locked: Locked) -> Iterator[Page]:
 
 
 def give(page: Page, key: str) -> None:
-    page.get_by_label("Key").fill(key)
+    page.get_by_label("Key", exact=True).fill(key)
     page.get_by_role("button", name="Open the shop").click()
 
 
@@ -47,7 +47,7 @@ def test_the_page_asks_for_a_key_and_then_works_as_ever(page: Page, locked: Lock
     sent: list[Request] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", sent.append)
+    page.on("request", lambda request: sent.append(request))
     page.goto("/?but=a+red+ball")
     expect(page.get_by_role("dialog")).to_have_accessible_name("This shop opens with a key")
     give(page, "likebut_wrong")
@@ -91,7 +91,7 @@ def test_another_tab_does_not_know_the_key(page: Page, locked: Locked) -> None:
     expect(page.locator("#count")).to_have_text("A look around 30 products")
     other = page.context.new_page()
     other.goto("/")
-    expect(other.get_by_label("Key")).to_be_focused()
+    expect(other.get_by_label("Key", exact=True)).to_be_focused()
 
 
 def test_the_docs_say_which_key_a_route_needs(page: Page, locked: Locked) -> None:
