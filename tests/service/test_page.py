@@ -412,11 +412,11 @@ def test_every_line_of_the_docs_runs_as_it_stands(
     with serve("--gallery", tmp_path / "gallery") as address:
         page = browser.new_page()
         page.goto(f"{address}/docs")
-        expect(page.locator("#operations article")).to_have_count(14)
+        expect(page.locator("#operations article")).to_have_count(15)
         expect(page.locator("#search pre").first).to_contain_text(f"curl {address}/search")
         lines = page.locator("#operations pre").all_text_contents()
         assert (
-            len(lines) == 13
+            len(lines) == 14
         )  # three of the search, one of each other, none that deletes, or of a job before there is one
         checked = 'set -e; curl() { command curl -sS --fail-with-body "$@"; }; '
         for line in lines:
