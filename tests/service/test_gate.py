@@ -27,7 +27,7 @@ Keyring = tuple[Path, dict[str, str], dict[str, str]]
 HEALTH = {("GET", "/livez"), ("GET", "/readyz")}
 SITE = {("GET", "/"), ("GET", "/docs"), ("GET", "/web/{name}"), ("GET", "/openapi.json")}
 SEARCH = {
-    ("POST", "/search"), ("GET", "/browse"), ("GET", "/items/{id:path}"), ("GET", "/images/{id:path}"),
+    ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items/{id:path}"), ("GET", "/images/{id:path}"),
     ("GET", "/limits"),
 }  # fmt: skip
 ADMIN = {
@@ -330,3 +330,16 @@ def test_without_keys_only_this_machine_is_served(gallery: Path, keyring: Keyrin
         process.terminate()
         process.stderr.read()
         assert process.wait(timeout=30) == 0
+
+
+def test_each_search_of_a_call_counts_against_the_rate(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+    path = tmp_path / "rated.jsonl"
+    headers = bearer(keys.add(path, name="shop", role="search", rate_per_s=0.01, burst=5))
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        body = {"searches": [{"text": "x"}] * 4}
+        assert (await client.post("/searches", json=body, headers=headers)).status_code == 200
+        refused = await client.post("/searches", json=body, headers=headers)
+        assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 100
+
+    inside(Settings(gallery=gallery, keys=path), scenario)
