@@ -1,0 +1,152 @@
+"""The images: what the Dockerfile says of all of them, and the steps of `serve` run where there is no Docker."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from socket import create_server
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from service.settings import Settings
+from tests.deploy import dockerfile
+from tests.deploy.conftest import ROOT
+
+STAGES = dockerfile.read(ROOT / "Dockerfile")
+TARGETS = ("serve", "serve-gpu", "train")
+NOBODY = 65534
+PREFIX = "/opt/likebut"
+OFFLINE = ("NewConnectionError", "name resolution", "No matching distribution found for setuptools")
+
+
+def test_serve_is_what_a_build_without_a_target_makes() -> None:
+    assert next(reversed(STAGES)) == "serve" and set(TARGETS) < set(STAGES)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_as_no_root_and_holds_no_source(target: str) -> None:
+    found = dockerfile.steps(STAGES, target)
+    assert dockerfile.last(found, "USER") == "likebut"
+    copied = [rest for kind, rest in found if kind == "COPY"]
+    assert len(copied) == 1 and copied[0].startswith("--from=") and copied[0].endswith(f"{PREFIX} {PREFIX}")
+    builder = copied[0].split()[0].removeprefix("--from=")
+    (installs,) = [rest for kind, rest in STAGES[builder].steps if kind == "RUN"]
+    assert ("train" in installs) == (target == "train")  # torch is for training alone
+
+
+@pytest.mark.parametrize("target", ["serve", "serve-gpu"])
+def test_an_image_that_serves_can_be_asked_whether_it_lives(target: str) -> None:
+    found = dockerfile.steps(STAGES, target)
+    assert "/livez" in dockerfile.last(found, "HEALTHCHECK") and json.loads(dockerfile.last(found, "CMD"))
+
+
+def test_the_build_context_lets_through_what_is_copied_and_little_else() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    allowed = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    copied = {path for rest in copies() for path in rest.split()[:-1]}
+    assert ignored[0] == "*" and allowed == copied
+
+
+def copies() -> list[str]:
+    return [rest for kind, rest in STAGES["source"].steps if kind == "COPY"]
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Path]:
+    """The serve image as far as a folder can be one: /opt/likebut, made by the Dockerfile's own steps."""
+    folder = Path(tempfile.mkdtemp(prefix="likebut-image-"))
+    folder.chmod(0o755)  # for nobody, too
+    try:
+        for rest in copies():
+            *sources, target = rest.split()
+            for source in sources:
+                copy(ROOT / source, folder / "src" / target / (Path(source).name if target.endswith("/") else ""))
+        arguments = dockerfile.variables(STAGES["cpu"].steps, "ARG")
+        (install,) = [rest for kind, rest in STAGES["cpu"].steps if kind == "RUN"]
+        done = subprocess.run(
+            ["sh", "-c", install.replace(PREFIX, str(folder / "likebut"))],
+            cwd=folder / "src", env={**os.environ, **arguments, "PYTHON": sys.executable, "PYTHONPATH": ""},
+            capture_output=True, text=True, timeout=280,
+        )  # fmt: skip
+        if done.returncode != 0 and any(word in done.stderr for word in OFFLINE):
+            pytest.skip("no package can be fetched here")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield folder / "likebut"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def test_the_serve_image_has_what_serves_and_neither_torch_nor_an_installer(image: Path) -> None:
+    asked = "from importlib.util import find_spec as f; print(*(n for n in ('faiss', 'torch', 'onnx', 'pip') if f(n)))"
+    done = subprocess.run([image / "bin" / "python", "-c", asked], cwd="/", capture_output=True, text=True)
+    assert done.stdout.split() == ["faiss"], done.stdout + done.stderr
+
+
+@pytest.mark.skipif("keys" not in Settings.model_fields, reason="the service knows no keys yet")
+def test_the_serve_image_answers_as_a_stranger_who_may_write_the_gallery_only(image: Path, gallery: Path) -> None:
+    world = image.parent
+    shutil.copytree(gallery, world / "gallery")
+    shutil.copytree(gallery.parent / "shop", world / "shop")
+    keys = world / "keys.jsonl"
+    likebut = [image / "bin" / "likebut"]
+    made = subprocess.run([*likebut, "keys", "add", keys, "--name", "shop", "--role", "search"], capture_output=True)
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.decode().split()[-1]
+    keys.chmod(0o644)
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    found = dockerfile.steps(STAGES, "serve")
+    environment = dockerfile.variables(found, "ENV") | {
+        "PATH": f"{image}/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LIKEBUT_PORT": str(port),
+        "LIKEBUT_GALLERY": str(world / "gallery"), "LIKEBUT_KEYS": str(keys), "LIKEBUT_HOST": "127.0.0.1",
+    }  # fmt: skip
+    user = NOBODY if os.getuid() == 0 else None
+    if user is not None:
+        for path in (world / "gallery", *(world / "gallery").rglob("*")):
+            os.chown(path, user, user)
+    before = listed(image)
+    check = json.loads(dockerfile.last(found, "HEALTHCHECK").split("CMD ", 1)[1])
+    healthy = [image / "bin" / check[0], *check[1:]]
+    assert subprocess.run(healthy, env=environment, capture_output=True).returncode != 0  # nothing answers yet
+    command = json.loads(dockerfile.last(found, "CMD"))
+    process = subprocess.Popen(
+        [image / "bin" / command[0], *command[1:]], env=environment, cwd=world / "gallery", user=user, group=user,
+        extra_groups=[] if user is not None else None, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while subprocess.run(healthy, env=environment, capture_output=True).returncode != 0:
+            assert process.poll() is None and time.monotonic() < end, process.stderr and process.stderr.read()
+            time.sleep(0.2)
+        body = json.dumps({"text": "red boots", "k": 3}).encode()
+        asked = Request(f"http://127.0.0.1:{port}/search", data=body, headers={"Content-Type": "application/json"})
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(asked, timeout=10)
+        asked.add_header("Authorization", f"Bearer {secret}")
+        with urlopen(asked, timeout=10) as answer:
+            assert len(json.load(answer)["hits"]) == 3
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=40)
+    assert process.returncode == 0, said
+    assert listed(image) == before
+
+
+def listed(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.lstat().st_mtime_ns) for path in folder.rglob("*")}
