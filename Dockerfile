@@ -26,7 +26,8 @@ ARG EXTRAS=cpu
 RUN deploy/install.sh "$EXTRAS" /opt/likebut
 
 FROM source AS gpu
-RUN deploy/install.sh gpu /opt/likebut
+RUN deploy/install.sh gpu /opt/likebut \
+    && ln -s /opt/likebut/lib/python3*/site-packages/nvidia /opt/likebut/lib/python3*/site-packages/tensorrt_libs /opt/likebut/
 
 FROM source AS trainer
 RUN deploy/install.sh cpu,train,triplets /opt/likebut
@@ -52,7 +53,8 @@ CMD ["likebut", "serve"]
 
 FROM server AS serve-gpu
 COPY --from=gpu /opt/likebut /opt/likebut
-ENV LIKEBUT_PROVIDER=cuda
+# ONNX Runtime looks for CUDA where the linker does, and the wheels put it elsewhere
+ENV LIKEBUT_PROVIDER=cuda LD_LIBRARY_PATH=/opt/likebut/nvidia/cu13/lib:/opt/likebut/nvidia/cudnn/lib:/opt/likebut/tensorrt_libs
 
 # Last, so that it is what a build without a target makes.
 FROM server AS serve
