@@ -23,15 +23,19 @@ PENDING = frozenset({"keys", "admin_port", "drain_s"})
 def test_docker_compose_accepts_it() -> None:
     text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
     older = re.sub(r"^name:.*\n", "", text, flags=re.MULTILINE)  # Debian's docker-compose takes a project's name by -p
-    for words, said in ((["docker", "compose"], text), (["docker-compose"], older)):
-        if shutil.which(words[0]) and not subprocess.run([*words, "version"], capture_output=True).returncode:
-            break
-    else:
+    tools = ((["docker", "compose"], text), (["docker-compose"], older))
+    found = [(words, said) for words, said in tools if shutil.which(words[0]) and runs([*words, "version"])]
+    if not found:
         pytest.skip("docker compose is not installed")
+    words, said = found[0]
     command = [*words, "-f", "-", "--project-directory", str(DEPLOY), "config", "--quiet"]
     environment = {**os.environ, "GRAFANA_PASSWORD": "x"}
     done = subprocess.run(command, env=environment, input=said, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def runs(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_every_port_is_on_loopback() -> None:
