@@ -1,6 +1,11 @@
 """The Kustomize folders as kubectl renders them: their parts name each other, and pods are safe to run and to roll."""
 
+import os
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -91,6 +96,36 @@ def test_a_pod_finds_its_volumes_and_its_settings(objects: dict[str, dict], pod:
     keys = next(mount for mount in container["volumeMounts"] if mount["name"] == "keys")
     assert IMAGE["LIKEBUT_KEYS"].startswith(keys["mountPath"] + "/") and "subPath" not in keys
     assert not pod["enableServiceLinks"]  # LIKEBUT_ADMIN_PORT=tcp://… would be taken for the setting
+
+
+def test_the_nightly_rebuild_asks_the_admin_port_with_its_key(objects: dict[str, dict], tmp_path: Path) -> None:
+    job = objects["CronJob/likebut-rebuild"]["spec"]["jobTemplate"]["spec"]["template"]
+    (only,) = job["spec"]["containers"]
+    said: list[tuple[str, str, bytes]] = []
+
+    class Likebut(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            said.append((self.path, self.headers["Authorization"], body))
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    (tmp_path / "key").write_text("secret\n")
+    with HTTPServer(("127.0.0.1", 0), Likebut) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        program = only["command"][-1].replace("/key/key", str(tmp_path / "key"))
+        assert "http://likebut:9000/" in program
+        program = program.replace("likebut:9000", f"127.0.0.1:{server.server_address[1]}")
+        environment = os.environ | {each["name"]: each["value"] for each in only["env"]}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30, capture_output=True)
+    assert said == [("/index", "Bearer secret", b'{"source": "/products/products.csv"}')]
+    labels = job["metadata"]["labels"]
+    assert labels.items() != objects["Service/likebut"]["spec"]["selector"].items()
+    allowed = [each for rule in objects["NetworkPolicy/likebut"]["spec"]["ingress"] for each in rule.get("from", [])]
+    assert {"podSelector": {"matchLabels": labels}} in allowed
 
 
 def test_a_rollout_never_leaves_less_than_there_was(objects: dict[str, dict], pod: dict) -> None:
