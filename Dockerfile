@@ -42,6 +42,7 @@ CMD ["--help"]
 
 # What both images that serve have in common; nothing but /gallery and /tmp is written.
 FROM base AS server
+COPY deploy/backup.sh /usr/local/bin/likebut-backup
 ENV LIKEBUT_HOST=0.0.0.0 LIKEBUT_GALLERY=/gallery LIKEBUT_KEYS=/keys/keys.jsonl
 USER likebut
 WORKDIR /gallery
