@@ -35,7 +35,7 @@ RUN deploy/install.sh cpu,train,triplets /opt/likebut
 # likebut train CONFIG --out /runs/NAME; torch brings its own CUDA
 FROM base AS train
 COPY --from=trainer /opt/likebut /opt/likebut
-USER likebut
+USER 1000:1000
 WORKDIR /runs
 ENTRYPOINT ["likebut"]
 CMD ["--help"]
@@ -44,7 +44,7 @@ CMD ["--help"]
 FROM base AS server
 COPY deploy/backup.sh /usr/local/bin/likebut-backup
 ENV LIKEBUT_HOST=0.0.0.0 LIKEBUT_GALLERY=/gallery LIKEBUT_KEYS=/keys/keys.jsonl
-USER likebut
+USER 1000:1000
 WORKDIR /gallery
 EXPOSE 8000
 STOPSIGNAL SIGTERM
