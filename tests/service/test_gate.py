@@ -27,8 +27,8 @@ Keyring = tuple[Path, dict[str, str], dict[str, str]]
 HEALTH = {("GET", "/livez"), ("GET", "/readyz")}
 SITE = {("GET", "/"), ("GET", "/docs"), ("GET", "/web/{name}"), ("GET", "/openapi.json")}
 SEARCH = {
-    ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items/{id:path}"), ("GET", "/images/{id:path}"),
-    ("GET", "/limits"),
+    ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items/{id:path}"),
+    ("GET", "/images/{id:path}"), ("GET", "/limits"),
 }  # fmt: skip
 ADMIN = {
     ("GET", "/metrics"), ("GET", "/index"), ("POST", "/index"), ("GET", "/index/jobs/{id}"),
