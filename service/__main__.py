@@ -1,6 +1,7 @@
-"""The service command line: serve over HTTP, or search once without it."""
+"""The service command line: serve over HTTP, describe that, or search once without it."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
         standard = f" (default {field.default})" if name != "bundle" else " (default: the shipped one)"
         serve.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description}{standard}")
     serve.set_defaults(verb=_serve)
+    describe = verbs.add_parser("openapi", help="print the OpenAPI document of the HTTP interface")
+    describe.set_defaults(verb=_openapi)
     search = verbs.add_parser("search", help="one search, without HTTP")
     search.add_argument("--gallery", help="folder of the gallery")
     search.add_argument("--bundle", help="folder of the exported model")
@@ -38,6 +41,12 @@ def _serve(arguments: argparse.Namespace) -> None:
     from service import server
 
     server.serve(Settings.read(os.environ, {name: getattr(arguments, name) for name in Settings.model_fields}))
+
+
+def _openapi(arguments: argparse.Namespace) -> None:
+    from service import api, openapi
+
+    print(json.dumps(api.description(openapi.Examples()), indent=2, ensure_ascii=False))
 
 
 def _search(arguments: argparse.Namespace) -> None:

@@ -4,13 +4,13 @@ import functools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
@@ -25,7 +25,6 @@ from service.settings import Settings
 LOG = logging.getLogger("likebut")
 PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
-ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
 
 
@@ -56,15 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
             yield
 
-    app = FastAPI(
-        title="Likebut",
-        version=metadata.version("likebut"),
-        description=ABOUT,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-    )
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     app.include_router(routes)
     app.include_router(operate.routes)
@@ -77,6 +68,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 routes = APIRouter()
+
+
+def description(examples: openapi.Examples) -> dict[str, JsonValue]:
+    """The OpenAPI document of all routes."""
+    return openapi.document([*routes.routes, *operate.routes.routes], examples)
 
 
 @routes.post(
@@ -162,7 +158,7 @@ async def metrics(service: Here) -> Response:
 
 
 @routes.get("/openapi.json", include_in_schema=False)
-async def description(request: Request, service: Here) -> JSONResponse:
+async def described(request: Request, service: Here) -> JSONResponse:
     """This interface, described for machines, with examples from the live gallery."""
     gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
     source = gallery.manifest.source if gallery else None
@@ -171,7 +167,7 @@ async def description(request: Request, service: Here) -> JSONResponse:
         source=source if source and Path(source).exists() else None,
         job_id=last_job.id if last_job else None,
     )
-    return JSONResponse(openapi.document(request.app, examples))
+    return JSONResponse(description(examples))
 
 
 @routes.get("/", include_in_schema=False)
