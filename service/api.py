@@ -23,7 +23,6 @@ from service.searcher import Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
-PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
 
@@ -53,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
             except GalleryError as error:
                 service.searcher.close(str(error))
             await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
+            await stack.enter_async_context(service.prober)
             yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Head)
-    app.add_middleware(Observed, metrics=service.metrics)
+    app.add_middleware(Observed, metrics=service.metrics, prober=service.prober)
     return app
 
 
@@ -144,8 +144,8 @@ async def livez() -> dict[str, bool]:
 
 @routes.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
 async def readyz(request: Request, service: Here) -> Response:
-    """Encodes and searches once for real; 503 with the reasons where that fails."""
-    reasons = await service.searcher.probe(timeout_s=PROBE_TIMEOUT_S)
+    """As the last of the real searches went that are made every few seconds; 503 with the reasons where it failed."""
+    reasons = await service.prober.asked()
     if reasons:
         return errors.answer(errors.NotReady("; ".join(reasons)), request_id=request.state.request_id)
     return JSONResponse({"ready": True, "snapshot": service.searcher.live().manifest.name})

@@ -1,5 +1,6 @@
 """One line of JSON a request, a request id through all of it, and the last net under every failure."""
 
+import asyncio
 import json
 import logging
 import re
@@ -14,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors
 from service.metrics import Metrics
+from service.prober import Prober
 
 LOG = logging.getLogger("likebut")
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines: logged only when they fail
 UNMATCHED = "unmatched"
+CLOSE = ((b"connection", b"close"),)
 ABANDONED = 499  # the caller left before the answer; the status never travels
 SECURITY = (
     (
@@ -65,9 +68,10 @@ def request_id(given: str | None) -> str:
 class Observed:
     """Wraps the whole app: gives each request its id, counts it, logs it, and answers what nothing else caught."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, prober: Prober) -> None:
         self._app = app
         self._metrics = metrics
+        self._prober = prober
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope."""
@@ -84,14 +88,22 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", identity.encode())]
+                # while draining no connection is kept, so that none is closed under a caller's next request
+                closing = CLOSE if self._prober.draining else ()
+                message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", identity.encode()), *closing]
             await send(message)
 
         failure: Exception | None = None
+        cut: asyncio.CancelledError | None = None
         try:
             await self._app(scope, receive, tagged)
         except ClientDisconnect:
             status = status or ABANDONED
+        except asyncio.CancelledError as error:  # the service ends, and this took longer than it may
+            cut = error
+            if status == 0:
+                ending = errors.NotReady("the service ended before this was done: ask again")
+                await errors.answer(ending, request_id=identity)(scope, receive, tagged)
         except Exception as error:  # a bug of ours: told to the log in full, to the caller not at all
             failure = error
             if status == 0:
@@ -99,6 +111,8 @@ class Observed:
                 await errors.problem(500, detail, request_id=identity)(scope, receive, tagged)
             status = 500
         self._told(scope, state, status=status or ABANDONED, seconds=time.perf_counter() - began, failure=failure)
+        if cut is not None:
+            raise cut
 
     def _told(
         self,

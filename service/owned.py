@@ -12,6 +12,7 @@ from service import images, page
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.pool import Pool
+from service.prober import Prober
 from service.searcher import Searcher
 from service.settings import Settings
 
@@ -22,7 +23,9 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.searcher = Searcher(settings)
-        self.metrics = Metrics(serving=lambda: self.searcher.serving)
+        self.prober = Prober(self.searcher, stale_after_s=settings.stale_after_s, busy_s=lambda: 0.0)
+        self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
+        self.metrics.ready.set_function(lambda: not self.prober.reasons)
         self.metrics.inflight.set_function(lambda: self.searcher.active)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)

@@ -1,8 +1,13 @@
 """The process that serves: a socket, uvicorn on it, and a clean end."""
 
+import logging
+import os
 import signal
 import socket
 import sys
+import threading
+import time
+from types import FrameType
 
 import uvicorn
 
@@ -11,37 +16,69 @@ from service import api, logs
 from service.owned import Service
 from service.settings import Settings
 
-GRACE_S = 10  # for requests under way when the process is asked to end
+LOG = logging.getLogger("likebut")
 
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or Ctrl-C; raises ConfigError where the address is taken, and what `create_app` raises."""
+    # before the model is opened, since a container's first process would ignore the signal; nobody is served yet
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     listening = _listen(settings.host, settings.port)
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=settings.grace_s // 2
     )
-    # uvicorn raises the signal again after its clean end, which would then be reported as a kill
-    signal.signal(signal.SIGTERM, lambda *_: None)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     _Server(config, app.state.service, address=f"http://{shown}:{port}/").run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, saying its address and what is served there once the app has started."""
+    """Uvicorn, saying its address and what is served there once the app has started, and draining before its end."""
 
     def __init__(self, config: uvicorn.Config, service: Service, *, address: str) -> None:
         super().__init__(config)
         self._service = service
         self._address = address
+        self._ends: float | None = None  # of time.monotonic
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
         await super().startup(sockets)
         print(f"likebut: serving {self._address}", file=sys.stderr, flush=True)
         print(f"likebut: {self._service.offers()}", file=sys.stderr, flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not ready from now on; after SIGTERM it serves on for `drain_s`, until nobody sends searches here any more.
+
+        A second signal, or one before anybody is served, ends it without that.
+        """
+        settings = self._service.settings
+        first = self._ends is None
+        drain_s = settings.drain_s if first and sig == signal.SIGTERM and self.started else 0.0
+        self._service.prober.drain()
+        self._ends = time.monotonic() + drain_s
+        if first:
+            watch = threading.Timer(drain_s + settings.grace_s, _cut)
+            watch.daemon = True
+            watch.start()
+        if sig != signal.SIGTERM:  # which uvicorn would raise again after a clean end, so that it looked like a kill
+            super().handle_exit(sig, frame)
+        elif not self.started:
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is time to end; asked ten times a second."""
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def _cut() -> None:
+    """Ends the process, whatever still computes: a thread that hangs would keep it for ever."""
+    LOG.error("what had not ended in time was cut off")
+    os._exit(1)
 
 
 def _listen(host: str, port: int) -> socket.socket:
