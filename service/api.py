@@ -1,5 +1,6 @@
 """The HTTP face: which path answers what. Everything that computes lies below it."""
 
+import asyncio
 import functools
 import logging
 from collections.abc import AsyncIterator
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, service.tracing.close)
             await stack.enter_async_context(service.pictures)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
@@ -55,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.prober)
             yield
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, telemetry=service.tracing.config, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     app.include_router(routes)
     app.include_router(operate.routes)
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Head)
-    app.add_middleware(Observed, metrics=service.metrics, prober=service.prober)
+    app.add_middleware(Observed, metrics=service.metrics, tracing=service.tracing, prober=service.prober)
     return app
 
 

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import errors
+from service import errors, tracing
 from service.metrics import Metrics
 from service.prober import Prober
+from service.tracing import QUIET, Tracing
 
 LOG = logging.getLogger("likebut")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines: logged only when they fail
 UNMATCHED = "unmatched"
 CLOSE = ((b"connection", b"close"),)
 ABANDONED = 499  # the caller left before the answer; the status never travels
@@ -66,11 +66,14 @@ def request_id(given: str | None) -> str:
 
 
 class Observed:
-    """Wraps the whole app: gives each request its id, counts it, logs it, and answers what nothing else caught."""
+    """Wraps the whole app: gives each request its id and its place in a trace, counts it, logs it, and answers what
+    nothing else caught.
+    """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, prober: Prober) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing, prober: Prober) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
         self._prober = prober
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,15 +85,18 @@ class Observed:
         identity = request_id(_header(scope["headers"], b"x-request-id"))
         state = scope.setdefault("state", {})
         state["request_id"] = identity
-        status = 0
+        place = tracing.here(scope["headers"])
+        state["trace_id"], state["span_id"] = f"{place.trace_id:032x}", f"{place.span_id:016x}"
+        told = [(b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(place).encode())]
+        status, ended_ns = 0, 0
 
         async def tagged(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended_ns
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, ended_ns = message["status"], time.time_ns()
                 # while draining no connection is kept, so that none is closed under a caller's next request
                 closing = CLOSE if self._prober.draining else ()
-                message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", identity.encode()), *closing]
+                message["headers"] = [*message["headers"], *SECURITY, *told, *closing]
             await send(message)
 
         failure: Exception | None = None
@@ -110,6 +116,7 @@ class Observed:
                 detail = f"something went wrong on our side; the log has it under request {identity}"
                 await errors.problem(500, detail, request_id=identity)(scope, receive, tagged)
             status = 500
+        self._tracing.stages(place, state.get("took_ms", {}), ended_ns=ended_ns)
         self._told(scope, state, status=status or ABANDONED, seconds=time.perf_counter() - began, failure=failure)
         if cut is not None:
             raise cut
@@ -128,6 +135,8 @@ class Observed:
         level = logging.ERROR if failure else logging.DEBUG if route in QUIET and status < 400 else logging.INFO
         facts = {
             "request_id": state["request_id"],
+            "trace_id": state["trace_id"],
+            "span_id": state["span_id"],
             "method": scope["method"],
             "route": route,
             "path": scope["path"],

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from index import put
 from index.changes import Delete
 from index.put import Problem, Put
-from service import images, page
+from service import images, page, tracing
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.pool import Pool
@@ -32,6 +32,7 @@ class Service:
         self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal
         self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
+        self.tracing = tracing.opened(settings.otlp_endpoint)
 
     def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
         """Makes the changes with the model and the snapshot that answer; as `put.change`, and raises NotReady."""

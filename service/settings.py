@@ -54,6 +54,9 @@ class Settings(BaseModel):
     grace_s: int = Field(
         20, ge=2, description="seconds after that in which the process ends; half of them for open requests"
     )
+    otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
+    )
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":
