@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from index.gallery import Gallery
 from service.searcher import Searcher
-from service.serving import Serving
 
 TRIALS = 3  # begun before the last one counts as stale: one that is slow must not look like one that hangs
 LOG = logging.getLogger("likebut")
@@ -20,7 +21,7 @@ LOG = logging.getLogger("likebut")
 class Trial:
     """One trial search that ended."""
 
-    serving: Serving  # what was tried
+    tried: weakref.ref[Gallery]  # and no more than that, since it would keep a model that was swapped out
     reasons: Sequence[str]  # why it could not search; none where it could
     ended: float  # of time.monotonic
 
@@ -85,7 +86,8 @@ class Prober:
         return self.reasons
 
     def _tried(self) -> bool:
-        return self._last is not None and self._last.serving is self._searcher.serving
+        gallery = self._searcher.serving.gallery
+        return gallery is None or (self._last is not None and self._last.tried() is gallery)
 
     async def _run(self) -> None:
         while True:
@@ -99,11 +101,13 @@ class Prober:
                 await self._try()
 
     async def _try(self) -> None:
-        serving = self._searcher.serving
+        gallery = self._searcher.serving.gallery
+        if gallery is None:
+            return  # which says why by itself
         reasons = await self._searcher.probe()
         before = [] if self._last is None else self._last.reasons
-        self._last = Trial(serving, reasons, time.monotonic())
-        if serving.gallery is not None and reasons and list(before) != reasons:  # without one, the start has said so
+        self._last = Trial(weakref.ref(gallery), reasons, time.monotonic())
+        if reasons and list(before) != reasons:
             LOG.warning("not ready: %s", "; ".join(reasons))
         elif before and not reasons:
             LOG.info("ready again")

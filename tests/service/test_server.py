@@ -99,6 +99,35 @@ def test_a_request_that_does_not_end_is_told_and_the_process_ends_in_time(galler
         assert 1 <= time.monotonic() - began < 5  # of which a loaded machine needs some to unload
 
 
+def test_a_signal_before_it_serves_ends_it_at_once_and_in_order(gallery: Path, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*SERVE, "--gallery", gallery, "--drain-s", "60"], stderr=log)
+    try:
+        end = time.monotonic() + 60
+        # the model is opened after the signal was taken in hand, or a container's first process would ignore it
+        while not handled(process.pid) & (1 << (signal.SIGTERM - 1)):
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert (tmp_path / "log").read_text() == ""
+
+
+def handled(pid: int) -> int:
+    """The signals that a process handles itself, one bit each."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:")]
+    return int(line.split()[1], 16)
+
+
+def test_ctrl_c_does_not_drain(gallery: Path, tmp_path: Path) -> None:
+    with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "60") as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+
+
 def test_a_second_signal_ends_the_draining(gallery: Path, tmp_path: Path) -> None:
     with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "60") as (process, _):
         process.send_signal(signal.SIGTERM)
