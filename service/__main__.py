@@ -55,7 +55,7 @@ def _search(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
     from models.errors import InputError
     from service import wire
-    from service.searcher import Query, Stopwatch, find
+    from service.query import Query, Stopwatch, find
 
     settings = Settings.read(os.environ, {"gallery": arguments.gallery, "bundle": arguments.bundle})
     image = None

@@ -3,15 +3,17 @@
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
@@ -20,7 +22,8 @@ from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
 from service.owned import Here, Service, of
-from service.searcher import Stopwatch
+from service.pool import Place
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
@@ -79,9 +82,9 @@ def description(examples: openapi.Examples) -> dict[str, JsonValue]:
 
 @routes.post(
     "/search", operation_id="search", tags=["search"], summary="Find what is like a picture, but …",
-    openapi_extra={"requestBody": openapi.SEARCH_BODY},
+    openapi_extra={"requestBody": openapi.SEARCH_BODY}, response_model=wire.SearchAnswer,
 )  # fmt: skip
-async def search(request: Request, response: Response, service: Here) -> wire.SearchAnswer:
+async def search(request: Request, service: Here) -> Response:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
@@ -89,27 +92,51 @@ async def search(request: Request, response: Response, service: Here) -> wire.Se
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            found = await service.searcher.search(parse, place=place, watch=watch)
+            search = service.searcher.search(parse, place=place, watch=watch)
+            found = await receive.unless_left(request, search)
         finally:
             service.metrics.stages(watch.took_ms)
-    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
-    return wire.SearchAnswer(
-        hits=[wire.Hit(**wire.item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
-        total=found.total,
-        facets={
-            name: [wire.Count(value=value, count=count) for value, count in counts if value is not None]
-            for name, counts in found.facets.items()
-        },
-        snapshot=found.snapshot,
-        model=found.model,
-        took_ms=found.took_ms,
-        notes=found.notes,
-    )
+    timing = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
+    return Response(to_json(wire.answer(found)), media_type="application/json", headers={"Server-Timing": timing})
+
+
+@routes.post(
+    "/searches", operation_id="searches", tags=["search"], summary="Several searches in one call",
+    openapi_extra={"requestBody": openapi.SEARCHES_BODY}, response_model=wire.SearchesAnswer,
+)  # fmt: skip
+async def searches(request: Request, service: Here) -> Response:
+    """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
+    with service.searcher.place() as place:
+        posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
+        asked = await place.run(functools.partial(receive.searches, posted, service.settings))
+        place.widen(len(asked))
+        ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
+        all_of_them = _all([_one(way, place, request, service) for way in ways])
+        answers = await receive.unless_left(request, all_of_them)
+    return Response(to_json({"answers": answers}), media_type="application/json")
+
+
+async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:
+    return await asyncio.gather(*searches)
+
+
+async def _one(parse: Callable[[], Query], place: Place, request: Request, service: Service) -> dict[str, object]:
+    watch = Stopwatch()
+    try:
+        return wire.answer(await service.searcher.search(parse, place=place, watch=watch))
+    except LikebutError as error:
+        service.metrics.rejected.labels(errors.reason(error)).inc()
+        return errors.facts(error, request_id=request.state.request_id)
+    except Exception:  # a bug of ours hurts no neighbour either
+        LOG.exception("a search of several failed", extra={"facts": {"request_id": request.state.request_id}})
+        return errors.unexpected(request_id=request.state.request_id)
+    finally:
+        service.metrics.stages(watch.took_ms)
 
 
 @routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Look around without a query")
 async def browse(
-    service: Here, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 24
+    service: Here, offset: Annotated[int, Parameter(ge=0)] = 0, limit: Annotated[int, Parameter(ge=1, le=200)] = 24
 ) -> wire.Assortment:
     """A page of the gallery in a mixed order that stays the same for a snapshot."""
     gallery = service.searcher.live()
@@ -129,7 +156,7 @@ async def item(id: str, service: Here) -> wire.Item:
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )  # fmt: skip
 async def image(
-    request: Request, id: str, service: Here, size: Annotated[int | None, Query(ge=16, le=MAX_THUMBNAIL_PX)] = None
+    request: Request, id: str, service: Here, size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None
 ) -> Response:
     """The file, or a JPEG at most `size` pixels wide and high."""
     found = service.searcher.live().item(id)

@@ -43,6 +43,10 @@ class Overloaded(errors.LikebutError):
         self.retry_after_s = retry_after_s
 
 
+class DeadlineExceeded(errors.LikebutError):
+    """No answer could be begun in time."""
+
+
 class NotReady(errors.LikebutError):
     """The service cannot search yet, or not any more."""
 
@@ -60,6 +64,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LikebutError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -99,6 +104,25 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """One failure as problem details; `reason` is empty for what the status alone says."""
+    body = _body(status, detail, request_id=request_id, reason=reason, fields=fields)
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
+
+
+def facts(error: errors.LikebutError, *, request_id: str) -> dict[str, object]:
+    """The problem details of an error of ours as members, for where it is one of several answers."""
+    fields = error.fields if isinstance(error, Unusable) else ()
+    return _body(status_of(error), str(error), request_id=request_id, reason=reason(error), fields=fields)
+
+
+def unexpected(*, request_id: str) -> dict[str, object]:
+    """The problem details of a bug of ours, which tell nothing of it."""
+    detail = f"something went wrong on our side; the log has it under request {request_id}"
+    return _body(500, detail, request_id=request_id, reason="", fields=())
+
+
+def _body(
+    status: int, detail: str, *, request_id: str, reason: str, fields: Sequence[Mapping[str, str]]
+) -> dict[str, object]:
     body: dict[str, object] = {
         "type": f"urn:likebut:problem:{reason}" if reason else "about:blank",
         "title": PHRASES.get(status) or HTTPStatus(status).phrase,
@@ -108,7 +132,7 @@ def problem(
     }
     if fields:
         body["errors"] = [dict(field) for field in fields]
-    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
+    return body
 
 
 def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:

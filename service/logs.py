@@ -11,6 +11,7 @@ from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors, tracing
@@ -113,8 +114,8 @@ class Observed:
         except Exception as error:  # a bug of ours: told to the log in full, to the caller not at all
             failure = error
             if status == 0:
-                detail = f"something went wrong on our side; the log has it under request {identity}"
-                await errors.problem(500, detail, request_id=identity)(scope, receive, tagged)
+                body = errors.unexpected(request_id=identity)
+                await JSONResponse(body, 500, media_type=errors.PROBLEM_TYPE)(scope, receive, tagged)
             status = 500
         self._tracing.stages(place, state.get("took_ms", {}), ended_ns=ended_ns)
         self._told(scope, state, status=status or ABANDONED, seconds=time.perf_counter() - began, failure=failure)

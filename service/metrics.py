@@ -15,11 +15,14 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.query import Kind
+from service.searcher import Searcher
 from service.serving import Serving
 
 # OpenTelemetry's buckets of an HTTP server, and finer ones for what happens inside.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -45,6 +48,17 @@ class Metrics:
             buckets=STAGE_BUCKETS, registry=registry,
         )  # fmt: skip
         self.inflight = Gauge("likebut_inflight_searches", "Searches that compute or wait.", registry=registry)
+        self.queue_depth = Gauge("likebut_queue_depth", "Searches that wait for the model.", registry=registry)
+        self.queue_capacity = Gauge(
+            "likebut_queue_capacity", "Searches that may compute or wait at once.", registry=registry
+        )
+        self.busy = Gauge(
+            "likebut_worker_busy_seconds", "How long the oldest running pass of the model runs.", registry=registry
+        )
+        self.batch_size = Histogram(
+            "likebut_batch_size", "Searches that shared a pass of the model.", ["graph"],
+            buckets=BATCH_BUCKETS, registry=registry,
+        )  # fmt: skip
         self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
         self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
         self.job_progress = Gauge(
@@ -61,6 +75,17 @@ class Metrics:
         """Counts one answered request."""
         self.requests.labels(route, method if method in METHODS else "other", str(status)).inc()
         self.request_seconds.labels(route).observe(seconds)
+
+    def watch(self, searcher: Searcher) -> None:
+        """Asks the searcher at every scrape how much there is to do."""
+        self.inflight.set_function(lambda: searcher.active)
+        self.queue_depth.set_function(lambda: searcher.depth)
+        self.queue_capacity.set_function(lambda: searcher.capacity)
+        self.busy.set_function(lambda: searcher.busy_s)
+
+    def passed(self, graph: Kind, size: int) -> None:
+        """Counts one pass of the model."""
+        self.batch_size.labels(graph).observe(size)
 
     def stages(self, took_ms: Mapping[str, float]) -> None:
         """Observes the stages of one search, without their total, which the sum over the stages would count twice."""

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from index.items import Item
 from service.errors import PROBLEM_TYPE
-from service.wire import Problem, SearchBody, known
+from service.wire import Problem, SearchBody, SearchesBody, known
 from service.wire_gallery import IndexBody, ItemBody, ItemsBody
 
 ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
@@ -39,7 +39,9 @@ def _json_body(model: str) -> dict[str, JsonValue]:
     return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}}
 
 
-INDEX_BODY, ITEM_BODY, ITEMS_BODY = map(_json_body, ("IndexBody", "ItemBody", "ItemsBody"))
+INDEX_BODY, ITEM_BODY, ITEMS_BODY, SEARCHES_BODY = map(
+    _json_body, ("IndexBody", "ItemBody", "ItemsBody", "SearchesBody")
+)
 PROBLEM: JsonValue = {
     "description": "A failure, as problem details (RFC 9457).",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -63,10 +65,12 @@ def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonV
     schemas = _object(_object(found, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
         schemas.pop(name, None)
-    for model in (SearchBody, IndexBody, ItemBody, ItemsBody, Problem):
+    for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemsBody, Problem):
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    searches = _object(_object(schemas, "SearchesBody"), "properties")  # read one by one, so its model does not say it
+    _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id

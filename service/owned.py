@@ -22,11 +22,11 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.searcher = Searcher(settings)
-        self.prober = Prober(self.searcher, stale_after_s=settings.stale_after_s, busy_s=lambda: 0.0)
         self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
+        self.searcher = Searcher(settings, self.metrics.passed)
+        self.prober = Prober(self.searcher, stale_after_s=settings.stale_after_s)
+        self.metrics.watch(self.searcher)
         self.metrics.ready.set_function(lambda: not self.prober.reasons)
-        self.metrics.inflight.set_function(lambda: self.searcher.active)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
         self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -32,13 +32,11 @@ class Prober:
     A trial has no time limit of its own: one that hangs leaves the last outcome to grow old, as a dead loop does.
     """
 
-    def __init__(self, searcher: Searcher, *, stale_after_s: float, busy_s: Callable[[], float]) -> None:
-        """`busy_s` says how long the oldest work of the searches has been computing."""
+    def __init__(self, searcher: Searcher, *, stale_after_s: float) -> None:
         self.draining = False
         self._searcher = searcher
         self._stale_after_s = stale_after_s
         self._every_s = stale_after_s / TRIALS
-        self._busy_s = busy_s
         self._last: Trial | None = None
         self._one = asyncio.Lock()  # one trial at a time, however many ask
         self._task: asyncio.Task[None] | None = None
@@ -62,7 +60,7 @@ class Prober:
     @property
     def reasons(self) -> list[str]:
         """Why no search should be sent here now, by what is known already; empty where one may be."""
-        serving, last, busy_s = self._searcher.serving, self._last, self._busy_s()
+        serving, last, busy_s = self._searcher.serving, self._last, self._searcher.busy_s
         if self.draining:
             return ["the service is ending: ask another instance"]
         if serving.gallery is None:
@@ -73,7 +71,7 @@ class Prober:
         if age_s > self._stale_after_s:
             return [f"the last trial search ended {age_s:.0f} s ago: the model or the index hangs"]
         if busy_s > self._stale_after_s:
-            return [f"a search has been computing for {busy_s:.0f} s: its worker hangs"]
+            return [f"a pass of the model has been running for {busy_s:.0f} s: its worker hangs"]
         return list(last.reasons)
 
     async def asked(self) -> list[str]:

@@ -23,7 +23,7 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or Ctrl-C; raises ConfigError where the address is taken, and what `create_app` raises."""
     # before the model is opened, since a container's first process would ignore the signal; nobody is served yet
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
@@ -81,11 +81,20 @@ def _cut() -> None:
     os._exit(1)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket of that address; raises ConfigError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # named as TCP: only then asyncio sends an answer's end at once, which else waits 40 ms for the caller's kernel
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+        return listening
     except OSError as error:
+        listening.close()
         raise ConfigError(
             f"cannot listen on {host} port {port} ({error.strerror}): choose another with --port"
         ) from error

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,15 @@ INJECTED = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How the cores are shared."""
+
+    passes: int  # of model and index at the same time
+    each: int  # threads of a pass of the model; the index takes one
+    decoders: int  # pictures decoded at the same time
+
+
 class Settings(BaseModel):
     """Everything the service can be told, checked and frozen."""
 
@@ -29,10 +39,19 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="what the model runs on")
-    threads: int = Field(0, ge=0, le=1024, description="threads that one model pass uses; 0 takes all cores")
-    search_workers: int = Field(2, ge=1, le=256, description="searches that compute at the same time")
+    threads: int = Field(0, ge=0, le=1024, description="threads of one pass of the model; 0 shares the cores")
+    passes: int = Field(0, ge=0, le=256, description="passes of model and index at the same time; 0 shares the cores")
+    decoders: int = Field(0, ge=0, le=256, description="pictures that are decoded at the same time; 0 shares the cores")
+    max_batch: int = Field(16, ge=1, le=1024, description="searches that may share a pass of the model")
     max_waiting: int = Field(
         64, ge=0, le=100_000, description="searches that may wait for a worker before 429 is answered"
+    )
+    max_searches: int = Field(32, ge=1, le=1000, description="most searches of one call")
+    deadline_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="seconds within which a search must begin to compute, or 504 is answered",
     )
     reference_cache_mb: int = Field(
         64, ge=0, le=1_000_000, description="MiB that keep what is known of pictures asked for last; 0 keeps nothing"
@@ -57,6 +76,17 @@ class Settings(BaseModel):
     otlp_endpoint: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
     )
+
+    def shared(self, cores: int) -> Threads:
+        """The threads, those that are not set shared out over so many cores.
+
+        Two passes of half the cores each did a third more a second than one of all of them, and a lone caller waited no
+        longer (deploy/benchmarks/threads.py).
+        """
+        passes = self.passes or min(2, cores)
+        return Threads(
+            passes=passes, each=self.threads or max(1, cores // passes), decoders=self.decoders or max(1, cores // 2)
+        )
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":

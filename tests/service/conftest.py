@@ -100,7 +100,7 @@ def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--bundle",
         str(SHIPPED),
     ]
-    subprocess.run([*command, "--progress", "none"], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, "--shards", "2", "--progress", "none"], check=True, capture_output=True, timeout=120)
     return folder
 
 
