@@ -9,7 +9,7 @@ BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench bench-index bench-service bundles table help clean
+.PHONY: demo test check openapi bench bench-index bench-service bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -22,6 +22,9 @@ check: $(VENV)/test  ## lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+openapi: $(VENV)/serve  ## write service/openapi.json anew, after a change of the HTTP interface
+	$(BIN)/likebut openapi > service/openapi.json
 
 bench: build/gallery.built  ## measure the search's latency, stage by stage, and the drawing
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)

@@ -1,6 +1,7 @@
-"""The service command line: serve over HTTP, search once without it, and keep the keys of callers."""
+"""The service command line: serve over HTTP, describe that, search once without it, and keep the keys of callers."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ def main(argv: Sequence[str]) -> int:
             standard = " (default: the shipped one)"
         serve.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description}{standard}")
     serve.set_defaults(verb=_serve)
+    describe = verbs.add_parser("openapi", help="print the OpenAPI document of the HTTP interface")
+    describe.set_defaults(verb=_openapi)
     search = verbs.add_parser("search", help="one search, without HTTP")
     search.add_argument("--gallery", help="folder of the gallery")
     search.add_argument("--bundle", help="folder of the exported model")
@@ -87,6 +90,12 @@ def _remove(arguments: argparse.Namespace) -> None:
     from service import keys
 
     keys.remove(arguments.file, arguments.name)
+
+
+def _openapi(arguments: argparse.Namespace) -> None:
+    from service import api, openapi
+
+    print(json.dumps(api.description(openapi.Examples()), indent=2, ensure_ascii=False))
 
 
 def _search(arguments: argparse.Namespace) -> None:

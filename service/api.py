@@ -5,7 +5,6 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -28,9 +28,7 @@ from service.query import Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
-PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
-ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
 READ_ELSEWHERE = ("X-Request-Id", "Server-Timing", "Retry-After", "Location")  # headers that pages elsewhere may read
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
 
@@ -46,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, service.tracing.close)
             await stack.enter_async_context(service.pictures)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
@@ -61,17 +60,10 @@ def create_app(settings: Settings) -> FastAPI:
             except GalleryError as error:
                 service.searcher.close(str(error))
             await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
+            await stack.enter_async_context(service.prober)
             yield
 
-    app = FastAPI(
-        title="Likebut",
-        version=metadata.version("likebut"),
-        description=ABOUT,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-    )
+    app = FastAPI(lifespan=lifespan, telemetry=service.tracing.config, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     app.state.gate = gates
     for router in (routes, operate.routes, site, health):
@@ -88,13 +80,18 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id", "traceparent"),
             expose_headers=READ_ELSEWHERE,
         )
-    app.add_middleware(Observed, metrics=service.metrics)
+    app.add_middleware(Observed, metrics=service.metrics, tracing=service.tracing, prober=service.prober)
     return app
 
 
 routes = APIRouter(dependencies=[gate.SEARCH])
 site = APIRouter(dependencies=[gate.OPEN])
 health = APIRouter()  # no key, at every port
+
+
+def description(examples: openapi.Examples) -> dict[str, JsonValue]:
+    """The OpenAPI document of all routes."""
+    return openapi.document([*routes.routes, *operate.routes.routes, *health.routes], examples)
 
 
 @routes.post(
@@ -199,15 +196,15 @@ async def livez() -> dict[str, bool]:
 
 @health.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
 async def readyz(request: Request, service: Here) -> Response:
-    """Encodes and searches once for real; 503 with the reasons where that fails."""
-    reasons = await service.searcher.probe(timeout_s=PROBE_TIMEOUT_S)
+    """As the last of the real searches went that are made every few seconds; 503 with the reasons where it failed."""
+    reasons = await service.prober.asked()
     if reasons:
         return errors.answer(errors.NotReady("; ".join(reasons)), request_id=request.state.request_id)
     return JSONResponse({"ready": True, "snapshot": service.searcher.live().manifest.name})
 
 
 @site.get("/openapi.json", include_in_schema=False)
-async def description(request: Request, service: Here) -> JSONResponse:
+async def described(request: Request, service: Here) -> JSONResponse:
     """This interface, described for machines, with examples of what the caller may see of the live gallery."""
     gallery, last_job, caller = service.searcher.serving.gallery, service.jobs.last(), gate.of(request).caller(request)
     source = gallery.manifest.source if gallery else None
@@ -217,7 +214,7 @@ async def description(request: Request, service: Here) -> JSONResponse:
         source=source if source and operates and Path(source).exists() else None,
         job_id=last_job.id if last_job and operates else None,
     )
-    return JSONResponse(openapi.document(request.app, examples))
+    return JSONResponse(description(examples))
 
 
 @site.get("/", include_in_schema=False)

@@ -29,8 +29,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 class Metrics:
     """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
 
-    def __init__(self, *, serving: Callable[[], Serving]) -> None:
-        """`serving` is asked at every scrape."""
+    def __init__(self, *, serving: Callable[[], Serving], provider: str) -> None:
+        """`serving` is asked at every scrape; `provider` is what its models run on."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -66,7 +66,8 @@ class Metrics:
             "How far the running stage of the rebuild is, 0 to 1.",
             registry=registry,
         )
-        self.registry.register(_Live(serving))
+        self.ready = Gauge("likebut_ready", "Whether searches should be sent here: 1, or 0.", registry=registry)
+        self.registry.register(_Live(serving, provider))
         for outcome in ("done", "failed"):
             self.jobs.labels(outcome)  # a series that starts at 0 lets the first failure be seen as a rise
 
@@ -100,8 +101,10 @@ class Metrics:
 class _Live(Collector):
     """What answers at this moment, and its own counts: model and gallery know nothing of metrics."""
 
-    def __init__(self, serving: Callable[[], Serving]) -> None:
+    def __init__(self, serving: Callable[[], Serving], provider: str) -> None:
         self._serving = serving
+        self._provider = provider
+        self._last_success = 0.0  # seconds since the epoch
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """All of it, of one model and its snapshot."""
@@ -118,10 +121,15 @@ class _Live(Collector):
             yield GaugeMetricFamily(
                 "likebut_gallery_changes", "Changes since the live snapshot, not folded in yet.", gallery.changes
             )
+            created = gallery.manifest.created.timestamp()
+            self._last_success = max(self._last_success, created)  # a roll-back undoes no success
             yield GaugeMetricFamily(
-                "likebut_gallery_created_timestamp_seconds",
-                "When the live snapshot was made.",
-                gallery.manifest.created.timestamp(),
+                "likebut_gallery_created_timestamp_seconds", "When the live snapshot was made.", created
+            )
+            yield GaugeMetricFamily(
+                "likebut_index_last_success_timestamp_seconds",
+                "When the newest snapshot that has been live here was made.",
+                self._last_success,
             )
         yield shards
         info = GaugeMetricFamily(
@@ -132,6 +140,13 @@ class _Live(Collector):
         if gallery is not None:
             info.add_metric([gallery.manifest.name, model.model_id, model.space_id], 1)
         yield info
+        runs = GaugeMetricFamily(
+            "likebut_model_info",
+            "The model that answers, its space and what it runs on, always 1.",
+            labels=["model", "space", "provider"],
+        )
+        runs.add_metric([model.model_id, model.space_id, self._provider], 1)
+        yield runs
         use = serving.encoder.reference_cache
         if use is None:  # the model keeps nothing of reference pictures
             return

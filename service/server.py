@@ -1,10 +1,15 @@
 """The process that serves: its sockets, uvicorn on them, and a clean end."""
 
 import ipaddress
+import logging
+import os
 import signal
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -13,7 +18,7 @@ from service import api, logs
 from service.owned import Service
 from service.settings import Settings
 
-GRACE_S = 10  # for requests under way when the process is asked to end
+LOG = logging.getLogger("likebut")
 
 
 def serve(settings: Settings) -> None:
@@ -21,6 +26,8 @@ def serve(settings: Settings) -> None:
 
     ConfigError also where an address is taken, or where others than this machine could reach it without a key.
     """
+    # before the model is opened, since a container's first process would ignore the signal; nobody is served yet
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     listening = [_listen(settings, settings.port, option="--port")]
     if settings.admin_port is not None:
         listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
@@ -28,20 +35,19 @@ def serve(settings: Settings) -> None:
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=settings.grace_s // 2
     )
-    # uvicorn raises the signal again after its clean end, which would then be reported as a kill
-    signal.signal(signal.SIGTERM, lambda *_: None)
     _Server(config, app.state.service, keys=settings.keys).run(sockets=listening)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, saying its addresses, what is served there and to whom once the app has started."""
+    """Uvicorn, saying its addresses, what is served there and to whom, and draining before its end."""
 
     def __init__(self, config: uvicorn.Config, service: Service, *, keys: Path | None) -> None:
         super().__init__(config)
         self._service = service
         self._keys = keys
+        self._ends: float | None = None  # of time.monotonic
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
@@ -53,6 +59,37 @@ class _Server(uvicorn.Server):
         lines += [f"keys of {self._keys}" if self._keys is not None else who]
         for line in lines:
             print(f"likebut: {line}", file=sys.stderr, flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not ready from now on; after SIGTERM it serves on for `drain_s`, until nobody sends searches here any more.
+
+        A second signal, or one before anybody is served, ends it without that.
+        """
+        settings = self._service.settings
+        first = self._ends is None
+        drain_s = settings.drain_s if first and sig == signal.SIGTERM and self.started else 0.0
+        self._service.prober.drain()
+        self._ends = time.monotonic() + drain_s
+        if first:
+            watch = threading.Timer(drain_s + settings.grace_s, _cut)
+            watch.daemon = True
+            watch.start()
+        if sig != signal.SIGTERM:  # which uvicorn would raise again after a clean end, so that it looked like a kill
+            super().handle_exit(sig, frame)
+        elif not self.started:
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is time to end; asked ten times a second."""
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def _cut() -> None:
+    """Ends the process, whatever still computes: a thread that hangs would keep it for ever."""
+    LOG.error("what had not ended in time was cut off")
+    os._exit(1)
 
 
 def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:

@@ -82,6 +82,18 @@ class Settings(BaseModel):
         5_000, ge=1, description="changes since the live snapshot after which they are folded into a new one"
     )
     max_k: int = Field(200, ge=1, le=10_000, description="most hits one search may ask for")
+    stale_after_s: float = Field(
+        15.0, gt=0, description="seconds after which a trial search that has not ended makes it not ready"
+    )
+    drain_s: float = Field(
+        5.0, ge=0, description="seconds that it goes on serving after SIGTERM, not ready, until nobody sends any more"
+    )
+    grace_s: int = Field(
+        20, ge=2, description="seconds after that in which the process ends; half of them for open requests"
+    )
+    otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
+    )
 
     def shared(self, cores: int) -> Threads:
         """The threads, those that are not set shared out over so many cores.
