@@ -15,7 +15,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from service.settings import Settings
 from tests.deploy import dockerfile
 from tests.deploy.conftest import ROOT, Tool
 
@@ -111,7 +110,6 @@ def test_the_serve_image_has_what_serves_and_neither_torch_nor_an_installer(imag
     assert done.stdout.split() == ["faiss"], done.stdout + done.stderr
 
 
-@pytest.mark.skipif("keys" not in Settings.model_fields, reason="the service knows no keys yet")
 def test_the_serve_image_answers_where_it_may_write_the_gallery_only(image: Path, gallery: Path) -> None:
     world = image.parent
     shutil.copytree(gallery, world / "gallery")

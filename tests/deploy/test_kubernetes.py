@@ -135,7 +135,7 @@ def test_a_rollout_never_leaves_less_than_there_was(objects: dict[str, dict], po
     least = objects["HorizontalPodAutoscaler/likebut"]["spec"]["minReplicas"]
     assert objects["PodDisruptionBudget/likebut"]["spec"]["minAvailable"] < least
     drain = next(each for name, each in objects.items() if name.startswith("ConfigMap/"))["data"]["LIKEBUT_DRAIN_S"]
-    grace_s = getattr(Settings(), "grace_s", 20)  # the most that the end takes after the drain
+    grace_s = Settings().grace_s  # the most that the end takes after the drain
     assert pod["terminationGracePeriodSeconds"] > float(drain) + grace_s
 
 
