@@ -4,6 +4,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(service.pictures)
+            if service.remote is not None:
+                await stack.enter_async_context(service.remote)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
             await stack.enter_async_context(service.writes)
@@ -91,6 +94,9 @@ async def search(request: Request, response: Response, service: Here) -> wire.Se
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
+            if service.remote is not None:
+                query = await service.remote.parsed(parse, place=place, watch=watch)
+                parse = functools.partial(replace, query)
             found = await service.searcher.search(parse, place=place, watch=watch)
         finally:
             service.metrics.stages(watch.took_ms)

@@ -1,8 +1,9 @@
 """A bounded pool of named threads that coroutines hand their computing to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -85,6 +86,15 @@ class Place:
                 loop.call_soon_threadsafe(self._pool.leave)
 
         self._future.add_done_callback(left)  # the caller has gone, but the thread still computes
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Another may have the place while one is inside; it is there again afterwards, whatever is taken then."""
+        self._pool.leave()
+        try:
+            yield
+        finally:
+            self._pool.take()
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` gives, computed in one of the pool's threads."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models import bundle as bundles
 from models.errors import ConfigError
+from service import hosts
 
 PREFIX = "LIKEBUT_"
 # What Kubernetes puts into every container of a namespace that has a Service named likebut: addresses, no settings.
@@ -45,6 +46,16 @@ class Settings(BaseModel):
         5_000, ge=1, description="changes since the live snapshot after which they are folded into a new one"
     )
     max_k: int = Field(200, ge=1, le=10_000, description="most hits one search may ask for")
+    image_hosts: str = Field(
+        "", description="hosts whose pictures searches may name by URL: cdn.example.com,*.example.org:8443, * for any"
+    )
+    image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _hosts(cls, given: str) -> str:
+        hosts.patterns(given)
+        return given
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from index.items import Item as Found
+from service import hosts
 from service.errors import BadRequest
 
 Attribute = str | int | float | bool
@@ -26,20 +27,20 @@ class Image(BaseModel):
 
     base64: str | None = Field(None, description="the image file in base64, with or without a data: prefix")
     item_id: Id | None = Field(None, description="an item of the gallery, whose picture is taken")
-    url: JsonValue = Field(None, description="not accepted here: send the file itself")
+    url: str | None = Field(
+        None,
+        max_length=hosts.MAX_CHARS,
+        description="where the service shall fetch it; only of hosts that its operator allows, by default of none",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if self.url is not None:
-            raise ValueError(
-                "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
-            )
-        if (self.base64 is None) == (self.item_id is None):
-            raise ValueError("give exactly one of base64 and item_id")
+        if (self.base64, self.item_id, self.url).count(None) != 2:
+            raise ValueError("give exactly one of base64, item_id and url")
         return self
 
     def data(self) -> bytes | None:
-        """The file's bytes, None where the image is an item; raises BadRequest for broken base64."""
+        """The file's bytes, None where it did not come with the request; raises BadRequest for broken base64."""
         if self.base64 is None:
             return None
         text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64
