@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from models.arrays import Pixels
 from models.errors import ImageTooLarge, NotAnImage, UnreadableImage
 
 MAX_IMAGE_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
+PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # of texts nobody reads; Pillow unpacks 64 MiB of them from a small file
 
 _WANTED = "a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 
@@ -65,7 +66,7 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):  # 16 bits a channel: scaled, since a plain conversion would clip
-        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=65535.0)  # a file may hold no numbers
         top = 65535.0 if values.max(initial=0.0) > 255.0 else 255.0
         return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
