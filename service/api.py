@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # nobody is sent to an address made of what the request says of its host
     )
     app.state.service = service
     app.include_router(routes)
