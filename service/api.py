@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
 from service import assortment, errors, openapi, operate, page, receive, wire
@@ -226,4 +227,14 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not answered at this path",
     }
     detail = said.get(error.status_code, str(error.detail))
-    return errors.problem(error.status_code, detail, request_id=request.state.request_id, headers=error.headers)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return errors.problem(error.status_code, detail, request_id=request.state.request_id, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that is answered at the path: the framework's own answer names those of the first route alone."""
+    found: set[str] = set()
+    for route in (*routes.routes, *operate.routes.routes):
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -16,6 +16,7 @@ from service.errors import BadRequest
 Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
+Base64 = Annotated[str, Field(json_schema_extra={"format": "byte"})]
 Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -25,7 +26,7 @@ class Image(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    base64: str | None = Field(None, description="the image file in base64, with or without a data: prefix")
+    base64: Base64 | None = Field(None, description="the image file in base64, with or without a data: prefix")
     item_id: Id | None = Field(None, description="an item of the gallery, whose picture is taken")
     url: str | None = Field(
         None,
