@@ -2,12 +2,10 @@
 
 import asyncio
 import gzip
-import ipaddress
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -16,99 +14,12 @@ from fastapi import FastAPI
 
 from service import hosts
 from service.errors import Overloaded
-from service.remote import FETCHES, Remote, Unfetchable
+from service.remote import FETCHES, Remote
 from service.settings import Settings
+from tests.service.sites import Names, fetching, sited, whole, why
 
 Draw = Callable[..., bytes]
 Inside = Callable[..., object]
-Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
-LOOPBACK = ipaddress.ip_network("127.0.0.1/32")
-
-
-def whole(body: bytes, *, kind: str = "image/png", status: str = "200 OK", **headers: str) -> bytes:
-    """An answer as a server of good manners gives it."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def moved(to: str, status: int = 302) -> bytes:
-    return f"HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
-
-
-class Site:
-    """A server of ours at 127.0.0.1: what it answers by path, and the heads that it was sent."""
-
-    def __init__(self) -> None:
-        self.heads: list[str] = []
-        self.answers: dict[str, bytes | Act] = {}
-        self.port = 0
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.heads.append(head)
-            answer = self.answers[head.split()[1]]
-            if isinstance(answer, bytes):
-                writer.write(answer)
-                await writer.drain()
-            else:
-                await answer(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
-
-    def url(self, path: str = "/x.png", host: str = "cdn.example") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-
-@asynccontextmanager
-async def sited(*, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
-    site = Site()
-    server = await asyncio.start_server(site.answer, address, port, ssl=tls)
-    site.port = server.sockets[0].getsockname()[1]
-    try:
-        yield site
-    finally:
-        server.close()
-
-
-class Names:
-    """A resolver of our own names: each time a name is asked for, the next of its answers."""
-
-    def __init__(self, known: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
-        self.known = {"cdn.example": [["127.0.0.1"]]} if known is None else known
-        self.asked: list[str] = []
-
-    def __call__(self, host: str, port: int) -> Sequence[str]:
-        answers = self.known.get(host)
-        if answers is None:
-            raise OSError("unknown name")
-        self.asked.append(host)
-        return answers[min(self.asked.count(host), len(answers)) - 1]
-
-
-@asynccontextmanager
-async def fetching(
-    site: Site, names: Names | None = None, *, max_bytes: int = 100_000, timeout_s: float = 3.0,
-    tls: ssl.SSLContext | None = None,
-) -> AsyncIterator[Remote]:  # fmt: skip
-    async with Remote(
-        hosts.patterns(f"*:{site.port}"), http=True, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s,
-        resolve=names or Names(), trusted=[LOOPBACK], tls=tls,
-    ) as remote:  # fmt: skip
-        yield remote
-
-
-async def why(remote: Remote, url: str) -> str:
-    """Why it cannot be fetched; the sentence names the URL and the field."""
-    with pytest.raises(Unfetchable) as refused:
-        await remote.fetch(url)
-    (field,) = refused.value.fields
-    assert field["field"] == "image.url" and str(refused.value).endswith(f" cannot be fetched: {field['detail']}")
-    assert ascii(url)[1:-1][:100] in str(refused.value)
-    return field["detail"]
 
 
 def test_a_picture_is_fetched_by_its_name_and_nothing_of_ours_goes_out(
@@ -247,78 +158,6 @@ def test_a_body_without_end_is_left_at_the_limit() -> None:
 
     asyncio.run(scenario())
     assert sent < 20_000_000  # what fits into the buffers of the sockets
-
-
-def test_a_redirect_is_followed_and_each_is_checked_as_the_first(picture: Draw) -> None:
-    async def scenario() -> None:
-        async with sited() as site, fetching(site) as remote:
-            site.answers = {"/x.png": whole(picture()), "/away": moved(site.url()), "/near": moved("x.png", 307)}
-            site.answers |= {f"/{n}": moved(f"/{n - 1}" if n > 1 else "/x.png", 301) for n in range(1, 5)}
-            for path in ("/away", "/near", "/3"):
-                assert await remote.fetch(site.url(path)) == picture()
-            assert "more than 3 times" in await why(remote, site.url("/4"))
-            asked = len(site.heads)
-            ours = site.port
-            for to in (
-                f"http://127.0.0.2:{ours}/", f"http://[::1]:{ours}/",
-                f"http://169.254.169.254:{ours}/latest/meta-data/",
-                f"http://2130706433:{ours}/", f"http://0x7f000002:{ours}/", f"http://0177.0.0.2:{ours}/",
-                f"http://127.2:{ours}/",
-                f"//127.0.0.2:{ours}/x.png", f"http://[::ffff:127.0.0.2]:{ours}/", f"http://[64:ff9b::7f00:2]:{ours}/",
-                f"http://localhost:{ours}/", "http://cdn.example:22/", "file:///etc/passwd", "ftp://cdn.example/x.png",
-                f"http://user:pass@cdn.example:{ours}/", f"http://cdn.example:{ours}\\@127.0.0.2/",
-                "gopher://cdn.example/",
-            ):  # fmt: skip
-                site.answers["/to"] = moved(to)
-                said = await why(remote, site.url("/to"))
-                assert "redirects to" in said or "cannot be reached" in said, (to, said)
-                asked += 1
-                assert len(site.heads) == asked, to
-
-    asyncio.run(scenario())
-
-
-def test_a_name_is_looked_up_once_and_its_checked_address_asked(picture: Draw) -> None:
-    names = Names(
-        {
-            "cdn.example": [["127.0.0.1"], ["127.0.0.2"]],
-            "mixed.example": [["127.0.0.1", "127.0.0.2"]],
-            "none.example": [[]],
-        }
-    )
-
-    async def scenario() -> None:
-        async with AsyncExitStack() as stack:
-            site = await stack.enter_async_context(sited())
-            inner = await stack.enter_async_context(sited(address="127.0.0.2", port=site.port))
-            remote = await stack.enter_async_context(fetching(site, names))
-            site.answers["/x.png"] = whole(picture())
-            assert await remote.fetch(site.url()) == picture()
-            assert names.asked == ["cdn.example"]
-            assert "not a public one" in await why(remote, site.url())  # the name leads elsewhere now
-            assert "not a public one" in await why(remote, site.url(host="mixed.example"))  # one of two is enough
-            assert "no address" in await why(remote, site.url(host="none.example"))
-            assert "unknown name" in await why(remote, site.url(host="nobody.example"))
-            names.asked.clear()
-            site.answers["/back"] = moved(site.url())
-            assert "redirects to" in await why(remote, site.url("/back"))  # rebound between two hops
-            assert inner.heads == []
-
-    asyncio.run(scenario())
-
-
-def test_the_next_address_is_asked_where_one_is_dead(picture: Draw) -> None:
-    async def scenario() -> None:
-        async with sited() as site:
-            site.answers["/x.png"] = whole(picture())
-            names = Names({"cdn.example": [["127.0.0.3", "127.0.0.1"]]})
-            async with Remote(
-                hosts.patterns(f"*:{site.port}"), http=True, max_bytes=10**5, max_pixels=10**6, resolve=names,
-                trusted=[ipaddress.ip_network("127.0.0.0/8")],
-            ) as remote:  # fmt: skip
-                assert await remote.fetch(site.url()) == picture()
-
-    asyncio.run(scenario())
 
 
 def test_https_asks_for_the_certificate_of_the_name(picture: Draw, tmp_path: Path) -> None:
