@@ -20,7 +20,12 @@ def serve(settings: Settings) -> None:
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        app,
+        http="h11",  # which bounds a request's head; httptools, taken where it is installed, holds one without end
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     # uvicorn raises the signal again after its clean end, which would then be reported as a kill
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import httpx
@@ -96,6 +98,19 @@ def elsewhere() -> Iterator[Case]:
 
 
 CASES = cases()
+SEARCH = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+RAW = {
+    "no HTTP": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
+    "a length that is no number": SEARCH + b"Content-Length: x\r\n\r\n{}",
+    "a length below nothing": SEARCH + b"Content-Length: -2\r\n\r\n{}",
+    "two lengths": SEARCH + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "chunks that are none": SEARCH + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a header without a colon": SEARCH + b"nonsense\r\n\r\n",
+    "a header with a zero": SEARCH + b"A: \0\r\nContent-Length: 2\r\n\r\n{}",
+    "headers without end": SEARCH + b"A: " + b"a" * 2_000_000,
+    "a length beyond what there is": SEARCH + b"Content-Length: 1" + b"0" * 30 + b"\r\n\r\n{}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +190,30 @@ def test_a_bad_input_has_its_answer_and_the_next_search_works(
     client: httpx.Client, name: str, request_: dict[str, object], status: int
 ) -> None:
     asked(client, request_, status, name)
+    good(client)
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_what_is_no_http_is_refused_or_left(client: httpx.Client, poisoned: str, name: str) -> None:
+    host, _, port = poisoned.removeprefix("http://").partition(":")
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=10) as sent, suppress(ConnectionError):
+        sent.sendall(RAW[name])
+        answer = sent.recv(1000)
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 ", b"HTTP/1.1 431 ")), answer
+    good(client)
+
+
+def test_a_caller_that_leaves_in_the_middle_is_forgotten(client: httpx.Client, poisoned: str) -> None:
+    host, _, port = poisoned.removeprefix("http://").partition(":")
+    for _ in range(100):  # more than there are places
+        with socket.create_connection((host, int(port)), timeout=10) as sent:
+            sent.sendall(SEARCH + b"Content-Length: 1000\r\n\r\n{")
+    for _ in range(50):
+        if "likebut_inflight_searches 0.0" in client.get("/metrics").text:
+            break
+        time.sleep(0.1)
+    assert "likebut_inflight_searches 0.0" in client.get("/metrics").text
     good(client)
 
 
