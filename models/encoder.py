@@ -75,7 +75,8 @@ class Encoder:
 
     def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
         """One image file's bytes → pixels (3, S, S); raises UnreadableImage or ImageTooLarge."""
-        return preprocess.pixels(preprocess.decode(data, max_pixels=max_pixels), size=self.manifest.image_size)
+        side = self.manifest.image_size
+        return preprocess.pixels(preprocess.decode(data, max_pixels=max_pixels, side=side), size=side)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """The words of text-only queries as ids (B, L)."""

@@ -5,6 +5,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match, Route
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
 from service import assortment, errors, gate, openapi, operate, page, receive, wire
@@ -24,7 +26,7 @@ from service.head import Head
 from service.logs import Observed
 from service.owned import Here, Service, of
 from service.pool import Place
-from service.query import Query, Stopwatch
+from service.query import Found, Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
@@ -46,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, service.tracing.close)
             await stack.enter_async_context(service.pictures)
+            if service.remote is not None:
+                await stack.enter_async_context(service.remote)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
             await stack.enter_async_context(service.writes)
@@ -63,7 +67,15 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.prober)
             yield
 
-    app = FastAPI(lifespan=lifespan, telemetry=service.tracing.config, docs_url=None, redoc_url=None, openapi_url=None)
+    # nobody is sent on to an address made of what the request says of its host
+    app = FastAPI(
+        lifespan=lifespan,
+        telemetry=service.tracing.config,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.state.service = service
     app.state.gate = gates
     for router in (routes, operate.routes, site, health):
@@ -107,8 +119,7 @@ async def search(request: Request, service: Here) -> Response:
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            search = service.searcher.search(parse, place=place, watch=watch)
-            found = await receive.unless_left(request, search)
+            found = await receive.unless_left(request, _found(parse, place, watch, service))
         finally:
             service.metrics.stages(watch.took_ms)
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
@@ -133,6 +144,13 @@ async def searches(request: Request, service: Here) -> Response:
     return Response(to_json({"answers": answers}), media_type="application/json")
 
 
+async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
+    if service.remote is not None:
+        query = await service.remote.parsed(parse, place=place, watch=watch)
+        parse = functools.partial(replace, query)
+    return await service.searcher.search(parse, place=place, watch=watch)
+
+
 async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:
     return await asyncio.gather(*searches)
 
@@ -140,7 +158,7 @@ async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> 
 async def _one(parse: Callable[[], Query], place: Place, request: Request, service: Service) -> dict[str, object]:
     watch = Stopwatch()
     try:
-        return wire.answer(await service.searcher.search(parse, place=place, watch=watch))
+        return wire.answer(await _found(parse, place, watch, service))
     except LikebutError as error:
         service.metrics.rejected.labels(errors.reason(error)).inc()
         return errors.facts(error, request_id=request.state.request_id)
@@ -262,4 +280,14 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not answered at this path",
     }
     detail = said.get(error.status_code, str(error.detail))
-    return errors.problem(error.status_code, detail, request_id=request.state.request_id, headers=error.headers)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return errors.problem(error.status_code, detail, request_id=request.state.request_id, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that is answered at the path: the framework's own answer names those of the first route alone."""
+    found: set[str] = set()
+    for route in (*routes.routes, *operate.routes.routes):
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -56,6 +56,8 @@ def configure() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)  # Pillow warns of what is odd in a picture: one line of JSON, too
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # a caller's broken form is no error of ours
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the address and the end are said by `serve` itself
 
 

@@ -23,14 +23,14 @@ FORM: JsonValue = {
         "image": {"type": "string", "format": "binary", "description": "the reference, an image file"},
         "text": {"type": "string", "description": "the wanted change"},
         "k": {"type": "integer", "default": 20, "minimum": 1},
-        "query": {"type": "string", "description": "everything else of SearchBody, as JSON"},
+        "query": {"type": "object", "description": "everything else of SearchBody, as JSON"},
     },
 }  # fmt: skip
 SEARCH_BODY: dict[str, JsonValue] = {
     "required": True,
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/SearchBody"}},
-        "multipart/form-data": {"schema": FORM},
+        "multipart/form-data": {"schema": FORM, "encoding": {"query": {"contentType": "application/json"}}},
     },
 }
 

@@ -8,11 +8,12 @@ from fastapi import Depends, Request
 from index import put
 from index.changes import Delete
 from index.put import Problem, Put
-from service import images, page, tracing
+from service import hosts, images, page, tracing
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.pool import Pool
 from service.prober import Prober
+from service.remote import Remote
 from service.searcher import Searcher
 from service.settings import Settings
 
@@ -30,6 +31,16 @@ class Service:
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
         self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal
+        self.remote = (
+            None
+            if not settings.image_hosts
+            else Remote(
+                hosts.patterns(settings.image_hosts),
+                http=settings.image_http,
+                max_bytes=settings.max_image_bytes,
+                max_pixels=settings.max_pixels,
+            )
+        )
         self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
         self.tracing = tracing.opened(settings.otlp_endpoint)

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -101,6 +102,15 @@ class Place:
         self._pool.check(items - self._items)
         self._pool.take(items - self._items)
         self._items = items
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Another may have the place while one is inside; it is there again afterwards, whatever is taken then."""
+        self._pool.leave(1)
+        try:
+            yield
+        finally:
+            self._pool.take(1)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` gives, computed in one of the pool's threads."""

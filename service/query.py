@@ -31,6 +31,7 @@ class Query:
     want: Want
     exclude_reference: bool = True
     text_weight: float | None = None  # None: the bundle's own
+    image_url: str | None = None  # where the image is to be had, as long as it is not fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def checked_text(query: Query, settings: Settings) -> str:
     if len(text) > settings.max_text_chars:
         detail = f"the text has {len(text)} characters, more than {settings.max_text_chars}"
         raise Unusable(detail, fields=[{"field": "text", "detail": detail}])
+    assert query.image_url is None
     if not text and query.image is None and query.item_id is None:
         raise Unusable("give an image, a text, or both")
     return text

@@ -21,6 +21,7 @@ SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
 Result = TypeVar("Result")
+NO_URLS = "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
 WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
 REST = TypeAdapter(dict[str, JsonValue])
 
@@ -79,6 +80,9 @@ def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
         raise BodyTooLarge(
             f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
         )
+    url = asked.image.url if asked.image else None
+    if url is not None and not settings.image_hosts:
+        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
     return Query(
         image=image,
         item_id=asked.image.item_id if asked.image else None,
@@ -96,6 +100,7 @@ def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
         ),
         exclude_reference=asked.exclude_reference,
         text_weight=asked.text_weight,
+        image_url=url,
     )
 
 

@@ -35,7 +35,12 @@ def serve(settings: Settings) -> None:
     logs.configure()
     app = api.create_app(settings)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=settings.grace_s // 2
+        app,
+        http="h11",  # which bounds a request's head; httptools, taken where it is installed, holds one without end
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.grace_s // 2,
     )
     _Server(config, app.state.service, keys=settings.keys).run(sockets=listening)
 

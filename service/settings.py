@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from models import bundle as bundles
 from models.errors import ConfigError
+from service import hosts
 
 PREFIX = "LIKEBUT_"
 # What Kubernetes puts into every container of a namespace that has a Service named likebut: addresses, no settings.
@@ -94,6 +95,17 @@ class Settings(BaseModel):
     otlp_endpoint: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
     )
+
+    image_hosts: str = Field(
+        "", description="hosts whose pictures searches may name by URL: cdn.example.com,*.example.org:8443, * for any"
+    )
+    image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _hosts(cls, given: str) -> str:
+        hosts.patterns(given)
+        return given
 
     def shared(self, cores: int) -> Threads:
         """The threads, those that are not set shared out over so many cores.

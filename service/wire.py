@@ -10,12 +10,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from index.items import Item as Thing
+from service import hosts
 from service.errors import BadRequest
 from service.query import Found
 
 Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
+Base64 = Annotated[str, Field(json_schema_extra={"format": "byte"})]
 Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -25,22 +27,22 @@ class Image(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    base64: str | None = Field(None, description="the image file in base64, with or without a data: prefix")
+    base64: Base64 | None = Field(None, description="the image file in base64, with or without a data: prefix")
     item_id: Id | None = Field(None, description="an item of the gallery, whose picture is taken")
-    url: JsonValue = Field(None, description="not accepted here: send the file itself")
+    url: str | None = Field(
+        None,
+        max_length=hosts.MAX_CHARS,
+        description="where the service shall fetch it; only of hosts that its operator allows, by default of none",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if self.url is not None:
-            raise ValueError(
-                "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
-            )
-        if (self.base64 is None) == (self.item_id is None):
-            raise ValueError("give exactly one of base64 and item_id")
+        if (self.base64, self.item_id, self.url).count(None) != 2:
+            raise ValueError("give exactly one of base64, item_id and url")
         return self
 
     def data(self) -> bytes | None:
-        """The file's bytes, None where the image is an item; raises BadRequest for broken base64."""
+        """The file's bytes, None where it did not come with the request; raises BadRequest for broken base64."""
         if self.base64 is None:
             return None
         text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64

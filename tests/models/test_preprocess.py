@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from open_clip.transform import image_transform
 from PIL import Image, ImageFilter
 
+from models.bundle import SHIPPED
+from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage
 from models.preprocess import decode, pixels
 
@@ -38,6 +40,52 @@ def test_pixels_are_those_of_open_clips_evaluation_transform(width: int, height:
     difference = np.abs(pixels(image, size=SIZE).astype(float) - theirs.round())
     assert difference.max() <= 2
     assert difference.mean() < 0.15  # a rounded pixel here and there
+
+
+def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Shapes of every size, with grain, as a camera would see them."""
+    coarse = [noise(width >> step, height >> step).resize((width, height), Image.Resampling.BICUBIC) for step in (7, 5)]
+    grain = np.random.Generator(np.random.PCG64(1)).normal(0, 10, (height, width, 1))
+    mixed = 0.6 * np.asarray(coarse[0], dtype=np.float32) + 0.4 * np.asarray(coarse[1], dtype=np.float32) + grain
+    return Image.fromarray(mixed.clip(0, 255).astype(np.uint8)).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "mode", "options", "times"),
+    [
+        (2400, 1600, "RGB", {}, 4),
+        (1600, 2400, "RGB", {"progressive": True}, 4),
+        (2400, 1600, "L", {}, 4),
+        (2400, 1600, "CMYK", {}, 4),
+        (2400, 1600, "RGB", {"subsampling": 0}, 4),
+        (2400, 1602, "RGB", {}, 2),  # a quarter would not be whole
+        (2401, 1600, "RGB", {}, 1),
+        (3200, 3200, "RGB", {}, 8),
+        (1000, 760, "RGB", {}, 1),  # too few would be left
+    ],
+)  # fmt: skip
+def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_pixels(
+    width: int, height: int, mode: str, options: dict[str, bool], times: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(photograph(width, height, mode), "JPEG", quality=90, exif=exif, **options)
+    whole, small = decode(data), decode(data, side=SIZE)
+    assert whole.size == (height, width) and small.size == (height // times, width // times)
+    difference = np.abs(pixels(whole, size=SIZE).astype(float) - pixels(small, size=SIZE))
+    assert difference.mean() < 0.6 and difference.max() <= 6
+    if times > 1:
+        with pytest.raises(UnreadableImage):
+            decode(data[: len(data) * 9 // 10], side=SIZE)  # what is cut is still found
+
+
+def test_the_embedding_of_a_large_jpeg_stays_the_same() -> None:
+    encoder = Encoder.open(SHIPPED)
+    for size in ((2400, 1600), (3200, 3200)):
+        data = encoded(photograph(*size), "JPEG", quality=90)
+        whole = pixels(decode(data), size=encoder.manifest.image_size)
+        first, second = encoder.gallery(np.stack([whole, encoder.preprocess(data)]))
+        assert float(first @ second) > 0.9999
 
 
 @pytest.mark.parametrize("size", [(1, 4_000), (4_000, 1)])

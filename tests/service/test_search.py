@@ -228,6 +228,9 @@ def test_what_is_not_there_is_a_problem_too(client: httpx.Client) -> None:
     refused(client.get("/images/../../../../etc/passwd"), 404)
     refused(client.get("/index/jobs/none"), 404)
     assert refused(client.get("/search"), 405) and client.get("/search").headers["allow"] == "POST"
+    for path, allowed in (("/items/red-box", "DELETE, GET, HEAD, PUT"), ("/index", "GET, HEAD, POST")):
+        assert refused(client.patch(path), 405) and client.patch(path).headers["allow"] == allowed
+    assert refused(client.post("/search/", json={"text": "ball"}), 404)
     refused(client.get("/browse?limit=9999"), 422)
     refused(client.get("/images/red-box?size=1"), 422)
 

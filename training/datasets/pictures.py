@@ -73,10 +73,10 @@ class Pictures:
             raise UnreadableImage(f"{path} ends in the middle of a picture: fetch the shard again")
         return data
 
-    def decode(self, row: int) -> Image.Image:
-        """The whole picture in RGB; raises InputError with the picture's name where it is none or damaged."""
+    def decode(self, row: int, *, side: int | None = None) -> Image.Image:
+        """The picture in RGB, as `preprocess.decode`; raises InputError with its name where it is none or damaged."""
         try:
-            return preprocess.decode(self.read(row))
+            return preprocess.decode(self.read(row), side=side)
         except (UnreadableImage, ImageTooLarge) as error:
             raise InputError(
                 f"the picture {self.name(row)} in {self.paths[int(self.files[row])]} is broken ({error}): list all such"

@@ -15,7 +15,7 @@ ROWS = 64  # of a piece: what a process decodes before it hands it over
 
 def plain(pictures: Pictures, *, size: int) -> Pixels:
     """The pictures as in serving, (B, 3, S, S); raises InputError that names a broken one."""
-    return np.stack([preprocess.pixels(pictures.decode(row), size=size) for row in range(len(pictures))])
+    return np.stack([preprocess.pixels(pictures.decode(row, side=size), size=size) for row in range(len(pictures))])
 
 
 def viewed(pictures: Pictures, rows: Rows, *, seed: int, epoch: int, size: int) -> tuple[Pixels, Pixels]:

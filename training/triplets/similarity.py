@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models import preprocess
 from models.encoder import Encoder
 from models.errors import InputError
 from training.triplets.items import Item
@@ -51,10 +50,9 @@ def _embedded(encoder: Encoder, items: Sequence[Item]) -> NDArray[np.float32]:
     pixels, rows = [], []
     for row, item in enumerate(items):
         try:
-            picture = preprocess.decode(item.path.read_bytes())
+            pixels.append(encoder.preprocess(item.path.read_bytes()))
         except (OSError, InputError):
             continue
-        pixels.append(preprocess.pixels(picture, size=encoder.manifest.image_size))
         rows.append(row)
     if rows:
         found[rows] = encoder.gallery(np.stack(pixels))

@@ -1,0 +1,101 @@
+"""Servers of pictures, each with manners of its own, names that lead to them, and who fetches from them."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from service import hosts
+from service.remote import Remote, Unfetchable
+
+Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
+LOOPBACK = ipaddress.ip_network("127.0.0.1/32")
+
+
+def whole(body: bytes, *, kind: str = "image/png", status: str = "200 OK", **headers: str) -> bytes:
+    """An answer as a server of good manners gives it."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def moved(to: str, status: int = 302) -> bytes:
+    return f"HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+class Site:
+    """A server of ours at 127.0.0.1: what it answers by path, and the heads that it was sent."""
+
+    def __init__(self) -> None:
+        self.heads: list[str] = []
+        self.answers: dict[str, bytes | Act] = {}
+        self.port = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.heads.append(head)
+            answer = self.answers[head.split()[1]]
+            if isinstance(answer, bytes):
+                writer.write(answer)
+                await writer.drain()
+            else:
+                await answer(writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+
+    def url(self, path: str = "/x.png", host: str = "cdn.example") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+
+@asynccontextmanager
+async def sited(*, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
+    site = Site()
+    server = await asyncio.start_server(site.answer, address, port, ssl=tls)
+    site.port = server.sockets[0].getsockname()[1]
+    try:
+        yield site
+    finally:
+        server.close()
+
+
+class Names:
+    """A resolver of our own names: each time a name is asked for, the next of its answers."""
+
+    def __init__(self, known: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
+        self.known = {"cdn.example": [["127.0.0.1"]]} if known is None else known
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        answers = self.known.get(host)
+        if answers is None:
+            raise OSError("unknown name")
+        self.asked.append(host)
+        return answers[min(self.asked.count(host), len(answers)) - 1]
+
+
+@asynccontextmanager
+async def fetching(
+    site: Site, names: Names | None = None, *, max_bytes: int = 100_000, timeout_s: float = 3.0,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Remote]:  # fmt: skip
+    async with Remote(
+        hosts.patterns(f"*:{site.port}"), http=True, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s,
+        resolve=names or Names(), trusted=[LOOPBACK], tls=tls,
+    ) as remote:  # fmt: skip
+        yield remote
+
+
+async def why(remote: Remote, url: str) -> str:
+    """Why it cannot be fetched; the sentence names the URL and the field."""
+    with pytest.raises(Unfetchable) as refused:
+        await remote.fetch(url)
+    (field,) = refused.value.fields
+    assert field["field"] == "image.url" and str(refused.value).endswith(f" cannot be fetched: {field['detail']}")
+    assert ascii(url)[1:-1][:100] in str(refused.value)
+    return field["detail"]
