@@ -17,6 +17,7 @@ from models.errors import ImageTooLarge, NotAnImage, UnreadableImage
 
 DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
 MAX_IMAGE_PIXELS = 50_000_000
+STRIP_ROWS = 256
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # of texts nobody reads; Pillow unpacks 64 MiB of them from a small file
 
@@ -49,7 +50,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None 
         if side is not None:
             _shrink(image, side)
         image.load()
-        return rgb(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)  # or it would be a copy, also of what is upright
+        return rgb(image)
 
 
 def _shrink(image: Image.Image, side: int) -> None:
@@ -86,9 +88,18 @@ def rgb(image: Image.Image) -> Image.Image:
         top = 65535.0 if values.max(initial=0.0) > 255.0 else 255.0
         return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Strip by strip, since each of four steps would hold a whole copy: a gigabyte, of a file of 200 KB."""
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP_ROWS):
+        box = (0, top, image.width, min(top + STRIP_ROWS, image.height))
+        layer = image.crop(box).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"), box)
+    return flat
 
 
 def pixels(image: Image.Image, *, size: int) -> Pixels:
@@ -105,7 +116,8 @@ def pixels(image: Image.Image, *, size: int) -> Pixels:
     # Only the rows that the filter reads: a strip of a million rows would otherwise be widened whole.
     reach = math.ceil(3 * max(1.0, down))
     first, last = max(0, math.floor(rows[1]) - reach), min(height, math.ceil(rows[3]) + reach)
-    image = image.crop((0, first, width, last))
+    if last - first < height:  # or it would be a copy
+        image = image.crop((0, first, width, last))
     columns = (columns[0], 0, columns[2], last - first)
     rows = (0, rows[1] - first, size, rows[3] - first)
     # One pass at a time: given both at once, Pillow picks their order by the box's shape, not by the picture's.

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage
-from models.preprocess import decode, pixels
+from models.preprocess import decode, pixels, rgb
 
 SIZE = 96
 
@@ -125,6 +125,16 @@ def test_transparent_parts_lie_on_white() -> None:
     assert decode(encoded(clear, "PNG")).getpixel((5, 5)) == (255, 255, 255)
     grey = Image.new("LA", (20, 20), (0, 128))
     assert decode(encoded(grey, "PNG")).getpixel((5, 5)) == (127, 127, 127)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_laid_on_white_in_strips_is_as_if_laid_at_once(mode: str) -> None:
+    image = noise(40, 700, "RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image = Image.open(io.BytesIO(encoded(image.quantize(16) if mode == "P" else image.convert(mode), "PNG")))
+    whole = image.convert("RGBA")
+    expected = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
+    assert rgb(image).tobytes() == expected.tobytes()
 
 
 def test_a_palette_with_a_transparent_colour_lies_on_white() -> None:
