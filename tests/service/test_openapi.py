@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from service import keys
+
 Serve = Callable[..., AbstractContextManager[str]]
 SECONDS = 30
 # A picture that is none and a filter on what no item has fit the schema, and yet are refused; never with a 400 or 500.
@@ -26,8 +28,10 @@ def test_the_service_answers_as_its_document_says(gallery: Path, serve: Serve, t
     own = tmp_path / "gallery"  # what is asked changes it
     shutil.copytree(gallery, own)
     (tmp_path / "schemathesis.toml").write_text(SETTINGS)
-    with serve("--gallery", own, "--max-image-bytes", "400000") as address:
+    secret = keys.add(tmp_path / "keys.jsonl", name="ops", role="admin", rate_per_s=None, burst=None)
+    with serve("--gallery", own, "--max-image-bytes", "400000", "--keys", tmp_path / "keys.jsonl") as address:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")]
         command += ["run", f"{address}/openapi.json", "--max-time", str(SECONDS), "--seed", "1", "--no-color"]
+        command += ["--header", f"Authorization: Bearer {secret}"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS * 6)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
