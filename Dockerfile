@@ -1,22 +1,62 @@
-# The service without torch: docker build -t likebut . && docker run -p 127.0.0.1:8000:8000 -v "$PWD/gallery:/gallery" likebut
-FROM python:3.11-slim
+# Three images, each by its target: serve (the default, without torch), serve-gpu, train. deploy/README.md runs them.
+#   docker build -t likebut . && docker build --target train -t likebut:train .
+ARG PYTHON=3.11-slim-bookworm
 
+FROM python:${PYTHON} AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libcairo2 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 likebut
+    && useradd --uid 1000 --user-group --no-create-home --home-dir /tmp likebut \
+    && install -d -o likebut -g likebut /gallery /keys /runs
+ENV PATH=/opt/likebut/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
+FROM base AS source
 WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY deploy/install.sh deploy/
 COPY models models
 COPY index index
 COPY service service
 COPY training training
-RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[cpu]"
 
-USER likebut
-WORKDIR /home/likebut
+FROM source AS cpu
+# cpu,stores and the driver of your store reads s3://…, as index/README.md says
+ARG EXTRAS=cpu
+RUN deploy/install.sh "$EXTRAS" /opt/likebut
+
+FROM source AS gpu
+RUN deploy/install.sh gpu /opt/likebut \
+    && ln -s /opt/likebut/lib/python3*/site-packages/nvidia /opt/likebut/lib/python3*/site-packages/tensorrt_libs /opt/likebut/
+
+FROM source AS trainer
+RUN deploy/install.sh cpu,train,triplets /opt/likebut
+
+# likebut train CONFIG --out /runs/NAME; torch brings its own CUDA
+FROM base AS train
+COPY --from=trainer /opt/likebut /opt/likebut
+USER 1000:1000
+WORKDIR /runs
+ENTRYPOINT ["likebut"]
+CMD ["--help"]
+
+# What both images that serve have in common; nothing but /gallery and /tmp is written.
+FROM base AS server
+COPY deploy/backup.sh /usr/local/bin/likebut-backup
+ENV LIKEBUT_HOST=0.0.0.0 LIKEBUT_GALLERY=/gallery LIKEBUT_KEYS=/keys/keys.jsonl
+USER 1000:1000
+WORKDIR /gallery
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
-CMD ["likebut", "serve", "--host", "0.0.0.0", "--gallery", "/gallery"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ.get(\"LIKEBUT_PORT\", 8000)}/livez', timeout=4)"]
+CMD ["likebut", "serve"]
+
+FROM server AS serve-gpu
+COPY --from=gpu /opt/likebut /opt/likebut
+# ONNX Runtime looks for CUDA where the linker does, and the wheels put it elsewhere
+ENV LIKEBUT_PROVIDER=cuda LD_LIBRARY_PATH=/opt/likebut/nvidia/cu13/lib:/opt/likebut/nvidia/cudnn/lib:/opt/likebut/tensorrt_libs
+
+# Last, so that it is what a build without a target makes.
+FROM server AS serve
+COPY --from=cpu /opt/likebut /opt/likebut

@@ -9,7 +9,7 @@ BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench bench-index bundles table help clean
+.PHONY: demo test check openapi bench bench-index bench-service bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -23,6 +23,9 @@ check: $(VENV)/test  ## lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+openapi: $(VENV)/serve  ## write service/openapi.json anew, after a change of the HTTP interface
+	$(BIN)/likebut openapi > service/openapi.json
+
 bench: build/gallery.built  ## measure the search's latency, stage by stage, and the drawing
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/drawing.py
@@ -32,6 +35,10 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 	$(BIN)/python deploy/benchmarks/swaps.py
 	$(BIN)/python deploy/benchmarks/rebuild.py
 	$(BIN)/python deploy/benchmarks/crashes.py
+
+bench-service: build/gallery.built  ## measure the service under load against raw batches, and how the cores are best shared
+	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small

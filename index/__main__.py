@@ -170,7 +170,7 @@ def _tune(arguments: argparse.Namespace) -> None:
     from index.forms import Shape
     from index.tune import tune
 
-    made = tune(arguments.gallery, recall=Shape(recall=arguments.recall).goal_of(0))
+    made = tune(arguments.gallery, goal=Shape(recall=arguments.recall).goal_of(0))
     print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
 
 

@@ -52,7 +52,7 @@ class Base:
         )
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        return cls(items, Ranking(shards, exact, manifest.nprobe), opened.missing)
+        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing)
 
     def selection(self, filter: Filter | None, view: View) -> Selection:
         """The living rows (n,) for which the filter holds."""
@@ -98,7 +98,7 @@ class Contents:
         """The living rows that a filter lets through; raises InputError where it names what no item has."""
         view = self.view
         if filter is not None:
-            self._check(filters.names(filter))
+            self.check(filters.names(filter))
         fresh = view.alive[view.start :]
         if filter is not None:
             fresh = fresh & filters.mask(filter, view.columns, view.count)
@@ -157,7 +157,7 @@ class Contents:
 
     def value(self, name: str) -> Callable[[int], Value]:
         """What gives a row's value of that attribute; raises InputError where no item has it."""
-        self._check({name})
+        self.check({name})
         base, fresh, start = self.base.items.attributes.get(name), self.view.columns.get(name), self.view.start
         return lambda row: base.at(row) if row < start else fresh.at(row - start)
 
@@ -166,13 +166,14 @@ class Contents:
 
         Raises InputError for an attribute that no item has.
         """
-        self._check(set(names))
+        self.check(set(names))
         view, fresh = self.view, picked.fresh
         mask = view.alive[: view.start] if picked.base is None else picked.base.mask
         ours = self.base.items.attributes
         return {name: facets.joint_counts(ours, mask, view.columns, fresh, name, top) for name in names}
 
-    def _check(self, names: set[str]) -> None:
+    def check(self, names: set[str]) -> None:
+        """Raises InputError where no item has one of these attributes."""
         known = [*self.base.items.attributes.names, *self.view.columns.names]
         unknown = sorted(names.difference(known))
         if unknown:

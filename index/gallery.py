@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from index import snapshot
+from index import filters, snapshot
 from index.changes import Change, Delete, Entry, Upsert
 from index.contents import Base, Contents
 from index.delta import Delta
@@ -116,6 +116,14 @@ class Gallery:
             found |= zip(numbers, answers, strict=True)
         return [found[number] for number in range(len(wants))]
 
+    def check(self, want: Want) -> None:
+        """Raises InputError for what `search` would refuse, so that it need not refuse others with it."""
+        self._check_numbers(want)
+        names = {*want.facets, *([] if want.group_by is None else [want.group_by])}
+        names |= set() if want.filter is None else filters.names(want.filter)
+        if names:
+            self.contents().check(names)
+
     def item(self, id: str) -> Item:
         """The item of that id; raises UnknownItem."""
         contents = self.contents()
@@ -163,11 +171,14 @@ class Gallery:
         if len(wants) != len(queries):
             raise InputError(f"there are {len(wants)} wants for {len(queries)} queries: give one for each")
         for want in wants:
-            if want.k < 1:
-                raise InputError(f"k is {want.k}: ask for at least one hit")
-            if want.offset < 0 or want.offset + want.k > DEEPEST:
-                raise InputError(f"offset + k is {want.offset + want.k}: ask for the first {DEEPEST} hits")
-            if want.nprobe is not None and not 1 <= want.nprobe <= self.manifest.nlist:
-                raise InputError(f"nprobe is {want.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
-            if want.alike is not None and not 0 < want.alike <= 1:
-                raise InputError(f"alike is {want.alike}: give a cosine above 0, up to 1")
+            self._check_numbers(want)
+
+    def _check_numbers(self, want: Want) -> None:
+        if want.k < 1:
+            raise InputError(f"k is {want.k}: ask for at least one hit")
+        if want.offset < 0 or want.offset + want.k > DEEPEST:
+            raise InputError(f"offset + k is {want.offset + want.k}: ask for the first {DEEPEST} hits")
+        if want.nprobe is not None and not 1 <= want.nprobe <= self.manifest.nlist:
+            raise InputError(f"nprobe is {want.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
+        if want.alike is not None and not 0 < want.alike <= 1:
+            raise InputError(f"alike is {want.alike}: give a cosine above 0, up to 1")

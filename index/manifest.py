@@ -11,7 +11,7 @@ from index.forms import Form
 from models.errors import GalleryBroken
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 
 
 class _Strict(BaseModel):
@@ -35,7 +35,7 @@ class ShardEntry(FileEntry):
 class SnapshotManifest(_Strict):
     """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str
@@ -49,6 +49,7 @@ class SnapshotManifest(_Strict):
     nlist: int = Field(ge=1)
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
+    widened: tuple[int, ...] = Field(strict=False)  # lists probed instead where a filter keeps one of ranking.SHARES
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
     faiss_version: str

@@ -3,6 +3,7 @@
 What comes first does not depend on how many are asked for, so that the pages of a long answer fit together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ from models.arrays import Embeddings
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
 TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
 MOST_TIED = 16_384  # rows fetched for it
-WIDENED = 0.5  # of a filter that keeps one row in n, √n times the lists are probed
+SCANNED_OF = 400  # or one row of so many, where that is more
+SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +28,21 @@ class Ranking:
     shards: Shards
     exact: Exact
     nprobe: int
+    widened: Sequence[int] = ()  # lists to probe where a filter keeps one of the SHARES
 
     def scans(self, only: Selection | None) -> bool:
         """Whether these rows are so few that each is scored."""
-        return only is not None and only.count <= SCANNED
+        return only is not None and only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
 
     def probes(self, only: Selection | None, nprobe: int | None) -> int:
-        """How many lists are probed: where rows are left out, more hold as many of the others as before."""
-        wanted = self.nprobe if nprobe is None else nprobe
-        if only is not None and nprobe is None:
-            wanted = round(wanted * (len(self.exact) / max(1, only.count)) ** WIDENED)
-        return min(self.shards.nlist, wanted)
+        """How many lists are probed: the fewer rows may be found, the more; between two shares as a power of them."""
+        if nprobe is not None or only is None:
+            return min(self.shards.nlist, self.nprobe if nprobe is None else nprobe)
+        shares, lists = (1.0, *SHARES[: len(self.widened)]), (self.nprobe, *self.widened)
+        share = only.count / len(self.exact)
+        if share < shares[-1]:
+            return self.shards.nlist
+        return round(float(np.exp(np.interp(np.log(share), np.log(shares[::-1]), np.log(lists[::-1])))))
 
     def best(
         self, queries: Embeddings, depth: int, *, only: Selection | None = None, nprobe: int | None = None

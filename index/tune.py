@@ -1,6 +1,7 @@
 """The number of probed lists of a live snapshot, set anew for another recall."""
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,11 +9,12 @@ from index import snapshot
 from index.contents import Base
 from index.journal import Journal
 from index.manifest import SnapshotManifest
+from index.probing import tuned
 from index.publish import publish
 from index.recall import Probe
 
 
-def tune(gallery: Path, *, recall: float) -> SnapshotManifest:
+def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
     """Measures how many lists reach the recall@10 on composed queries, and makes the gallery probe so many.
 
     A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
@@ -22,15 +24,8 @@ def tune(gallery: Path, *, recall: float) -> SnapshotManifest:
         live = snapshot.live(gallery)
         ranking = Base.open(live).ranking
         probe = Probe.open(live.path / snapshot.PROBE)
-        nprobe, measured = probe.nprobe(ranking.probed, nlist=ranking.shards.nlist, goal=recall)
         created = datetime.now(UTC)
-        facts = {
-            "name": snapshot.new_name(created),
-            "created": created,
-            "nprobe": nprobe,
-            "recall_goal": recall,
-            "recall_at_10": measured,
-        }
+        facts = {"name": snapshot.new_name(created), "created": created, **asdict(tuned(ranking, probe, goal))}
         with snapshot.draft(gallery) as folder:
             for entry in live.manifest.entries:
                 os.link(live.path / entry.file, folder / entry.file)

@@ -16,6 +16,7 @@ from index import attributes, forms, items, shards, snapshot
 from index.embed import Embedded
 from index.forms import Form, Shape
 from index.manifest import SCHEMA_VERSION, SnapshotManifest
+from index.probing import tuned
 from index.ranking import Ranking
 from index.recall import Probe
 from index.shards import Shards
@@ -72,8 +73,7 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
             ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
             probe = Probe.of(ranking.exact)
             probe.write(folder / snapshot.PROBE)
-            goal = shape.goal_of(count)
-            nprobe, measured = probe.nprobe(ranking.probed, nlist=opened.nlist, goal=goal)
+            probing = tuned(ranking, probe, shape.goal_of(count))
             created = datetime.now(UTC)
             return snapshot.seal(
                 folder,
@@ -88,9 +88,7 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
                     form=form,
                     nlist=opened.nlist,
                     stale=lists.stale,
-                    nprobe=nprobe,
-                    recall_goal=goal,
-                    recall_at_10=measured,
+                    **asdict(probing),
                     faiss_version=faiss.__version__,
                     shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
                     files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import bundle, preprocess, references
 from models.arrays import Embeddings, Pixels, normalised
@@ -101,17 +102,18 @@ class Encoder:
         """Composed queries (B, d): reference pictures (B, 3, S, S), each with the text of the change wanted."""
         return self.compose(pixels, self.changes(texts), text_weight=text_weight)
 
-    def compose(self, pixels: Pixels, changes: Changes, *, text_weight: float) -> Embeddings:
+    def compose(self, pixels: Pixels, changes: Changes, *, text_weight: float | NDArray[np.float32]) -> Embeddings:
         """Composed queries (B, d): reference pictures (B, 3, S, S), each with the change wanted.
 
-        `text_weight` in 0…1 is the share of the text's own embedding in the result (InstructCIR, Eq. 3:
-        λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
+        `text_weight` in 0…1, one for all or (B,), is the share of the text's own embedding in the result (InstructCIR,
+        Eq. 3: λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
         """
         found = self._compose.run({**self._features(pixels), "tokens": changes.tokens.ids})
-        if text_weight == 0.0:
+        weights = np.broadcast_to(np.asarray(text_weight, np.float32), len(pixels))[:, np.newaxis]  # (B, 1)
+        if not weights.any():
             return normalised(found["composed"])
         words = found["text"] if "text" in found else self.texts(changes.texts)
-        return normalised((1.0 - text_weight) * found["composed"] + text_weight * words)
+        return normalised((1 - weights) * found["composed"] + weights * words)
 
     @property
     def sentence(self) -> str:

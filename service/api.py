@@ -1,46 +1,52 @@
 """The HTTP face: which path answers what. Everything that computes lies below it."""
 
+import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import JsonValue
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match, Route
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
-from service import assortment, errors, openapi, operate, page, receive, wire
+from service import assortment, errors, gate, openapi, operate, page, receive, wire
 from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
 from service.owned import Here, Service, of
-from service.searcher import Stopwatch
+from service.pool import Place
+from service.query import Found, Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
-PROBE_TIMEOUT_S = 5.0
 MAX_THUMBNAIL_PX = 1024
-ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
+READ_ELSEWHERE = ("X-Request-Id", "Server-Timing", "Retry-After", "Location")  # headers that pages elsewhere may read
 PICTURE_CACHE = "private, max-age=3600, must-revalidate"
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The app, its bundle opened and tested; raises BundleMissing or BundleBroken.
+    """The app, its keys read, its bundle opened and tested; raises ConfigError, BundleMissing and BundleBroken.
 
     A gallery that is missing or was made by another model leaves it not ready, so that a rebuild can mend it.
     """
+    gates = gate.Gate(settings)  # first, since the bundle takes longer
     service = Service(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, service.tracing.close)
             await stack.enter_async_context(service.pictures)
             if service.remote is not None:
                 await stack.enter_async_context(service.remote)
@@ -58,68 +64,113 @@ def create_app(settings: Settings) -> FastAPI:
             except GalleryError as error:
                 service.searcher.close(str(error))
             await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
+            await stack.enter_async_context(service.prober)
             yield
 
     app = FastAPI(
-        title="Likebut",
-        version=metadata.version("likebut"),
-        description=ABOUT,
         lifespan=lifespan,
+        telemetry=service.tracing.config,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # nobody is sent to an address made of what the request says of its host
     )
     app.state.service = service
-    app.include_router(routes)
-    app.include_router(operate.routes)
+    app.state.gate = gates
+    for router in (routes, operate.routes, site, health):
+        app.include_router(router)
     app.add_exception_handler(LikebutError, _ours)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Head)
-    app.add_middleware(Observed, metrics=service.metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "X-Request-Id", "traceparent"),
+            expose_headers=READ_ELSEWHERE,
+        )
+    app.add_middleware(Observed, metrics=service.metrics, tracing=service.tracing, prober=service.prober)
     return app
 
 
-routes = APIRouter()
+routes = APIRouter(dependencies=[gate.SEARCH])
+site = APIRouter(dependencies=[gate.OPEN])
+health = APIRouter()  # no key, at every port
+
+
+def description(examples: openapi.Examples) -> dict[str, JsonValue]:
+    """The OpenAPI document of all routes."""
+    return openapi.document([*routes.routes, *operate.routes.routes, *health.routes], examples)
 
 
 @routes.post(
     "/search", operation_id="search", tags=["search"], summary="Find what is like a picture, but …",
-    openapi_extra={"requestBody": openapi.SEARCH_BODY},
+    openapi_extra={"requestBody": openapi.SEARCH_BODY}, response_model=wire.SearchAnswer,
 )  # fmt: skip
-async def search(request: Request, response: Response, service: Here) -> wire.SearchAnswer:
+async def search(request: Request, service: Here) -> Response:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
+    gate.spend(request, searches=1)
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
     with service.searcher.place() as place:  # first, so that an overload is answered before any body is read
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            if service.remote is not None:
-                query = await service.remote.parsed(parse, place=place, watch=watch)
-                parse = functools.partial(replace, query)
-            found = await service.searcher.search(parse, place=place, watch=watch)
+            search = _found(parse, place, watch, service)
+            found = await receive.unless_left(request, search)
         finally:
             service.metrics.stages(watch.took_ms)
-    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
-    return wire.SearchAnswer(
-        hits=[wire.Hit(**wire.item(hit.item).model_dump(), score=round(hit.score, 6)) for hit in found.hits],
-        total=found.total,
-        facets={
-            name: [wire.Count(value=value, count=count) for value, count in counts if value is not None]
-            for name, counts in found.facets.items()
-        },
-        snapshot=found.snapshot,
-        model=found.model,
-        took_ms=found.took_ms,
-        notes=found.notes,
-    )
+    timing = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
+    return Response(to_json(wire.answer(found)), media_type="application/json", headers={"Server-Timing": timing})
+
+
+@routes.post(
+    "/searches", operation_id="searches", tags=["search"], summary="Several searches in one call",
+    openapi_extra={"requestBody": openapi.SEARCHES_BODY}, response_model=wire.SearchesAnswer,
+)  # fmt: skip
+async def searches(request: Request, service: Here) -> Response:
+    """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
+    gate.spend(request, searches=1)
+    with service.searcher.place() as place:
+        posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
+        asked = await place.run(functools.partial(receive.searches, posted, service.settings))
+        place.widen(len(asked))
+        gate.spend(request, searches=len(asked) - 1)
+        ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
+        all_of_them = _all([_one(way, place, request, service) for way in ways])
+        answers = await receive.unless_left(request, all_of_them)
+    return Response(to_json({"answers": answers}), media_type="application/json")
+
+
+async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
+    if service.remote is not None:
+        parse = functools.partial(replace, await service.remote.parsed(parse, place=place, watch=watch))
+    return await service.searcher.search(parse, place=place, watch=watch)
+
+
+async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:
+    return await asyncio.gather(*searches)
+
+
+async def _one(parse: Callable[[], Query], place: Place, request: Request, service: Service) -> dict[str, object]:
+    watch = Stopwatch()
+    try:
+        return wire.answer(await _found(parse, place, watch, service))
+    except LikebutError as error:
+        service.metrics.rejected.labels(errors.reason(error)).inc()
+        return errors.facts(error, request_id=request.state.request_id)
+    except Exception:  # a bug of ours hurts no neighbour either
+        LOG.exception("a search of several failed", extra={"facts": {"request_id": request.state.request_id}})
+        return errors.unexpected(request_id=request.state.request_id)
+    finally:
+        service.metrics.stages(watch.took_ms)
 
 
 @routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Look around without a query")
 async def browse(
-    service: Here, offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 24
+    service: Here, offset: Annotated[int, Parameter(ge=0)] = 0, limit: Annotated[int, Parameter(ge=1, le=200)] = 24
 ) -> wire.Assortment:
     """A page of the gallery in a mixed order that stays the same for a snapshot."""
     gallery = service.searcher.live()
@@ -139,7 +190,7 @@ async def item(id: str, service: Here) -> wire.Item:
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )  # fmt: skip
 async def image(
-    request: Request, id: str, service: Here, size: Annotated[int | None, Query(ge=16, le=MAX_THUMBNAIL_PX)] = None
+    request: Request, id: str, service: Here, size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None
 ) -> Response:
     """The file, or a JPEG at most `size` pixels wide and high."""
     found = service.searcher.live().item(id)
@@ -148,53 +199,54 @@ async def image(
     return page.send(request, picture.data, media_type=picture.media_type, etag=etag, cache_control=PICTURE_CACHE)
 
 
-@routes.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
+@routes.get("/limits", operation_id="getLimits", tags=["search"], summary="What a search may ask for")
+async def limits(service: Here) -> wire.Limits:
+    """The most and the largest that is accepted."""
+    return wire.Limits.model_validate(service.settings, from_attributes=True)
+
+
+@health.get("/livez", operation_id="live", tags=["health"], summary="Is the process alive?")
 async def livez() -> dict[str, bool]:
     """Answers as long as the event loop turns."""
     return {"alive": True}
 
 
-@routes.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
+@health.get("/readyz", operation_id="ready", tags=["health"], summary="Can it search?", response_model=wire.Ready)
 async def readyz(request: Request, service: Here) -> Response:
-    """Encodes and searches once for real; 503 with the reasons where that fails."""
-    reasons = await service.searcher.probe(timeout_s=PROBE_TIMEOUT_S)
+    """As the last of the real searches went that are made every few seconds; 503 with the reasons where it failed."""
+    reasons = await service.prober.asked()
     if reasons:
         return errors.answer(errors.NotReady("; ".join(reasons)), request_id=request.state.request_id)
     return JSONResponse({"ready": True, "snapshot": service.searcher.live().manifest.name})
 
 
-@routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
-async def metrics(service: Here) -> Response:
-    """Counters, gauges and histograms in Prometheus's text format."""
-    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-@routes.get("/openapi.json", include_in_schema=False)
-async def description(request: Request, service: Here) -> JSONResponse:
-    """This interface, described for machines, with examples from the live gallery."""
-    gallery, last_job = service.searcher.serving.gallery, service.jobs.last()
+@site.get("/openapi.json", include_in_schema=False)
+async def described(request: Request, service: Here) -> JSONResponse:
+    """This interface, described for machines, with examples of what the caller may see of the live gallery."""
+    gallery, last_job, caller = service.searcher.serving.gallery, service.jobs.last(), gate.of(request).caller(request)
     source = gallery.manifest.source if gallery else None
+    operates = caller is not None and caller.role == "admin"
     examples = openapi.Examples(
-        item=next(iter(assortment.page(gallery, offset=0, limit=1)), None) if gallery else None,
-        source=source if source and Path(source).exists() else None,
-        job_id=last_job.id if last_job else None,
+        item=next(iter(assortment.page(gallery, offset=0, limit=1)), None) if gallery and caller else None,
+        source=source if source and operates and Path(source).exists() else None,
+        job_id=last_job.id if last_job and operates else None,
     )
-    return JSONResponse(openapi.document(request.app, examples))
+    return JSONResponse(description(examples))
 
 
-@routes.get("/", include_in_schema=False)
+@site.get("/", include_in_schema=False)
 async def shop(request: Request, service: Here) -> Response:
     """The page."""
     return _asset(request, service, "index.html")
 
 
-@routes.get("/docs", include_in_schema=False)
+@site.get("/docs", include_in_schema=False)
 async def docs(request: Request, service: Here) -> Response:
     """This interface, described for people."""
     return _asset(request, service, "docs.html")
 
 
-@routes.get("/web/{name}", include_in_schema=False)
+@site.get("/web/{name}", include_in_schema=False)
 async def asset(request: Request, name: str, service: Here) -> Response:
     """What the two pages load."""
     return _asset(request, service, name)
@@ -234,7 +286,7 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """Every method that is answered at the path: the framework's own answer names those of the first route alone."""
     found: set[str] = set()
-    for route in (*routes.routes, *operate.routes.routes):
+    for route in (*routes.routes, *operate.routes.routes, *site.routes, *health.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= route.methods or set()
     return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -14,7 +14,9 @@ VERBS = {
     "bundle": ("models", "inspect or verify an exported model"),
     "index": ("index", "build or inspect a gallery"),
     "serve": ("service", "answer searches over HTTP"),
+    "openapi": ("service", "print the OpenAPI document of the HTTP interface"),
     "search": ("service", "one search, without HTTP"),
+    "keys": ("service", "add, list or remove the keys that callers are known by"),
 }
 
 

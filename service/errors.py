@@ -43,6 +43,26 @@ class Overloaded(errors.LikebutError):
         self.retry_after_s = retry_after_s
 
 
+class DeadlineExceeded(errors.LikebutError):
+    """No answer could be begun in time."""
+
+
+class RateLimited(errors.LikebutError):
+    """A key asks for more searches a second than it may."""
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unauthorized(errors.LikebutError):
+    """The request gives no key, or one that is not known."""
+
+
+class Forbidden(errors.LikebutError):
+    """The request's key is of a role that may not do this."""
+
+
 class NotReady(errors.LikebutError):
     """The service cannot search yet, or not any more."""
 
@@ -50,6 +70,8 @@ class NotReady(errors.LikebutError):
 # Looked up along the class's ancestors, nearest first.
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
     errors.UnknownItem: HTTPStatus.NOT_FOUND,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
     errors.JobRunning: HTTPStatus.CONFLICT,
@@ -60,6 +82,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LikebutError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -74,7 +98,9 @@ def status_of(error: errors.LikebutError) -> int:
 
 def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     """The problem details of an error of ours."""
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else {}
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded | RateLimited) else {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
     fields = error.fields if isinstance(error, Unusable) else ()
     return problem(
         status_of(error), str(error), reason=reason(error), request_id=request_id, fields=fields, headers=headers
@@ -99,6 +125,25 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """One failure as problem details; `reason` is empty for what the status alone says."""
+    body = _body(status, detail, request_id=request_id, reason=reason, fields=fields)
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
+
+
+def facts(error: errors.LikebutError, *, request_id: str) -> dict[str, object]:
+    """The problem details of an error of ours as members, for where it is one of several answers."""
+    fields = error.fields if isinstance(error, Unusable) else ()
+    return _body(status_of(error), str(error), request_id=request_id, reason=reason(error), fields=fields)
+
+
+def unexpected(*, request_id: str) -> dict[str, object]:
+    """The problem details of a bug of ours, which tell nothing of it."""
+    detail = f"something went wrong on our side; the log has it under request {request_id}"
+    return _body(500, detail, request_id=request_id, reason="", fields=())
+
+
+def _body(
+    status: int, detail: str, *, request_id: str, reason: str, fields: Sequence[Mapping[str, str]]
+) -> dict[str, object]:
     body: dict[str, object] = {
         "type": f"urn:likebut:problem:{reason}" if reason else "about:blank",
         "title": PHRASES.get(status) or HTTPStatus(status).phrase,
@@ -108,7 +153,7 @@ def problem(
     }
     if fields:
         body["errors"] = [dict(field) for field in fields]
-    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
+    return body
 
 
 def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:

@@ -1,5 +1,6 @@
 """One line of JSON a request, a request id through all of it, and the last net under every failure."""
 
+import asyncio
 import json
 import logging
 import re
@@ -10,14 +11,17 @@ from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import errors
+from service import errors, tracing
 from service.metrics import Metrics
+from service.prober import Prober
+from service.tracing import QUIET, Tracing
 
 LOG = logging.getLogger("likebut")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines: logged only when they fail
 UNMATCHED = "unmatched"
+CLOSE = ((b"connection", b"close"),)
 ABANDONED = 499  # the caller left before the answer; the status never travels
 SECURITY = (
     (
@@ -65,11 +69,15 @@ def request_id(given: str | None) -> str:
 
 
 class Observed:
-    """Wraps the whole app: gives each request its id, counts it, logs it, and answers what nothing else caught."""
+    """Wraps the whole app: gives each request its id and its place in a trace, counts it, logs it, and answers what
+    nothing else caught.
+    """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing, prober: Prober) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
+        self._prober = prober
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope."""
@@ -80,27 +88,41 @@ class Observed:
         identity = request_id(_header(scope["headers"], b"x-request-id"))
         state = scope.setdefault("state", {})
         state["request_id"] = identity
-        status = 0
+        place = tracing.here(scope["headers"])
+        state["trace_id"], state["span_id"] = f"{place.trace_id:032x}", f"{place.span_id:016x}"
+        told = [(b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(place).encode())]
+        status, ended_ns = 0, 0
 
         async def tagged(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended_ns
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", identity.encode())]
+                status, ended_ns = message["status"], time.time_ns()
+                # while draining no connection is kept, so that none is closed under a caller's next request
+                closing = CLOSE if self._prober.draining else ()
+                message["headers"] = [*message["headers"], *SECURITY, *told, *closing]
             await send(message)
 
         failure: Exception | None = None
+        cut: asyncio.CancelledError | None = None
         try:
             await self._app(scope, receive, tagged)
         except ClientDisconnect:
             status = status or ABANDONED
+        except asyncio.CancelledError as error:  # the service ends, and this took longer than it may
+            cut = error
+            if status == 0:
+                ending = errors.NotReady("the service ended before this was done: ask again")
+                await errors.answer(ending, request_id=identity)(scope, receive, tagged)
         except Exception as error:  # a bug of ours: told to the log in full, to the caller not at all
             failure = error
             if status == 0:
-                detail = f"something went wrong on our side; the log has it under request {identity}"
-                await errors.problem(500, detail, request_id=identity)(scope, receive, tagged)
+                body = errors.unexpected(request_id=identity)
+                await JSONResponse(body, 500, media_type=errors.PROBLEM_TYPE)(scope, receive, tagged)
             status = 500
+        self._tracing.stages(place, state.get("took_ms", {}), ended_ns=ended_ns)
         self._told(scope, state, status=status or ABANDONED, seconds=time.perf_counter() - began, failure=failure)
+        if cut is not None:
+            raise cut
 
     def _told(
         self,
@@ -116,12 +138,16 @@ class Observed:
         level = logging.ERROR if failure else logging.DEBUG if route in QUIET and status < 400 else logging.INFO
         facts = {
             "request_id": state["request_id"],
+            "trace_id": state["trace_id"],
+            "span_id": state["span_id"],
             "method": scope["method"],
             "route": route,
             "path": scope["path"],
             "status": status,
             "took_ms": round(seconds * 1000, 3),
         }
+        if "key" in state:  # the name of the caller's
+            facts["key"] = state["key"]
         if "took_ms" in state:
             facts["stages_ms"] = state["took_ms"]
         LOG.log(level, "request", exc_info=failure, extra={"facts": facts})

@@ -15,19 +15,22 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.query import Kind
+from service.searcher import Searcher
 from service.serving import Serving
 
 # OpenTelemetry's buckets of an HTTP server, and finer ones for what happens inside.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
 class Metrics:
     """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
 
-    def __init__(self, *, serving: Callable[[], Serving]) -> None:
-        """`serving` is asked at every scrape."""
+    def __init__(self, *, serving: Callable[[], Serving], provider: str) -> None:
+        """`serving` is asked at every scrape; `provider` is what its models run on."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -45,6 +48,17 @@ class Metrics:
             buckets=STAGE_BUCKETS, registry=registry,
         )  # fmt: skip
         self.inflight = Gauge("likebut_inflight_searches", "Searches that compute or wait.", registry=registry)
+        self.queue_depth = Gauge("likebut_queue_depth", "Searches that wait for the model.", registry=registry)
+        self.queue_capacity = Gauge(
+            "likebut_queue_capacity", "Searches that may compute or wait at once.", registry=registry
+        )
+        self.busy = Gauge(
+            "likebut_worker_busy_seconds", "How long the oldest running pass of the model runs.", registry=registry
+        )
+        self.batch_size = Histogram(
+            "likebut_batch_size", "Searches that shared a pass of the model.", ["graph"],
+            buckets=BATCH_BUCKETS, registry=registry,
+        )  # fmt: skip
         self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
         self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
         self.job_progress = Gauge(
@@ -52,7 +66,8 @@ class Metrics:
             "How far the running stage of the rebuild is, 0 to 1.",
             registry=registry,
         )
-        self.registry.register(_Live(serving))
+        self.ready = Gauge("likebut_ready", "Whether searches should be sent here: 1, or 0.", registry=registry)
+        self.registry.register(_Live(serving, provider))
         for outcome in ("done", "failed"):
             self.jobs.labels(outcome)  # a series that starts at 0 lets the first failure be seen as a rise
 
@@ -60,6 +75,17 @@ class Metrics:
         """Counts one answered request."""
         self.requests.labels(route, method if method in METHODS else "other", str(status)).inc()
         self.request_seconds.labels(route).observe(seconds)
+
+    def watch(self, searcher: Searcher) -> None:
+        """Asks the searcher at every scrape how much there is to do."""
+        self.inflight.set_function(lambda: searcher.active)
+        self.queue_depth.set_function(lambda: searcher.depth)
+        self.queue_capacity.set_function(lambda: searcher.capacity)
+        self.busy.set_function(lambda: searcher.busy_s)
+
+    def passed(self, graph: Kind, size: int) -> None:
+        """Counts one pass of the model."""
+        self.batch_size.labels(graph).observe(size)
 
     def stages(self, took_ms: Mapping[str, float]) -> None:
         """Observes the stages of one search, without their total, which the sum over the stages would count twice."""
@@ -75,8 +101,10 @@ class Metrics:
 class _Live(Collector):
     """What answers at this moment, and its own counts: model and gallery know nothing of metrics."""
 
-    def __init__(self, serving: Callable[[], Serving]) -> None:
+    def __init__(self, serving: Callable[[], Serving], provider: str) -> None:
         self._serving = serving
+        self._provider = provider
+        self._last_success = 0.0  # seconds since the epoch
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """All of it, of one model and its snapshot."""
@@ -93,10 +121,15 @@ class _Live(Collector):
             yield GaugeMetricFamily(
                 "likebut_gallery_changes", "Changes since the live snapshot, not folded in yet.", gallery.changes
             )
+            created = gallery.manifest.created.timestamp()
+            self._last_success = max(self._last_success, created)  # a roll-back undoes no success
             yield GaugeMetricFamily(
-                "likebut_gallery_created_timestamp_seconds",
-                "When the live snapshot was made.",
-                gallery.manifest.created.timestamp(),
+                "likebut_gallery_created_timestamp_seconds", "When the live snapshot was made.", created
+            )
+            yield GaugeMetricFamily(
+                "likebut_index_last_success_timestamp_seconds",
+                "When the newest snapshot that has been live here was made.",
+                self._last_success,
             )
         yield shards
         info = GaugeMetricFamily(
@@ -107,6 +140,13 @@ class _Live(Collector):
         if gallery is not None:
             info.add_metric([gallery.manifest.name, model.model_id, model.space_id], 1)
         yield info
+        runs = GaugeMetricFamily(
+            "likebut_model_info",
+            "The model that answers, its space and what it runs on, always 1.",
+            labels=["model", "space", "provider"],
+        )
+        runs.add_metric([model.model_id, model.space_id, self._provider], 1)
+        yield runs
         use = serving.encoder.reference_cache
         if use is None:  # the model keeps nothing of reference pictures
             return

@@ -1,16 +1,19 @@
 """The OpenAPI document: FastAPI's own, completed with what it cannot see (bodies read by hand, problem details)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 
-from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import JsonValue, TypeAdapter
+from starlette.routing import BaseRoute
 
 from index.items import Item
 from service.errors import PROBLEM_TYPE
-from service.wire import Problem, SearchBody, known
+from service.wire import Problem, SearchBody, SearchesBody, known
 from service.wire_gallery import IndexBody, ItemBody, ItemsBody
 
+ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
 TEMPLATE = "#/components/schemas/{model}"
 DOCUMENT = TypeAdapter(dict[str, JsonValue])
 FORM: JsonValue = {
@@ -36,7 +39,9 @@ def _json_body(model: str) -> dict[str, JsonValue]:
     return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}}
 
 
-INDEX_BODY, ITEM_BODY, ITEMS_BODY = map(_json_body, ("IndexBody", "ItemBody", "ItemsBody"))
+INDEX_BODY, ITEM_BODY, ITEMS_BODY, SEARCHES_BODY = map(
+    _json_body, ("IndexBody", "ItemBody", "ItemsBody", "SearchesBody")
+)
 PROBLEM: JsonValue = {
     "description": "A failure, as problem details (RFC 9457).",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -47,23 +52,25 @@ PROBLEM: JsonValue = {
 class Examples:
     """What the examples name, so that each runs as it stands; None where there is no such thing yet."""
 
-    item: Item | None
-    source: str | None
-    job_id: str | None
+    item: Item | None = None
+    source: str | None = None
+    job_id: str | None = None
 
 
-def document(app: FastAPI, examples: Examples) -> dict[str, JsonValue]:
-    """The whole document, with those examples."""
+def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonValue]:
+    """The whole document of an app's routes, with those examples."""
     found = DOCUMENT.validate_python(
-        get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        get_openapi(title="Likebut", version=metadata.version("likebut"), description=ABOUT, routes=routes)
     )
     schemas = _object(_object(found, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
         schemas.pop(name, None)
-    for model in (SearchBody, IndexBody, ItemBody, ItemsBody, Problem):
+    for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemsBody, Problem):
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    searches = _object(_object(schemas, "SearchesBody"), "properties")  # read one by one, so its model does not say it
+    _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id

@@ -9,10 +9,16 @@ from index import snapshot
 from index.changes import Delete
 from index.put import Put
 from models.errors import LikebutError
-from service import errors, openapi, receive, wire, wire_gallery
+from service import errors, gate, openapi, receive, wire, wire_gallery
 from service.owned import Here, Service
 
-routes = APIRouter()
+routes = APIRouter(dependencies=[gate.ADMIN])
+
+
+@routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+async def metrics(service: Here) -> Response:
+    """Counters, gauges and histograms in Prometheus's text format."""
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @routes.post(
@@ -64,9 +70,6 @@ async def live(service: Here) -> wire_gallery.LiveGallery:
         dimension=facts.dimension if facts else None,
         space=model.space_id,
         last_job=service.jobs.last(),
-        max_k=service.settings.max_k,
-        max_image_bytes=service.settings.max_image_bytes,
-        max_text_chars=service.settings.max_text_chars,
     )
 
 

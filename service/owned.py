@@ -8,10 +8,11 @@ from fastapi import Depends, Request
 from index import put
 from index.changes import Delete
 from index.put import Problem, Put
-from service import hosts, images, page
+from service import hosts, images, page, tracing
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.pool import Pool
+from service.prober import Prober
 from service.remote import Remote
 from service.searcher import Searcher
 from service.settings import Settings
@@ -22,9 +23,11 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.searcher = Searcher(settings)
-        self.metrics = Metrics(serving=lambda: self.searcher.serving)
-        self.metrics.inflight.set_function(lambda: self.searcher.active)
+        self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
+        self.searcher = Searcher(settings, self.metrics.passed)
+        self.prober = Prober(self.searcher, stale_after_s=settings.stale_after_s)
+        self.metrics.watch(self.searcher)
+        self.metrics.ready.set_function(lambda: not self.prober.reasons)
         self.album = images.Album(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         self.pictures = Pool("picture", workers=2, max_waiting=256)
         self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal
@@ -40,6 +43,7 @@ class Service:
         )
         self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
+        self.tracing = tracing.opened(settings.otlp_endpoint)
 
     def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
         """Makes the changes with the model and the snapshot that answer; as `put.change`, and raises NotReady."""

@@ -1,6 +1,7 @@
 """A bounded pool of named threads that coroutines hand their computing to."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ class Pool:
     def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
         self.name = name
         self.active = 0  # places taken; only touched from the event loop
-        self._room = workers + max_waiting
+        self.room = workers + max_waiting
         self._threads = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"likebut-{name}")
         self._computing: set[futures.Future[None]] = set()
 
@@ -33,26 +34,34 @@ class Pool:
         # in a thread, since waiting here would stop the event loop and with it every other end
         await asyncio.to_thread(futures.wait, list(self._computing), timeout=END_S)
 
-    def place(self) -> "Place":
-        """A place for one piece of work, to be entered; raises Overloaded when none is free."""
-        if self.active >= self._room:
-            raise Overloaded(
-                f"{self.active} {self.name} requests are under way and no more may wait: try again", retry_after_s=1
-            )
+    def place(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Place":
+        """A place for one piece of work, to be entered.
+
+        Raises Overloaded when none is free, or when the wait of about `wait_s` is longer than it may be.
+        """
+        self.check(1, wait_s=wait_s, within_s=within_s)
         return Place(self)
+
+    def check(self, items: int, *, wait_s: float = 0.0, within_s: float = math.inf) -> None:
+        """Raises Overloaded where so many more have no place."""
+        if self.active + items > self.room or wait_s > within_s:
+            raise Overloaded(
+                f"{self.active} {self.name} requests are under way and no more may wait: try again",
+                retry_after_s=max(1, math.ceil(wait_s)),
+            )
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` gives, computed in a thread; raises Overloaded when no more may wait."""
         with self.place() as place:
             return await place.run(work)
 
-    def take(self) -> None:
-        """Counts one place as taken."""
-        self.active += 1
+    def take(self, items: int) -> None:
+        """Counts so many places as taken."""
+        self.active += items
 
-    def leave(self) -> None:
-        """Counts one place as free."""
-        self.active -= 1
+    def leave(self, items: int) -> None:
+        """Counts so many places as free."""
+        self.active -= items
 
     def submit(self, work: Callable[[], None]) -> futures.Future[None]:
         """Hands `work` to the threads."""
@@ -63,42 +72,51 @@ class Pool:
 
 
 class Place:
-    """One place in a pool: free again when it is left and what was run in it has ended."""
+    """Places in a pool: free again when they are left and what was run in them has ended."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._future: futures.Future[None] | None = None
+        self._items = 1
+        self._computing: list[futures.Future[None]] = []
 
     def __enter__(self) -> Self:
-        self._pool.take()
+        self._pool.take(self._items)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._future is None or self._future.done():
-            self._pool.leave()
-            return
+        left = [future for future in self._computing if not future.done()]
+        self._pool.leave(self._items - len(left))
         loop = asyncio.get_running_loop()
 
-        def left(_: object) -> None:
+        def leave(_: object) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._pool.leave)
+                loop.call_soon_threadsafe(self._pool.leave, 1)
 
-        self._future.add_done_callback(left)  # the caller has gone, but the thread still computes
+        for future in left:
+            future.add_done_callback(leave)  # the caller has gone, but the thread still computes
+
+    def widen(self, items: int) -> None:
+        """Takes places for so many in all, where one was taken; raises Overloaded where they are not free."""
+        self._pool.check(items - self._items)
+        self._pool.take(items - self._items)
+        self._items = items
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Another may have the place while one is inside; it is there again afterwards, whatever is taken then."""
-        self._pool.leave()
+        """Another may have one place while one is inside; it is there again afterwards, whatever is taken then."""
+        self._pool.leave(1)
         try:
             yield
         finally:
-            self._pool.take()
+            self._pool.take(1)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` gives, computed in one of the pool's threads."""
         results: list[Result] = []
-        self._future = self._pool.submit(lambda: results.append(work()))
-        await asyncio.wrap_future(self._future)
+        self._computing = [future for future in self._computing if not future.done()]
+        future = self._pool.submit(lambda: results.append(work()))
+        self._computing.append(future)
+        await asyncio.wrap_future(future)
         return results[0]

@@ -2,24 +2,26 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from index import filters
 from index.want import Want
 from service import form
 from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, unusable
-from service.searcher import Query
+from service.query import Query
 from service.settings import Settings
-from service.wire import SearchBody
+from service.wire import SearchBody, SearchesBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
 NO_URLS = "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
+Result = TypeVar("Result")
 WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
 REST = TypeAdapter(dict[str, JsonValue])
 
@@ -52,6 +54,28 @@ def query(posted: Posted, settings: Settings) -> Query:
     else:
         sent = form.parse(posted.data, content_type=posted.content_type)
         asked, image = _merged(sent.fields, has_image=sent.image is not None), sent.image
+    return _query(asked, image, settings)
+
+
+def searches(posted: bytes, settings: Settings) -> list[dict[str, JsonValue]]:
+    """The searches of one body, none of them read yet; raises InputErrors for a body that is no list of them."""
+    asked = parsed(SearchesBody, posted).searches
+    if len(asked) > settings.max_searches:
+        detail = f"{len(asked)} searches are more than {settings.max_searches}: send them in several calls"
+        raise Unusable(detail, fields=[{"field": "searches", "detail": detail}])
+    return asked
+
+
+def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
+    """One search of several; raises as `query` does."""
+    try:
+        asked = SearchBody.model_validate(posted)
+    except ValidationError as error:
+        raise unusable(error.errors()) from error
+    return _query(asked, asked.image.data() if asked.image else None, settings)
+
+
+def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
     if image is not None and len(image) > settings.max_image_bytes:
         raise BodyTooLarge(
             f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
@@ -113,6 +137,22 @@ async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S) ->
     except TimeoutError as error:
         raise BodyTooSlow(f"the body did not come within {within_s:g} s: send a smaller image") from error
     return bytes(data)
+
+
+async def unless_left(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """What the work gives; ended with ClientDisconnect once the caller has left. The body was read before."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(request.receive())  # after the body nothing comes but the end
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
 
 
 def parsed(kind: type[Body], data: bytes) -> Body:

@@ -25,7 +25,7 @@ from service.errors import Unusable
 from service.hosts import Host, Location
 from service.pool import Place as Held
 from service.pool import Pool
-from service.searcher import Query, Stopwatch
+from service.query import Query, Stopwatch
 
 TIMEOUT_S = 3.0  # for all of it: names, connections, redirects, the body
 CONNECT_S = 1.0  # for one address, where a name has several

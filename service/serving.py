@@ -1,5 +1,6 @@
 """What answers searches now: a model and a snapshot of its space, only ever replaced together."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def opened(bundle: Path, settings: Settings) -> Encoder:
     """The model in `bundle`, proven by its self-test and run as the settings say; raises BundleError, ConfigError."""
     return Encoder.open(
         bundle,
-        threads=settings.threads,
+        threads=settings.shared(os.cpu_count() or 1).each,
         provider=settings.provider,
         reference_cache_bytes=settings.reference_cache_mb * 2**20,
     )

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from models import bundle as bundles
 from models.errors import ConfigError
@@ -19,6 +20,22 @@ INJECTED = re.compile(
     r"|LIKEBUT_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
 )
 
+ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: small letters, no path
+
+
+def _listed(given: object) -> object:
+    """The parts of a text that commas separate; anything else as it is."""
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How the cores are shared."""
+
+    passes: int  # of model and index at the same time
+    each: int  # threads of a pass of the model; the index takes one
+    decoders: int  # pictures decoded at the same time
+
 
 class Settings(BaseModel):
     """Everything the service can be told, checked and frozen."""
@@ -29,11 +46,31 @@ class Settings(BaseModel):
     gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first rebuild makes it")
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    admin_port: int | None = Field(
+        None, ge=0, le=65535, description="port that alone answers admin routes and /metrics; none answers all on one"
+    )
+    keys: Path | None = Field(
+        None, description="file of the keys, made by likebut keys add; none serves this machine only, and anybody on it"
+    )
+    rate_per_s: float = Field(0.0, ge=0, le=1e6, description="searches a second that a key may ask for; 0 is no limit")
+    burst: int = Field(20, ge=1, le=1_000_000, description="searches that a key may ask for at once after a pause")
+    cors_origins: Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], BeforeValidator(_listed)] = Field(
+        (), description="origins, separated by commas, whose web pages may call this from a browser; * is every one"
+    )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="what the model runs on")
-    threads: int = Field(0, ge=0, le=1024, description="threads that one model pass uses; 0 takes all cores")
-    search_workers: int = Field(2, ge=1, le=256, description="searches that compute at the same time")
+    threads: int = Field(0, ge=0, le=1024, description="threads of one pass of the model; 0 shares the cores")
+    passes: int = Field(0, ge=0, le=256, description="passes of model and index at the same time; 0 shares the cores")
+    decoders: int = Field(0, ge=0, le=256, description="pictures that are decoded at the same time; 0 shares the cores")
+    max_batch: int = Field(16, ge=1, le=1024, description="searches that may share a pass of the model")
     max_waiting: int = Field(
         64, ge=0, le=100_000, description="searches that may wait for a worker before 429 is answered"
+    )
+    max_searches: int = Field(32, ge=1, le=1000, description="most searches of one call")
+    deadline_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="seconds within which a search must begin to compute, or 504 is answered",
     )
     reference_cache_mb: int = Field(
         64, ge=0, le=1_000_000, description="MiB that keep what is known of pictures asked for last; 0 keeps nothing"
@@ -50,12 +87,35 @@ class Settings(BaseModel):
         "", description="hosts whose pictures searches may name by URL: cdn.example.com,*.example.org:8443, * for any"
     )
     image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
+    stale_after_s: float = Field(
+        15.0, gt=0, description="seconds after which a trial search that has not ended makes it not ready"
+    )
+    drain_s: float = Field(
+        5.0, ge=0, description="seconds that it goes on serving after SIGTERM, not ready, until nobody sends any more"
+    )
+    grace_s: int = Field(
+        20, ge=2, description="seconds after that in which the process ends; half of them for open requests"
+    )
+    otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
+    )
 
     @field_validator("image_hosts")
     @classmethod
     def _hosts(cls, given: str) -> str:
         hosts.patterns(given)
         return given
+
+    def shared(self, cores: int) -> Threads:
+        """The threads, those that are not set shared out over so many cores.
+
+        Two passes of half the cores each did a third more a second than one of all of them, and a lone caller waited no
+        longer (deploy/benchmarks/threads.py).
+        """
+        passes = self.passes or min(2, cores)
+        return Threads(
+            passes=passes, each=self.threads or max(1, cores // passes), decoders=self.decoders or max(1, cores // 2)
+        )
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":

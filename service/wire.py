@@ -9,9 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from index.items import Item as Found
+from index.items import Item as Thing
 from service import hosts
 from service.errors import BadRequest
+from service.query import Found
 
 Attribute = str | int | float | bool
 _WHITE_SPACE = string.whitespace.encode()
@@ -107,6 +108,35 @@ class SearchBody(BaseModel):
         return self
 
 
+def answer(found: Found) -> dict[str, object]:
+    """A SearchAnswer as its members: to make and to check models of all its hits took a fifth of the service's time."""
+    return {
+        "hits": [
+            {
+                "id": hit.item.id,
+                "attributes": known(hit.item.attributes),
+                "image_url": image_url(hit.item.id),
+                "score": round(hit.score, 6),
+            }
+            for hit in found.hits
+        ],
+        "total": found.total,
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in counts if value is not None]
+            for name, counts in found.facets.items()
+        },
+        "snapshot": found.snapshot,
+        "model": found.model,
+        "took_ms": found.took_ms,
+        "notes": found.notes,
+    }
+
+
+def image_url(id: str) -> str:
+    """The path of an item's picture; safe="" also quotes slashes, so that an id is one segment until it is decoded."""
+    return f"/images/{urllib.parse.quote(id, safe='')}"
+
+
 def known(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
     """The attributes that an item has: a table leaves many empty, and nobody asks for those."""
     return {name: value for name, value in attributes.items() if value is not None}
@@ -120,14 +150,9 @@ class Item(BaseModel):
     image_url: str = Field(description="path on this service; add ?size=320 for a thumbnail")
 
 
-def item(found: Found) -> Item:
+def item(found: Thing) -> Item:
     """An item as it travels."""
-    # safe="" also quotes slashes, so that an id is one segment until the server decodes it
-    return Item(
-        id=found.id,
-        attributes=known(found.attributes),
-        image_url=f"/images/{urllib.parse.quote(found.id, safe='')}",
-    )
+    return Item(id=found.id, attributes=known(found.attributes), image_url=image_url(found.id))
 
 
 class Hit(Item):
@@ -155,22 +180,6 @@ class SearchAnswer(BaseModel):
     notes: list[str] = Field(description="what the caller should know, for example that the text was cut")
 
 
-class Assortment(BaseModel):
-    """A page of the gallery in an order that mixes it, the same at every call."""
-
-    items: list[Item]
-    total: int
-    offset: int
-    snapshot: str
-
-
-class Ready(BaseModel):
-    """Searches can be answered; where they cannot, the answer is a problem that says why."""
-
-    ready: Literal[True]
-    snapshot: str
-
-
 class Problem(BaseModel):
     """A failure, as RFC 9457 writes it."""
 
@@ -180,3 +189,45 @@ class Problem(BaseModel):
     detail: str = Field(description="one sentence for a person")
     instance: str = Field(description="names the request; the same id is in X-Request-Id and in the log")
     errors: list[dict[str, str]] = Field([], description="for 422: each field and what is wrong with it")
+
+
+class SearchesBody(BaseModel):
+    """Several searches, each answered for itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    searches: list[dict[str, JsonValue]] = Field(
+        min_length=1,
+        description="each as in POST /search; one that is wrong is answered by its problem and hurts no other",
+        examples=[[{"text": "a striped mug"}, {"text": "a red cup", "k": 5}]],
+    )
+
+
+class SearchesAnswer(BaseModel):
+    """An answer to each search, in their order: hits, or the problem that POST /search would have answered."""
+
+    answers: list[SearchAnswer | Problem]
+
+
+class Assortment(BaseModel):
+    """A page of the gallery in an order that mixes it, the same at every call."""
+
+    items: list[Item]
+    total: int
+    offset: int
+    snapshot: str
+
+
+class Limits(BaseModel):
+    """What the service accepts."""
+
+    max_k: int = Field(description="most hits one search may ask for")
+    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
+    max_text_chars: int = Field(description="longest accepted text, in characters")
+
+
+class Ready(BaseModel):
+    """Searches can be answered; where they cannot, the answer is a problem that says why."""
+
+    ready: Literal[True]
+    snapshot: str

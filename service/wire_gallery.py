@@ -155,6 +155,3 @@ class LiveGallery(BaseModel):
     dimension: int | None
     space: str = Field(description="the space of the model and of the snapshot: what of two spaces never mixes")
     last_job: Job | None
-    max_k: int = Field(description="most hits one search may ask for")
-    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
-    max_text_chars: int = Field(description="longest accepted text, in characters")

@@ -8,7 +8,6 @@ raw are asked in turn, in one process, with one thread, and medians are given. R
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -152,15 +151,20 @@ def opened(gallery: Path) -> dict[str, float]:
 
 def resident_mib() -> float:
     """Resident memory that is no file's: what the process itself takes."""
+    return status_mib("RssAnon")
+
+
+def status_mib(name: str) -> float:
+    """A size that Linux tells of this process."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     return 0.0
 
 
 def peak_mib() -> float:
     """The most that was resident at once, pages of mapped files too."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return status_mib("VmHWM")
 
 
 def raw_index(live: snapshot.Snapshot) -> faiss.IndexIVF:

@@ -80,14 +80,14 @@ def main(argv: Sequence[str]) -> int:
     with NamedTemporaryFile("w+") as log:
         service = subprocess.Popen(command, stderr=log)
         try:
-            _measure(ways, address=_address(service, Path(log.name)), items=len(gallery), queries=len(asked))
+            _measure(ways, address=address(service, Path(log.name)), items=len(gallery), queries=len(asked))
         finally:
             service.terminate()
             service.wait()
     return 0
 
 
-def _address(service: "subprocess.Popen[bytes]", log: Path) -> str:
+def address(service: "subprocess.Popen[bytes]", log: Path) -> str:
     while "\n" not in (said := log.read_text()):
         if service.poll() is not None:
             raise SystemExit("the service ended before it was ready")

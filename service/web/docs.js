@@ -1,8 +1,9 @@
 // Draws /openapi.json for people; every example is a curl line that runs as it stands.
 
+import { kept, withKey } from "/web/key.js";
 import { make } from "/web/view.js";
 
-const document_ = await (await fetch("/openapi.json")).json();
+const document_ = await (await fetch("/openapi.json", { headers: withKey() })).json();
 const schemas = document_.components.schemas;
 
 const named = (schema) => schema.$ref?.split("/").pop();
@@ -46,14 +47,15 @@ function curl(path, method, operation) {
   if (method === "delete") return [];
   const id = idOf(operation);
   if (id && id.example === undefined) return [];
-  const target = `${method === "put" ? "-X PUT " : ""}${at(path, id?.example)}`;
+  const keyed = kept() ? `-H "Authorization: Bearer $KEY" ` : "";
+  const target = `${keyed}${method === "put" ? "-X PUT " : ""}${at(path, id?.example)}`;
   const content = operation.requestBody?.content;
   if (!content) return [`curl ${target}`];
   const lines = (resolved(content["application/json"]?.schema)?.examples ?? []).map((example) =>
     `curl ${target} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(example))}`);
   const pictured = idOf(document_.paths["/images/{id}"].get)?.example;
   if (content["multipart/form-data"] && pictured !== undefined) {
-    lines.push(`curl -o picture ${at("/images/{id}", pictured)}\ncurl ${target} -F image=@picture -F text='in red' -F k=10`);
+    lines.push(`curl ${keyed}-o picture ${at("/images/{id}", pictured)}\ncurl ${target} -F image=@picture -F text='in red' -F k=10`);
   }
   return lines;
 }
@@ -67,6 +69,7 @@ function article(path, method, operation) {
   return make("article", { id: operation.operationId },
     make("h3", {}, make("span", { className: "method" }, method.toUpperCase()), make("code", {}, path), make("span", {}, operation.summary ?? "")),
     make("p", { className: "soft" }, operation.description ?? ""),
+    ...(operation.security ?? []).map(({ key: [role] }) => make("p", { className: "soft" }, `Where the service has keys: with one of the role ${role}.`)),
     ...(operation.parameters?.length ? [table(operation.parameters)] : []), ...bodies, ...answers,
     ...curl(path, method, operation).map((line) => make("pre", { tabIndex: 0 }, line)));
 }

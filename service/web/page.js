@@ -1,6 +1,7 @@
 // The shop search: one query in the address, one answer on the page.
 
 import { answer, fetched } from "/web/ask.js";
+import { pictured } from "/web/key.js";
 import * as state from "/web/state.js";
 import * as view from "/web/view.js";
 
@@ -177,7 +178,7 @@ function drawIdeas() {
   fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
     on: { click: () => (idea.item ? go({ item: idea.item.id, but: [idea.wish] }) : wish(idea.wish)) },
-  }, idea.item ? view.make("img", { src: `${idea.item.image_url}?size=96`, alt: `like ${view.title(idea.item)},` }) : "", idea.text)));
+  }, idea.item ? pictured(view.make("img", { alt: `like ${view.title(idea.item)},` }), `${idea.item.image_url}?size=96`) : "", idea.text)));
   ideas.hidden = offered.length === 0;
 }
 
@@ -272,10 +273,19 @@ document.addEventListener("drop", (event) => {
   if (!detail.open) upload(event.dataTransfer.files[0]);
 });
 
-try {
-  state.limited(await fetched("/index"));
-} catch {
-  // the search itself says what is wrong
+async function start() {
+  say("");
+  try {
+    state.limited(await fetched("/limits"));
+  } catch (error) {
+    if (error.locked) {
+      draw({ items: [], failed: true });
+      say(error.message, start);
+      return;
+    } // else the search itself says what is wrong
+  }
+  current = state.read(); // again, within those limits
+  show();
 }
-current = state.read(); // again, within those limits
-show();
+
+start();

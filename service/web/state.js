@@ -1,6 +1,6 @@
 // What is being looked for, kept in the address; and uploaded pictures, kept in this tab.
 
-/** What the service accepts, as GET /index says; until it is asked, and where it cannot be, its usual limits. */
+/** What the service accepts, as GET /limits says; until it is asked, and where it cannot be, its usual limits. */
 export const limits = { page: 24, most: 192, imageBytes: 10_000_000 };
 const STORED = "likebut:upload:";
 const LARGE_BYTES = 3_000_000; // above this a picture is made smaller before it travels

@@ -1,5 +1,7 @@
 // What things look like: cards, chips, the product in full. Nothing here fetches or remembers.
 
+import { pictured } from "/web/key.js";
+
 const PRICE = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const MATCH = "How alike the model finds the two (cosine similarity): 1 is the same";
 const APART = new Set(["title", "price", "in_stock"]); // shown in places of their own
@@ -33,7 +35,7 @@ export function card(item, { like, open }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
   const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}${inStock === false ? ", sold out" : ""}, details`, on: { click: () => open(item) } },
-    make("img", { src: `${item.image_url}?size=480`, alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }),
+    pictured(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), `${item.image_url}?size=480`),
     inStock === false ? make("span", { className: "badge" }, "sold out") : null);
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
@@ -54,7 +56,8 @@ export function ghosts(count) {
 
 /** The reference, as the first part of the query. */
 export function referenceChip({ url, name }, { remove }) {
-  const image = make("img", { src: url, alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
+  const image = make("img", { alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
+  pictured(image, url);
   return make("li", { className: "chip reference" }, image, make("span", { className: "word" }, name),
     make("button", { type: "button", ariaLabel: `Take back the picture: ${name}`, on: { click: remove } }, "×"));
 }
@@ -79,12 +82,28 @@ export function detail(dialog, item, { like }) {
   dialog.replaceChildren(
     make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"),
     make("div", { className: "sides" },
-      make("img", { className: "picture", src: `${item.image_url}?size=1024`, alt: title(item) }),
+      pictured(make("img", { className: "picture", alt: title(item) }), `${item.image_url}?size=1024`),
       make("div", { className: "words" },
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
         make("dl", {}, ...facts),
         make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, "More like this, but …"))));
+}
+
+/** Asks for a key: `give` gets it, `leave` is called where the dialog is closed without one. */
+export function keyDialog({ refused, give, leave }) {
+  const field = make("input", { type: "password", id: "key", required: true, pattern: "\\s*[!-~]+\\s*", title: "letters, digits and signs", autocomplete: "off", ariaDescribedby: "key-said" });
+  const form = make("form", { method: "dialog", className: "words" },
+    make("h2", { id: "key-title" }, "This shop opens with a key"),
+    make("p", { id: "key-said" }, refused ? "It does not know the key that was given. Try another." : "Its operator can give you one. It is kept in this tab and nowhere else."),
+    make("label", { htmlFor: "key" }, "Key"), field,
+    make("button", { type: "submit", className: "primary" }, "Open the shop"));
+  const dialog = make("dialog", { className: "detail ask", ariaLabelledby: "key-title" }, form);
+  let key = "";
+  form.addEventListener("submit", () => { key = field.value.trim(); });
+  dialog.addEventListener("close", () => { dialog.remove(); (key ? give : leave)(key); });
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 /** Milliseconds by stage, in one quiet line. */

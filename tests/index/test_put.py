@@ -256,7 +256,7 @@ def test_the_commands_fold_tune_and_go_back(folder: Path, encoder: Encoder, caps
 
 def test_tuning_sets_the_lists_for_another_recall_on_the_same_files(folder: Path, encoder: Encoder) -> None:
     before = snapshot.live(folder)
-    made = tune(folder, recall=0.5)
+    made = tune(folder, goal=0.5)
     after = snapshot.live(folder)
     assert (after.manifest.name, after.manifest.nprobe) == (made.name, made.nprobe)
     assert (made.nprobe, made.recall_goal) <= (before.manifest.nprobe, 0.5)

@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +16,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, sync_playwright
 
 from models.bundle import SHIPPED
 from service.api import create_app
@@ -22,6 +25,11 @@ from service.settings import Settings
 Result = TypeVar("Result")
 Scenario = Callable[[httpx.AsyncClient, FastAPI], Awaitable[Result]]
 
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
 COLOURS = {"red": "#c22", "blue": "#24c", "green": "#2a4", "yellow": "#ec2", "black": "#222"}
 SHAPES = ("ball", "box", "tent", "ring", "bar", "cross")
 
@@ -100,7 +108,7 @@ def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--bundle",
         str(SHIPPED),
     ]
-    subprocess.run([*command, "--progress", "none"], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, "--shards", "2", "--progress", "none"], check=True, capture_output=True, timeout=120)
     return folder
 
 
@@ -116,6 +124,17 @@ def client(served: str) -> Iterator[httpx.Client]:
     """A client of that process."""
     with httpx.Client(base_url=served, timeout=30) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")  # not longer, since it keeps an event loop of its own running
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; where CI is set a missing one is a failure, and the launch says so."""
+    if CHROMIUM is None and not os.environ.get("CI"):
+        pytest.skip("no chromium is installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

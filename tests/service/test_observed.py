@@ -22,7 +22,7 @@ from service import receive
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.logs import JsonLines
 from service.pool import Pool
-from service.searcher import Query, Stopwatch
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 Inside = Callable[..., object]
@@ -128,7 +128,7 @@ def test_more_searches_than_may_wait_are_refused_at_once(gallery: Path, inside: 
         assert (await client.post("/search", json={"text": "x"})).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
 
-    inside(Settings(gallery=gallery, search_workers=1, max_waiting=2), scenario)
+    inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
 
 
 def test_an_overload_is_answered_before_the_body_is_read(gallery: Path, inside: Inside) -> None:
@@ -155,7 +155,7 @@ def test_an_overload_is_answered_before_the_body_is_read(gallery: Path, inside: 
             await client.post("/search", content=content, headers={"Content-Type": kind})
         assert app.state.service.searcher.active == 0
 
-    inside(Settings(gallery=gallery, search_workers=1, max_waiting=0), scenario)
+    inside(Settings(gallery=gallery, decoders=1, max_waiting=0), scenario)
 
 
 def test_a_body_is_parsed_in_a_thread_of_the_pool(gallery: Path, inside: Inside) -> None:
@@ -240,8 +240,8 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
     assert set(operations) == {
-        "search", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
-        "cancelIndexJob", "putItem", "deleteItem", "changeItems", "live", "ready", "metrics",
+        "search", "searches", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
+        "cancelIndexJob", "putItem", "deleteItem", "changeItems", "live", "ready", "metrics", "getLimits",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]

@@ -14,17 +14,10 @@ from typing import Literal
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from service.page import WEB
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
-# where CI is set a missing browser is a failure: the launch then says so
-needs_chromium = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium is installed")
 Draw = Callable[..., bytes]
 
 # Makes a file of bytes and hands it to the page as a browser would, on paste or drop.
@@ -63,15 +56,6 @@ def test_assets_are_sent_once(client: httpx.Client) -> None:
         assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def page(browser: Browser, served: str) -> Iterator[Page]:
     """The page, opened; at the end the console must be silent and no request may have left the origin."""
@@ -100,7 +84,6 @@ def find(page: Page, text: str) -> None:
     expect(page).to_have_title(re.compile(re.escape(text.removeprefix("but "))))  # set when the answer is drawn
 
 
-@needs_chromium
 def test_the_first_view_shows_products_and_ideas(page: Page) -> None:
     expect(page.locator(".card:not(.ghost)")).to_have_count(24)
     expect(page.locator("h1")).to_be_visible()
@@ -121,7 +104,6 @@ def test_the_first_view_shows_products_and_ideas(page: Page) -> None:
     assert wishes(page)
 
 
-@needs_chromium
 def test_words_become_wishes_that_can_be_taken_back(page: Page) -> None:
     find(page, "a red ball")
     find(page, "but striped")
@@ -135,7 +117,6 @@ def test_words_become_wishes_that_can_be_taken_back(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
-@needs_chromium
 def test_more_like_this_but(page: Page) -> None:
     page.locator(".card", has_text="Green Ring").locator(".like").click()
     expect(page.locator("#text")).to_be_focused()
@@ -152,7 +133,6 @@ def test_more_like_this_but(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
-@needs_chromium
 def test_back_and_forward_and_a_copied_address_show_the_same(page: Page, browser: Browser) -> None:
     find(page, "a red ball")
     first = page.locator(".card h3").all_text_contents()
@@ -177,7 +157,6 @@ def test_back_and_forward_and_a_copied_address_show_the_same(page: Page, browser
     other.close()
 
 
-@needs_chromium
 def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, picture: Draw, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(picture("tent", "yellow"))
     with page.expect_file_chooser() as chooser:
@@ -195,7 +174,6 @@ def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, pictu
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
-@needs_chromium
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) -> None:
     page.evaluate(GIVE, [list(picture("cross", "blue")), kind])
@@ -206,7 +184,6 @@ def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) ->
     assert "but=in+red" in page.url and "upload=" in page.url
 
 
-@needs_chromium
 def test_what_goes_wrong_is_said(page: Page) -> None:
     page.evaluate(GIVE, [list(b"no picture at all"), "drop"])
     expect(page.get_by_role("alert")).to_contain_text("The bytes are no image that can be read")
@@ -224,7 +201,6 @@ def test_what_goes_wrong_is_said(page: Page) -> None:
     expect(page.locator("#count")).to_contain_text("best first")
 
 
-@needs_chromium
 def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     page.keyboard.press("/")
     expect(page.locator("#text")).to_be_focused()
@@ -250,7 +226,6 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     expect(page.locator("#text")).not_to_be_focused()
 
 
-@needs_chromium
 @pytest.mark.parametrize(
     "address", ["/", "/?item=red-box&but=in+blue&but=with+a+wish+that+goes+on+and+on+and+on", "/docs"]
 )
@@ -262,7 +237,6 @@ def test_a_phone_never_scrolls_sideways(browser: Browser, served: str, address: 
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@needs_chromium
 def test_the_details_fit_a_phone(browser: Browser, served: str) -> None:
     with browser.new_context(base_url=served, viewport={"width": 360, "height": 560}) as context:
         page = context.new_page()
@@ -276,7 +250,6 @@ def test_the_details_fit_a_phone(browser: Browser, served: str) -> None:
         assert more["y"] + more["height"] <= dialog["y"] + dialog["height"] - 16
 
 
-@needs_chromium
 def test_the_names_of_the_docs_stay_whole_on_a_phone(browser: Browser, served: str) -> None:
     with browser.new_context(base_url=served, viewport={"width": 360, "height": 740}) as context:
         page = context.new_page()
@@ -286,7 +259,6 @@ def test_the_names_of_the_docs_stay_whole_on_a_phone(browser: Browser, served: s
         assert name.evaluate("name => name.getClientRects().length") == 1
 
 
-@needs_chromium
 def test_a_shop_may_write_prices_as_text_and_leave_a_column_without_a_name(browser: Browser, served: str) -> None:
     item = {"id": "x", "image_url": "/images/red-box", "attributes": {"title": "X", "price": "on request", "": "?"}}
     with browser.new_context(base_url=served) as context:
@@ -302,7 +274,6 @@ def test_a_shop_may_write_prices_as_text_and_leave_a_column_without_a_name(brows
         expect(page.get_by_role("dialog").locator("dt")).to_have_count(0)
 
 
-@needs_chromium
 def test_the_dark_page_is_dark(browser: Browser, served: str) -> None:
     with browser.new_context(base_url=served, color_scheme="dark") as context:
         page = context.new_page()
@@ -311,7 +282,6 @@ def test_the_dark_page_is_dark(browser: Browser, served: str) -> None:
         assert max(int(red), int(green), int(blue)) < 60
 
 
-@needs_chromium
 def test_the_focus_is_never_lost(page: Page) -> None:
     page.locator("#ideas button").first.focus()
     page.keyboard.press("Enter")
@@ -350,7 +320,6 @@ def test_the_focus_is_never_lost(page: Page) -> None:
     expect(page.locator(".card")).to_have_count(30)
 
 
-@needs_chromium
 def test_it_is_built_for_those_who_listen(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("heading", level=2, name="A look around 30 products")).to_be_visible()
@@ -366,7 +335,6 @@ def test_it_is_built_for_those_who_listen(page: Page) -> None:
     expect(sold.get_by_role("button", name=f"{name}, sold out, details")).to_be_visible()
 
 
-@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_placeholder_can_be_read(browser: Browser, served: str, scheme: Literal["light", "dark"]) -> None:
     with browser.new_context(base_url=served, color_scheme=scheme) as context:
@@ -391,7 +359,6 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@needs_chromium
 def test_a_held_backspace_empties_the_field_and_takes_nothing_back(page: Page) -> None:
     find(page, "a red ball")
     find(page, "but striped")
@@ -405,7 +372,6 @@ def test_a_held_backspace_empties_the_field_and_takes_nothing_back(page: Page) -
     expect(page.locator("#text")).to_have_value("striped")
 
 
-@needs_chromium
 def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/search") else None)
@@ -428,7 +394,6 @@ def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> Non
     assert kept == "data:image/jpeg;"
 
 
-@needs_chromium
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_nothing_is_pasted_or_dropped_behind_the_dialog(page: Page, picture: Draw, kind: str) -> None:
     page.locator(".frame").first.click()
@@ -440,7 +405,6 @@ def test_nothing_is_pasted_or_dropped_behind_the_dialog(page: Page, picture: Dra
     expect(page.locator("#drop")).to_be_hidden()
 
 
-@needs_chromium
 def test_every_line_of_the_docs_runs_as_it_stands(
     browser: Browser, serve: Callable[..., AbstractContextManager[str]], gallery: Path, tmp_path: Path
 ) -> None:
@@ -448,11 +412,11 @@ def test_every_line_of_the_docs_runs_as_it_stands(
     with serve("--gallery", tmp_path / "gallery") as address:
         page = browser.new_page()
         page.goto(f"{address}/docs")
-        expect(page.locator("#operations article")).to_have_count(14)
+        expect(page.locator("#operations article")).to_have_count(15)
         expect(page.locator("#search pre").first).to_contain_text(f"curl {address}/search")
         lines = page.locator("#operations pre").all_text_contents()
         assert (
-            len(lines) == 13
+            len(lines) == 14
         )  # three of the search, one of each other, none that deletes, or of a job before there is one
         checked = 'set -e; curl() { command curl -sS --fail-with-body "$@"; }; '
         for line in lines:

@@ -11,6 +11,7 @@ import pytest
 from models import preprocess
 from models.bundle import SHIPPED
 from models.encoder import Encoder
+from service.wire import SearchAnswer
 
 Draw = Callable[..., bytes]
 
@@ -34,7 +35,7 @@ def refused(answer: httpx.Response, status: int) -> dict[str, object]:
 def test_a_text_finds_products_with_their_attributes_scores_and_times(client: httpx.Client) -> None:
     answer = client.post("/search", json={"text": "a red ball", "k": 7})
     body = answer.json()
-    assert set(body) == {"hits", "total", "facets", "snapshot", "model", "took_ms", "notes"}
+    assert SearchAnswer.model_validate(body, strict=True, extra="forbid").model_dump() == body
     assert len(body["hits"]) == 7
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
@@ -270,5 +271,5 @@ def test_head_answers_as_get_does_but_without_the_body(client: httpx.Client, pat
 
 
 def test_the_limits_are_told(client: httpx.Client) -> None:
-    told = client.get("/index").json()
+    told = client.get("/limits").json()
     assert (told["max_k"], told["max_image_bytes"], told["max_text_chars"]) == (200, 400_000, 500)

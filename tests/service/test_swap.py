@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from index import snapshot
 from index.want import Want
 from models.bundle import SHIPPED, Bundle
-from service.searcher import Query, Stopwatch
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 Inside = Callable[..., object]

@@ -1,0 +1,93 @@
+"""Sends searches to a service at a fixed rate, whatever it answers, and prints what came of each as JSON.
+
+Open loop: a request is sent when its time has come, and its time counts from then, also when earlier ones are late.
+With --callers instead of --rate so many callers ask one after the other. It runs beside the service as a process of its
+own, so it does as little as possible: the bodies are made before, and the answers only looked at for their status.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("address")
+    parser.add_argument("bodies", type=Path, help="JSON lines, each the body of a POST /search")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--rate", type=float, help="searches a second")
+    parser.add_argument("--callers", type=int)
+    arguments = parser.parse_args(argv)
+    host, port = urlsplit(arguments.address).hostname, urlsplit(arguments.address).port
+    head = f"POST /search HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
+    requests = [
+        head.encode() + str(len(line)).encode() + b"\r\n\r\n" + line
+        for line in arguments.bodies.read_bytes().splitlines()
+    ]
+    load = Load(str(host), int(port or 80), itertools.cycle(requests))
+    if arguments.rate:
+        asyncio.run(load.open_loop(arguments.rate, arguments.seconds))
+    else:
+        asyncio.run(load.closed_loop(arguments.callers, arguments.seconds))
+    print(json.dumps(load.found))
+    return 0
+
+
+class Load:
+    """The connections of one run, and what was found: of each search its status and its seconds."""
+
+    def __init__(self, host: str, port: int, requests: Iterator[bytes]) -> None:
+        self._host, self._port, self._requests = host, port, requests
+        self._idle: list[Connection] = []
+        self.found: list[tuple[int, float]] = []
+
+    async def open_loop(self, rate: float, seconds: float) -> None:
+        """Arrivals by chance, as of many callers who do not know of each other."""
+        chance = random.Random(0)
+        at = began = time.perf_counter()
+        tasks = []
+        while at - began < seconds:
+            await asyncio.sleep(max(0.0, at - time.perf_counter()))
+            tasks.append(asyncio.create_task(self._ask(at)))
+            at += chance.expovariate(rate)
+        await asyncio.gather(*tasks)
+
+    async def closed_loop(self, callers: int, seconds: float) -> None:
+        """Each caller asks again when it was answered."""
+        end = time.perf_counter() + seconds
+
+        async def caller() -> None:
+            while (now := time.perf_counter()) < end:
+                await self._ask(now)
+
+        await asyncio.gather(*(caller() for _ in range(callers)))
+
+    async def _ask(self, since: float) -> None:
+        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        writer.write(next(self._requests))
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+        except (asyncio.IncompleteReadError, OSError, ValueError):
+            self.found.append((0, time.perf_counter() - since))
+            writer.close()
+            return
+        self.found.append((int(head[9:12]), time.perf_counter() - since))
+        if b"connection: close" in head.lower():
+            writer.close()
+        else:
+            self._idle.append((reader, writer))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""How the cores are best shared by decoding, the model and the index; prints a Markdown table.
+
+Each way of sharing is a searcher of its own in this process, asked composed queries with ever new pictures by one
+caller and by many, in turn with all the others, several rounds; medians are given. What it finds on 2 cores is what
+`service/settings.py` takes by itself; on other machines run it there. Run it by `make bench-service`.
+"""
+
+import argparse
+import asyncio
+import functools
+import itertools
+import json
+import os
+import platform
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import pyarrow.parquet
+
+from service import receive
+from service.query import Stopwatch
+from service.receive import Posted
+from service.searcher import Searcher
+from service.settings import Settings
+
+WAYS = [(1, 1), (1, 2), (2, 1), (2, 2)]  # passes at once, threads of each
+DECODERS = (1, 2)
+ROUNDS, SECONDS, CALLERS = 3, 3.0, 16
+
+
+@dataclass(slots=True)
+class Measured:
+    """What one way of sharing reached, round by round."""
+
+    alone_ms: list[float] = field(default_factory=list)
+    per_s: list[float] = field(default_factory=list)
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--gallery", type=Path, required=True)
+    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
+    arguments = parser.parse_args(argv)
+    asyncio.run(measured(arguments.bundle, arguments.gallery, bodies(arguments.shop)))
+    return 0
+
+
+def bodies(shop: Path) -> list[Posted]:
+    """Searches as they arrive, of the catalogue's pictures and wishes."""
+    triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
+    rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
+    pictures = {row["id"]: shop / row["image"] for row in rows}
+    return [
+        Posted(
+            "application/json",
+            json.dumps(
+                {
+                    "image": {"base64": b64encode(pictures[each["reference"]].read_bytes()).decode()},
+                    "text": each["text"],
+                }
+            ).encode(),
+        )
+        for each in triplets
+    ]
+
+
+async def measured(bundle: Path, gallery: Path, asked: Sequence[Posted]) -> None:
+    """Measures all ways in turn and prints the table."""
+    ways = [(passes, threads, decoders) for passes, threads in WAYS for decoders in DECODERS]
+    found = {way: Measured() for way in ways}
+    async with AsyncExitStack() as stack:
+        searchers: dict[tuple[int, int, int], Searcher] = {}
+        for passes, threads, decoders in ways:
+            settings = Settings(
+                bundle=bundle, gallery=gallery, passes=passes, threads=threads, decoders=decoders,
+                max_waiting=1000, reference_cache_mb=0,
+            )  # fmt: skip
+            searcher = await stack.enter_async_context(Searcher(settings, lambda *_: None))
+            await searcher.swap(bundle)
+            searchers[passes, threads, decoders] = searcher
+        queries = itertools.cycle(asked)
+        for number in range(ROUNDS + 1):
+            for way, searcher in searchers.items():
+                alone, many = await round_of(searcher, queries, 1), await round_of(searcher, queries, CALLERS)
+                if number:  # the first is to warm up
+                    found[way].alone_ms.append(1000 * median(alone))
+                    found[way].per_s.append(len(many) / SECONDS)
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), composed queries, {CALLERS} callers for searches a second.\n"
+    )
+    print("| passes at once | threads of each | decoding | one caller, p50 ms | searches/s |")
+    print("|---" * 5 + "|")
+    for (passes, threads, decoders), each in found.items():
+        print(f"| {passes} | {threads} | {decoders} | {median(each.alone_ms):.1f} | {median(each.per_s):.0f} |")
+
+
+async def round_of(searcher: Searcher, queries: Iterator[Posted], callers: int) -> list[float]:
+    """The seconds of each search of so many callers, for a while."""
+    took: list[float] = []
+    end = time.perf_counter() + SECONDS
+    settings = Settings()
+
+    async def caller() -> None:
+        while (began := time.perf_counter()) < end:
+            posted = next(queries)
+            with searcher.place() as place:
+                await searcher.search(
+                    functools.partial(receive.query, posted, settings), place=place, watch=Stopwatch()
+                )
+            took.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return took
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,186 @@
+"""The service under load against the same work called directly; prints Markdown tables. Run by `make bench-service`.
+
+Raw is decoding, the bundle's graphs and the index called from this process in batches, with as many threads as the
+service shares out. The load comes from a second process (load.py). Raw and service are measured in turn, several
+rounds, and medians are given. On few cores the load's own process takes its share of them from the service.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import pyarrow.parquet
+
+from index.gallery import Gallery
+from index.want import Want
+from models.encoder import Encoder
+from search import address as address_of
+from service.metrics import Metrics
+from service.settings import Settings
+
+ROUNDS, SECONDS = 3, 8.0
+CALLERS = 32
+BATCHES = (1, 4, 16)
+LOAD = Path(__file__).with_name("load.py")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--gallery", type=Path, required=True)
+    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
+    arguments = parser.parse_args(argv)
+    settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery, reference_cache_mb=0)
+    asked = searches(arguments.shop)
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--reference-cache-mb", "0"]
+    command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
+    with NamedTemporaryFile("w+") as log, NamedTemporaryFile("wb", suffix=".jsonl") as bodies:
+        bodies.write(b"\n".join(json.dumps(each).encode() for each in asked))
+        bodies.flush()
+        service = subprocess.Popen(command, stderr=log)
+        try:
+            measure(Under(address_of(service, Path(log.name)), Path(bodies.name)), Raw(settings, asked))
+        finally:
+            service.terminate()
+            service.wait()
+    return 0
+
+
+def searches(shop: Path) -> list[dict[str, object]]:
+    """Composed searches of the catalogue, no picture twice in a row."""
+    triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
+    rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
+    pictures = {row["id"]: shop / row["image"] for row in rows}
+    return [
+        {"image": {"base64": b64encode(pictures[each["reference"]].read_bytes()).decode()}, "text": each["text"]}
+        for each in triplets
+    ]
+
+
+class Raw:
+    """The work itself."""
+
+    def __init__(self, settings: Settings, asked: Sequence[dict[str, object]]) -> None:
+        self.threads = settings.shared(os.cpu_count() or 1)
+        self._encoder = Encoder.open(settings.bundle, threads=self.threads.each, reference_cache_bytes=0)
+        self._gallery = Gallery.open(settings.gallery, space_id=self._encoder.manifest.space_id)
+        self._asked = [(b64decode(each["image"]["base64"]), each["text"]) for each in asked]
+
+    def batch(self, start: int, size: int) -> None:
+        """Answers so many searches in one pass."""
+        some = [self._asked[(start + number) % len(self._asked)] for number in range(size)]
+        pixels = np.stack([self._encoder.preprocess(data) for data, _ in some])
+        weight = self._encoder.manifest.text_weight
+        vectors = self._encoder.queries(pixels, [text for _, text in some], text_weight=weight)
+        self._gallery.search(vectors, [Want()] * size)
+
+    def per_s(self, size: int) -> float:
+        """Searches a second, by as many threads as the service runs passes."""
+        began, done = time.perf_counter(), 0
+        with ThreadPoolExecutor(self.threads.passes) as pool:
+            while time.perf_counter() - began < SECONDS:
+                starts = range(done, done + 4 * self.threads.passes * size, size)
+                list(pool.map(lambda start: self.batch(start, size), starts))
+                done += 4 * self.threads.passes * size
+        return done / (time.perf_counter() - began)
+
+    def alone_ms(self) -> float:
+        """The median of single searches, one after the other."""
+        took = []
+        end = time.perf_counter() + SECONDS / 2
+        while (began := time.perf_counter()) < end:
+            self.batch(len(took), 1)
+            took.append(time.perf_counter() - began)
+        return 1000 * median(took)
+
+
+class Under:
+    """The service under load."""
+
+    def __init__(self, address: str, bodies: Path) -> None:
+        self._address, self._bodies = address, bodies
+
+    def load(self, way: str, amount: float) -> list[tuple[int, float]]:
+        """What came of each search."""
+        command = [sys.executable, str(LOAD), self._address, str(self._bodies), "--seconds", str(SECONDS)]
+        done = subprocess.run([*command, way, str(amount)], check=True, capture_output=True, text=True)
+        found: list[tuple[int, float]] = json.loads(done.stdout)
+        return found
+
+
+def measure(under: Under, raw: Raw) -> None:
+    """All of it, in turn."""
+    under.load("--callers", 4)
+    rows: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        rows.setdefault(name, []).append(value)
+
+    for _ in range(ROUNDS):
+        alone = times(under.load("--callers", 1))
+        note("one caller, p50 ms", 1000 * median(alone))
+        note("one caller, raw p50 ms", raw.alone_ms())
+        note("searches/s, many callers", len(times(under.load("--callers", CALLERS))) / SECONDS)
+        note("searches/s, raw in batches", max(raw.per_s(size) for size in BATCHES))
+        capacity = median(rows["searches/s, many callers"])
+        calm = times(under.load("--rate", 0.7 * capacity))
+        note("70 % load, p50 ms", 1000 * median(calm))
+        note("70 % load, p99 ms", 1000 * float(np.quantile(calm, 0.99)))
+        rushed = under.load("--rate", 2 * capacity)
+        refused = [seconds for status, seconds in rushed if status == 429]
+        note("twice the capacity, answered/s", len(times(rushed)) / SECONDS)
+        note("twice the capacity, answered p99 ms", 1000 * float(np.quantile(times(rushed), 0.99)))
+        note("twice the capacity, refused p50 ms", 1000 * median(refused or [0.0]))
+        note("twice the capacity, refused p99 ms", 1000 * float(np.quantile(refused or [0.0], 0.99)))
+        note("twice the capacity, neither answered nor refused", sum(status not in (200, 429) for status, _ in rushed))
+    show({name: median(values) for name, values in rows.items()})
+
+
+def show(found: Mapping[str, float]) -> None:
+    """The medians and their ratios as a table."""
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    print(f"{cores}, composed queries, pictures never cached; medians of {ROUNDS} rounds.\n\n| | |\n|---|---|")
+    for name, value in found.items():
+        print(f"| {name} | {value:.1f} |")
+    many = found["searches/s, many callers"]
+    ratios = {
+        "one caller / raw": found["one caller, p50 ms"] / found["one caller, raw p50 ms"],
+        "many callers / raw in batches": many / found["searches/s, raw in batches"],
+        "p99 / p50 at 70 %": found["70 % load, p99 ms"] / found["70 % load, p50 ms"],
+        "answered at twice the capacity / capacity": found["twice the capacity, answered/s"] / many,
+        "metrics, of a search's time at capacity": metrics_s() * many,
+    }
+    for name, ratio in ratios.items():
+        print(f"| **{name}** | **{ratio:.3f}** |")
+
+
+def times(found: Sequence[tuple[int, float]]) -> list[float]:
+    """The seconds of those that were answered."""
+    return [seconds for status, seconds in found if status == 200]
+
+
+def metrics_s() -> float:
+    """Seconds that the metrics of one search take."""
+    metrics = Metrics(serving=lambda: None)  # asked only when scraped
+    stages = dict.fromkeys(("wait", "decode", "encode", "search", "total"), 1.0)
+    began = time.perf_counter()
+    for _ in range(10_000):
+        metrics.request(route="/search", method="POST", status=200, seconds=0.1)
+        metrics.stages(stages)
+        metrics.passed("composed", 4)
+    return (time.perf_counter() - began) / 10_000
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""Work of many callers in one pass: whatever waits is taken together, and nobody waits for company.
+
+A worker that is free takes at once what there is, so a lone caller never waits, and under load passes fill by
+themselves. Only what has the same key shares a pass.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from service.errors import DeadlineExceeded, NotReady
+
+Key = TypeVar("Key", bound=Hashable)
+Wanted = TypeVar("Wanted")
+Answer = TypeVar("Answer")
+
+RECENT = 0.2  # weight of the last pass in the mean time of an item
+END_S = 10.0  # for what still computes when the batcher ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Key, Wanted, Answer]):
+    key: Key
+    wanted: Wanted
+    deadline: float  # of time.monotonic
+    since: float
+    future: "Future[tuple[Answer, float]]" = field(default_factory=Future)
+
+
+class Batcher(Generic[Key, Wanted, Answer]):
+    """`workers` threads that run `work` on up to `most` items of one key at a time, the oldest first.
+
+    `work` gives an answer for each item in their order. Where it raises, its items are tried one by one, so that only
+    those that fail alone get an error. How much may wait is for the caller to bound.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Key, Sequence[Wanted]], Sequence[Answer]],
+        *,
+        workers: int,
+        most: int,
+        told: Callable[[Key, int], None],
+    ) -> None:
+        """`told` hears of each pass its key and its size."""
+        self._work, self._most, self._told = work, most, told
+        self._waiting: deque[_Waiting[Key, Wanted, Answer]] = deque()
+        self._change = threading.Condition()
+        self._ended = False
+        self._running: dict[int, float] = {}  # when the pass of each thread began
+        self._item_s = 0.0  # mean time that one item takes of all workers together, lately
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"likebut-{name}-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def depth(self) -> int:
+        """Items that wait for a pass."""
+        return len(self._waiting)
+
+    @property
+    def busy_s(self) -> float:
+        """How long the oldest pass that runs has been running; 0 where none runs."""
+        with self._change:
+            began = min(self._running.values(), default=None)
+        return 0.0 if began is None else time.monotonic() - began
+
+    def seconds(self, items: int) -> float:
+        """About how long so many items take, by those answered last."""
+        return items * self._item_s
+
+    async def answer(self, key: Key, wanted: Wanted, *, deadline: float) -> tuple[Answer, float]:
+        """The answer, and the seconds that it waited for its pass; a caller that leaves meanwhile costs nothing.
+
+        `deadline` is of time.monotonic. Raises DeadlineExceeded where no pass began before it, NotReady at the end of
+        the service, and what `work` raises of this item alone.
+        """
+        each: _Waiting[Key, Wanted, Answer] = _Waiting(key, wanted, deadline, time.monotonic())
+        with self._change:
+            if self._ended:
+                raise NotReady("the service is ending")
+            self._waiting.append(each)
+            self._change.notify()
+        return await asyncio.wrap_future(each.future)
+
+    async def end(self) -> None:
+        """Answers all that wait, and lets nothing more in."""
+        with self._change:
+            self._ended = True
+            self._change.notify_all()
+        until = time.monotonic() + END_S
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, max(0.0, until - time.monotonic()))
+        with self._change:
+            left, self._waiting = list(self._waiting), deque()
+        for each in left:
+            if each.future.set_running_or_notify_cancel():
+                each.future.set_exception(NotReady("the service is ending"))
+
+    def _serve(self) -> None:
+        while batch := self._next():
+            self._answer(batch)
+
+    def _next(self) -> "list[_Waiting[Key, Wanted, Answer]]":
+        """The next pass, as soon as something waits; empty at the end."""
+        with self._change:
+            while True:
+                if batch := self._taken():
+                    return batch
+                if self._ended:
+                    return []
+                self._change.wait()
+
+    def _taken(self) -> "list[_Waiting[Key, Wanted, Answer]]":
+        """The oldest item with the next ones of its key; those whose caller left or whose time is over go."""
+        batch: list[_Waiting[Key, Wanted, Answer]] = []
+        others: deque[_Waiting[Key, Wanted, Answer]] = deque()
+        now = time.monotonic()
+        while self._waiting and len(batch) < self._most:
+            each = self._waiting.popleft()
+            if batch and each.key != batch[0].key:
+                others.append(each)
+            elif each.future.set_running_or_notify_cancel():
+                if each.deadline < now:
+                    waited = now - each.since
+                    each.future.set_exception(DeadlineExceeded(f"no worker was free within {waited:.1f} s: try again"))
+                else:
+                    batch.append(each)
+        others.extend(self._waiting)
+        self._waiting = others
+        if others:
+            self._change.notify()  # for another worker
+        return batch
+
+    def _answer(self, batch: "Sequence[_Waiting[Key, Wanted, Answer]]") -> None:
+        began = time.monotonic()
+        with self._change:
+            self._running[threading.get_ident()] = began
+        try:
+            self._told(batch[0].key, len(batch))
+            answers = self._work(batch[0].key, [each.wanted for each in batch])
+            for each, answer in zip(batch, answers, strict=True):
+                each.future.set_result((answer, began - each.since))
+        except BaseException as error:  # whatever it is, the worker lives on and its callers are told
+            for each in batch:
+                if len(batch) == 1:
+                    each.future.set_exception(error)
+                elif not each.future.done():
+                    self._answer([each])
+        finally:
+            ended = time.monotonic()
+            with self._change:
+                self._running.pop(threading.get_ident(), None)
+                spent = (ended - began) / len(batch) / len(self._threads)
+                self._item_s = spent if not self._item_s else (1 - RECENT) * self._item_s + RECENT * spent

@@ -1,0 +1,165 @@
+"""What is asked and answered: one query made ready by itself, then many of a kind answered in one pass of the model."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from index.facets import Facets
+from index.gallery import Gallery
+from index.want import Hit, Want
+from models.arrays import Embeddings, Pixels
+from models.encoder import Encoder
+from service import images
+from service.errors import Unusable
+from service.settings import Settings
+
+Kind: TypeAlias = Literal["composed", "image", "text"]  # what the query is made of, and so the graphs that make it
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: an image (bytes, or an item of the gallery), a text, or both."""
+
+    image: bytes | None
+    item_id: str | None
+    text: str | None
+    want: Want
+    exclude_reference: bool = True
+    text_weight: float | None = None  # None: the bundle's own
+    image_url: str | None = None  # where the image is to be had, as long as it is not fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hits of one query, best first, with the milliseconds that each stage took."""
+
+    hits: list[Hit]
+    total: int
+    facets: Facets
+    snapshot: str
+    model: str
+    took_ms: dict[str, float]
+    notes: list[str]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds by stage, in the order the stages ended."""
+
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Adds to what the stage took before."""
+        self.took_ms[name] = round(self.took_ms.get(name, 0.0) + seconds * 1000, 3)
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Times what is inside."""
+        return together([self], name)
+
+
+@contextmanager
+def together(watches: Sequence[Stopwatch], name: str) -> Iterator[None]:
+    """Times what is inside for all of them."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds = time.perf_counter() - start
+        for watch in watches:
+            watch.add(name, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A query that has been read and decoded: nothing about it can be wrong any more."""
+
+    kind: Kind
+    pixels: Pixels | None  # (3, S, S)
+    text: str
+    text_weight: float
+    want: Want
+    notes: Sequence[str]
+    watch: Stopwatch
+
+
+def ready(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Ready:
+    """Checks the query and decodes its picture; raises InputError for what cannot be used and UnknownItem."""
+    text = checked_text(query, settings)
+    want, data = query.want, query.image
+    if not 1 <= want.k <= settings.max_k:
+        raise Unusable(
+            f"k must lie between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
+        )
+    with watch.stage("decode"):
+        gallery.check(want)
+        if query.item_id is not None:
+            data = images.read(gallery.item(query.item_id), max_bytes=settings.max_image_bytes)
+            if query.exclude_reference:
+                want = replace(want, reference=query.item_id)
+        elif data is not None and text and query.exclude_reference:  # with no text, who sends a picture looks for it
+            want = replace(want, content=hashlib.sha256(data).hexdigest())
+        pixels = None if data is None else encoder.preprocess(data, max_pixels=settings.max_pixels)
+    kind: Kind = "text" if pixels is None else "composed" if text else "image"
+    notes = []
+    if query.text_weight is not None and kind != "composed":
+        notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
+    weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
+    return Ready(kind, pixels, text, weight, want, notes, watch)
+
+
+def answered(asked: Sequence[Ready], *, encoder: Encoder, gallery: Gallery) -> list[Found]:
+    """The answers to queries of one kind, by one pass of the model and one search of one snapshot."""
+    watches = [each.watch for each in asked]
+    with together(watches, "encode"):
+        vectors, cut = _embedded(asked, encoder)
+    with together(watches, "search"):
+        answers = gallery.search(vectors, [each.want for each in asked])
+    told = f"the text was cut: the model reads {encoder.manifest.context_length} tokens"
+    return [
+        Found(
+            found.hits,
+            found.total,
+            found.facets,
+            gallery.manifest.name,
+            encoder.manifest.model_id,
+            each.watch.took_ms,
+            [*([told] if short else []), *each.notes, *found.notes],
+        )
+        for each, found, short in zip(asked, answers, cut, strict=True)
+    ]
+
+
+def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Found:
+    """Answers one query by itself; raises as `ready` does."""
+    one = ready(query, encoder=encoder, gallery=gallery, settings=settings, watch=watch)
+    return answered([one], encoder=encoder, gallery=gallery)[0]
+
+
+def _embedded(asked: Sequence[Ready], encoder: Encoder) -> tuple[Embeddings, Sequence[bool]]:
+    """The queries (B, d), and of which the text was cut."""
+    texts = [each.text for each in asked]
+    if asked[0].kind == "text":
+        words = encoder.tokenize(texts)
+        return encoder.words(words), words.truncated.tolist()
+    pixels = np.stack([each.pixels for each in asked if each.pixels is not None])  # (B, 3, S, S)
+    if asked[0].kind == "image":
+        return encoder.gallery(pixels), [False] * len(asked)
+    changes = encoder.changes(texts)
+    weights = np.array([each.text_weight for each in asked], np.float32)
+    return encoder.compose(pixels, changes, text_weight=weights), changes.tokens.truncated.tolist()
+
+
+def checked_text(query: Query, settings: Settings) -> str:
+    """The query's text without white space around it, empty where there is none; raises Unusable."""
+    text = (query.text or "").strip()
+    if len(text) > settings.max_text_chars:
+        detail = f"the text has {len(text)} characters, more than {settings.max_text_chars}"
+        raise Unusable(detail, fields=[{"field": "text", "detail": detail}])
+    if not text and query.image is None and query.item_id is None:
+        raise Unusable("give an image, a text, or both")
+    return text

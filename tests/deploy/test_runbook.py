@@ -1,0 +1,88 @@
+"""The runbook: each alert leads into it, and a backup made as it says is a whole gallery."""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from index.compact import compact
+from index.gallery import Gallery
+from models.bundle import SHIPPED, Bundle
+from tests.deploy.conftest import ROOT
+
+RUNBOOK = ROOT / "deploy" / "README.md"
+
+
+def test_each_alert_leads_to_its_own_heading_and_each_heading_has_an_alert() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
+    alerts = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
+    headings = re.findall(r"^### (\w+)$", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sorted(headings) == sorted(alerts)
+    for name, rule in alerts.items():
+        assert rule["annotations"]["runbook_url"] == f"deploy/README.md#{name.lower()}"
+        assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_every_panel_that_the_runbook_names_is_on_the_dashboard() -> None:
+    shown = set(re.findall(r'"title": "([^"]+)"', (ROOT / "deploy" / "grafana" / "likebut.json").read_text()))
+    alerts = " ".join(RUNBOOK.read_text(encoding="utf-8").split("## Alerts")[1].split())
+    named = set(re.findall(r"\*([A-Z][^*]+)\*", alerts))
+    causes = {"No gallery", "Made by another model", "Damaged", "A trial search took too long"}
+    assert len(named & shown) > 5 and named - shown == causes
+
+
+def test_a_backup_of_a_gallery_in_use_has_all_that_was_acknowledged_before_it(gallery: Path, tmp_path: Path) -> None:
+    shutil.copytree(gallery, tmp_path / "live")
+    (tmp_path / "live" / "uploaded" / "ab").mkdir(parents=True)
+    (tmp_path / "live" / "uploaded" / "ab" / "picture").write_bytes(b"a picture")
+    space_id = Bundle.open(SHIPPED).manifest.space_id
+    live = Gallery.open(tmp_path / "live", space_id=space_id)
+    id, acknowledged, stop = live.ids[0], 0, threading.Event()
+
+    def write() -> None:
+        nonlocal acknowledged
+        while not stop.is_set():
+            put = live.upsert(id)
+            assert put is not None
+            item = replace(put.item, attributes={"number": acknowledged + 1})
+            live.change([replace(put, item=item)])
+            acknowledged += 1
+
+    def fold() -> None:
+        while not stop.wait(0.3):  # a snapshot that is being copied is kept for two more
+            compact(tmp_path / "live", progress=lambda _: None)
+
+    threads = [threading.Thread(target=work) for work in (write, fold)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in itertools.count():
+            before = acknowledged
+            backed_up(tmp_path / "live", tmp_path / "copy")
+            after = acknowledged + 1  # one may be on the disk and not counted yet
+            shutil.copytree(tmp_path / "copy", tmp_path / f"restored-{number}")
+            restored = Gallery.open(tmp_path / f"restored-{number}", space_id=space_id)
+            assert before <= restored.item(id).attributes.get("number", 0) <= after
+            assert len(restored) == len(live)
+            restored.journal.close()
+            assert (tmp_path / f"restored-{number}" / "uploaded" / "ab" / "picture").read_bytes() == b"a picture"
+            if number >= 3 and len(list((tmp_path / "copy" / "snapshots").iterdir())) > 2:  # folded twice meanwhile
+                break
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert acknowledged > 0
+
+
+def backed_up(gallery: Path, copy: Path) -> None:
+    command = [ROOT / "deploy" / "backup.sh", gallery, copy]
+    done = subprocess.run(command, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,53 @@
+"""The lists that a build measures reach their recall, also where a filter leaves out most of the rows."""
+
+import numpy as np
+import pytest
+
+from index import shards
+from index.forms import Form
+from index.probing import Probing, tuned
+from index.ranking import SCANNED, SHARES, Ranking
+from index.recall import BEST, Probe, composed_queries, recall
+from index.selection import Selection
+from index.shards import Shards
+from index.vectors import Exact, scaled
+from models.arrays import normalised
+
+COUNT, DIMENSION, GOAL = 40_000, 32, 0.95
+
+
+@pytest.fixture(scope="module", params=["flat", "sq8"])
+def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ranking, Probing]:
+    form: Form = request.param
+    generator = np.random.default_rng(3)
+    centres = generator.standard_normal((COUNT // 20, DIMENSION))
+    drawn = centres[generator.integers(len(centres), size=COUNT)] + 0.6 * generator.standard_normal((COUNT, DIMENSION))
+    vectors = normalised(drawn.astype(np.float32)).astype(np.float16)
+    folder = tmp_path_factory.mktemp(form)
+    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], form=form)
+    ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
+    probing = tuned(ranking, Probe.of(ranking.exact), GOAL)
+    return Ranking(opened, ranking.exact, probing.nprobe, probing.widened), probing
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7, 0.5, 0.3, 0.2, 0.15, 0.05])
+def test_what_a_filter_keeps_is_found_as_well_as_all(measured: tuple[Ranking, Probing], share: float) -> None:
+    ranking, _ = measured
+    only = Selection(np.random.default_rng(5).random(COUNT) < share)
+    queries = composed_queries(ranking.exact.vectors, count=200, seed=7)
+    truth, _ = ranking.exact.best(queries, only.rows, BEST)
+    found, rows = ranking.best(queries, BEST, only=only)
+    assert only.mask[rows].all()
+    assert recall(found[:, :BEST], truth) >= GOAL - 0.03  # of other queries and rows than were measured
+    assert ranking.scans(only) == (only.count <= SCANNED)
+
+
+def test_the_fewer_rows_the_more_lists(measured: tuple[Ranking, Probing]) -> None:
+    ranking, probing = measured
+    assert probing.recall_at_10 >= GOAL
+    assert len(probing.widened) == len(SHARES)
+    lists = [ranking.probes(Selection(np.arange(COUNT) < share * COUNT), None) for share in (1, 0.6, *SHARES, 0.001)]
+    assert lists == sorted(lists) and lists[0] == probing.nprobe and lists[-1] == ranking.shards.nlist
+    assert lists[2:-1] == list(probing.widened)
+    assert ranking.probes(Selection(np.arange(COUNT) < 100), 3) == 3

@@ -1,0 +1,168 @@
+"""Who waits shares a pass, and nobody pays for another: not for its failure, its leaving or its patience."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.batcher import Batcher
+from service.errors import DeadlineExceeded, NotReady
+
+SOON, LATE = 60.0, -1.0  # seconds from now
+
+
+class Doubling:
+    """Doubles numbers, tells its passes, and can be held up; a negative number breaks its whole pass."""
+
+    def __init__(self) -> None:
+        self.passes: list[list[int]] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Event()
+
+    def __call__(self, key: str, numbers: Sequence[int]) -> list[int]:
+        self.entered.set()
+        assert self.open.wait(30)
+        self.passes.append(list(numbers))
+        if any(number < 0 for number in numbers):
+            raise ValueError(f"of {key}: {min(numbers)}")
+        return [2 * number for number in numbers]
+
+
+Use = Callable[["Batcher[str, int, int]", Doubling], Coroutine[None, None, None]]
+
+
+def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
+    work = Doubling()
+
+    async def whole() -> None:
+        batcher: Batcher[str, int, int] = Batcher("test", work, workers=workers, most=most, told=lambda *_: None)
+        try:
+            await scenario(batcher, work)
+        finally:
+            work.open.set()
+            await batcher.end()
+
+    asyncio.run(whole())
+    return work
+
+
+def ask(
+    batcher: "Batcher[str, int, int]", number: int, *, key: str = "a", within: float = SOON
+) -> "asyncio.Task[tuple[int, float]]":
+    return asyncio.create_task(batcher.answer(key, number, deadline=time.monotonic() + within))
+
+
+async def held(batcher: "Batcher[str, int, int]", work: Doubling) -> "asyncio.Task[tuple[int, float]]":
+    """A pass that computes until `work.open` is set."""
+    work.open.clear()
+    first = ask(batcher, 0)
+    assert await asyncio.to_thread(work.entered.wait, 10)
+    return first
+
+
+async def waiting(batcher: "Batcher[str, int, int]", count: int) -> None:
+    while batcher.depth < count:
+        await asyncio.sleep(0.001)
+
+
+def test_what_waits_shares_the_next_pass_in_order_and_within_its_size() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        others = [ask(batcher, number) for number in range(1, 7)]
+        await waiting(batcher, 6)
+        assert batcher.busy_s > 0
+        work.open.set()
+        assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
+        assert batcher.busy_s == 0 and batcher.seconds(10) > 0
+
+    assert run(scenario).passes == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def test_only_what_has_one_key_shares_a_pass_and_the_oldest_goes_first() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        others = [ask(batcher, number, key=key) for number, key in enumerate("baabba", start=1)]
+        await waiting(batcher, 6)
+        work.open.set()
+        await asyncio.gather(first, *others)
+
+    assert run(scenario).passes == [[0], [1, 4, 5], [2, 3, 6]]
+
+
+def test_a_failing_item_fails_alone() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        others = [ask(batcher, number) for number in (1, -2, 3)]
+        await waiting(batcher, 3)
+        work.open.set()
+        one, two, three = await asyncio.gather(*others, return_exceptions=True)
+        assert (one, three) != (None, None) and isinstance(one, tuple) and isinstance(three, tuple)
+        assert (one[0], three[0]) == (2, 6)
+        assert isinstance(two, ValueError) and str(two) == "of a: -2"
+        await first
+        assert (await ask(batcher, 4))[0] == 8
+
+    assert run(scenario).passes == [[0], [1, -2, 3], [1], [-2], [3], [4]]
+
+
+def test_who_left_and_whose_time_is_over_cost_no_pass() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        left, late, there = ask(batcher, 1), ask(batcher, 2, within=LATE), ask(batcher, 3)
+        await waiting(batcher, 3)
+        left.cancel()
+        await asyncio.sleep(0)
+        work.open.set()
+        assert (await there)[0] == 6
+        with pytest.raises(DeadlineExceeded, match="try again"):
+            await late
+        await first
+
+    assert run(scenario).passes == [[0], [3]]
+
+
+def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        other = ask(batcher, 1)
+        await waiting(batcher, 1)
+        ending = asyncio.create_task(batcher.end())
+        await asyncio.sleep(0.02)
+        with pytest.raises(NotReady):
+            await ask(batcher, 2)
+        work.open.set()
+        await ending
+        assert [(await first)[0], (await other)[0]] == [0, 2]
+
+    run(scenario)
+
+
+def test_a_lone_caller_never_waits_for_company() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        for number in range(50):
+            assert (await ask(batcher, number))[0] == 2 * number
+
+    assert run(scenario).passes == [[number] for number in range(50)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(-2, 50)), max_size=60), st.integers(1, 5), st.integers(1, 3)
+)
+@settings(deadline=None, max_examples=40)
+def test_everybody_gets_an_own_answer_whatever_comes(asked: list[tuple[str, int]], most: int, workers: int) -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        tasks = [ask(batcher, number, key=key) for key, number in asked]
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        for (_, number), answer in zip(asked, answers, strict=True):
+            if number < 0:
+                assert isinstance(answer, ValueError) and str(number) in str(answer)
+            else:
+                assert isinstance(answer, tuple) and answer[0] == 2 * number
+
+    work = run(scenario, workers=workers, most=most)
+    assert all(len(each) <= most for each in work.passes)

@@ -1,0 +1,136 @@
+"""Readiness: what a real search last said, and silence that counts as illness."""
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from index.gallery import Gallery
+from index.want import Found, Want
+from models.arrays import Embeddings
+from service.owned import Service
+from service.prober import Prober
+from service.settings import Settings
+
+Inside = Callable[..., object]
+
+
+class Gated(Gallery):
+    """A gallery whose searches can be made to hang, and which counts those of one hit, as trials are."""
+
+    def search(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
+        trial = wants[0].k == 1
+        (gate if trial else others).wait(30)
+        if trial:
+            searches.append(len(wants))
+        return super().search(queries, wants)
+
+
+gate, others = threading.Event(), threading.Event()  # for trial searches, and for those of callers
+searches: list[int] = []
+
+
+def gated(service: Service) -> Prober:
+    """The service's prober, after a gallery that can hang was swapped in."""
+    gate.set()
+    others.set()
+    searches.clear()
+    serving = service.searcher.serving
+    broken = Gated.open(service.settings.gallery, space_id=serving.encoder.manifest.space_id)
+    service.searcher.serving = dataclasses.replace(serving, gallery=broken)
+    return service.prober
+
+
+async def ready(client: httpx.AsyncClient) -> tuple[bool, str]:
+    """What /readyz says and why, and that /metrics and /livez agree with it."""
+    answer = await client.get("/readyz")
+    assert answer.status_code in (200, 503)
+    metrics = (await client.get("/metrics")).text
+    assert f"likebut_ready {int(answer.status_code == 200)}.0\n" in metrics
+    assert (await client.get("/livez")).status_code == 200  # a restart is not what would help
+    return answer.status_code == 200, answer.json().get("detail", "")
+
+
+async def until(client: httpx.AsyncClient, status: int) -> None:
+    """Asks /readyz until it answers that."""
+    async with asyncio.timeout(20):
+        while (await client.get("/readyz")).status_code != status:
+            await asyncio.sleep(0.05)
+
+
+def test_a_search_that_hangs_makes_it_not_ready_and_one_that_ends_ready_again(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        gated(app.state.service)
+        try:
+            assert await ready(client) == (True, "")
+            gate.clear()
+            await until(client, 503)
+            assert "ago: the model or the index hangs" in (await ready(client))[1]
+        finally:
+            gate.set()
+        await until(client, 200)
+
+    inside(Settings(gallery=gallery, stale_after_s=1.5), scenario)
+
+
+def test_who_asks_often_starts_no_more_searches(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        gated(app.state.service)
+        answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert searches == [1]
+
+    inside(Settings(gallery=gallery, stale_after_s=3000), scenario)
+
+
+def test_what_was_swapped_in_is_tried_before_it_counts_as_ready(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        assert (await client.get("/readyz")).status_code == 200
+        gated(app.state.service)
+        gate.clear()
+        try:
+            answer = await client.get("/readyz")
+            assert answer.status_code == 503 and "just swapped in" in answer.json()["detail"]
+        finally:
+            gate.set()
+        await until(client, 200)
+        assert searches
+
+    inside(Settings(gallery=gallery, stale_after_s=3), scenario)
+
+
+def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        gated(app.state.service)
+        assert await ready(client) == (True, "")
+        searches.clear()
+        others.clear()
+        asked = asyncio.create_task(client.post("/search", json={"text": "x", "k": 5}))
+        try:
+            await until(client, 503)
+            assert "its worker hangs" in (await ready(client))[1]
+            assert searches  # the trials went on all the while
+        finally:
+            others.set()
+        assert len((await asked).json()["hits"]) == 5
+        await until(client, 200)
+
+    inside(Settings(gallery=gallery, stale_after_s=1.5), scenario)
+
+
+def test_what_ends_is_not_ready_and_answers_all_the_same(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        kept = await client.post("/search", json={"text": "x"})
+        app.state.service.prober.drain()
+        is_ready, said = await ready(client)
+        assert not is_ready and "is ending" in said
+        answer = await client.post("/search", json={"text": "x"})
+        assert answer.status_code == 200
+        # or the connection would be closed under the caller's next request
+        assert answer.headers["connection"] == "close" and "connection" not in kept.headers
+
+    inside(Settings(gallery=gallery), scenario)
