@@ -67,14 +67,13 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.prober)
             yield
 
-    # nobody is sent on to an address made of what the request says of its host
     app = FastAPI(
         lifespan=lifespan,
         telemetry=service.tracing.config,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,
+        redirect_slashes=False,  # nobody is sent to an address made of what the request says of its host
     )
     app.state.service = service
     app.state.gate = gates
@@ -119,7 +118,8 @@ async def search(request: Request, service: Here) -> Response:
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            found = await receive.unless_left(request, _found(parse, place, watch, service))
+            search = _found(parse, place, watch, service)
+            found = await receive.unless_left(request, search)
         finally:
             service.metrics.stages(watch.took_ms)
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in found.took_ms.items())
@@ -146,8 +146,7 @@ async def searches(request: Request, service: Here) -> Response:
 
 async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
     if service.remote is not None:
-        query = await service.remote.parsed(parse, place=place, watch=watch)
-        parse = functools.partial(replace, query)
+        parse = functools.partial(replace, await service.remote.parsed(parse, place=place, watch=watch))
     return await service.searcher.search(parse, place=place, watch=watch)
 
 
@@ -287,7 +286,7 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """Every method that is answered at the path: the framework's own answer names those of the first route alone."""
     found: set[str] = set()
-    for route in (*routes.routes, *operate.routes.routes):
+    for route in (*routes.routes, *operate.routes.routes, *site.routes, *health.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= route.methods or set()
     return sorted(found | {"HEAD"} if "GET" in found else found)

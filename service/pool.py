@@ -105,7 +105,7 @@ class Place:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Another may have the place while one is inside; it is there again afterwards, whatever is taken then."""
+        """Another may have one place while one is inside; it is there again afterwards, whatever is taken then."""
         self._pool.leave(1)
         try:
             yield

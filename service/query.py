@@ -160,7 +160,6 @@ def checked_text(query: Query, settings: Settings) -> str:
     if len(text) > settings.max_text_chars:
         detail = f"the text has {len(text)} characters, more than {settings.max_text_chars}"
         raise Unusable(detail, fields=[{"field": "text", "detail": detail}])
-    assert query.image_url is None
     if not text and query.image is None and query.item_id is None:
         raise Unusable("give an image, a text, or both")
     return text

@@ -20,8 +20,8 @@ from service.wire import SearchBody, SearchesBody
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
 Body = TypeVar("Body", bound=BaseModel)
-Result = TypeVar("Result")
 NO_URLS = "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
+Result = TypeVar("Result")
 WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
 REST = TypeAdapter(dict[str, JsonValue])
 

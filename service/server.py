@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 
 from models.errors import ConfigError
-from service import api, logs
+from service import api, logs, protocol
 from service.owned import Service
 from service.settings import Settings
 
@@ -36,7 +36,7 @@ def serve(settings: Settings) -> None:
     app = api.create_app(settings)
     config = uvicorn.Config(
         app,
-        http="h11",  # which bounds a request's head; httptools, taken where it is installed, holds one without end
+        http=protocol.BoundedHead,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -83,6 +83,10 @@ class Settings(BaseModel):
         5_000, ge=1, description="changes since the live snapshot after which they are folded into a new one"
     )
     max_k: int = Field(200, ge=1, le=10_000, description="most hits one search may ask for")
+    image_hosts: str = Field(
+        "", description="hosts whose pictures searches may name by URL: cdn.example.com,*.example.org:8443, * for any"
+    )
+    image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
     stale_after_s: float = Field(
         15.0, gt=0, description="seconds after which a trial search that has not ended makes it not ready"
     )
@@ -95,11 +99,6 @@ class Settings(BaseModel):
     otlp_endpoint: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"
     )
-
-    image_hosts: str = Field(
-        "", description="hosts whose pictures searches may name by URL: cdn.example.com,*.example.org:8443, * for any"
-    )
-    image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
 
     @field_validator("image_hosts")
     @classmethod

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import threading
 import time
@@ -191,6 +192,24 @@ def test_a_bad_input_has_its_answer_and_the_next_search_works(
 ) -> None:
     asked(client, request_, status, name)
     good(client)
+
+
+def test_bad_searches_of_one_call_hurt_no_neighbour(client: httpx.Client) -> None:
+    good_one = {"text": "ball", "k": 1}
+    sent = []
+    for _, data, status in (*poison_bodies.unusable(), *poison_bodies.unknown(), *poison_bodies.urls()):
+        search = json.loads(data)
+        if isinstance(search, dict) and re.search("NaN|Infinity", json.dumps(search)) is None:
+            sent.append((search, status))
+    assert len(sent) > 150
+    for start in range(0, len(sent), 10):
+        some = sent[start : start + 10]
+        content = json.dumps({"searches": [good_one, *(search for search, _ in some), good_one]})
+        answer = client.post("/searches", content=content, headers=JSON)
+        assert answer.status_code == 200, answer.text[:300]
+        first, *bad, last = answer.json()["answers"]
+        assert len(first["hits"]) == len(last["hits"]) == 1
+        assert [each["status"] for each in bad] == [status for _, status in some]
 
 
 @pytest.mark.parametrize("name", RAW)

@@ -190,7 +190,7 @@ def test_https_asks_for_the_certificate_of_the_name(picture: Draw, tmp_path: Pat
 
 
 def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, inside: Inside, picture: Draw) -> None:
-    settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=0)
+    settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=2)
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         service = app.state.service
@@ -223,11 +223,18 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
                 start = time.monotonic()
                 assert (await client.post("/search", json={"text": "ball"})).status_code == 200
                 assert time.monotonic() - start < 1
+            several = [{"image": {"url": site.url()}, "k": 1}, {"text": "ball", "k": 1}]
+            both = (await client.post("/searches", json={"searches": several})).json()["answers"]
+            assert both[0]["status"] == 429 and len(both[1]["hits"]) == 1
             gate.set()
             for answer in await asyncio.gather(*waiting):
                 assert answer.status_code == 200
             assert service.searcher.active == 0
             assert (await ask("/x.png")).status_code == 200
+            several = [{"image": {"url": site.url(path)}, "k": 1} for path in ("/x.png", "/none")]
+            both = (await client.post("/searches", json={"searches": several})).json()["answers"]
+            assert both[0]["hits"][0]["id"] == "green-ring" and both[1]["status"] == 422
+            assert service.searcher.active == 0
 
     inside(settings, scenario)
 
