@@ -69,6 +69,8 @@ def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonV
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    searches = _object(_object(schemas, "SearchesBody"), "properties")  # read one by one, so its model does not say it
+    _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id

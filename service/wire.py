@@ -198,7 +198,7 @@ class SearchesBody(BaseModel):
 
     searches: list[dict[str, JsonValue]] = Field(
         min_length=1,
-        description="each a SearchBody; one that is wrong is answered by its problem and hurts no other",
+        description="each as in POST /search; one that is wrong is answered by its problem and hurts no other",
         examples=[[{"text": "a striped mug"}, {"text": "a red cup", "k": 5}]],
     )
 
