@@ -5,7 +5,6 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -111,10 +110,10 @@ def description(examples: openapi.Examples) -> dict[str, JsonValue]:
 )  # fmt: skip
 async def search(request: Request, service: Here) -> Response:
     """An image (uploaded, in base64, or an item of the gallery), a text, or both; as JSON or as a form."""
-    gate.spend(request, searches=1)
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also when the search fails
     with service.searcher.place() as place:  # first, so that an overload is answered before any body is read
+        gate.spend(request, searches=1)
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
@@ -132,12 +131,12 @@ async def search(request: Request, service: Here) -> Response:
 )  # fmt: skip
 async def searches(request: Request, service: Here) -> Response:
     """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
-    gate.spend(request, searches=1)
     with service.searcher.place() as place:
         posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
-        asked = await place.run(functools.partial(receive.searches, posted, service.settings))
-        place.widen(len(asked))
-        gate.spend(request, searches=len(asked) - 1)
+        most = min(service.settings.max_searches, service.searcher.capacity)
+        asked = await place.run(functools.partial(receive.searches, posted, most=most))
+        service.searcher.widen(place, len(asked))
+        gate.spend(request, searches=len(asked))
         ways = [functools.partial(receive.one_of_many, each, service.settings) for each in asked]
         all_of_them = _all([_one(way, place, request, service) for way in ways])
         answers = await receive.unless_left(request, all_of_them)
@@ -145,9 +144,8 @@ async def searches(request: Request, service: Here) -> Response:
 
 
 async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
-    if service.remote is not None:
-        parse = functools.partial(replace, await service.remote.parsed(parse, place=place, watch=watch))
-    return await service.searcher.search(parse, place=place, watch=watch)
+    fetch = None if service.remote is None else service.remote.fetched
+    return await service.searcher.search(parse, place=place, watch=watch, fetch=fetch)
 
 
 async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:

@@ -10,25 +10,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Generic, TypeVar
 
-from service.errors import DeadlineExceeded, NotReady
+from service.errors import NotReady
+from service.pool import begun
 
 Key = TypeVar("Key", bound=Hashable)
 Wanted = TypeVar("Wanted")
 Answer = TypeVar("Answer")
 
-RECENT = 0.2  # weight of the last pass in the mean time of an item
+RECENT = 15  # passes whose median tells the time of an item: one that hung says nothing of the next
 END_S = 10.0  # for what still computes when the batcher ends
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting(Generic[Key, Wanted, Answer]):
     key: Key
     wanted: Wanted
-    deadline: float  # of time.monotonic
-    since: float
+    since: float  # of time.monotonic
     future: "Future[tuple[Answer, float]]" = field(default_factory=Future)
 
 
@@ -54,7 +56,7 @@ class Batcher(Generic[Key, Wanted, Answer]):
         self._change = threading.Condition()
         self._ended = False
         self._running: dict[int, float] = {}  # when the pass of each thread began
-        self._item_s = 0.0  # mean time that one item takes of all workers together, lately
+        self._took: deque[float] = deque(maxlen=RECENT)  # seconds that one item took of all workers together
         self._threads = [
             threading.Thread(target=self._serve, name=f"likebut-{name}-{number}", daemon=True)
             for number in range(workers)
@@ -76,7 +78,8 @@ class Batcher(Generic[Key, Wanted, Answer]):
 
     def seconds(self, items: int) -> float:
         """About how long so many items take, by those answered last."""
-        return items * self._item_s
+        with self._change:
+            return items * median(self._took or (0.0,))
 
     async def answer(self, key: Key, wanted: Wanted, *, deadline: float) -> tuple[Answer, float]:
         """The answer, and the seconds that it waited for its pass; a caller that leaves meanwhile costs nothing.
@@ -84,13 +87,18 @@ class Batcher(Generic[Key, Wanted, Answer]):
         `deadline` is of time.monotonic. Raises DeadlineExceeded where no pass began before it, NotReady at the end of
         the service, and what `work` raises of this item alone.
         """
-        each: _Waiting[Key, Wanted, Answer] = _Waiting(key, wanted, deadline, time.monotonic())
+        each: _Waiting[Key, Wanted, Answer] = _Waiting(key, wanted, time.monotonic())
         with self._change:
             if self._ended:
                 raise NotReady("the service is ending")
             self._waiting.append(each)
             self._change.notify()
-        return await asyncio.wrap_future(each.future)
+        try:
+            return await begun(each.future, within_s=deadline - time.monotonic())
+        finally:
+            if each.future.cancelled():  # it is not kept, however long the workers may hang
+                with self._change, suppress(ValueError):
+                    self._waiting.remove(each)
 
     async def end(self) -> None:
         """Answers all that wait, and lets nothing more in."""
@@ -121,20 +129,15 @@ class Batcher(Generic[Key, Wanted, Answer]):
                 self._change.wait()
 
     def _taken(self) -> "list[_Waiting[Key, Wanted, Answer]]":
-        """The oldest item with the next ones of its key; those whose caller left or whose time is over go."""
+        """The oldest item with the next ones of its key; those whose caller left just now go."""
         batch: list[_Waiting[Key, Wanted, Answer]] = []
         others: deque[_Waiting[Key, Wanted, Answer]] = deque()
-        now = time.monotonic()
         while self._waiting and len(batch) < self._most:
             each = self._waiting.popleft()
             if batch and each.key != batch[0].key:
                 others.append(each)
             elif each.future.set_running_or_notify_cancel():
-                if each.deadline < now:
-                    waited = now - each.since
-                    each.future.set_exception(DeadlineExceeded(f"no worker was free within {waited:.1f} s: try again"))
-                else:
-                    batch.append(each)
+                batch.append(each)
         others.extend(self._waiting)
         self._waiting = others
         if others:
@@ -160,5 +163,4 @@ class Batcher(Generic[Key, Wanted, Answer]):
             ended = time.monotonic()
             with self._change:
                 self._running.pop(threading.get_ident(), None)
-                spent = (ended - began) / len(batch) / len(self._threads)
-                self._item_s = spent if not self._item_s else (1 - RECENT) * self._item_s + RECENT * spent
+                self._took.append((ended - began) / len(batch) / len(self._threads))

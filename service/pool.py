@@ -8,10 +8,22 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from service.errors import Overloaded
+from service.errors import DeadlineExceeded, Overloaded
 
 Result = TypeVar("Result")
 END_S = 10.0  # for what still computes when the pool ends
+
+
+async def begun(future: "futures.Future[Result]", *, within_s: float | None) -> Result:
+    """What the future gives; raises DeadlineExceeded where it has not begun by then. Who leaves cancels it."""
+    wrapped = asyncio.wrap_future(future)
+    try:
+        await asyncio.wait((wrapped,), timeout=None if within_s is None else max(0.0, within_s))
+        if not wrapped.done() and future.cancel():
+            raise DeadlineExceeded("nothing was free to begin with it in time: try again")
+        return await wrapped
+    finally:
+        wrapped.cancel()  # what has not begun never will; what has ended is as it is
 
 
 class Pool:
@@ -97,9 +109,9 @@ class Place:
         for future in left:
             future.add_done_callback(leave)  # the caller has gone, but the thread still computes
 
-    def widen(self, items: int) -> None:
-        """Takes places for so many in all, where one was taken; raises Overloaded where they are not free."""
-        self._pool.check(items - self._items)
+    def widen(self, items: int, *, wait_s: float, within_s: float) -> None:
+        """Takes places for so many in all, where one was taken; raises Overloaded as `Pool.place` does."""
+        self._pool.check(items - self._items, wait_s=wait_s, within_s=within_s)
         self._pool.take(items - self._items)
         self._items = items
 
@@ -112,11 +124,11 @@ class Place:
         finally:
             self._pool.take(1)
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` gives, computed in one of the pool's threads."""
+    async def run(self, work: Callable[[], Result], *, within_s: float | None = None) -> Result:
+        """What `work` gives, computed in one of the pool's threads; raises DeadlineExceeded as `begun` does."""
         results: list[Result] = []
         self._computing = [future for future in self._computing if not future.done()]
         future = self._pool.submit(lambda: results.append(work()))
         self._computing.append(future)
-        await asyncio.wrap_future(future)
+        await begun(future, within_s=within_s)
         return results[0]

@@ -57,11 +57,11 @@ def query(posted: Posted, settings: Settings) -> Query:
     return _query(asked, image, settings)
 
 
-def searches(posted: bytes, settings: Settings) -> list[dict[str, JsonValue]]:
+def searches(posted: bytes, *, most: int) -> list[dict[str, JsonValue]]:
     """The searches of one body, none of them read yet; raises InputErrors for a body that is no list of them."""
     asked = parsed(SearchesBody, posted).searches
-    if len(asked) > settings.max_searches:
-        detail = f"{len(asked)} searches are more than {settings.max_searches}: send them in several calls"
+    if len(asked) > most:
+        detail = f"{len(asked)} searches are more than {most}: send them in several calls"
         raise Unusable(detail, fields=[{"field": "searches", "detail": detail}])
     return asked
 

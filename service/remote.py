@@ -90,11 +90,9 @@ class Remote:
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
-    async def parsed(self, parse: Callable[[], Query], *, place: Held, watch: Stopwatch) -> Query:
-        """What `parse` gives, with the picture that its URL names; raises what it and `fetch` raise."""
-        query = await place.run(parse)
-        if query.image_url is None:
-            return query
+    async def fetched(self, query: Query, place: Held, watch: Stopwatch) -> Query:
+        """The query with the picture that its URL names; raises what `fetch` raises."""
+        assert query.image_url is not None
         with watch.stage("fetch"), place.aside():  # a slow host keeps no search from its place
             return replace(query, image=await self.fetch(query.image_url), image_url=None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +15,12 @@ from index.gallery import Gallery
 from index.want import Want
 from models.encoder import Encoder
 from service.batcher import Batcher
-from service.errors import DeadlineExceeded
 from service.pool import Place, Pool
 from service.query import Found, Kind, Query, Ready, Stopwatch, answered, ready
 from service.serving import Serving, opened
 from service.settings import Settings
+
+Fetch = Callable[[Query, Place, Stopwatch], Awaitable[Query]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +112,38 @@ class Searcher:
         self.live()
         return self._pool.place(wait_s=self._batcher.seconds(self._pool.active), within_s=self._settings.deadline_s)
 
-    async def search(self, parse: Callable[[], Query], *, place: Place, watch: Stopwatch) -> Found:
-        """Parses one query in a thread and answers it, telling `watch` its stages.
+    def widen(self, place: Place, items: int) -> None:
+        """Makes a place one for so many searches; raises Overloaded."""
+        wait_s = self._batcher.seconds(self._pool.active + items)
+        place.widen(items, wait_s=wait_s, within_s=self._settings.deadline_s)
 
-        Raises what both raise, and DeadlineExceeded where it would not have begun in time.
+    async def search(
+        self, parse: Callable[[], Query], *, place: Place, watch: Stopwatch, fetch: Fetch | None = None
+    ) -> Found:
+        """Parses one query in a thread and answers it, telling `watch` its stages; `fetch` gets a picture by its URL.
+
+        Raises what all of them raise, and DeadlineExceeded where a stage would not begin in time.
         """
         serving = self.serving  # kept until the end, whatever is swapped in meanwhile
         encoder, gallery = serving.encoder, serving.live()
         asked = time.perf_counter()
         deadline = time.monotonic() + self._settings.deadline_s
 
-        def work() -> Ready:
-            watch.add("wait", time.perf_counter() - asked)
-            if time.monotonic() > deadline:
-                raise DeadlineExceeded(f"no thread was free within {self._settings.deadline_s:g} s: try again")
-            with watch.stage("decode"):
-                query = parse()
+        def made(query: Query) -> Ready:
             return ready(query, encoder=encoder, gallery=gallery, settings=self._settings, watch=watch)
 
+        def work() -> Ready | Query:
+            watch.add("wait", time.perf_counter() - asked)
+            with watch.stage("decode"):
+                query = parse()
+            return query if query.image_url is not None else made(query)
+
         try:
-            each = await place.run(work)
+            each = await place.run(work, within_s=self._settings.deadline_s)
+            if isinstance(each, Query):
+                assert fetch is not None  # or its URL would have been refused
+                fetched = await fetch(each, place, watch)
+                each = await place.run(lambda: made(fetched), within_s=deadline - time.monotonic())
             found, waited_s = await self._batcher.answer(Pass(each.kind, encoder, gallery), each, deadline=deadline)
             watch.add("wait", waited_s)
             return found
