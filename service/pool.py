@@ -23,7 +23,8 @@ async def begun(future: "futures.Future[Result]", *, within_s: float | None) -> 
             raise DeadlineExceeded("nothing was free to begin with it in time: try again")
         return await wrapped
     finally:
-        wrapped.cancel()  # what has not begun never will; what has ended is as it is
+        future.cancel()  # what has not begun never will; what has ended is as it is
+        wrapped.cancel()
 
 
 class Pool:
