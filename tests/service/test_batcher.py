@@ -78,7 +78,9 @@ def test_what_waits_shares_the_next_pass_in_order_and_within_its_size() -> None:
         assert batcher.busy_s > 0
         work.open.set()
         assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
-        assert batcher.busy_s == 0 and batcher.seconds(10) > 0
+        while batcher.busy_s:  # the worker is free only a moment after its callers know
+            await asyncio.sleep(0.001)
+        assert batcher.seconds(10) > 0
 
     assert run(scenario).passes == [[0], [1, 2, 3, 4], [5, 6]]
 
