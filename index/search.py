@@ -35,7 +35,7 @@ class Search:
                 for order, rule, want in zip(rows, rules, wants, strict=True)
             ]
             short = any(len(each) < want.offset + want.k for each, want in zip(placed, wants, strict=True))
-            ended = rows.shape[1] < depth or bool((rows[:, -1] < 0).all())  # where a shard is missing, before all
+            ended = rows.shape[1] < depth or bool((rows[:, depth - 1] < 0).all())  # where a shard is missing, earlier
             if not short or ended or depth >= self.picked.total:
                 break
             depth *= DEEPER

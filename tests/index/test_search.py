@@ -1,0 +1,54 @@
+"""Searches with few lists: no hit is kept back, pages fit together, and what is ranked has an end."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+
+from index import items, shards
+from index.attributes import Columns
+from index.contents import Base, Contents
+from index.delta import Delta
+from index.forms import Form
+from index.items import Items
+from index.ranking import Ranking
+from index.search import Search
+from index.shards import Shards
+from index.vectors import Exact, scaled
+from index.want import Found, Want
+from models.arrays import Embeddings, normalised
+
+COUNT, DIMENSION = 3000, 32
+GROUPS = 12
+
+
+def unit(count: int, seed: int) -> Embeddings:
+    return normalised(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
+
+
+def contents(folder: Path, form: Form, *, nprobe: int) -> Contents:
+    """Items i0 to i2999, each with its remainder by GROUPS as `group`."""
+    vectors = unit(COUNT, 0).astype(np.float16)
+    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], form=form)
+    states = {name: [""] * COUNT for name in items.STATES}
+    table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
+    known = Items(table, Columns.of({"group": row % GROUPS} for row in range(COUNT)))
+    base = Base(known, Ranking(opened, Exact(vectors, scaled(vectors)), nprobe))
+    return Contents(base, Delta(known.rows, dimension=DIMENSION, through=0).view)
+
+
+@pytest.fixture(scope="module", params=["flat", "sq8", "rabitq"])
+def few_lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    return contents(tmp_path_factory.mktemp(request.param), request.param, nprobe=2)
+
+
+def found(contents: Contents, queries: Embeddings, *wants: Want) -> list[Found]:
+    return Search(contents, contents.picked(None), None).found(queries, wants)
+
+
+def test_more_items_are_ranked_where_the_probed_lists_end_within_a_block(few_lists: Contents) -> None:
+    for query in unit(100, 1):
+        (rare,) = found(few_lists, query[np.newaxis], Want(k=GROUPS, group_by="group"))
+        assert len(rare.hits) == GROUPS
