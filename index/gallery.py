@@ -100,7 +100,8 @@ class Gallery:
     def search(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
         """What each query (B, d) finds of what it wants: its best items, best first, ties in the order of the source.
 
-        Queries that want the same filter are searched at once. There are fewer than k hits only where the gallery has
+        Queries that want the same filter are searched at once. What the probed lists do not hold comes after all that
+        they do. There are fewer than k hits only where the gallery has
         no more. Raises InputError for queries of another dimension, values that are not finite, and wants that cannot
         be met.
         """

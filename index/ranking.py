@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.forms import KINDS
 from index.selection import Selection
 from index.shards import Shards
-from index.vectors import Exact, Rows, Scores, sort
+from index.vectors import Exact, Ids, Rows, Scores, sort
 from models.arrays import Embeddings
 
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
@@ -50,13 +51,28 @@ class Ranking:
         """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
 
         A row is −1 where there are no more. Of a lossy form, hits are put in their exact order block by block, so a
-        cosine may rise from one block to the next; with one block nothing is out of order.
+        cosine may rise from one block to the next; with one block nothing is out of order. Where the probed lists hold
+        fewer than `depth`, what the other lists hold follows them, in its own order: put between them, it would move
+        the rows of the pages before.
         """
         if only is not None and self.scans(only):
             return self.exact.best(queries, only.rows, depth)
+        lists = self.probes(only, nprobe)
+        scores, rows = self._ordered(queries, depth, lists, only)
+        if lists == self.shards.nlist:
+            return scores, rows
+        short = rows[:, min(depth, rows.shape[1]) - 1] < 0
+        if short.any():
+            all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only)
+            for place, number in enumerate(np.flatnonzero(short).tolist()):
+                _append(scores[number], rows[number], all_scores[place], all_rows[place])
+        return scores, rows
+
+    def _ordered(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
+        """As `best`, of what so many lists hold."""
         block = KINDS[self.shards.form].block
         ranked = -(-depth // block) * block if block else depth
-        scores, rows = self._ranked(queries, ranked, self.probes(only, nprobe), only, needed=depth)
+        scores, rows = self._ranked(queries, ranked, nprobe, only)
         if not block:
             return scores, rows
         scores = self.exact.scores(queries, rows)
@@ -65,17 +81,16 @@ class Ranking:
             scores[:, part], rows[:, part] = sort(scores[:, part], rows[:, part], block)
         return scores, rows
 
-    def _ranked(
-        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, *, needed: int
-    ) -> tuple[Scores, Rows]:
+    def _ranked(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
         """The first `depth` by the form's scores, ties by row: FAISS itself leaves to chance which of a tie are there.
 
         So some more are fetched, until one is worse than the last that is asked for.
         """
+        most = self.shards.count if only is None else only.count
         fetched = depth + TIED
         while True:
-            scores, rows = self.shards.search_all(queries, fetched, nprobe, only=only, needed=needed)
-            if scores.shape[1] < fetched or fetched > MOST_TIED:  # all there are, or a crowd of one picture
+            scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
+            if fetched >= most or fetched > MOST_TIED:  # all there are, or a crowd of one picture
                 break
             if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
                 break
@@ -86,3 +101,10 @@ class Ranking:
         """The k best with so many lists, as a probe asks for them."""
         scores, rows = self.best(queries, k, nprobe=nprobe)
         return scores[:, :k], rows[:, :k]
+
+
+def _append(scores: NDArray[np.float32], rows: Ids, other_scores: NDArray[np.float32], others: Ids) -> None:
+    """Fills the −1 at the end of one query's rows (K,) with those of the others (K,) that are not among them."""
+    held = int(np.count_nonzero(rows >= 0))
+    new = np.flatnonzero(~np.isin(others, rows[:held]) & (others >= 0))[: len(rows) - held]
+    scores[held : held + len(new)], rows[held : held + len(new)] = other_scores[new], others[new]

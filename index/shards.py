@@ -131,21 +131,6 @@ class Shards:
             )
         return _merged(scores, rows, k)
 
-    def search_all(
-        self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None, needed: int | None = None
-    ) -> tuple[Scores, Rows]:
-        """As `search`, but a query whose probed lists hold fewer than k of what may be found is searched in all lists.
-
-        With `needed`, where they hold fewer than that. There are fewer than k columns only where fewer may be found.
-        """
-        most = self.count if only is None else only.count
-        k, needed = min(k, most), min(k if needed is None else needed, most)
-        scores, rows = self.search(queries, k, nprobe, only=only)
-        short = rows[:, needed - 1] < 0 if needed else np.zeros(len(rows), np.bool_)
-        if short.any() and nprobe < self.nlist:
-            scores[short], rows[short] = self.search(queries[short], k, self.nlist, only=only)
-        return scores, rows
-
     def _check_filter(self, path: Path) -> None:
         """Raises GalleryBroken where these very objects give rows that a selector leaves out: some of FAISS's do."""
         query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)

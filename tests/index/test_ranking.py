@@ -56,6 +56,29 @@ def test_more_hits_begin_with_the_hits_of_fewer(ranking: Ranking) -> None:
         np.testing.assert_array_equal(some_scores, scores[:, : some.shape[1]])
 
 
+@pytest.mark.parametrize("kept", [None, 0.3])
+def test_pages_beyond_the_probed_lists_fit_together_whatever_is_asked_beside_them(
+    ranking: Ranking, kept: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.ranking.SCANNED", 100)
+    only = None if kept is None else Selection(np.random.default_rng(4).random(COUNT) < kept)
+    possible = np.arange(COUNT) if only is None else only.rows
+    queries = unit(5, 7)
+    scores, rows = ranking.best(queries, COUNT, only=only, nprobe=3)
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(possible, (5, 1)))
+    for number, query in enumerate(queries[:, np.newaxis]):
+        _, held = ranking.shards.search(query, COUNT, 3, only=only)
+        held = held[held >= 0]
+        assert 0 < len(held) < len(possible) / 3
+        assert {*rows[number, : len(held)].tolist()} == {*held.tolist()}  # before what other lists hold
+        for depth in (1, len(held) - 1, len(held), len(held) + 1, len(held) + 40, 3 * len(held)):
+            some_scores, some = ranking.best(query, depth, only=only, nprobe=3)
+            there = int(np.count_nonzero(some >= 0))
+            assert there >= depth
+            np.testing.assert_array_equal(some[0, :there], rows[number, :there])
+            np.testing.assert_array_equal(some_scores[0, :there], scores[number, :there])
+
+
 def test_all_are_found_once_and_no_more_are_there(ranking: Ranking) -> None:
     _, rows = ranking.best(unit(3, 3), 10 * COUNT)
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(COUNT), (3, 1)))

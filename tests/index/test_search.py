@@ -1,5 +1,6 @@
 """Searches with few lists: no hit is kept back, pages fit together, and what is ranked has an end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,22 @@ def found(contents: Contents, queries: Embeddings, *wants: Want) -> list[Found]:
     return Search(contents, contents.picked(None), None).found(queries, wants)
 
 
+def ids(found: Found) -> Sequence[str]:
+    return [hit.item.id for hit in found.hits]
+
+
 def test_more_items_are_ranked_where_the_probed_lists_end_within_a_block(few_lists: Contents) -> None:
     for query in unit(100, 1):
         (rare,) = found(few_lists, query[np.newaxis], Want(k=GROUPS, group_by="group"))
         assert len(rare.hits) == GROUPS
+
+
+def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: Contents) -> None:
+    queries = unit(3, 2)
+    whole = [ids(each) for each in found(few_lists, queries, *[Want(k=COUNT)] * 3)]
+    assert [len({*each}) for each in whole] == [COUNT] * 3
+    for offset in range(0, 300, 17):
+        wants = Want(k=17, offset=offset), Want(k=2), Want(k=5, offset=2 * offset)
+        pages = [ids(each) for each in found(few_lists, queries, *wants)]
+        assert pages == [each[want.offset : want.offset + want.k] for each, want in zip(whole, wants, strict=True)]
+        assert ids(found(few_lists, queries[:1], wants[0])[0]) == pages[0]

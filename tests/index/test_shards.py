@@ -46,8 +46,7 @@ def test_a_selection_is_kept_to_in_every_form_and_number_of_shards(tmp_path: Pat
     vectors, queries = unit(1500, 32).astype(np.float16), unit(40, 32, seed=1)
     opened = made(tmp_path, vectors, parts, form)
     mask = np.random.default_rng(7).random(1500) < 0.1
-    _, rows = opened.search_all(queries, 200, 1, only=Selection(mask))
-    assert rows.shape == (40, mask.sum())
+    _, rows = opened.search(queries, int(mask.sum()), opened.nlist, only=Selection(mask))
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.flatnonzero(mask), (40, 1)))
 
 
@@ -76,8 +75,7 @@ def test_shards_share_their_lists_so_that_few_probes_find_the_same_in_one_and_in
 def test_a_tiny_gallery_works_even_with_fewer_items_than_shards(tmp_path: Path, count: int) -> None:
     vectors = unit(count, 16).astype(np.float16)
     opened = made(tmp_path, vectors, 4)
-    scores, rows = opened.search_all(vectors.astype(np.float32), 200, 1)
-    assert rows.shape == (count, count)
+    scores, rows = opened.search(vectors.astype(np.float32), count, opened.nlist)
     np.testing.assert_array_equal(rows[:, 0], np.arange(count))
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(count), (count, 1)))
     assert (np.diff(scores, axis=1) <= 0).all()
@@ -88,20 +86,10 @@ def test_twins_come_in_the_order_of_their_rows_whatever_the_shards(tmp_path: Pat
     for parts in (1, 2, 3):
         folder = tmp_path / str(parts)
         folder.mkdir()
-        scores, rows = made(folder, vectors, parts).search_all(unit(1, 16), 12, 1)
+        opened = made(folder, vectors, parts)
+        scores, rows = opened.search(unit(1, 16), 12, opened.nlist)
         np.testing.assert_array_equal(rows, [np.arange(12)])
         np.testing.assert_allclose(scores, 1, atol=1e-5)
-
-
-def test_a_search_that_asks_for_more_than_the_probed_lists_hold_goes_on_in_all(tmp_path: Path) -> None:
-    vectors = unit(800, 16).astype(np.float16)
-    opened = made(tmp_path, vectors, 2)
-    queries = unit(5, 16, seed=2)
-    _, few = opened.search(queries, 700, 1)
-    assert (few < 0).any()
-    _, rows = opened.search_all(queries, 700, 1)
-    truth = np.argsort(-(queries @ normalised(vectors.astype(np.float32)).T), axis=1)[:, :700]
-    np.testing.assert_array_equal(rows, truth)
 
 
 def test_a_file_that_is_no_shard_is_refused_by_name(tmp_path: Path) -> None:
@@ -174,5 +162,5 @@ def test_on_gpus_the_same_is_found_and_filters_hold(
         same = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(on_gpu, on_cpu, strict=True)])
         assert same >= 0.99
     only = Selection(np.random.default_rng(7).random(20_000) < 0.1)
-    _, rows = there.search_all(queries, 200, there.nlist, only=only)
+    _, rows = there.search(queries, 200, there.nlist, only=only)
     assert only.mask[rows].all()
