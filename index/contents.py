@@ -172,6 +172,17 @@ class Contents:
         ours = self.base.items.attributes
         return {name: facets.joint_counts(ours, mask, view.columns, fresh, name, top) for name in names}
 
+    def groups(self, name: str, picked: Picked, *, without: Sequence[int]) -> int:
+        """How many of the picked rows there are where each value of the attribute may be there once.
+
+        Those `without` do not count; each row that lacks the attribute does.
+        """
+        ours = (self.view.alive[: self.view.start] if picked.base is None else picked.base.mask).copy()
+        fresh, start = picked.fresh.copy(), self.view.start
+        ours[[row for row in without if row < start]] = False
+        fresh[[row - start for row in without if row >= start]] = False
+        return facets.distinct(self.base.items.attributes, ours, self.view.columns, fresh, name)
+
     def check(self, names: set[str]) -> None:
         """Raises InputError where no item has one of these attributes."""
         known = [*self.base.items.attributes.names, *self.view.columns.names]

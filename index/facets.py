@@ -40,6 +40,16 @@ def joint_counts(
     return [(decode(text), number) for text, number in ordered[:top]]
 
 
+def distinct(columns: Columns, mask: Flags, others: Columns, other_mask: Flags, name: str) -> int:
+    """How many values the rows of two parts have together, where each row that lacks it has one of its own."""
+    column, other = columns.get(name), others.get(name)
+    numbers, more = _numbers(column, mask), _numbers(other, other_mask)
+    missing = np.count_nonzero(mask) + np.count_nonzero(other_mask) - numbers.sum() - more.sum()
+    codes = (column.code(other.text(code)) for code in np.flatnonzero(more).tolist())
+    new = sum(code is None or code >= len(numbers) or not numbers[code] for code in codes)
+    return int(np.count_nonzero(numbers) + new + missing)
+
+
 def _numbers(column: Column, mask: Flags) -> NDArray[np.int64]:
     """How many rows of the mask have the value of each code, none having the missing one."""
     kept, fresh = column.values()

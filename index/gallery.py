@@ -101,9 +101,9 @@ class Gallery:
         """What each query (B, d) finds of what it wants: its best items, best first, ties in the order of the source.
 
         Queries that want the same filter are searched at once. What the probed lists do not hold comes after all that
-        they do. There are fewer than k hits only where the gallery has
-        no more. Raises InputError for queries of another dimension, values that are not finite, and wants that cannot
-        be met.
+        they do. There are fewer than k hits only where the gallery has no more, or where a note says how many were
+        looked through. Raises InputError for queries of another dimension, values that are not finite, and wants that
+        cannot be met.
         """
         self._check(queries, wants)
         contents = self.contents()

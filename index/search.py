@@ -13,6 +13,7 @@ from models.arrays import Embeddings
 
 AHEAD = 8  # more rows are ranked than are wanted, so that few searches have to be ranked again
 DEEPER = 4  # so many times more are ranked where the arrangement let through too few
+RANKED = 16_384  # where that ends: to look through a million rows for a thirteenth of twelve values takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +28,39 @@ class Search:
         """What each query (B, d) finds of what it wants."""
         rules = [self._rules(want) for want in wants]
         depth = max(_depth(want) for want in wants)
+        total, most = self.picked.total, max(depth, RANKED)
         while True:
-            depth = min(depth, max(1, self.picked.total))
+            depth = min(depth, max(1, total))
             scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
             placed = [
                 arranged(order, rule, count=want.offset + want.k)
                 for order, rule, want in zip(rows, rules, wants, strict=True)
             ]
-            short = any(len(each) < want.offset + want.k for each, want in zip(placed, wants, strict=True))
+            short = [
+                len(each) < want.offset + want.k and not self._all(each, want)
+                for each, want in zip(placed, wants, strict=True)
+            ]
             ended = rows.shape[1] < depth or bool((rows[:, depth - 1] < 0).all())  # where a shard is missing, earlier
-            if not short or ended or depth >= self.picked.total:
+            if not any(short) or ended or depth >= min(total, most):
                 break
-            depth *= DEEPER
+            depth = min(depth * DEEPER, most)
         notes = self._notes()
+        cut = [] if ended or depth >= total else [f"only the best {depth} of {total} items were looked through"]
         return [
             Found(
                 self._hits(query, each[want.offset :], own, values),
-                self.picked.total,
-                notes,
+                total,
+                notes + cut if lacking else notes,
                 self.contents.facets(want.facets, self.picked),
             )
-            for query, want, each, own, values in zip(queries, wants, placed, rows, scores, strict=True)
+            for query, want, each, own, values, lacking in zip(queries, wants, placed, rows, scores, short, strict=True)
         ]
+
+    def _all(self, placed: Sequence[int], want: Want) -> bool:
+        """Whether each value of the attribute that is grouped by has its place, so that no more can come."""
+        if want.group_by is None:
+            return False
+        return len(placed) >= self.contents.groups(want.group_by, self.picked, without=self._excluded(want))
 
     def _hits(self, query: Embeddings, shown: Sequence[int], rows: Ids, scores: Scores) -> list[Hit]:
         """The items of rows, with their scores of a query (d,): those of its order, and of pinned ones beyond it."""
@@ -60,16 +72,18 @@ class Search:
         if want.plain:
             return PLAIN
         contents, view = self.contents, self.contents.view
-        rows = [row for id in want.exclude if (row := view.row(id)) is not None]
         pinned = [row for id in want.pinned if (row := view.row(id)) is not None and self._picked(row)]
         return Rules(
             pinned=pinned,
-            dropped=frozenset(rows),
+            dropped=frozenset(self._excluded(want)),
             unwanted=self._unwanted(want),
             group=None if want.group_by is None else contents.value(want.group_by),
             alike=want.alike,
             vectors=contents.vectors,
         )
+
+    def _excluded(self, want: Want) -> list[int]:
+        return [row for id in want.exclude if (row := self.contents.view.row(id)) is not None]
 
     def _picked(self, row: int) -> bool:
         start, base = self.contents.view.start, self.picked.base

@@ -53,8 +53,11 @@ class Exact:
         step = max(1, BLOCK // max(1, k))
         for start in range(0, count, step):
             some = slice(start, start + step)
-            near = self.vectors[rows[some].ravel()].astype(np.float32).reshape(-1, k, queries.shape[1])
-            np.matmul(near, queries[some, :, np.newaxis], out=found[some, :, np.newaxis])
+            for first in range(0, k, BLOCK):
+                part = slice(first, first + BLOCK)
+                these = rows[some, part]
+                near = self.vectors[these.ravel()].astype(np.float32).reshape(*these.shape, queries.shape[1])
+                np.matmul(near, queries[some, :, np.newaxis], out=found[some, part, np.newaxis])
         found *= self._scales[rows]
         found[rows < 0] = -np.inf
         return found.round(DECIMALS)

@@ -10,7 +10,7 @@ import pytest
 
 from index import attributes
 from index.attributes import Columns
-from index.facets import counts, joint_counts
+from index.facets import counts, distinct, joint_counts
 from index.ingest import Value
 
 
@@ -66,3 +66,5 @@ def test_two_parts_are_counted_as_one_would_be() -> None:
         parts = Columns.of(rows[:cut]), mask[:cut], Columns.of(rows[cut:]), mask[cut:]
         for top in (1, 3, 100):
             assert joint_counts(*parts, "a", top) == counts(Columns.of(rows), "a", mask, top)
+        kept = [json.dumps(row["a"]) for row, keep in zip(rows, mask, strict=True) if keep]
+        assert distinct(*parts, "a") == len({*kept} - {"null"}) + kept.count("null")

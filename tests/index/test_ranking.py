@@ -1,5 +1,7 @@
 """However rows are found, they come in the order of their cosines, and pages of one order fit together."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,15 @@ def test_ties_of_a_scan_come_in_the_order_of_the_rows() -> None:
     exact = Exact(vectors, scaled(vectors))
     _, rows = exact.best(vectors[50:51].astype(np.float32), np.arange(len(vectors)), 30)
     np.testing.assert_array_equal(rows[0], np.arange(40, 70))
+
+
+def test_the_scores_of_many_rows_are_exact_and_take_the_memory_of_a_block() -> None:
+    vectors, queries = unit(COUNT, 8).astype(np.float16), unit(2, 9)
+    rows = np.random.default_rng(10).integers(-1, COUNT, size=(2, 100_000))
+    tracemalloc.start()
+    found = Exact(vectors, scaled(vectors)).scores(queries, rows)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < rows.nbytes * 4 < rows[0].size * DIMENSION * 4
+    truth = np.take_along_axis(cosines(vectors, queries), rows, axis=1)
+    np.testing.assert_allclose(found, np.where(rows < 0, -np.inf, truth), atol=2e-6)

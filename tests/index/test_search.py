@@ -9,14 +9,14 @@ import pytest
 
 from index import items, shards
 from index.attributes import Columns
-from index.contents import Base, Contents
+from index.contents import Base, Contents, Picked
 from index.delta import Delta
 from index.forms import Form
 from index.items import Items
 from index.ranking import Ranking
 from index.search import Search
 from index.shards import Shards
-from index.vectors import Exact, scaled
+from index.vectors import Exact, Rows, Scores, scaled
 from index.want import Found, Want
 from models.arrays import Embeddings, normalised
 
@@ -68,3 +68,42 @@ def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: Conte
         pages = [ids(each) for each in found(few_lists, queries, *wants)]
         assert pages == [each[want.offset : want.offset + want.k] for each, want in zip(whole, wants, strict=True)]
         assert ids(found(few_lists, queries[:1], wants[0])[0]) == pages[0]
+
+
+@pytest.fixture
+def depths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows the searches of a test had ranked."""
+    asked: list[int] = []
+    order = Contents.order
+
+    def recorded(
+        self: Contents, queries: Embeddings, depth: int, picked: Picked, *, nprobe: int | None
+    ) -> tuple[Scores, Rows]:
+        asked.append(depth)
+        return order(self, queries, depth, picked, nprobe=nprobe)
+
+    monkeypatch.setattr(Contents, "order", recorded)
+    return asked
+
+
+def test_no_more_is_ranked_once_every_value_has_its_place(few_lists: Contents, depths: list[int]) -> None:
+    lonely = frozenset(f"i{row}" for row in range(0, COUNT, GROUPS))  # all of a group
+    wants = Want(k=20, group_by="group"), Want(k=20, group_by="group", exclude=lonely)
+    for want, there in zip(wants, (GROUPS, GROUPS - 1), strict=True):
+        depths.clear()
+        (one_each,) = found(few_lists, unit(1, 3), want)
+        assert {hit.item.attributes["group"] for hit in one_each.hits} == set(range(GROUPS - there, GROUPS))
+        assert len(one_each.hits) == there
+        assert max(depths) < COUNT and not one_each.notes
+
+
+def test_what_no_row_can_fill_is_looked_for_so_far_and_said(
+    few_lists: Contents, depths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.search.RANKED", 500)
+    rare, grouped = found(few_lists, unit(2, 4), Want(k=20, alike=0.01), Want(k=20, group_by="group"))
+    assert 0 < len(rare.hits) < 20 and len(grouped.hits) == GROUPS
+    assert max(depths) == 500
+    assert rare.notes == ["only the best 500 of 3000 items were looked through"] and not grouped.notes
+    (whole,) = found(few_lists, unit(2, 4)[:1], Want(k=20, offset=200, alike=0.01))  # asks for more at once
+    assert max(depths) == 880 and whole.notes == ["only the best 880 of 3000 items were looked through"]
