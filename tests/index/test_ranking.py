@@ -1,6 +1,7 @@
 """However rows are found, they come in the order of their cosines, and pages of one order fit together."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +119,19 @@ def test_the_scores_of_many_rows_are_exact_and_take_the_memory_of_a_block() -> N
     assert most < rows.nbytes * 4 < rows[0].size * DIMENSION * 4
     truth = np.take_along_axis(cosines(vectors, queries), rows, axis=1)
     np.testing.assert_allclose(found, np.where(rows < 0, -np.inf, truth), atol=2e-6)
+
+
+@pytest.mark.parametrize("form", ["flat", "sq8"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_tie_is_cut_between_rows_in_their_order(tmp_path: Path, form: Form, parts: int) -> None:
+    query, other = unit(2, 11)
+    twins = np.tile(normalised((query + other)[np.newaxis]), (57, 1))
+    better = normalised(query + 0.05 * unit(20, 12))  # after the twins, so that FAISS's heap throws some of these out
+    vectors = np.concatenate([twins, better]).astype(np.float16)
+    written = shards.write(tmp_path, shards.train(vectors, form=form), vectors, shards=parts)
+    opened = Shards.open([tmp_path / name for name, _ in written], form=form)
+    ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
+    for depth in (21, 25, 32, 40):
+        _, rows = ranking.best(query[np.newaxis], depth)
+        assert {*rows[0, :20].tolist()} == {*range(57, 77)}
+        np.testing.assert_array_equal(rows[0, 20:], np.arange(rows.shape[1] - 20))
