@@ -1,6 +1,7 @@
 """The one face of a gallery: an opened snapshot and the changes since, searched by embedding."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,10 @@ class Gallery:
             self.contents().check(names)
 
     def item(self, id: str) -> Item:
-        """The item of that id; raises UnknownItem."""
+        """The item of that id, its picture where it lies now; raises UnknownItem."""
         contents = self.contents()
-        return contents.item(self._row(contents, id))
+        item = contents.item(self._row(contents, id))
+        return replace(item, uri=snapshot.at_home(self.journal.gallery, item.uri))
 
     def upsert(self, id: str) -> Upsert | None:
         """The change that would put the item of that id as it is; None where there is none."""

@@ -48,6 +48,7 @@ class Journal:
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
         self.path = path
+        self.gallery = path.parent
         self._writing = Connection(path, busy_s=busy_s)
         self._reading = Connection(path, busy_s=busy_s)
         # alone, so that a search that asks for `last` never waits for a long read
@@ -170,11 +171,11 @@ class Unwritable:
     """The journal of a folder that nobody can write: there are no changes, and none can be made."""
 
     def __init__(self, gallery: Path) -> None:
-        self._gallery = gallery
+        self.gallery = gallery
 
     def append(self, changes: Sequence[Change]) -> int:
         """Raises GalleryError."""
-        raise GalleryError(f"{self._gallery} cannot be written: give this process the right to, and open it again")
+        raise GalleryError(f"{self.gallery} cannot be written: give this process the right to, and open it again")
 
     def last(self) -> int:
         """None was made."""

@@ -26,13 +26,15 @@ def publish(gallery: Path, made: snapshot.Snapshot, journal: Journal) -> None:
 
 def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: float = YOUNG_S) -> None:
     """Removes uploaded pictures of no item of the kept snapshots and the journal, that are not just being put."""
-    pictures = gallery.resolve() / snapshot.PICTURES
+    pictures = gallery / snapshot.PICTURES
     if not pictures.is_dir():
         return
-    wanted = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
+    uris = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
     for name in kept:
-        wanted.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+        uris.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+    # by name, which is the content's hash: the gallery may have been moved since they were put
+    wanted = {uri.rpartition("/")[2] for uri in uris}
     latest = time.time() - older_s
     for path in pictures.glob("*/*"):
-        if str(path) not in wanted and path.stat().st_mtime < latest:
+        if path.name not in wanted and path.stat().st_mtime < latest:
             path.unlink(missing_ok=True)

@@ -79,7 +79,8 @@ def restate(journal: Journal | Unwritable, encoder: Encoder, *, max_pixels: int)
         assert isinstance(entry.change, Upsert)
         item = entry.change.item
         try:
-            wanted.append(Put(item.id, fetch.read_image(SourceRow(item.id, item.uri, {})), {}))
+            row = SourceRow(item.id, snapshot.at_home(journal.gallery, item.uri), {})
+            wanted.append(Put(item.id, fetch.read_image(row), {}))
         except InputError as problem:
             problems[number] = problem
             wanted.append(Delete(item.id))
@@ -115,7 +116,7 @@ def _embedded(
 
 def _kept(folder: Path, data: bytes, content: str) -> Path:
     """Where a picture lies from now on, by its content; on the disk when it returns."""
-    path = folder.resolve() / snapshot.PICTURES / content[:2] / content
+    path = snapshot.picture(folder, content)
     if path.exists():
         return path
     fresh = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}")

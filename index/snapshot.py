@@ -40,6 +40,7 @@ FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside th
 KEPT = 3  # snapshots, the live one among them
 DRAFT = ".draft-"
 NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
+UPLOADED = re.compile(rf"/{PICTURES}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,20 @@ def own(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
     journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
     return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS, PICTURES, *journal)]
+
+
+def picture(gallery: Path, content: str) -> Path:
+    """Where the uploaded picture whose bytes have that SHA-256 lies."""
+    return gallery.resolve() / PICTURES / content[:2] / content
+
+
+def at_home(gallery: Path, uri: str) -> str:
+    """A picture's address; that of an uploaded one in this folder, wherever the gallery lay when it was put."""
+    uploaded = UPLOADED.search(uri)
+    if uploaded is None:
+        return uri
+    here = picture(gallery, uploaded[2])
+    return str(here) if here.exists() else uri  # an import of another gallery's items names that one's pictures
 
 
 @contextmanager

@@ -1,0 +1,92 @@
+"""What no kept snapshot needs is cleared away, and nothing that an item still has."""
+
+import io
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from index import snapshot
+from index.build import build
+from index.changes import Delete
+from index.compact import compact
+from index.gallery import Gallery
+from index.publish import YOUNG_S
+from index.put import Put, change, restate
+from index.write import Progress
+from models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from conftest import Draw
+
+PIXELS = 50_000_000
+
+
+def quiet(progress: Progress) -> None:
+    """Reports to nobody."""
+
+
+def picture(seed: int) -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((24, 32)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
+    build(draw(tmp_path / "pictures", 3), tmp_path / "gallery", encoder, progress=quiet)
+    return tmp_path / "gallery"
+
+
+def opened(folder: Path, encoder: Encoder) -> Gallery:
+    return Gallery.open(folder, space_id=encoder.manifest.space_id)
+
+
+def put(folder: Path, encoder: Encoder, id: str, data: bytes) -> None:
+    assert change([Put(id, data, {})], opened(folder, encoder), encoder, folder, max_pixels=PIXELS) == [None]
+
+
+def age(folder: Path) -> None:
+    for path in (folder / snapshot.PICTURES).glob("*/*"):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2 * YOUNG_S))
+
+
+def test_a_gallery_that_was_moved_keeps_and_finds_its_uploaded_pictures(
+    folder: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    put(folder, encoder, "folded", picture(1))
+    compact(folder, progress=quiet)
+    put(folder, encoder, "journaled", picture(2))
+    put(folder, encoder, "gone", picture(3))
+    moved = tmp_path / "elsewhere" / "gallery"
+    shutil.copytree(folder, moved)
+    shutil.rmtree(folder)
+    age(moved)
+    gallery = opened(moved, encoder)
+    for number, id in enumerate(("folded", "journaled", "gone"), start=1):
+        assert Path(gallery.item(id).uri).read_bytes() == picture(number)
+    gallery.change([Delete("gone")])
+    for _ in range(snapshot.KEPT + 1):  # until nothing that is kept has what was deleted
+        compact(moved, progress=quiet)
+    again = opened(moved, encoder)
+    for number, id in enumerate(("folded", "journaled"), start=1):
+        assert Path(again.item(id).uri).read_bytes() == picture(number)
+    assert len(list((moved / snapshot.PICTURES).glob("*/*"))) == 2
+
+
+def test_a_new_model_embeds_the_pictures_of_a_gallery_that_was_moved(
+    folder: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    put(folder, encoder, "new", picture(1))
+    folder.rename(tmp_path / "moved")
+    gallery = opened(tmp_path / "moved", encoder)
+    before = gallery.upsert("new")
+    assert before is not None
+    gallery.journal.append([replace(before, space_id="another space")])
+    assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
