@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,8 +118,10 @@ def _embedded(
 def _kept(folder: Path, data: bytes, content: str) -> Path:
     """Where a picture lies from now on, by its content; on the disk when it returns."""
     path = snapshot.picture(folder, content)
-    if path.exists():
-        return path
+    with suppress(OSError):
+        os.utime(path)  # young again, so that a sweep that already knows who wants it leaves it
+        if path.exists():
+            return path
     fresh = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

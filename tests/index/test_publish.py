@@ -13,10 +13,11 @@ from PIL import Image
 
 from index import snapshot
 from index.build import build
-from index.changes import Delete
+from index.changes import Change, Delete
 from index.compact import compact
 from index.gallery import Gallery
-from index.publish import YOUNG_S
+from index.publish import YOUNG_S, sweep
+from index.journal import Unwritable
 from index.put import Put, change, restate
 from index.write import Progress
 from models.encoder import Encoder
@@ -57,6 +58,11 @@ def age(folder: Path) -> None:
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2 * YOUNG_S))
 
 
+def clear(folder: Path, gallery: Gallery) -> None:
+    assert not isinstance(gallery.journal, Unwritable)
+    sweep(folder, [manifest.name for manifest in snapshot.kept(folder)], gallery.journal)
+
+
 def test_a_gallery_that_was_moved_keeps_and_finds_its_uploaded_pictures(
     folder: Path, tmp_path: Path, encoder: Encoder
 ) -> None:
@@ -90,3 +96,23 @@ def test_a_new_model_embeds_the_pictures_of_a_gallery_that_was_moved(
     assert before is not None
     gallery.journal.append([replace(before, space_id="another space")])
     assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
+
+
+def test_a_picture_that_is_put_again_while_a_sweep_goes_on_stays(
+    folder: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, encoder, "a", picture(1))
+    gallery = opened(folder, encoder)
+    gallery.change([Delete("a")])
+    for _ in range(snapshot.KEPT + 1):
+        compact(folder, progress=quiet)
+    age(folder)  # nothing has it any more, and the next sweep will take it away
+    written = Gallery.change
+
+    def swept_before(self: Gallery, changes: list[Change]) -> int:
+        clear(folder, self)
+        return written(self, changes)
+
+    monkeypatch.setattr(Gallery, "change", swept_before)
+    put(folder, encoder, "b", picture(1))
+    assert Path(opened(folder, encoder).item("b").uri).read_bytes() == picture(1)
