@@ -13,9 +13,9 @@ from index.ingest import SourceRow
 from index.journal import Journal
 from index.publish import publish
 from index.reuse import Known
-from index.write import Origin, Progress, Report, rate, stage, write
+from index.write import Origin, Progress, Report, rate, stage, told, write
 from models.encoder import Encoder
-from models.errors import ConfigError, GalleryError, SourceError
+from models.errors import ConfigError, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,13 @@ def build(source: Path | str, gallery: Path, encoder: Encoder, *, shape: Shape =
     """
     if not ingest.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
         raise ConfigError(f"the path {ingest.escaped(gallery)} of the gallery is not UTF-8: choose another path")
-    try:
-        with snapshot.locked(gallery), Journal.open(gallery) as journal:
-            return _built(source, gallery, journal, encoder, shape, progress)
-    except BrokenPipeError:
-        raise  # whoever was told of the progress has left: nothing is wrong with the gallery
-    except OSError as error:  # what a source does wrong is ours already, so this is the gallery's disk
-        raise GalleryError(
-            f"the gallery {gallery} cannot be written ({error}): make room or check the path, and build again; what is"
-            " embedded is kept"
-        ) from error
+    # what a source does wrong is ours already, so that an OSError is the gallery's disk
+    with (
+        told(gallery, otherwise="build again; what is embedded is kept"),
+        snapshot.locked(gallery),
+        Journal.open(gallery) as journal,
+    ):
+        return _built(source, gallery, journal, encoder, shape, progress)
 
 
 def _built(

@@ -14,7 +14,7 @@ from index.ingest import SourceRow
 from index.journal import Journal
 from index.publish import publish
 from index.vectors import Vectors
-from index.write import Origin, Report, stage, write
+from index.write import Origin, Report, stage, told, write
 from models.errors import GalleryError
 
 
@@ -35,7 +35,7 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
     items or the disk takes no more.
     """
     started = time.monotonic()
-    with snapshot.locked(gallery), Journal.open(gallery) as journal:
+    with told(gallery, otherwise="compact again"), snapshot.locked(gallery), Journal.open(gallery) as journal:
         live = snapshot.live(gallery)
         manifest, contents = live.manifest, Contents.at(live, journal)
         kept = embedded(contents)

@@ -1,13 +1,13 @@
 """The forms in which FAISS keeps a snapshot's vectors, and which one a gallery takes by its size."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Protocol, cast, get_args
 
 import faiss
 
-from models.errors import ConfigError, GalleryBroken
+from models.errors import ConfigError, GalleryBroken, GalleryError
 
 Form = Literal["flat", "fp16", "sq8", "rabitq"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -98,6 +98,15 @@ def empty(form: Form, *, dimension: int, nlist: int) -> faiss.IndexIVF:
     return made
 
 
+def write(index: faiss.Index, path: Path) -> None:
+    """Writes an index to its file; raises GalleryError where the disk takes no more."""
+    try:
+        with path.open("wb") as file:  # FAISS itself only prints what fails when it closes a file
+            faiss.write_index(index, cast(_Writers, faiss).PyCallbackIOWriter(file.write))
+    except (OSError, RuntimeError) as error:
+        raise GalleryError(f"{path} cannot be written ({error}): make room and try again") from error
+
+
 def read(path: Path) -> faiss.IndexIVF:
     """A trained index from its file; raises GalleryBroken where it is none."""
     try:
@@ -107,3 +116,9 @@ def read(path: Path) -> faiss.IndexIVF:
     if not isinstance(found, faiss.IndexIVF):
         raise GalleryBroken(f"{path} is a {type(found).__name__}, no trained lists: roll back or rebuild the gallery")
     return found
+
+
+class _Writers(Protocol):
+    """What FAISS has and its types do not tell: a writer that gives a function what is written."""
+
+    PyCallbackIOWriter: Callable[[Callable[[bytes], int]], faiss.IOWriter]

@@ -20,7 +20,7 @@ from index.forms import KINDS, Form
 from index.selection import Selection
 from index.vectors import DECIMALS, Rows, Scores, Vectors, sort, top
 from models.arrays import Embeddings, normalised
-from models.errors import GalleryBroken, GalleryError
+from models.errors import GalleryBroken
 
 POINTS_PER_LIST = 39  # fewer train a poor centroid
 TRAINING_POINTS_PER_LIST = 64  # more cost much time and find no more
@@ -59,10 +59,7 @@ def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: in
             # half precision leaves lengths off by a thousandth; a score is a cosine
             shard.add_with_ids(normalised(vectors[block].astype(np.float32)), block)
         name = f"shard-{number:04d}.faiss"
-        try:
-            faiss.write_index(shard, str(folder / name))
-        except RuntimeError as error:
-            raise GalleryError(f"{folder / name} cannot be written ({error}): make room and build again") from error
+        forms.write(shard, folder / name)
         written.append((name, len(rows)))
     return written
 

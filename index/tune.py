@@ -12,15 +12,16 @@ from index.manifest import SnapshotManifest
 from index.probing import tuned
 from index.publish import publish
 from index.recall import Probe
+from index.write import told
 
 
 def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
     """Measures how many lists reach the recall@10 on composed queries, and makes the gallery probe so many.
 
     A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
-    GalleryBroken, and JobRunning while a build runs.
+    GalleryBroken, JobRunning while a build runs, and GalleryError where the disk takes no more.
     """
-    with snapshot.locked(gallery), Journal.open(gallery) as journal:
+    with told(gallery, otherwise="tune again"), snapshot.locked(gallery), Journal.open(gallery) as journal:
         live = snapshot.live(gallery)
         ranking = Base.open(live).ranking
         probe = Probe.open(live.path / snapshot.PROBE)

@@ -59,7 +59,7 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
     with snapshot.draft(gallery) as folder:
         with stage("train", count, report):
             lists = _lists(gallery, contents, origin, form)
-            faiss.write_index(lists.trained, str(folder / snapshot.LISTS))
+            forms.write(lists.trained, folder / snapshot.LISTS)
         with stage("write", count, report):
             counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
             np.save(folder / snapshot.VECTORS, vectors)
@@ -94,6 +94,19 @@ def write(gallery: Path, contents: Embedded, origin: Origin, shape: Shape, repor
                     files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
                 ),
             )
+
+
+@contextmanager
+def told(gallery: Path, *, otherwise: str) -> Iterator[None]:
+    """Raises GalleryError where the gallery's disk refuses something; `otherwise` says what to do once it does not."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever was told of the progress has left: nothing is wrong with the gallery
+    except OSError as error:
+        raise GalleryError(
+            f"the gallery {gallery} cannot be written ({error}): make room or check the path, and {otherwise}"
+        ) from error
 
 
 @contextmanager
