@@ -1,4 +1,8 @@
-"""What a snapshot says of itself: one JSON file, written last, that names and digests every other."""
+"""What a snapshot says of itself: one JSON file, written last, that names and digests every other.
+
+Version 2, which is still read, lacks `widened`: all lists are probed under a filter, until the gallery is built,
+compacted or tuned anew.
+"""
 
 import hashlib
 from datetime import datetime
@@ -35,7 +39,7 @@ class ShardEntry(FileEntry):
 class SnapshotManifest(_Strict):
     """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[2, 3]
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str
@@ -49,7 +53,8 @@ class SnapshotManifest(_Strict):
     nlist: int = Field(ge=1)
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
-    widened: tuple[int, ...] = Field(strict=False)  # lists probed instead where a filter keeps one of ranking.SHARES
+    # lists probed instead where a filter keeps one of ranking.SHARES
+    widened: tuple[int, ...] = Field((), strict=False)
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
     faiss_version: str
@@ -70,7 +75,8 @@ class SnapshotManifest(_Strict):
 
 def dump(manifest: SnapshotManifest) -> str:
     """The manifest as the text of its file, with its digest filled in."""
-    return manifest.model_copy(update={"digest": _digest(manifest)}).model_dump_json(indent=2) + "\n"
+    made = manifest.model_copy(update={"digest": _digest(manifest)})
+    return made.model_dump_json(indent=2, exclude=_lacking(made)) + "\n"
 
 
 def load(path: Path) -> SnapshotManifest:
@@ -93,4 +99,10 @@ def load(path: Path) -> SnapshotManifest:
 
 
 def _digest(manifest: SnapshotManifest) -> str:
-    return hashlib.sha256(manifest.model_copy(update={"digest": ""}).model_dump_json().encode()).hexdigest()
+    without = manifest.model_copy(update={"digest": ""})
+    return hashlib.sha256(without.model_dump_json(exclude=_lacking(manifest)).encode()).hexdigest()
+
+
+def _lacking(manifest: SnapshotManifest) -> set[str]:
+    """The facts that its version does not have."""
+    return {"widened"} if manifest.schema_version == 2 else set()

@@ -15,11 +15,14 @@ YOUNG_S = 3600.0  # a picture is kept before its item is written
 def publish(gallery: Path, made: snapshot.Snapshot, journal: Journal) -> None:
     """Makes a sealed snapshot live once it has been opened as the service will, and clears away what is too old.
 
-    The journal keeps what the oldest kept snapshot lacks, so that each of them can be rolled back to.
+    The journal keeps what the oldest kept snapshot lacks, so that each of them can be rolled back to. While a kept
+    snapshot's manifest cannot be read, nothing is forgotten.
     """
     Base.open(snapshot.checked(made.path))
     snapshot.publish(gallery, made.manifest.name)
     kept = snapshot.retire(gallery)
+    if len(kept) < len(snapshot.folders(gallery)):
+        return  # what one that cannot be read needs is not known
     journal.prune(min(manifest.through for manifest in kept))
     sweep(gallery, [manifest.name for manifest in kept], journal)
 

@@ -209,7 +209,7 @@ def roll_back(gallery: Path, name: str) -> Snapshot:
     Raises GalleryBroken where it is not whole, UnknownSnapshot where it is not there, and JobRunning.
     """
     with locked(gallery):
-        names = [path.name for path in _snapshots(gallery)]
+        names = [path.name for path in folders(gallery)]
         if name not in names:
             raise UnknownSnapshot(f"the gallery keeps no snapshot {name!r}: it has {', '.join(names) or 'none'}")
         found = checked(gallery / SNAPSHOTS / name)
@@ -217,10 +217,17 @@ def roll_back(gallery: Path, name: str) -> Snapshot:
         return found
 
 
+def folders(gallery: Path) -> Sequence[Path]:
+    """The kept snapshots' folders, the oldest first, whether they can be read or not."""
+    if not (gallery / SNAPSHOTS).is_dir():
+        return []
+    return sorted(path for path in (gallery / SNAPSHOTS).iterdir() if NAME.fullmatch(path.name))
+
+
 def kept(gallery: Path) -> list[SnapshotManifest]:
     """What the kept snapshots say of themselves, the oldest first; those that cannot be read are left out."""
     found = []
-    for path in _snapshots(gallery):
+    for path in folders(gallery):
         try:
             found.append(load(path / MANIFEST))
         except GalleryBroken:
@@ -237,7 +244,7 @@ def retire(gallery: Path, *, keep: int = KEPT) -> list[SnapshotManifest]:
     name = current(gallery)
     for left in (gallery / SNAPSHOTS).glob(f"{DRAFT}*"):
         shutil.rmtree(left, ignore_errors=True)
-    others = [path for path in _snapshots(gallery) if path.name != name]
+    others = [path for path in folders(gallery) if path.name != name]
     for path in others[: max(0, len(others) - (keep - 1))]:
         (path / MANIFEST).unlink(missing_ok=True)  # first: a half-removed snapshot is never taken for a whole one
         shutil.rmtree(path, ignore_errors=True)
@@ -251,9 +258,3 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _snapshots(gallery: Path) -> Sequence[Path]:
-    if not (gallery / SNAPSHOTS).is_dir():
-        return []
-    return sorted(path for path in (gallery / SNAPSHOTS).iterdir() if NAME.fullmatch(path.name))

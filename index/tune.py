@@ -8,7 +8,7 @@ from pathlib import Path
 from index import snapshot
 from index.contents import Base
 from index.journal import Journal
-from index.manifest import SnapshotManifest
+from index.manifest import SCHEMA_VERSION, SnapshotManifest
 from index.probing import tuned
 from index.publish import publish
 from index.recall import Probe
@@ -26,7 +26,12 @@ def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
         ranking = Base.open(live).ranking
         probe = Probe.open(live.path / snapshot.PROBE)
         created = datetime.now(UTC)
-        facts = {"name": snapshot.new_name(created), "created": created, **asdict(tuned(ranking, probe, goal))}
+        facts = {
+            "schema_version": SCHEMA_VERSION,  # of another manifest than the live one's, perhaps
+            "name": snapshot.new_name(created),
+            "created": created,
+            **asdict(tuned(ranking, probe, goal)),
+        }
         with snapshot.draft(gallery) as folder:
             for entry in live.manifest.entries:
                 os.link(live.path / entry.file, folder / entry.file)

@@ -220,7 +220,8 @@ def test_a_changed_fact_an_unknown_key_and_another_version_of_the_manifest_are_r
     live = snapshot.live(copy)
     path = live.path / manifest.MANIFEST
     facts = json.loads(path.read_text())
-    for change in ({"source": "elsewhere"}, {"nprobe": 1 + live.manifest.nprobe}, {"extra": 1}, {"schema_version": 1}):
+    changes = [{"source": "elsewhere"}, {"nprobe": 1 + live.manifest.nprobe}, {"extra": 1}]
+    for change in (*changes, *({"schema_version": version} for version in (1, 2, 4))):
         path.write_text(json.dumps(facts | change, indent=2) + "\n")
         with pytest.raises(GalleryBroken, match=r"manifest\.json"):
             snapshot.live(copy)

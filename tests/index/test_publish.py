@@ -1,6 +1,7 @@
 """What no kept snapshot needs is cleared away, and nothing that an item still has."""
 
 import io
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -16,8 +17,9 @@ from index.build import build
 from index.changes import Change, Delete
 from index.compact import compact
 from index.gallery import Gallery
-from index.publish import YOUNG_S, sweep
 from index.journal import Unwritable
+from index.manifest import MANIFEST
+from index.publish import YOUNG_S, sweep
 from index.put import Put, change, restate
 from index.write import Progress
 from models.encoder import Encoder
@@ -116,3 +118,24 @@ def test_a_picture_that_is_put_again_while_a_sweep_goes_on_stays(
     monkeypatch.setattr(Gallery, "change", swept_before)
     put(folder, encoder, "b", picture(1))
     assert Path(opened(folder, encoder).item("b").uri).read_bytes() == picture(1)
+
+
+def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path, encoder: Encoder) -> None:
+    oldest = folder / snapshot.SNAPSHOTS / snapshot.current(folder) / MANIFEST
+    put(folder, encoder, "a", picture(1))
+    path = Path(opened(folder, encoder).item("a").uri)
+    opened(folder, encoder).change([Delete("a")])
+    compact(folder, progress=quiet)
+    facts = oldest.read_text()
+    oldest.write_text(json.dumps(json.loads(facts) | {"schema_version": 9}))  # as of a newer likebut, say
+    age(folder)
+    compact(folder, progress=quiet)
+    assert opened(folder, encoder).journal.pruned() == 0
+    assert path.exists()
+    oldest.write_text(facts)
+    snapshot.roll_back(folder, oldest.parent.name)
+    assert "a" not in opened(folder, encoder)
+    for _ in range(snapshot.KEPT):
+        compact(folder, progress=quiet)
+    assert opened(folder, encoder).journal.pruned() == 2
+    assert not path.exists()
