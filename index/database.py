@@ -16,15 +16,22 @@ class Connection:
     """One connection to the file at `path`, which is made where there is none; a commit returns when it is on the disk.
 
     All that it gives out raises GalleryBroken where the file is damaged, and GalleryError where the disk takes no
-    more, the file cannot be opened or written, or others hold it for longer than `busy_s`.
+    more, the file cannot be opened or written, or others hold it for longer than `busy_s`. One that is `frozen` is only
+    read, without a lock and as if nobody wrote it: SQLite's other ways make files beside it.
     """
 
-    def __init__(self, path: Path, *, busy_s: float) -> None:
+    def __init__(self, path: Path, *, busy_s: float, frozen: bool = False) -> None:
         self.path = path
         self._busy_s = busy_s
         self._lock = threading.Lock()
         with _told(path):
-            self._connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?immutable=1" if frozen else path,
+                uri=frozen,
+                timeout=busy_s,
+                isolation_level=None,
+                check_same_thread=False,
+            )
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
 

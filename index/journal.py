@@ -46,13 +46,13 @@ PRUNED = "SELECT through FROM pruned"
 class Journal:
     """An opened journal; safe to use from many threads, beside other processes that have it open too."""
 
-    def __init__(self, path: Path, *, busy_s: float) -> None:
+    def __init__(self, path: Path, *, busy_s: float, frozen: bool = False) -> None:
         self.path = path
         self.gallery = path.parent
-        self._writing = Connection(path, busy_s=busy_s)
-        self._reading = Connection(path, busy_s=busy_s)
+        self._writing = Connection(path, busy_s=busy_s, frozen=frozen)
+        self._reading = Connection(path, busy_s=busy_s, frozen=frozen)
         # alone, so that a search that asks for `last` never waits for a long read
-        self._asking = Connection(path, busy_s=busy_s)
+        self._asking = Connection(path, busy_s=busy_s, frozen=frozen)
 
     @classmethod
     def open(cls, gallery: Path, *, busy_s: float = BUSY_S) -> "Journal":
@@ -168,25 +168,45 @@ class Journal:
 
 
 class Unwritable:
-    """The journal of a folder that nobody can write: there are no changes, and none can be made."""
+    """The journal of a folder that we cannot write: the changes there were when it was opened; none can be made."""
 
-    def __init__(self, gallery: Path) -> None:
+    def __init__(self, gallery: Path, entries: Sequence[Entry] = (), *, pruned: int = 0) -> None:
+        """`entries` are all changes after the seq `pruned`."""
         self.gallery = gallery
+        self._entries = entries
+        self._pruned = pruned
+
+    @classmethod
+    def read(cls, gallery: Path) -> "Unwritable":
+        """What the journal holds that nobody has open; raises GalleryBroken where it is damaged or foreign."""
+        path = gallery / JOURNAL
+        preparing = Connection(path, busy_s=BUSY_S, frozen=True)
+        try:
+            with preparing.held() as connection:
+                if _is_new(connection, path):
+                    return cls(gallery)
+        finally:
+            preparing.close()
+        with Journal(path, busy_s=BUSY_S, frozen=True) as journal:
+            pruned = journal.pruned()
+            return cls(gallery, journal.since(pruned), pruned=pruned)
 
     def append(self, changes: Sequence[Change]) -> int:
         """Raises GalleryError."""
         raise GalleryError(f"{self.gallery} cannot be written: give this process the right to, and open it again")
 
     def last(self) -> int:
-        """None was made."""
-        return 0
+        """The seq of the newest change."""
+        return self._pruned + len(self._entries)
 
     def since(self, seq: int) -> list[Entry]:
-        """None was made."""
-        return []
+        """The changes after `seq`; raises SnapshotOutdated where some of them are pruned."""
+        if seq < self._pruned:
+            raise SnapshotOutdated(f"the journal of {self.gallery} keeps the changes after {self._pruned}, not {seq}")
+        return list(self._entries[seq - self._pruned :])
 
     def foreign(self, space_id: str) -> list[Entry]:
-        """None was made."""
+        """None that could be embedded again and kept."""
         return []
 
     def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
@@ -197,10 +217,15 @@ class Unwritable:
 
 
 def opened(gallery: Path) -> Journal | Unwritable:
-    """The journal of a gallery, made where there is none and the folder can be written; raises as Journal.open."""
-    if (gallery / JOURNAL).exists() or os.access(gallery, os.W_OK):
+    """The journal of a gallery, made where there is none and the folder can be written; raises as Journal.open.
+
+    Of a folder that cannot be written it is read once, or followed where another process has it open.
+    """
+    path = gallery / JOURNAL
+    # a write-ahead file is there as long as somebody has it open, and then SQLite need not make one to read along
+    if os.access(gallery, os.W_OK) or path.with_name(f"{JOURNAL}-wal").exists():
         return Journal.open(gallery)
-    return Unwritable(gallery)
+    return Unwritable.read(gallery) if path.exists() else Unwritable(gallery)
 
 
 def _prepare(path: Path, busy_s: float) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from index import snapshot
 from index.gallery import Gallery
+from index.journal import Journal
 from index.journal import opened as opened_journal
 from index.put import restate
 from models.bundle import Bundle
@@ -38,7 +39,8 @@ class Serving:
         same = Bundle.open(bundle).manifest == self.encoder.manifest
         encoder = self.encoder if same else opened(bundle, settings)
         snapshot.current(settings.gallery)  # or a journal would be made where there is no gallery
-        journal = opened_journal(settings.gallery) if self.gallery is None else self.gallery.journal
+        kept = None if self.gallery is None else self.gallery.journal
+        journal = kept if isinstance(kept, Journal) else opened_journal(settings.gallery)  # else it was read once
         restate(journal, encoder, max_pixels=settings.max_pixels)  # before it is read, and in memory as it was
         gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id, journal=journal)
         return Serving(bundle, encoder, gallery)

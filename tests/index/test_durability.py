@@ -4,12 +4,20 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from index.changes import Upsert
+from index.build import build
+from index.changes import Delete, Upsert
+from index.gallery import Gallery
 from index.journal import Journal
+from models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from conftest import Draw
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20
@@ -108,6 +116,24 @@ except GalleryError as error:
 """
 
 
+READ_ALONG = """
+from index.gallery import Gallery
+from index.want import Want
+
+space_id, dimension = sys.argv[2], int(sys.argv[3])
+if os.geteuid() == 0:
+    os.setuid(65534)
+opened = Gallery.open(gallery, space_id=space_id)
+(found,) = opened.search(np.eye(1, dimension, dtype=np.float32), [Want(k=100)])
+try:
+    opened.change([Upsert(Item("refused", "", {}), "ab", space_id, np.ones(dimension, np.float16))])
+    told = "written"
+except GalleryError as error:
+    told = str(error)
+print(json.dumps([sorted(hit.item.id for hit in found.hits), told]))
+"""
+
+
 def python(script: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", COMMON + script, *map(str, arguments)]
 
@@ -186,3 +212,27 @@ def test_a_journal_that_may_not_be_written_is_named(tmp_path: Path) -> None:
         (tmp_path / "journal.sqlite").chmod(0o400)
     told = answer(READ_ONLY, tmp_path)
     assert "journal.sqlite cannot be written" in str(told)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_gallery_that_may_not_be_written_is_searched_with_its_changes(
+    tmp_path: Path, encoder: Encoder, draw: "Draw", held: bool
+) -> None:
+    space_id, dimension = encoder.manifest.space_id, encoder.manifest.dimension
+    with tempfile.TemporaryDirectory() as name:  # a folder of pytest's may be read by its owner only
+        Path(name).chmod(0o755)
+        gallery = Path(name) / "gallery"
+        build(draw(tmp_path / "pictures", 4), gallery, encoder, progress=lambda progress: None)
+        opened = Gallery.open(gallery, space_id=space_id)
+        opened.change([Delete("0001")])
+        if not held:
+            opened.journal.close()
+        assert (gallery / "journal.sqlite-wal").exists() == held
+        gallery.chmod(0o555)
+        try:
+            found, told = answer(READ_ALONG, gallery, space_id, dimension)
+        finally:
+            gallery.chmod(0o755)
+        opened.journal.close()
+    assert found == ["0000", "0002", "0003"]
+    assert "cannot be written" in told
