@@ -131,6 +131,16 @@ def _build(arguments: argparse.Namespace) -> None:
         f" in {built.seconds:.1f} s:"
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )
+    _warn(built.recall_goal, built.recall_at_10)
+
+
+def _warn(goal: float, reached: float) -> None:
+    if reached < goal:
+        print(
+            f"a recall@10 of {goal:g} is not reached with all lists, only {reached:.4f}: build with a --form that keeps"
+            " more of the vectors, or aim lower",
+            file=sys.stderr,
+        )
 
 
 def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]":
@@ -172,6 +182,7 @@ def _tune(arguments: argparse.Namespace) -> None:
 
     made = tune(arguments.gallery, goal=Shape(recall=arguments.recall).goal_of(0))
     print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
+    _warn(made.recall_goal, made.recall_at_10)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

@@ -31,6 +31,8 @@ class Built:
     reused: int
     skipped: Sequence[Skipped]
     seconds: float
+    recall_goal: float
+    recall_at_10: float  # below the goal where all lists do not reach it
 
 
 def build(source: Path | str, gallery: Path, encoder: Encoder, *, shape: Shape = DEFAULT, progress: Report) -> Built:
@@ -86,6 +88,8 @@ def _built(
         len(embedded.rows) - embedded.made,
         embedded.skipped,
         time.monotonic() - started,
+        made.manifest.recall_goal,
+        made.manifest.recall_at_10,
     )
 
 

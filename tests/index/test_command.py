@@ -7,12 +7,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnxruntime
+import pyarrow
 import pytest
+from pyarrow import parquet
 
+from index import layout
 from index.__main__ import main
 from index.report import bar
 from index.write import Progress
+from models.encoder import Encoder
 
 if TYPE_CHECKING:
     from conftest import Draw
@@ -146,3 +151,27 @@ def test_a_bar_of_a_resumed_build_counts_only_its_own_speed(capsys: pytest.Captu
     rates = [float(rate) for rate in re.findall(r"(-?[0-9.]+)image/s", shown)]
     assert all(0 <= rate <= 20 for rate in rates)
     assert rates
+
+
+def test_a_recall_that_is_not_reached_is_said(
+    tmp_path: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (layout.IMAGES, layout.METADATA):
+        (tmp_path / "out" / name).mkdir(parents=True)
+    count = 3000
+    vectors = np.random.default_rng(0).standard_normal((count, encoder.manifest.dimension)).astype(np.float32)
+    np.save(tmp_path / "out" / layout.IMAGES / "img_emb_0.npy", vectors)
+    columns = {"id": [str(number) for number in range(count)], "image": [""] * count}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "out" / layout.METADATA / "metadata_0.parquet")
+    gallery = str(tmp_path / "g")
+    build = ["build", str(tmp_path / "out"), "--gallery", gallery, "--progress", "none", "--recall", "1", "--form"]
+    for arguments, reached in (
+        ([*build, "rabitq"], False),
+        (["tune", gallery, "--recall", "1"], False),
+        (["tune", gallery, "--recall", ".5"], True),
+        ([*build, "flat"], True),
+    ):
+        assert main(arguments) == 0
+        captured = capsys.readouterr()
+        assert len(captured.out.splitlines()) == 1
+        assert ("a recall@10 of 1 is not reached with all lists, only 0." in captured.err) == (not reached)
