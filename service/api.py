@@ -23,6 +23,7 @@ from service import assortment, errors, gate, openapi, operate, page, receive, w
 from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
+from service.near import Near
 from service.owned import Here, Service, of
 from service.pool import Place
 from service.query import Found, Query, Stopwatch
@@ -90,6 +91,8 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id", "traceparent"),
             expose_headers=READ_ELSEWHERE,
         )
+    if settings.keys is None:
+        app.add_middleware(Near, metrics=service.metrics)
     app.add_middleware(Observed, metrics=service.metrics, tracing=service.tracing, prober=service.prober)
     return app
 

@@ -38,7 +38,7 @@ build(folder / "shop" / "items.parquet", settings.gallery, Encoder.open(settings
 async def search():
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.post("/search", json={"text": "red boots", "k": 3})
 
 if __name__ == "__main__":

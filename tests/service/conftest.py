@@ -147,7 +147,7 @@ def inside() -> Callable[[Settings, Scenario[Result]], Result]:
             transport = httpx.ASGITransport(app=app)
             async with (
                 app.router.lifespan_context(app),
-                httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=60) as opened,
+                httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as opened,
             ):
                 return await scenario(opened, app)
 

@@ -42,7 +42,7 @@ def half_a_search(port: int) -> Iterator[tuple[socket.socket, bytes]]:
     """A connection on which a search was begun, and the rest of it."""
     body = json.dumps({"text": "a red ball", "k": 3}).encode()
     head = (
-        f"POST /search HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(head.encode() + body[:5])

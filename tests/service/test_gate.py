@@ -284,7 +284,7 @@ def test_the_admin_port_answers_what_the_other_does_not(gallery: Path, inside: I
             for route in routes:
                 for port in (8000, 9000):
                     method, path = asked(*route)
-                    answer = await client.request(method, f"http://shop:{port}{path}")
+                    answer = await client.request(method, f"http://localhost:{port}{path}")
                     absent = answer.status_code == 404 and "nothing at this path" in answer.json()["detail"]
                     known = path != "/web/nobody"  # which is nowhere
                     assert not known or absent == (port not in ports), (port, route)

@@ -99,7 +99,7 @@ def elsewhere() -> Iterator[Case]:
 
 
 CASES = cases()
-SEARCH = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+SEARCH = b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 RAW = {
     "no HTTP": b"hello\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",

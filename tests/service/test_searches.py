@@ -137,7 +137,7 @@ def test_a_caller_who_has_left_costs_no_pass(gallery: Path, inside: Inside) -> N
         listening = listen("127.0.0.1", 0)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         body = b'{"text": "x"}'
-        head = "POST /search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        head = "POST /search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
         async def asked() -> asyncio.StreamWriter:
             _, writer = await asyncio.open_connection(*listening.getsockname())
