@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from models.arrays import Pixels
@@ -17,7 +18,8 @@ from models.errors import ImageTooLarge, NotAnImage, UnreadableImage
 
 DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
 MAX_IMAGE_PIXELS = 50_000_000
-STRIP_ROWS = 256
+STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the picture's
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # of texts nobody reads; Pillow unpacks 64 MiB of them from a small file
 
@@ -84,22 +86,41 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):  # 16 bits a channel: scaled, since a plain conversion would clip
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=65535.0)  # a file may hold no numbers
-        top = 65535.0 if values.max(initial=0.0) > 255.0 else 255.0
-        return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
+        return _scaled(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _on_white(image)
     return image.convert("RGB")
 
 
+def _scaled(image: Image.Image) -> Image.Image:
+    """To 8 bits from 16 or from numbers, strip by strip: as numbers the whole would be held four times over."""
+    top = 65535.0 if any(_values(image, box).max() > 255.0 for box in _strips(image)) else 255.0
+    scaled = Image.new("RGB", image.size)
+    for box in _strips(image):
+        values = _values(image, box).clip(0, top) * (255.0 / top)
+        scaled.paste(Image.fromarray(values.astype(np.uint8)).convert("RGB"), box)
+    return scaled
+
+
+def _values(image: Image.Image, box: Box) -> npt.NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image.crop(box), dtype=np.float32), posinf=65535.0)  # a file may hold no numbers
+
+
 def _on_white(image: Image.Image) -> Image.Image:
     """Strip by strip, since each of four steps would hold a whole copy: a gigabyte, of a file of 200 KB."""
     flat = Image.new("RGB", image.size)
-    for top in range(0, image.height, STRIP_ROWS):
-        box = (0, top, image.width, min(top + STRIP_ROWS, image.height))
+    for box in _strips(image):
         layer = image.crop(box).convert("RGBA")
         flat.paste(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"), box)
     return flat
+
+
+def _strips(image: Image.Image) -> Iterator[Box]:
+    """Boxes that cover the picture, none beyond `STRIP` either way: one row alone may have fifty million pixels."""
+    columns, rows = STRIP
+    for top in range(0, image.height, rows):
+        for left in range(0, image.width, columns):
+            yield left, top, min(left + columns, image.width), min(top + rows, image.height)
 
 
 def pixels(image: Image.Image, *, size: int) -> Pixels:

@@ -94,20 +94,50 @@ def test_a_strip_gives_its_middle(size: tuple[int, int]) -> None:
     assert (square.reshape(3, -1).T == (10, 200, 30)).all()
 
 
+PEAK = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from models.preprocess import pixels, rgb
+def peak():  # KiB, of this process alone: what getrusage says begins at that of its parent
+    return int(re.search("VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def grown(image: str, work: str) -> int:
+    """KiB by which some work on an image raises the peak of a process that does nothing else."""
+    code = f"{PEAK}image = {image}\nbefore = peak()\n{work}\nprint(peak() - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
 @pytest.mark.parametrize("size", ["(1, 2_000_000)", "(2_000_000, 1)"])
 def test_a_long_strip_is_never_widened_whole(size: str) -> None:
-    code = f"""
-import resource
-from PIL import Image
-from models.preprocess import pixels
-image = Image.new("RGB", {size})
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-pixels(image, size={SIZE})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-    # in a process of its own, whose peak is this picture's; widened whole it would take 600 MB
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 50_000, "KiB"
+    assert grown(f'Image.new("RGB", {size})', f"pixels(image, size={SIZE})") < 50_000  # else 600 MB
+
+
+@pytest.mark.parametrize("shape", [(3000, 4000), (1, 12_000_000)])
+@pytest.mark.parametrize("kind", ["uint16", "int32", "float32", "RGBA"])
+def test_other_pixels_are_never_copied_whole(kind: str, shape: tuple[int, int]) -> None:
+    image = f"Image.fromarray(np.full({shape}, 300, np.{kind}))"
+    if kind == "RGBA":
+        image = f'Image.new("RGBA", {shape[::-1]}, (1, 2, 3, 4))'
+    result_kib = 12_000_000 * 4 // 1024  # Pillow holds RGB in four bytes
+    assert grown(image, "rgb(image)") < result_kib + 30_000
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
+@pytest.mark.parametrize("size", [(40, 700), (9000, 3), (1, 1)])
+@pytest.mark.parametrize("top", [200, 65535])
+def test_what_is_scaled_in_strips_is_as_if_scaled_at_once(mode: str, size: tuple[int, int], top: int) -> None:
+    random = np.random.Generator(np.random.PCG64(1))
+    values = random.integers(0, 100, size[::-1])
+    values[-1, -1] = top  # in the last strip, and it decides the scale of all
+    kind = {"I;16": "<u2", "I;16B": ">u2", "I": "int32", "F": "float32"}[mode]
+    image = Image.frombytes(mode, size, values.astype(kind).tobytes())
+    expected = (values.astype(np.float32) * np.float32(1.0 if top < 256 else 255.0 / 65535.0)).astype(np.uint8)
+    assert (np.asarray(rgb(image)) == expected[..., None]).all()
 
 
 @pytest.mark.parametrize(
