@@ -51,7 +51,8 @@ class Gate:
         if key is None:
             return None
         if len(self._buckets) > len(known):
-            self._buckets = {kept: bucket for kept, bucket in self._buckets.items() if kept in known}
+            current = set(known)
+            self._buckets = {kept: bucket for kept, bucket in self._buckets.items() if kept in current}
         return Caller(key.name, key.role, self._bucket(key))
 
     def require_port(self, request: Request, *, admin: bool) -> None:

@@ -68,6 +68,8 @@ def read(path: Path) -> tuple[Key, ...]:
     if len(data) > MOST_BYTES:
         raise ConfigError(f"the keys of {path} have more than {MOST_BYTES} bytes: remove what is not used any more")
     keys: list[Key] = []
+    names: set[str] = set()
+    hashes: set[str] = set()
     for number, line in enumerate(data.splitlines(), start=1):
         if not line.strip():
             continue
@@ -75,9 +77,11 @@ def read(path: Path) -> tuple[Key, ...]:
             key = LINE.validate_json(line)
         except ValidationError as error:
             raise ConfigError(f"line {number} of {path} is no key ({error.errors()[0]['msg']}): mend it") from error
-        if any(key.name == other.name or key.sha256 == other.sha256 for other in keys):
+        if key.name in names or key.sha256 in hashes:
             raise ConfigError(f"line {number} of {path} names {key.name} or its key a second time: remove one")
         keys.append(key)
+        names.add(key.name)
+        hashes.add(key.sha256)
     return tuple(keys)
 
 

@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_a_file_that_is_not_of_keys_is_refused(tmp_path: Path, text: str, said: 
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         keys.read(path)
+
+
+def test_the_longest_file_stops_nothing_while_it_is_read(tmp_path: Path) -> None:
+    lines = (GOOD.replace('"a"', f'"{number}"').replace("0" * 64, f"{number:064x}") for number in range(8_000))
+    (tmp_path / "keys").write_text("\n".join(lines))
+    began = time.thread_time()
+    assert len(keys.read(tmp_path / "keys")) == 8_000
+    assert time.thread_time() - began < 1  # each line against all before it would take four
 
 
 def test_a_changed_file_is_read_again_within_a_second(tmp_path: Path) -> None:
