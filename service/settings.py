@@ -88,13 +88,16 @@ class Settings(BaseModel):
     )
     image_http: bool = Field(False, description="whether such a URL may be http, too, and not https alone")
     stale_after_s: float = Field(
-        15.0, gt=0, description="seconds after which a trial search that has not ended makes it not ready"
+        15.0, gt=0, le=3600, description="seconds after which a trial search that has not ended makes it not ready"
     )
     drain_s: float = Field(
-        5.0, ge=0, description="seconds that it goes on serving after SIGTERM, not ready, until nobody sends any more"
+        5.0,
+        ge=0,
+        le=600,
+        description="seconds that it goes on serving after SIGTERM, not ready, until nobody sends any more",
     )
     grace_s: int = Field(
-        20, ge=2, description="seconds after that in which the process ends; half of them for open requests"
+        20, ge=2, le=3600, description="seconds after that in which the process ends; half of them for open requests"
     )
     otlp_endpoint: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector that gets a trace of each request"

@@ -54,6 +54,15 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], options: dict[str
         Settings.read(environment, options)
 
 
+@pytest.mark.parametrize("given", ["inf", "-inf", "nan", "1e9"])
+def test_no_number_of_seconds_or_searches_is_without_end(given: str) -> None:
+    endless = [name for name, field in Settings.model_fields.items() if field.annotation is float]
+    assert len(endless) >= 4
+    for name in [*endless, "grace_s"]:
+        with pytest.raises(ConfigError, match=f"LIKEBUT_{name.upper()} cannot be '{given}'"):
+            Settings.read({f"LIKEBUT_{name.upper()}": given}, {})
+
+
 def test_a_search_without_http_finds_what_http_finds(
     gallery: Path, picture: Callable[..., bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
