@@ -18,7 +18,9 @@ from service.settings import Settings
 from service.wire import SearchBody, SearchesBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
-BODY_S = 30.0  # a caller that sends more slowly would keep its place from others
+BODY_S = 30.0  # a caller that sends more slowly would keep its place from others …
+FIRST_S = 5.0  # … as would one that says nothing, so it has this long, and then what it has sent bought it
+BYTES_PER_S = 100_000
 Body = TypeVar("Body", bound=BaseModel)
 NO_URLS = "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
 Result = TypeVar("Result")
@@ -121,21 +123,29 @@ async def json_body(request: Request, kind: type[Body]) -> Body:
     return parsed(kind, await sent(request, max_bytes=SLACK_BYTES))
 
 
-async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S) -> bytes:
-    """The whole body; raises BodyTooLarge as soon as it is known to be, and BodyTooSlow."""
+async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
+    """The whole body; raises BodyTooLarge as soon as it is known to be, and BodyTooSlow.
+
+    At every moment `first_s` and what has come at `BYTES_PER_S` must not be over, nor `within_s` in all.
+    """
     too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes: send a smaller image")
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise too_large
     data = bytearray()
+    began = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(min(first_s, within_s)) as limit:
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > max_bytes:
                     raise too_large
+                limit.reschedule(began + min(first_s + len(data) / BYTES_PER_S, within_s))
     except TimeoutError as error:
-        raise BodyTooSlow(f"the body did not come within {within_s:g} s: send a smaller image") from error
+        raise BodyTooSlow(
+            f"the body came too slowly: it has {first_s:g} s and one more for each {BYTES_PER_S} bytes,"
+            f" but {within_s:g} s at most, so send a smaller image"
+        ) from error
     return bytes(data)
 
 

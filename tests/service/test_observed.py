@@ -180,9 +180,30 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
         raise AssertionError
 
     request = Request({"type": "http", "method": "POST", "headers": []}, never)
-    with pytest.raises(BodyTooSlow, match=r"0\.05 s") as raised:
+    with pytest.raises(BodyTooSlow, match=r"0\.05 s at most") as raised:
         asyncio.run(receive.body(request, max_bytes=10, within_s=0.05))
     assert status_of(raised.value) == 408
+    with pytest.raises(BodyTooSlow, match=r"it has 0\.05 s"):
+        asyncio.run(asyncio.wait_for(receive.body(request, max_bytes=10, first_s=0.05), 10))
+
+
+@pytest.mark.parametrize(("piece", "whole"), [(200_000, True), (500, False)])
+def test_a_body_has_as_long_as_its_bytes_bought_it(piece: int, whole: bool) -> None:
+    left = 20
+
+    async def slowly() -> Message:
+        nonlocal left
+        await asyncio.sleep(0.05)
+        left -= 1
+        return {"type": "http.request", "body": b"x" * piece, "more_body": left > 0}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, slowly)
+    reading = receive.body(request, max_bytes=10_000_000, first_s=0.8)  # of the second that all of it takes
+    if whole:
+        assert len(asyncio.run(reading)) == 20 * piece
+    else:
+        with pytest.raises(BodyTooSlow):
+            asyncio.run(reading)
 
 
 def test_the_end_of_a_pool_waits_for_its_work_without_stopping_the_loop() -> None:
