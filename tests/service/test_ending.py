@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.receive import BYTES_PER_S
+
 SERVE = [sys.executable, "-m", "service.door", "serve", "--port", "0"]
 # A thread that never ends, as one whose library hangs: Python waits for it, however the process is asked to end.
 HANGING = "import sys, threading; threading.Thread(target=threading.Event().wait).start(); "
@@ -39,14 +41,13 @@ def started(
 
 @contextmanager
 def half_a_search(port: int) -> Iterator[tuple[socket.socket, bytes]]:
-    """A connection on which a search was begun, and the rest of it."""
-    body = json.dumps({"text": "a red ball", "k": 3}).encode()
-    head = (
-        f"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    """A connection on which a search was begun, and the rest of it, which may take 20 s for the blanks before it."""
+    body = b" " * 20 * BYTES_PER_S + json.dumps({"text": "a red ball", "k": 3}).encode()
+    head = "POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(head.encode() + body[:5])
-        yield connection, body[5:]
+        connection.sendall(head.encode() + body[:-5])
+        yield connection, body[-5:]
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
@@ -58,45 +59,57 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
     return int(head.split()[1]), json.loads(body)
 
 
+def not_ready(client: httpx.Client) -> str:
+    """Why, as soon as it is not."""
+    end = time.monotonic() + 30
+    while (ready := client.get("/readyz")).status_code == 200:
+        assert time.monotonic() < end
+    return str(ready.json()["detail"])
+
+
 def test_it_serves_on_while_not_ready_and_answers_what_is_open(gallery: Path, tmp_path: Path) -> None:
-    words = ("--gallery", gallery, "--drain-s", "2")
+    words = ("--gallery", gallery, "--drain-s", "60")
     with (
         started(tmp_path / "log", *words) as (process, port),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
         half_a_search(port) as (connection, rest),
     ):
         assert client.get("/readyz").status_code == 200
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        while (ready := client.get("/readyz")).status_code == 200:
-            assert time.monotonic() - began < 1
-        assert "is ending" in ready.json()["detail"]
+        assert "is ending" in not_ready(client)
         assert client.get("/livez").status_code == 200
-        served = 0
-        while time.monotonic() - began < 1.8:  # each on a new connection, as a load balancer that has not noticed yet
+        for _ in range(5):  # each on a new connection, as a load balancer that has not noticed yet
             assert client.post("/search", json={"text": "x"}).status_code == 200
-            served += 1
-        assert served > 3 and process.poll() is None
-        while time.monotonic() - began < 2.3:
-            time.sleep(0.05)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)  # the drain's end
+        end = time.monotonic() + 10
         with pytest.raises(httpx.ConnectError):
-            client.get("/livez")
-        connection.sendall(rest)  # begun before the signal and ended after the drain
+            while time.monotonic() < end:
+                client.get("/livez")
+        connection.sendall(rest)  # begun before the signals and ended after the drain
         status, found = answer(connection)
         hits = found["hits"]
         assert status == 200 and isinstance(hits, list) and len(hits) == 3
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
+
+
+def test_the_drain_ends_by_itself_and_not_before(gallery: Path, tmp_path: Path) -> None:
+    with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "1.5") as (process, _):
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert time.monotonic() - began >= 1.5
 
 
 def test_a_request_that_does_not_end_is_told_and_the_process_ends_in_time(gallery: Path, tmp_path: Path) -> None:
-    words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "2")
+    words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "8")
     with started(tmp_path / "log", *words) as (process, port), half_a_search(port) as (connection, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         status, problem = answer(connection)
         assert status == 503 and "the service ended before this was done" in str(problem["detail"])
-        assert process.wait(timeout=10) == 0
-        assert 1 <= time.monotonic() - began < 5  # of which a loaded machine needs some to unload
+        assert time.monotonic() - began >= 4  # the half that is for open requests
+        assert process.wait(timeout=30) == 0  # and not 1, as when it is cut off at the end of the grace
 
 
 def test_a_signal_before_it_serves_ends_it_at_once_and_in_order(gallery: Path, tmp_path: Path) -> None:
@@ -109,7 +122,7 @@ def test_a_signal_before_it_serves_ends_it_at_once_and_in_order(gallery: Path, t
             assert time.monotonic() < end
             time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
     finally:
         process.kill()
         process.wait()
@@ -129,12 +142,15 @@ def test_ctrl_c_does_not_drain(gallery: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_signal_ends_the_draining(gallery: Path, tmp_path: Path) -> None:
-    with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "60") as (process, _):
+    with (
+        started(tmp_path / "log", "--gallery", gallery, "--drain-s", "500") as (process, port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        not_ready(client)  # or the two might come as one
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=30) == 0
 
 
 def test_a_thread_that_hangs_cannot_keep_the_process(gallery: Path, tmp_path: Path) -> None:
@@ -143,6 +159,6 @@ def test_a_thread_that_hangs_cannot_keep_the_process(gallery: Path, tmp_path: Pa
     with started(tmp_path / "log", *words, command=command) as (process, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 1
-        assert time.monotonic() - began < 4
+        assert process.wait(timeout=30) == 1  # else it would take for ever
+        assert time.monotonic() - began >= 2
     assert "cut off" in (tmp_path / "log").read_text()
