@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.service.sites import Names, fetching, sited, whole, why
 
 Draw = Callable[..., bytes]
 Inside = Callable[..., object]
+LONG_S = 20.0  # a loaded machine may need some of it; what is waited for here takes three times as long, or for ever
 
 
 def test_a_picture_is_fetched_by_its_name_and_nothing_of_ours_goes_out(
@@ -110,10 +112,12 @@ def test_no_time_is_given_beyond_the_limit_however_it_is_spent() -> None:
             await asyncio.sleep(0.01)
 
     async def never(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
+
+    awake = threading.Event()
 
     def dozing(host: str, port: int) -> Sequence[str]:
-        time.sleep(0.8)
+        awake.wait(60)
         return ["127.0.0.1"]
 
     async def scenario() -> None:
@@ -122,13 +126,14 @@ def test_no_time_is_given_beyond_the_limit_however_it_is_spent() -> None:
             for path in site.answers:
                 start = time.monotonic()
                 assert "within 0.4 s" in await why(remote, site.url(path))
-                assert time.monotonic() - start < 1.5
+                assert time.monotonic() - start < LONG_S
         async with Remote(
             hosts.patterns("*"), http=True, max_bytes=9, max_pixels=9, timeout_s=0.1, resolve=dozing
         ) as remote:
             start = time.monotonic()
             assert "within 0.1 s" in await why(remote, "http://cdn.example/")
-            assert time.monotonic() - start < 0.6
+            assert time.monotonic() - start < LONG_S
+            awake.set()
 
     asyncio.run(scenario())
 
@@ -201,7 +206,7 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
             writer.write(whole(picture("ring", "green")))
             await writer.drain()
 
-        async with sited() as site, fetching(site, timeout_s=30) as service.remote:
+        async with sited() as site, fetching(site, timeout_s=60) as service.remote:
             site.answers = {"/late": late, "/x.png": whole(picture("ring", "green"))}
 
             async def ask(path: str) -> httpx.Response:
@@ -222,7 +227,7 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
             for _ in range(3):
                 start = time.monotonic()
                 assert (await client.post("/search", json={"text": "ball"})).status_code == 200
-                assert time.monotonic() - start < 1
+                assert time.monotonic() - start < LONG_S
             several = [{"image": {"url": site.url()}, "k": 1}, {"text": "ball", "k": 1}]
             both = (await client.post("/searches", json={"searches": several})).json()["answers"]
             assert both[0]["status"] == 429 and len(both[1]["hits"]) == 1
