@@ -1,4 +1,4 @@
-"""HTTP as httptools reads it, with an end to a request's head: by itself it would hold one of any size in memory."""
+"""HTTP as httptools reads it, with an end to a request's fields: by itself it would hold any number of them."""
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -6,26 +6,32 @@ HEAD_BYTES = 64 * 1024  # as h11 takes
 
 
 class BoundedHead(HttpToolsProtocol):
-    """Refuses a request whose head goes on and on; what comes in one piece is bounded by the piece."""
+    """Refuses a request whose head goes on and on, or the trailers after its body.
 
-    _in_head = False
-    _head_bytes = 0  # of the head that is being read
+    What comes in the piece in which they begin is bounded by that piece, and not counted: the rest of it is of others.
+    """
+
+    _reading = False  # a request has begun and not ended
+    _bytes = 0  # of the pieces since it began or its body went on
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, unless the head has not ended by then."""
+        """Reads on, unless neither body nor end has come by then."""
+        self._bytes += len(data)
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"The head of the request has more than {HEAD_BYTES} bytes.")
+        if self._reading and self._bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"The head or the trailers of the request have more than {HEAD_BYTES} bytes.")
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._reading, self._bytes = True, 0
 
-    def on_headers_complete(self) -> None:
-        """A head has ended."""
-        self._in_head = False
-        super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        """The body goes on; what comes after its last part are trailers."""
+        self._bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request has ended."""
+        self._reading = False
+        super().on_message_complete()
