@@ -119,7 +119,8 @@ class Observed:
                 body = errors.unexpected(request_id=identity)
                 await JSONResponse(body, 500, media_type=errors.PROBLEM_TYPE)(scope, receive, tagged)
             status = 500
-        self._tracing.stages(place, state.get("took_ms", {}), ended_ns=ended_ns)
+        # one that left got no answer, and a span that ends before 1970 would lose all that are sent with it
+        self._tracing.stages(place, state.get("took_ms", {}), ended_ns=ended_ns or time.time_ns())
         self._told(scope, state, status=status or ABANDONED, seconds=time.perf_counter() - began, failure=failure)
         if cut is not None:
             raise cut

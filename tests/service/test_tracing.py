@@ -1,5 +1,6 @@
 """Traces: a caller's goes on here, each line of the log names it, and a collector gets the spans."""
 
+import asyncio
 import json
 import logging
 import re
@@ -19,7 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from models.arrays import Embeddings
 from models.errors import ConfigError
+from models.tokenizer import Tokens
 from service import tracing
 from service.logs import JsonLines
 from service.settings import Settings
@@ -129,6 +132,50 @@ def test_a_collector_gets_a_span_of_each_search_and_of_its_stages(gallery: Path,
         ends = span.end_time_unix_nano
         assert (ends - span.start_time_unix_nano) / 1e6 == pytest.approx(took_ms[stage], abs=1e-3)
     assert ends <= request.end_time_unix_nano
+
+
+def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        encoder, entered, go_on = app.state.service.searcher.serving.encoder, asyncio.Event(), threading.Event()
+        own, loop = encoder.words, asyncio.get_running_loop()
+
+        def held(tokens: Tokens) -> Embeddings:
+            loop.call_soon_threadsafe(entered.set)
+            assert go_on.wait(30)
+            found: Embeddings = own(tokens)
+            return found
+
+        async def leaving() -> dict[str, object]:
+            if not told:
+                told.append(True)
+                return {"type": "http.request", "body": b'{"text": "x"}', "more_body": False}
+            await entered.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: object) -> None:
+            raise AssertionError("nobody is there any more")
+
+        told: list[bool] = []
+        encoder.words = held
+        kind, parent = (b"content-type", b"application/json"), (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
+        scope = {"type": "http", "method": "POST", "path": "/search", "raw_path": b"/search", "query_string": b"",
+                 "root_path": "", "scheme": "http", "http_version": "1.1", "headers": [kind, parent],
+                 "client": ("127.0.0.1", 1), "server": ("shop", 80), "asgi": {"version": "3.0"}}  # fmt: skip
+        try:
+            await app(scope, leaving, send)
+        finally:
+            go_on.set()
+        headers = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+        assert (await client.post("/search", json={"text": "y"}, headers=headers)).status_code == 200
+
+    with collector() as (url, got):
+        before = time.time_ns()
+        inside(Settings(gallery=gallery, otlp_endpoint=url), scenario)
+    resources = [found for body in got for found in ExportTraceServiceRequest.FromString(body).resource_spans]
+    spans = [span for resource in resources for scope in resource.scope_spans for span in scope.spans]
+    assert [span.name for span in spans].count("POST /search") == 2
+    assert [span.name for span in spans].count("decode") == 2
+    assert all(span.start_time_unix_nano > before - 10**9 for span in spans)
 
 
 def attributes(found: Iterable[KeyValue]) -> dict[str, str]:
