@@ -53,8 +53,9 @@ class Metrics:
             "likebut_queue_capacity", "Searches that may compute or wait at once.", registry=registry
         )
         self.busy = Gauge(
-            "likebut_worker_busy_seconds", "How long the oldest running pass of the model runs.", registry=registry
-        )
+            "likebut_worker_busy_seconds", "How long the oldest running pass of the model, or decoding, runs.",
+            registry=registry,
+        )  # fmt: skip
         self.batch_size = Histogram(
             "likebut_batch_size", "Searches that shared a pass of the model.", ["graph"],
             buckets=BATCH_BUCKETS, registry=registry,

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -36,6 +38,8 @@ class Pool:
         self.room = workers + max_waiting
         self._threads = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"likebut-{name}")
         self._computing: set[futures.Future[None]] = set()
+        self._lock = threading.Lock()
+        self._running: dict[int, float] = {}  # when what each thread runs began
 
     async def __aenter__(self) -> Self:
         return self
@@ -46,6 +50,13 @@ class Pool:
         self._threads.shutdown(wait=False, cancel_futures=True)
         # in a thread, since waiting here would stop the event loop and with it every other end
         await asyncio.to_thread(futures.wait, list(self._computing), timeout=END_S)
+
+    @property
+    def busy_s(self) -> float:
+        """How long the oldest piece of work that runs has been running; 0 where none runs."""
+        with self._lock:
+            began = min(self._running.values(), default=None)
+        return 0.0 if began is None else time.monotonic() - began
 
     def place(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Place":
         """A place for one piece of work, to be entered.
@@ -78,10 +89,20 @@ class Pool:
 
     def submit(self, work: Callable[[], None]) -> futures.Future[None]:
         """Hands `work` to the threads."""
-        future = self._threads.submit(work)
+        future = self._threads.submit(self._timed, work)
         self._computing.add(future)
         future.add_done_callback(self._computing.discard)
         return future
+
+    def _timed(self, work: Callable[[], None]) -> None:
+        thread = threading.get_ident()
+        with self._lock:
+            self._running[thread] = time.monotonic()
+        try:
+            work()
+        finally:
+            with self._lock:
+                del self._running[thread]
 
 
 class Place:

@@ -71,7 +71,7 @@ class Prober:
         if age_s > self._stale_after_s:
             return [f"the last trial search ended {age_s:.0f} s ago: the model or the index hangs"]
         if busy_s > self._stale_after_s:
-            return [f"a pass of the model has been running for {busy_s:.0f} s: its worker hangs"]
+            return [f"a pass of the model or a decoding has been running for {busy_s:.0f} s: its worker hangs"]
         return list(last.reasons)
 
     async def asked(self) -> list[str]:

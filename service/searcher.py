@@ -81,8 +81,8 @@ class Searcher:
 
     @property
     def busy_s(self) -> float:
-        """How long the oldest pass of the model that runs has been running."""
-        return self._batcher.busy_s
+        """How long the oldest pass of the model, or the oldest decoding of a query, has been running."""
+        return max(self._batcher.busy_s, self._pool.busy_s)
 
     def live(self) -> Gallery:
         """The snapshot that answers now; raises NotReady where there is none."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from index.gallery import Gallery
 from index.want import Found, Want
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Pixels
 from service.owned import Service
 from service.prober import Prober
 from service.settings import Settings
@@ -126,6 +126,39 @@ def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(galler
         await until(client, 200)
 
     inside(Settings(gallery=gallery, stale_after_s=3), scenario)
+
+
+def test_a_picture_that_hangs_its_decoder_makes_it_not_ready_too(
+    gallery: Path, inside: Inside, picture: Callable[..., bytes]
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        assert await ready(client) == (True, "")
+        encoder, go_on = app.state.service.searcher.serving.encoder, threading.Event()
+        own = encoder.preprocess
+
+        def held(data: bytes, *, max_pixels: int) -> Pixels:
+            assert go_on.wait(30)
+            found: Pixels = own(data, max_pixels=max_pixels)
+            return found
+
+        encoder.preprocess = held
+        asked = asyncio.create_task(client.post("/search", files={"image": picture()}))
+        try:
+            await until(client, 503)
+            assert "a decoding has been running" in (await ready(client))[1]
+            line = next(
+                line
+                for line in (await client.get("/metrics")).text.splitlines()
+                if line.startswith("likebut_worker_busy_seconds ")
+            )
+            assert float(line.split()[1]) > 1.5
+        finally:
+            go_on.set()
+        assert (await asked).status_code == 200
+        assert app.state.service.searcher.busy_s == 0
+        await until(client, 200)
+
+    inside(Settings(gallery=gallery, stale_after_s=1.5, decoders=1), scenario)
 
 
 def test_what_ends_is_not_ready_and_answers_all_the_same(gallery: Path, inside: Inside) -> None:
