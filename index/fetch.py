@@ -1,19 +1,26 @@
 """The bytes of a picture, and a fingerprint that tells later, without reading them, whether they can have changed."""
 
 import http.client
+import io
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index import fingerprint, stores
 from index.fingerprint import settled
 from index.ingest import SourceRow
 from models.errors import ImageTooLarge, UnreadableImage
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
@@ -29,7 +36,9 @@ class Picture:
 
 
 def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S) -> bytes:
-    """The bytes of the row's picture, from disk, fetched or from a store; `timeout_s` bounds the whole fetch.
+    """The bytes of the row's picture, from disk, fetched or from a store.
+
+    `timeout_s` bounds the whole fetch, redirects and all, but for names that are slow to resolve.
 
     Raises UnreadableImage where there is nothing to read, ImageTooLarge above the limit, and SourceError where the
     store's driver is not installed.
@@ -91,7 +100,7 @@ def _fetched(url: str, unless: str, *, max_image_bytes: int, timeout_s: float) -
     end = time.monotonic() + timeout_s
     data = bytearray()
     try:
-        with _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout_s) as response:
+        with _opener(end).open(urllib.request.Request(url, headers=headers)) as response:
             mark = _validator(response.headers)
             if unless and mark == unless:
                 return None  # a server that knows no conditions
@@ -100,8 +109,6 @@ def _fetched(url: str, unless: str, *, max_image_bytes: int, timeout_s: float) -
                 if not part:
                     break
                 data += part
-                if time.monotonic() > end:  # a socket's own timeout starts anew with every byte
-                    raise TimeoutError(f"more than {timeout_s:g} s")
     except (OSError, ValueError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
         if isinstance(error, urllib.error.HTTPError) and error.code == http.HTTPStatus.NOT_MODIFIED and unless:
             error.close()
@@ -122,13 +129,78 @@ def _validator(headers: Message) -> str:
     return MODIFIED + modified if settled(*times) else ""
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https only: the usual opener would follow a redirect to ftp, and read files."""
+class _Until(io.RawIOBase):
+    """What a connection still gets until `end`: the timeout of a socket alone starts anew with every byte."""
+
+    def __init__(self, got: io.RawIOBase, connection: socket.socket, end: float) -> None:
+        self._got, self._connection, self._end = got, connection, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        self._connection.settimeout(_left(self._end))
+        return self._got.readinto(buffer)
+
+    def close(self) -> None:
+        self._got.close()
+        super().close()
+
+
+def _left(end: float) -> float:
+    """Seconds until `end`; raises TimeoutError where there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it did not come in time")
+    return left
+
+
+def _connects(kind: type[http.client.HTTPConnection], end: float) -> Callable[..., http.client.HTTPConnection]:
+    """Makes connections of that kind that get nothing any more after `end`, be it head or body."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(
+            self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+        ) -> None:
+            super().__init__(sock, debuglevel, method, url)
+            self.fp = io.BufferedReader(_Until(self.fp.detach(), sock, end))
+
+    def connection(host: str, *, timeout: object) -> http.client.HTTPConnection:
+        made = kind(host, timeout=_left(end))  # of each hop less than of the last; urllib's own is that of the first
+        made.response_class = Response
+        return made
+
+    return connection
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self._end = end
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_connects(http.client.HTTPConnection, self._end), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self._end = end
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_connects(http.client.HTTPSConnection, self._end), req)
+
+
+def _opener(end: float) -> urllib.request.OpenerDirector:
+    """Opens http and https only, until `end` (of time.monotonic).
+
+    The usual opener would follow a redirect to ftp, and read files.
+    """
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        _Http(end),
+        _Https(end),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),

@@ -1,5 +1,6 @@
 """Pictures are read from disk and the network within limits, and known again by their fingerprints."""
 
+import contextlib
 import os
 import threading
 import time
@@ -43,6 +44,16 @@ class Shop(BaseHTTPRequestHandler):
             self.send_header("Location", target[self.path])
             self.end_headers()
             return
+        if self.path == "/slow-head":
+            self._drip(b"HTTP/1.0 200 OK\r\nX-Slow: " + b"x" * 100 + b"\r\n\r\npicture")
+            return
+        if self.path.startswith("/hop-"):
+            threading.Event().wait(0.2)
+            self.send_response(302)
+            hop = int(self.path.removeprefix("/hop-"))
+            self.send_header("Location", f"/hop-{hop - 1}" if hop else "/good")
+            self.end_headers()
+            return
         self.send_response(200)
         self.end_headers()
         try:
@@ -52,12 +63,17 @@ class Shop(BaseHTTPRequestHandler):
                 while True:
                     self.wfile.write(b"x" * 65536)
             elif self.path == "/slow":
-                for _ in range(100):
-                    self.wfile.write(b"x")
-                    self.wfile.flush()
-                    threading.Event().wait(0.05)
+                self._drip(b"x" * 100)
         except OSError:
             self.close_connection = True
+
+    def _drip(self, data: bytes) -> None:
+        """Sends them one by one, never slow enough for the timeout of a socket."""
+        with contextlib.suppress(OSError):
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                threading.Event().wait(0.05)
 
     def _answer(self, name: str, value: str, condition: str) -> None:
         """Sends the picture with one header more, or 304 where it is asked on a condition that this server knows."""
@@ -95,10 +111,12 @@ def test_a_picture_is_fetched_from_a_url_and_through_a_redirect(shop: str) -> No
     assert fetched(f"{shop}/good") == fetched(f"{shop}/to-good") == b"picture"
 
 
-@pytest.mark.parametrize("path", ["missing", "slow", "to-ftp", "to-file"])
+@pytest.mark.parametrize("path", ["missing", "slow", "slow-head", "hop-8", "to-ftp", "to-file"])
 def test_a_url_that_gives_no_picture_in_time_is_a_bad_row(shop: str, path: str) -> None:
+    began = time.monotonic()
     with pytest.raises(UnreadableImage, match=f"{path} cannot be fetched"):
         fetched(f"{shop}/{path}")
+    assert time.monotonic() - began < 1.5
 
 
 def test_an_endless_answer_is_cut_off(shop: str) -> None:
