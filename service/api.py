@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(service.pictures)
             if service.remote is not None:
                 await stack.enter_async_context(service.remote)
+            await stack.enter_async_context(service.elsewhere)
             await stack.enter_async_context(service.searcher)
             await stack.enter_async_context(service.jobs)
             await stack.enter_async_context(service.writes)
@@ -148,7 +149,7 @@ async def searches(request: Request, service: Here) -> Response:
 
 async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
     fetch = None if service.remote is None else service.remote.fetched
-    return await service.searcher.search(parse, place=place, watch=watch, fetch=fetch)
+    return await service.elsewhere.search(parse, place=place, watch=watch, fetch=fetch)
 
 
 async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:

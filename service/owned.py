@@ -9,6 +9,7 @@ from index import put
 from index.changes import Delete
 from index.put import Problem, Put
 from service import hosts, images, page, tracing
+from service.elsewhere import Elsewhere
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.pool import Pool
@@ -41,6 +42,7 @@ class Service:
                 max_pixels=settings.max_pixels,
             )
         )
+        self.elsewhere = Elsewhere(self.searcher, max_bytes=settings.max_image_bytes)
         self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
         self.tracing = tracing.opened(settings.otlp_endpoint)

@@ -23,7 +23,7 @@ Kind: TypeAlias = Literal["composed", "image", "text"]  # what the query is made
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: an image (bytes, or an item of the gallery), a text, or both."""
+    """What is looked for: an image (bytes, or an item of the gallery, perhaps with its bytes), a text, or both."""
 
     image: bytes | None
     item_id: str | None
@@ -98,7 +98,9 @@ def ready(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Setting
     with watch.stage("decode"):
         gallery.check(want)
         if query.item_id is not None:
-            data = images.read(gallery.item(query.item_id), max_bytes=settings.max_image_bytes)
+            item = gallery.item(query.item_id)
+            if data is None:  # it was not fetched before
+                data = images.read(item, max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
                 want = replace(want, reference=query.item_id)
         elif data is not None and text and query.exclude_reference:  # with no text, who sends a picture looks for it
