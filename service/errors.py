@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, ValidationError
 from starlette.responses import JSONResponse
 
 from models import errors
 
 PROBLEM_TYPE = "application/problem+json"
+TOLD = 20  # faults of one body: a caller mends those first
+MADE_OUT = 1000  # each costs a kilobyte, and pydantic makes them out all or none
+NAME_CHARS = 200
 
 
 class BadRequest(errors.InputError):
@@ -156,11 +159,18 @@ def _body(
     return body
 
 
+def refused(error: ValidationError) -> errors.InputError:
+    """What pydantic found wrong with a body, as one error of ours."""
+    if error.error_count() > MADE_OUT:
+        return Unusable(f"{error.error_count()} things are wrong with the body: /docs describes what is read")
+    return unusable(error.errors(include_url=False, include_input=False))
+
+
 def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:
-    """What pydantic found wrong with a body or a parameter, as one error of ours."""
+    """What pydantic found wrong with a body or a parameter, as one error of ours that tells the first of it."""
     if found[0]["type"] == "json_invalid":
         return BadRequest(f"the body is not JSON ({found[0].get('ctx', {}).get('error', 'no detail')})")
-    fields = [{"field": _field(error), "detail": _sentence(error)} for error in found]
+    fields = [{"field": _field(error), "detail": _sentence(error)} for error in found[:TOLD]]
     detail = "; ".join(
         f"{field['field']}: {field['detail']}" if field["field"] else field["detail"] for field in fields[:3]
     )
@@ -168,7 +178,7 @@ def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:
 
 
 def _field(error: ErrorDetails) -> str:
-    return ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    return ".".join(str(part)[:NAME_CHARS] for part in error["loc"] if part not in ("body", "query", "path"))
 
 
 def _sentence(error: ErrorDetails) -> str:

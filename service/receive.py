@@ -12,12 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from index import filters
 from index.want import Want
 from service import form
-from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, unusable
+from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, refused
 from service.query import Query
 from service.settings import Settings
 from service.wire import SearchBody, SearchesBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
+MOST_PARTS = 50_000  # members and values of a search's JSON: each that is wrong would cost memory of its own
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others …
 FIRST_S = 5.0  # … as would one that says nothing, so it has this long, and then what it has sent bought it
 BYTES_PER_S = 100_000
@@ -51,7 +52,7 @@ async def search_body(request: Request, settings: Settings) -> Posted:
 def query(posted: Posted, settings: Settings) -> Query:
     """The query that a body carries; raises InputErrors for everything a body can have wrong."""
     if _media_type(posted.content_type) == "application/json":
-        asked = parsed(SearchBody, posted.data)
+        asked = parsed(SearchBody, _few(posted.data))
         image = asked.image.data() if asked.image else None
     else:
         sent = form.parse(posted.data, content_type=posted.content_type)
@@ -61,7 +62,7 @@ def query(posted: Posted, settings: Settings) -> Query:
 
 def searches(posted: bytes, *, most: int) -> list[dict[str, JsonValue]]:
     """The searches of one body, none of them read yet; raises InputErrors for a body that is no list of them."""
-    asked = parsed(SearchesBody, posted).searches
+    asked = parsed(SearchesBody, _few(posted)).searches
     if len(asked) > most:
         detail = f"{len(asked)} searches are more than {most}: send them in several calls"
         raise Unusable(detail, fields=[{"field": "searches", "detail": detail}])
@@ -73,7 +74,7 @@ def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
     try:
         asked = SearchBody.model_validate(posted)
     except ValidationError as error:
-        raise unusable(error.errors()) from error
+        raise refused(error) from error
     return _query(asked, asked.image.data() if asked.image else None, settings)
 
 
@@ -170,7 +171,14 @@ def parsed(kind: type[Body], data: bytes) -> Body:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        raise unusable(error.errors()) from error
+        raise refused(error) from error
+
+
+def _few(data: bytes) -> bytes:
+    """A JSON text as it is; raises BodyTooLarge where it may have too many parts, those in its texts counted, too."""
+    if data.count(b":") + data.count(b",") > MOST_PARTS:
+        raise BodyTooLarge(f"the body has more than {MOST_PARTS} members and values: ask for less")
+    return data
 
 
 def _media_type(content_type: str) -> str:
@@ -180,9 +188,9 @@ def _media_type(content_type: str) -> str:
 def _merged(fields: dict[str, str], *, has_image: bool) -> SearchBody:
     """Text and k laid over the JSON in `query`; a stand-in marks the file, which `SearchBody` need not hold twice."""
     try:
-        rest = REST.validate_json(fields.get("query") or "{}")
+        rest = REST.validate_json(_few((fields.get("query") or "{}").encode()))
     except ValidationError as error:
-        raise unusable(error.errors()) from error
+        raise refused(error) from error
     for name in ("text", "k", "image"):
         if name in rest and (name in fields or (name == "image" and has_image)):
             raise Unusable(

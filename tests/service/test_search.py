@@ -273,3 +273,16 @@ def test_head_answers_as_get_does_but_without_the_body(client: httpx.Client, pat
 def test_the_limits_are_told(client: httpx.Client) -> None:
     told = client.get("/limits").json()
     assert (told["max_k"], told["max_image_bytes"], told["max_text_chars"]) == (200, 400_000, 500)
+
+
+def test_of_very_many_faults_the_first_are_told(client: httpx.Client) -> None:
+    few = client.post("/search", json={"text": "x", **{f"k{number}": 1 for number in range(60)}})
+    assert few.status_code == 422
+    assert [error["field"] for error in few.json()["errors"]] == [f"k{number}" for number in range(20)]
+    many = client.post("/search", json={"text": "x", **{f"k{number}": 1 for number in range(5000)}})
+    assert many.status_code == 422 and "5000 things are wrong" in many.json()["detail"] and "errors" not in many.json()
+
+
+def test_as_many_ids_as_may_be_named_are_no_fault(client: httpx.Client) -> None:
+    asked = {"text": "ball", "exclude_ids": ["a:b,c" * 4] * 1000, "pinned_ids": ["a:b,c" * 4] * 100}
+    assert client.post("/search", json=asked).status_code == 200
