@@ -136,7 +136,7 @@ async def search(request: Request, service: Here) -> Response:
 async def searches(request: Request, service: Here) -> Response:
     """Each search has an answer of its own, in their order; each counts as one wherever searches are counted."""
     with service.searcher.place() as place:
-        posted = await receive.sent(request, max_bytes=service.settings.max_bulk_bytes)
+        posted = await receive.sent(request, max_bytes=receive.searches_bytes(service.settings))
         most = min(service.settings.max_searches, service.searcher.capacity)
         asked = await place.run(functools.partial(receive.searches, posted, most=most))
         service.searcher.widen(place, len(asked))

@@ -19,6 +19,7 @@ from service.wire import SearchBody, SearchesBody
 
 SLACK_BYTES = 256 * 1024  # for everything beside the image
 MOST_PARTS = 50_000  # members and values of a search's JSON: each that is wrong would cost memory of its own
+PICTURES = 4  # of full size, that several searches may bring along together
 BODY_S = 30.0  # a caller that sends more slowly would keep its place from others …
 FIRST_S = 5.0  # … as would one that says nothing, so it has this long, and then what it has sent bought it
 BYTES_PER_S = 100_000
@@ -105,6 +106,11 @@ def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
         text_weight=asked.text_weight,
         image_url=url,
     )
+
+
+def searches_bytes(settings: Settings) -> int:
+    """The most bytes that the body of several searches has: less than one of items, since each call holds one place."""
+    return settings.max_searches_bytes or PICTURES * base64_bytes(settings.max_image_bytes)
 
 
 def base64_bytes(count: int) -> int:

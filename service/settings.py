@@ -79,6 +79,9 @@ class Settings(BaseModel):
     max_pixels: int = Field(50_000_000, ge=1, description="largest accepted image, in pixels")
     max_text_chars: int = Field(500, ge=1, description="longest accepted text, in characters")
     max_bulk_bytes: int = Field(64_000_000, ge=1, description="largest accepted body of many items, in bytes")
+    max_searches_bytes: int = Field(
+        0, ge=0, description="largest accepted body of several searches, in bytes; 0 is room for four pictures"
+    )
     compact_after: int = Field(
         5_000, ge=1, description="changes since the live snapshot after which they are folded into a new one"
     )

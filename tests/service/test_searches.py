@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from models.arrays import Embeddings
 from models.tokenizer import Tokens
+from service import receive
 from service.server import listen
 from service.settings import Settings
 
@@ -65,6 +66,24 @@ def test_each_search_is_answered_as_alone_and_a_wrong_one_by_its_problem(client:
 )
 def test_a_body_that_is_no_list_of_searches_is_refused(client: httpx.Client, body: object, status: int) -> None:
     assert client.post("/searches", json=body).status_code == status
+
+
+def test_the_body_of_a_call_is_bounded_by_a_few_pictures_or_as_the_operator_says(gallery: Path, inside: Inside) -> None:
+    async def sent(client: httpx.AsyncClient, size: int) -> int:
+        content = b'{"searches": [{"text": "x"}]}'.ljust(size)
+        return (
+            await client.post("/searches", content=content, headers={"content-type": "application/json"})
+        ).status_code
+
+    async def by_itself(client: httpx.AsyncClient, app: FastAPI) -> None:
+        most = 4 * receive.base64_bytes(1000)
+        assert [await sent(client, size) for size in (most, most + 1)] == [200, 413]
+
+    async def as_set(client: httpx.AsyncClient, app: FastAPI) -> None:
+        assert [await sent(client, size) for size in (2000, 2001)] == [200, 413]
+
+    inside(Settings(gallery=gallery, max_image_bytes=1000), by_itself)
+    inside(Settings(gallery=gallery, max_searches_bytes=2000), as_set)
 
 
 def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
