@@ -42,7 +42,10 @@ def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.grace_s // 2,
     )
-    _Server(config, app.state.service, keys=settings.keys).run(sockets=listening)
+    server = _Server(config, app.state.service, keys=settings.keys)
+    server.run(sockets=listening)
+    if server.interrupted:  # what uvicorn raises for it may be lost with the loop
+        raise KeyboardInterrupt
 
 
 class _Server(uvicorn.Server):
@@ -53,6 +56,7 @@ class _Server(uvicorn.Server):
         self._service = service
         self._keys = keys
         self._ends: float | None = None  # of time.monotonic
+        self.interrupted = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
@@ -72,6 +76,7 @@ class _Server(uvicorn.Server):
         """
         settings = self._service.settings
         first = self._ends is None
+        self.interrupted |= sig == signal.SIGINT
         drain_s = settings.drain_s if first and sig == signal.SIGTERM and self.started else 0.0
         self._service.prober.drain()
         self._ends = time.monotonic() + drain_s

@@ -412,7 +412,7 @@ def test_every_line_of_the_docs_runs_as_it_stands(
     with serve("--gallery", tmp_path / "gallery") as address:
         page = browser.new_page()
         page.goto(f"{address}/docs")
-        expect(page.locator("#operations article")).to_have_count(15)
+        expect(page.locator("#operations article")).to_have_count(16)
         expect(page.locator("#search pre").first).to_contain_text(f"curl {address}/search")
         lines = page.locator("#operations pre").all_text_contents()
         assert (

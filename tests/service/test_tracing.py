@@ -158,8 +158,9 @@ def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> N
         told: list[bool] = []
         encoder.words = held
         kind, parent = (b"content-type", b"application/json"), (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
+        sent = [(b"host", b"localhost"), kind, parent]
         scope = {"type": "http", "method": "POST", "path": "/search", "raw_path": b"/search", "query_string": b"",
-                 "root_path": "", "scheme": "http", "http_version": "1.1", "headers": [kind, parent],
+                 "root_path": "", "scheme": "http", "http_version": "1.1", "headers": sent,
                  "client": ("127.0.0.1", 1), "server": ("shop", 80), "asgi": {"version": "3.0"}}  # fmt: skip
         try:
             await app(scope, leaving, send)
