@@ -26,7 +26,7 @@ from service.logs import Observed
 from service.near import Near
 from service.owned import Here, Service, of
 from service.pool import Place
-from service.query import Found, Query, Stopwatch
+from service.query import Query, Stopwatch
 from service.settings import Settings
 
 LOG = logging.getLogger("likebut")
@@ -121,7 +121,7 @@ async def search(request: Request, service: Here) -> Response:
         posted = await receive.search_body(request, service.settings)
         parse = functools.partial(receive.query, posted, service.settings)
         try:
-            search = _found(parse, place, watch, service)
+            search = service.searcher.search(parse, place=place, watch=watch, fetch=service.elsewhere.fetch)
             found = await receive.unless_left(request, search)
         finally:
             service.metrics.stages(watch.took_ms)
@@ -147,11 +147,6 @@ async def searches(request: Request, service: Here) -> Response:
     return Response(to_json({"answers": answers}), media_type="application/json")
 
 
-async def _found(parse: Callable[[], Query], place: Place, watch: Stopwatch, service: Service) -> Found:
-    fetch = None if service.remote is None else service.remote.fetched
-    return await service.elsewhere.search(parse, place=place, watch=watch, fetch=fetch)
-
-
 async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> list[dict[str, object]]:
     return await asyncio.gather(*searches)
 
@@ -159,7 +154,8 @@ async def _all(searches: Sequence[Coroutine[None, None, dict[str, object]]]) -> 
 async def _one(parse: Callable[[], Query], place: Place, request: Request, service: Service) -> dict[str, object]:
     watch = Stopwatch()
     try:
-        return wire.answer(await _found(parse, place, watch, service))
+        fetch = service.elsewhere.fetch
+        return wire.answer(await service.searcher.search(parse, place=place, watch=watch, fetch=fetch))
     except LikebutError as error:
         service.metrics.rejected.labels(errors.reason(error)).inc()
         return errors.facts(error, request_id=request.state.request_id)

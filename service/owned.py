@@ -42,7 +42,7 @@ class Service:
                 max_pixels=settings.max_pixels,
             )
         )
-        self.elsewhere = Elsewhere(self.searcher, max_bytes=settings.max_image_bytes)
+        self.elsewhere = Elsewhere(self.remote, max_bytes=settings.max_image_bytes)
         self.jobs = Jobs(settings, self.metrics, self.searcher)
         self.assets = page.assets()
         self.tracing = tracing.opened(settings.otlp_endpoint)

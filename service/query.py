@@ -11,6 +11,7 @@ import numpy as np
 
 from index.facets import Facets
 from index.gallery import Gallery
+from index.items import Item
 from index.want import Hit, Want
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
@@ -32,6 +33,14 @@ class Query:
     exclude_reference: bool = True
     text_weight: float | None = None  # None: the bundle's own
     image_url: str | None = None  # where the image is to be had, as long as it is not fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A query whose picture has to be fetched first: that of its URL, or of the item that it names."""
+
+    query: Query
+    item: Item | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,14 @@ class Ready:
     want: Want
     notes: Sequence[str]
     watch: Stopwatch
+
+
+def away(query: Query, gallery: Gallery) -> Away | None:
+    """What has to be fetched from another machine; None where nothing has. Raises UnknownItem."""
+    item = None if query.item_id is None else gallery.item(query.item_id)
+    if query.image_url is not None or (item is not None and "://" in item.uri):
+        return Away(query, item)
+    return None
 
 
 def ready(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Ready:

@@ -10,7 +10,6 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
@@ -25,7 +24,6 @@ from service.errors import Unusable
 from service.hosts import Host, Location
 from service.pool import Place as Held
 from service.pool import Pool
-from service.query import Query, Stopwatch
 
 TIMEOUT_S = 3.0  # for all of it: names, connections, redirects, the body
 CONNECT_S = 1.0  # for one address, where a name has several
@@ -89,12 +87,6 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
-
-    async def fetched(self, query: Query, place: Held, watch: Stopwatch) -> Query:
-        """The query with the picture that its URL names; raises what `fetch` raises."""
-        assert query.image_url is not None
-        with watch.stage("fetch"), place.aside():  # a slow host keeps no search from its place
-            return replace(query, image=await self.fetch(query.image_url), image_url=None)
 
     async def fetch(self, url: str) -> bytes:
         """The file of a picture, its header checked; raises Unfetchable, and Overloaded where too many are fetched."""

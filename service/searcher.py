@@ -16,11 +16,11 @@ from index.want import Want
 from models.encoder import Encoder
 from service.batcher import Batcher
 from service.pool import Place, Pool
-from service.query import Found, Kind, Query, Ready, Stopwatch, answered, ready
+from service.query import Away, Found, Kind, Query, Ready, Stopwatch, answered, away, ready
 from service.serving import Serving, opened
 from service.settings import Settings
 
-Fetch = Callable[[Query, Place, Stopwatch], Awaitable[Query]]
+Fetch = Callable[[Away, Place, Stopwatch], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Searcher:
     async def search(
         self, parse: Callable[[], Query], *, place: Place, watch: Stopwatch, fetch: Fetch | None = None
     ) -> Found:
-        """Parses one query in a thread and answers it, telling `watch` its stages; `fetch` gets a picture by its URL.
+        """Parses one query in a thread and answers it, telling `watch` its stages; `fetch` gets pictures of elsewhere.
 
         Raises what all of them raise, and DeadlineExceeded where a stage would not begin in time.
         """
@@ -132,18 +132,18 @@ class Searcher:
         def made(query: Query) -> Ready:
             return ready(query, encoder=encoder, gallery=gallery, settings=self._settings, watch=watch)
 
-        def work() -> Ready | Query:
+        def work() -> Ready | Away:
             watch.add("wait", time.perf_counter() - asked)
             with watch.stage("decode"):
                 query = parse()
-            return query if query.image_url is not None else made(query)
+            return (None if fetch is None else away(query, gallery)) or made(query)
 
         try:
             each = await place.run(work, within_s=self._settings.deadline_s)
-            if isinstance(each, Query):
-                assert fetch is not None  # or its URL would have been refused
-                fetched = await fetch(each, place, watch)
-                each = await place.run(lambda: made(fetched), within_s=deadline - time.monotonic())
+            if isinstance(each, Away):
+                assert fetch is not None
+                query = replace(each.query, image=await fetch(each, place, watch), image_url=None)
+                each = await place.run(lambda: made(query), within_s=deadline - time.monotonic())
             found, waited_s = await self._batcher.answer(Pass(each.kind, encoder, gallery), each, deadline=deadline)
             watch.add("wait", waited_s)
             return found

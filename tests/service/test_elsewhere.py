@@ -95,7 +95,7 @@ def test_a_host_that_hangs_keeps_no_other_search_waiting(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         web(app)
         service = app.state.service
-        service.elsewhere = Elsewhere(service.searcher, max_bytes=10**6, timeout_s=2)
+        service.elsewhere = Elsewhere(None, max_bytes=10**6, timeout_s=2)
         gate.clear()
         waiting = [asyncio.create_task(client.post("/search", json=BY_ITEM)) for _ in range(3)]
         assert await asyncio.to_thread(asked.wait, 10)
@@ -108,3 +108,21 @@ def test_a_host_that_hangs_keeps_no_other_search_waiting(
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
 
     inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
+
+
+def test_a_search_that_waits_for_its_picture_ends_with_the_snapshot_it_began_with(
+    gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        web(app)
+        gate.clear()
+        waiting = asyncio.create_task(client.post("/search", json=BY_ITEM))
+        assert await asyncio.to_thread(asked.wait, 10)
+        app.state.service.searcher.close("a swap is under way")
+        gate.set()
+        answer = await waiting
+        assert answer.status_code == 200
+        assert answer.json()["took_ms"]["total"] >= answer.json()["took_ms"]["fetch"]
+        assert (await client.post("/search", json=BY_ITEM)).status_code == 503
+
+    inside(Settings(gallery=gallery), scenario)

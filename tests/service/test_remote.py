@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from service import hosts
+from service.elsewhere import Elsewhere
 from service.errors import Overloaded
 from service.remote import FETCHES, Remote
 from service.settings import Settings
@@ -207,6 +208,7 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
             await writer.drain()
 
         async with sited() as site, fetching(site, timeout_s=60) as service.remote:
+            service.elsewhere = Elsewhere(service.remote, max_bytes=settings.max_image_bytes)
             site.answers = {"/late": late, "/x.png": whole(picture("ring", "green"))}
 
             async def ask(path: str) -> httpx.Response:
