@@ -20,6 +20,7 @@ from starlette.routing import Match, Route
 
 from models.errors import GalleryBroken, GalleryError, LikebutError
 from service import assortment, errors, gate, openapi, operate, page, receive, wire
+from service.background import beside
 from service.follow import Follower
 from service.head import Head
 from service.logs import Observed
@@ -64,8 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
                     service.searcher.close(str(worse))
             except GalleryError as error:
                 service.searcher.close(str(error))
-            await stack.enter_async_context(Follower(service.searcher, service.jobs, settings))
-            await stack.enter_async_context(service.prober)
+            follower = Follower(service.searcher, service.jobs, settings)
+            await stack.enter_async_context(beside(follower.run(), name="likebut-follow"))
+            await stack.enter_async_context(beside(service.prober.run(), name="likebut-probe"))
             yield
 
     app = FastAPI(

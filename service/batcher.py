@@ -13,8 +13,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
+from service.background import Running
 from service.errors import NotReady
 from service.pool import begun
 
@@ -55,7 +57,7 @@ class Batcher(Generic[Key, Wanted, Answer]):
         self._waiting: deque[_Waiting[Key, Wanted, Answer]] = deque()
         self._change = threading.Condition()
         self._ended = False
-        self._running: dict[int, float] = {}  # when the pass of each thread began
+        self._running = Running()
         self._took: deque[float] = deque(maxlen=RECENT)  # seconds that one item took of all workers together
         self._threads = [
             threading.Thread(target=self._serve, name=f"likebut-{name}-{number}", daemon=True)
@@ -72,9 +74,7 @@ class Batcher(Generic[Key, Wanted, Answer]):
     @property
     def busy_s(self) -> float:
         """How long the oldest pass that runs has been running; 0 where none runs."""
-        with self._change:
-            began = min(self._running.values(), default=None)
-        return 0.0 if began is None else time.monotonic() - began
+        return self._running.busy_s
 
     def seconds(self, items: int) -> float:
         """About how long so many items take, by those answered last."""
@@ -100,7 +100,12 @@ class Batcher(Generic[Key, Wanted, Answer]):
                 with self._change, suppress(ValueError):
                     self._waiting.remove(each)
 
-    async def end(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Answers all that wait, and lets nothing more in."""
         with self._change:
             self._ended = True
@@ -146,11 +151,10 @@ class Batcher(Generic[Key, Wanted, Answer]):
 
     def _answer(self, batch: "Sequence[_Waiting[Key, Wanted, Answer]]") -> None:
         began = time.monotonic()
-        with self._change:
-            self._running[threading.get_ident()] = began
         try:
             self._told(batch[0].key, len(batch))
-            answers = self._work(batch[0].key, [each.wanted for each in batch])
+            with self._running.noted():
+                answers = self._work(batch[0].key, [each.wanted for each in batch])
             for each, answer in zip(batch, answers, strict=True):
                 each.future.set_result((answer, began - each.since))
         except BaseException as error:  # whatever it is, the worker lives on and its callers are told
@@ -162,5 +166,4 @@ class Batcher(Generic[Key, Wanted, Answer]):
         finally:
             ended = time.monotonic()
             with self._change:
-                self._running.pop(threading.get_ident(), None)
                 self._took.append((ended - began) / len(batch) / len(self._threads))

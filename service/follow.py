@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from types import TracebackType
-from typing import Self
 
 from index import snapshot
 from models.errors import JobRunning, LikebutError
@@ -18,7 +16,7 @@ LOG = logging.getLogger("likebut")
 
 
 class Follower:
-    """Looks at CURRENT every second, as long as it is entered."""
+    """Looks at CURRENT every second, as long as it runs."""
 
     def __init__(self, searcher: Searcher, jobs: Jobs, settings: Settings) -> None:
         self._searcher = searcher
@@ -26,21 +24,9 @@ class Follower:
         self._settings = settings
         self._refused = ""  # a snapshot that could not be opened is not tried again, nor said again
         self._tried = 0  # the change up to which a compaction was begun
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="likebut-follow")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Looks without end, whatever it finds."""
         while True:
             await asyncio.sleep(EVERY_S)
             try:

@@ -2,14 +2,13 @@
 
 import asyncio
 import math
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
+from service.background import Running
 from service.errors import DeadlineExceeded, Overloaded
 
 Result = TypeVar("Result")
@@ -38,8 +37,7 @@ class Pool:
         self.room = workers + max_waiting
         self._threads = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"likebut-{name}")
         self._computing: set[futures.Future[None]] = set()
-        self._lock = threading.Lock()
-        self._running: dict[int, float] = {}  # when what each thread runs began
+        self._running = Running()
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,9 +52,7 @@ class Pool:
     @property
     def busy_s(self) -> float:
         """How long the oldest piece of work that runs has been running; 0 where none runs."""
-        with self._lock:
-            began = min(self._running.values(), default=None)
-        return 0.0 if began is None else time.monotonic() - began
+        return self._running.busy_s
 
     def place(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Place":
         """A place for one piece of work, to be entered.
@@ -95,14 +91,8 @@ class Pool:
         return future
 
     def _timed(self, work: Callable[[], None]) -> None:
-        thread = threading.get_ident()
-        with self._lock:
-            self._running[thread] = time.monotonic()
-        try:
+        with self._running.noted():
             work()
-        finally:
-            with self._lock:
-                del self._running[thread]
 
 
 class Place:

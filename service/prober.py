@@ -7,8 +7,6 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from index.gallery import Gallery
 from service.searcher import Searcher
@@ -27,7 +25,7 @@ class Trial:
 
 
 class Prober:
-    """Tries what serves again and again, as long as it is entered.
+    """Tries what serves again and again, as long as it runs.
 
     A trial has no time limit of its own: one that hangs leaves the last outcome to grow old, as a dead loop does.
     """
@@ -39,19 +37,13 @@ class Prober:
         self._every_s = stale_after_s / TRIALS
         self._last: Trial | None = None
         self._one = asyncio.Lock()  # one trial at a time, however many ask
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="likebut-probe")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+    async def run(self) -> None:
+        """Tries one after the other, without end."""
+        while True:
+            async with self._one:
+                await self._try()
+            await asyncio.sleep(self._every_s)
 
     def drain(self) -> None:
         """Says from now on that no search should be sent here; those that come are answered."""
@@ -86,12 +78,6 @@ class Prober:
     def _tried(self) -> bool:
         gallery = self._searcher.serving.gallery
         return gallery is None or (self._last is not None and self._last.tried() is gallery)
-
-    async def _run(self) -> None:
-        while True:
-            async with self._one:
-                await self._try()
-            await asyncio.sleep(self._every_s)
 
     async def _try_once(self) -> None:
         async with self._one:

@@ -60,7 +60,7 @@ class Searcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._batcher.end()
+        await self._batcher.__aexit__(kind, error, trace)
         await self._pool.__aexit__(kind, error, trace)
         await self._probe.__aexit__(kind, error, trace)
 

@@ -41,11 +41,11 @@ def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
 
     async def whole() -> None:
         batcher: Batcher[str, int, int] = Batcher("test", work, workers=workers, most=most, told=lambda *_: None)
-        try:
-            await scenario(batcher, work)
-        finally:
-            work.open.set()
-            await batcher.end()
+        async with batcher:
+            try:
+                await scenario(batcher, work)
+            finally:
+                work.open.set()
 
     asyncio.run(whole())
     return work
@@ -149,7 +149,7 @@ def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
         first = await held(batcher, work)
         other = ask(batcher, 1)
         await waiting(batcher, 1)
-        ending = asyncio.create_task(batcher.end())
+        ending = asyncio.create_task(batcher.__aexit__(None, None, None))
         await asyncio.sleep(0.02)
         with pytest.raises(NotReady):
             await ask(batcher, 2)
@@ -158,14 +158,6 @@ def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
         assert [(await first)[0], (await other)[0]] == [0, 2]
 
     run(scenario)
-
-
-def test_a_lone_caller_never_waits_for_company() -> None:
-    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
-        for number in range(50):
-            assert (await ask(batcher, number))[0] == 2 * number
-
-    assert run(scenario).passes == [[number] for number in range(50)]
 
 
 @given(

@@ -1,0 +1,47 @@
+"""What runs beside the requests, or in threads of its own, so that it ends with the service and a hang can be told."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None], *, name: str) -> AsyncIterator[None]:
+    """Runs `work` as a task until this is left."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class Running:
+    """What threads are computing now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began: dict[object, float] = {}  # of time.monotonic
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """What is inside is running."""
+        one = object()
+        with self._lock:
+            self._began[one] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._began[one]
+
+    @property
+    def busy_s(self) -> float:
+        """How long the oldest has been running; 0 where nothing runs."""
+        with self._lock:
+            began = min(self._began.values(), default=None)
+        return 0.0 if began is None else time.monotonic() - began
