@@ -9,7 +9,7 @@ BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check openapi bench bench-index bench-service bundles table help clean
+.PHONY: demo test check openapi bench bench-index bench-service soak bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -39,6 +39,9 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 bench-service: build/gallery.built  ## measure the service under load against raw batches, and how the cores are best shared
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+
+soak: build/gallery.built  ## half an hour of load, good and bad: memory must stay flat
+	$(BIN)/python deploy/benchmarks/soak.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small

@@ -72,21 +72,43 @@ class Load:
         await asyncio.gather(*(caller() for _ in range(callers)))
 
     async def _ask(self, since: float) -> None:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
-        writer.write(next(self._requests))
+        request = next(self._requests)
+        try:
+            try:
+                status = await self._answered(await self._connection(), request)
+            except (
+                asyncio.IncompleteReadError,
+                ConnectionError,
+            ):  # a kept connection may be closed by the time it is used
+                fresh = await asyncio.open_connection(self._host, self._port)
+                status = await self._answered(fresh, request)
+        except (asyncio.IncompleteReadError, OSError, ValueError):
+            status = 0
+        self.found.append((status, time.perf_counter() - since))
+
+    async def _connection(self) -> Connection:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
+
+    async def _answered(self, connection: Connection, request: bytes) -> int:
+        reader, writer = connection
+        writer.write(request)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)
-        except (asyncio.IncompleteReadError, OSError, ValueError):
-            self.found.append((0, time.perf_counter() - since))
+        except BaseException:
             writer.close()
-            return
-        self.found.append((int(head[9:12]), time.perf_counter() - since))
+            raise
         if b"connection: close" in head.lower():
             writer.close()
         else:
-            self._idle.append((reader, writer))
+            self._idle.append(connection)
+        return int(head[9:12])
 
 
 if __name__ == "__main__":

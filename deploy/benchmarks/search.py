@@ -5,24 +5,19 @@ turn, so that a machine whose speed drifts slows both. Raw is decode + encode + 
 threads. Run it by `make bench`.
 """
 
-import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
-from tempfile import NamedTemporaryFile
 from typing import TypeAlias
 from urllib.request import Request, urlopen
 
 import numpy as np
-import pyarrow.parquet
 
+import shop
 from index.gallery import Gallery
 from index.want import Want
 from models.encoder import Encoder
@@ -30,7 +25,7 @@ from service.settings import Settings
 
 Raw: TypeAlias = Callable[[bytes, str], None]  # the work itself: picture, text
 Body: TypeAlias = Callable[[bytes, str], dict[str, object]]  # the same as a request's body
-Asked: TypeAlias = Sequence[tuple[bytes, dict[str, str]]]
+Asked: TypeAlias = Sequence[tuple[bytes, str]]
 Ways: TypeAlias = dict[str, tuple[Raw, Body, Asked]]
 
 WARM_UP = 20
@@ -38,20 +33,13 @@ STAGES = ("wait", "decode", "encode", "search")
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--gallery", type=Path, required=True)
-    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
+    parser = shop.parser(__doc__)
     parser.add_argument("--queries", type=int, default=300)
     arguments = parser.parse_args(argv)
 
-    triplets = [json.loads(line) for line in (arguments.shop / "triplets.jsonl").read_text().splitlines()]
-    rows = pyarrow.parquet.read_table(arguments.shop / "items.parquet", columns=["id", "image"]).to_pylist()
-    pictures = {row["id"]: arguments.shop / row["image"] for row in rows}
-    asked = [(pictures[each["reference"]].read_bytes(), each) for each in triplets[: arguments.queries]]
-
+    asked = shop.composed(arguments.shop)[: arguments.queries]
     settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery)
-    encoder = Encoder.open(arguments.bundle, threads=settings.threads)
+    encoder = Encoder.open(arguments.bundle, threads=settings.shared(os.cpu_count() or 1).each)
     gallery = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id)
     weight = encoder.manifest.text_weight
 
@@ -65,37 +53,16 @@ def main(argv: Sequence[str]) -> int:
     def words(data: bytes, text: str) -> None:
         gallery.search(encoder.texts([text]), [Want(k=20)])
 
-    def both(data: bytes, text: str) -> dict[str, object]:
-        return {"image": {"base64": _base64(data)}, "text": text}
-
-    ways: Ways = {"picture + text": (composed, both, asked)}
+    ways: Ways = {"picture + text": (composed, shop.body, asked)}
     if encoder.reference_cache is not None:  # what the bundle knows of the picture is kept
-        ways["same picture, next words"] = (composed, both, [(asked[0][0], each) for _, each in asked])
+        ways["same picture, next words"] = (composed, shop.body, [(asked[0][0], text) for _, text in asked])
     ways |= {
-        "picture": (picture, lambda data, text: {"image": {"base64": _base64(data)}}, asked),
-        "text": (words, lambda data, text: {"text": text}, asked),
+        "picture": (picture, lambda data, text: shop.body(data), asked),
+        "text": (words, lambda data, text: shop.body(text=text), asked),
     }
-    command = [sys.executable, "-m", "service", "serve", "--port", "0"]
-    command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
-    with NamedTemporaryFile("w+") as log:
-        service = subprocess.Popen(command, stderr=log)
-        try:
-            _measure(ways, address=address(service, Path(log.name)), items=len(gallery), queries=len(asked))
-        finally:
-            service.terminate()
-            service.wait()
+    with shop.served(arguments) as (_, address):
+        _measure(ways, address=address, items=len(gallery), queries=len(asked))
     return 0
-
-
-def address(service: "subprocess.Popen[bytes]", log: Path) -> str:
-    while "\n" not in (said := log.read_text()):
-        if service.poll() is not None:
-            raise SystemExit("the service ended before it was ready")
-        time.sleep(0.05)
-    first = said.splitlines()[0]
-    if "serving http" not in first:
-        raise SystemExit(first)
-    return first.split()[-1].rstrip("/")
 
 
 def _measure(ways: Ways, *, address: str, items: int, queries: int) -> None:
@@ -109,13 +76,13 @@ def _measure(ways: Ways, *, address: str, items: int, queries: int) -> None:
 
 def _row(name: str, raw: Raw, body: Body, asked: Asked, *, address: str) -> str:
     took: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total", "http", "raw")}
-    for number, (data, triplet) in enumerate([*asked[:WARM_UP], *asked]):
-        sent = json.dumps({**body(data, triplet["text"]), "k": 20}).encode()
+    for number, (data, text) in enumerate([*asked[:WARM_UP], *asked]):
+        sent = json.dumps({**body(data, text), "k": 20}).encode()
         began = time.perf_counter()
         with urlopen(Request(f"{address}/search", data=sent, headers={"Content-Type": "application/json"})) as reply:
             answer = json.load(reply)
         between = time.perf_counter()
-        raw(data, triplet["text"])
+        raw(data, text)
         ended = time.perf_counter()
         if number < WARM_UP:
             continue
@@ -126,10 +93,6 @@ def _row(name: str, raw: Raw, body: Body, asked: Asked, *, address: str) -> str:
     cells = [f"{median(took[stage]):.1f}" for stage in STAGES]
     cells += [f"{median(took[key]):.1f} ({np.quantile(took[key], 0.99):.1f})" for key in ("total", "http", "raw")]
     return f"| {name} | {' | '.join(cells)} | {median(took['http']) / median(took['raw']):.2f} |"
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode()
 
 
 if __name__ == "__main__":

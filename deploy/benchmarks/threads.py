@@ -5,7 +5,6 @@ caller and by many, in turn with all the others, several rounds; medians are giv
 `service/settings.py` takes by itself; on other machines run it there. Run it by `make bench-service`.
 """
 
-import argparse
 import asyncio
 import functools
 import itertools
@@ -14,15 +13,13 @@ import os
 import platform
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import pyarrow.parquet
-
+import shop
 from service import receive
 from service.query import Stopwatch
 from service.receive import Posted
@@ -43,32 +40,13 @@ class Measured:
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--gallery", type=Path, required=True)
-    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
-    arguments = parser.parse_args(argv)
-    asyncio.run(measured(arguments.bundle, arguments.gallery, bodies(arguments.shop)))
-    return 0
-
-
-def bodies(shop: Path) -> list[Posted]:
-    """Searches as they arrive, of the catalogue's pictures and wishes."""
-    triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
-    rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
-    pictures = {row["id"]: shop / row["image"] for row in rows}
-    return [
-        Posted(
-            "application/json",
-            json.dumps(
-                {
-                    "image": {"base64": b64encode(pictures[each["reference"]].read_bytes()).decode()},
-                    "text": each["text"],
-                }
-            ).encode(),
-        )
-        for each in triplets
+    arguments = shop.parser(__doc__).parse_args(argv)
+    asked = [
+        Posted("application/json", json.dumps(shop.body(data, text)).encode())
+        for data, text in shop.composed(arguments.shop)
     ]
+    asyncio.run(measured(arguments.bundle, arguments.gallery, asked))
+    return 0
 
 
 async def measured(bundle: Path, gallery: Path, asked: Sequence[Posted]) -> None:

@@ -5,27 +5,23 @@ service shares out. The load comes from a second process (load.py). Raw and serv
 rounds, and medians are given. On few cores the load's own process takes its share of them from the service.
 """
 
-import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from tempfile import NamedTemporaryFile
 
 import numpy as np
-import pyarrow.parquet
 
+import shop
 from index.gallery import Gallery
 from index.want import Want
 from models.encoder import Encoder
-from search import address as address_of
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -36,46 +32,23 @@ LOAD = Path(__file__).with_name("load.py")
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--gallery", type=Path, required=True)
-    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
-    arguments = parser.parse_args(argv)
+    arguments = shop.parser(__doc__).parse_args(argv)
     settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery, reference_cache_mb=0)
-    asked = searches(arguments.shop)
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--reference-cache-mb", "0"]
-    command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
-    with NamedTemporaryFile("w+") as log, NamedTemporaryFile("wb", suffix=".jsonl") as bodies:
-        bodies.write(b"\n".join(json.dumps(each).encode() for each in asked))
-        bodies.flush()
-        service = subprocess.Popen(command, stderr=log)
-        try:
-            measure(Under(address_of(service, Path(log.name)), Path(bodies.name)), Raw(settings, asked))
-        finally:
-            service.terminate()
-            service.wait()
+    raw = Raw(settings, shop.composed(arguments.shop))
+    served = shop.served(arguments, "--reference-cache-mb", "0")
+    with shop.bodies(arguments.shop) as bodies, served as (_, address):
+        measure(Under(address, bodies), raw)
     return 0
-
-
-def searches(shop: Path) -> list[dict[str, object]]:
-    """Composed searches of the catalogue, no picture twice in a row."""
-    triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
-    rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
-    pictures = {row["id"]: shop / row["image"] for row in rows}
-    return [
-        {"image": {"base64": b64encode(pictures[each["reference"]].read_bytes()).decode()}, "text": each["text"]}
-        for each in triplets
-    ]
 
 
 class Raw:
     """The work itself."""
 
-    def __init__(self, settings: Settings, asked: Sequence[dict[str, object]]) -> None:
+    def __init__(self, settings: Settings, asked: Sequence[tuple[bytes, str]]) -> None:
         self.threads = settings.shared(os.cpu_count() or 1)
         self._encoder = Encoder.open(settings.bundle, threads=self.threads.each, reference_cache_bytes=0)
         self._gallery = Gallery.open(settings.gallery, space_id=self._encoder.manifest.space_id)
-        self._asked = [(b64decode(each["image"]["base64"]), each["text"]) for each in asked]
+        self._asked = asked
 
     def batch(self, start: int, size: int) -> None:
         """Answers so many searches in one pass."""

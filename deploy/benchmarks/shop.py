@@ -1,0 +1,71 @@
+"""The drawn shop that the service is measured on: its searches, and a service of its gallery."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import pyarrow.parquet
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that say which shop."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--gallery", type=Path, required=True)
+    parser.add_argument("--shop", type=Path, required=True, help="the drawn catalogue that the gallery was built from")
+    return parser
+
+
+def composed(shop: Path) -> list[tuple[bytes, str]]:
+    """What its shoppers ask: a picture's file and words."""
+    triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
+    rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
+    pictures = {row["id"]: shop / row["image"] for row in rows}
+    return [(pictures[each["reference"]].read_bytes(), each["text"]) for each in triplets]
+
+
+def body(data: bytes | None = None, text: str | None = None) -> dict[str, object]:
+    """A search as the body of a request."""
+    image = {} if data is None else {"image": {"base64": b64encode(data).decode()}}
+    return image | ({} if text is None else {"text": text})
+
+
+@contextmanager
+def bodies(shop: Path) -> Iterator[Path]:
+    """A file of all its searches, as load.py reads them."""
+    with NamedTemporaryFile("wb", suffix=".jsonl") as file:
+        file.write(b"\n".join(json.dumps(body(data, text)).encode() for data, text in composed(shop)))
+        file.flush()
+        yield Path(file.name)
+
+
+@contextmanager
+def served(arguments: argparse.Namespace, *words: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    """A service of it in a process of its own, with its address."""
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", *words]
+    command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
+    with NamedTemporaryFile("w+") as log:
+        service = subprocess.Popen(command, stderr=log)
+        try:
+            yield service, _address(service, Path(log.name))
+        finally:
+            service.terminate()
+            service.wait()
+
+
+def _address(service: "subprocess.Popen[bytes]", log: Path) -> str:
+    while "\n" not in (said := log.read_text()):
+        if service.poll() is not None:
+            raise SystemExit("the service ended before it was ready")
+        time.sleep(0.05)
+    first = said.splitlines()[0]
+    if "serving http" not in first:
+        raise SystemExit(first)
+    return first.split()[-1].rstrip("/")
