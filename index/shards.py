@@ -7,7 +7,6 @@ them again in every shard, and its IndexShardsIVF ignores filters without an err
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -109,7 +108,8 @@ class Shards:
             found = [copy.search(queries, k, nprobe) for copy in self._copies]
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
         near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
-        parameters = _parameters(nprobe) if only is None else _parameters.__wrapped__(nprobe)
+        parameters = faiss.SearchParametersIVF()  # of this call, since the number of a shared index is never touched
+        parameters.nprobe = nprobe
         if only is not None:
             parameters.sel = only.selector
         scores = np.empty((len(self._shards), len(queries), k), dtype=np.float32)
@@ -137,14 +137,6 @@ class Shards:
         _, rows = self.search(query, min(self.count, TRIED), self.nlist, only=Selection(mask))
         if not mask[rows[rows >= 0]].all():
             raise GalleryBroken(f"FAISS {faiss.__version__} ignores filters on {path}: install the version we pin")
-
-
-@lru_cache
-def _parameters(nprobe: int) -> faiss.SearchParametersIVF:
-    """Of one call, since the number of a shared index is never touched; whoever gets them kept changes nothing."""
-    made = faiss.SearchParametersIVF()
-    made.nprobe = nprobe
-    return made
 
 
 def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:

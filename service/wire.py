@@ -109,7 +109,7 @@ class SearchBody(BaseModel):
 
 
 def answer(found: Found) -> dict[str, object]:
-    """A SearchAnswer as its members: to make and to check models of all its hits took a fifth of the service's time."""
+    """A SearchAnswer as its members: to make and check a model of every hit takes longer than to write them out."""
     return {
         "hits": [
             {

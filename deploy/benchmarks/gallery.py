@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, default=512)
-    parser.add_argument("--folder", type=Path, default=Path("build/bench-index"), help="of the galleries; reused")
+    parser.add_argument("--folder", type=Path, default=Path("build/bench-index"), help="of the galleries, made anew")
     parser.add_argument("--write", action="store_true", help="also into index/README.md and docs")
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)  # one gallery, opened and asked in its own process
     arguments = parser.parse_args(argv)
@@ -109,11 +109,7 @@ def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[s
 
 
 def built_gallery(gallery: Path, shape: Shape, vectors: Vectors) -> dict[str, float]:
-    """Seconds of each stage of the build; it is taken over where a run before made it."""
-    kept = gallery / "seconds.json"
-    if kept.exists():
-        found: dict[str, float] = json.loads(kept.read_text())
-        return found
+    """Seconds of each stage of the build."""
     shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(parents=True)
     buckets = np.random.default_rng(2).integers(1000, size=len(vectors)).tolist()
@@ -131,20 +127,23 @@ def built_gallery(gallery: Path, shape: Shape, vectors: Vectors) -> dict[str, fl
     origin = Origin("drawn", SPACE, "drawn", 0)
     made = write(gallery, Embedded(rows, vectors, [], made=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
-    kept.write_text(json.dumps(seconds))
     return seconds
 
 
 def opened(gallery: Path) -> dict[str, float]:
-    """Seconds from nothing to the first answer of a gallery, and the resident MiB before, after it, and after more."""
+    """Seconds from nothing to the first answer of a gallery, and the resident MiB before, after it, and after more.
+
+    Raises SystemExit where that answer is wrong: an item that is asked for by its own vector comes first.
+    """
     before = resident_mib()
     begun = time.monotonic()
     found = Gallery.open(gallery, space_id=SPACE)
-    queries = Probe.open(snapshot.live(gallery).path / snapshot.PROBE).queries
-    found.search(queries[:1], [Want(k=K)])
+    (answer,) = found.search(found.vector("item 0"), [Want(k=K)])
     seconds = time.monotonic() - begun
+    if answer.hits[0].item.id != "item 0":
+        raise SystemExit(f"{gallery} finds {answer.hits[0].item.id} by the vector of item 0")
     first = resident_mib()
-    for query in queries:
+    for query in Probe.open(gallery / snapshot.SNAPSHOTS / found.manifest.name / snapshot.PROBE).queries:
         found.search(query[np.newaxis], [Want(k=K)])
     return {"seconds": seconds, "before": before, "first": first, "later": resident_mib(), "peak": peak_mib()}
 

@@ -1,6 +1,5 @@
 """What no kept snapshot needs is cleared away, and nothing that an item still has."""
 
-import io
 import json
 import os
 import shutil
@@ -8,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from index import snapshot
 from index.build import build
@@ -21,34 +18,17 @@ from index.journal import Unwritable
 from index.manifest import MANIFEST
 from index.publish import YOUNG_S, sweep
 from index.put import Put, change, restate
-from index.write import Progress
 from models.encoder import Encoder
+from tests.index.uploads import PIXELS, opened, picture, quiet
 
 if TYPE_CHECKING:
     from conftest import Draw
-
-PIXELS = 50_000_000
-
-
-def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
-
-
-def picture(seed: int) -> bytes:
-    coarse = np.random.default_rng(seed).integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(coarse).resize((24, 32)).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
     build(draw(tmp_path / "pictures", 3), tmp_path / "gallery", encoder, progress=quiet)
     return tmp_path / "gallery"
-
-
-def opened(folder: Path, encoder: Encoder) -> Gallery:
-    return Gallery.open(folder, space_id=encoder.manifest.space_id)
 
 
 def put(folder: Path, encoder: Encoder, id: str, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """Items are put, changed and deleted one by one, are found at once by every open gallery, and outlive a compaction."""
 
-import io
 import itertools
 import json
 import os
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from index import snapshot
@@ -29,33 +27,18 @@ from index.write import Progress
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import GalleryError, SpaceMismatch, UnknownItem, UnknownSnapshot, UnreadableImage
+from tests.index.uploads import PIXELS, opened, picture, quiet
 
 if TYPE_CHECKING:
     from conftest import Draw
 
 COUNT = 150
-PIXELS = 50_000_000
-
-
-def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
-
-
-def picture(seed: int) -> bytes:
-    coarse = np.random.default_rng(seed).integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(coarse).resize((24, 32)).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
     build(draw(tmp_path / "pictures", COUNT), tmp_path / "gallery", encoder, progress=quiet)
     return tmp_path / "gallery"
-
-
-def opened(folder: Path, encoder: Encoder) -> Gallery:
-    return Gallery.open(folder, space_id=encoder.manifest.space_id)
 
 
 def hit_ids(gallery: Gallery, query: Embeddings, want: Want) -> list[str]:

@@ -1,0 +1,30 @@
+"""What the tests of changed galleries share: small pictures to upload, and the gallery they go to."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from index.gallery import Gallery
+from index.write import Progress
+from models.encoder import Encoder
+
+PIXELS = 50_000_000
+
+
+def quiet(progress: Progress) -> None:
+    """Reports to nobody."""
+
+
+def picture(seed: int) -> bytes:
+    """A small picture as the bytes of a PNG."""
+    coarse = np.random.default_rng(seed).integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((24, 32)).save(file, "PNG")
+    return file.getvalue()
+
+
+def opened(folder: Path, encoder: Encoder) -> Gallery:
+    """The gallery as it is now."""
+    return Gallery.open(folder, space_id=encoder.manifest.space_id)
