@@ -36,9 +36,10 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 	$(BIN)/python deploy/benchmarks/rebuild.py
 	$(BIN)/python deploy/benchmarks/crashes.py
 
-bench-service: build/gallery.built  ## measure the service under load against raw batches, and how the cores are best shared
+bench-service: build/gallery.built build/large.built  ## measure the service under load against raw batches, and how the cores are best shared
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
 
 soak: build/gallery.built  ## half an hour of load, good and bad: memory must stay flat
 	$(BIN)/python deploy/benchmarks/soak.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
@@ -77,4 +78,11 @@ build/shop.drawn: $(VENV)/serve $(wildcard training/catalogue/*.py)
 # A gallery that was rebuilt from another source since is not undone: remove build/ for that.
 build/gallery.built: build/shop.drawn $(BUNDLE)/manifest.json
 	$(BIN)/likebut index build $(SHOP)/items.parquet --gallery $(GALLERY) --bundle $(BUNDLE)
+	@touch $@
+
+# A shop served by a model of the size that shops use: ViT-B/32 with random weights, since none can be shipped.
+build/large.built: $(VENV)/test
+	$(BIN)/python deploy/benchmarks/step.py training/configs/two-stage-vit-b-32.toml --batch 4 --steps 1 --device cpu --export build/large/bundle
+	$(BIN)/likebut catalogue build/large/shop --split test --products 500 --triplets 500 --force
+	$(BIN)/likebut index build build/large/shop/items.parquet --gallery build/large/gallery --bundle build/large/bundle
 	@touch $@

@@ -49,6 +49,7 @@ class Raw:
         self._encoder = Encoder.open(settings.bundle, threads=self.threads.each, reference_cache_bytes=0)
         self._gallery = Gallery.open(settings.gallery, space_id=self._encoder.manifest.space_id)
         self._asked = asked
+        self.model = self._encoder.manifest.backbone
 
     def batch(self, start: int, size: int) -> None:
         """Answers so many searches in one pass."""
@@ -117,13 +118,13 @@ def measure(under: Under, raw: Raw) -> None:
         note("twice the capacity, refused p50 ms", 1000 * median(refused or [0.0]))
         note("twice the capacity, refused p99 ms", 1000 * float(np.quantile(refused or [0.0], 0.99)))
         note("twice the capacity, neither answered nor refused", sum(status not in (200, 429) for status, _ in rushed))
-    show({name: median(values) for name, values in rows.items()})
+    show({name: median(values) for name, values in rows.items()}, raw.model)
 
 
-def show(found: Mapping[str, float]) -> None:
+def show(found: Mapping[str, float], model: str) -> None:
     """The medians and their ratios as a table."""
     cores = f"{os.cpu_count()} cores ({platform.machine()})"
-    print(f"{cores}, composed queries, pictures never cached; medians of {ROUNDS} rounds.\n\n| | |\n|---|---|")
+    print(f"{cores}, {model}, composed queries, pictures never cached; medians of {ROUNDS} rounds.\n\n| | |\n|---|---|")
     for name, value in found.items():
         print(f"| {name} | {value:.1f} |")
     many = found["searches/s, many callers"]
