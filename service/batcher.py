@@ -1,7 +1,8 @@
 """Work of many callers in one pass: whatever waits is taken together, and nobody waits for company.
 
 A worker that is free takes at once what there is, so a lone caller never waits, and under load passes fill by
-themselves. Only what has the same key shares a pass.
+themselves. A pass is never so large that what comes next would wait long for its end: a model that is slow for one item
+gains little from company. Only what has the same key shares a pass.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ Wanted = TypeVar("Wanted")
 Answer = TypeVar("Answer")
 
 RECENT = 15  # passes whose median tells the time of an item: one that hung says nothing of the next
+PASS_S = 0.15  # that a pass may take by what items took last, where it has more than one
 END_S = 10.0  # for what still computes when the batcher ends
 
 
@@ -135,9 +137,10 @@ class Batcher(Generic[Key, Wanted, Answer]):
 
     def _taken(self) -> "list[_Waiting[Key, Wanted, Answer]]":
         """The oldest item with the next ones of its key; those whose caller left just now go."""
+        most = self._size()
         batch: list[_Waiting[Key, Wanted, Answer]] = []
         others: deque[_Waiting[Key, Wanted, Answer]] = deque()
-        while self._waiting and len(batch) < self._most:
+        while self._waiting and len(batch) < most:
             each = self._waiting.popleft()
             if batch and each.key != batch[0].key:
                 others.append(each)
@@ -148,6 +151,11 @@ class Batcher(Generic[Key, Wanted, Answer]):
         if others:
             self._change.notify()  # for another worker
         return batch
+
+    def _size(self) -> int:
+        """How many items a pass may have now."""
+        item_s = len(self._threads) * median(self._took or (0.0,))
+        return self._most if item_s * self._most <= PASS_S else max(1, int(PASS_S / item_s))
 
     def _answer(self, batch: "Sequence[_Waiting[Key, Wanted, Answer]]") -> None:
         began = time.monotonic()

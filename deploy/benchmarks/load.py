@@ -43,12 +43,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Load:
-    """The connections of one run, and what was found: of each search its status and its seconds."""
+    """The connections of one run, and what was found: of each search its status, its seconds, and when it ended."""
 
     def __init__(self, host: str, port: int, requests: Iterator[bytes]) -> None:
         self._host, self._port, self._requests = host, port, requests
         self._idle: list[Connection] = []
-        self.found: list[tuple[int, float]] = []
+        self._began = time.perf_counter()
+        self.found: list[tuple[int, float, float]] = []
 
     async def open_loop(self, rate: float, seconds: float) -> None:
         """Arrivals by chance, as of many callers who do not know of each other."""
@@ -84,7 +85,8 @@ class Load:
                 status = await self._answered(fresh, request)
         except (asyncio.IncompleteReadError, OSError, ValueError):
             status = 0
-        self.found.append((status, time.perf_counter() - since))
+        ended = time.perf_counter()
+        self.found.append((status, ended - since, ended - self._began))
 
     async def _connection(self) -> Connection:
         while self._idle:

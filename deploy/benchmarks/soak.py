@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
         sizes = watched(service.pid, seconds)
         over.set()
         said, _ = load.communicate()
-    statuses = Counter(status for status, _ in json.loads(said))
+    statuses = Counter(status for status, *_ in json.loads(said))
     warm = [size for at_s, size in sizes if at_s >= min(WARM_UP_S, seconds / 2)]
     grown = median(warm[-5:]) - median(warm[:5])
     print(f"good searches by status: {dict(statuses)}; bad ones: {dict(bad)}")

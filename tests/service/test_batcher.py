@@ -51,6 +51,12 @@ def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
     return work
 
 
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test says is slow bounds a pass."""
+    monkeypatch.setattr("service.batcher.PASS_S", 1000.0)
+
+
 def ask(
     batcher: "Batcher[str, int, int]", number: int, *, key: str = "a", within: float = SOON
 ) -> "asyncio.Task[tuple[int, float]]":
@@ -142,6 +148,19 @@ def test_while_the_workers_hang_time_runs_out_and_nothing_is_kept() -> None:
         await first
 
     assert run(scenario).passes == [[0]]
+
+
+def test_a_slow_model_gets_no_more_at_once_than_a_pass_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        others = [ask(batcher, number) for number in range(1, 7)]
+        await waiting(batcher, 6)
+        await asyncio.sleep(0.02)  # so long does an item take
+        monkeypatch.setattr("service.batcher.PASS_S", 0.01)
+        work.open.set()
+        assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
+
+    assert run(scenario).passes[:2] == [[0], [1]]
 
 
 def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
