@@ -8,6 +8,7 @@ from index import items, snapshot
 from index.changes import Upsert
 from index.contents import Base
 from index.journal import Journal
+from models.errors import GalleryBroken
 
 YOUNG_S = 3600.0  # a picture is kept before its item is written
 
@@ -28,13 +29,19 @@ def publish(gallery: Path, made: snapshot.Snapshot, journal: Journal) -> None:
 
 
 def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: float = YOUNG_S) -> None:
-    """Removes uploaded pictures of no item of the kept snapshots and the journal, that are not just being put."""
+    """Removes uploaded pictures of no item of the kept snapshots and the journal, that are not just being put.
+
+    While the items of a kept snapshot cannot be read, nothing is removed.
+    """
     pictures = gallery / snapshot.PICTURES
     if not pictures.is_dir():
         return
     uris = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
     for name in kept:
-        uris.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+        try:
+            uris.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+        except GalleryBroken:
+            return
     # by name, which is the content's hash: the gallery may have been moved since they were put
     wanted = {uri.rpartition("/")[2] for uri in uris}
     latest = time.time() - older_s

@@ -38,24 +38,24 @@ class Unusable(errors.InputError):
         self.fields = tuple(fields)
 
 
-class Overloaded(errors.LikebutError):
-    """As many searches wait as may wait."""
+class Later(errors.LikebutError):
+    """Not now: the request may be sent again after `retry_after_s`."""
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class Overloaded(Later):
+    """As many searches wait as may wait."""
 
 
 class DeadlineExceeded(errors.LikebutError):
     """No answer could be begun in time."""
 
 
-class RateLimited(errors.LikebutError):
+class RateLimited(Later):
     """A key asks for more searches a second than it may."""
-
-    def __init__(self, detail: str, *, retry_after_s: int) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
 
 
 class Unauthorized(errors.LikebutError):
@@ -84,8 +84,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
-    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    Later: HTTPStatus.TOO_MANY_REQUESTS,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -101,7 +100,7 @@ def status_of(error: errors.LikebutError) -> int:
 
 def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     """The problem details of an error of ours."""
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded | RateLimited) else {}
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Later) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
     fields = error.fields if isinstance(error, Unusable) else ()

@@ -119,3 +119,17 @@ def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path,
         compact(folder, progress=quiet)
     assert opened(folder, encoder).journal.pruned() == 2
     assert not path.exists()
+
+
+def test_no_picture_is_removed_while_the_items_of_a_kept_snapshot_are_damaged(folder: Path, encoder: Encoder) -> None:
+    put(folder, encoder, "a", picture(1))
+    path = Path(opened(folder, encoder).item("a").uri)
+    compact(folder, progress=quiet)
+    damaged = folder / snapshot.SNAPSHOTS / snapshot.current(folder) / snapshot.ITEMS
+    opened(folder, encoder).change([Delete("a")])
+    compact(folder, progress=quiet)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    age(folder)
+    compact(folder, progress=quiet)
+    assert path.exists()
+    assert "a" not in opened(folder, encoder)
