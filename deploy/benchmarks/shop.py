@@ -47,12 +47,14 @@ def bodies(shop: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def served(arguments: argparse.Namespace, *words: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
-    """A service of it in a process of its own, with its address."""
+def served(
+    arguments: argparse.Namespace, *words: str, nice: int = 0
+) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    """A service of it in a process of its own, with its address; the nicer the lower its priority."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", *words]
     command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
     with NamedTemporaryFile("w+") as log:
-        service = subprocess.Popen(command, stderr=log)
+        service = subprocess.Popen(["nice", "-n", str(nice), *command], stderr=log)
         try:
             yield service, _address(service, Path(log.name))
         finally:

@@ -2,7 +2,8 @@
 
 Raw is decoding, the bundle's graphs and the index called from this process in batches, with as many threads as the
 service shares out. The load comes from a second process (load.py). Raw and service are measured in turn, several
-rounds, and medians are given. On few cores the load's own process takes its share of them from the service.
+rounds, and medians are given. On few cores the load's own process takes its share of them from the service, which runs
+with a lower priority: callers on other machines would not wait for it to send.
 """
 
 import json
@@ -27,6 +28,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 
 ROUNDS, SECONDS = 3, 8.0
+NICE = 5  # of the service
 CALLERS = 32
 BATCHES = (1, 4, 16)
 Ended: TypeAlias = tuple[int, float, float]  # of one search: its status, its seconds, and when it ended
@@ -38,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = shop.parser(__doc__).parse_args(argv)
     settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery, reference_cache_mb=0)
     raw = Raw(settings, shop.composed(arguments.shop))
-    served = shop.served(arguments, "--reference-cache-mb", "0")
+    served = shop.served(arguments, "--reference-cache-mb", "0", nice=NICE)
     with shop.bodies(arguments.shop) as bodies, served as (_, address):
         measure(Under(address, bodies), raw)
     return 0
