@@ -17,7 +17,7 @@ from statistics import median
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from service.background import Running
+from service.background import Running, yielding
 from service.errors import NotReady
 from service.pool import begun
 
@@ -26,7 +26,7 @@ Wanted = TypeVar("Wanted")
 Answer = TypeVar("Answer")
 
 RECENT = 15  # passes whose median tells the time of an item: one that hung says nothing of the next
-PASS_S = 0.15  # that a pass may take by what items took last, where it has more than one
+PASS_S = 0.25  # that a pass may take by what items took last, where it has more than one
 END_S = 10.0  # for what still computes when the batcher ends
 
 
@@ -122,6 +122,7 @@ class Batcher(Generic[Key, Wanted, Answer]):
                 each.future.set_exception(NotReady("the service is ending"))
 
     def _serve(self) -> None:
+        yielding()
         while batch := self._next():
             self._answer(batch)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from service.background import Running
+from service.background import Running, yielding
 from service.errors import DeadlineExceeded, Overloaded
 
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ class Pool:
         self.name = name
         self.active = 0  # places taken; only touched from the event loop
         self.room = workers + max_waiting
-        self._threads = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"likebut-{name}")
+        self._threads = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"likebut-{name}", initializer=yielding)
         self._computing: set[futures.Future[None]] = set()
         self._running = Running()
 
