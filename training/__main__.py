@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from models import command
@@ -200,6 +201,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
+    date = datetime.now(UTC).isoformat(timespec="seconds")
     match arguments.benchmark:
         case "catalogue":
             weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
@@ -211,19 +213,20 @@ def _evaluate(arguments: argparse.Namespace) -> None:
                 queries=queries,
                 seed=seed,
                 text_weight=weight,
+                date=date,
                 texts=arguments.texts,
                 cache=cache,
             )
         case "pseudo-words":
-            result = catalogue.pseudo_words(encoder, split=split, products=products, seed=seed, cache=cache)
+            result = catalogue.pseudo_words(encoder, split=split, products=products, seed=seed, date=date, cache=cache)
         case _:
-            result = catalogue.captions(encoder, split=split, products=products, seed=seed, cache=cache)
+            result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=date, cache=cache)
     if arguments.out is not None:
         result.write(arguments.out)
     if arguments.json:
         print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
         return
-    for name, value in {**dataclasses.asdict(result.protocol), **dataclasses.asdict(result.model)}.items():
+    for name, value in result.facts().items():
         print(f"{name.replace('_', ' '):>20}  {value}")
     for name, row in result.rows.items():
         cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())

@@ -12,11 +12,15 @@ from training.catalogue import describe, generated, sample, write
 from training.catalogue.triplets import Facts, Triplet, triplets
 from training.catalogue.world import Product
 from training.evaluation import metrics
+from training.evaluation.benchmark import Query, Scoring
 from training.evaluation.metrics import Rows
 from training.evaluation.result import Answers, Model, Protocol, Result, Texts
 from training.evaluation.shop import BATCH, Shop
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
+GALLERY = "catalogue"
+SCORING = Scoring(("R@1", "R@5", "R@10", "R@50", "mAP@10"), counts="any")
+NAMED = 10  # names of each ranking that are kept
 
 
 def composed(
@@ -27,13 +31,14 @@ def composed(
     queries: int,
     seed: int,
     text_weight: float,
+    date: str,
     texts: Texts = "written",
     cache: Path | None = None,
 ) -> Result:
     """R@1/5/10/50 and mAP@10 of composed queries over a shop: image only, text only, their sum, and the bundle's own.
 
     The first three are of the bundle's own gallery and text graphs. A query counts as answered at rank r where any
-    item that satisfies it stands there; the reference is never ranked. Rows ending in "unseen" are the queries with a
+    item that satisfies it stands there; the reference is never ranked. The group "unseen" are the queries with a
     target whose category and colour never met in training; val has none. Generated texts stand in place of the
     shopper's, with the same answers counting.
     """
@@ -49,51 +54,77 @@ def composed(
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
         encoder.manifest.method: _composed(encoder, shop, references, said, text_weight=text_weight),
     }
-    relevant = [np.array([shop.row_of[id] for id in triplet.satisfying], dtype=np.int64) for triplet in asked]
+    queries = [_query(shop, triplet, text) for triplet, text in zip(asked, said, strict=True)]
     answers: dict[str, Answers] = {}
     for name, vectors in asked_with.items():
         scores = vectors @ gallery.T  # (B, N)
         scores[np.arange(len(asked)), references] = -np.inf
-        answers[name] = _answers(scores, relevant)
+        answers[name] = _answers(shop, scores, queries)
     return Result.of(
-        _protocol("composed retrieval", split, seed, shop=shop, relevant=relevant, reference_excluded=True),
+        _protocol("composed retrieval", split, seed, shop=shop, queries=queries, reference="never ranked"),
         Model.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts),
+        queries,
         answers,
-        unseen=np.array([_unseen(shop.products[shop.row_of[triplet.target]]) for triplet in asked]),
+        date=date,
     )
 
 
-def pseudo_words(encoder: Encoder, *, split: str, products: int, seed: int, cache: Path | None = None) -> Result:
+def pseudo_words(
+    encoder: Encoder, *, split: str, products: int, seed: int, date: str, cache: Path | None = None
+) -> Result:
     """R@1/5/10/50 of finding each picture of a shop, among all of them, by its own pseudo-word: "a photo of *".
 
     Raises ConfigError where the bundle makes none.
     """
     sentence = encoder.sentence  # before anything is drawn
     shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
-    asked = shop.sentences(encoder)  # (N, d)
-    relevant = [np.array([row]) for row in range(len(asked))]
+    queries = [Query(each.id, each.id, (sentence,), (each.id,), GALLERY) for each in shop.products]
+    scores = shop.sentences(encoder) @ shop.gallery(encoder).T  # (N, N)
     return Result.of(
-        _protocol("pseudo-word retrieval", split, seed, shop=shop, relevant=relevant, reference_excluded=False),
+        _protocol("pseudo-word retrieval", split, seed, shop=shop, queries=queries, reference="ranked"),
         Model.of(encoder.manifest, template=sentence, text_weight=0.0),
-        {sentence: _answers(asked @ shop.gallery(encoder).T, relevant)},
+        queries,
+        {sentence: _answers(shop, scores, queries)},
+        date=date,
     )
 
 
-def captions(encoder: Encoder, *, split: str, products: int, seed: int, cache: Path | None = None) -> Result:
+def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: str, cache: Path | None = None) -> Result:
     """R@1/5/10/50 and mAP@10 of text → image retrieval: a caption for each product of the split, all of them ranked.
 
     Every product that the caption describes counts.
     """
     shop = Shop.independent(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
     phrases = [describe.caption(product, Random(f"{seed}/{split}/{product.id}")) for product in shop.products]
-    facts = Facts(shop.products)
-    relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
+    facts, ids = Facts(shop.products), np.array([product.id for product in shop.products])
+    queries = []
+    for product, phrase in zip(shop.products, phrases, strict=True):
+        described = ids[facts.accepted(phrase.wish)].tolist()
+        queries.append(Query(product.id, "", (phrase.text,), _first(product.id, described), GALLERY))
     scores = _texts(encoder, [phrase.text for phrase in phrases]) @ shop.gallery(encoder).T  # (B, N)
     return Result.of(
-        _protocol("text to image", split, seed, shop=shop, relevant=relevant, reference_excluded=False),
+        _protocol("text to image", split, seed, shop=shop, queries=queries, reference="none"),
         Model.of(encoder.manifest, template="{text}", text_weight=1.0),
-        {"caption": _answers(scores, relevant)},
+        queries,
+        {"caption": _answers(shop, scores, queries)},
+        date=date,
     )
+
+
+def _query(shop: Shop, triplet: Triplet, text: str) -> Query:
+    return Query(
+        id=f"{triplet.reference}>{triplet.target}",
+        reference=triplet.reference,
+        texts=(text,),
+        relevant=_first(triplet.target, triplet.satisfying),
+        gallery=GALLERY,
+        excluded=(triplet.reference,),
+        groups=("unseen",) if _unseen(shop.products[shop.row_of[triplet.target]]) else (),
+    )
+
+
+def _first(target: str, satisfying: Sequence[str]) -> tuple[str, ...]:
+    return (target, *(id for id in satisfying if id != target))
 
 
 def _generated(shop: Shop, asked: Sequence[Triplet], *, seed: int) -> list[str]:
@@ -115,26 +146,34 @@ def _texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
     return np.concatenate([encoder.texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)])
 
 
-def _answers(scores: metrics.Scores, relevant: Sequence[Rows]) -> Answers:
-    found = [metrics.ranks(values, rows) for values, rows in zip(scores, relevant, strict=True)]
-    return Answers(
-        first_ranks=tuple(int(ranks[0]) for ranks in found),
-        average_precisions=tuple(metrics.average_precision(ranks, 10, relevant=len(ranks)) for ranks in found),
-    )
+def _answers(shop: Shop, scores: metrics.Scores, queries: Sequence[Query]) -> Answers:
+    ranks, first = [], []
+    for values, query in zip(scores, queries, strict=True):
+        wanted = np.array([shop.row_of[id] for id in query.relevant], dtype=np.int64)
+        order = metrics.order(values, last=wanted)
+        ranks.append(tuple(metrics.places(order, wanted).tolist()))
+        first.append(tuple(shop.products[row].id for row in order[:NAMED]))
+    return Answers(ranks=tuple(ranks), first=tuple(first))
 
 
 def _protocol(
-    benchmark: str, split: str, seed: int, *, shop: Shop, relevant: Sequence[Rows], reference_excluded: bool
+    benchmark: str, split: str, seed: int, *, shop: Shop, queries: Sequence[Query], reference: str
 ) -> Protocol:
+    answering = float(np.mean([len(query.relevant) for query in queries]))
     return Protocol(
         benchmark=f"{benchmark}, drawn catalogue",
-        world=write.VERSION,
+        variant="shop",
         split=split,
-        seed=seed,
-        gallery=len(shop.products),
-        queries=len(relevant),
-        relevant_mean=float(np.mean([len(rows) for rows in relevant])),
-        reference_excluded=reference_excluded,
+        says={
+            "world": str(write.VERSION),
+            "seed": str(seed),
+            "reference": reference,
+            "answers": f"every item that satisfies the query, {answering:.2f} on average",
+            "ties": "against the query",
+        },
+        scoring=SCORING,
+        galleries={GALLERY: len(shop.products)},
+        queries=len(queries),
     )
 
 

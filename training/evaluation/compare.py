@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ConfigError
-from training.evaluation.result import Answers, Estimate, Protocol, Result
-
-METRICS = ("R@1", "R@10", "mAP@10")
+from training.evaluation.benchmark import Query
+from training.evaluation.metrics import Values
+from training.evaluation.result import Answers, Estimate, Protocol, Result, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,12 @@ class Rows:
     """The answers of several results to the same queries, by the name of their row."""
 
     protocol: Protocol
+    queries: tuple[Query, ...]
     answers: dict[str, Answers]
+
+    def values(self) -> dict[str, dict[str, Values]]:
+        """Row → metric → a value a query (B,)."""
+        return {name: values(self.protocol.scoring, self.queries, found) for name, found in self.answers.items()}
 
 
 def rows(paths: Sequence[Path]) -> Rows:
@@ -45,39 +50,40 @@ def rows(paths: Sequence[Path]) -> Rows:
     results = {path.stem: Result.read(path) for path in paths}
     if len(results) < len(paths):
         raise ConfigError("two results have the same file name, which names their rows: rename one")
-    (first, protocol), *others = [(name, result.protocol) for name, result in results.items()]
+    (first, one), *others = results.items()
     for name, other in others:
-        if other != protocol:
-            raise ConfigError(
-                f"{first} and {name} were not asked the same ({_differing(protocol, other)}): evaluate again"
-            )
+        if other.protocol != one.protocol or _asked(other) != _asked(one):
+            differing = _differing(one.protocol, other.protocol) or "other queries"
+            raise ConfigError(f"{first} and {name} were not asked the same ({differing}): evaluate again")
+    if not one.protocol.scoring.metrics:
+        raise ConfigError(f"only the test server knows the answers of {one.protocol.split}: compare results of val")
     answers: dict[str, Answers] = {}
     for stem, result in results.items():
         ending = "" if result.model.texts == "written" else f", {result.model.texts} texts"
-        for way, found in result.queries.items():
-            if way == result.model.method or len(result.queries) == 1:
+        for way, found in result.answers.items():
+            if way == result.model.method or len(result.answers) == 1:
                 answers[stem + ending] = found
             elif answers.setdefault(way + ending, found) != found:
                 answers[f"{stem}, {way}{ending}"] = found
-    return Rows(protocol=protocol, answers=answers)
+    return Rows(protocol=one.protocol, queries=one.queries, answers=answers)
 
 
 def best(found: Rows) -> str:
-    """The name of the row with the highest R@1, and of those the highest mAP@10."""
-    values = {name: answers.values() for name, answers in found.answers.items()}
-    return max(values, key=lambda name: (values[name]["R@1"].mean(), values[name]["mAP@10"].mean()))
+    """The name of the row with the highest headline metric, and of those the highest last one."""
+    values, metrics = found.values(), found.protocol.scoring.metrics
+    return max(values, key=lambda name: (values[name][metrics[0]].mean(), values[name][metrics[-1]].mean()))
 
 
 def compare(found: Rows, *, against: str) -> Comparison:
     """Every row's metrics and their paired differences to the row `against`; raises ConfigError where there is none."""
     if against not in found.answers:
         raise ConfigError(f"there is no row {against!r} among {', '.join(found.answers)}")
-    values = {name: answers.values() for name, answers in found.answers.items()}
+    values = found.values()
     rows = {}
     for name, own in values.items():
-        differences = {metric: Estimate.of(own[metric] - values[against][metric]) for metric in METRICS}
+        differences = {metric: Estimate.of(column - values[against][metric]) for metric, column in own.items()}
         rows[name] = Row(
-            metrics={metric: Estimate.of(own[metric]) for metric in METRICS},
+            metrics={metric: Estimate.of(column) for metric, column in own.items()},
             differences=differences,
             real={metric: e.low > 0 or e.high < 0 for metric, e in differences.items()},
         )
@@ -85,12 +91,14 @@ def compare(found: Rows, *, against: str) -> Comparison:
 
 
 def markdown(found: Comparison) -> str:
-    """A table, best row first; a difference of R@1 that may be chance is marked."""
-    ordered = sorted(found.rows.items(), key=lambda item: -item[1].metrics["R@1"].value)
-    lines = [f"| | {' | '.join(METRICS)} | R@1 against {found.against} |", "|---" * (len(METRICS) + 2) + "|"]
+    """A table, best row first; a difference of the headline metric that may be chance is marked."""
+    metrics = found.protocol.scoring.metrics
+    head = metrics[0]
+    ordered = sorted(found.rows.items(), key=lambda item: -item[1].metrics[head].value)
+    lines = [f"| | {' | '.join(metrics)} | {head} against {found.against} |", "|---" * (len(metrics) + 2) + "|"]
     for name, row in ordered:
-        cells = [estimate(row.metrics[metric]) for metric in METRICS]
-        lines.append(f"| {name} | {' | '.join(cells)} | {'' if name == found.against else difference(row, 'R@1')} |")
+        cells = [estimate(row.metrics[metric]) for metric in metrics]
+        lines.append(f"| {name} | {' | '.join(cells)} | {'' if name == found.against else difference(row, head)} |")
     return "\n".join(lines)
 
 
@@ -115,10 +123,17 @@ def _signed(value: float) -> str:
     return digits if digits == ".000" else f"{'−' if value < 0 else '+'}{digits}"
 
 
+def _asked(result: Result) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What must be the same of every query; its text may be put otherwise."""
+    return [(query.id, query.reference, query.relevant) for query in result.queries]
+
+
 def _differing(one: Protocol, other: Protocol) -> str:
     mine, theirs = _fields(one), _fields(other)
-    return ", ".join(f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name])
+    names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    return ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in names)
 
 
 def _fields(protocol: Protocol) -> Mapping[str, object]:
-    return {name: getattr(protocol, name) for name in Protocol.__dataclass_fields__}
+    plain = {name: getattr(protocol, name) for name in Protocol.__dataclass_fields__ if name != "says"}
+    return {**plain, **protocol.says}

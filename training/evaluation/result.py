@@ -1,6 +1,6 @@
 """A benchmark's result: what was asked, of which bundle, and how each way of asking it fared, query by query."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from models.bundle import Manifest
 from models.errors import ConfigError
 from training.evaluation import metrics
+from training.evaluation.benchmark import Query, Scoring
 
-KS = (1, 5, 10, 50)
+NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing
+KEPT = 50  # names of a ranking, at most
 Texts = Literal["written", "generated"]  # a shopper's own, or what templates make of two captions
 
 
@@ -22,13 +24,12 @@ class Protocol:
     """What was asked: two results may be compared where all of it is the same."""
 
     benchmark: str
-    world: int  # version of the drawn world
+    variant: str
     split: str
-    seed: int
-    gallery: int  # items ranked
+    says: dict[str, str]  # the rest of it in words
+    scoring: Scoring
+    galleries: dict[str, int]  # items ranked
     queries: int
-    relevant_mean: float  # items that satisfy a query, on average
-    reference_excluded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Model:
     """Which bundle was asked, and how."""
 
     method: str
-    model_id: str
+    model_id: str  # with the digest of all weights
     space_id: str
     template: str
     text_weight: float
@@ -72,20 +73,21 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How one way of asking fared, a value a query."""
+    """How one way of asking fared, an entry a query."""
 
-    first_ranks: tuple[int, ...]  # of the best relevant item, from 1
-    average_precisions: tuple[float, ...]  # AP@10
+    ranks: tuple[tuple[int, ...], ...]  # of the relevant items in the query's order, from 1, or NEVER
+    first: tuple[tuple[str, ...], ...]  # names, best first, up to KEPT
+    subset: tuple[tuple[str, ...], ...] = ()  # CIRR: the names of the query's subset, best first
 
     @property
-    def ranks(self) -> NDArray[np.int64]:
-        """`first_ranks` as an array (B,)."""
-        return np.array(self.first_ranks, dtype=np.int64)
+    def best(self) -> NDArray[np.int64]:
+        """The rank of each query's best relevant item (B,)."""
+        return np.array([min(ranks) for ranks in self.ranks], dtype=np.int64)
 
-    def values(self) -> dict[str, metrics.Values]:
-        """Each metric's value for every query (B,)."""
-        recalls = {f"R@{k}": (self.ranks <= k).astype(np.float64) for k in KS}
-        return {**recalls, "mAP@10": np.array(self.average_precisions)}
+    @property
+    def target(self) -> NDArray[np.int64]:
+        """The rank of each query's target (B,)."""
+        return np.array([ranks[0] for ranks in self.ranks], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +96,65 @@ class Result:
 
     protocol: Protocol
     model: Model
-    rows: dict[str, dict[str, Estimate]]  # way of asking → metric → estimate
-    queries: dict[str, Answers]  # way of asking → what the estimates are of
+    date: str  # ISO 8601, when it was asked
+    notes: tuple[str, ...]  # what a reader must know first: missing pictures
+    rows: dict[str, dict[str, Estimate]]  # way of asking, or "way, group" → metric → estimate
+    queries: tuple[Query, ...]
+    answers: dict[str, Answers]  # way of asking → what the estimates are of
 
     @classmethod
     def of(
         cls,
         protocol: Protocol,
         model: Model,
+        queries: Sequence[Query],
         answers: Mapping[str, Answers],
         *,
-        unseen: NDArray[np.bool_] | None = None,
+        date: str,
+        notes: Sequence[str] = (),
     ) -> "Result":
-        """Estimates of all the answers, and of those to the `unseen` queries (B,) in rows of their own."""
+        """Estimates of all the answers, and of those to each group of queries in rows of their own."""
         rows: dict[str, dict[str, Estimate]] = {}
-        for name, found in answers.items():
-            values = found.values()
-            rows[name] = {metric: Estimate.of(column) for metric, column in values.items()}
-            if unseen is not None and unseen.any():
-                rows[f"{name}, unseen"] = {metric: Estimate.of(column[unseen]) for metric, column in values.items()}
-        return cls(protocol=protocol, model=model, rows=rows, queries=dict(answers))
+        for way, found in answers.items() if protocol.scoring.metrics else ():
+            rows[way] = _estimates(values(protocol.scoring, queries, found))
+            plain = _plain(protocol.scoring, queries, found)
+            for group, members in groups(queries).items():
+                rows[f"{way}, {group}"] = _estimates({metric: column[members] for metric, column in plain.items()})
+        return cls(
+            protocol=protocol,
+            model=model,
+            date=date,
+            notes=tuple(notes),
+            rows=rows,
+            queries=tuple(queries),
+            answers=dict(answers),
+        )
+
+    def values(self, way: str) -> dict[str, metrics.Values]:
+        """Each metric's value for every query (B,) of a way of asking."""
+        return values(self.protocol.scoring, self.queries, self.answers[way])
+
+    def facts(self) -> dict[str, object]:
+        """What was asked, of which bundle and when, line by line."""
+        protocol, sizes = self.protocol, (f"{name} {count}" for name, count in self.protocol.galleries.items())
+        return {
+            "benchmark": protocol.benchmark,
+            "variant": protocol.variant,
+            "split": protocol.split,
+            **protocol.says,
+            "galleries": ", ".join(sizes),
+            "queries": protocol.queries,
+            **asdict(self.model),
+            "date": self.date,
+        }
 
     def summary(self) -> dict[str, object]:
         """Plain values for `json.dumps`, without the single queries."""
         return {
             "protocol": asdict(self.protocol),
             "model": asdict(self.model),
+            "date": self.date,
+            "notes": list(self.notes),
             "rows": {name: {metric: asdict(e) for metric, e in row.items()} for name, row in self.rows.items()},
         }
 
@@ -144,3 +179,53 @@ class Result:
 
 
 _RESULT = TypeAdapter(Result)
+
+
+def values(scoring: Scoring, queries: Sequence[Query], answers: Answers) -> dict[str, metrics.Values]:
+    """Each metric's value for every query (B,); its mean is the metric.
+
+    Where the metric is the mean of groups, a query of a small group weighs more: B / (groups · queries of its group).
+    """
+    plain = _plain(scoring, queries, answers)
+    if scoring.mean == "queries":
+        return plain
+    found = groups(queries)
+    weights = np.zeros(len(queries))
+    for members in found.values():
+        weights[members] += len(queries) / (len(found) * len(members))
+    return {metric: column * weights for metric, column in plain.items()}
+
+
+def groups(queries: Sequence[Query]) -> dict[str, NDArray[np.int64]]:
+    """The rows of each group's queries, in the order in which the groups come."""
+    found: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        for group in query.groups:
+            found.setdefault(group, []).append(row)
+    return {group: np.array(rows, dtype=np.int64) for group, rows in found.items()}
+
+
+def _plain(scoring: Scoring, queries: Sequence[Query], answers: Answers) -> dict[str, metrics.Values]:
+    """Each metric's own value for every query (B,)."""
+    found: dict[str, metrics.Values] = {}
+    for metric in scoring.metrics:
+        kind, _, k = metric.partition("@")
+        match kind:
+            case "R":
+                ranks = answers.target if scoring.counts == "target" else answers.best
+                found[metric] = (ranks <= int(k)).astype(np.float64)
+            case "R_subset":
+                pairs = zip(queries, answers.subset, strict=True)
+                found[metric] = np.array([float(query.relevant[0] in subset[: int(k)]) for query, subset in pairs])
+            case "mAP":
+                ranks_of = (np.sort(np.array(ranks)) for ranks in answers.ranks)
+                found[metric] = np.array(
+                    [metrics.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
+                )
+            case _:
+                raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k or mAP@k")
+    return found
+
+
+def _estimates(columns: Mapping[str, metrics.Values]) -> dict[str, Estimate]:
+    return {metric: Estimate.of(column) for metric, column in columns.items()}

@@ -25,6 +25,7 @@ RESULTS = Path("training/results/catalogue.json")  # written below the working d
 README = Path("training/README.md")
 RECALL, CURVE = Path("docs/recall.png"), Path("docs/triplets.png")
 MARKS = ("<!-- written by python -m training.table -->", "<!-- to here -->")
+METRICS = ("R@1", "R@10", "mAP@10")
 AGAINST = "base"
 BASELINES = ("image only", "text only", "sum")
 
@@ -68,7 +69,7 @@ def read(folder: Path) -> Table:
     names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
     names |= {name: name for name in BASELINES}  # of another space than the first bundle's they are left out
     kept = {names[name]: value for name, value in found.answers.items() if name in names}
-    answers = Answered(found.protocol, kept)
+    answers = Answered(found.protocol, found.queries, kept)
     words, triplets, steps = {}, {}, {}
     for row in there:
         if row.words:
@@ -89,7 +90,7 @@ def markdown(table: Table) -> str:
             continue
         words = any(row.words for row in rows)
         against = f"R@1 against {rows[0].against}"
-        head = ["", "run", "triplets", "steps", *compare.METRICS, against, *(["pseudo-word R@1"] if words else [])]
+        head = ["", "run", "triplets", "steps", *METRICS, against, *(["pseudo-word R@1"] if words else [])]
         if rows[0].against in {row.name for row in rows}:  # the methods' own groups begin with the baselines
             rows = [*(replace(rows[0], name=name, title=name) for name in BASELINES), *rows]
         lines = [_line(table, row, words=words) for row in rows]
@@ -116,7 +117,7 @@ def write(table: Table, root: Path) -> None:
 def _line(table: Table, row: Row, *, words: bool) -> str:
     """A row of a group, or a baseline beside it; with a cell for its pseudo-words where the group has `words`."""
     found, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
-    metrics = [compare.estimate(found.metrics[metric]) for metric in compare.METRICS]
+    metrics = [compare.estimate(found.metrics[metric]) for metric in METRICS]
     away = "" if row.name == row.against else compare.difference(found, "R@1")
     length = [f"{of[row.name]:,}".replace(",", " ") if row.name in of else "" for of in (table.triplets, table.steps)]
     alone = [compare.estimate(table.words[row.name]) if row.name in table.words else ""] if words else []
@@ -144,7 +145,7 @@ def _shown(table: Table) -> dict[str, Rows]:
     """The first ranks of the baselines and of the methods' own rows, by title."""
     titles = {name: name for name in BASELINES}
     titles |= {row.name: f"{row.group}: {row.title}" for row in table.rows if row.shown}
-    return {title: table.answers.answers[name].ranks for name, title in titles.items()}
+    return {title: table.answers.answers[name].best for name, title in titles.items()}
 
 
 def _curves(table: Table) -> dict[str, dict[int, Estimate]]:

@@ -18,6 +18,7 @@ from training.evaluation.result import Result, Texts
 from training.evaluation.shop import Shop
 
 PRODUCTS, QUERIES = 80, 30
+DATE = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,14 @@ def words(split_bundle: Path) -> Encoder:
 
 def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> Result:
     return catalogue.composed(
-        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=text_weight, cache=cache
+        encoder,
+        split="test",
+        products=PRODUCTS,
+        queries=QUERIES,
+        seed=3,
+        text_weight=text_weight,
+        date=DATE,
+        cache=cache,
     )
 
 
@@ -58,18 +66,28 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
             del scores[triplet.reference]
             order = sorted(scores, key=lambda id: -scores[id])
             best = min(order.index(id) for id in triplet.satisfying) + 1
-            assert abs(found.queries[name].first_ranks[number] - best) <= 1, name  # sums in another order
+            assert abs(found.answers[name].best[number] - best) <= 1, name  # sums in another order
+            named = found.answers[name].first[number]
+            assert len(named) == catalogue.NAMED and triplet.reference not in named
+            np.testing.assert_allclose([scores[id] for id in named], sorted(scores.values())[-10:][::-1], atol=1e-4)
 
 
 def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -> None:
     def asked(texts: Texts) -> Result:
         return catalogue.composed(
-            encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=1.0, texts=texts
+            encoder,
+            split="test",
+            products=PRODUCTS,
+            queries=QUERIES,
+            seed=3,
+            text_weight=1.0,
+            texts=texts,
+            date=DATE,
         )
 
     own, other = asked("written"), asked("generated")
     assert other.protocol == own.protocol and (own.model.texts, other.model.texts) == ("written", "generated")
-    assert other.queries["image only"] == own.queries["image only"]
+    assert other.answers["image only"] == own.answers["image only"]
     shop = Shop.catalogue(PRODUCTS, split="test", seed=3, size=encoder.manifest.image_size, cache=None)
     gallery = encoder.gallery(shop.pixels)
     for number, triplet in enumerate(triplets(shop.products, QUERIES, seed=3)):
@@ -78,15 +96,15 @@ def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -
         scores = gallery @ encoder.texts([text])[0]
         best = max(scores[shop.row_of[id]] for id in triplet.satisfying)
         ahead = int((np.delete(scores, reference) > best).sum())
-        assert abs(other.queries["text only"].first_ranks[number] - (ahead + 1)) <= 1  # sums in another order
-    assert other.queries["text only"] != own.queries["text only"]
+        assert abs(other.answers["text only"].best[number] - (ahead + 1)) <= 1  # sums in another order
+    assert other.answers["text only"] != own.answers["text only"]
 
 
 def test_the_sum_is_not_repeated_for_the_method_that_is_one(encoder: Encoder) -> None:
     found = composed(encoder, text_weight=0.5)
-    assert list(found.queries) == ["image only", "text only", "sum"]
+    assert list(found.answers) == ["image only", "text only", "sum"]
     assert found.rows["sum"]["R@10"].value > found.rows["image only"]["R@10"].value
-    assert composed(encoder, text_weight=0.0).queries["sum"] == found.queries["image only"]
+    assert composed(encoder, text_weight=0.0).answers["sum"] == found.answers["image only"]
 
 
 def test_a_shop_is_drawn_and_embedded_once_for_all_bundles_of_a_space(encoder: Encoder, tmp_path: Path) -> None:
@@ -111,12 +129,12 @@ def test_a_gallery_of_another_space_or_shop_is_another_file(encoder: Encoder, wo
 
 
 def test_a_pseudo_word_must_find_its_own_picture(words: Encoder) -> None:
-    found = catalogue.pseudo_words(words, split="test", products=40, seed=3)
+    found = catalogue.pseudo_words(words, split="test", products=40, seed=3, date=DATE)
     assert list(found.rows) == ["a photo of *"]
     shop = Shop.catalogue(40, split="test", seed=3, size=words.manifest.image_size, cache=None)
     scores = words.sentences(shop.pixels) @ words.gallery(shop.pixels).T
     ranks = [1 + int((row > row[number]).sum()) for number, row in enumerate(scores)]
-    assert np.abs(found.queries["a photo of *"].ranks - ranks).max() <= 1  # sums in another order
+    assert np.abs(found.answers["a photo of *"].best - ranks).max() <= 1  # sums in another order
 
 
 def test_a_pseudo_sentence_is_the_template_up_to_its_pseudo_word(words: Encoder, tmp_path: Path) -> None:
@@ -135,5 +153,5 @@ def test_a_pseudo_sentence_is_the_template_up_to_its_pseudo_word(words: Encoder,
 
 def test_a_bundle_without_pseudo_words_is_refused_before_anything_is_drawn(encoder: Encoder, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sum-\w+ makes no pseudo-words"):
-        catalogue.pseudo_words(encoder, split="test", products=40, seed=3, cache=tmp_path / "cache")
+        catalogue.pseudo_words(encoder, split="test", products=40, seed=3, date=DATE, cache=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()

@@ -1,6 +1,5 @@
 """Results side by side: differences against a plain bootstrap, other protocols refused, a file read back whole."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,36 +8,44 @@ import pytest
 
 from models.errors import ConfigError
 from training.evaluation import compare, metrics
+from training.evaluation.benchmark import Query, Scoring
 from training.evaluation.result import Answers, Model, Protocol, Result, Texts
 
 QUERIES = 300
 PROTOCOL = Protocol(
     benchmark="composed retrieval",
-    world=3,
+    variant="shop",
     split="test",
-    seed=7,
-    gallery=900,
+    says={"world": "3"},
+    scoring=Scoring(("R@1", "R@10", "mAP@10")),
+    galleries={"catalogue": 900},
     queries=QUERIES,
-    relevant_mean=1.5,
-    reference_excluded=True,
+)
+ASKED = tuple(
+    Query(str(n), f"r{n}", ("in red",), (f"t{n}",), "catalogue", groups=("unseen",) if n % 10 == 0 else ())
+    for n in range(QUERIES)
 )
 
 
 def answers(*, seed: int, worst: int) -> Answers:
-    """First ranks from 1 to `worst`, each query's average precision its inverse."""
+    """Targets' ranks from 1 to `worst`."""
     ranks = np.random.Generator(np.random.PCG64(seed)).integers(1, worst, QUERIES, endpoint=True)
-    return Answers(tuple(ranks.tolist()), tuple((1 / ranks).tolist()))
+    return Answers(tuple((rank,) for rank in ranks.tolist()), ((),) * QUERIES)
 
 
 BASELINE, GOOD, POOR = answers(seed=0, worst=300), answers(seed=1, worst=3), answers(seed=2, worst=30)
 
 
 def result(
-    own: Answers, *, protocol: Protocol = PROTOCOL, baseline: Answers = BASELINE, texts: Texts = "written"
+    own: Answers,
+    *,
+    protocol: Protocol = PROTOCOL,
+    queries: tuple[Query, ...] = ASKED,
+    baseline: Answers = BASELINE,
+    texts: Texts = "written",
 ) -> Result:
     model = Model(method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0, texts=texts)
-    unseen = np.arange(QUERIES) % 10 == 0
-    return Result.of(protocol, model, {"sum": baseline, "two-stage": own}, unseen=unseen)
+    return Result.of(protocol, model, queries, {"sum": baseline, "two-stage": own}, date="2026-01-01")
 
 
 def written(folder: Path, **results: Result) -> list[Path]:
@@ -58,14 +65,14 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_unseen_queries_are_a_row_of_their_own() -> None:
-    ranks = GOOD.ranks[::10]
+    ranks = GOOD.target[::10]
     assert result(GOOD).rows["two-stage, unseen"]["R@1"].value == pytest.approx((ranks == 1).mean())
 
 
 def test_a_difference_and_its_interval_equal_a_plain_paired_bootstrap(tmp_path: Path) -> None:
     rows = compare.rows(written(tmp_path, good=result(GOOD), poor=result(POOR)))
     found = compare.compare(rows, against="good").rows["poor"].differences["R@10"]
-    own, other = POOR.ranks <= 10, GOOD.ranks <= 10
+    own, other = POOR.target <= 10, GOOD.target <= 10
     random = np.random.Generator(np.random.PCG64(0))
     drawn = []
     for _ in range(metrics.DRAWS):
@@ -109,19 +116,41 @@ def test_rows_that_were_asked_with_generated_texts_say_so(tmp_path: Path) -> Non
     }
 
 
-def test_a_result_from_before_generated_texts_is_still_read(tmp_path: Path) -> None:
-    (path,) = written(tmp_path, good=result(GOOD))
-    kept = json.loads(path.read_text())
-    del kept["model"]["texts"]
-    path.write_text(json.dumps(kept))
-    assert Result.read(path) == result(GOOD)
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (replace(PROTOCOL, split="val"), "split test and val"),
+        (replace(PROTOCOL, variant="hard"), "variant shop and hard"),
+        (replace(PROTOCOL, says={"world": "4"}), "world 3 and 4"),
+        (replace(PROTOCOL, says={"world": "3", "reference": "ranked"}), "reference None and ranked"),
+        (replace(PROTOCOL, benchmark="other"), "benchmark composed retrieval and other"),
+        (replace(PROTOCOL, galleries={"catalogue": 901}), "galleries .*900.* and .*901"),
+    ],
+)
+def test_another_protocol_is_refused_in_one_sentence(tmp_path: Path, other: Protocol, said: str) -> None:
+    paths = written(tmp_path, good=result(GOOD), other=result(POOR, protocol=other))
+    with pytest.raises(ConfigError, match=f"good and other were not asked the same .{said}"):
+        compare.rows(paths)
 
 
-@pytest.mark.parametrize("change", [{"split": "val"}, {"queries": QUERIES + 1}, {"world": 4}, {"benchmark": "other"}])
-def test_another_protocol_is_refused_in_one_sentence(tmp_path: Path, change: dict[str, object]) -> None:
-    paths = written(tmp_path, good=result(GOOD), other=result(POOR, protocol=replace(PROTOCOL, **change)))
-    name, value = next(iter(change.items()))
-    with pytest.raises(ConfigError, match=f"good and other were not asked the same .{name} .* and {value}"):
+def test_other_queries_are_refused_and_the_same_in_other_words_are_not(tmp_path: Path) -> None:
+    reworded = tuple(replace(query, texts=("red, please",)) for query in ASKED)
+    others = (replace(ASKED[0], relevant=("another",)), *ASKED[1:])
+    good, said, other = written(
+        tmp_path, good=result(GOOD), said=result(POOR, queries=reworded), other=result(POOR, queries=others)
+    )
+    assert list(compare.rows([good, said]).answers) == ["sum", "good", "said"]
+    with pytest.raises(ConfigError, match="other queries"):
+        compare.rows([good, other])
+
+
+def test_results_whose_targets_are_hidden_are_not_compared(tmp_path: Path) -> None:
+    hidden = tuple(replace(query, relevant=()) for query in ASKED)
+    answered = Answers(((),) * QUERIES, (("a", "b"),) * QUERIES)
+    protocol = replace(PROTOCOL, scoring=Scoring(()))
+    paths = written(tmp_path, mine=result(answered, protocol=protocol, queries=hidden, baseline=answered))
+    assert Result.read(paths[0]).rows == {}
+    with pytest.raises(ConfigError, match="only the test server knows"):
         compare.rows(paths)
 
 

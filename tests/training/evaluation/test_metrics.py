@@ -28,11 +28,21 @@ rankings = st.integers(1, 12).flatmap(
 
 
 @given(rankings)
-def test_ranks_equal_counting(ranking: tuple[list[float], set[int]]) -> None:
+def test_ranks_against_the_query_equal_counting(ranking: tuple[list[float], set[int]]) -> None:
     scores, relevant = np.array(ranking[0], dtype=np.float32), sorted(ranking[1])
     expected = naive_ranks(ranking[0], relevant)
-    assert metrics.ranks(scores, np.array(relevant)).tolist() == expected
+    order = metrics.order(scores, last=np.array(relevant))
+    assert sorted(metrics.places(order, np.array(relevant)).tolist()) == expected
     assert metrics.first_ranks(scores[None], [np.array(relevant)]).tolist() == expected[:1]
+
+
+@given(rankings)
+def test_an_order_is_by_score_then_by_row(ranking: tuple[list[float], set[int]]) -> None:
+    scores, wanted = ranking[0], sorted(ranking[1], reverse=True)
+    order = metrics.order(np.array(scores, dtype=np.float32))
+    assert order.tolist() == sorted(range(len(scores)), key=lambda row: (-scores[row], row))
+    places = metrics.places(order, np.array(wanted))
+    assert places.tolist() == [order.tolist().index(row) + 1 for row in wanted]
 
 
 @given(rankings, st.integers(1, 12))
@@ -63,3 +73,10 @@ def test_a_bootstrap_interval_holds_the_mean_and_narrows_with_more_queries() -> 
     assert lower < many.mean() < higher
     assert higher - lower < (high - low) / 5
     assert metrics.interval(few) == (low, high)  # the seed is fixed
+
+
+def test_an_interval_equals_a_plain_bootstrap() -> None:
+    values = np.random.Generator(np.random.PCG64(5)).random(40)
+    random = np.random.Generator(np.random.PCG64(0))
+    drawn = [values[random.integers(0, 40, 40)].mean() for _ in range(metrics.DRAWS)]
+    np.testing.assert_allclose(metrics.interval(values), np.quantile(drawn, [0.025, 0.975]), atol=1e-9)

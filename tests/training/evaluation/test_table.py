@@ -9,6 +9,7 @@ import tomli_w
 from models.errors import ConfigError
 from training import config, plot
 from training.evaluation import compare, table
+from training.evaluation.benchmark import Query, Scoring
 from training.evaluation.result import Answers, Estimate, Model, Protocol, Result
 from training.evaluation.rows import CONFIGS, ROWS
 from training.table import Runner, with_needed
@@ -62,11 +63,12 @@ def test_a_run_that_begins_anew_leaves_no_result_of_the_one_before(tmp_path: Pat
 
 def results(folder: Path, **right: int) -> None:
     """A run's config and result for each row named; so many of 40 queries are answered at rank 1, the others at 9."""
-    protocol = Protocol("composed retrieval", 3, "test", 7, 100, 40, 1.0, reference_excluded=True)
+    scoring = Scoring(("R@1", "R@10", "mAP@10"))
+    protocol = Protocol("composed retrieval", "shop", "test", {}, scoring, {"catalogue": 100}, queries=40)
+    queries = [Query(str(number), "r", ("in red",), ("t",), "catalogue") for number in range(40)]
 
     def answers(count: int) -> Answers:
-        ranks = (1,) * count + (9,) * (40 - count)
-        return Answers(ranks, tuple(1 / rank for rank in ranks))
+        return Answers(((1,),) * count + ((9,),) * (40 - count), ((),) * 40)
 
     for key, count in right.items():
         row = OF_NAME[key.replace("_", "-")]
@@ -76,8 +78,9 @@ def results(folder: Path, **right: int) -> None:
         composed, words = table.files(folder, row)
         model = Model(str(document["method"]), "a", "b", "a * that {text}", 0.0, texts=row.texts)
         baselines = {"image only": answers(1), "text only": answers(2), "sum": answers(8)}
-        Result.of(protocol, model, {**baselines, model.method: answers(count)}).write(composed)
-        Result.of(protocol, model, {"a *": answers(4)}).write(words)
+        every = {**baselines, model.method: answers(count)}
+        Result.of(protocol, model, queries, every, date="2026-01-01").write(composed)
+        Result.of(protocol, model, queries, {"a *": answers(4)}, date="2026-01-01").write(words)
 
 
 def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_path: Path) -> None:
@@ -112,7 +115,7 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     )
     assert "| −.600 [" in cells["transagg"] and cells["instruct"].endswith("|  |")
     assert all((tmp_path / path).stat().st_size > 1_000 for path in (table.RESULTS, table.RECALL, table.CURVE))
-    assert "first_ranks" not in (tmp_path / table.RESULTS).read_text()
+    assert "answers" not in (tmp_path / table.RESULTS).read_text()
 
 
 def test_without_the_base_there_is_no_table(tmp_path: Path) -> None:
