@@ -5,13 +5,11 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from models import command
-from training import data_command
-
-SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+from training import data_command, evaluate_command
+from training.evaluate_command import SEED
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,28 +62,7 @@ def main(argv: Sequence[str]) -> int:
     export.set_defaults(verb=_export)
 
     evaluate = verbs.add_parser("evaluate", help="measure a bundle on a benchmark")
-    benchmarks = evaluate.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark")
-    composed = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
-    composed.add_argument("--queries", type=command.at_least(1), default=2_500)
-    composed.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
-    composed.add_argument(
-        "--texts",
-        choices=("written", "generated"),
-        default="written",
-        help="generated: what templates make of both products' captions, in place of the queries' own texts",
-    )
-    words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
-    captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
-    for benchmark in (composed, words, captions):
-        benchmark.add_argument("--bundle", type=Path, required=True)
-        benchmark.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
-        benchmark.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
-        benchmark.add_argument("--seed", type=int, default=SEED)
-        benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
-        benchmark.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
-        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
-        benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
-        benchmark.set_defaults(verb=_evaluate)
+    evaluate_command.add(evaluate.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark"))
 
     compare = verbs.add_parser("compare", help="set results of one benchmark side by side, as a Markdown table")
     compare.add_argument("results", type=Path, nargs="+", metavar="RESULT.json", help="what evaluate --out left")
@@ -193,44 +170,6 @@ def _export(arguments: argparse.Namespace) -> None:
             arguments.model, pretrained=arguments.pretrained, text_weight=weight, out=arguments.out
         )
     command.show(manifest.model_dump(exclude={"files"}), as_json=False)
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from models.encoder import Encoder
-    from training.evaluation import catalogue
-
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    match arguments.benchmark:
-        case "catalogue":
-            weight = encoder.manifest.text_weight if arguments.text_weight is None else arguments.text_weight
-            queries = arguments.queries
-            result = catalogue.composed(
-                encoder,
-                split=split,
-                products=products,
-                queries=queries,
-                seed=seed,
-                text_weight=weight,
-                date=date,
-                texts=arguments.texts,
-                cache=cache,
-            )
-        case "pseudo-words":
-            result = catalogue.pseudo_words(encoder, split=split, products=products, seed=seed, date=date, cache=cache)
-        case _:
-            result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=date, cache=cache)
-    if arguments.out is not None:
-        result.write(arguments.out)
-    if arguments.json:
-        print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
-        return
-    for name, value in result.facts().items():
-        print(f"{name.replace('_', ' '):>20}  {value}")
-    for name, row in result.rows.items():
-        cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
-        print(f"{name:>20}  " + "   ".join(cells))
 
 
 def _compare(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ Each file is [{"candidate", "target", "captions": [str, str]}], the candidate be
 by their id, as B00006M009.jpg.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from models.errors import InputError
@@ -33,6 +33,25 @@ def find(path: Path, *, images: Path, order: Order = "written") -> Found[Triplet
     return triplets.found(str(path), rows, folders=[images])
 
 
+def texts(captions: object, where: str, order: Order) -> list[str]:
+    """The two captions as one text, or as one in each order; a blank one leaves no stray "and".
+
+    Raises InputError where they are no list, with `where` they stand.
+    """
+    if not isinstance(captions, list):
+        raise InputError(f"{where} has captions that are no list: is it one of {_OF}'s files?")
+    stripped = (caption.strip(_LOOSE) for caption in captions if isinstance(caption, str))
+    said = [caption for caption in stripped if caption]
+    written, turned = " and ".join(said), " and ".join(reversed(said))
+    match order:
+        case "written":
+            return [written]
+        case "reversed":
+            return [turned]
+        case "both":
+            return list(dict.fromkeys([written, turned]))
+
+
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
@@ -43,20 +62,5 @@ def _files(path: Path) -> list[Path]:
 
 
 def _rows(record: Mapping[str, object], where: str, order: Order) -> Iterator[Row]:
-    captions = record["captions"]
-    if not isinstance(captions, list):
-        raise InputError(f"{where} has captions that are no list: is it one of {_OF}'s files?")
-    said = [caption.strip(_LOOSE) for caption in captions if isinstance(caption, str)]
-    for text in _texts([caption for caption in said if caption], order):
+    for text in texts(record["captions"], where, order):
         yield Row(annotations.text(record["candidate"]), text, annotations.text(record["target"]), caption=None)
-
-
-def _texts(captions: Sequence[str], order: Order) -> list[str]:
-    written, turned = " and ".join(captions), " and ".join(reversed(captions))
-    match order:
-        case "written":
-            return [written]
-        case "reversed":
-            return [turned]
-        case "both":
-            return list(dict.fromkeys([written, turned]))

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, width and height in pixels
 Mean = Literal["queries", "groups"]  # of all queries alike, or of the groups' own means
 Counts = Literal["target", "any"]  # R@k counts the target alone, or whichever relevant item stands first
 
@@ -14,7 +15,7 @@ class Picture:
     """Where a picture lies, and the part of it that counts."""
 
     path: Path
-    box: tuple[float, float, float, float] | None = None  # left, top, width and height in pixels; None: the whole
+    box: Box | None = None  # None: the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +52,6 @@ class Benchmark:
     scoring: Scoring
     pictures: Mapping[str, Picture]  # by name
     galleries: Mapping[str, tuple[str, ...]]
-    expected: Mapping[str, int]  # gallery → its size by the protocol
+    expected: Mapping[str, int]  # gallery → its size by the protocol; of queries' own ones by their first group
     queries: tuple[Query, ...]
+    expected_queries: int

@@ -54,16 +54,16 @@ def composed(
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
         encoder.manifest.method: _composed(encoder, shop, references, said, text_weight=text_weight),
     }
-    queries = [_query(shop, triplet, text) for triplet, text in zip(asked, said, strict=True)]
+    posed = [_query(shop, triplet, text) for triplet, text in zip(asked, said, strict=True)]
     answers: dict[str, Answers] = {}
     for name, vectors in asked_with.items():
         scores = vectors @ gallery.T  # (B, N)
         scores[np.arange(len(asked)), references] = -np.inf
-        answers[name] = _answers(shop, scores, queries)
+        answers[name] = _answers(shop, scores, posed)
     return Result.of(
-        _protocol("composed retrieval", split, seed, shop=shop, queries=queries, reference="never ranked"),
+        _protocol("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked"),
         Model.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts),
-        queries,
+        posed,
         answers,
         date=date,
     )

@@ -21,6 +21,8 @@ NONE: Rows = np.empty(0, dtype=np.int64)
 
 def order(scores: NDArray[np.float32], *, last: Rows = NONE) -> Rows:
     """The rows of one query's scores (N,), best first; of one score those of `last` come last, else by row."""
+    if not len(last):
+        return np.argsort(-scores, kind="stable").astype(np.int64)
     behind = np.zeros(len(scores), dtype=np.bool_)
     behind[last] = True
     return np.lexsort((behind, -scores)).astype(np.int64)

@@ -1,0 +1,121 @@
+"""The command line of `likebut evaluate`: one bundle on one benchmark."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import command
+from training.evaluation.published import PRESETS
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+    from training.evaluation.result import Result
+
+SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+CACHE = Path("runs/cache")
+
+
+def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds a verb for each benchmark."""
+    for name, preset in PRESETS.items():
+        published = benchmarks.add_parser(name, help=preset.what, formatter_class=argparse.RawDescriptionHelpFormatter)
+        published.description = "variants:\n" + "\n".join(f"  {each}: {what}" for each, what in preset.variants.items())
+        published.add_argument("--data", type=Path, required=True, metavar="DIR", help="where its files were unpacked")
+        published.add_argument("--split", choices=preset.splits, default=preset.splits[0])
+        published.add_argument("--variant", choices=tuple(preset.variants), default=next(iter(preset.variants)))
+        published.add_argument(
+            "--allow-missing",
+            action="store_true",
+            help="score although pictures are missing, which the result then says on top",
+        )
+        published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="keep embeddings there")
+        published.set_defaults(verb=_published)
+    shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
+    shop.add_argument("--queries", type=command.at_least(1), default=2_500)
+    shop.add_argument(
+        "--texts",
+        choices=("written", "generated"),
+        default="written",
+        help="generated: what templates make of both products' captions, in place of the queries' own texts",
+    )
+    words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
+    captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
+    for drawn in (shop, words, captions):
+        drawn.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
+        drawn.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
+        drawn.add_argument("--seed", type=int, default=SEED)
+        drawn.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
+        drawn.set_defaults(verb=_drawn)
+    for name, benchmark in benchmarks.choices.items():
+        if name in (*PRESETS, "catalogue"):
+            benchmark.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
+        benchmark.add_argument("--bundle", type=Path, required=True)
+        benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
+        benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def _published(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import desk, published
+
+    benchmark = published.load(arguments.benchmark, arguments.data, split=arguments.split, variant=arguments.variant)
+    checked = desk.check(benchmark, allow_missing=arguments.allow_missing)  # before a bundle is opened
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    result = desk.evaluate(
+        encoder, checked, text_weight=_text_weight(arguments, encoder), date=_now(), cache=arguments.cache
+    )
+    _show(result, arguments)
+
+
+def _drawn(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import catalogue
+
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
+    match arguments.benchmark:
+        case "catalogue":
+            result = catalogue.composed(
+                encoder,
+                split=split,
+                products=products,
+                queries=arguments.queries,
+                seed=seed,
+                text_weight=_text_weight(arguments, encoder),
+                date=_now(),
+                texts=arguments.texts,
+                cache=cache,
+            )
+        case "pseudo-words":
+            result = catalogue.pseudo_words(
+                encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
+            )
+        case _:
+            result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
+    _show(result, arguments)
+
+
+def _text_weight(arguments: argparse.Namespace, encoder: "Encoder") -> float:
+    return encoder.manifest.text_weight if arguments.text_weight is None else float(arguments.text_weight)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _show(result: "Result", arguments: argparse.Namespace) -> None:
+    if arguments.out is not None:
+        result.write(arguments.out)
+    if arguments.json:
+        print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
+        return
+    for note in result.notes:
+        print(f"{'NOTE':>20}  {note}")
+    for name, value in result.facts().items():
+        print(f"{name.replace('_', ' '):>20}  {value}")
+    for name, row in result.rows.items():
+        cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
+        print(f"{name:>20}  " + "   ".join(cells))
