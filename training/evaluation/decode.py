@@ -39,9 +39,10 @@ def cropped(whole: Image.Image, box: Box) -> Image.Image:
     left, top = max(0.0, left - DILATION * width), max(0.0, top - DILATION * height)
     right = min(float(whole.width), left + (1 + DILATION) * width)
     bottom = min(float(whole.height), top + (1 + DILATION) * height)
-    part = whole.crop((round(left), round(top), round(right), round(bottom)))
-    if not part.width or not part.height:
+    edges = (round(left), round(top), round(right), round(bottom))
+    if edges[2] <= edges[0] or edges[3] <= edges[1]:
         raise UnreadableImage(f"the box {box} lies outside of its {whole.width}×{whole.height} pixels")
+    part = whole.crop(edges)
     side = max(part.size)
     square = Image.new("RGB", (side, side))
     square.paste(part, ((side - part.width) // 2, (side - part.height) // 2))
