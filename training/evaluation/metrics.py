@@ -67,9 +67,9 @@ def interval(values: Values, *, seed: int = 0) -> tuple[float, float]:
     return float(low), float(high)
 
 
-@lru_cache(maxsize=8)  # the same for all metrics of the same queries; at most 64 MB of FashionIQ's or CIRR's
-def _drawn(count: int, seed: int) -> NDArray[np.float32]:
+@lru_cache(maxsize=4)  # the same for all metrics of the same queries; 64 MB of GeneCIS's, the largest
+def _drawn(count: int, seed: int) -> NDArray[np.float64]:
     """How often each of `count` queries stands in each resample (DRAWS, count)."""
     random = np.random.Generator(np.random.PCG64(seed))
     drawn = (random.integers(0, count, count) for _ in range(DRAWS))
-    return np.stack([np.bincount(rows, minlength=count).astype(np.float32) for rows in drawn])
+    return np.stack([np.bincount(rows, minlength=count).astype(np.float64) for rows in drawn])
