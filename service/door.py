@@ -11,6 +11,7 @@ VERBS = {
     "export": ("training", "turn a run, or an open_clip model, into a bundle"),
     "evaluate": ("training", "measure a bundle on a benchmark"),
     "compare": ("training", "set results of one benchmark side by side"),
+    "submission": ("training", "write and check files for the test servers of CIRR and CIRCO"),
     "bundle": ("models", "inspect or verify an exported model"),
     "index": ("index", "build or inspect a gallery"),
     "serve": ("service", "answer searches over HTTP"),

@@ -1,4 +1,4 @@
-"""The training command line: catalogue, data, triplets, train, export, evaluate, compare."""
+"""The training command line: catalogue, data, triplets, train, export, evaluate, compare, submission."""
 
 import argparse
 import dataclasses
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import command
-from training import data_command, evaluate_command
+from training import data_command, evaluate_command, submission_command
 from training.evaluate_command import SEED
 
 
@@ -69,6 +69,9 @@ def main(argv: Sequence[str]) -> int:
     compare.add_argument("--against", metavar="ROW", help="the row that the others are set against; else the best")
     compare.add_argument("--json", action="store_true", help="one JSON object on stdout")
     compare.set_defaults(verb=_compare)
+
+    submission = verbs.add_parser("submission", help="write and check files for the test servers of CIRR and CIRCO")
+    submission_command.add(submission.add_subparsers(required=True, metavar="VERB"))
     return command.run(parser, argv)
 
 

@@ -26,6 +26,7 @@ CIRR = Benchmark(
     pictures={},
     galleries={"test1": NAMES},
     expected={"test1": 60},
+    expected_queries=3,
     queries=tuple(
         Query(str(7 + row), of[0], ("more dogs",), (), "test1", excluded=of[:1], subset=of[1:])
         for row, of in enumerate(SETS)
@@ -40,6 +41,7 @@ CIRCO = Benchmark(
     pictures={},
     galleries={"unlabeled2017": tuple(str(100 + number) for number in range(80))},
     expected={"unlabeled2017": 80},
+    expected_queries=3,
     queries=tuple(Query(str(row), str(100 + row), ("is red",), (), "unlabeled2017") for row in range(3)),
 )
 
