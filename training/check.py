@@ -1,7 +1,7 @@
 """What `likebut data check` says of a source: how much there is, what is missing, what is broken."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from hashlib import blake2b
@@ -39,6 +39,14 @@ class Report:
     flaws: tuple[Flaw, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one picture looked like."""
+
+    digest: bytes  # of the bytes that were read
+    problem: str  # "" where there is none
+
+
 def check(found: Found[Captioned] | Found[Triplets], *, decode: bool, workers: int) -> Report:
     """Looks at the header of every picture that is used, or with `decode` at every pixel."""
     rows = found.rows
@@ -47,7 +55,7 @@ def check(found: Found[Captioned] | Found[Triplets], *, decode: bool, workers: i
     _, first, inverse = np.unique(held, axis=1, return_index=True, return_inverse=True)
     places = inverse.reshape(-1)[uses]  # (N, 1 or 2): two names may mean one place on the disk
     used = np.unique(places)
-    looks = list(_looks(rows.pictures, first[used], decode=decode, workers=workers))
+    looks = list(looked_at(rows.pictures, first[used], decode=decode, workers=workers))
     problems = {int(place): look.problem for place, look in zip(used, looks, strict=True) if look.problem}
     broken = tuple(_broken(rows, uses, places, problems))
     texts = rows.captions if isinstance(rows, Captioned) else rows.texts
@@ -67,6 +75,16 @@ def check(found: Found[Captioned] | Found[Triplets], *, decode: bool, workers: i
     )
 
 
+def looked_at(pictures: Pictures, used: NDArray[np.int64], *, decode: bool, workers: int) -> Iterator[Look]:
+    """A look at each of the `used` pictures, in their order: at its header, or with `decode` at every pixel."""
+    chunks = [used[start : start + _CHUNK] for start in range(0, len(used), _CHUNK)]
+    tasks = (partial(_looked, pictures.take(chunk), decode) for chunk in chunks)
+    with tqdm(total=len(used), unit="picture", desc="checking", mininterval=1.0) as bar:
+        for looks in in_order(tasks, workers=workers if len(chunks) > 1 else 0):
+            yield from looks
+            bar.update(len(looks))
+
+
 def facts(report: Report) -> dict[str, object]:
     """The report as names and values, downloads among them, flaws counted by kind."""
     kinds = Counter(flaw.kind for flaw in report.flaws)
@@ -76,15 +94,15 @@ def facts(report: Report) -> dict[str, object]:
     return {**{name: value for name, value in numbers.items() if value is not None}, **downloads, **kinds}
 
 
-def listed(report: Report) -> list[str]:
-    """A line for each flaw, of many of one kind only the first."""
+def listed(flaws: Sequence[Flaw], *, rest: str) -> list[str]:
+    """A line for each flaw, of many of one kind only the first and at the end where the `rest` stands."""
     lines, told = [], Counter[str]()
-    for flaw in report.flaws:
+    for flaw in flaws:
         told[flaw.kind] += 1
         if told[flaw.kind] <= _LISTED:
             lines.append(": ".join(filter(None, (flaw.kind, flaw.name, flaw.detail))))
     more = sum(count - _LISTED for count in told.values() if count > _LISTED)
-    return [*lines, f"… and {more} more: --skip-file writes them all"] if more else lines
+    return [*lines, f"… and {more} more: {rest}"] if more else lines
 
 
 def _uses(rows: Captioned | Triplets) -> NDArray[np.int64]:
@@ -105,40 +123,24 @@ def _broken(
         yield Flaw(rows.names[row], "broken picture", problem)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    digest: bytes  # of the bytes that were read
-    problem: str  # "" where there is none
-
-
-def _looks(pictures: Pictures, used: NDArray[np.int64], *, decode: bool, workers: int) -> Iterator[_Look]:
-    """A look at each picture that is used, in their order."""
-    chunks = [used[start : start + _CHUNK] for start in range(0, len(used), _CHUNK)]
-    tasks = (partial(_looked, pictures.take(chunk), decode) for chunk in chunks)
-    with tqdm(total=len(used), unit="picture", desc="checking", mininterval=1.0) as bar:
-        for looks in in_order(tasks, workers=workers if len(chunks) > 1 else 0):
-            yield from looks
-            bar.update(len(looks))
-
-
-def _looked(pictures: Pictures, decode: bool) -> list[_Look]:
+def _looked(pictures: Pictures, decode: bool) -> list[Look]:
     return [_look(pictures, row, decode=decode) for row in range(len(pictures))]
 
 
-def _look(pictures: Pictures, row: int, *, decode: bool) -> _Look:
+def _look(pictures: Pictures, row: int, *, decode: bool) -> Look:
     try:
         data = pictures.read(row) if decode else pictures.read(row, limit=_HEADER_BYTES)
         digest = blake2b(data, digest_size=16).digest()
     except InputError as error:
-        return _Look(digest=str(error).encode(), problem=str(error))
+        return Look(digest=str(error).encode(), problem=str(error))
     try:
         if decode:
             preprocess.decode(data)
         else:
             _header(pictures, row, data)
     except InputError as error:
-        return _Look(digest=digest, problem=str(error))
-    return _Look(digest=digest, problem="")
+        return Look(digest=digest, problem=str(error))
+    return Look(digest=digest, problem="")
 
 
 def _header(pictures: Pictures, row: int, start: bytes) -> None:

@@ -26,31 +26,45 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     laion.add_argument("--captions", type=Path, help="JSON file with captions of the pictures")
     synthetic = sources.add_parser("synthtriplets", help="SynthTriplets18M, loose files or tar shards")
     synthetic.add_argument("--text", default="target_caption", help="the json's field with the wanted change")
-    fashion = sources.add_parser("fashioniq", help="FashionIQ's human triplets: a caption file, or the folder of them")
-    fashion.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    fashion = sources.add_parser(
+        "fashioniq", help="FashionIQ's triplets, a caption file or a folder of them, with --images; else its benchmark"
+    )
+    fashion.add_argument("--images", type=Path, help="folder of the triplets' pictures")
     fashion.add_argument(
         "--order", choices=("written", "reversed", "both"), default="written", help="how two captions make a text"
     )
-    cirr = sources.add_parser("cirr", help="CIRR's human triplets: a caption file")
-    cirr.add_argument("--images", type=Path, required=True, help="folder of NLVR2's pictures")
-    cirr.add_argument("--split", type=Path, required=True, help="the split file: where each picture lies")
-    for source in (shards, table, lines, laion, synthetic, fashion, cirr):
+    cirr = sources.add_parser("cirr", help="CIRR's triplets, a caption file, with --images; else its benchmark")
+    cirr.add_argument("--images", type=Path, help="folder of the triplets' pictures, NLVR2's")
+    circo = sources.add_parser("circo", help="the benchmark CIRCO")
+    genecis = sources.add_parser("genecis", help="the benchmark GeneCIS, its four tasks")
+    cirr.add_argument("--split", help="with --images the split file, where each picture lies; else val or test1 alone")
+    fashion.add_argument("--split", choices=("val",), help="of the benchmark")
+    circo.add_argument("--split", choices=("val", "test"), help="one alone")
+    genecis.add_argument("--split", choices=("val",), help="the only one")
+    for source in (shards, table, lines, laion, synthetic, fashion, cirr, circo, genecis):
         source.add_argument("path", help="a file, a folder, or of shards a pattern as {00000..00331}.tar")
-        source.add_argument("--skip", type=Path, help="leave out the rows that this file names")
         source.add_argument("--decode", action="store_true", help="decode every picture, not only its header")
         source.add_argument("--workers", type=command.at_least(0), default=2, help="processes that look at pictures")
+        source.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        source.set_defaults(verb=_check)
+    for source in (circo, genecis):
+        source.set_defaults(verb=_check_benchmark)
+    for source in (shards, table, lines, laion, synthetic, fashion, cirr):
+        source.add_argument("--skip", type=Path, help="leave out the rows that this file names")
         source.add_argument(
             "--skip-file", type=Path, metavar="OUT", help="write the names of all rows that cannot be used"
         )
-        source.add_argument("--json", action="store_true", help="one JSON object on stdout")
-        source.set_defaults(verb=_check)
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from models.errors import ConfigError
     from training import check
     from training.datasets import cirr, fashioniq, jsonl, laion_cir, rows, synthtriplets, table, webdataset
 
     path = arguments.path
+    if arguments.source in ("fashioniq", "cirr") and arguments.images is None:
+        _check_benchmark(arguments)
+        return
     found: rows.Found[rows.Captioned] | rows.Found[rows.Triplets]
     match arguments.source:
         case "webdataset":
@@ -64,7 +78,9 @@ def _check(arguments: argparse.Namespace) -> None:
         case "fashioniq":
             found = fashioniq.find(Path(path), images=arguments.images, order=arguments.order)
         case "cirr":
-            found = cirr.find(Path(path), split=arguments.split, images=arguments.images)
+            if arguments.split is None:
+                raise ConfigError("with --images goes --split, the split file: it says where each picture lies")
+            found = cirr.find(Path(path), split=Path(arguments.split), images=arguments.images)
         case _:
             found = synthtriplets.find(path, text=arguments.text)
     if arguments.skip is not None:
@@ -76,6 +92,34 @@ def _check(arguments: argparse.Namespace) -> None:
         command.show(dataclasses.asdict(report), as_json=True)
     else:
         command.show(check.facts(report), as_json=False)
-        print("\n".join(check.listed(report)))
+        print("\n".join(check.listed(report.flaws, rest="--skip-file writes them all")))
     if report.flaws:
+        sys.exit(1)  # 2 is for what could not be looked at
+
+
+def _check_benchmark(arguments: argparse.Namespace) -> None:
+    """Every split of the folder, or the one that was named."""
+    from models.errors import ConfigError
+    from training import check
+    from training.evaluation import check as benchmarks
+    from training.evaluation import published
+
+    if getattr(arguments, "skip", None) or getattr(arguments, "skip_file", None):
+        raise ConfigError(
+            "a benchmark is asked whole: --skip and --skip-file go with --images and triplets to train on"
+        )
+    name, folder = arguments.source, Path(arguments.path)
+    preset = published.PRESETS[name]
+    reports = []
+    for split in [arguments.split] if arguments.split else preset.splits:
+        benchmark = published.load(name, folder, split=split, variant=next(iter(preset.variants)))
+        reports.append(benchmarks.folder(benchmark, folder, decode=arguments.decode, workers=arguments.workers))
+    if arguments.json:
+        command.show({report.split: dataclasses.asdict(report) for report in reports}, as_json=True)
+    else:
+        for report in reports:
+            command.show(benchmarks.facts(report), as_json=False)
+            lines = check.listed([*report.flaws, *report.remarks], rest="--json names them all")
+            print("\n".join([*lines, ""]))
+    if any(report.flaws for report in reports):
         sys.exit(1)  # 2 is for what could not be looked at

@@ -5,8 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-from models import command
-
 _LISTED = 20  # mistakes of each kind
 
 

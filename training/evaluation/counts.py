@@ -1,0 +1,38 @@
+"""How many pictures and queries a benchmark has, set against how many its protocol has."""
+
+from collections.abc import Iterable, Iterator
+
+from training.evaluation.benchmark import Benchmark
+
+
+def used(benchmark: Benchmark) -> list[str]:
+    """The names of all pictures that are ranked or asked with, sorted."""
+    names = {name for gallery in benchmark.galleries.values() for name in gallery}
+    for query in benchmark.queries:
+        names.add(query.reference)
+        names.update(query.gallery if isinstance(query.gallery, tuple) else ())
+    return sorted(names)
+
+
+def sizes(benchmark: Benchmark) -> dict[str, set[int]]:
+    """The sizes of the galleries, of queries' own ones by their first group."""
+    found = {name: {len(gallery)} for name, gallery in benchmark.galleries.items()}
+    for query in benchmark.queries:
+        if isinstance(query.gallery, tuple):
+            found.setdefault(query.groups[0], set()).add(len(query.gallery))
+    return found
+
+
+def wrong(benchmark: Benchmark) -> Iterator[str]:
+    """What differs from the protocol, in words."""
+    found = sizes(benchmark)
+    for name, expected in benchmark.expected.items():
+        there = found.get(name, {0})
+        if there != {expected}:
+            yield f"the gallery {name} has {_either(there)} pictures and not {expected}"
+    if len(benchmark.queries) != benchmark.expected_queries:
+        yield f"{len(benchmark.queries)} queries and not {benchmark.expected_queries}"
+
+
+def _either(counts: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(counts)))
