@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from models.bundle import SHIPPED
+from tests.training.evaluation import synthetic
 from training import __main__
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "cirr"
@@ -67,3 +69,35 @@ def test_what_cannot_be_looked_at_is_one_sentence_and_status_2(
     assert __main__.main(["submission", "check", "circo", "--data", str(tmp_path), str(tmp_path / "x.json")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("likebut: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "split", "files"), [("cirr", "test1", 2), ("circo", "test", 1)])
+def test_from_a_bundle_to_files_that_the_server_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, split: str, files: int
+) -> None:
+    synthetic.WRITERS[name](tmp_path / "data")
+    data, result = ["--data", str(tmp_path / "data")], str(tmp_path / "result.json")
+    words = ["--split", split, "--bundle", str(SHIPPED), "--cache", str(tmp_path), "--out", result, "--json"]
+    assert __main__.main(["evaluate", name, *data, *words, "--allow-missing"]) == 0
+    capsys.readouterr()
+    assert __main__.main(["submission", "write", result, *data, "--out", str(tmp_path / "files")]) == 0
+    written = capsys.readouterr().out.splitlines()
+    assert len(written) == files
+    assert __main__.main(["submission", "check", name, *data, *written]) == 0
+    baseline = ["submission", "write", result, *data, "--way", "image only", "--out", str(tmp_path / "baseline")]
+    assert __main__.main(baseline) == 0
+    assert [Path(path).name for path in capsys.readouterr().out.splitlines()[files:]] == [
+        Path(path).name for path in written
+    ]
+
+
+def test_a_result_of_which_pictures_were_missing_is_not_submitted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthetic.cirr(tmp_path)
+    (tmp_path / "test1" / "test1-0-3.png").unlink()
+    data, result = ["--data", str(tmp_path)], str(tmp_path / "result.json")
+    words = ["--split", "test1", "--bundle", str(SHIPPED), "--cache", str(tmp_path), "--out", result, "--json"]
+    assert __main__.main(["evaluate", "cirr", *data, *words, "--allow-missing"]) == 0
+    assert __main__.main(["submission", "write", result, *data, "--out", str(tmp_path / "files")]) == 2
+    assert "would be refused" in capsys.readouterr().err and not (tmp_path / "files").exists()

@@ -1,6 +1,6 @@
 """The desk: checks that a published benchmark is whole, asks a bundle its queries and ranks the answers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import InputError
-from training.evaluation import decode, embedded, ranking
+from training.evaluation import counts, decode, embedded, ranking
 from training.evaluation.benchmark import Benchmark, Query
 from training.evaluation.result import Model, Protocol, Result
 
@@ -37,10 +37,10 @@ def check(benchmark: Benchmark, *, allow_missing: bool) -> Checked:
     its reference; a target that is left out is never found.
     """
     checked = Checked(benchmark, allow_missing)
-    wrong = list(_wrong_counts(benchmark))
+    wrong = list(counts.wrong(benchmark))
     if wrong:
         checked = _noted(checked, f"not the protocol's counts: {'; '.join(wrong)}")
-    missing = [name for name in _used(benchmark) if not benchmark.pictures[name].path.is_file()]
+    missing = [name for name in counts.used(benchmark) if not benchmark.pictures[name].path.is_file()]
     return _without(checked, missing, "missing") if missing else checked
 
 
@@ -50,7 +50,7 @@ def evaluate(encoder: Encoder, checked: Checked, *, text_weight: float, date: st
     Embeddings of the gallery are kept in `cache`, once a space. Raises InputError where a picture cannot be decoded,
     unless missing ones are allowed.
     """
-    names = _used(checked.benchmark)
+    names = counts.used(checked.benchmark)
     pictures = checked.benchmark.pictures
     vectors = embedded.embeddings(encoder, [(name, pictures[name]) for name in names], cache=cache)  # (N, d)
     broken = [names[row] for row in np.flatnonzero(np.isnan(vectors[:, 0]))]
@@ -67,38 +67,6 @@ def evaluate(encoder: Encoder, checked: Checked, *, text_weight: float, date: st
         date=date,
         notes=checked.notes,
     )
-
-
-def _used(benchmark: Benchmark) -> list[str]:
-    """The names of all pictures that are ranked or asked with, sorted."""
-    names = {name for gallery in benchmark.galleries.values() for name in gallery}
-    for query in benchmark.queries:
-        names.add(query.reference)
-        names.update(query.gallery if isinstance(query.gallery, tuple) else ())
-    return sorted(names)
-
-
-def _sizes(benchmark: Benchmark) -> dict[str, set[int]]:
-    """The sizes of the galleries, of queries' own ones by their first group."""
-    sizes = {name: {len(gallery)} for name, gallery in benchmark.galleries.items()}
-    for query in benchmark.queries:
-        if isinstance(query.gallery, tuple):
-            sizes.setdefault(query.groups[0], set()).add(len(query.gallery))
-    return sizes
-
-
-def _wrong_counts(benchmark: Benchmark) -> Iterable[str]:
-    sizes = _sizes(benchmark)
-    for name, expected in benchmark.expected.items():
-        found = sizes.get(name, {0})
-        if found != {expected}:
-            yield f"the gallery {name} has {_either(found)} pictures and not {expected}"
-    if len(benchmark.queries) != benchmark.expected_queries:
-        yield f"{len(benchmark.queries)} queries and not {benchmark.expected_queries}"
-
-
-def _either(counts: Iterable[int]) -> str:
-    return " or ".join(map(str, sorted(counts)))
 
 
 def _without(checked: Checked, missing: Sequence[str], why: str) -> Checked:
@@ -173,6 +141,6 @@ def _protocol(benchmark: Benchmark) -> Protocol:
         split=benchmark.split,
         says=dict(benchmark.says),
         scoring=benchmark.scoring,
-        galleries={name: max(sizes) for name, sizes in _sizes(benchmark).items()},
+        galleries={name: max(sizes) for name, sizes in counts.sizes(benchmark).items()},
         queries=len(benchmark.queries),
     )
