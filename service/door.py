@@ -10,6 +10,7 @@ VERBS = {
     "train": ("training", "train as a config says, or go on where a run stopped"),
     "export": ("training", "turn a run, or an open_clip model, into a bundle"),
     "evaluate": ("training", "measure a bundle on a benchmark"),
+    "report": ("training", "write a result as a page with plots, hits and misses"),
     "compare": ("training", "set results of one benchmark side by side"),
     "submission": ("training", "write and check files for the test servers of CIRR and CIRCO"),
     "bundle": ("models", "inspect or verify an exported model"),

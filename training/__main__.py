@@ -1,4 +1,4 @@
-"""The training command line: catalogue, data, triplets, train, export, evaluate, compare, submission."""
+"""The training command line: catalogue, data, triplets, train, export, evaluate, report, compare, submission."""
 
 import argparse
 import dataclasses
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import command
-from training import data_command, evaluate_command, submission_command
+from training import data_command, evaluate_command, report_command, submission_command
 from training.evaluate_command import SEED
 
 
@@ -64,9 +64,13 @@ def main(argv: Sequence[str]) -> int:
     evaluate = verbs.add_parser("evaluate", help="measure a bundle on a benchmark")
     evaluate_command.add(evaluate.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark"))
 
+    report_command.add(verbs.add_parser("report", help="write a result as a page with plots, hits and misses"))
+
     compare = verbs.add_parser("compare", help="set results of one benchmark side by side, as a Markdown table")
     compare.add_argument("results", type=Path, nargs="+", metavar="RESULT.json", help="what evaluate --out left")
     compare.add_argument("--against", metavar="ROW", help="the row that the others are set against; else the best")
+    compare.add_argument("--metric", help="whose differences are shown; else the headline's")
+    compare.add_argument("--group", help="of these queries alone: a category, a semantic aspect, a task")
     compare.add_argument("--json", action="store_true", help="one JSON object on stdout")
     compare.set_defaults(verb=_compare)
 
@@ -179,11 +183,15 @@ def _compare(arguments: argparse.Namespace) -> None:
     from training.evaluation import compare
 
     rows = compare.rows(arguments.results)
+    if arguments.group is not None:
+        rows = rows.only(arguments.group)
     found = compare.compare(rows, against=arguments.against or compare.best(rows))
     if arguments.json:
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False, allow_nan=False))
-    else:
-        print(compare.markdown(found))
+        return
+    for note in found.notes:
+        print(f"> {note}\n")
+    print(compare.markdown(found, metric=arguments.metric))
 
 
 if __name__ == "__main__":

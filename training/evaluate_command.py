@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from training.evaluation.result import Result
 
 SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+EXAMPLES = 8  # hits in a report, and misses
 CACHE = Path("runs/cache")
 
 
@@ -54,6 +55,7 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         benchmark.add_argument("--bundle", type=Path, required=True)
         benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
         benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
+        benchmark.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots, hits and misses")
         benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -68,6 +70,10 @@ def _published(arguments: argparse.Namespace) -> None:
         encoder, checked, text_weight=_text_weight(arguments, encoder), date=_now(), cache=arguments.cache
     )
     _show(result, arguments)
+    if arguments.report is not None:
+        from training.evaluation import report, shown
+
+        report.write(result, arguments.report, way=None, show=shown.files(benchmark), examples=EXAMPLES)
 
 
 def _drawn(arguments: argparse.Namespace) -> None:
@@ -96,6 +102,10 @@ def _drawn(arguments: argparse.Namespace) -> None:
         case _:
             result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
     _show(result, arguments)
+    if arguments.report is not None:
+        from training.evaluation import report, shown
+
+        report.write(result, arguments.report, way=None, show=shown.drawings(result.protocol), examples=EXAMPLES)
 
 
 def _text_weight(arguments: argparse.Namespace, encoder: "Encoder") -> float:

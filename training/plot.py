@@ -1,7 +1,7 @@
 """Pictures of a run's log, and of what runs have reached."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -49,18 +49,44 @@ def losses(log: Path, out: Path) -> None:
 
 def recalls(first_ranks: Mapping[str, Rows], out: Path, *, longest: int = 50) -> None:
     """Draws R@k over k for each row's first ranks (B,), as a PNG."""
+    ks = range(1, longest + 1)
+    curves({name: [float((ranks <= k).mean()) for k in ks] for name, ranks in first_ranks.items()}, out)
+
+
+def curves(recalls: Mapping[str, Sequence[float]], out: Path) -> None:
+    """Draws each row's R@1, R@2, … over k, as a PNG."""
     figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
-    ks = np.arange(1, longest + 1)
     colours = len(pyplot.rcParams["axes.prop_cycle"])
-    for number, (name, ranks) in enumerate(first_ranks.items()):
+    longest = max(map(len, recalls.values()))
+    for number, (name, values) in enumerate(recalls.items()):
         style = "--" if number >= colours else "-"  # the colours begin again
-        axes.plot(ks, [(ranks <= k).mean() for k in ks], style, label=name)
+        axes.plot(np.arange(1, len(values) + 1), values, style, label=name)
     axes.set(xlabel="k", ylabel="R@k", xscale="log", ylim=(0, 1))
     ticks = [k for k in (1, 2, 5, 10, 20, 50) if k <= longest]
     axes.set_xticks(ticks, labels=[str(k) for k in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside, since the lines fill the whole
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
+
+
+def groups(rows: Mapping[str, Mapping[str, Estimate]], metric: str, out: Path) -> None:
+    """Draws each row's metric with its interval for every group, the groups one below the other, as a PNG."""
+    names = list(next(iter(rows.values())))
+    figure, axes = pyplot.subplots(figsize=(9, 1.3 + 0.45 * len(names)), layout="constrained")
+    shifts = np.linspace(-0.25, 0.25, len(rows))
+    for shift, (row, estimates) in zip(shifts, rows.items(), strict=True):
+        values = np.array([estimates[name].value for name in names])
+        below = values - [estimates[name].low for name in names]
+        above = [estimates[name].high for name in names] - values
+        places = np.arange(len(names)) + shift
+        axes.errorbar(values, places, xerr=[below, above], fmt="o", markersize=4, capsize=2, label=row)
+    axes.set_yticks(range(len(names)), labels=names)
+    axes.set(xlabel=metric, ylim=(len(names) - 0.5, -0.5))  # the first group on top
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3, axis="x")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(out, dpi=110)
     pyplot.close(figure)
 

@@ -1,13 +1,15 @@
 """Results of one benchmark side by side, with what the differences are worth: a paired bootstrap over the queries."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.errors import ConfigError
 from training.evaluation.benchmark import Query
 from training.evaluation.metrics import Values
-from training.evaluation.result import Answers, Estimate, Protocol, Result, values
+from training.evaluation.result import Answers, Estimate, Protocol, Result, groups, values
+
+_FIRST = ("benchmark", "variant", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Comparison:
     protocol: Protocol
     against: str
     rows: dict[str, Row]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,17 @@ class Rows:
     protocol: Protocol
     queries: tuple[Query, ...]
     answers: dict[str, Answers]
+    notes: tuple[str, ...] = ()  # what a reader must know first, of whichever result
+
+    def only(self, group: str) -> "Rows":
+        """The answers to the queries of one group alone; raises ConfigError where there is none."""
+        found = groups(self.queries)
+        if group not in found:
+            raise ConfigError(f"there is no group {group!r} among {', '.join(found) or 'no groups at all'}")
+        chosen = found[group].tolist()
+        queries = tuple(replace(self.queries[row], groups=(group,)) for row in chosen)
+        answers = {name: each.take(chosen) for name, each in self.answers.items()}
+        return replace(self, protocol=replace(self.protocol, queries=len(queries)), queries=queries, answers=answers)
 
     def values(self) -> dict[str, dict[str, Values]]:
         """Row → metric → a value a query (B,)."""
@@ -65,7 +79,12 @@ def rows(paths: Sequence[Path]) -> Rows:
                 answers[stem + ending] = found
             elif answers.setdefault(way + ending, found) != found:
                 answers[f"{stem}, {way}{ending}"] = found
-    return Rows(protocol=one.protocol, queries=one.queries, answers=answers)
+    noted: dict[str, list[str]] = {}
+    for stem, result in results.items():
+        for note in result.notes:
+            noted.setdefault(note, []).append(stem)
+    notes = tuple(f"{', '.join(stems)}: {note}" for note, stems in noted.items())
+    return Rows(protocol=one.protocol, queries=one.queries, answers=answers, notes=notes)
 
 
 def best(found: Rows) -> str:
@@ -87,17 +106,22 @@ def compare(found: Rows, *, against: str) -> Comparison:
             differences=differences,
             real={metric: e.low > 0 or e.high < 0 for metric, e in differences.items()},
         )
-    return Comparison(protocol=found.protocol, against=against, rows=rows)
+    return Comparison(protocol=found.protocol, against=against, rows=rows, notes=found.notes)
 
 
-def markdown(found: Comparison) -> str:
-    """A table, best row first; a difference of the headline metric that may be chance is marked."""
+def markdown(found: Comparison, *, metric: str | None = None) -> str:
+    """A table, best row first; a difference of the `metric`, None for the headline's, that may be chance is marked.
+
+    Raises ConfigError where the results have no such metric.
+    """
     metrics = found.protocol.scoring.metrics
-    head = metrics[0]
+    head = metric or metrics[0]
+    if head not in metrics:
+        raise ConfigError(f"there is no metric {head!r} among {', '.join(metrics)}")
     ordered = sorted(found.rows.items(), key=lambda item: -item[1].metrics[head].value)
     lines = [f"| | {' | '.join(metrics)} | {head} against {found.against} |", "|---" * (len(metrics) + 2) + "|"]
     for name, row in ordered:
-        cells = [estimate(row.metrics[metric]) for metric in metrics]
+        cells = [estimate(row.metrics[each]) for each in metrics]
         lines.append(f"| {name} | {' | '.join(cells)} | {'' if name == found.against else difference(row, head)} |")
     return "\n".join(lines)
 
@@ -131,6 +155,7 @@ def _asked(result: Result) -> list[tuple[str, str, tuple[str, ...]]]:
 def _differing(one: Protocol, other: Protocol) -> str:
     mine, theirs = _fields(one), _fields(other)
     names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    names = [name for name in names if name in _FIRST] or names  # what follows from these need not be said
     return ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in names)
 
 

@@ -79,6 +79,14 @@ class Answers:
     first: tuple[tuple[str, ...], ...]  # names, best first, up to KEPT
     subset: tuple[tuple[str, ...], ...] = ()  # CIRR: the names of the query's subset, best first
 
+    def take(self, rows: Sequence[int]) -> "Answers":
+        """The answers to some of the queries, in their order."""
+        return Answers(
+            ranks=tuple(self.ranks[row] for row in rows),
+            first=tuple(self.first[row] for row in rows),
+            subset=tuple(self.subset[row] for row in rows) if self.subset else (),
+        )
+
     @property
     def best(self) -> NDArray[np.int64]:
         """The rank of each query's best relevant item (B,)."""

@@ -160,3 +160,40 @@ def test_two_files_of_one_name_and_a_row_that_is_not_there_are_refused(tmp_path:
         compare.rows([*one, *two])
     with pytest.raises(ConfigError, match="no row 'best' among sum, good"):
         compare.compare(compare.rows(one), against="best")
+
+
+def test_one_group_is_compared_alone(tmp_path: Path) -> None:
+    rows = compare.rows(written(tmp_path, good=result(GOOD), poor=result(POOR))).only("unseen")
+    assert rows.protocol.queries == len(rows.queries) == QUERIES // 10
+    found = compare.compare(rows, against="good")
+    assert found.rows["poor"].metrics["R@1"].value == pytest.approx((POOR.target[::10] == 1).mean())
+    with pytest.raises(ConfigError, match="no group 'seen' among unseen"):
+        rows.only("seen")
+
+
+def test_of_groups_that_weigh_the_same_each_alone_weighs_its_queries_the_same(tmp_path: Path) -> None:
+    grouped = tuple(replace(query, groups=("few" if n < 30 else "many",)) for n, query in enumerate(ASKED))
+    scoring = replace(PROTOCOL.scoring, mean="groups")
+    paths = written(tmp_path, good=result(GOOD, protocol=replace(PROTOCOL, scoring=scoring), queries=grouped))
+    rows = compare.rows(paths)
+    (few, many) = ((GOOD.target[part] == 1).mean() for part in (slice(30), slice(30, None)))
+    for chosen, value in ((rows, (few + many) / 2), (rows.only("few"), few), (rows.only("many"), many)):
+        assert compare.compare(chosen, against="good").rows["good"].metrics["R@1"].value == pytest.approx(value)
+
+
+def test_the_difference_of_another_metric_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
+    rows = compare.rows(written(tmp_path, poor=result(POOR), good=result(GOOD)))
+    found = compare.compare(rows, against="good")
+    head, _, _, poor, _ = compare.markdown(found, metric="R@10").splitlines()
+    assert head.endswith("| R@10 against good |")
+    assert poor.endswith(f"| {compare.difference(found.rows['poor'], 'R@10')} |")
+    with pytest.raises(ConfigError, match="no metric 'R@2' among R@1, R@10"):
+        compare.markdown(found, metric="R@2")
+
+
+def test_what_a_reader_must_know_first_is_said_once_with_the_results_that_it_is_of(tmp_path: Path) -> None:
+    noted = replace(result(GOOD), notes=("3 pictures are missing",))
+    paths = written(tmp_path, a=noted, b=noted, c=result(POOR))
+    assert compare.rows(paths).notes == ("a, b: 3 pictures are missing",)
+    found = compare.compare(compare.rows(paths), against="a")
+    assert found.notes == ("a, b: 3 pictures are missing",)

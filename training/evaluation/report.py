@@ -1,0 +1,145 @@
+"""A result as a page to read: what was asked, how each way fared, overall and by group, and hits and misses."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import ConfigError
+from training import plot
+from training.evaluation import compare, result, strips
+from training.evaluation.benchmark import Query
+from training.evaluation.compare import Rows
+from training.evaluation.result import NEVER, Answers, Result
+from training.evaluation.strips import Example, Show
+
+FILE = "report.md"
+LONGEST = 50  # the last k of the curves
+MISSED = 10  # a target that stands behind this rank is missed
+_ALONE = ("image only", "text only")
+
+
+def write(found: Result, out: Path, *, way: str | None, show: Show, examples: int) -> Path:
+    """Writes report.md with its pictures into a folder and gives its path.
+
+    The examples are those of one `way` of asking, None for the bundle's own. Raises ConfigError where the result has no
+    such way.
+    """
+    own = way or (found.model.method if found.model.method in found.answers else next(iter(found.answers)))
+    if own not in found.answers:
+        raise ConfigError(f"there is no way of asking {own!r} among {', '.join(found.answers)}")
+    out.mkdir(parents=True, exist_ok=True)
+    parts = [*_head(found, own), *_overall(found, own, out), *_by_group(found, out)]
+    parts += _strips(found, own, out, show, count=examples)
+    (out / FILE).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return out / FILE
+
+
+def _head(found: Result, own: str) -> list[str]:
+    asked = found.protocol
+    title = f"# {asked.benchmark} {asked.split}, {asked.variant}: {own}"
+    notes = [f"> **Not the benchmark as published**: {note}." for note in found.notes]
+    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in found.facts().items()]
+    return [title, *notes, "\n".join(["| | |", "|---|---|", *rows])]
+
+
+def _overall(found: Result, own: str, out: Path) -> list[str]:
+    """The table of all ways and their curves; nothing of them where the targets are hidden."""
+    if not found.protocol.scoring.metrics:
+        return ["Only the test server knows the targets of this split: `likebut submission write` makes its files."]
+    rows = Rows(found.protocol, found.queries, found.answers)
+    table = compare.markdown(compare.compare(rows, against=own))
+    plot.curves(_curves(found), out / "recall.png")
+    intervals = "In brackets the 95 % interval by bootstrap over the queries, of differences query by query."
+    return ["## All queries", table, intervals, *_alone(found, own), "![R@k over k](recall.png)"]
+
+
+def _curves(found: Result) -> dict[str, list[float]]:
+    """R@1, R@2, … of each way, with the weights that its metrics have."""
+    longest = min(LONGEST, *found.protocol.galleries.values())
+    scoring = replace(found.protocol.scoring, metrics=tuple(f"R@{k}" for k in range(1, longest + 1)))
+    return {
+        way: [float(column.mean()) for column in result.values(scoring, found.queries, answers).values()]
+        for way, answers in found.answers.items()
+    }
+
+
+def _alone(found: Result, own: str) -> list[str]:
+    """How many queries need both the picture and the words, and how the way fares on these."""
+    if own in _ALONE or not all(way in found.answers for way in _ALONE):
+        return []
+    recall = next((metric for metric in found.protocol.scoring.metrics if metric.startswith("R@")), None)
+    if recall is None:
+        return []
+    scoring = replace(found.protocol.scoring, mean="queries")  # plain 0 and 1
+    hit = {way: result.values(scoring, found.queries, found.answers[way])[recall] > 0 for way in (*_ALONE, own)}
+    both = ~(hit["image only"] | hit["text only"])
+    first = f"the first {k}" if (k := recall.removeprefix("R@")) != "1" else "the first place"
+    sentence = f"The picture alone or the words alone bring {1 - both.mean():.0%} of the targets to {first}"
+    if not both.any():
+        return [f"{sentence}."]
+    return [f"{sentence}; of the other {both.sum()}, {own} brings {hit[own][both].mean():.0%} there."]
+
+
+def _by_group(found: Result, out: Path) -> list[str]:
+    """Each group's queries in the metric that is published by group: CIRCO's mAP@10, else the headline."""
+    groups, metrics = result.groups(found.queries), found.protocol.scoring.metrics
+    if not groups or not metrics:
+        return []
+    metric = "mAP@10" if metrics[0] == "mAP@5" else metrics[0]
+    ways = list(found.answers)
+    estimates = {way: {group: found.rows[f"{way}, {group}"][metric] for group in groups} for way in ways}
+    lines = [_row(["", "queries", *ways]), "|---" * (len(ways) + 2) + "|"]
+    for group, members in groups.items():
+        cells = [compare.estimate(estimates[way][group]) for way in ways]
+        lines.append(_row([_words(group), str(len(members)), *cells]))
+    named = {way: {_words(group): each for group, each in of.items()} for way, of in estimates.items()}
+    plot.groups(named, metric, out / "groups.png")
+    return [f"## {metric} by group", "\n".join(lines), f"![{metric} by group](groups.png)"]
+
+
+def _strips(found: Result, own: str, out: Path, show: Show, *, count: int) -> list[str]:
+    """Hits and misses of the way, spread evenly over the queries; of hidden targets just what was found."""
+    answers = found.answers[own]
+    rows = np.arange(len(found.queries))
+    if found.protocol.scoring.metrics:
+        missed = min(MISSED, min(found.protocol.galleries.values()) // 3)  # GeneCIS has galleries of 10
+        chosen = {"Hits": rows[answers.best == 1], "Misses": rows[answers.best > missed]}
+    else:
+        chosen = {"What was found": rows}
+    parts = ["## Examples", "A hit that is the target has an orange frame, another that answers a green one."]
+    for title, candidates in chosen.items():
+        places = np.unique(np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(np.int64))
+        picked = [_example(found.queries[row], answers, row) for row in candidates[places].tolist()]
+        said = f"{len(candidates)} of {len(rows)} queries"
+        parts.append(f"### {title}: {said}" if picked else f"### {title}: none")
+        if picked:
+            file = f"{title.lower().replace(' ', '-')}.jpg"
+            strips.sheet(picked, show).save(out / file, quality=88)
+            parts.append(f"![{title} of {own}]({file})")
+    return parts
+
+
+def _example(query: Query, answers: Answers, row: int) -> Example:
+    rank = answers.ranks[row][0] if query.relevant else 0
+    others = f", {len(query.relevant)} answers" if len(query.relevant) > 1 else ""
+    return Example(
+        reference=query.reference,
+        text=query.texts[0] if query.texts else "",
+        found=answers.first[row],
+        relevant=query.relevant,
+        target="not in the gallery" if rank == NEVER else f"rank {rank}{others}",
+    )
+
+
+def _words(group: str) -> str:
+    return group.replace("_", " ")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
