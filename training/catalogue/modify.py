@@ -22,15 +22,19 @@ class Modification:
     """A text about a reference, and what it asks of the target.
 
     `spelt` is the text before a slip of the finger, mostly the same. `changes` is one concrete choice
-    that satisfies the wish, to hand to `changed`; `kinds` names the sorts of change, such as "colour",
-    "comparative", "removal".
+    that satisfies the wish, to hand to `changed`; `found` are the changes that the text says, in its order.
     """
 
     text: str
     spelt: str
     wish: Wish
     changes: Mapping[str, str]
-    kinds: tuple[str, ...]
+    found: tuple[Change, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The sorts of change, such as "colour", "comparative", "removal"."""
+        return tuple(change.kind for change in self.found)
 
 
 def modification(product: Product, random: Random, *, split: str = "train") -> Modification:
@@ -52,7 +56,7 @@ def towards(reference: Product, target: Product, random: Random) -> Modification
         spelt=spelt,
         wish=_wish(found, reference),
         changes={name: facts[name] for change in found for name in change.allowed},
-        kinds=tuple(change.kind for change in found),
+        found=tuple(found),
     )
 
 

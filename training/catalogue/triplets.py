@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from training.catalogue.modify import towards
+from training.catalogue.modify import Modification, towards
 from training.catalogue.world import CATEGORIES, NONE, PLAIN, Product, Wish
 
 _PAINT = ("colour", "pattern", "second_colour")
@@ -26,6 +26,15 @@ class Triplet:
     target: str
     satisfying: tuple[str, ...]
     kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A reference, a target, and what is asked for in between."""
+
+    reference: Product
+    target: Product
+    asked: Modification
 
 
 class Facts:
@@ -67,28 +76,43 @@ class Facts:
 
 def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
     """Up to `count` triplets of different questions; fewer where the gallery has not that many answers."""
+    return answered(questions(products, count, seed=seed), products)
+
+
+def questions(products: Sequence[Product], count: int, *, seed: int) -> list[Question]:
+    """Up to `count` different questions about products whose answers are among them."""
     random = Random(f"{seed}/triplets")
     facts = Facts(products)
-    found: dict[tuple[str, str], Triplet] = {}
+    found: dict[tuple[str, str], Question] = {}
     for reference in _references(len(products), random):
         if len(found) == count:
             break
         target = _target(facts, products, reference, random)
         if target is None:
             continue
-        asked = towards(products[reference], products[target], random)
-        accepted = facts.accepted(asked.wish)
-        accepted[reference] = False
-        places: list[int] = np.flatnonzero(accepted).tolist()
-        triplet = Triplet(
-            reference=products[reference].id,
-            text=asked.text,
-            target=products[target].id,
-            satisfying=tuple(products[place].id for place in places),
-            kinds=asked.kinds,
+        question = Question(
+            reference=products[reference],
+            target=products[target],
+            asked=towards(products[reference], products[target], random),
         )
-        found.setdefault((triplet.reference, triplet.text), triplet)
+        found.setdefault((question.reference.id, question.asked.text), question)
     return list(found.values())
+
+
+def answered(asked: Iterable[Question], gallery: Sequence[Product]) -> list[Triplet]:
+    """The questions, with all items of the gallery that satisfy each."""
+    facts = Facts(gallery)
+    ids = np.array([product.id for product in gallery], dtype=object)
+    return [
+        Triplet(
+            reference=question.reference.id,
+            text=question.asked.text,
+            target=question.target.id,
+            satisfying=tuple(id for id in ids[facts.accepted(question.asked.wish)] if id != question.reference.id),
+            kinds=question.asked.kinds,
+        )
+        for question in asked
+    ]
 
 
 def drifted(products: Sequence[Product], found: Sequence[Triplet], *, share: float, seed: int) -> list[Triplet]:
