@@ -88,17 +88,17 @@ def _attribute(category: str, name: str, old: str, new: str, pronoun: str, rando
     elif name in _MEASURES:
         ways["command"] = [f"make {pronoun} {word}" for word in ways["adjective"]]
         if had:
-            ways["with"] = [*now * 2, *(f"{noun} instead of the {_counterpart(noun, had)}" for noun in now)]
+            ways["with"] = [*now * 2, *(f"{noun} instead of the {counterpart(noun, had)}" for noun in now)]
     elif had:
-        ways["with"] = [*words.nouns * 2, *(f"{noun} instead of the {_counterpart(noun, had)}" for noun in now)]
+        ways["with"] = [*words.nouns * 2, *(f"{noun} instead of the {counterpart(noun, had)}" for noun in now)]
         ways["command"] = [f"swap the {thing} for {noun}" for noun in now for thing in had[:2]]
-        ways["command"] += [f"replace the {_counterpart(noun, had)} with {noun}" for noun in now]
+        ways["command"] += [f"replace the {counterpart(noun, had)} with {noun}" for noun in now]
     else:  # the reference has nothing in that place
         ways["command"] = [command for noun in now for command in (f"add {noun}", f"give {pronoun} {noun}")]
     return Change("removal" if gone else name, {name: means}, ways)
 
 
-def _counterpart(noun: str, had: Sequence[str]) -> str:
+def counterpart(noun: str, had: Sequence[str]) -> str:
     """What the reference has, called as the new thing is where that can be: "a wide fit", so "the slim fit"."""
     return next((thing for thing in had if thing.split()[-1] == noun.split()[-1]), had[0])
 

@@ -86,7 +86,7 @@ def _colour(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random
     return Change("colour", {"colour": means}, ways)
 
 
-def _figures(look: Mapping[str, str], new: str) -> str:
+def old_figures(look: Mapping[str, str], new: str) -> str:
     """What a reference's pattern is called when another is to take its place."""
     if look["pattern"] == "colour-block":
         return f"{look['second_colour']} {PATTERN_WORDS['colour-block'].marks[0]}"
@@ -134,7 +134,7 @@ def _no_pattern(old: Mapping[str, str], *, recoloured: bool) -> Change:
         ways["remark"] = ["without the second colour", f"without the {second}", "the same colour all over"]
         ways["command"] = ["remove the second colour", "lose the second colour", f"lose the {second}"]
     else:
-        figures = _figures(old, PLAIN)
+        figures = old_figures(old, PLAIN)
         ways["adjective"] += ["unpatterned"]
         ways["with"] = ["no pattern", f"no {figures}"]
         ways["remark"] = [f"without the {figures}", "without the pattern", "without a pattern", "without any pattern"]
@@ -147,7 +147,7 @@ def _no_pattern(old: Mapping[str, str], *, recoloured: bool) -> Change:
 def _figured(figures: str, old: Mapping[str, str], new: Mapping[str, str]) -> Ways:
     ways: Ways = {"with": [figures], "command": [f"add {figures}"]}
     if old["pattern"] != PLAIN:
-        gone = _figures(old, new["pattern"])
+        gone = old_figures(old, new["pattern"])
         # Two phrases of other places would be needed for a half: "instead of white lower half" is no English.
         loose = [f"{figures} instead of {gone}"] if old["pattern"] != "colour-block" else []
         ways["with"] = [figures, figures, *loose, f"{figures} instead of the {gone}"]
