@@ -36,10 +36,17 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
     shop.add_argument("--queries", type=command.at_least(1), default=2_500)
     shop.add_argument(
+        "--variant",
+        choices=("shop", "hard"),
+        default="shop",
+        help="hard: ranks four items a query, too, each with one visible attribute other than its target's",
+    )
+    shop.add_argument(
         "--texts",
-        choices=("written", "generated"),
+        choices=("written", "paraphrased", "misspelt", "generated"),
         default="written",
-        help="generated: what templates make of both products' captions, in place of the queries' own texts",
+        help="in place of the queries' own texts the same in phrases of no training text, or with slips of the finger, "
+        "or what templates make of both products' captions",
     )
     words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
@@ -92,6 +99,7 @@ def _drawn(arguments: argparse.Namespace) -> None:
                 seed=seed,
                 text_weight=_text_weight(arguments, encoder),
                 date=_now(),
+                variant=arguments.variant,
                 texts=arguments.texts,
                 cache=cache,
             )

@@ -1,15 +1,19 @@
 """The drawn catalogue as a benchmark of bundles: composed, pseudo-word and text → image retrieval."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import numpy as np
 
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
-from training.catalogue import describe, generated, sample, write
-from training.catalogue.triplets import Facts, Triplet, triplets
+from training.catalogue import describe, generated, hard, sample, write
+from training.catalogue.paraphrase import paraphrase
+from training.catalogue.spelling import badly
+from training.catalogue.triplets import Facts, Question, Triplet, answered, questions
 from training.catalogue.world import Product
 from training.evaluation import metrics
 from training.evaluation.benchmark import Query, Scoring
@@ -20,7 +24,9 @@ from training.evaluation.shop import BATCH, Shop
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
 GALLERY = "catalogue"
 SCORING = Scoring(("R@1", "R@5", "R@10", "R@50", "mAP@10"), counts="any")
+HARD_SCORING = replace(SCORING, metrics=(*SCORING.metrics, "R_subset@1"))
 NAMED = 10  # names of each ranking that are kept
+Variant = Literal["shop", "hard"]
 
 
 def composed(
@@ -32,6 +38,7 @@ def composed(
     seed: int,
     text_weight: float,
     date: str,
+    variant: Variant = "shop",
     texts: Texts = "written",
     cache: Path | None = None,
 ) -> Result:
@@ -39,14 +46,18 @@ def composed(
 
     The first three are of the bundle's own gallery and text graphs. A query counts as answered at rank r where any
     item that satisfies it stands there; the reference is never ranked. The group "unseen" are the queries with a
-    target whose category and colour never met in training; val has none. Generated texts stand in place of the
-    shopper's, with the same answers counting.
+    target whose category and colour never met in training; val has none. Other texts stand in place of the shopper's,
+    with the same answers counting. The hard variant ranks each query's hard negatives, too, and has R_subset@1: whether
+    the target stands before all of its own.
     """
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
-    asked = triplets(shop.products, queries, seed=seed)
+    sampled = sample.catalogue(products, split=split, seed=seed)
+    asked = questions(sampled, queries, seed=seed)
+    wrong = hard.negatives(asked, split=split, seed=seed) if variant == "hard" else [()] * len(asked)
+    added = [product for own in wrong for product in own]
+    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache, added=added)
     gallery = shop.gallery(encoder)  # (N, d)
-    references = np.array([shop.row_of[triplet.reference] for triplet in asked], dtype=np.int64)  # (B,)
-    said = [triplet.text for triplet in asked] if texts == "written" else _generated(shop, asked, seed=seed)
+    references = np.array([shop.row_of[question.reference.id] for question in asked], dtype=np.int64)  # (B,)
+    said = [_text(question, texts, seed=seed) for question in asked]
     image, words = gallery[references], _texts(encoder, said)  # (B, d)
     asked_with = {
         "image only": image,
@@ -54,7 +65,10 @@ def composed(
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
         encoder.manifest.method: _composed(encoder, shop, references, said, text_weight=text_weight),
     }
-    posed = [_query(shop, triplet, text) for triplet, text in zip(asked, said, strict=True)]
+    posed = [
+        _query(shop, triplet, text, [product.id for product in own])
+        for triplet, text, own in zip(answered(asked, shop.products), said, wrong, strict=True)
+    ]
     answers: dict[str, Answers] = {}
     for name, vectors in asked_with.items():
         scores = vectors @ gallery.T  # (B, N)
@@ -111,7 +125,7 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: st
     )
 
 
-def _query(shop: Shop, triplet: Triplet, text: str) -> Query:
+def _query(shop: Shop, triplet: Triplet, text: str, wrong: Sequence[str]) -> Query:
     return Query(
         id=f"{triplet.reference}>{triplet.target}",
         reference=triplet.reference,
@@ -119,6 +133,7 @@ def _query(shop: Shop, triplet: Triplet, text: str) -> Query:
         relevant=_first(triplet.target, triplet.satisfying),
         gallery=GALLERY,
         excluded=(triplet.reference,),
+        subset=(triplet.target, *wrong) if wrong else (),
         groups=("unseen",) if _unseen(shop.products[shop.row_of[triplet.target]]) else (),
     )
 
@@ -127,9 +142,18 @@ def _first(target: str, satisfying: Sequence[str]) -> tuple[str, ...]:
     return (target, *(id for id in satisfying if id != target))
 
 
-def _generated(shop: Shop, asked: Sequence[Triplet], *, seed: int) -> list[str]:
-    pairs = [(shop.row_of[triplet.reference], shop.row_of[triplet.target]) for triplet in asked]
-    return [generated.text(shop.products[reference], shop.products[target], seed=seed) for reference, target in pairs]
+def _text(question: Question, texts: Texts, *, seed: int) -> str:
+    reference, target = question.reference, question.target
+    random = Random(f"{seed}/{texts}/{reference.id}>{target.id}/{question.asked.text}")
+    match texts:
+        case "written":
+            return question.asked.text
+        case "generated":
+            return generated.text(reference, target, seed=seed)
+        case "paraphrased":
+            return paraphrase(question, random)
+        case "misspelt":
+            return badly(question.asked.spelt, random)
 
 
 def _composed(
@@ -147,22 +171,26 @@ def _texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
 
 
 def _answers(shop: Shop, scores: metrics.Scores, queries: Sequence[Query]) -> Answers:
-    ranks, first = [], []
+    ranks, first, subsets = [], [], []
     for values, query in zip(scores, queries, strict=True):
         wanted = np.array([shop.row_of[id] for id in query.relevant], dtype=np.int64)
         order = metrics.order(values, last=wanted)
         ranks.append(tuple(metrics.places(order, wanted).tolist()))
         first.append(tuple(shop.products[row].id for row in order[:NAMED]))
-    return Answers(ranks=tuple(ranks), first=tuple(first))
+        own = np.array([shop.row_of[id] for id in query.subset], dtype=np.int64)
+        subsets.append(tuple(query.subset[place] for place in np.argsort(metrics.places(order, own))))
+    return Answers(ranks=tuple(ranks), first=tuple(first), subset=tuple(subsets) if any(subsets) else ())
 
 
 def _protocol(
     benchmark: str, split: str, seed: int, *, shop: Shop, queries: Sequence[Query], reference: str
 ) -> Protocol:
     answering = float(np.mean([len(query.relevant) for query in queries]))
+    negatives = {"negatives": f"{hard.EACH} a query, each with one visible attribute other than its target's"}
+    is_hard = any(query.subset for query in queries)
     return Protocol(
         benchmark=f"{benchmark}, drawn catalogue",
-        variant="shop",
+        variant="hard" if is_hard else "shop",
         split=split,
         says={
             "world": str(write.VERSION),
@@ -170,8 +198,9 @@ def _protocol(
             "reference": reference,
             "answers": f"every item that satisfies the query, {answering:.2f} on average",
             "ties": "against the query",
+            **(negatives if is_hard else {}),
         },
-        scoring=SCORING,
+        scoring=HARD_SCORING if is_hard else SCORING,
         galleries={GALLERY: len(shop.products)},
         queries=len(queries),
     )

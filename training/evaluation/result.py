@@ -16,7 +16,8 @@ from training.evaluation.benchmark import Query, Scoring
 
 NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing
 KEPT = 50  # names of a ranking, at most
-Texts = Literal["written", "generated"]  # a shopper's own, or what templates make of two captions
+# A shopper's own, what templates make of two captions, or the shopper's in phrases of no training text or with slips.
+Texts = Literal["written", "generated", "paraphrased", "misspelt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Model:
     space_id: str
     template: str
     text_weight: float
-    texts: Texts = "written"  # with the texts of the queries, or with generated ones in their place
+    texts: Texts = "written"  # with the texts of the queries, or with others in their place
 
     @classmethod
     def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "Model":

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,10 +33,13 @@ class Shop:
         self.pixels: Pixels = self._kept("pixels", [], lambda: _drawn(products, size=size))  # (N, 3, S, S)
 
     @classmethod
-    def catalogue(cls, count: int, *, split: str, seed: int, size: int, cache: Path | None) -> "Shop":
-        """A shop with siblings, as `likebut catalogue` draws it."""
+    def catalogue(
+        cls, count: int, *, split: str, seed: int, size: int, cache: Path | None, added: Sequence[Product] = ()
+    ) -> "Shop":
+        """A shop with siblings, as `likebut catalogue` draws it, and behind them the hard negatives `added`."""
         products = sample.catalogue(count, split=split, seed=seed)
-        return cls(products, name=f"catalogue {split} {seed}", size=size, cache=cache)
+        name = f"catalogue {split} {seed}{f' and {len(added)} hard negatives' if added else ''}"
+        return cls([*products, *added], name=name, size=size, cache=cache)
 
     @classmethod
     def independent(cls, count: int, *, split: str, seed: int, size: int, cache: Path | None) -> "Shop":

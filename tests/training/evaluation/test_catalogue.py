@@ -11,9 +11,11 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template
 from tests.models import tiny
-from training.catalogue import generated
-from training.catalogue.triplets import triplets
-from training.evaluation import catalogue
+from training.catalogue import generated, sample
+from training.catalogue.hard import EACH, negatives
+from training.catalogue.triplets import questions, triplets
+from training.datasets import drawn
+from training.evaluation import catalogue, compare
 from training.evaluation.result import Result, Texts
 from training.evaluation.shop import Shop
 
@@ -155,3 +157,55 @@ def test_a_bundle_without_pseudo_words_is_refused_before_anything_is_drawn(encod
     with pytest.raises(ConfigError, match=r"sum-\w+ makes no pseudo-words"):
         catalogue.pseudo_words(encoder, split="test", products=40, seed=3, date=DATE, cache=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def hard(encoder: Encoder, texts: Texts) -> Result:
+    return catalogue.composed(
+        encoder,
+        split="test",
+        products=PRODUCTS,
+        queries=QUERIES,
+        seed=3,
+        text_weight=0.25,
+        date=DATE,
+        variant="hard",
+        texts=texts,
+    )
+
+
+def test_the_hard_variant_ranks_every_querys_negatives_beside_the_shop(words: Encoder) -> None:
+    found, easy = hard(words, "written"), composed(words, text_weight=0.25)
+    assert found.protocol.galleries == {"catalogue": PRODUCTS + QUERIES * EACH}
+    assert found.protocol != easy.protocol and found.protocol.variant == "hard"
+    shop = sample.catalogue(PRODUCTS, split="test", seed=3)
+    asked = questions(shop, QUERIES, seed=3)
+    gallery = [*shop, *(one for own in negatives(asked, split="test", seed=3) for one in own)]
+    pixels = np.stack([drawn.picture(product, size=words.manifest.image_size) for product in gallery])
+    vectors, place = words.gallery(pixels), {product.id: row for row, product in enumerate(gallery)}
+    metrics = found.values("image only")
+    for number, (question, query) in enumerate(zip(asked, found.queries, strict=True)):
+        answers = {each.id for each in gallery if question.asked.wish.accepts(each)} - {question.reference.id}
+        assert set(query.relevant) == answers and query.relevant[0] == question.target.id
+        assert query.subset[0] == question.target.id and not set(query.subset[1:]) & answers
+        scores = vectors @ vectors[place[question.reference.id]]
+        others = [row for row in range(len(gallery)) if row != place[question.reference.id]]
+        best = max(scores[place[id]] for id in answers)
+        assert abs(found.answers["image only"].best[number] - 1 - sum(scores[row] > best for row in others)) <= 1
+        own = scores[[place[id] for id in query.subset]]
+        if np.abs(own[1:] - own[0]).min() > 1e-4:  # sums in another order
+            assert metrics["R_subset@1"][number] == (own[0] > own[1:].max())
+
+
+def test_other_texts_ask_the_hard_variant_the_same_and_stand_beside_each_other(words: Encoder, tmp_path: Path) -> None:
+    results = {texts: hard(words, texts) for texts in ("written", "paraphrased", "misspelt")}
+    for texts, result in results.items():
+        result.write(tmp_path / f"{texts}.json")
+        assert result.protocol == results["written"].protocol and result.model.texts == texts
+        assert result.answers["image only"] == results["written"].answers["image only"]
+        assert texts == "written" or result.answers["text only"] != results["written"].answers["text only"]
+    asked = questions(sample.catalogue(PRODUCTS, split="test", seed=3), QUERIES, seed=3)
+    for question, *queries in zip(asked, *(result.queries for result in results.values()), strict=True):
+        own, other, slipped = (query.texts[0] for query in queries)
+        assert own == question.asked.text and len({own, other, slipped}) == 3
+    rows = compare.rows([tmp_path / f"{texts}.json" for texts in results])
+    assert {"written", "paraphrased, paraphrased texts", "misspelt, misspelt texts", "image only"} <= set(rows.answers)
