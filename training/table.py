@@ -13,7 +13,7 @@ from pathlib import Path
 from models import command
 from models.errors import ConfigError
 from training import config
-from training.evaluation import table
+from training.evaluation import hard, table
 from training.evaluation.rows import CONFIGS, ROWS, Row
 
 
@@ -48,6 +48,7 @@ def _table(arguments: argparse.Namespace) -> None:
     print(table.markdown(found))
     if arguments.write:
         table.write(found, Path())
+        hard.write(hard.read(arguments.runs), Path())
 
 
 def with_needed(names: Sequence[str]) -> list[Row]:
@@ -96,22 +97,31 @@ class Runner:
         asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
         composed, words = table.files(self.folder, row)
         alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
+        shop = ["evaluate", "catalogue", *asked, "--queries", str(self.queries)]
+        harder = hard.files(self.folder, row) if hard.asked(row) else {}
         return [
             *([] if row.of else [[*train, *taken]]),
             *([] if same else [["export", str(out), "--stage", row.stage, "--out", str(bundle)]]),
             *([alone] if row.words else []),
-            ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *texts, "--out", str(composed)],
+            [*shop, *texts, "--out", str(composed)],
+            *([*shop, "--variant", "hard", "--texts", each, "--out", str(path)] for each, path in harder.items()),
         ]
+
+    def _results(self, row: Row) -> list[Path]:
+        """All that the row's commands leave."""
+        composed, words = table.files(self.folder, row)
+        harder = hard.files(self.folder, row) if hard.asked(row) else {}
+        return [composed, *([words] if row.words else []), *harder.values()]
 
     def _well(self, row: Row) -> bool:
         """Runs a row, unless its result is there and its config is the run's; False where a command failed."""
         began, kept = time.monotonic(), self.folder / row.run / config.KEPT
-        composed, _ = table.files(self.folder, row)
-        if composed.exists() and kept.exists() and config.read(kept) == config.read(self._config(row)):
+        done = all(result.exists() for result in self._results(row))
+        if done and kept.exists() and config.read(kept) == config.read(self._config(row)):
             return True
         for each in ROWS if row.of is None else [row]:
             if each.run == row.run:
-                for result in table.files(self.folder, each):  # or an old one would stand for a run that is killed
+                for result in self._results(each):  # or an old one would stand for a run that is killed
                     result.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{row.name}.log").open("a", encoding="utf-8") as log:
