@@ -13,7 +13,7 @@ EACH = 4  # negatives of a question: half of them wrong in what its text says, h
 
 
 def negatives(asked: Sequence[Question], *, split: str, seed: int) -> list[tuple[Product, ...]]:
-    """For each question EACH negatives, of the target's picture seed: mostly the same photograph but for that one thing.
+    """For each question EACH negatives, of the target's picture seed: mostly its photograph but for that one thing.
 
     Another colour may bring another background, before which it shows. Where the text says too little, or leaves too
     little to the picture, the other kind fills up. Another question may well be answered by them.
