@@ -24,6 +24,8 @@ SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # where a picture's work is done once for many texts
+RERANK = "rerank"  # a graph that a bundle may have beside those
+CANDIDATES = 100  # the most that it puts in order: the first of the ranking, as in its training
 
 
 class Preprocessing(BaseModel):
@@ -98,11 +100,11 @@ class Bundle:
 
     @property
     def graphs(self) -> tuple[str, ...]:
-        """The names of its graphs, QUERY_WHOLE or QUERY_SPLIT; raises BundleBroken where it has other ones."""
+        """The names of its graphs, QUERY_WHOLE or QUERY_SPLIT, perhaps with RERANK; raises BundleBroken for others."""
         found = {name.removesuffix(".onnx") for name in self.manifest.files if name.endswith(".onnx")}
         for graphs in (QUERY_WHOLE, QUERY_SPLIT):
-            if found == set(graphs):
-                return graphs
+            if found - {RERANK} == set(graphs):
+                return (*graphs, RERANK) if RERANK in found else graphs
         raise BundleBroken(f"the bundle {self.path} has the graphs {', '.join(sorted(found))}: export it again")
 
     def file(self, name: str) -> Path:

@@ -38,6 +38,7 @@ class Encoder:
         }
         self._gallery, self._text = graphs["gallery"], graphs["text"]
         self._compose = graphs["query"] if "query" in graphs else graphs["compose"]
+        self._rerank = graphs.get(bundle.RERANK)
         self._references = None
         if "reference" in graphs:
             self._references = References(graphs["reference"], cache_bytes=reference_cache_bytes)
@@ -116,6 +117,24 @@ class Encoder:
         return normalised((1 - weights) * found["composed"] + weights * words)
 
     @property
+    def reranks(self) -> bool:
+        """Whether the bundle has a re-ranker."""
+        return self._rerank is not None
+
+    def rerank(
+        self, pixels: Pixels, changes: Changes, *, composed: Embeddings, candidates: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Scores (B, K) of the gallery's vectors of K candidates (B, K, d), by which the best come first.
+
+        Of composed queries (B, d) with their reference pictures and changes. Candidates are scored each for itself.
+        Raises ConfigError where the bundle has no re-ranker.
+        """
+        if self._rerank is None:
+            raise ConfigError(f"{self.manifest.model_id} has no re-ranker: take a bundle that was exported with one")
+        given = {"tokens": changes.tokens.ids, "composed": composed, "candidates": candidates}
+        return self._rerank.run({"reference": self.gallery(pixels), **given})["scores"]
+
+    @property
     def sentence(self) -> str:
         """The template up to its pseudo-word, as "a photo of *"; raises ConfigError where it has none."""
         if self._template.before is None:
@@ -147,6 +166,9 @@ class Encoder:
         }
         if "text" in composed:
             answers["query_text"] = composed["text"]
+        if self._rerank is not None:
+            given = {name: record[name] for name in ("tokens", "composed", "candidates")}
+            answers["scores"] = self._rerank.run({"reference": record["gallery"], **given})["scores"]
         for name, answer in answers.items():
             difference = float(np.abs(answer - record[name]).max())
             if not difference <= self.manifest.tolerance:  # also where it is not a number

@@ -15,10 +15,19 @@ ALIGNMENT = 64
 
 
 def traced(
-    module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    names: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    counted: Sequence[str] = (),
 ) -> onnx.ModelProto:
-    """The module in eval mode as a graph of those inputs and outputs, whose first dimension is free: the batch."""
-    batch = torch.export.Dim("batch", min=1, max=4096)
+    """The module in eval mode as a graph of those inputs and outputs, whose first dimension is free: the batch.
+
+    Of the inputs that are `counted` the second is free, too.
+    """
+    batch, count = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("count", min=1, max=4096)
+    shapes = tuple({0: batch, 1: count} if name in counted else {0: batch} for name in names)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # all inputs share one batch, as they should
         program = torch.onnx.export(
@@ -26,7 +35,7 @@ def traced(
             tuple(inputs),
             input_names=list(names),
             output_names=list(outputs),
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            dynamic_shapes=shapes,
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
@@ -56,11 +65,19 @@ def traced(
 class Blob:
     """The large tensors of several graphs, each content once."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is the file, beside the graphs, that the blob will stand in."""
-        self.data = bytearray()
+    def __init__(self, name: str, data: bytes = b"") -> None:
+        """`name` is the file, beside the graphs, that the blob will stand in; `data` what it holds already."""
+        self.data = bytearray(data)
         self._name = name
         self._places: dict[bytes, int] = {}
+
+    def know(self, proto: onnx.ModelProto) -> None:
+        """Finds the places of the tensors of a graph that the blob already holds, so that none is stored again."""
+        for tensor in proto.graph.initializer:
+            if external_data_helper.uses_external_data(tensor):
+                info = external_data_helper.ExternalDataInfo(tensor)
+                held = self.data[info.offset : info.offset + info.length]
+                self._places[hashlib.sha256(held).digest()] = info.offset
 
     def take(self, proto: onnx.ModelProto) -> None:
         """Moves the graph's large initializers into the blob, and leaves their places in the graph."""
