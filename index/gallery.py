@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from index.filters import Filter
 from index.items import Item
 from index.journal import Journal, Unwritable, opened
 from index.manifest import SnapshotManifest
+from index.reorder import Rescore, unable
 from index.search import Search
 from index.snapshot import Snapshot
+from index.vectors import Scores
 from index.want import Found, Want
 from models.arrays import Embeddings
 from models.errors import InputError, SpaceMismatch, UnknownItem
@@ -98,12 +101,13 @@ class Gallery:
                 )
         return self.journal.append(changes)
 
-    def search(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
+    def search(self, queries: Embeddings, wants: Sequence[Want], *, rescore: Rescore = unable) -> list[Found]:
         """What each query (B, d) finds of what it wants: its best items, best first, ties in the order of the source.
 
         Queries that want the same filter are searched at once. What the probed lists do not hold comes after all that
         they do. There are fewer than k hits only where the gallery has no more, or where a note says how many were
-        looked through. Raises InputError for queries of another dimension, values that are not finite, and wants that
+        looked through. `rescore` gives new scores of the first rows of the queries that want to be re-ranked, once for
+        each filter. Raises InputError for queries of another dimension, values that are not finite, and wants that
         cannot be met.
         """
         self._check(queries, wants)
@@ -114,7 +118,8 @@ class Gallery:
         found: dict[int, Found] = {}
         for (filter, nprobe), numbers in groups.items():
             search = Search(contents, contents.picked(filter), nprobe)
-            answers = search.found(queries[numbers], [wants[number] for number in numbers])
+            these = partial(_of_all, rescore, numbers)
+            answers = search.found(queries[numbers], [wants[number] for number in numbers], these)
             found |= zip(numbers, answers, strict=True)
         return [found[number] for number in range(len(wants))]
 
@@ -185,3 +190,8 @@ class Gallery:
             raise InputError(f"nprobe is {want.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
         if want.alike is not None and not 0 < want.alike <= 1:
             raise InputError(f"alike is {want.alike}: give a cosine above 0, up to 1")
+
+
+def _of_all(rescore: Rescore, numbers: Sequence[int], some: Sequence[int], vectors: Embeddings) -> Scores:
+    """Scores of `some` of the queries that have these `numbers` among all."""
+    return rescore([numbers[number] for number in some], vectors)

@@ -7,7 +7,8 @@ import numpy as np
 
 from index.arrange import PLAIN, Rules, arranged
 from index.contents import Contents, Picked
-from index.vectors import Ids, Scores
+from index.reorder import Rescore, reordered, unable
+from index.vectors import Ids, Rows, Scores
 from index.want import SAME, Found, Hit, Want
 from models.arrays import Embeddings
 
@@ -24,17 +25,23 @@ class Search:
     picked: Picked
     nprobe: int | None
 
-    def found(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
-        """What each query (B, d) finds of what it wants."""
+    def found(self, queries: Embeddings, wants: Sequence[Want], rescore: Rescore = unable) -> list[Found]:
+        """What each query (B, d) finds of what it wants; `rescore` is asked where one wants its first rows re-ranked.
+
+        Whatever page of an answer is asked for, the same rows are re-ranked, so that its pages fit together.
+        """
         rules = [self._rules(want) for want in wants]
         depth = max(_depth(want) for want in wants)
         total, most = self.picked.total, max(depth, RANKED)
+        firsts: list[Ids] = []
         while True:
             depth = min(depth, max(1, total))
             scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
+            if not firsts:  # a deeper order begins with the same rows
+                firsts = self._firsts(rows, wants, rescore)
             placed = [
-                arranged(order, rule, count=want.offset + want.k)
-                for order, rule, want in zip(rows, rules, wants, strict=True)
+                arranged(_joined(first, order), rule, count=want.offset + want.k)
+                for first, order, rule, want in zip(firsts, rows, rules, wants, strict=True)
             ]
             short = [
                 len(each) < want.offset + want.k and not self._all(each, want)
@@ -50,11 +57,17 @@ class Search:
             Found(
                 self._hits(query, each[want.offset :], own, values),
                 total,
-                notes + cut if lacking else notes,
+                [*_told(first), *notes, *(cut if lacking else [])],
                 self.contents.facets(want.facets, self.picked),
             )
-            for query, want, each, own, values, lacking in zip(queries, wants, placed, rows, scores, short, strict=True)
+            for query, want, each, own, values, lacking, first in zip(
+                queries, wants, placed, rows, scores, short, firsts, strict=True
+            )
         ]
+
+    def _firsts(self, rows: Rows, wants: Sequence[Want], rescore: Rescore) -> list[Ids]:
+        """The first rows of each order (B, m) re-ranked, as many as are wanted so."""
+        return reordered(rows, [want.rerank for want in wants], vectors=self.contents.vectors, rescore=rescore)
 
     def _all(self, placed: Sequence[int], want: Want) -> bool:
         """Whether each value of the attribute that is grouped by has its place, so that no more can come."""
@@ -114,7 +127,18 @@ class Search:
         return notes
 
 
+def _joined(first: Ids, order: Ids) -> Ids:
+    """An order with its first rows as they were re-ranked."""
+    return np.concatenate([first, order[len(first) :]]) if len(first) else order
+
+
+def _told(first: Ids) -> list[str]:
+    """What a note says of rows that were re-ranked."""
+    return [f"the first {len(first)} of the ranking were re-ranked"] if len(first) else []
+
+
 def _depth(want: Want) -> int:
     """How many rows are ranked at first."""
     more = len(want.exclude) + (AHEAD if want.reference is not None or want.content is not None else 0)
-    return (want.offset + want.k + more) * (1 if want.group_by is None and want.alike is None else DEEPER)
+    shown = (want.offset + want.k + more) * (1 if want.group_by is None and want.alike is None else DEEPER)
+    return max(shown, want.rerank)

@@ -24,6 +24,11 @@ class Changes:
     texts: tuple[str, ...]
     tokens: Tokens  # the texts set into the bundle's template
 
+    def take(self, rows: NDArray[np.int64]) -> "Changes":
+        """Some of them (m,)."""
+        tokens = Tokens(self.tokens.ids[rows], self.tokens.truncated[rows])
+        return Changes(tuple(self.texts[row] for row in rows.tolist()), tokens)
+
 
 class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
@@ -68,6 +73,11 @@ class Encoder:
     def path(self) -> Path:
         """The bundle's folder."""
         return self._bundle.path
+
+    @property
+    def end(self) -> int:
+        """The id of the end token, which is that of padding, too."""
+        return self._tokenizer.end
 
     @property
     def reference_cache(self) -> CacheUse | None:
@@ -131,8 +141,8 @@ class Encoder:
         """
         if self._rerank is None:
             raise ConfigError(f"{self.manifest.model_id} has no re-ranker: take a bundle that was exported with one")
-        given = {"tokens": changes.tokens.ids, "composed": composed, "candidates": candidates}
-        return self._rerank.run({"reference": self.gallery(pixels), **given})["scores"]
+        given = {"reference": self.gallery(pixels), "composed": composed, "candidates": candidates}
+        return self._rerank.run({**given, "tokens": changes.tokens.ids})["scores"]
 
     @property
     def sentence(self) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 from index.facets import Facets
 from index.gallery import Gallery
 from index.items import Item
+from index.vectors import Scores
 from index.want import Hit, Want
 from models.arrays import Embeddings, Pixels
-from models.encoder import Encoder
+from models.encoder import Changes, Encoder
 from service import images
 from service.errors import Unusable
 from service.settings import Settings
@@ -108,6 +109,9 @@ def ready(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Setting
     """Checks the query and decodes its picture; raises InputError for what cannot be used and UnknownItem."""
     text = checked_text(query, settings)
     want, data = query.want, query.image
+    if want.rerank and not encoder.reranks:
+        detail = f"{encoder.manifest.model_id} has no re-ranker: leave out rerank, or serve a bundle that has one"
+        raise Unusable(detail, fields=[{"field": "rerank", "detail": detail}])
     if not 1 <= want.k <= settings.max_k:
         raise Unusable(
             f"k must lie between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
@@ -127,6 +131,9 @@ def ready(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Setting
     notes = []
     if query.text_weight is not None and kind != "composed":
         notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
+    if want.rerank and kind != "composed":
+        want = replace(want, rerank=0)
+        notes.append("rerank was ignored: it weighs an image and a text together, and only one was given")
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
     return Ready(kind, pixels, text, weight, want, notes, watch)
 
@@ -135,9 +142,19 @@ def answered(asked: Sequence[Ready], *, encoder: Encoder, gallery: Gallery) -> l
     """The answers to queries of one kind, by one pass of the model and one search of one snapshot."""
     watches = [each.watch for each in asked]
     with together(watches, "encode"):
-        vectors, cut = _embedded(asked, encoder)
+        embedded = _embedded(asked, encoder)
+
+    def rescore(numbers: Sequence[int], candidates: Embeddings) -> Scores:
+        began = time.perf_counter()
+        found = embedded.rescore(numbers, candidates, encoder)
+        seconds = time.perf_counter() - began
+        for watch in watches:  # a stage of its own, not a part of the one that it is asked in
+            watch.add("search", -seconds)
+            watch.add("rerank", seconds)
+        return found
+
     with together(watches, "search"):
-        answers = gallery.search(vectors, [each.want for each in asked])
+        answers = gallery.search(embedded.vectors, [each.want for each in asked], rescore=rescore)
     told = f"the text was cut: the model reads {encoder.manifest.context_length} tokens"
     return [
         Found(
@@ -149,7 +166,7 @@ def answered(asked: Sequence[Ready], *, encoder: Encoder, gallery: Gallery) -> l
             each.watch.took_ms,
             [*([told] if short else []), *each.notes, *found.notes],
         )
-        for each, found, short in zip(asked, answers, cut, strict=True)
+        for each, found, short in zip(asked, answers, embedded.cut, strict=True)
     ]
 
 
@@ -159,18 +176,36 @@ def find(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings
     return answered([one], encoder=encoder, gallery=gallery)[0]
 
 
-def _embedded(asked: Sequence[Ready], encoder: Encoder) -> tuple[Embeddings, Sequence[bool]]:
-    """The queries (B, d), and of which the text was cut."""
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Queries of one kind as vectors (B, d), and what they were made of where that is a picture with a change."""
+
+    vectors: Embeddings
+    cut: Sequence[bool]  # (B,): whose text was
+    pixels: Pixels | None = None  # (B, 3, S, S)
+    changes: Changes | None = None
+
+    def rescore(self, numbers: Sequence[int], candidates: Embeddings, encoder: Encoder) -> Scores:
+        """The re-ranker's scores (b, K) of candidates (b, K, d) of the queries with these numbers."""
+        assert self.pixels is not None and self.changes is not None  # `ready` lets no others be re-ranked
+        rows = np.array(numbers)
+        return encoder.rerank(
+            self.pixels[rows], self.changes.take(rows), composed=self.vectors[rows], candidates=candidates
+        )
+
+
+def _embedded(asked: Sequence[Ready], encoder: Encoder) -> _Embedded:
     texts = [each.text for each in asked]
     if asked[0].kind == "text":
         words = encoder.tokenize(texts)
-        return encoder.words(words), words.truncated.tolist()
+        return _Embedded(encoder.words(words), words.truncated.tolist())
     pixels = np.stack([each.pixels for each in asked if each.pixels is not None])  # (B, 3, S, S)
     if asked[0].kind == "image":
-        return encoder.gallery(pixels), [False] * len(asked)
+        return _Embedded(encoder.gallery(pixels), [False] * len(asked))
     changes = encoder.changes(texts)
     weights = np.array([each.text_weight for each in asked], np.float32)
-    return encoder.compose(pixels, changes, text_weight=weights), changes.tokens.truncated.tolist()
+    vectors = encoder.compose(pixels, changes, text_weight=weights)
+    return _Embedded(vectors, changes.tokens.truncated.tolist(), pixels, changes)
 
 
 def checked_text(query: Query, settings: Settings) -> str:

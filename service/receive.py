@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from index import filters
 from index.want import Want
+from models.bundle import CANDIDATES
 from service import form
 from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, refused
 from service.query import Query
@@ -101,6 +102,7 @@ def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
             alike=asked.max_similarity,
             nprobe=asked.nprobe,
             facets=tuple(asked.facets),
+            rerank=CANDIDATES if asked.rerank is True else int(asked.rerank),
         ),
         exclude_reference=asked.exclude_reference,
         text_weight=asked.text_weight,

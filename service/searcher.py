@@ -28,6 +28,7 @@ class Pass:
     """What queries must share to be answered together; by identity, since two models never compare equal."""
 
     kind: Kind
+    reranked: bool  # nobody waits for a re-ranking that another asked for
     encoder: Encoder
     gallery: Gallery
 
@@ -144,7 +145,8 @@ class Searcher:
                 assert fetch is not None
                 query = replace(each.query, image=await fetch(each, place, watch), image_url=None)
                 each = await place.run(lambda: made(query), within_s=deadline - time.monotonic())
-            found, waited_s = await self._batcher.answer(Pass(each.kind, encoder, gallery), each, deadline=deadline)
+            key = Pass(each.kind, each.want.rerank > 0, encoder, gallery)
+            found, waited_s = await self._batcher.answer(key, each, deadline=deadline)
             watch.add("wait", waited_s)
             return found
         finally:

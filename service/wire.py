@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from index.items import Item as Thing
+from models.bundle import CANDIDATES
 from service import hosts
 from service.errors import BadRequest
 from service.query import Found
@@ -100,6 +101,11 @@ class SearchBody(BaseModel):
         le=1,
         description="share of the text where both image and text are given; null takes the model's own",
     )
+    rerank: bool | Annotated[int, Field(ge=1, le=CANDIDATES)] = Field(
+        False,
+        description="let the model's re-ranker, if it has one, put the first hits in order, for an image with a text:"
+        f" true for the first {CANDIDATES}, or how many. Their scores stay cosines, which then need not fall",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -158,7 +164,7 @@ def item(found: Thing) -> Item:
 class Hit(Item):
     """An item that was found."""
 
-    score: float = Field(description="cosine similarity of query and item")
+    score: float = Field(description="cosine similarity of query and item, also of hits that were re-ranked")
 
 
 class Count(BaseModel):

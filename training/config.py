@@ -10,12 +10,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from models.errors import ConfigError
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.rerank import RerankConfig
 from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
 
 KEPT = "config.toml"  # a run's own, in its folder
 
-AnyConfig = ContrastConfig | TwoStageConfig | InstructConfig | TransAggConfig
+AnyConfig = ContrastConfig | TwoStageConfig | InstructConfig | TransAggConfig | RerankConfig
 Config = Annotated[AnyConfig, Field(discriminator="method")]
 _CONFIG: TypeAdapter[AnyConfig] = TypeAdapter(Config)
 

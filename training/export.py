@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from models import bundle
 from models.bundle import Manifest, Preprocessing
-from models.encoder import Encoder
 from models.errors import ConfigError
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone, context_length
@@ -24,10 +23,12 @@ from models.nets.transagg import TransAgg
 from models.nets.two_stage import Reference, TwoStage
 from models.nets.two_stage_graphs import ComposeGraph, ReferenceGraph
 from models.tokenizer import Template, Tokenizer
-from training import checkpoint, config, instruct, origin, transagg, two_stage, vocabulary
+from training import checkpoint, config, extend, instruct, origin, transagg, two_stage, vocabulary
 from training.graph import Blob, traced
+from training.proof import proven
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.rerank import RerankConfig
 from training.settings.two_stage import TwoStageConfig
 from training.stages import contrast
 from training.stages.reformulating import Pair
@@ -65,7 +66,8 @@ class Method:
 
 
 def run(folder: Path, *, out: Path, text_weight: float | None = None, stage: str | None = None) -> Manifest:
-    """Exports a finished run: of a contrastive one the sum baseline, of the others their composed queries.
+    """Exports a finished run: of a contrastive one the sum baseline, of the others their composed queries, of a
+    re-ranker the bundle that ranks first with one more graph.
 
     `stage` names the last stage that counts: "mapping" leaves out a two-stage run's second, "reformulating" the
     combiner. `text_weight` None is one half for the sum, 1 − λ for InstructCIR's combiner, and 0 else: a composed query
@@ -73,6 +75,10 @@ def run(folder: Path, *, out: Path, text_weight: float | None = None, stage: str
     """
     settings = config.read(folder / config.KEPT)
     stage = config.last(settings, stage)
+    if isinstance(settings, RerankConfig):
+        if text_weight is not None:
+            raise ConfigError("a re-ranker is added to a bundle as it is: leave out --text-weight")
+        return extend.run(settings, folder, out=out)
     tokenizer = Tokenizer.open(folder / origin.TOKENIZER, context_length=context_length(settings.backbone.name))
     if isinstance(settings, ContrastConfig):
         backbone, _ = contrast.net(settings, folder)
@@ -224,12 +230,7 @@ def export(
         bundle.SELF_TEST: _record(parts, pixels, tokens),
         "train.toml": config.encode(),
     }
-    with TemporaryDirectory() as scratch:  # proven before it stands where anyone could take it up
-        trial = Path(scratch) / "bundle"
-        bundle.write(trial, files, manifest)
-        Encoder.open(trial)
-    bundle.write(out, files, manifest)
-    return bundle.Bundle.open(out).manifest
+    return proven(out, files, manifest)
 
 
 def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]:

@@ -76,8 +76,8 @@ class Blob:
         for tensor in proto.graph.initializer:
             if external_data_helper.uses_external_data(tensor):
                 info = external_data_helper.ExternalDataInfo(tensor)
-                held = self.data[info.offset : info.offset + info.length]
-                self._places[hashlib.sha256(held).digest()] = info.offset
+                offset, length = int(info.offset or 0), int(info.length or 0)
+                self._places[hashlib.sha256(self.data[offset : offset + length]).digest()] = offset
 
     def take(self, proto: onnx.ModelProto) -> None:
         """Moves the graph's large initializers into the blob, and leaves their places in the graph."""

@@ -26,6 +26,15 @@ def symmetric_nce(left: Tensor, right: Tensor, *, scale: Tensor | float, ignored
     return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
 
 
+def first(scores: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
+    """The mean cross-entropy of each row's first score among all its scores (B, 1+K) times `scale`.
+
+    `ignored` (B, 1+K), False in its first column, marks scores that are no negatives.
+    """
+    logits = (scale * scores.float()).masked_fill(ignored, float("-inf"))
+    return F.cross_entropy(logits, torch.zeros(len(scores), dtype=torch.int64, device=scores.device))
+
+
 def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale: float) -> Tensor:
     """KL(Q ‖ Π): pseudo-sentences should stand to real captions as the pictures do (two-stage, L_soft).
 

@@ -8,11 +8,12 @@ import tomli_w
 import torch
 
 from models.errors import ConfigError
-from training import config, instruct, loop, transagg, two_stage
+from training import config, instruct, loop, rerank, transagg, two_stage
 from training.config import AnyConfig
 from training.ranks import World
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.rerank import RerankConfig
 from training.settings.two_stage import TwoStageConfig
 from training.stages.contrast import Contrast
 
@@ -44,6 +45,8 @@ def train(config_file: Path, out: Path, *, until: str | None = None, mapping: Pa
             two_stage.train(settings, out, until=stage, taken=mapping, world=world)
         elif isinstance(settings, InstructConfig):
             instruct.train(settings, out, until=stage, world=world)
+        elif isinstance(settings, RerankConfig):
+            rerank.train(settings, out, world=world)
         else:
             transagg.train(settings, out, world=world)
 

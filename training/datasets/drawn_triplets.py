@@ -18,7 +18,7 @@ from training.evaluation.metrics import Rows
 from training.stages import order
 from training.stages.triplets import Questions
 
-_SHOP = 5_000  # products among which a triplet is sought
+SHOP = 5_000  # products among which a triplet is sought
 
 
 class Asked:
@@ -35,7 +35,7 @@ class Asked:
         seed: int,
     ) -> None:
         """Raises ConfigError where the products have fewer triplets than are asked for."""
-        asked = _triplets(train, config, seed=seed)
+        asked = chosen(train, config, seed=seed)
         row_of = {product.id: row for row, product in enumerate(train)}
         self.references = np.array([row_of[triplet.reference] for triplet in asked])  # (N,)
         self.targets = np.array([row_of[triplet.target] for triplet in asked])  # (N,)
@@ -75,9 +75,12 @@ class Asked:
         return ids[:, : int((ids == self._end).argmax(axis=1).max()) + 1]
 
 
-def _triplets(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
-    """The config's triplets, in an order that makes the first of them a fair sample; raises ConfigError for too few."""
-    shops = [products[start : start + _SHOP] for start in range(0, len(products), _SHOP)]
+def chosen(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
+    """The config's triplets, each within SHOP products, in an order that makes the first of them a fair sample.
+
+    Raises ConfigError where there are too few.
+    """
+    shops = [products[start : start + SHOP] for start in range(0, len(products), SHOP)]
     each = -(-config.triplets // len(shops))
     found: list[Triplet] = []
     for number, shop in enumerate(shops):

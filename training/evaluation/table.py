@@ -16,6 +16,7 @@ from training.evaluation.result import Estimate, Result
 from training.evaluation.rows import ROWS, Row
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.rerank import RerankConfig
 from training.settings.sections import LoopConfig
 from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
@@ -175,5 +176,7 @@ def _learning(settings: AnyConfig) -> tuple[TripletData | None, LoopConfig | Non
             return settings.reformulating.data, settings.reformulating.loop
         case TransAggConfig():
             return settings.aggregating.data, settings.aggregating.loop
+        case RerankConfig():
+            return settings.reranking.data, settings.reranking.loop
         case ContrastConfig():
             return None, None

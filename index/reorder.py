@@ -1,0 +1,38 @@
+"""The first rows of an order put in another by whoever knows more of a query than its vector."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from index.vectors import DECIMALS, Ids, Rows, Scores
+from models.arrays import Embeddings
+from models.errors import InputError
+
+# Numbers of queries (b,) and the vectors of K rows for each (b, K, d) → scores (b, K), the higher the better.
+Rescore: TypeAlias = Callable[[Sequence[int], Embeddings], Scores]
+
+
+def unable(numbers: Sequence[int], vectors: Embeddings) -> Scores:
+    """The Rescore of a search that has none; raises InputError."""
+    raise InputError("the first hits cannot be re-ranked here, since nothing re-ranks them: leave out rerank")
+
+
+def reordered(
+    rows: Rows, counts: Sequence[int], *, vectors: Callable[[Ids], Embeddings], rescore: Rescore
+) -> list[Ids]:
+    """The first rows of each order (B, m) by their new scores, as many as its count says; −1 ends an order.
+
+    Equal scores leave rows in their order. `vectors` gives those of rows (n,), (n, d).
+    """
+    firsts = [line[:count][line[:count] >= 0] for line, count in zip(rows, counts, strict=True)]
+    wanted = [number for number, first in enumerate(firsts) if len(first) > 1]
+    if not wanted:
+        return firsts
+    widest = max(len(firsts[number]) for number in wanted)
+    seen = np.stack([np.resize(firsts[number], widest) for number in wanted])  # (b, K), the shorter ones repeated
+    scores = rescore(wanted, vectors(seen.ravel()).reshape(*seen.shape, -1)).round(DECIMALS)
+    for number, line in zip(wanted, scores, strict=True):
+        first = firsts[number]
+        firsts[number] = first[np.argsort(-line[: len(first)], kind="stable")]
+    return firsts
