@@ -43,6 +43,17 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
+def between(least: int, most: int) -> Callable[[str], int]:
+    """For argparse's `type`: a whole number from `least` to `most`."""
+
+    def number(text: str) -> int:
+        if not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} does not lie between {least} and {most}")
+        return int(text)
+
+    return number
+
+
 def share(text: str) -> float:
     """For argparse's `type`: a number from 0 to 1."""
     if not 0.0 <= float(text) <= 1.0:

@@ -48,6 +48,15 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="in place of the queries' own texts the same in phrases of no training text, or with slips of the finger, "
         "or what templates make of both products' captions",
     )
+    shop.add_argument(
+        "--rerank",
+        type=command.between(1, 100),
+        nargs="?",
+        const=100,
+        default=0,
+        metavar="COUNT",
+        help="a row more: the first COUNT, or 100, put in order by the bundle's re-ranker",
+    )
     words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
     for drawn in (shop, words, captions):
@@ -101,6 +110,7 @@ def _drawn(arguments: argparse.Namespace) -> None:
                 date=_now(),
                 variant=arguments.variant,
                 texts=arguments.texts,
+                rerank=arguments.rerank,
                 cache=cache,
             )
         case "pseudo-words":

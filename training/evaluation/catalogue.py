@@ -10,12 +10,13 @@ import numpy as np
 
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
+from models.errors import ConfigError
 from training.catalogue import describe, generated, hard, sample, write
 from training.catalogue.paraphrase import paraphrase
 from training.catalogue.spelling import badly
 from training.catalogue.triplets import Facts, Question, Triplet, answered, questions
 from training.catalogue.world import Product
-from training.evaluation import metrics
+from training.evaluation import metrics, reranking
 from training.evaluation.benchmark import Query, Scoring
 from training.evaluation.metrics import Rows
 from training.evaluation.result import Answers, Model, Protocol, Result, Texts
@@ -40,6 +41,7 @@ def composed(
     date: str,
     variant: Variant = "shop",
     texts: Texts = "written",
+    rerank: int = 0,
     cache: Path | None = None,
 ) -> Result:
     """R@1/5/10/50 and mAP@10 of composed queries over a shop: image only, text only, their sum, and the bundle's own.
@@ -48,8 +50,11 @@ def composed(
     item that satisfies it stands there; the reference is never ranked. The group "unseen" are the queries with a
     target whose category and colour never met in training; val has none. Other texts stand in place of the shopper's,
     with the same answers counting. The hard variant ranks each query's hard negatives, too, and has R_subset@1: whether
-    the target stands before all of its own.
+    the target stands before all of its own. With `rerank` there is one more way of asking: the bundle's own, the first
+    so many re-ranked; raises ConfigError where it has no re-ranker.
     """
+    if rerank and not encoder.reranks:  # before anything is drawn
+        raise ConfigError(f"{encoder.manifest.model_id} has no re-ranker: leave out --rerank, or train one")
     sampled = sample.catalogue(products, split=split, seed=seed)
     asked = questions(sampled, queries, seed=seed)
     wrong = hard.negatives(asked, split=split, seed=seed) if variant == "hard" else [()] * len(asked)
@@ -74,6 +79,11 @@ def composed(
         scores = vectors @ gallery.T  # (B, N)
         scores[np.arange(len(asked)), references] = -np.inf
         answers[name] = _answers(shop, scores, posed)
+        if rerank and name == encoder.manifest.method:
+            best = reranking.first(scores, min(rerank, len(gallery) - 1))
+            found = _reranked(encoder, shop, references, said, composed=vectors, gallery=gallery, rows=best)
+            scores = reranking.laid_over(scores, best, found)
+            answers[f"{name} + re-ranking of {rerank}"] = _answers(shop, scores, posed)
     return Result.of(
         _protocol("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked"),
         Model.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts),
@@ -163,6 +173,28 @@ def _composed(
     for start in range(0, len(references), BATCH):
         pixels = shop.pixels[references[start : start + BATCH]]
         blocks.append(encoder.queries(pixels, texts[start : start + BATCH], text_weight=text_weight))
+    return np.concatenate(blocks)
+
+
+def _reranked(
+    encoder: Encoder,
+    shop: Shop,
+    references: Rows,
+    texts: Sequence[str],
+    *,
+    composed: Embeddings,
+    gallery: Embeddings,
+    rows: reranking.Rows,
+) -> metrics.Scores:
+    """The re-ranker's scores (B, K) of the candidates `rows` (B, K), from vectors in half precision as when serving."""
+    blocks = []
+    for start in range(0, len(references), BATCH):
+        block = slice(start, start + BATCH)
+        seen = gallery[rows[block]].astype(np.float16).astype(np.float32)  # (b, K, d)
+        changes = encoder.changes(texts[block])
+        blocks.append(
+            encoder.rerank(shop.pixels[references[block]], changes, composed=composed[block], candidates=seen)
+        )
     return np.concatenate(blocks)
 
 
