@@ -46,3 +46,12 @@ def split_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "tiny"
     subprocess.run([sys.executable, "-m", "tests.models.tiny", out], cwd=ROOT, check=True, capture_output=True)
     return out
+
+
+@pytest.fixture(scope="session")
+def reranking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a re-ranker."""
+    out = tmp_path_factory.mktemp("bundle") / "reranking"
+    words = [sys.executable, "-m", "tests.models.tiny", out, "rerank"]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    return out

@@ -1,4 +1,4 @@
-"""A tiny two-stage model of random weights; as a command, exported, for tests that import no torch themselves."""
+"""A tiny two-stage model of random weights, perhaps with a re-ranker; as a command, exported, for who has no torch."""
 
 import sys
 from collections.abc import Sequence
@@ -9,10 +9,13 @@ import open_clip
 import torch
 from open_clip.model import CLIP
 
+from models.bundle import Bundle
 from models.nets.backbone import Backbone
+from models.nets.reranker import Reranker
+from models.nets.reranker import Shape as RerankerShape
 from models.nets.two_stage import Shape, TwoStage
 from models.tokenizer import Template, Tokenizer
-from training import export, vocabulary
+from training import export, extend, vocabulary
 
 SIZE = 32
 CONTEXT = 32
@@ -42,6 +45,15 @@ def net(*, end: int) -> TwoStage:
     ).eval()
 
 
+def reranker(*, end: int) -> Reranker:
+    """A re-ranker on it that has opinions: an untrained one would leave every ranking as it is."""
+    tower = backbone(end=end)
+    torch.manual_seed(1)
+    made = Reranker(tower, RerankerShape(width=16, layers=2)).eval()
+    torch.nn.init.normal_(made.head.weight, std=4.0)
+    return made
+
+
 def tokenizer(path: Path) -> Tokenizer:
     """Writes a tokenizer of a few words and opens it."""
     vocabulary.learn(["a photo of a red dress that is blue, with long sleeves"] * 9, size=VOCABULARY, path=path)
@@ -66,8 +78,19 @@ def write(out: Path) -> None:
         )
 
 
+def write_reranking(out: Path) -> None:
+    """The bundle with its re-ranker."""
+    with TemporaryDirectory() as scratch:
+        write(Path(scratch) / "bundle")
+        first = Bundle.open(Path(scratch) / "bundle")
+        end = Tokenizer.open(first.file("tokenizer.json"), context_length=CONTEXT).end
+        extend.extended(first, reranker(end=end), text="# tiny\n", out=out)
+
+
 def main(argv: Sequence[str]) -> int:
-    write(Path(argv[0]))
+    """`python -m tests.models.tiny OUT`, or OUT and "rerank"."""
+    out, *more = argv
+    (write_reranking if more else write)(Path(out))
     return 0
 
 

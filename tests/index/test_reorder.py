@@ -1,0 +1,111 @@
+"""Re-ranked first rows: sorted as a list would be, in pages that fit together, before hits are arranged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow
+import pytest
+
+from index import items, shards
+from index.attributes import Columns
+from index.contents import Base, Contents
+from index.delta import Delta
+from index.items import Items
+from index.ranking import Ranking
+from index.reorder import reordered
+from index.search import Search
+from index.shards import Shards
+from index.vectors import Exact, Scores, scaled
+from index.want import Found, Want
+from models.arrays import Embeddings, normalised
+from models.errors import InputError
+
+COUNT, DIMENSION, GROUPS = 400, 16, 7
+
+
+def unit(count: int, seed: int) -> Embeddings:
+    return normalised(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
+
+
+LIKED = unit(1, 9)[0]  # what the re-ranker of these tests looks for, whatever is asked
+
+
+def liked(numbers: Sequence[int], vectors: Embeddings) -> Scores:
+    assert vectors.shape == (len(numbers), vectors.shape[1], DIMENSION)
+    return vectors @ LIKED
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """Items i0 to i399, each with its remainder by GROUPS as `group`."""
+    folder = tmp_path_factory.mktemp("flat")
+    vectors = unit(COUNT, 0).astype(np.float16)
+    written = shards.write(folder, shards.train(vectors, form="flat"), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], form="flat")
+    states = {name: [""] * COUNT for name in items.STATES}
+    table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
+    known = Items(table, Columns.of({"group": row % GROUPS} for row in range(COUNT)))
+    base = Base(known, Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist))
+    return Contents(base, Delta(known.rows, dimension=DIMENSION, through=0).view)
+
+
+def asked(contents: Contents, queries: Embeddings, *wants: Want) -> list[Found]:
+    return Search(contents, contents.picked(None), None).found(queries, wants, liked)
+
+
+def ids(found: Found) -> list[str]:
+    return [hit.item.id for hit in found.hits]
+
+
+def expected(contents: Contents, query: Embeddings, count: int) -> list[str]:
+    """All items: the first `count` by what is liked, the others by their cosine."""
+    vectors = contents.vectors(np.arange(COUNT))
+    order = sorted(range(COUNT), key=lambda row: (-round(float(vectors[row] @ query), 6), row))
+    first = sorted(order[:count], key=lambda row: -round(float(vectors[row] @ LIKED), 6))
+    return [f"i{row}" for row in first + order[count:]]
+
+
+def test_the_first_are_sorted_by_their_new_scores_and_keep_their_cosines(contents: Contents) -> None:
+    queries = unit(3, 1)
+    counts = (0, 20, 60)
+    found = asked(contents, queries, *[Want(k=90, rerank=count) for count in counts])
+    for query, count, each in zip(queries, counts, found, strict=True):
+        assert ids(each) == expected(contents, query, count)[:90]
+        vectors = contents.vectors(np.array([int(hit.item.id[1:]) for hit in each.hits]))
+        np.testing.assert_allclose([hit.score for hit in each.hits], vectors @ query, atol=2e-6)
+        assert each.notes == ([f"the first {count} of the ranking were re-ranked"] if count else [])
+
+
+def test_pages_of_a_re_ranked_answer_fit_together(contents: Contents) -> None:
+    query = unit(1, 2)
+    whole = ids(asked(contents, query, Want(k=COUNT, rerank=50))[0])
+    pages = [ids(asked(contents, query, Want(k=9, offset=offset, rerank=50))[0]) for offset in range(0, COUNT, 9)]
+    assert [id for page in pages for id in page] == whole == expected(contents, query[0], 50)
+
+
+def test_hits_are_arranged_after_they_were_re_ranked(contents: Contents) -> None:
+    query = unit(1, 3)
+    order = expected(contents, query[0], 80)
+    best_of_each = list({int(id[1:]) % GROUPS: id for id in reversed(order)}.values())
+    want = Want(k=GROUPS, rerank=80, group_by="group")
+    assert set(ids(asked(contents, query, want)[0])) == set(best_of_each)
+    without = Want(k=30, rerank=80, exclude=frozenset(order[:5]), pinned=(order[200],))
+    assert ids(asked(contents, query, without)[0]) == [order[200], *order[5:34]]
+
+
+def test_fewer_rows_than_are_to_be_re_ranked_are_all_of_them() -> None:
+    rows = np.array([[4, 2, 7, -1, -1], [1, -1, -1, -1, -1], [-1, -1, -1, -1, -1], [9, 8, 7, 6, 5]])
+    told: list[Sequence[int]] = []
+
+    def rescore(numbers: Sequence[int], vectors: Embeddings) -> Scores:
+        told.append(numbers)
+        return vectors[..., 0]
+
+    found = reordered(rows, [4, 4, 4, 2], vectors=lambda some: some[:, np.newaxis].astype(np.float32), rescore=rescore)
+    assert [each.tolist() for each in found] == [[7, 4, 2], [1], [], [9, 8]]
+    assert told == [[0, 3]]
+
+
+def test_a_search_that_nothing_re_ranks_is_refused(contents: Contents) -> None:
+    with pytest.raises(InputError, match="leave out rerank"):
+        Search(contents, contents.picked(None), None).found(unit(1, 4), [Want(rerank=10)])
