@@ -72,6 +72,30 @@ def test_a_run_leaves_its_bundle_the_re_rankers_weights_alone_and_its_log(run: P
     assert Bundle.open(run / rerank.FIRST).manifest == Bundle.open(SHIPPED).manifest
 
 
+@torch.no_grad()
+def test_validation_counts_the_targets_that_come_first_of_all_that_are_re_ranked(run: Path) -> None:
+    settings, (first, net) = settings_of(run), rerank.finished(settings_of(run), run)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(net.head.weight, std=3.0)  # or it would hardly change the first ranking
+    part, encoder = settings.reranking, Encoder.open(first.path, threads=1)
+    cache = run.parent / "cache"
+    data = DrawnCandidates(part.data, encoder, hardest=6, drawn_others=2, seed=settings.seed, cache=cache)
+    asked, hits = data.validation, {1: 0, 10: 0}
+    for row, reference in enumerate(asked.references.tolist()):
+        given = (asked.gallery[[reference]], asked.tokens[[row]], asked.composed[[row]], asked.gallery[np.newaxis])
+        vectors = [
+            torch.from_numpy(array.astype(np.float32) if array.dtype == np.float16 else array) for array in given
+        ]
+        scores = dict(enumerate(net(*vectors)[0].tolist()))
+        del scores[reference]
+        order = sorted(scores, key=lambda item: -scores[item])  # all 60 products are candidates
+        best = min(order.index(item) for item in asked.satisfying[row].tolist())
+        hits = {k: count + (best < k) for k, count in hits.items()}
+    found = Reranking(part, net=net, data=data, world=World.alone(torch.device("cpu"))).validate()
+    assert found == {f"recall_{k}": pytest.approx(count / 16) for k, count in hits.items()}
+    assert 0 < hits[1] < 16  # or it would show nothing
+
+
 class Killed(Reranking):
     """A stage that is killed in its second epoch, after the first one's validation."""
 
