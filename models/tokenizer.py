@@ -106,6 +106,24 @@ class Tokenizer:
             ids[row, : len(kept) + 2] = [self._start, *kept, self.end]
         return Tokens(ids=ids, truncated=truncated)
 
+    def encode_parts(self, texts: Sequence[Sequence[str]]) -> tuple[TokenIds, Flags]:
+        """Token ids (B, L) of texts given in parts, and the places between the parts, for pseudo-words, (B, L).
+
+        A text that is too long keeps its first tokens, and the places among them.
+        """
+        room = self.context_length - 2
+        ids = np.full((len(texts), self.context_length), PADDING_ID, dtype=np.int64)  # (B, L)
+        places = np.zeros(ids.shape, dtype=np.bool_)  # (B, L)
+        for row, parts in enumerate(texts):
+            words: list[int] = []
+            for number, part in enumerate(self._ids(parts)):
+                if number and len(words) < room:
+                    places[row, len(words) + 1] = True  # after the start
+                words += [PLACEHOLDER_ID] * bool(number) + part
+            kept = words[:room]
+            ids[row, : len(kept) + 2] = [self._start, *kept, self.end]
+        return ids, places
+
     def _first(self, template: Template) -> list[int]:
         """The ids that stand before every text: the template's words up to the pseudo-word's, which is the last."""
         if template.before is None:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     train.add_argument(
         "--until",
         metavar="STAGE",
-        help="the last stage to train: mapping, composing; reformulating, combining; aggregating; reranking",
+        help="the last stage to train: mapping, composing; reformulating, combining; inverting, distilling; …",
     )
     train.add_argument("--mapping", type=Path, metavar="RUN", help="take over the first stage of another run")
     train.set_defaults(verb=_train)

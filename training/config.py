@@ -8,15 +8,29 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from models.errors import ConfigError
+from training.settings.clip4cir import Clip4CirConfig
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.pseudo_word import LinCirConfig, Pic2WordConfig, SearleConfig
 from training.settings.rerank import RerankConfig
+from training.settings.slerp import SlerpConfig
 from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
 
 KEPT = "config.toml"  # a run's own, in its folder
 
-AnyConfig = ContrastConfig | TwoStageConfig | InstructConfig | TransAggConfig | RerankConfig
+AnyConfig = (
+    ContrastConfig
+    | TwoStageConfig
+    | InstructConfig
+    | TransAggConfig
+    | SlerpConfig
+    | Pic2WordConfig
+    | SearleConfig
+    | LinCirConfig
+    | Clip4CirConfig
+    | RerankConfig
+)
 Config = Annotated[AnyConfig, Field(discriminator="method")]
 _CONFIG: TypeAdapter[AnyConfig] = TypeAdapter(Config)
 

@@ -18,41 +18,36 @@ from models.errors import ConfigError
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone, context_length
 from models.nets.reformulation_graphs import GalleryGraph, QueryGraph
-from models.nets.transagg import QueryGraph as TransAggQuery
-from models.nets.transagg import TransAgg
 from models.nets.two_stage import Reference, TwoStage
 from models.nets.two_stage_graphs import ComposeGraph, ReferenceGraph
 from models.tokenizer import Template, Tokenizer
-from training import checkpoint, config, extend, instruct, origin, transagg, two_stage, vocabulary
-from training.graph import Blob, traced
+from training import (
+    checkpoint,
+    clip4cir,
+    config,
+    extend,
+    instruct,
+    origin,
+    pseudo_words,
+    slerp,
+    transagg,
+    two_stage,
+    vocabulary,
+)
+from training.graph import Blob, Graphs, Split, traced
 from training.proof import proven
+from training.settings.clip4cir import Clip4CirConfig
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
 from training.settings.rerank import RerankConfig
+from training.settings.slerp import SlerpConfig
+from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
 from training.stages import contrast
 from training.stages.reformulating import Pair
 
 TOLERANCE = 2e-4  # on components of unit vectors; float32 sums in another order stay well below
 BATCH = 3  # rows of the self-test
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A query whose image work does not depend on the words, as two modules in eval mode."""
-
-    reference: nn.Module  # pixels → a tuple of features
-    compose: nn.Module  # those features, tokens → composed, or composed and text
-    features: tuple[str, ...]  # their names, in that order
-
-
-@dataclass(frozen=True, slots=True)
-class Graphs:
-    """One method's graphs, as modules in eval mode with the signatures of models/README.md."""
-
-    gallery: nn.Module  # pixels → vector
-    query: nn.Module | Split  # pixels, tokens → composed, or composed and text
-    text: nn.Module  # tokens → vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +83,28 @@ def run(folder: Path, *, out: Path, text_weight: float | None = None, stage: str
         net = two_stage.finished(settings, folder, stage=stage)
         backbone, template, weight = net.backbone, settings.template, 0.0
         name = "two-stage" if stage == two_stage.COMPOSING else "mapping"
-        _, slot = two_stage.pseudo_sentence(settings, tokenizer)
+        _, slot = two_stage.pseudo_sentence(settings.mapping_template, tokenizer)
         graphs = composed(net, slot=slot)
     elif isinstance(settings, InstructConfig):
         pair = instruct.finished(settings, folder, stage=stage)
         backbone, template, name = pair.online.backbone, settings.template, "instruct"
         weight = 1.0 - float(pair.online.combiner.weight) if stage == instruct.COMBINING else 0.0
         graphs = reformulated(pair)
-    else:
+    elif isinstance(settings, TransAggConfig):
         head = transagg.finished(settings, folder)
         backbone, template, name, weight = head.backbone, settings.template, "transagg", 0.0
-        graphs = aggregated(head)
+        graphs = transagg.graphs(head)
+    elif isinstance(settings, Clip4CirConfig):
+        combiner = clip4cir.finished(settings, folder)
+        backbone, template, name, weight = combiner.backbone, settings.template, "clip4cir", 0.0
+        graphs = clip4cir.graphs(combiner)
+    elif isinstance(settings, SlerpConfig):
+        backbone, template, name, weight = slerp.finished(settings, folder), "{text}", "slerp", 0.0
+        graphs = slerp.graphs(backbone, share=settings.share)
+    else:
+        words = pseudo_words.finished(settings, folder, stage=stage)
+        backbone, template, name, weight = words.backbone, settings.template, settings.method, 0.0
+        graphs = pseudo_words.graphs(words, template=settings.mapping_template, tokenizer=tokenizer)
     return export(
         graphs,
         Method(
@@ -158,14 +164,6 @@ def composed(net: TwoStage, *, slot: int) -> Graphs:
         gallery=weighted_sum.Gallery(net.backbone),
         query=Split(ReferenceGraph(net), ComposeGraph(net, slot=slot), features=Reference._fields),
         text=weighted_sum.Text(net.backbone),
-    )
-
-
-def aggregated(net: TransAgg) -> Graphs:
-    """TransAgg's graphs: the gallery is the frozen CLIP's."""
-    net.eval()
-    return Graphs(
-        gallery=weighted_sum.Gallery(net.backbone), query=TransAggQuery(net), text=weighted_sum.Text(net.backbone)
     )
 
 

@@ -1,8 +1,9 @@
-"""A torch module as an ONNX graph, and the large tensors of many graphs in one blob."""
+"""A method's torch modules as ONNX graphs, and the large tensors of many graphs in one blob."""
 
 import hashlib
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import onnx
 import torch
@@ -12,6 +13,24 @@ from torch import Tensor, nn
 OPSET = 18
 INLINE_BYTES = 1024  # smaller tensors stay in their graph
 ALIGNMENT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A query whose image work does not depend on the words, as two modules in eval mode."""
+
+    reference: nn.Module  # pixels → a tuple of features
+    compose: nn.Module  # those features, tokens → composed, or composed and text
+    features: tuple[str, ...]  # their names, in that order
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """One method's graphs, as modules in eval mode with the signatures of models/README.md."""
+
+    gallery: nn.Module  # pixels → vector
+    query: nn.Module | Split  # pixels, tokens → composed, or composed and text
+    text: nn.Module  # tokens → vector
 
 
 def traced(

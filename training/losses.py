@@ -47,6 +47,20 @@ def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale:
     return F.kl_div(found, target, reduction="batchmean", log_target=True)
 
 
+def agreement(found: Tensor, wanted: Tensor, *, scale: float) -> Tensor:
+    """The cross-entropy of each vector's own partner among all other vectors of both sides, in both directions.
+
+    found, wanted (B, d) of any length, row i of one belonging to row i of the other; `scale` is 1/τ. SEARLE's L_distil,
+    as in SimCLR (Chen et al., 2020, Eq. 1).
+    """
+    size = len(found)
+    both = torch.cat([F.normalize(found.float(), dim=1), F.normalize(wanted.float(), dim=1)])  # (2B, d)
+    itself = torch.eye(2 * size, dtype=torch.bool, device=both.device)
+    scores = _scores(both, both, scale=scale, ignored=itself)  # (2B, 2B)
+    partner = torch.arange(2 * size, device=both.device).roll(size)  # (2B,)
+    return F.cross_entropy(scores, partner)
+
+
 def composing(
     queries: Tensor,
     targets: Tensor,

@@ -8,12 +8,15 @@ import tomli_w
 import torch
 
 from models.errors import ConfigError
-from training import config, instruct, loop, rerank, transagg, two_stage
+from training import clip4cir, config, instruct, loop, pseudo_words, rerank, slerp, transagg, two_stage
 from training.config import AnyConfig
 from training.ranks import World
+from training.settings.clip4cir import Clip4CirConfig
 from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
 from training.settings.rerank import RerankConfig
+from training.settings.slerp import SlerpConfig
+from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
 from training.stages.contrast import Contrast
 
@@ -47,8 +50,15 @@ def train(config_file: Path, out: Path, *, until: str | None = None, mapping: Pa
             instruct.train(settings, out, until=stage, world=world)
         elif isinstance(settings, RerankConfig):
             rerank.train(settings, out, world=world)
-        else:
+        elif isinstance(settings, TransAggConfig):
             transagg.train(settings, out, world=world)
+        elif isinstance(settings, Clip4CirConfig):
+            clip4cir.train(settings, out, world=world)
+        elif isinstance(settings, SlerpConfig):
+            with world.first():
+                slerp.begin(settings, out)
+        else:
+            pseudo_words.train(settings, out, until=stage, world=world)
 
 
 def _claim(out: Path, settings: AnyConfig, document: Values[str, object]) -> None:

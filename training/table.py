@@ -91,7 +91,8 @@ class Runner:
         """What follows `likebut` to make the row's result."""
         out, same = self.folder / row.run, any(each.name == row.of and each.stage == row.stage for each in ROWS)
         bundle = (out if same else self.folder / row.name) / "bundle"
-        train = ["train", str(self._config(row)), "--out", str(out), "--until", row.stage]
+        train = ["train", str(self._config(row)), "--out", str(out), *(["--until", row.stage] if row.stage else [])]
+        stage = ["--stage", row.stage] if row.stage else []
         taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
         texts = [] if row.texts == "written" else ["--texts", row.texts]
         asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
@@ -101,7 +102,7 @@ class Runner:
         harder = hard.files(self.folder, row) if hard.asked(row) else {}
         return [
             *([] if row.of else [[*train, *taken]]),
-            *([] if same else [["export", str(out), "--stage", row.stage, "--out", str(bundle)]]),
+            *([] if same else [["export", str(out), *stage, "--out", str(bundle)]]),
             *([alone] if row.words else []),
             [*shop, *texts, "--out", str(composed)],
             *([*shop, "--variant", "hard", "--texts", each, "--out", str(path)] for each, path in harder.items()),

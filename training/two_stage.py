@@ -28,7 +28,7 @@ def train(settings: TwoStageConfig, out: Path, *, until: str, taken: Path | None
             _take_over(settings, taken, out)
         tokenizer = origin.write_tokenizer(settings.backbone, out / origin.TOKENIZER)
         net = untrained(settings, out).to(world.device)
-    sentence, slot = pseudo_sentence(settings, tokenizer)
+    sentence, slot = pseudo_sentence(settings.mapping_template, tokenizer)
     cache = out.parent / "cache"
     if until == COMPOSING and not isinstance(settings.composing.data, DrawnTriplets):
         with world.first():  # before hours of the first stage, since files may be wrong
@@ -73,9 +73,9 @@ def untrained(settings: TwoStageConfig, out: Path) -> TwoStage:
     return TwoStage(backbone, shape)
 
 
-def pseudo_sentence(settings: TwoStageConfig, tokenizer: Tokenizer) -> tuple[Tensor, int]:
+def pseudo_sentence(mapping_template: str, tokenizer: Tokenizer) -> tuple[Tensor, int]:
     """Token ids of the mapping template (1, L), and the pseudo-word's column in them as in every text."""
-    template = Template.parse(settings.mapping_template)
+    template = Template.parse(mapping_template)
     slot = tokenizer.slot(template)
     if slot is None:
         raise AssertionError("a config's template has its *")

@@ -26,6 +26,7 @@ from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from noise import CHANGE, Noise
 from training import config, export, instruct, loop, origin, two_stage
+from training.graph import Graphs
 from training.optim import adamw
 from training.ranks import World
 from training.settings.instruct import InstructConfig
@@ -60,14 +61,14 @@ class Method(Protocol):
     def parts(self, data: Noise, world: World) -> Iterator[Part]:
         """Each stage once the one before is over: it freezes what it does not train."""
 
-    def graphs(self) -> tuple[export.Graphs, float]:
+    def graphs(self) -> tuple[Graphs, float]:
         """What is exported, and the text's share in a query."""
 
 
 class TwoStageMethod:
     def __init__(self, settings: TwoStageConfig, tokenizer: Tokenizer, scratch: Path) -> None:
         self._settings = settings
-        self._sentence, self._slot = two_stage.pseudo_sentence(settings, tokenizer)
+        self._sentence, self._slot = two_stage.pseudo_sentence(settings.mapping_template, tokenizer)
         self.net: TwoStage = two_stage.untrained(settings, scratch)
         self.backbone = self.net.backbone
 
@@ -81,7 +82,7 @@ class TwoStageMethod:
         composing = Composing(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
         yield Part(two_stage.COMPOSING, composing, last.optim, last.loop)
 
-    def graphs(self) -> tuple[export.Graphs, float]:
+    def graphs(self) -> tuple[Graphs, float]:
         return export.composed(self.net, slot=self._slot), 0.0
 
 

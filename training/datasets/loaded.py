@@ -43,6 +43,10 @@ class LoadedCaptions:
             workers=self._workers,
         )
 
+    def captions(self, rows: Rows, *, epoch: int) -> list[str]:
+        """The captions of some of the rows to train on; no epoch differs."""
+        return [self._data.captions[row] for row in self._rows[rows]]
+
     def validation(self, *, batch: int) -> Iterator[Tensor]:
         """The pictures that were held out, uint8 (B, 3, S, S)."""
         blocks = _blocks(self._held_out, batch)

@@ -12,6 +12,7 @@ from models.nets.two_stage import TwoStage
 from models.tokenizer import PLAIN, Template, Tokenizer
 from training.datasets import cirr, fashioniq, jsonl, laion_cir, synthtriplets, table, webdataset
 from training.datasets.config import (
+    CaptionedData,
     Cirr,
     DrawnPictures,
     DrawnTriplets,
@@ -25,8 +26,11 @@ from training.datasets.config import (
 from training.datasets.drawn_features import Features
 from training.datasets.drawn_pairs import DrawnComposing, DrawnMapping
 from training.datasets.drawn_pixels import DrawnReformulating
+from training.datasets.drawn_words import DrawnCaptionsAlone, DrawnPortraits
 from training.datasets.loaded import LoadedCaptions, LoadedTriplets
+from training.datasets.masked import MaskedCaptions
 from training.datasets.rows import Captioned, Found, Triplets
+from training.settings.clip4cir import Clip4CirConfig
 from training.settings.instruct import InstructConfig
 from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
@@ -40,14 +44,33 @@ def captioned(
     if isinstance(data, DrawnPictures):
         train, val = _drawn(data, net.backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
         return DrawnMapping(train, val, views=data.views)
-    return LoadedCaptions(
-        _captions(data).whole(skip=_path(data.skip)),
-        validation=data.validation,
-        tokenise=_tokenise(tokenizer, PLAIN),
-        seed=settings.seed,
-        size=net.backbone.image_size,
-        workers=settings.mapping.loop.workers,
-    )
+    size, workers = net.backbone.image_size, settings.mapping.loop.workers
+    return _loaded_captions(data, tokenizer=tokenizer, seed=settings.seed, size=size, workers=workers)
+
+
+def portraits(
+    data: CaptionedData, *, backbone: Backbone, tokenizer: Tokenizer, seed: int, workers: int, cache: Path
+) -> DrawnPortraits | LoadedCaptions:
+    """Pictures alone, drawn ones as the frozen tower sees them. Raises InputError where files are missing."""
+    if isinstance(data, DrawnPictures):
+        train, val = _drawn(data, backbone, tokenizer=tokenizer, seed=seed, cache=cache)
+        return DrawnPortraits(train, val, views=data.views)
+    return _loaded_captions(data, tokenizer=tokenizer, seed=seed, size=backbone.image_size, workers=workers)
+
+
+def captions_alone(
+    data: CaptionedData, *, backbone: Backbone, tokenizer: Tokenizer, seed: int, workers: int, cache: Path
+) -> MaskedCaptions:
+    """Captions, and pictures to validate with. Raises InputError where files are missing."""
+    source: DrawnCaptionsAlone | LoadedCaptions
+    if isinstance(data, DrawnPictures):
+        count = data.validation_products
+        val = Features(backbone, tokenizer, split="val", count=count, seed=seed, cache=cache)
+        source = DrawnCaptionsAlone(data.products, val, seed=seed)
+    else:
+        size = backbone.image_size
+        source = _loaded_captions(data, tokenizer=tokenizer, seed=seed, size=size, workers=workers)
+    return MaskedCaptions(source, tokenizer)
 
 
 def triplets(
@@ -103,23 +126,26 @@ def reformulating(
 
 
 def aggregating(
-    settings: TransAggConfig, *, backbone: Backbone, tokenizer: Tokenizer, cache: Path
+    settings: TransAggConfig | Clip4CirConfig, *, backbone: Backbone, tokenizer: Tokenizer, cache: Path
 ) -> DrawnComposing | LoadedTriplets:
-    """The triplets of TransAgg, drawn ones as the frozen towers see them. Raises InputError where files are missing."""
-    data = settings.aggregating.data
+    """The triplets of TransAgg or CLIP4Cir, drawn ones as the frozen towers see them.
+
+    Raises InputError where files are missing.
+    """
+    part = settings.aggregating if isinstance(settings, TransAggConfig) else settings.combiner
+    data = part.data
     if isinstance(data, DrawnTriplets):
         train, val = _drawn(data, backbone, tokenizer=tokenizer, seed=settings.seed, cache=cache)
         template = Template.parse(settings.template)
         return DrawnComposing(data, train, val, tokenizer=tokenizer, template=template, seed=settings.seed, net=None)
-    rows, workers = _triplets(data).whole(skip=_path(data.skip)), settings.aggregating.loop.workers
-    return _loaded(
-        rows, settings, validation=data.validation, tokenizer=tokenizer, size=backbone.image_size, workers=workers
-    )
+    rows, size = _triplets(data).whole(skip=_path(data.skip)), backbone.image_size
+    workers = part.loop.workers
+    return _loaded(rows, settings, validation=data.validation, tokenizer=tokenizer, size=size, workers=workers)
 
 
 def _loaded(
     rows: Triplets,
-    settings: TwoStageConfig | InstructConfig | TransAggConfig,
+    settings: TwoStageConfig | InstructConfig | TransAggConfig | Clip4CirConfig,
     *,
     validation: int,
     tokenizer: Tokenizer,
@@ -132,6 +158,19 @@ def _loaded(
         texts=_tokenise(tokenizer, Template.parse(settings.template)),
         captions=_tokenise(tokenizer, PLAIN),
         seed=settings.seed,
+        size=size,
+        workers=workers,
+    )
+
+
+def _loaded_captions(
+    data: Shards | Table, *, tokenizer: Tokenizer, seed: int, size: int, workers: int
+) -> LoadedCaptions:
+    return LoadedCaptions(
+        _captions(data).whole(skip=_path(data.skip)),
+        validation=data.validation,
+        tokenise=_tokenise(tokenizer, PLAIN),
+        seed=seed,
         size=size,
         workers=workers,
     )

@@ -16,8 +16,8 @@ class Row:
     name: str
     title: str
     group: str
-    against: str  # the row that its group is set against
-    stage: str  # the last one that is trained and exported
+    against: str  # the row that its group is set against, or one of the ways to ask any bundle
+    stage: str  # the last one that is trained and exported; "" where there are none
     mapping: str | None = None  # the row whose first stage is taken over; None: its own, or there is none
     of: str | None = None  # the row whose run this one only asks otherwise, up to its own `stage`
     texts: Texts = "written"  # what is asked
@@ -45,6 +45,8 @@ _triplets = partial(_two_stage, group="Two-stage, triplets")
 _few = partial(_triplets, curve="two-stage")
 _scratch = partial(_two_stage, group="Two-stage, no first stage", mapping=None, curve="two-stage, no first stage")
 
+_baseline = partial(Row, group="Baselines", against="sum")
+
 _instruct = partial(Row, against="instruct", stage="combining")
 _instruct_whole = partial(_instruct, group="InstructCIR", shown=True)
 _instruct_changed = partial(_instruct, group="InstructCIR, left out or changed")
@@ -52,8 +54,12 @@ _instruct_triplets = partial(_instruct, group="InstructCIR, triplets")
 _instruct_few = partial(_instruct_triplets, curve="InstructCIR")
 
 ROWS = (
+    _baseline("slerp-small", "slerp at .8, nothing learnt", stage="", file="slerp-small"),
+    _baseline("pic2word-small", "Pic2Word, on pictures", stage="naming", file="pic2word-small", words=True),
+    _baseline("searle-small", "SEARLE, on pictures", stage="distilling", file="searle-small", words=True),
+    _baseline("lincir-small", "LinCIR, on captions", stage="masking", file="lincir-small", words=True),
+    _baseline("clip4cir", "CLIP4Cir's combiner, on triplets", stage="combiner"),
     _whole("mapping", "stage I", stage="mapping", mapping=None, file="ablations/base"),
-    _whole("pic2word", "Pic2Word: the token learner alone", stage="mapping", mapping=None),
     _whole("base", "stage I + II", curve="two-stage"),
     _whole("two-stage-small", "as shipped: stage II trains all, all triplets", file="two-stage-small"),
     _changed("no-injection", "no visual semantic injection", mapping=None),

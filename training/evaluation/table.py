@@ -14,7 +14,7 @@ from training.evaluation.compare import Rows as Answered
 from training.evaluation.metrics import Rows
 from training.evaluation.result import Estimate, Result
 from training.evaluation.rows import ROWS, Row
-from training.settings.contrast import ContrastConfig
+from training.settings.clip4cir import Clip4CirConfig
 from training.settings.instruct import InstructConfig
 from training.settings.rerank import RerankConfig
 from training.settings.sections import LoopConfig
@@ -64,7 +64,7 @@ def read(folder: Path) -> Table:
     there = [row for row in ROWS if files(folder, row)[0].exists()]
     needed = dict.fromkeys([AGAINST, *(row.against for row in there)])
     for name in needed:
-        if name not in {row.name for row in there}:
+        if name not in {*BASELINES, *(row.name for row in there)}:
             raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are set against it")
     found = compare.rows([files(folder, row)[0] for row in there])
     names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
@@ -76,8 +76,9 @@ def read(folder: Path) -> Table:
         if row.words:
             (one,) = Result.read(files(folder, row)[1]).rows.values()
             words[row.name] = one["R@1"]
-        if row.stage != "mapping":
-            triplets[row.name], steps[row.name] = _length(folder / row.run / config.KEPT)
+        length = None if row.stage == "mapping" else _length(folder / row.run / config.KEPT)
+        if length is not None:
+            triplets[row.name], steps[row.name] = length
     comparisons = {name: compare.compare(answers, against=name) for name in needed}
     return Table(comparisons, words, triplets, steps, answers)
 
@@ -92,7 +93,8 @@ def markdown(table: Table) -> str:
         words = any(row.words for row in rows)
         against = f"R@1 against {rows[0].against}"
         head = ["", "run", "triplets", "steps", *METRICS, against, *(["pseudo-word R@1"] if words else [])]
-        if rows[0].against in {row.name for row in rows}:  # the methods' own groups begin with the baselines
+        names = {*BASELINES, *(row.name for row in rows)}
+        if rows[0].against in names:  # the methods' own groups begin with the baselines
             rows = [*(replace(rows[0], name=name, title=name) for name in BASELINES), *rows]
         lines = [_line(table, row, words=words) for row in rows]
         parts.append("\n".join([f"**{group}**", "", _cells(head), "|---" * len(head) + "|", *lines]))
@@ -158,10 +160,12 @@ def _curves(table: Table) -> dict[str, dict[int, Estimate]]:
     return curves
 
 
-def _length(file: Path) -> tuple[int, int]:
-    """How many triplets a run's config is trained on, and in how many batches over all epochs."""
+def _length(file: Path) -> tuple[int, int] | None:
+    """How many triplets a run's config is trained on, and in how many batches over all epochs; None for other data."""
     data, loop = _learning(config.read(file))
-    if not isinstance(data, DrawnTriplets) or loop is None:
+    if data is None or loop is None:
+        return None
+    if not isinstance(data, DrawnTriplets):
         raise ConfigError(f"{file} trains on no drawn triplets: the table has no row for it")
     triplets = round(data.triplets * data.share)
     return triplets, loop.epochs * frozen.steps(triplets, loop.batch)
@@ -178,5 +182,7 @@ def _learning(settings: AnyConfig) -> tuple[TripletData | None, LoopConfig | Non
             return settings.aggregating.data, settings.aggregating.loop
         case RerankConfig():
             return settings.reranking.data, settings.reranking.loop
-        case ContrastConfig():
+        case Clip4CirConfig():
+            return settings.combiner.data, settings.combiner.loop
+        case _:
             return None, None

@@ -23,6 +23,14 @@ def image(backbone: Backbone, pictures: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def embedding(backbone: Backbone, pictures: Tensor) -> Tensor:
+    """Pixels uint8 (B, 3, S, S), image states (B, 1+N, d) or embeddings (B, d) → embedding at its own length (B, d)."""
+    if pictures.ndim == 2:
+        return pictures.float()
+    return states(backbone, pictures)[:, 0]
+
+
+@torch.no_grad()
 def text(backbone: Backbone, texts: Tensor) -> Tensor:
     """Token ids int64 (B, L), or vectors of any length (B, d) → L2-normalised embedding (B, d)."""
     if texts.dtype == torch.int64:
