@@ -150,3 +150,19 @@ def test_a_template_that_cannot_be_used_is_refused_in_one_sentence(written: str,
 def test_a_slot_beyond_the_context_is_refused(small: Tokenizer) -> None:
     with pytest.raises(ConfigError, match="write less before it"):
         small.encode(["red"], template=Template.parse("dress " * 20 + "* {text}"))
+
+
+def test_between_the_parts_of_a_text_stand_pseudo_words(small: Tokenizer) -> None:
+    ids, places = small.encode_parts([["a", "with long", ""], ["", ""], ["red"], ["red dress " * 20, "a"]])
+    for row, parts in enumerate((["a", "with long", ""], ["", ""])):
+        words = [small.encode([part]).ids[0].tolist() for part in parts]
+        wanted = [small.encode([""]).ids[0, 0]]
+        for number, part in enumerate(words):
+            wanted += [PLACEHOLDER_ID] * bool(number) + part[1 : part.index(small.end)]
+        assert ids[row, : len(wanted) + 1].tolist() == [*wanted, small.end]
+        assert places[row].nonzero()[0].tolist() == [
+            column for column, id in enumerate(wanted) if id == PLACEHOLDER_ID and column
+        ]
+    assert ids[2].tolist() == small.encode(["red"]).ids[0].tolist() and not places[2].any()
+    assert ids[3].tolist() == small.encode(["red dress " * 20]).ids[0].tolist()  # cut before its place
+    assert not places[3].any()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.losses import composing, hard_logits, soft_alignment, symmetric_nce
+from training.losses import agreement, composing, hard_logits, soft_alignment, symmetric_nce
 
 SCALE = 7.0
 
@@ -195,3 +195,14 @@ def test_the_losses_are_float32_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         for ours, plain in zip(both(), expected, strict=True):
             assert torch.equal(ours, plain)
+
+
+def test_agreement_equals_a_loop_over_its_formula() -> None:
+    found, wanted, total = 3 * unit(5, 8, seed=1), 0.2 * unit(5, 8, seed=2), 0.0
+    sides = [F.normalize(side, dim=1) for side in (found, wanted)]
+    for own, other in (sides, sides[::-1]):
+        for i in range(5):
+            pairs = [math.exp(SCALE * float(own[i] @ other[j])) for j in range(5)]
+            among = [math.exp(SCALE * float(own[i] @ own[j])) for j in range(5) if j != i]
+            total -= math.log(pairs[i] / (sum(pairs) + sum(among)))
+    assert float(agreement(found, wanted, scale=SCALE)) == pytest.approx(total / 10, rel=1e-5)

@@ -97,7 +97,7 @@ class Inverting:
             torch.autograd.backward(loss)
             optimizer.step()
             average = config.average * average + (1 - config.average) * word.detach()
-        return average, float(cosine.mean())
+        return average, float(cosine.detach().mean())
 
 
 class Inverted:

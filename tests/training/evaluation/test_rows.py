@@ -6,7 +6,10 @@ from training import config
 from training.config import AnyConfig
 from training.datasets.config import DrawnTriplets
 from training.evaluation.rows import CONFIGS, ROWS, Row
+from training.settings.clip4cir import Clip4CirConfig
+from training.settings.contrast import ContrastConfig
 from training.settings.instruct import InstructConfig
+from training.settings.slerp import SlerpConfig
 from training.settings.transagg import TransAggConfig
 from training.settings.two_stage import TwoStageConfig
 
@@ -20,7 +23,6 @@ SHARE = ("data.share", "loop.epochs", "loop.validation_epochs")  # a smaller sha
 DIFFERENCES: dict[str, dict[str, object]] = {
     "mapping": {},
     "base": {},
-    "pic2word": {"mapping.net.injection_layers": (), "mapping.loss.soft": 0.0},
     "no-injection": {"mapping.net.injection_layers": ()},
     "no-soft": {"mapping.loss.soft": 0.0, "composing.loss.soft": 0.0},
     "no-hard-negatives": {"composing.loss.mixed": 0},
@@ -50,6 +52,8 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "instruct-100k": {"reformulating.data.triplets": 100_000},
 }
 SHIPPED = {"two-stage-small", "instruct-small"}
+ON_PICTURES_OR_WORDS = {"slerp-small", "pic2word-small", "searle-small", "lincir-small"}
+BASELINES = ON_PICTURES_OR_WORDS | {"clip4cir", "transagg"}
 
 
 def settings(row: Row) -> AnyConfig:
@@ -77,7 +81,7 @@ def differing(row: Row, other: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.name not in SHIPPED | {"transagg"}], ids=lambda row: row.name
+    "row", [row for row in ROWS if row.name not in SHIPPED | BASELINES], ids=lambda row: row.name
 )
 def test_a_row_differs_from_what_it_is_set_against_in_just_what_it_says(row: Row) -> None:
     found = differing(row, row.against)
@@ -114,9 +118,28 @@ def test_transaggs_head_learns_from_the_same_triplets_as_often() -> None:
     assert (one.aggregating.data, one.aggregating.loop) == (other.reformulating.data, other.reformulating.loop)
 
 
+def test_clip4cirs_combiner_learns_from_the_same_triplets_as_often() -> None:
+    one, other = settings(OF_NAME["clip4cir"]), settings(OF_NAME["transagg"])
+    assert isinstance(one, Clip4CirConfig) and isinstance(other, TransAggConfig)
+    assert (one.seed, one.backbone, one.template) == (other.seed, other.backbone, other.template)
+    assert (one.combiner.data, one.combiner.loop) == (other.aggregating.data, other.aggregating.loop)
+
+
+def test_the_baselines_rest_on_one_clip_and_are_set_against_the_sum() -> None:
+    base = two_stage(OF_NAME["base"])
+    rows = [row for row in ROWS if row.group == "Baselines"]
+    assert {row.name for row in rows} == BASELINES - {"transagg"}
+    for row in rows:
+        own = settings(row)
+        assert (own.seed, own.backbone, row.against) == (base.seed, base.backbone, "sum")
+        assert (row.stage or None) == (own.stages[-1] if own.stages else None)
+        if row.words:  # the same sentence as of the two-stage method's pseudo-words
+            assert not isinstance(own, ContrastConfig | SlerpConfig) and own.template == base.template
+
+
 def test_every_ablation_has_a_row() -> None:
     files = {f"ablations/{path.stem}" for path in (CONFIGS / "ablations").glob("*.toml")}
-    assert files | SHIPPED == {row.config for row in ROWS}
+    assert files | SHIPPED | ON_PICTURES_OR_WORDS == {row.config for row in ROWS}
 
 
 def test_a_first_stage_is_taken_over_just_where_it_is_the_same() -> None:
@@ -135,6 +158,11 @@ def test_a_row_of_anothers_run_has_its_config() -> None:
 def test_a_share_has_enough_rows_for_a_batch() -> None:
     for row in ROWS:
         match settings(row):
-            case TwoStageConfig(composing=part) | InstructConfig(reformulating=part) | TransAggConfig(aggregating=part):
+            case (
+                TwoStageConfig(composing=part)
+                | InstructConfig(reformulating=part)
+                | TransAggConfig(aggregating=part)
+                | Clip4CirConfig(combiner=part)
+            ):
                 assert isinstance(part.data, DrawnTriplets)
                 assert round(part.data.triplets * part.data.share) >= part.loop.batch, row.name

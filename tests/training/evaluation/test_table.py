@@ -42,6 +42,14 @@ def test_a_row_is_the_commands_a_person_would_type() -> None:
     assert alone.endswith("--cache runs/cache --out runs/results/pseudo-words/base.json")
 
 
+def test_a_row_without_stages_names_none() -> None:
+    runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
+    train, export, composed = (" ".join(words) for words in runner.commands(OF_NAME["slerp-small"]))
+    assert train == "train c/slerp-small.toml --out runs/slerp-small"
+    assert export == "export runs/slerp-small --out runs/slerp-small/bundle"
+    assert composed.startswith("evaluate catalogue --bundle runs/slerp-small/bundle")
+
+
 def test_a_row_of_anothers_run_is_not_trained_but_exported_and_asked_in_its_own_way() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
     export, composed = (" ".join(words) for words in runner.commands(OF_NAME["instruct-no-combiner"]))
@@ -86,6 +94,7 @@ def results(folder: Path, **right: int) -> None:
 def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_path: Path) -> None:
     results(tmp_path / "runs", mapping=10, base=36, rank_16=20, share_01=12, scratch_01=4)
     results(tmp_path / "runs", transagg=8, instruct=32, instruct_asked_generated=24, instruct_03=16)
+    results(tmp_path / "runs", slerp_small=6, lincir_small=14, clip4cir=16)
     (tmp_path / "training").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / table.README).write_text(f"before\n{table.MARKS[0]}\nold\n{table.MARKS[1]}\nafter\n")
@@ -101,11 +110,14 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     cells = {line.split("|")[2].strip(" `") or line.split("|")[1].strip(): line for line in lines}
     assert list(cells) == [
-        "run", "image only", "text only", "sum", "mapping", "base", "rank-16", "share-01", "scratch-01",
+        "run", "image only", "text only", "sum", "slerp-small", "lincir-small", "clip4cir", "mapping", "base", "rank-16", "share-01", "scratch-01",
         "transagg", "instruct", "instruct-asked-generated", "instruct-03",
     ]  # fmt: skip
     assert "| 600 | 12 | .300 [" in cells["share-01"] and "| `mapping` |  |  | " in cells["mapping"]
     assert "| −.600 [" in cells["share-01"]
+    assert "| `slerp-small` |  |  | .150 [" in cells["slerp-small"] and "| −.050 [" in cells["slerp-small"]  # sum: .2
+    assert "| `clip4cir` | 30 000 | 234 | .400 [" in cells["clip4cir"] and "| +.200 [" in cells["clip4cir"]
+    assert "| `lincir-small` |  |  | .350 [" in cells["lincir-small"]
     assert (
         "| 30 000 | 234 | .600 [" in cells["instruct-asked-generated"]
         and "| −.200 ["
