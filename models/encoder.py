@@ -150,7 +150,7 @@ class Encoder:
         if self._template.before is None:
             raise ConfigError(
                 f"{self.manifest.model_id} makes no pseudo-words, since its template {self.manifest.template!r} has no"
-                f" {SLOT}: take a bundle of the two-stage method"
+                f" {SLOT}: take a bundle of a method that makes them, such as two-stage"
             )
         return self._template.before + SLOT
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 
-from models.nets.transagg import TransAgg
+from models.nets import weighted_sum
+from models.nets.transagg import QueryGraph, TransAgg
 from training import checkpoint, loop, origin
 from training.datasets import sources
+from training.graph import Graphs
 from training.ranks import World
 from training.settings.transagg import TransAggConfig
 from training.stages.aggregating import Aggregating
@@ -39,3 +41,10 @@ def finished(settings: TransAggConfig, out: Path) -> TransAgg:
     net = untrained(settings, out).eval()
     checkpoint.load(net, checkpoint.best(out / AGGREGATING))
     return net.requires_grad_(False)
+
+
+def graphs(net: TransAgg) -> Graphs:
+    """The net's graphs: the gallery is the frozen CLIP's."""
+    return Graphs(
+        gallery=weighted_sum.Gallery(net.backbone), query=QueryGraph(net), text=weighted_sum.Text(net.backbone)
+    )

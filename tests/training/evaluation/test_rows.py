@@ -80,9 +80,7 @@ def differing(row: Row, other: str) -> dict[str, object]:
     return {name: value for name, value in own.items() if base[name] != value}
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.name not in SHIPPED | BASELINES], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.name not in SHIPPED | BASELINES], ids=lambda row: row.name)
 def test_a_row_differs_from_what_it_is_set_against_in_just_what_it_says(row: Row) -> None:
     found = differing(row, row.against)
     if any(name.endswith(SHARE[0]) for name in found):

@@ -110,7 +110,8 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     cells = {line.split("|")[2].strip(" `") or line.split("|")[1].strip(): line for line in lines}
     assert list(cells) == [
-        "run", "image only", "text only", "sum", "slerp-small", "lincir-small", "clip4cir", "mapping", "base", "rank-16", "share-01", "scratch-01",
+        "run", "image only", "text only", "sum", "slerp-small", "lincir-small", "clip4cir",
+        "mapping", "base", "rank-16", "share-01", "scratch-01",
         "transagg", "instruct", "instruct-asked-generated", "instruct-03",
     ]  # fmt: skip
     assert "| 600 | 12 | .300 [" in cells["share-01"] and "| `mapping` |  |  | " in cells["mapping"]
