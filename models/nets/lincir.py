@@ -6,6 +6,8 @@ caption, and the result shall mean what the caption meant. Noise on the vector c
 whose vectors lie elsewhere on CLIP's sphere. The network is SEARLE's φ.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,5 +35,5 @@ def noisy(embedding: Tensor, *, scale: float) -> Tensor:
     units of the vectors' own length it is right for any CLIP.
     """
     size = scale * torch.rand_like(embedding[:, :1])  # (B, 1)
-    noise = torch.randn_like(embedding) / float(embedding.shape[1]) ** 0.5
+    noise = torch.randn_like(embedding) / math.sqrt(embedding.shape[1])
     return embedding + size * noise
