@@ -115,8 +115,8 @@ class Settings(BaseModel):
     def shared(self, cores: int) -> Threads:
         """The threads, those that are not set shared out over so many cores.
 
-        Two passes of half the cores each did a third more a second than one of all of them, and a lone caller waited no
-        longer (deploy/benchmarks/threads.py).
+        Two passes of half the cores each did more a second than one of all of them, and a lone caller waited hardly
+        longer (deploy/benchmarks/results/service.md).
         """
         passes = self.passes or min(2, cores)
         return Threads(
