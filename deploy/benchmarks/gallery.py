@@ -138,7 +138,7 @@ def opened(gallery: Path) -> dict[str, float]:
     before = resident_mib()
     begun = time.monotonic()
     found = Gallery.open(gallery, space_id=SPACE)
-    (answer,) = found.search(found.vector("item 0"), [Want(k=K)])
+    (answer,) = found.search(found.vector("item 0")[np.newaxis], [Want(k=K)])
     seconds = time.monotonic() - begun
     if answer.hits[0].item.id != "item 0":
         raise SystemExit(f"{gallery} finds {answer.hits[0].item.id} by the vector of item 0")
