@@ -15,7 +15,7 @@ from training.datasets.triplets import Row
 
 FILES = tuple(f"cap.{category}.train.json" for category in ("dress", "shirt", "toptee"))
 _OF = "FashionIQ"
-_LOOSE = " \t\n.,?"  # at both ends of a caption: it goes on with "and"
+LOOSE = " \t\n.,?"  # at both ends of a caption: it goes on with "and"
 
 
 def find(path: Path, *, images: Path, order: Order = "written") -> Found[Triplets]:
@@ -40,7 +40,7 @@ def texts(captions: object, where: str, order: Order) -> list[str]:
     """
     if not isinstance(captions, list):
         raise InputError(f"{where} has captions that are no list: is it one of {_OF}'s files?")
-    stripped = (caption.strip(_LOOSE) for caption in captions if isinstance(caption, str))
+    stripped = (caption.strip(LOOSE) for caption in captions if isinstance(caption, str))
     said = [caption for caption in stripped if caption]
     written, turned = " and ".join(said), " and ".join(reversed(said))
     match order:

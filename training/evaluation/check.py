@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from training import check
-from training.datasets import annotations
+from training.datasets import annotations, fashioniq
 from training.datasets.pictures import Pictures
 from training.datasets.rows import Flaw
 from training.evaluation import counts
@@ -132,6 +132,6 @@ def _blank(benchmark: Benchmark, path: Path) -> Iterator[Flaw]:
         file = path / "captions" / f"cap.{category}.{benchmark.split}.json"
         for number, (_, row) in enumerate(annotations.rows(file, keys=("captions",), of="FashionIQ")):
             captions: Sequence[object] = row["captions"] if isinstance(row["captions"], list) else []
-            blank = [caption for caption in captions if isinstance(caption, str) and not caption.strip()]
+            blank = [caption for caption in captions if isinstance(caption, str) and not caption.strip(fashioniq.LOOSE)]
             if blank:
                 yield Flaw(f"{category}-{number}", "blank text", f"{len(blank)} of its {len(captions)} captions")

@@ -71,10 +71,15 @@ def test_a_lost_picture_is_named(circo: Path) -> None:
 
 def test_of_fashioniq_blank_captions_are_counted_and_keep_nobody(tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
+    file = tmp_path / "captions" / "cap.shirt.val.json"
+    rows = json.loads(file.read_text())
+    rows[4]["captions"] = [" . ", "?"]
+    synthetic.document(file, rows)
     report = looked("fashioniq", tmp_path)
-    assert report.flaws == () and report.queries == 15 and report.pictures == 27 and report.blank_texts == 3
+    assert report.flaws == () and report.queries == 15 and report.pictures == 27 and report.blank_texts == 4
     blank = [(flaw.name, flaw.detail) for flaw in report.remarks if flaw.kind == "blank text"]
-    assert blank == [(f"{category}-0", "1 of its 2 captions") for category in ("dress", "shirt", "toptee")]
+    one = "1 of its 2 captions"
+    assert blank == [("dress-0", one), ("shirt-0", one), ("shirt-4", "2 of its 2 captions"), ("toptee-0", one)]
 
 
 def test_of_genecis_a_box_outside_of_its_picture_is_named_and_boxes_of_one_file_are_no_twins(tmp_path: Path) -> None:
