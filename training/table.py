@@ -48,7 +48,8 @@ def _table(arguments: argparse.Namespace) -> None:
     print(table.markdown(found))
     if arguments.write:
         table.write(found, Path())
-        hard.write(hard.read(arguments.runs), Path())
+        if harder := hard.read(arguments.runs):
+            hard.write(harder, Path())
 
 
 def with_needed(names: Sequence[str]) -> list[Row]:

@@ -53,7 +53,7 @@ def markdown(results: Results) -> str:
     for row in ROWS:
         for texts, result in results.get(row.name, {}).items():
             own, first = _own(result), texts == TEXTS[0]
-            title = [f"{row.group}: {row.title}", f"`{row.name}`"] if first else ["", ""]
+            title = [f"{row.group}, {row.title}", f"`{row.name}`"] if first else ["", ""]
             metrics = [compare.estimate(own[metric]) for metric in METRICS]
             beside = [compare.estimate(result.rows[way]["R@1"]) for way in BESIDE]
             lines.append(f"| {' | '.join([*title, texts, *metrics, *beside])} |")

@@ -45,7 +45,7 @@ def test_a_row_has_a_line_for_each_kind_of_text_with_its_own_halves_beside(tmp_p
     ]  # fmt: skip
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert [row[:3] for row in cells] == [
-        ["Two-stage: stage I + II", "`base`", "written"],
+        ["Two-stage, stage I + II", "`base`", "written"],
         ["", "", "paraphrased"],
         ["", "", "misspelt"],
     ]

@@ -44,7 +44,7 @@ def test_a_row_is_the_commands_a_person_would_type() -> None:
 
 def test_a_row_without_stages_names_none() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
-    train, export, composed = (" ".join(words) for words in runner.commands(OF_NAME["slerp-small"]))
+    train, export, composed, *_ = (" ".join(words) for words in runner.commands(OF_NAME["slerp-small"]))
     assert train == "train c/slerp-small.toml --out runs/slerp-small"
     assert export == "export runs/slerp-small --out runs/slerp-small/bundle"
     assert composed.startswith("evaluate catalogue --bundle runs/slerp-small/bundle")
