@@ -123,7 +123,7 @@ def _drawn(arguments: argparse.Namespace) -> None:
     if arguments.report is not None:
         from training.evaluation import report, shown
 
-        report.write(result, arguments.report, way=None, show=shown.drawings(result.protocol), examples=EXAMPLES)
+        report.write(result, arguments.report, way=None, show=shown.drawings(result), examples=EXAMPLES)
 
 
 def _text_weight(arguments: argparse.Namespace, encoder: "Encoder") -> float:

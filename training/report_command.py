@@ -24,7 +24,7 @@ def _report(arguments: argparse.Namespace) -> None:
     found = Result.read(arguments.result)
     asked = found.protocol
     if arguments.data is None:
-        show = shown.drawings(asked)
+        show = shown.drawings(found)
     else:
         show = shown.files(published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant))
     path = report.write(found, arguments.out, way=arguments.way, show=show, examples=arguments.examples)

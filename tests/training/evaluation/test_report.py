@@ -116,7 +116,7 @@ def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pyte
     assert __main__.main(command) == 0
     assert "composed retrieval, drawn catalogue" in page(tmp_path / "report")
     found = Result.read(tmp_path / "result.json")
-    show = shown.drawings(found.protocol)
+    show = shown.drawings(found)
     assert all(show(query.reference).size == (112, 112) for query in found.queries)
     capsys.readouterr()
     assert __main__.main([*command[:-1], "mine"]) == 2
@@ -125,4 +125,19 @@ def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pyte
 
 def test_pictures_that_are_files_need_their_folder(asked: Path) -> None:
     with pytest.raises(ConfigError, match="the pictures of circo are files: name their folder"):
-        shown.drawings(Result.read(asked / "circo.json").protocol)
+        shown.drawings(Result.read(asked / "circo.json"))
+
+
+def test_the_hard_variants_negatives_are_drawn_and_leave_the_other_products_as_they_were(tmp_path: Path) -> None:
+    words = ["--bundle", str(SHIPPED), "--products", "60", "--queries", "20", "--json"]
+    for variant in ("shop", "hard"):
+        out = ["--variant", variant, "--out", str(tmp_path / f"{variant}.json")]
+        assert __main__.main(["evaluate", "catalogue", *words, *out]) == 0
+    shop, hard = (Result.read(tmp_path / f"{variant}.json") for variant in ("shop", "hard"))
+    plain, show = shown.drawings(shop), shown.drawings(hard)
+    assert hard.protocol.galleries["catalogue"] > 60
+    for query in hard.queries:
+        assert show(query.reference).tobytes() == plain(query.reference).tobytes()
+        assert len({show(name).tobytes() for name in query.subset}) == len(query.subset)  # all drawn, none alike
+    with pytest.raises(ConfigError, match="is of world 0"):
+        shown.drawings(replace(shop, protocol=replace(shop.protocol, says={**shop.protocol.says, "world": "0"})))
