@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from index.gallery import Gallery
+from index.reorder import Rescore, unable
 from index.want import Found, Want
 from models.arrays import Embeddings, Pixels
 from service.owned import Service
@@ -22,12 +23,12 @@ Inside = Callable[..., object]
 class Gated(Gallery):
     """A gallery whose searches can be made to hang, and which counts those of one hit, as trials are."""
 
-    def search(self, queries: Embeddings, wants: Sequence[Want]) -> list[Found]:
+    def search(self, queries: Embeddings, wants: Sequence[Want], *, rescore: Rescore = unable) -> list[Found]:
         trial = wants[0].k == 1
         (gate if trial else others).wait(100)
         if trial:
             searches.append(len(wants))
-        return super().search(queries, wants)
+        return super().search(queries, wants, rescore=rescore)
 
 
 gate, others = threading.Event(), threading.Event()  # for trial searches, and for those of callers
