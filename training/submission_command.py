@@ -35,7 +35,7 @@ def _write(arguments: argparse.Namespace) -> None:
     result = Result.read(arguments.result)
     asked = result.protocol
     benchmark = published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant)
-    for path in submission.write(result, benchmark, arguments.out, way=arguments.way or result.model.method):
+    for path in submission.write(result, benchmark, arguments.out, way=arguments.way or result.own):
         print(path)
 
 

@@ -99,7 +99,8 @@ class Runner:
         asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
         composed, words = table.files(self.folder, row)
         alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
-        shop = ["evaluate", "catalogue", *asked, "--queries", str(self.queries)]
+        again = ["--rerank"] if row.rerank else []
+        shop = ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *again]
         harder = hard.files(self.folder, row) if hard.asked(row) else {}
         return [
             *([] if row.of else [[*train, *taken]]),

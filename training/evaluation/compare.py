@@ -56,7 +56,7 @@ class Rows:
 
 
 def rows(paths: Sequence[Path]) -> Rows:
-    """The rows of all the files: a bundle's own under its file's name, a baseline that several have in common once.
+    """The rows of all the files: a bundle's own answers under its file's name, a baseline of several once.
 
     Rows that were asked with other texts than the queries' own are called after them, too.
     Raises ConfigError where two protocols or two files' names do not go together.
@@ -75,7 +75,7 @@ def rows(paths: Sequence[Path]) -> Rows:
     for stem, result in results.items():
         ending = "" if result.model.texts == "written" else f", {result.model.texts} texts"
         for way, found in result.answers.items():
-            if way == result.model.method or len(result.answers) == 1:
+            if way == result.own:
                 answers[stem + ending] = found
             elif answers.setdefault(way + ending, found) != found:
                 answers[f"{stem}, {way}{ending}"] = found
@@ -128,7 +128,7 @@ def markdown(found: Comparison, *, metric: str | None = None) -> str:
 
 def estimate(found: Estimate) -> str:
     """As ".395 [.376, .413]"."""
-    return f"{_short(found.value)} [{_short(found.low)}, {_short(found.high)}]"
+    return f"{short(found.value)} [{short(found.low)}, {short(found.high)}]"
 
 
 def difference(row: Row, metric: str) -> str:
@@ -138,7 +138,8 @@ def difference(row: Row, metric: str) -> str:
     return f"{_signed(found.value)} [{low}, {high}]" + ("" if row.real[metric] else ", not sure")
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """As ".395"."""
     return f"{value:.3f}".removeprefix("0") if value < 0.9995 else "1.00"
 
 

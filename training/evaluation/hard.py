@@ -7,10 +7,10 @@ from pathlib import Path
 
 from models.errors import ConfigError
 from training.evaluation import compare
-from training.evaluation.result import Estimate, Result, Texts
+from training.evaluation.result import Result, Texts
 from training.evaluation.rows import ROWS, Row
 
-GROUPS = ("Baselines", "Two-stage", "InstructCIR")  # the methods themselves, not what is left out of them
+GROUPS = ("Baselines", "Two-stage", "Re-ranking", "InstructCIR")  # the methods themselves, not what is left out of them
 TEXTS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt")
 METRICS = ("R@1", "R@10", "R_subset@1")
 BESIDE = ("image only", "text only", "sum")  # R@1 of each
@@ -52,7 +52,7 @@ def markdown(results: Results) -> str:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in ROWS:
         for texts, result in results.get(row.name, {}).items():
-            own, first = _own(result), texts == TEXTS[0]
+            own, first = result.rows[result.own], texts == TEXTS[0]
             title = [f"{row.group}, {row.title}", f"`{row.name}`"] if first else ["", ""]
             metrics = [compare.estimate(own[metric]) for metric in METRICS]
             beside = [compare.estimate(result.rows[way]["R@1"]) for way in BESIDE]
@@ -79,8 +79,3 @@ def write(results: Results, root: Path) -> None:
     if not mark or not end:
         raise ConfigError(f"{README} has no place for the hard protocol: write {MARKS[0]} and {MARKS[1]} into it")
     (root / README).write_text(f"{before}{mark}\n\n{markdown(results)}\n\n{end}{after}", encoding="utf-8")
-
-
-def _own(result: Result) -> Mapping[str, Estimate]:
-    """The row of the bundle's own way of asking; of a bundle that is a sum, the sum's."""
-    return result.rows[result.model.method]

@@ -26,7 +26,7 @@ def write(found: Result, out: Path, *, way: str | None, show: Show, examples: in
     The examples are those of one `way` of asking, None for the bundle's own. Raises ConfigError where the result has no
     such way.
     """
-    own = way or (found.model.method if found.model.method in found.answers else next(iter(found.answers)))
+    own = way or found.own
     if own not in found.answers:
         raise ConfigError(f"there is no way of asking {own!r} among {', '.join(found.answers)}")
     out.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,11 @@ class Result:
     queries: tuple[Query, ...]
     answers: dict[str, Answers]  # way of asking → what the estimates are of
 
+    @property
+    def own(self) -> str:
+        """The bundle's own way of asking: the last, and so re-ranked where that was asked for."""
+        return list(self.answers)[-1]
+
     @classmethod
     def of(
         cls,

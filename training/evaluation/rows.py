@@ -21,6 +21,7 @@ class Row:
     mapping: str | None = None  # the row whose first stage is taken over; None: its own, or there is none
     of: str | None = None  # the row whose run this one only asks otherwise, up to its own `stage`
     texts: Texts = "written"  # what is asked
+    rerank: bool = False  # whether the first 100 are re-ranked
     words: bool = False  # whether its pseudo-word is measured alone, too
     shown: bool = False  # whether it is in the plot of R@k over k
     curve: str | None = None  # the line in the plot of R@1 over triplets
@@ -40,6 +41,7 @@ class Row:
 _two_stage = partial(Row, against="base", stage="composing", mapping="mapping")
 _whole = partial(_two_stage, group="Two-stage", words=True, shown=True)
 _changed = partial(_two_stage, group="Two-stage, left out or changed")
+_reranked = partial(Row, group="Re-ranking", against="two-stage-small", stage="reranking", rerank=True, shown=True)
 _adapters = partial(_two_stage, group="Two-stage, adapters")
 _triplets = partial(_two_stage, group="Two-stage, triplets")
 _few = partial(_triplets, curve="two-stage")
@@ -70,6 +72,7 @@ ROWS = (
     _changed("no-mask", "known answers are negatives too"),
     _changed("temperature-01", "τ = .01 in stage II, the paper's"),
     _changed("everything", "stage II trains stage I's modules too"),
+    _reranked("rerank-small", "the shipped two-stage bundle's first 100", file="rerank-small"),
     _adapters("adapters-last", "after the last block alone"),
     _adapters("adapters-two", "after two of the four blocks"),
     _adapters("rank-16", "rank 16"),

@@ -28,7 +28,8 @@ RECALL, CURVE = Path("docs/recall.png"), Path("docs/triplets.png")
 MARKS = ("<!-- written by python -m training.table -->", "<!-- to here -->")
 METRICS = ("R@1", "R@10", "mAP@10")
 AGAINST = "base"
-BASELINES = ("image only", "text only", "sum")
+ALONE = ("image only", "text only")
+BASELINES = (*ALONE, "sum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Table:
     """All rows that have a result."""
 
     comparisons: dict[str, Comparison]  # all rows, by the row that they are set against
+    alone: dict[str, dict[str, Estimate]]  # row → image only and text only of its own graphs → R@1
     words: dict[str, Estimate]  # row → R@1 of its pseudo-words
     triplets: dict[str, int]  # row → how many it was trained on, where it learns from triplets
     steps: dict[str, int]  # row → batches of them over all epochs
@@ -71,16 +73,19 @@ def read(folder: Path) -> Table:
     names |= {name: name for name in BASELINES}  # of another space than the first bundle's they are left out
     kept = {names[name]: value for name, value in found.answers.items() if name in names}
     answers = Answered(found.protocol, found.queries, kept)
-    words, triplets, steps = {}, {}, {}
+    alone, words, triplets, steps = {}, {}, {}, {}
     for row in there:
+        composed, pseudo_words = files(folder, row)
+        halves = Result.read(composed).rows
+        alone[row.name] = {way: halves[way]["R@1"] for way in ALONE}
         if row.words:
-            (one,) = Result.read(files(folder, row)[1]).rows.values()
+            (one,) = Result.read(pseudo_words).rows.values()
             words[row.name] = one["R@1"]
         length = None if row.stage == "mapping" else _length(folder / row.run / config.KEPT)
         if length is not None:
             triplets[row.name], steps[row.name] = length
     comparisons = {name: compare.compare(answers, against=name) for name in needed}
-    return Table(comparisons, words, triplets, steps, answers)
+    return Table(comparisons, alone, words, triplets, steps, answers)
 
 
 def markdown(table: Table) -> str:
@@ -92,7 +97,8 @@ def markdown(table: Table) -> str:
             continue
         words = any(row.words for row in rows)
         against = f"R@1 against {rows[0].against}"
-        head = ["", "run", "triplets", "steps", *METRICS, against, *(["pseudo-word R@1"] if words else [])]
+        more = [*(f"R@1, {way}" for way in ALONE), *(["pseudo-word R@1"] if words else [])]
+        head = ["", "run", "triplets", "steps", *METRICS, against, *more]
         names = {*BASELINES, *(row.name for row in rows)}
         if rows[0].against in names:  # the methods' own groups begin with the baselines
             rows = [*(replace(rows[0], name=name, title=name) for name in BASELINES), *rows]
@@ -123,8 +129,9 @@ def _line(table: Table, row: Row, *, words: bool) -> str:
     metrics = [compare.estimate(found.metrics[metric]) for metric in METRICS]
     away = "" if row.name == row.against else compare.difference(found, "R@1")
     length = [f"{of[row.name]:,}".replace(",", " ") if row.name in of else "" for of in (table.triplets, table.steps)]
+    halves = [compare.short(table.alone[row.name][way].value) if row.name in table.alone else "" for way in ALONE]
     alone = [compare.estimate(table.words[row.name]) if row.name in table.words else ""] if words else []
-    return _cells([row.title, run, *length, *metrics, away, *alone])
+    return _cells([row.title, run, *length, *metrics, away, *halves, *alone])
 
 
 def _cells(cells: list[str]) -> str:
@@ -140,7 +147,8 @@ def _figures(table: Table) -> dict[str, object]:
     for row in table.rows:
         lengths = {"triplets": table.triplets.get(row.name), "steps": table.steps.get(row.name)}
         words = {"pseudo_word_recall_1": asdict(table.words[row.name])} if row.name in table.words else {}
-        rows[row.name] = {**asdict(row), **lengths, **words, **asdict(table.of(row))}
+        halves = {way: asdict(one) for way, one in table.alone[row.name].items()}
+        rows[row.name] = {**asdict(row), **lengths, **words, "alone": halves, **asdict(table.of(row))}
     return {"protocol": asdict(table.answers.protocol), "rows": rows}
 
 

@@ -59,6 +59,29 @@ def test_a_row_of_anothers_run_is_not_trained_but_exported_and_asked_in_its_own_
     assert "--bundle runs/instruct/bundle" in asked and "--texts generated" in asked
 
 
+def test_a_re_ranked_row_is_asked_so_in_either_protocol() -> None:
+    runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
+    train, export, *asked = (" ".join(words) for words in runner.commands(OF_NAME["rerank-small"]))
+    assert train == "train c/rerank-small.toml --out runs/rerank-small --until reranking"
+    assert export == "export runs/rerank-small --stage reranking --out runs/rerank-small/bundle"
+    assert len(asked) == 4 and all("--queries 9 --rerank" in line for line in asked)
+
+
+def test_a_re_ranked_row_is_its_last_answer_and_what_ranked_first_counts_once(tmp_path: Path) -> None:
+    results(tmp_path, base=9, two_stage_small=20)
+    results(tmp_path, rerank_small=24)
+    path, _ = table.files(tmp_path, OF_NAME["rerank-small"])
+    whole = Result.read(path)
+    first = Result.read(table.files(tmp_path, OF_NAME["two-stage-small"])[0]).answers["two-stage"]
+    ways = {"two-stage": first, "two-stage + re-ranking of 100": whole.answers[whole.own]}
+    baselines = {way: whole.answers[way] for way in table.BASELINES}
+    Result.of(whole.protocol, whole.model, whole.queries, baselines | ways, date=whole.date).write(path)
+    found = table.read(tmp_path)
+    assert [row.name for row in found.rows] == ["base", "two-stage-small", "rerank-small"]
+    own = found.of(OF_NAME["rerank-small"])
+    assert (own.metrics["R@1"].value, round(own.differences["R@1"].value, 9)) == (0.6, 0.1)
+
+
 def test_a_run_that_begins_anew_leaves_no_result_of_the_one_before(tmp_path: Path) -> None:
     results(tmp_path, base=9, instruct=4, instruct_no_combiner=3, instruct_asked_generated=2)
     for name in ("instruct", "instruct-no-combiner"):  # trained again, and killed
@@ -119,14 +142,10 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     assert "| `slerp-small` |  |  | .150 [" in cells["slerp-small"] and "| −.050 [" in cells["slerp-small"]  # sum: .2
     assert "| `clip4cir` | 30 000 | 234 | .400 [" in cells["clip4cir"] and "| +.200 [" in cells["clip4cir"]
     assert "| `lincir-small` |  |  | .350 [" in cells["lincir-small"]
-    assert (
-        "| 30 000 | 234 | .600 [" in cells["instruct-asked-generated"]
-        and "| −.200 ["
-        in (  # against instruct's .8
-            cells["instruct-asked-generated"]
-        )
-    )
-    assert "| −.600 [" in cells["transagg"] and cells["instruct"].endswith("|  |")
+    generated = cells["instruct-asked-generated"]
+    assert "| 30 000 | 234 | .600 [" in generated and "| −.200 [" in generated  # against instruct's .8
+    assert "| −.600 [" in cells["transagg"] and cells["instruct"].endswith("|  | .025 | .050 |")
+    assert all("| .025 | .050 |" in cells[name] for name in list(cells)[4:])  # its own halves, beside every row
     assert all((tmp_path / path).stat().st_size > 1_000 for path in (table.RESULTS, table.RECALL, table.CURVE))
     assert "answers" not in (tmp_path / table.RESULTS).read_text()
 
