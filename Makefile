@@ -9,7 +9,7 @@ BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check openapi bench bench-index bench-service soak bundles table help clean
+.PHONY: demo test check openapi bench bench-index bench-service bench-desk soak bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -40,6 +40,9 @@ bench-service: build/gallery.built build/large.built  ## measure the service und
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
+
+bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed and resumed (ten minutes)
+	$(BIN)/python deploy/benchmarks/many_pictures.py build/many --bundles $(BUNDLES)/sum $(BUNDLE)
 
 soak: build/gallery.built  ## half an hour of load, good and bad: memory must stay flat
 	$(BIN)/python deploy/benchmarks/soak.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)

@@ -66,7 +66,8 @@ def save_best(folder: Path, net: nn.Module, *, score: float, epoch: int) -> None
 def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: Progress) -> Progress:
     """Loads the run's checkpoint into net and optimizer and gives its progress; `start` where there is none.
 
-    Raises ConfigError for the checkpoint of a run with other epochs or batches than `start`.
+    Raises ConfigError for the checkpoint of a run with other epochs or batches than `start`, and for that of an earlier
+    version which groups the weights otherwise, unless the run has ended: then no step needs the optimizer.
     """
     if not (folder / FILE).is_file():
         return start
@@ -77,7 +78,11 @@ def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: Progre
             f"{progress.batch}, not {start.epochs} of {start.steps_per_epoch} of {start.batch}: choose another folder"
         )
     load(net, net_state)
-    optimizer.load_state_dict(optimizer_state)
+    if progress.step < progress.steps:
+        try:
+            optimizer.load_state_dict(optimizer_state)
+        except ValueError as error:
+            raise _of_an_earlier_version(folder) from error
     return progress
 
 
@@ -105,8 +110,12 @@ def _read(folder: Path) -> tuple[Progress, dict[str, Tensor], dict[str, object]]
         raise ConfigError(f"no {FILE} in {folder}: train first")
     state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
     if "progress" not in state:
-        raise ConfigError(f"{folder / FILE} is of an earlier version of this trainer: train again in another folder")
+        raise _of_an_earlier_version(folder)
     return Progress(**state["progress"]), state["net"], state["optimizer"]
+
+
+def _of_an_earlier_version(folder: Path) -> ConfigError:
+    return ConfigError(f"{folder / FILE} is of an earlier version of this trainer: train again in another folder")
 
 
 def _replace(path: Path, state: Mapping[str, object]) -> None:

@@ -96,3 +96,17 @@ def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     torch.save({"net": made.state_dict(), "step": 3, "steps": 6}, tmp_path / checkpoint.FILE)
     with pytest.raises(ConfigError, match="earlier version"):
         checkpoint.restore(tmp_path, made, optim.adamw(made.named_parameters(), OPTIM), start=START)
+
+
+def test_weights_grouped_otherwise_are_refused_but_where_no_step_is_left(tmp_path: Path) -> None:
+    one, other = net(), net()
+    all_in_one = torch.optim.AdamW([weight for weight in one.parameters() if weight.requires_grad])
+    asked = optim.adamw(other.named_parameters(), OPTIM)
+    assert len(all_in_one.param_groups) != len(asked.param_groups)
+    for step in (5, 6):
+        checkpoint.save(tmp_path, one, all_in_one, Progress(epochs=2, steps_per_epoch=3, batch=4, step=step))
+        if step == 5:
+            with pytest.raises(ConfigError, match="earlier version"):
+                checkpoint.restore(tmp_path, other, asked, start=START)
+    assert checkpoint.restore(tmp_path, other, asked, start=START).step == 6
+    assert all(torch.equal(value, checkpoint.trained(other)[name]) for name, value in checkpoint.trained(one).items())
