@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -53,13 +54,14 @@ def _digest(encoder: Encoder, pictures: Names) -> str:
 
 def _compute(encoder: Encoder, pictures: Names, path: Path) -> None:
     part, shape = path.with_suffix(".part"), (len(pictures), encoder.manifest.dimension)
-    done = np.zeros(-(-len(pictures) // BLOCK), dtype=np.uint8)
-    noted = path.with_suffix(".done")
-    if part.exists() and noted.exists():
-        done = np.frombuffer(noted.read_bytes(), dtype=np.uint8).copy()
-        rows = np.lib.format.open_memmap(part, mode="r+")
+    blocks, noted = -(-len(pictures) // BLOCK), path.with_suffix(".done")
+    done = np.frombuffer(noted.read_bytes() if part.exists() and noted.exists() else b"", dtype=np.uint8)
+    if len(done) == blocks:
+        rows = open_memmap(part, mode="r+")
     else:
-        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+        noted.unlink(missing_ok=True)  # first: after a kill right here it would speak for rows that are not there
+        rows = open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+        done = np.zeros(blocks, dtype=np.uint8)
         noted.write_bytes(done.tobytes())
     missing = [block for block, noted_as in enumerate(done) if not noted_as]
     with (

@@ -6,10 +6,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import pytest
+from numpy.lib.format import open_memmap
 
 from models.arrays import Embeddings, Pixels
 from models.bundle import SHIPPED
@@ -101,6 +102,47 @@ def test_a_process_that_is_killed_leaves_no_row_that_is_noted_but_not_there(enco
     resumed = Counting(encoder)
     found = embedded.embeddings(cast(Encoder, resumed), shown, cache=cache)
     assert sum(resumed.seen) <= 1_500 - embedded.BLOCK * sum(done)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+
+
+def killed_run(encoder: Encoder, shown: list[tuple[str, Picture]], cache: Path) -> tuple[Path, Path]:
+    """What a run leaves that is killed after its first block: the rows and the notes."""
+    killed = Counting(encoder, fail_after=8)
+    with pytest.raises(KeyboardInterrupt):
+        embedded.embeddings(cast(Encoder, killed), shown, cache=cache)
+    (part,), (noted,) = cache.glob("*.part"), cache.glob("*.done")
+    return part, noted
+
+
+@pytest.mark.parametrize("notes", [b"", b"\x01", b"\x01" * 9])
+def test_notes_that_are_not_of_as_many_blocks_are_not_believed(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: bytes
+) -> None:
+    monkeypatch.setattr(embedded, "BLOCK", 8)
+    shown, cache = pictures(tmp_path, 30), tmp_path / "cache"
+    _, noted = killed_run(encoder, shown, cache)
+    noted.write_bytes(notes)  # of none, where a kill came between opening the file and writing it
+    found = embedded.embeddings(encoder, shown, cache=cache)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+
+
+def test_notes_of_an_earlier_file_say_nothing_of_a_new_one(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "BLOCK", 8)
+    shown, cache = pictures(tmp_path, 30), tmp_path / "cache"
+    part, noted = killed_run(encoder, shown, cache)
+    part.unlink()
+    noted.write_bytes(b"\x01" * 4)  # a kill after the last block left them behind the finished file, which went since
+
+    def killed(rows: Path, *, mode: Literal["w+"], dtype: type[np.float32], shape: tuple[int, int]) -> None:
+        open_memmap(rows, mode=mode, dtype=dtype, shape=shape)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(embedded, "open_memmap", killed)
+        embedded.embeddings(encoder, shown, cache=cache)
+    found = embedded.embeddings(encoder, shown, cache=cache)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
 
 
