@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from index.vectors import DECIMALS, Ids, Rows, Scores
+from index.vectors import DECIMALS, Ids, Scores
 from models.arrays import Embeddings
 from models.errors import InputError
 
@@ -18,14 +18,12 @@ def unable(numbers: Sequence[int], vectors: Embeddings) -> Scores:
     raise InputError("the first hits cannot be re-ranked here, since nothing re-ranks them: leave out rerank")
 
 
-def reordered(
-    rows: Rows, counts: Sequence[int], *, vectors: Callable[[Ids], Embeddings], rescore: Rescore
-) -> list[Ids]:
-    """The first rows of each order (B, m) by their new scores, as many as its count says; −1 ends an order.
+def reordered(rows: Sequence[Ids], *, vectors: Callable[[Ids], Embeddings], rescore: Rescore) -> list[Ids]:
+    """The first rows of each order, as many as each has, by their new scores.
 
     Equal scores leave rows in their order. `vectors` gives those of rows (n,), (n, d).
     """
-    firsts = [line[:count][line[:count] >= 0] for line, count in zip(rows, counts, strict=True)]
+    firsts = list(rows)
     wanted = [number for number, first in enumerate(firsts) if len(first) > 1]
     if not wanted:
         return firsts

@@ -38,7 +38,7 @@ class Search:
             depth = min(depth, max(1, total))
             scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
             if not firsts:  # a deeper order begins with the same rows
-                firsts = self._firsts(rows, wants, rescore)
+                firsts = self._firsts(rows, wants, rules, rescore)
             placed = [
                 arranged(_joined(first, order), rule, count=want.offset + want.k)
                 for first, order, rule, want in zip(firsts, rows, rules, wants, strict=True)
@@ -65,9 +65,10 @@ class Search:
             )
         ]
 
-    def _firsts(self, rows: Rows, wants: Sequence[Want], rescore: Rescore) -> list[Ids]:
+    def _firsts(self, rows: Rows, wants: Sequence[Want], rules: Sequence[Rules], rescore: Rescore) -> list[Ids]:
         """The first rows of each order (B, m) re-ranked, as many as are wanted so."""
-        return reordered(rows, [want.rerank for want in wants], vectors=self.contents.vectors, rescore=rescore)
+        firsts = [_candidates(line, want, rule) for line, want, rule in zip(rows, wants, rules, strict=True)]
+        return reordered(firsts, vectors=self.contents.vectors, rescore=rescore)
 
     def _all(self, placed: Sequence[int], want: Want) -> bool:
         """Whether each value of the attribute that is grouped by has its place, so that no more can come."""
@@ -127,9 +128,23 @@ class Search:
         return notes
 
 
+def _candidates(order: Ids, want: Want, rules: Rules) -> Ids:
+    """The first rows of an order (m,) that are wanted re-ranked: none that is never a hit, or has its place anyway.
+
+    However long the order is, they are looked for among as many of its rows, so that pages fit together.
+    """
+    seen = order[: _reached(want)]
+    seen = seen[seen >= 0]
+    if rules is not PLAIN:
+        placed, unwanted = {*rules.dropped, *rules.pinned}, rules.unwanted
+        free = [row not in placed and (unwanted is None or not unwanted(row)) for row in seen.tolist()]
+        seen = seen[np.array(free, dtype=np.bool_)]
+    return seen[: want.rerank]
+
+
 def _joined(first: Ids, order: Ids) -> Ids:
-    """An order with its first rows as they were re-ranked."""
-    return np.concatenate([first, order[len(first) :]]) if len(first) else order
+    """An order with some of its rows in front, as they were re-ranked."""
+    return np.concatenate([first, order[~np.isin(order, first)]]) if len(first) else order
 
 
 def _told(first: Ids) -> list[str]:
@@ -139,6 +154,15 @@ def _told(first: Ids) -> list[str]:
 
 def _depth(want: Want) -> int:
     """How many rows are ranked at first."""
-    more = len(want.exclude) + (AHEAD if want.reference is not None or want.content is not None else 0)
-    shown = (want.offset + want.k + more) * (1 if want.group_by is None and want.alike is None else DEEPER)
-    return max(shown, want.rerank)
+    shown = (want.offset + want.k + _left_out(want)) * (1 if want.group_by is None and want.alike is None else DEEPER)
+    return max(shown, _reached(want))
+
+
+def _reached(want: Want) -> int:
+    """How many rows of the order are looked through for those to re-rank."""
+    return want.rerank + len(want.pinned) + _left_out(want) if want.rerank else 0
+
+
+def _left_out(want: Want) -> int:
+    """About how many of the first rows are never among the hits."""
+    return len(want.exclude) + (AHEAD if want.reference is not None or want.content is not None else 0)

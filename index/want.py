@@ -25,7 +25,7 @@ class Want:
     content: str | None = None  # SHA-256 of a picture's bytes, that is not among the hits
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
     facets: tuple[str, ...] = ()  # attributes whose values are counted
-    rerank: int = 0  # so many of the order's first rows are put in another, before anything is arranged
+    rerank: int = 0  # so many of the order's first rows that may be hits are put in another, before any is arranged
 
     @property
     def plain(self) -> bool:

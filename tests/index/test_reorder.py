@@ -1,6 +1,7 @@
 """Re-ranked first rows: sorted as a list would be, in pages that fit together, before hits are arranged."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow
@@ -89,19 +90,37 @@ def test_hits_are_arranged_after_they_were_re_ranked(contents: Contents) -> None
     best_of_each = list({int(id[1:]) % GROUPS: id for id in reversed(order)}.values())
     want = Want(k=GROUPS, rerank=80, group_by="group")
     assert set(ids(asked(contents, query, want)[0])) == set(best_of_each)
-    without = Want(k=30, rerank=80, exclude=frozenset(order[:5]), pinned=(order[200],))
-    assert ids(asked(contents, query, without)[0]) == [order[200], *order[5:34]]
+    pinned = Want(k=30, rerank=80, pinned=(order[200],))
+    assert ids(asked(contents, query, pinned)[0]) == [order[200], *order[:29]]
+
+
+def test_what_is_never_among_the_hits_takes_no_candidates_place(contents: Contents) -> None:
+    (query,) = unit(1, 5)
+    whole = expected(contents, query, 0)
+    hidden = frozenset(whole[:30:2])
+    seen = [id for id in whole if id not in hidden]
+    vectors = contents.vectors(np.arange(COUNT))
+    order = sorted(seen[:20], key=lambda id: -round(float(vectors[int(id[1:])] @ LIKED), 6)) + seen[20:]
+    for want in (Want(k=60, rerank=20), Want(k=3, rerank=20), Want(k=9, offset=14, rerank=20)):
+        (found,) = asked(contents, query[np.newaxis], replace(want, exclude=hidden))
+        assert ids(found) == order[want.offset : want.offset + want.k]
+        assert found.notes == ["the first 20 of the ranking were re-ranked"]
+    beside = asked(contents, np.stack([query, query]), Want(k=9, rerank=20), Want(k=90, rerank=20, exclude=hidden))
+    assert ids(beside[0]) == expected(contents, query, 20)[:9] and ids(beside[1]) == order[:90]
+    (found,) = asked(contents, vectors[7][np.newaxis], Want(k=40, rerank=10, reference="i7"))
+    near = [id for id in expected(contents, vectors[7], 0) if id != "i7"]
+    assert set(ids(found)[:10]) == set(near[:10]) and ids(found)[10:] == near[10:40]
 
 
 def test_fewer_rows_than_are_to_be_re_ranked_are_all_of_them() -> None:
-    rows = np.array([[4, 2, 7, -1, -1], [1, -1, -1, -1, -1], [-1, -1, -1, -1, -1], [9, 8, 7, 6, 5]])
+    rows = [np.array(line, dtype=np.int64) for line in ([4, 2, 7], [1], [], [9, 8])]
     told: list[Sequence[int]] = []
 
     def rescore(numbers: Sequence[int], vectors: Embeddings) -> Scores:
         told.append(numbers)
         return vectors[..., 0]
 
-    found = reordered(rows, [4, 4, 4, 2], vectors=lambda some: some[:, np.newaxis].astype(np.float32), rescore=rescore)
+    found = reordered(rows, vectors=lambda some: some[:, np.newaxis].astype(np.float32), rescore=rescore)
     assert [each.tolist() for each in found] == [[7, 4, 2], [1], [], [9, 8]]
     assert told == [[0, 3]]
 
