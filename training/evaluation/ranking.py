@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Embeddings
+from models.errors import InputError
 from training.evaluation import metrics
 from training.evaluation.benchmark import Query
 from training.evaluation.result import KEPT, NEVER, Answers
@@ -40,7 +41,15 @@ def ranked(
     vectors: Embeddings,
     row_of: Mapping[str, int],
 ) -> dict[str, Answers]:
-    """Each way's answers to the queries, asked with its vectors (B, d); a picture's own stands at `row_of[name]`."""
+    """Each way's answers to the queries, asked with its vectors (B, d); a picture's own stands at `row_of[name]`.
+
+    Raises InputError for a vector that is not finite: it has no order, not even behind what is never ranked.
+    """
+    for way, asked in ways.items():
+        lost = np.flatnonzero(~np.isfinite(asked).all(axis=1))
+        if len(lost):
+            id = queries[int(lost[0])].id
+            raise InputError(f"the query {id} has no finite vector by {way}: take another provider")
     found: dict[str, list[_Answer]] = {way: [_NOTHING] * len(queries) for way in ways}
     for rows, gallery in _by_gallery(queries, galleries, vectors, row_of):
         for start in range(0, len(rows), BLOCK):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.errors import InputError
 from training.evaluation import ranking
 from training.evaluation.benchmark import Query, Scoring
 from training.evaluation.result import KEPT, NEVER, Answers, values
@@ -110,6 +111,15 @@ def test_a_copy_of_the_target_in_its_gallery_stands_before_it() -> None:
     scores[0, 3] = 1.0
     found = answered(scores, [query])
     assert found.ranks == ((2,),) and found.first == (("p03", "p03", "p00", "p07"),)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_query_without_a_finite_vector_is_refused_by_name(value: float) -> None:
+    queries = [Query(name, "p11", ("",), ("p03",), "all", excluded=("p11",)) for name in ("first", "second")]
+    scores = np.zeros((2, 12), dtype=np.float32)
+    scores[1, 4] = value
+    with pytest.raises(InputError, match="the query second has no finite vector by way"):
+        answered(scores, queries)
 
 
 def test_a_target_that_is_not_in_the_gallery_is_never_found() -> None:
