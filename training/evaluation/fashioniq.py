@@ -82,7 +82,9 @@ def _used(queries: Sequence[Query], category: str) -> tuple[str, ...]:
 
 def _pictures(folder: Path, galleries: Mapping[str, Sequence[str]], queries: Sequence[Query]) -> dict[str, Picture]:
     images = fields.first_folder(folder, "images")
-    there = {path.stem: path for path in images.iterdir()} if images.is_dir() else {}
+    # of a picture that is there twice the same file on every machine: its .jpg
+    files = sorted(images.glob("*"), reverse=True)
+    there = {path.stem: path for path in files if path.suffix.lower() in (".jpg", ".jpeg", ".png")}
     names = {name for gallery in galleries.values() for name in gallery}
     names |= {name for query in queries for name in (query.reference, *query.relevant)}
     return {name: Picture(there.get(name, images / f"{name}.jpg")) for name in sorted(names)}

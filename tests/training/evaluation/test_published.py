@@ -46,6 +46,17 @@ def test_fashioniqs_captions_are_joined_as_the_variant_says_and_a_blank_one_leav
         assert texts[f"{galleries}-reversed"] == [("is blue",), (turned,)]
 
 
+def test_fashioniqs_pictures_are_the_same_files_whatever_else_lies_beside_them(tmp_path: Path) -> None:
+    synthetic.fashioniq(tmp_path)
+    before = load(tmp_path, "fashioniq").pictures
+    for path in [picture.path for picture in before.values()]:
+        for suffix in (".txt", ".json", ".part"):
+            path.with_suffix(suffix).write_text("no picture")
+        if path.suffix == ".jpg":
+            path.with_suffix(".png").write_text("the same one again")
+    assert load(tmp_path, "fashioniq").pictures == before
+
+
 def test_fashioniqs_galleries_are_the_split_files_or_what_queries_name(tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
     whole, used = load(tmp_path, "fashioniq"), load(tmp_path, "fashioniq", variant="val-split")
