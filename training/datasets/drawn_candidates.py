@@ -53,11 +53,13 @@ class Ranked:
         self.tokens = encoder.changes(texts).tokens.ids  # (T, L)
         key = drawn.key(len(products), split=split, seed=seed, size=size)
         self.gallery = self._kept("gallery", f"{key}/{encoder.manifest.space_id}", len(products), self._embedded)
-        said = hashlib.sha256("\n".join(texts).encode() + self.references.tobytes()).hexdigest()
+        weight = encoder.manifest.text_weight  # which no graph knows, as little as the template
+        said = hashlib.sha256(f"{weight} {encoder.manifest.template}\n".encode() + "\n".join(texts).encode())
+        said.update(self.references.tobytes())
         order_of = np.argsort(self.references, kind="stable")  # a picture's queries after each other: it is kept
         composed = self._kept(
             "composed",
-            f"{key}/{encoder.manifest.model_id}/{said}",
+            f"{key}/{encoder.manifest.model_id}/{said.hexdigest()}",
             len(asked),
             lambda rows: self._composed(order_of[rows], texts),
         )
@@ -158,6 +160,7 @@ def _by_shop(ranked: Ranked, products: int) -> Rows:
     for start in range(0, products, SHOP):
         shop = slice(start, min(start + SHOP, products))
         rows = np.flatnonzero((ranked.targets >= shop.start) & (ranked.targets < shop.stop))
-        for block in np.array_split(rows, max(1, len(rows) // 2048)):
-            found[block] = ranked.candidates(block, shop=shop)[:, : found.shape[1]]
+        for block in np.array_split(rows, max(1, len(rows) // 2048)) if len(rows) else ():
+            some = ranked.candidates(block, shop=shop)
+            found[block] = some[:, np.arange(found.shape[1]) % some.shape[1]]  # a small last shop's come again
     return found

@@ -1,15 +1,19 @@
 """The candidates of triplets against a plain ranking, and the batches that a resume sees again."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from models.bundle import SHIPPED
 from models.encoder import Encoder
-from training.catalogue.triplets import Triplet
+from training.catalogue.triplets import Triplet, triplets
 from training.datasets import drawn, drawn_candidates, drawn_triplets
 from training.datasets.config import DrawnTriplets
-from training.datasets.drawn_candidates import DrawnCandidates
+from training.datasets.drawn_candidates import DrawnCandidates, Ranked
 
 SHOP, HARDEST, OTHERS, SEED = 40, 5, 3, 8
 CONFIG = DrawnTriplets(source="drawn", products=80, triplets=40, validation_products=30, validation_triplets=8)
@@ -84,3 +88,30 @@ def test_ranks_share_a_batch_without_a_row_twice(data: DrawnCandidates) -> None:
     parts = [next(data.batches(batch=8, epoch=0, start=0, share=part)) for part in (slice(0, 4), slice(4, 8))]
     for name in ("reference", "composed", "candidates", "satisfied"):
         assert torch.equal(torch.cat([part[name] for part in parts]), whole[name])
+
+
+def test_a_last_shop_of_few_products_has_its_candidates_more_than_once(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawn_candidates, "SHOP", SHOP)
+    monkeypatch.setattr(drawn_triplets, "SHOP", SHOP)
+    config = CONFIG.model_copy(update={"products": SHOP + 20, "triplets": 16})
+    small = DrawnCandidates(config, encoder, hardest=20, drawn_others=OTHERS, seed=SEED, cache=tmp_path)
+    for batch in batches(small, epoch=0):
+        assert batch["candidates"].shape[1] == 1 + 20 + OTHERS
+
+
+def test_another_share_of_the_text_is_another_file_of_queries(encoder: Encoder, tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "bundle")
+    manifest = tmp_path / "bundle" / "manifest.json"
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(said | {"text_weight": 0.5}), encoding="utf-8")
+    mixed = Encoder.open(tmp_path / "bundle", threads=1)
+    assert mixed.manifest.model_id == encoder.manifest.model_id
+    val = drawn.products(30, split="val", seed=SEED)
+    asked = triplets(val, 8, seed=SEED)
+    found = [
+        Ranked(each, val, asked, split="val", seed=SEED, cache=tmp_path).composed.astype(np.float32)
+        for each in (encoder, mixed)
+    ]
+    assert np.abs(found[0] - found[1]).max() > 0.01
