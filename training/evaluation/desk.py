@@ -79,7 +79,8 @@ def _without(checked: Checked, missing: Sequence[str], why: str) -> Checked:
     checked = _noted(checked, note + (f", and with them the references of {lost} queries" if lost else ""))
     if not kept:
         raise InputError(f"no query of {benchmark.name} has its reference: check the folder of the pictures")
-    galleries = {name: _rest(gallery, gone) for name, gallery in benchmark.galleries.items()}
+    asked = {query.gallery for query in kept}  # a category without pictures has no gallery that could be too small
+    galleries = {name: _rest(gallery, gone) for name, gallery in benchmark.galleries.items() if name in asked}
     return replace(checked, benchmark=replace(benchmark, galleries=galleries, queries=tuple(kept)))
 
 

@@ -11,7 +11,7 @@ from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import InputError
 from tests.training.evaluation import synthetic
-from training.evaluation import decode, desk, published
+from training.evaluation import decode, desk, published, report, shown
 from training.evaluation.benchmark import Benchmark, Query
 from training.evaluation.result import NEVER, Result
 
@@ -173,6 +173,19 @@ def test_missing_and_broken_pictures_are_left_out_only_where_allowed(encoder: En
         assert gone.isdisjoint(names)
         assert (ranks[0] == NEVER) == (query.relevant[0] in gone)
     assert {query.relevant[0] for query in found.queries} & gone
+
+
+def test_a_category_of_which_no_picture_is_there_is_not_ranked(encoder: Encoder, tmp_path: Path) -> None:
+    synthetic.fashioniq(tmp_path)
+    benchmark = published.load("fashioniq", tmp_path, split="val", variant="original")
+    for category in ("shirt", "toptee"):
+        for name in benchmark.galleries[category]:
+            benchmark.pictures[name].path.unlink()
+    found = evaluated(encoder, benchmark, tmp_path / "cache")
+    assert found.protocol.galleries == {"dress": 9} and found.protocol.queries == 5
+    page = report.write(found, tmp_path / "page", way=None, show=shown.files(benchmark), examples=4)
+    missed = sum(rank > 3 for rank in found.answers[found.own].best)  # of nine
+    assert (f"### Misses: {missed} of 5 queries" if missed else "### Misses: none") in page.read_text(encoding="utf-8")
 
 
 def test_a_second_method_of_a_space_embeds_no_picture_again(data: Path, tmp_path: Path) -> None:
