@@ -43,10 +43,12 @@ class Model:
     template: str
     text_weight: float
     texts: Texts = "written"  # with the texts of the queries, or with others in their place
+    preprocessing: str = ""  # how a picture became pixels; results of earlier versions do not say
 
     @classmethod
     def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "Model":
         """The bundle of that manifest."""
+        pixels = manifest.preprocessing
         return cls(
             method=manifest.method,
             model_id=manifest.model_id,
@@ -54,6 +56,7 @@ class Model:
             template=template,
             text_weight=text_weight,
             texts=texts,
+            preprocessing=f"{pixels.resize} to {pixels.image_size}, {pixels.interpolation}",
         )
 
 

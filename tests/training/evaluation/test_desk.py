@@ -118,6 +118,8 @@ def test_a_result_says_its_protocol_and_that_it_is_not_the_whole(encoder: Encode
     found = evaluated(encoder, loaded(data, "circo"), tmp_path)
     assert found.protocol.galleries == {"unlabeled2017": 60} and found.protocol.queries == 4
     assert found.model.model_id == encoder.manifest.model_id and found.date == DATE
+    size = encoder.manifest.image_size
+    assert found.facts()["preprocessing"] == f"shorter side, centre crop to {size}, bicubic"
     assert found.notes == (
         "not the protocol's counts: the gallery unlabeled2017 has 60 pictures and not 123403; 4 queries and not 220",
     )
