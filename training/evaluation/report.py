@@ -103,12 +103,13 @@ def _strips(found: Result, own: str, out: Path, show: Show, *, count: int) -> li
     """Hits and misses of the way, spread evenly over the queries; of hidden targets just what was found."""
     answers = found.answers[own]
     rows = np.arange(len(found.queries))
+    parts = ["## Examples"]
     if found.protocol.scoring.metrics:
+        parts.append("A hit that is the target has an orange frame, another that answers a green one.")
         missed = min(MISSED, min(found.protocol.galleries.values()) // 3)  # GeneCIS has galleries of 10
         chosen = {"Hits": rows[answers.best == 1], "Misses": rows[answers.best > missed]}
     else:
         chosen = {"What was found": rows}
-    parts = ["## Examples", "A hit that is the target has an orange frame, another that answers a green one."]
     for title, candidates in chosen.items():
         places = np.unique(np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(np.int64))
         picked = [_example(found.queries[row], answers, row) for row in candidates[places].tolist()]

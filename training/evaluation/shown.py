@@ -19,6 +19,8 @@ def files(benchmark: Benchmark) -> Show:
     """The pictures of a published benchmark, as the model was shown them: of GeneCIS the boxes."""
 
     def show(name: str) -> Image.Image:
+        if name not in benchmark.pictures:
+            raise InputError(f"the folder has no picture {name}: the result is of another one")
         return decode.image(benchmark.pictures[name], side=SIDE)
 
     return show

@@ -35,12 +35,14 @@ def sheet(examples: Sequence[Example], show: Show) -> Image.Image:
     height = SIDE + 2 * _FRAME + _LINE + _GAP
     words = _GAP + SIDE + 2 * _FRAME + _GAP
     left = words + _WORDS + _GAP
-    width = left + (SHOWN + 1) * (SIDE + 2 * _FRAME + _GAP) + 2 * _GAP
+    width = left + (SHOWN + 1) * (SIDE + 2 * _FRAME + _GAP) + 4 * _GAP  # "rank 123403, 21 answers" is the longest
     whole = Image.new("RGB", (width, height * len(examples) + _LINE + _GAP), "white")
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_FONT)
     places = [left + place * (SIDE + 2 * _FRAME + _GAP) for place in range(SHOWN)]
     last = places[-1] + SIDE + 2 * _FRAME + 3 * _GAP
-    heads = {_GAP: "reference", words: "wanted", left: f"the first {SHOWN}", last: "target"}
+    heads = {_GAP: "reference", words: "wanted", left: f"the first {SHOWN}"}
+    if any(example.relevant for example in examples):
+        heads[last] = "target"
     for place, head in heads.items():
         pen.text((place, _GAP // 2), head, fill=_PALE, font=font)
     for row, example in enumerate(examples):

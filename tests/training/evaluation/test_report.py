@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from models.bundle import SHIPPED
-from models.errors import ConfigError
+from models.errors import ConfigError, InputError
 from tests.training.evaluation import synthetic
 from training import __main__
 from training.evaluation import compare, published, report, shown
@@ -106,6 +106,7 @@ def test_hidden_targets_are_reported_without_metrics(tmp_path: Path) -> None:
     assert __main__.main(["report", str(tmp_path / "result.json"), *data, "--out", str(tmp_path / "report")]) == 0
     text = page(tmp_path / "report")
     assert "Only the test server knows the targets" in text and "R@" not in text.split("## Examples")[1]
+    assert "frame" not in text  # nothing has one
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "what-was-found.jpg"}
 
 
@@ -126,6 +127,15 @@ def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pyte
 def test_pictures_that_are_files_need_their_folder(asked: Path) -> None:
     with pytest.raises(ConfigError, match="the pictures of circo are files: name their folder"):
         shown.drawings(Result.read(asked / "circo.json"))
+
+
+def test_a_folder_that_has_other_pictures_than_the_result_leaves_grey_fields(asked: Path, tmp_path: Path) -> None:
+    benchmark = published.load("circo", asked / "circo", split="val", variant="official")
+    show = shown.files(replace(benchmark, pictures={}))
+    found = Result.read(asked / "circo.json")
+    with pytest.raises(InputError, match="the result is of another one"):
+        show(found.queries[0].reference)
+    assert report.write(found, tmp_path, way=None, show=show, examples=2).is_file()
 
 
 def test_the_hard_variants_negatives_are_drawn_and_leave_the_other_products_as_they_were(tmp_path: Path) -> None:

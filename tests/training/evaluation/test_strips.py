@@ -1,6 +1,7 @@
 """Strips of pictures: what stands where, what is framed, and what is done where there is no picture."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,15 @@ def test_a_picture_that_is_not_there_is_a_grey_field(change: Callable[[], Exampl
 def test_a_query_without_reference_and_with_hidden_targets_leaves_their_places_white() -> None:
     found = colours(strips.sheet([Example("", "a red dress " * 40, ("other",), (), "")], show))
     assert found[0] == (WHITE, WHITE) and found[-1] == (WHITE, WHITE) and found[1][0] == (0, 0, 255)
+
+
+def test_the_target_has_a_head_where_there_is_one_and_room_for_the_longest_words_below_it() -> None:
+    hidden = replace(EXAMPLE, relevant=(), target="")
+    left = strips._GAP + (strips.SHOWN + 1) * (strips.SIDE + 2 * strips._FRAME + strips._GAP) + strips._WORDS
+    heads = [np.asarray(strips.sheet([each], show))[: strips._LINE + strips._GAP, left:] for each in (EXAMPLE, hidden)]
+    assert (heads[0] < 255).any() and (heads[1] == 255).all()
+    long = replace(EXAMPLE, target="rank 123403, 21 answers")  # of CIRCO, the largest there are
+    assert (np.asarray(strips.sheet([long], show))[:, -1] == 255).all()
 
 
 def test_pictures_keep_their_shape_whatever_it_is() -> None:
