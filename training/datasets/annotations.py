@@ -8,10 +8,14 @@ from models.errors import InputError
 
 
 def document(path: Path, *, of: str) -> object:
-    """The whole file; raises InputError where it is no JSON. `of` is the data set that errors name."""
+    """The whole file; raises InputError where it is not there or no JSON. `of` is the data set that errors name."""
     try:
         content: object = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}): name one of {of}'s files, or the folder in which they lie"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): name one of {of}'s files") from error
     return content
 

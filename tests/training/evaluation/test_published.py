@@ -167,11 +167,11 @@ def test_genecis_galleries_are_the_target_and_its_distractors_and_boxes_of_one_p
 @pytest.mark.parametrize(
     ("name", "file", "said"),
     [
-        ("fashioniq", "captions/cap.shirt.val.json", "cannot be read as JSON"),
-        ("fashioniq", "image_splits/split.toptee.val.json", "cannot be read as JSON"),
-        ("cirr", "cirr/image_splits/split.rc2.val.json", "cannot be read as JSON"),
-        ("circo", "annotations/val.json", "cannot be read as JSON"),
-        ("genecis", "change_object.json", "cannot be read as JSON"),
+        ("fashioniq", "captions/cap.shirt.val.json", "cannot be read .*the folder in which they lie"),
+        ("fashioniq", "image_splits/split.toptee.val.json", "cannot be read .*the folder in which they lie"),
+        ("cirr", "cirr/image_splits/split.rc2.val.json", "cannot be read .*the folder in which they lie"),
+        ("circo", "annotations/val.json", "cannot be read .*the folder in which they lie"),
+        ("genecis", "change_object.json", "cannot be read .*the folder in which they lie"),
     ],
 )
 def test_a_missing_file_is_named(tmp_path: Path, name: str, file: str, said: str) -> None:
