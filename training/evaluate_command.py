@@ -140,10 +140,13 @@ def _show(result: "Result", arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
         return
-    for note in result.notes:
-        print(f"{'NOTE':>20}  {note}")
-    for name, value in result.facts().items():
-        print(f"{name.replace('_', ' '):>20}  {value}")
+    lines: list[tuple[str, object]] = [("NOTE", note) for note in result.notes]
+    lines += ((name.replace("_", " "), value) for name, value in result.facts().items())
     for name, row in result.rows.items():
         cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
-        print(f"{name:>20}  " + "   ".join(cells))
+        lines.append((name, "   ".join(cells)))
+    if not result.rows:
+        lines.append(("metrics", "only the test server knows the targets: `likebut submission write` makes its files"))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        print(f"{name:>{width}}  {value}")
