@@ -110,6 +110,8 @@ def _check_benchmark(arguments: argparse.Namespace) -> None:
         )
     name, folder = arguments.source, Path(arguments.path)
     preset = published.PRESETS[name]
+    if arguments.split not in (None, *preset.splits):  # cirr's may be a file, too
+        raise ConfigError(f"{name} has the splits {', '.join(preset.splits)}; a split file goes with --images")
     reports = []
     for split in [arguments.split] if arguments.split else preset.splits:
         benchmark = published.load(name, folder, split=split, variant=next(iter(preset.variants)))

@@ -117,6 +117,7 @@ def test_a_folder_that_is_none_and_skip_files_are_refused_in_one_sentence(
         ["circo", str(tmp_path)],
         ["fashioniq", str(tmp_path), "--skip", str(tmp_path / "x")],
         ["cirr", str(tmp_path), "--images", str(tmp_path)],
+        ["cirr", str(tmp_path), "--split", "split.rc2.val.json"],
     ):
         assert __main__.main(["data", "check", *words]) == 2
         error = capsys.readouterr().err
