@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 _LISTED = 20  # mistakes of each kind
@@ -33,16 +34,23 @@ def _write(arguments: argparse.Namespace) -> None:
     from training.evaluation.result import Result
 
     result = Result.read(arguments.result)
+    _warn(result.notes, "the server asks the benchmark as published")
     asked = result.protocol
     benchmark = published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant)
     for path in submission.write(result, benchmark, arguments.out, way=arguments.way or result.own):
         print(path)
 
 
+def _warn(notes: Iterable[str], so: str) -> None:
+    for note in notes:
+        print(f"NOTE  {note}: {so}", file=sys.stderr)
+
+
 def _check(arguments: argparse.Namespace) -> None:
-    from training.evaluation import published, submission
+    from training.evaluation import counts, published, submission
 
     benchmark = published.load(arguments.server, arguments.data, split=arguments.split, variant="official")
+    _warn(counts.wrong(benchmark), f"{arguments.data} is not the whole split, the server may refuse what passes")
     found = {}
     for path in arguments.files:
         metric = submission.metric(path) if arguments.server == "cirr" else "recall"
