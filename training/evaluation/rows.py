@@ -41,7 +41,7 @@ class Row:
 _two_stage = partial(Row, against="base", stage="composing", mapping="mapping")
 _whole = partial(_two_stage, group="Two-stage", words=True, shown=True)
 _changed = partial(_two_stage, group="Two-stage, left out or changed")
-_reranked = partial(Row, group="Re-ranking", against="two-stage-small", stage="reranking", rerank=True, shown=True)
+_reranked = partial(Row, group="Re-ranking", against="two-stage-small", stage="reranking", rerank=True)
 _adapters = partial(_two_stage, group="Two-stage, adapters")
 _triplets = partial(_two_stage, group="Two-stage, triplets")
 _few = partial(_triplets, curve="two-stage")
