@@ -73,11 +73,11 @@ def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> Rules:
 def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[Path]:
     """Writes the files to submit into a folder, from one way of asking, and gives their paths.
 
-    Raises ConfigError where the result has no such way, or where the server would not take a file.
+    Raises ConfigError, and writes none, where the result has no such way or the server would not take one of them.
     """
     if way not in result.answers:
         raise ConfigError(f"there is no way of asking {way!r} among {', '.join(result.answers)}")
-    found, paths = result.answers[way], []
+    found, files = result.answers[way], dict[Path, bytes]()
     lists: dict[Metric, Sequence[Sequence[str]]] = {"recall": found.first}
     if benchmark.name == "cirr":
         lists["recall_subset"] = found.subset
@@ -86,9 +86,14 @@ def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[
         listed = zip((query.id for query in result.queries), names, strict=True)
         cut = {query: list(_names(best[: LENGTHS[metric]], asked.server)) for query, best in listed}
         path = out / f"{benchmark.name}-{benchmark.split}-{metric}.json"
-        _write(path, json.dumps({**asked.head, **cut}).encode(), asked)
-        paths.append(path)
-    return paths
+        files[path] = json.dumps({**asked.head, **cut}).encode()
+        for mistake in _mistakes(files[path], asked):
+            refused = f"{path} would be refused ({mistake.kind}: {mistake.detail})"
+            raise ConfigError(f"{refused}: evaluate the whole split again")
+    out.mkdir(parents=True, exist_ok=True)
+    for path, data in files.items():
+        path.write_bytes(data)
+    return list(files)
 
 
 def metric(path: Path) -> Metric:
@@ -125,13 +130,6 @@ def _server(benchmark: str) -> Server:
 
 def _names(names: Iterable[str], server: Server) -> Iterator[Name]:
     return (int(name) if server == "circo" else name for name in names)
-
-
-def _write(path: Path, data: bytes, rules: Rules) -> None:
-    for mistake in _mistakes(data, rules):
-        raise ConfigError(f"{path} would be refused ({mistake.kind}: {mistake.detail}): evaluate the whole split again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 def _read(path: Path) -> bytes:

@@ -214,7 +214,10 @@ def test_a_file_that_would_be_refused_is_not_written(tmp_path: Path) -> None:
     short = replace(ranked(CIRR), first=(NAMES[1:40],) * 3)  # as where pictures are missing
     with pytest.raises(ConfigError, match=r"cirr-test1-recall\.json would be refused .wrong length: 7 lists 39"):
         submission.write(result(CIRR, short), CIRR, tmp_path, way="sum")
-    assert list(tmp_path.iterdir()) == []
+    lost = replace(ranked(CIRR), subset=(SETS[0][:2],) * 3)
+    with pytest.raises(ConfigError, match=r"cirr-test1-recall_subset\.json would be refused"):
+        submission.write(result(CIRR, lost), CIRR, tmp_path, way="sum")
+    assert list(tmp_path.iterdir()) == []  # nor the other one, which is as it should be
 
 
 def test_an_unknown_way_and_a_benchmark_without_a_server_are_refused(tmp_path: Path) -> None:
