@@ -6,10 +6,15 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TypeVar
 
-NICER = 5  # than the event loop, as Linux counts priorities
+Result = TypeVar("Result")
+NICER = 5  # than the event loop
+LAST = 15  # of what no caller waits for
 
 
 @asynccontextmanager
@@ -24,10 +29,22 @@ async def beside(work: Coroutine[None, None, None], *, name: str) -> AsyncIterat
             await task
 
 
-def yielding() -> None:
-    """Has the calling thread compute after the event loop, so that a refusal is quick while all cores compute."""
+async def apart(work: Callable[[], Result]) -> Result:
+    """What `work` gives, computed in a thread that lets the searches go first, as do all threads that it begins."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="likebut-apart", initializer=partial(yielding, LAST))
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    finally:
+        thread.shutdown(wait=False)
+
+
+def yielding(by: int = NICER) -> None:
+    """Has the calling thread compute after the event loop, so that a refusal is quick while all cores compute.
+
+    `by` as Linux counts priorities; threads that it begins have its own.
+    """
     if sys.platform == "linux":  # elsewhere a priority is the whole process's
-        priority = os.getpriority(os.PRIO_PROCESS, 0) + NICER
+        priority = os.getpriority(os.PRIO_PROCESS, 0) + by
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), priority)
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ import numpy as np
 from index.gallery import Gallery
 from index.want import Want
 from models.encoder import Encoder
+from service.background import apart
 from service.batcher import Batcher
 from service.pool import Place, Pool
 from service.query import Away, Found, Kind, Query, Ready, Stopwatch, answered, away, ready
@@ -96,9 +98,10 @@ class Searcher:
     async def swap(self, bundle: Path) -> Serving:
         """Lets the model in `bundle` answer with the live snapshot from the next search on.
 
-        Raises what `successor` raises; then nothing has changed.
+        Raises what opening either raises; then nothing has changed.
         """
-        self.serving = await asyncio.to_thread(self.serving.successor, bundle, self._settings)
+        encoder = await asyncio.to_thread(self.serving.model, bundle, self._settings)  # its threads will search
+        self.serving = await apart(partial(self.serving.successor, bundle, encoder, self._settings))
         return self.serving
 
     async def salvage(self, reason: str) -> None:

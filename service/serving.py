@@ -30,14 +30,19 @@ class Serving:
             raise NotReady(f"there is nothing to search: {self.reason}")
         return self.gallery
 
-    def successor(self, bundle: Path, settings: Settings) -> "Serving":
-        """The model in `bundle` with the gallery's live snapshot, both opened and checked.
+    def model(self, bundle: Path, settings: Settings) -> Encoder:
+        """The model in `bundle`, opened and checked; raises BundleError.
 
-        The model stays the one in memory, with what it knows of reference pictures, where the folder still holds it.
-        Raises BundleError, and GalleryError where the snapshot cannot be used or is of another space.
+        It stays the one in memory, with what it knows of reference pictures, where the folder still holds it.
         """
         same = Bundle.open(bundle).manifest == self.encoder.manifest
-        encoder = self.encoder if same else opened(bundle, settings)
+        return self.encoder if same else opened(bundle, settings)
+
+    def successor(self, bundle: Path, encoder: Encoder, settings: Settings) -> "Serving":
+        """The model of a folder with the gallery's live snapshot, opened and checked.
+
+        Raises GalleryError where the snapshot cannot be used or is of another space.
+        """
         snapshot.current(settings.gallery)  # or a journal would be made where there is no gallery
         kept = None if self.gallery is None else self.gallery.journal
         journal = kept if isinstance(kept, Journal) else opened_journal(settings.gallery)  # else it was read once

@@ -4,10 +4,11 @@ import asyncio
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.background import NICER, Running, beside, yielding
+from service.background import LAST, NICER, Running, apart, beside, yielding
 
 
 def test_a_task_runs_until_it_is_left() -> None:
@@ -53,3 +54,19 @@ def test_a_yielding_thread_has_a_lower_priority_than_the_others() -> None:
     thread.join()
     assert found == [min(19, before + NICER)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_what_runs_apart_comes_last_with_the_threads_that_it_begins_and_its_error_is_the_callers() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work() -> tuple[int, int]:
+        with ThreadPoolExecutor(1) as pool:
+            return priority(), pool.submit(priority).result()
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert asyncio.run(apart(work)) == (min(19, before + LAST),) * 2
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(apart(lambda: 1 // 0))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,13 +39,15 @@ def of_another_model(gallery: Path, copy: Path) -> Path:
     return copy
 
 
-def builds(gallery: Path) -> list[str]:
-    """The command lines of the processes that build this gallery now."""
+def builds(gallery: Path) -> list[Path]:
+    """The processes that build this gallery now, in /proc."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # it has just ended
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return [line for line in found if "index build" in line and str(gallery) in line]
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if "index build" in line and str(gallery) in line:
+                found.append(path.parent)
+    return found
 
 
 def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, inside: Inside) -> None:
@@ -163,6 +166,23 @@ def test_the_end_of_the_service_ends_its_job(tmp_path: Path, shop: Path, inside:
     assert builds(gallery) == [] and isinstance(app, FastAPI)
     job = app.state.service.jobs.last()
     assert job.state == "failed" and "stopped" in job.error
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has it")
+def test_a_build_lets_the_searches_go_first_before_it_has_loaded_anything(
+    tmp_path: Path, shop: Path, inside: Inside
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        accepted = await client.post("/index", json={"source": str(shop)})
+        while not (found := builds(tmp_path / "gallery")):
+            await asyncio.sleep(0.001)
+        (process,) = found
+        while os.sched_getscheduler(int(process.name)) != os.SCHED_IDLE:
+            await asyncio.sleep(0.001)
+        assert "faiss" not in (process / "maps").read_text()
+        assert (await finished(client, accepted))["state"] == "done"
+
+    inside(Settings(gallery=tmp_path / "gallery"), scenario)
 
 
 def test_a_gallery_of_another_model_leaves_it_not_ready(
