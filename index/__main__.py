@@ -105,6 +105,7 @@ def _recall(given: str) -> "float | Literal['auto']":
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    _step_back(arguments)
     from dataclasses import asdict
 
     from index import report
@@ -143,16 +144,22 @@ def _warn(goal: float, reached: float) -> None:
         )
 
 
+def _step_back(arguments: argparse.Namespace) -> None:
+    """Lets other programs go first, where the command line says so."""
+    if arguments.background and hasattr(os, "SCHED_IDLE"):
+        # for this process, before it begins any thread, and before it loads what takes a second of a core
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]":
-    """What takes the progress, as the command line asks; and steps back behind other programs where it says so."""
+    """What takes the progress, as the command line asks."""
     from index import report
 
-    if arguments.background and hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # for this process, before it starts any thread
     return {"bar": report.bar, "json": report.json_lines, "none": report.nothing}[arguments.progress]()
 
 
 def _compact(arguments: argparse.Namespace) -> None:
+    _step_back(arguments)
     from dataclasses import asdict
 
     from index import report

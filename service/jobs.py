@@ -156,9 +156,6 @@ class Jobs:
             limit=LINE_LIMIT_BYTES,
             start_new_session=True,  # a group of its own, so that whatever it starts ends with it
         )
-        if "--background" in words and hasattr(os, "SCHED_IDLE"):  # now: what it loads first takes a second of a core
-            with contextlib.suppress(OSError):  # it has ended, or may not, and then goes on as it is
-                os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
         try:
             assert process.stdout is not None and process.stderr is not None
             complaint = asyncio.create_task(_tail(process.stderr))

@@ -108,7 +108,7 @@ class Searcher:
         """Serves what can be read of a damaged snapshot; raises GalleryError where that is nothing."""
         serving, path = self.serving, self._settings.gallery
         space_id = serving.encoder.manifest.space_id
-        gallery = await asyncio.to_thread(Gallery.salvage, path, space_id=space_id)
+        gallery = await apart(partial(Gallery.salvage, path, space_id=space_id))
         self.serving = replace(serving, gallery=gallery, reason=reason)
 
     def place(self) -> Place:
