@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from models import command
+from models import cli
 from models.bundle import SHIPPED
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from index.write import Report
+    from index.build.snapshot_writer import Report
 
 REPORTED_SKIPS = 20
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("gallery", type=Path)
     export.add_argument("out", type=Path, help="the folder to make")
     export.set_defaults(verb=_export)
-    return command.run(parser, argv)
+    return cli.run(parser, argv)
 
 
 def _shards(given: str) -> "int | Literal['auto']":
@@ -108,17 +108,17 @@ def _build(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
-    from index import report
-    from index.build import build
-    from index.forms import Shape
+    from index.build import progress as progress_reports
+    from index.build.build import build
+    from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
 
-    shape = Shape(arguments.shards, arguments.form, arguments.recall)
+    shape = IndexOptions(arguments.shards, arguments.form, arguments.recall)
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     with _reporting(arguments) as progress:
         built = build(arguments.source, arguments.gallery, encoder, shape=shape, progress=progress)
     if arguments.progress == "json":
-        report.print_json({"stage": "done", **asdict(built)})
+        progress_reports.print_json({"stage": "done", **asdict(built)})
         return
     for skipped in built.skipped[:REPORTED_SKIPS]:
         print(f"skipped {skipped.id}: {skipped.reason}", file=sys.stderr)
@@ -153,22 +153,24 @@ def _step_back(arguments: argparse.Namespace) -> None:
 
 def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]":
     """What takes the progress, as the command line asks."""
-    from index import report
+    from index.build import progress as progress_reports
 
-    return {"bar": report.bar, "json": report.json_lines, "none": report.nothing}[arguments.progress]()
+    return {"bar": progress_reports.bar, "json": progress_reports.json_lines, "none": progress_reports.nothing}[
+        arguments.progress
+    ]()
 
 
 def _compact(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
-    from index import report
-    from index.compact import compact
+    from index.build import progress as progress_reports
+    from index.build.compact import compact
 
     with _reporting(arguments) as progress:
         made = compact(arguments.gallery, progress=progress)
     if arguments.progress == "json":
-        report.print_json({"stage": "done", **asdict(made)})
+        progress_reports.print_json({"stage": "done", **asdict(made)})
         return
     print(
         f"{made.changes} changes folded in {made.seconds:.1f} s: snapshot {made.snapshot} of {arguments.gallery}, of"
@@ -177,24 +179,24 @@ def _compact(arguments: argparse.Namespace) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
-    from index import snapshot
+    from index.storage import snapshot
 
     back = snapshot.roll_back(arguments.gallery, arguments.snapshot).manifest
     print(f"snapshot {back.name} of {back.created:%Y-%m-%d %H:%M} UTC is live, with the changes made since")
 
 
 def _tune(arguments: argparse.Namespace) -> None:
-    from index.forms import Shape
-    from index.tune import tune
+    from index.build.tune import tune
+    from index.vectors.encodings import IndexOptions
 
-    made = tune(arguments.gallery, goal=Shape(recall=arguments.recall).goal_of(0))
+    made = tune(arguments.gallery, goal=IndexOptions(recall=arguments.recall).goal_of(0))
     print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
     _warn(made.recall_goal, made.recall_at_10)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from index import snapshot
-    from index.attributes import Columns
+    from index.items.columns import Columns
+    from index.storage import snapshot
 
     live = snapshot.live(arguments.gallery)
     columns = Columns.open(live.path / snapshot.ATTRIBUTES)
@@ -217,22 +219,22 @@ def _inspect(arguments: argparse.Namespace) -> None:
         "nlist": manifest.nlist,
         "nprobe": manifest.nprobe,
         "recall_at_10": manifest.recall_at_10,
-        "kept": [each.name for each in snapshot.kept(arguments.gallery)],
+        "kept": [each.name for each in snapshot.kept_snapshots(arguments.gallery)],
         "faiss_version": manifest.faiss_version,
         "bytes": manifest.size_bytes,
         "attributes": attributes,
     }
     if not arguments.json:
         facts["shards"] = f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} items"
-        facts["kept"] = ", ".join(each.name for each in snapshot.kept(arguments.gallery))
+        facts["kept"] = ", ".join(each.name for each in snapshot.kept_snapshots(arguments.gallery))
         facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
         facts["bytes"] = f"{manifest.size_bytes:,}"
         facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
-    command.show(facts, as_json=arguments.json)
+    cli.show(facts, as_json=arguments.json)
 
 
 def _skipped(arguments: argparse.Namespace) -> None:
-    from index import snapshot
+    from index.storage import snapshot
 
     live = snapshot.live(arguments.gallery)
     for line in (live.path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines():
@@ -241,9 +243,9 @@ def _skipped(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from index import layout
+    from index.sources import clip_retrieval
 
-    count = layout.write(arguments.gallery, arguments.out)
+    count = clip_retrieval.write(arguments.gallery, arguments.out)
     print(f"{count} items of {arguments.gallery} are in {arguments.out}")
 
 

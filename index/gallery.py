@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from index import filters, snapshot
-from index.changes import Change, Delete, Entry, Upsert
-from index.contents import Base, Contents
-from index.delta import Delta
-from index.filters import Filter
-from index.items import Item
-from index.journal import Journal, Unwritable, opened
-from index.manifest import SnapshotManifest
-from index.reorder import Rescore, unable
-from index.search import Search
-from index.snapshot import Snapshot
-from index.vectors import Scores
-from index.want import Found, Want
+from index.items import filters
+from index.items.filters import Filter
+from index.items.items import GalleryItem
+from index.search.request import SearchRequest, SearchResult
+from index.search.rerank import Rescore, no_reranker
+from index.search.search import Search
+from index.storage import snapshot
+from index.storage.changes import Change, Delete, Entry, Upsert
+from index.storage.journal import Journal, ReadOnlyJournal, open_journal
+from index.storage.manifest import SnapshotManifest
+from index.storage.overlay import Overlay
+from index.storage.snapshot import Snapshot
+from index.storage.view import GalleryView, OpenSnapshot
+from index.vectors.exact import Scores
 from models.arrays import Embeddings
 from models.errors import InputError, SpaceMismatch, UnknownItem
 
@@ -29,15 +30,15 @@ DEEPEST = 10_000  # offset + k: to rank more takes long, and nobody looks at the
 class Gallery:
     """One opened snapshot with its changes; safe to search from many threads. Open again to see a newer snapshot."""
 
-    def __init__(self, manifest: SnapshotManifest, base: Base, journal: Journal | Unwritable) -> None:
+    def __init__(self, manifest: SnapshotManifest, base: OpenSnapshot, journal: Journal | ReadOnlyJournal) -> None:
         self.manifest = manifest
         self._base = base
         self.journal = journal
-        self._delta = Delta(base.items.rows, dimension=manifest.dimension, through=manifest.through)
+        self._delta = Overlay(base.items.rows, dimension=manifest.dimension, through=manifest.through)
         self._space = (manifest.space_id, manifest.dimension)
 
     @classmethod
-    def open(cls, path: Path, *, space_id: str, journal: Journal | Unwritable | None = None) -> "Gallery":
+    def open(cls, path: Path, *, space_id: str, journal: Journal | ReadOnlyJournal | None = None) -> "Gallery":
         """The live snapshot of the gallery at `path`, every file checked, and the changes since.
 
         Raises GalleryMissing, GalleryBroken, or SpaceMismatch where its vectors are not of the space asked for.
@@ -54,14 +55,14 @@ class Gallery:
         return cls._of(path, live, space_id, None)
 
     @classmethod
-    def _of(cls, path: Path, live: Snapshot, space_id: str, journal: Journal | Unwritable | None) -> "Gallery":
+    def _of(cls, path: Path, live: Snapshot, space_id: str, journal: Journal | ReadOnlyJournal | None) -> "Gallery":
         if live.manifest.space_id != space_id:
             raise SpaceMismatch(
                 f"the gallery {path} was made by another model ({live.manifest.model_id}, of space"
                 f" {live.manifest.space_id[:12]}; asked for {space_id[:12]}): name that model's bundle with --bundle,"
                 f" or rebuild with `likebut index build {live.manifest.source} --gallery {path} --bundle BUNDLE`"
             )
-        made = cls(live.manifest, Base.open(live), journal or opened(path))
+        made = cls(live.manifest, OpenSnapshot.open(live), journal or open_journal(path))
         made.contents()  # what is damaged in the journal is found now, not by a search
         return made
 
@@ -75,12 +76,12 @@ class Gallery:
         """How many changes there are since the snapshot."""
         return self._delta.view.through - self.manifest.through
 
-    def contents(self) -> Contents:
+    def contents(self) -> GalleryView:
         """All items as of now: whatever any process acknowledged before is there."""
         view = self._delta.view
         if self.journal.last() > view.through:
             view = self._delta.apply(self._ours(entry) for entry in self.journal.since(view.through))
-        return Contents(self._base, view)
+        return GalleryView(self._base, view)
 
     def _ours(self, entry: Entry) -> Entry:
         """An item whose vector is of another space cannot be found until `put.restate` has embedded it again."""
@@ -101,7 +102,9 @@ class Gallery:
                 )
         return self.journal.append(changes)
 
-    def search(self, queries: Embeddings, wants: Sequence[Want], *, rescore: Rescore = unable) -> list[Found]:
+    def search(
+        self, queries: Embeddings, wants: Sequence[SearchRequest], *, rescore: Rescore = no_reranker
+    ) -> list[SearchResult]:
         """What each query (B, d) finds of what it wants: its best items, best first, ties in the order of the source.
 
         Queries that want the same filter are searched at once. What the probed lists do not hold comes after all that
@@ -115,7 +118,7 @@ class Gallery:
         groups: dict[tuple[Filter | None, int | None], list[int]] = {}
         for number, want in enumerate(wants):
             groups.setdefault((want.filter, want.nprobe), []).append(number)
-        found: dict[int, Found] = {}
+        found: dict[int, SearchResult] = {}
         for (filter, nprobe), numbers in groups.items():
             search = Search(contents, contents.picked(filter), nprobe)
             these = partial(_of_all, rescore, numbers)
@@ -123,7 +126,7 @@ class Gallery:
             found |= zip(numbers, answers, strict=True)
         return [found[number] for number in range(len(wants))]
 
-    def check(self, want: Want) -> None:
+    def check(self, want: SearchRequest) -> None:
         """Raises InputError for what `search` would refuse, so that it need not refuse others with it."""
         self._check_numbers(want)
         names = {*want.facets, *([] if want.group_by is None else [want.group_by])}
@@ -131,11 +134,11 @@ class Gallery:
         if names:
             self.contents().check(names)
 
-    def item(self, id: str) -> Item:
+    def item(self, id: str) -> GalleryItem:
         """The item of that id, its picture where it lies now; raises UnknownItem."""
         contents = self.contents()
         item = contents.item(self._row(contents, id))
-        return replace(item, uri=snapshot.at_home(self.journal.gallery, item.uri))
+        return replace(item, uri=snapshot.local_uri(self.journal.gallery, item.uri))
 
     def upsert(self, id: str) -> Upsert | None:
         """The change that would put the item of that id as it is; None where there is none."""
@@ -164,13 +167,13 @@ class Gallery:
         view = self.contents().view
         return len(view.alive) - view.dead
 
-    def _row(self, contents: Contents, id: str) -> int:
+    def _row(self, contents: GalleryView, id: str) -> int:
         row = contents.view.row(id)
         if row is None:
             raise UnknownItem(f"the gallery has no item {id!r}: search for it, or index it first")
         return row
 
-    def _check(self, queries: Embeddings, wants: Sequence[Want]) -> None:
+    def _check(self, queries: Embeddings, wants: Sequence[SearchRequest]) -> None:
         """Raises InputError for what cannot be searched."""
         if queries.ndim != 2 or queries.shape[1] != self.manifest.dimension:
             raise InputError(f"the queries have shape {queries.shape}: give (B, {self.manifest.dimension})")
@@ -181,7 +184,7 @@ class Gallery:
         for want in wants:
             self._check_numbers(want)
 
-    def _check_numbers(self, want: Want) -> None:
+    def _check_numbers(self, want: SearchRequest) -> None:
         if want.k < 1:
             raise InputError(f"k is {want.k}: ask for at least one hit")
         if want.offset < 0 or want.offset + want.k > DEEPEST:

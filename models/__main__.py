@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models import command
+from models import cli
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
         each.add_argument("bundle", type=Path)
         each.add_argument("--json", action="store_true", help="one JSON object on stdout")
         each.set_defaults(verb=verb)
-    return command.run(parser, argv)
+    return cli.run(parser, argv)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -34,7 +34,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
         "graphs": ", ".join(opened.graphs),
         "bytes": sum(sizes.values()),
     }
-    command.show({**facts, "files": sizes} if arguments.json else facts, as_json=arguments.json)
+    cli.show({**facts, "files": sizes} if arguments.json else facts, as_json=arguments.json)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -43,7 +43,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     encoder = Encoder.open(arguments.bundle)
     encoder.self_test()
     facts = {"bundle": str(arguments.bundle), "model_id": encoder.manifest.model_id, "verified": True}
-    command.show(facts, as_json=arguments.json)
+    cli.show(facts, as_json=arguments.json)
 
 
 if __name__ == "__main__":

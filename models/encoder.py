@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import bundle, preprocess, references
+from models import bundle, preprocess, reference_cache
 from models.arrays import Embeddings, Pixels, normalised
 from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken, ConfigError
-from models.references import CacheUse, Features, References
-from models.runtime.onnx import OnnxSession, Provider
+from models.reference_cache import CacheUse, Features, References
+from models.session import OnnxSession, Provider
 from models.tokenizer import SLOT, Template, Tokenizer, Tokens
 
 
@@ -57,7 +57,7 @@ class Encoder:
         *,
         threads: int = 0,
         provider: Provider = "cpu",
-        reference_cache_bytes: int = references.CACHE_BYTES,
+        reference_cache_bytes: int = reference_cache.CACHE_BYTES,
     ) -> "Encoder":
         """Opens a bundle and proves it by its self-test; `threads` of ONNX Runtime, 0 for one a core.
 

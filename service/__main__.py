@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models import command
+from models import cli
 from service.settings import Settings
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     search.add_argument("--json", action="store_true", help="one JSON object on stdout")
     search.set_defaults(verb=_search)
     _keys(verbs.add_parser("keys", help="add, list or remove the keys that callers are known by"))
-    return command.run(parser, argv)
+    return cli.run(parser, argv)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -65,7 +65,7 @@ def _keys(parser: argparse.ArgumentParser) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    from service import keys
+    from service.auth import keys
 
     name, role, rate_per_s, burst = arguments.name, arguments.role, arguments.rate, arguments.burst
     print(keys.add(arguments.file, name=name, role=role, rate_per_s=rate_per_s, burst=burst))
@@ -73,12 +73,12 @@ def _add(arguments: argparse.Namespace) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from service import keys
+    from service.auth import keys
 
     known = keys.read(arguments.file)
     if arguments.json:
         facts = [{"name": k.name, "role": k.role, "rate_per_s": k.rate_per_s, "burst": k.burst} for k in known]
-        command.show({"keys": facts}, as_json=True)
+        cli.show({"keys": facts}, as_json=True)
         return
     for key in known:
         rate = "" if key.rate_per_s is None else f"{key.rate_per_s:g} a second"
@@ -87,24 +87,24 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _remove(arguments: argparse.Namespace) -> None:
-    from service import keys
+    from service.auth import keys
 
     keys.remove(arguments.file, arguments.name)
 
 
 def _openapi(arguments: argparse.Namespace) -> None:
-    from service import api, openapi
+    from service.http import app, openapi
 
-    print(json.dumps(api.description(openapi.Examples()), indent=2, ensure_ascii=False))
+    print(json.dumps(app.description(openapi.Examples()), indent=2, ensure_ascii=False))
 
 
 def _search(arguments: argparse.Namespace) -> None:
     from index.gallery import Gallery
-    from index.want import Want
+    from index.search.request import SearchRequest
     from models.encoder import Encoder
     from models.errors import InputError
-    from service import wire
-    from service.query import Query, Stopwatch, find
+    from service.schemas import search as search_schemas
+    from service.search.query import Query, Stopwatch, answer_one
 
     settings = Settings.read(os.environ, {"gallery": arguments.gallery, "bundle": arguments.bundle})
     image = None
@@ -115,20 +115,20 @@ def _search(arguments: argparse.Namespace) -> None:
             raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name a picture file") from error
     encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
-    query = Query(image=image, item_id=arguments.item, text=arguments.text, want=Want(k=arguments.k))
-    found = find(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
+    query = Query(image=image, item_id=arguments.item, text=arguments.text, want=SearchRequest(k=arguments.k))
+    found = answer_one(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
     if arguments.json:
         hits = [
             {
                 "id": hit.item.id,
                 "score": round(hit.score, 6),
-                "attributes": wire.known(hit.item.attributes),
+                "attributes": search_schemas.known(hit.item.attributes),
                 "uri": hit.item.uri,
             }
             for hit in found.hits
         ]
         facts = {"snapshot": found.snapshot, "model": found.model, "took_ms": found.took_ms, "notes": found.notes}
-        command.show({"hits": hits, **facts}, as_json=True)
+        cli.show({"hits": hits, **facts}, as_json=True)
         return
     for hit in found.hits:
         print(f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}".rstrip())

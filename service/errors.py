@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse
 from models import errors
 
 PROBLEM_TYPE = "application/problem+json"
-TOLD = 20  # faults of one body: a caller mends those first
-MADE_OUT = 1000  # each costs a kilobyte, and pydantic makes them out all or none
+MOST_FAULTS = 20  # faults of one body: a caller mends those first
+MOST_VALIDATED = 1000  # each costs a kilobyte, and pydantic makes them out all or none
 NAME_CHARS = 200
 
 
@@ -160,7 +160,7 @@ def _body(
 
 def refused(error: ValidationError) -> errors.InputError:
     """What pydantic found wrong with a body, as one error of ours."""
-    if error.error_count() > MADE_OUT:
+    if error.error_count() > MOST_VALIDATED:
         return Unusable(f"{error.error_count()} things are wrong with the body: /docs describes what is read")
     return unusable(error.errors(include_url=False, include_input=False))
 
@@ -169,7 +169,7 @@ def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:
     """What pydantic found wrong with a body or a parameter, as one error of ours that tells the first of it."""
     if found[0]["type"] == "json_invalid":
         return BadRequest(f"the body is not JSON ({found[0].get('ctx', {}).get('error', 'no detail')})")
-    fields = [{"field": _field(error), "detail": _sentence(error)} for error in found[:TOLD]]
+    fields = [{"field": _field(error), "detail": _sentence(error)} for error in found[:MOST_FAULTS]]
     detail = "; ".join(
         f"{field['field']}: {field['detail']}" if field["field"] else field["detail"] for field in fields[:3]
     )

@@ -14,9 +14,11 @@ from types import FrameType
 import uvicorn
 
 from models.errors import ConfigError
-from service import api, logs, protocol
-from service.owned import Service
+from service import protocol
+from service.http import app as http_app
+from service.http.state import AppState
 from service.settings import Settings
+from service.telemetry import json_logs
 
 LOG = logging.getLogger("likebut")
 
@@ -32,8 +34,8 @@ def serve(settings: Settings) -> None:
     if settings.admin_port is not None:
         listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
         settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # it may have been 0
-    logs.configure()
-    app = api.create_app(settings)
+    json_logs.configure()
+    app = http_app.create_app(settings)
     config = uvicorn.Config(
         app,
         http=protocol.BoundedHead,
@@ -51,7 +53,7 @@ def serve(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Uvicorn, saying its addresses, what is served there and to whom, and draining before its end."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, *, keys: Path | None) -> None:
+    def __init__(self, config: uvicorn.Config, service: AppState, *, keys: Path | None) -> None:
         super().__init__(config)
         self._service = service
         self._keys = keys

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from models import bundle as bundles
 from models.errors import ConfigError
-from service import hosts
+from service.images import url_policy
 
 PREFIX = "LIKEBUT_"
 # What Kubernetes puts into every container of a namespace that has a Service named likebut: addresses, no settings.
@@ -109,7 +109,7 @@ class Settings(BaseModel):
     @field_validator("image_hosts")
     @classmethod
     def _hosts(cls, given: str) -> str:
-        hosts.patterns(given)
+        url_policy.patterns(given)
         return given
 
     def shared(self, cores: int) -> Threads:

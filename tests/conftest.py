@@ -21,7 +21,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     @contextmanager
     def serving(*words: str | Path) -> Iterator[str]:
         log = tmp_path_factory.mktemp("log") / "stderr"  # a file, since an unread pipe fills and stops the process
-        command = [sys.executable, "-m", "service.door", "serve", "--port", "0", "--drain-s", "0", *map(str, words)]
+        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--drain-s", "0", *map(str, words)]
         with log.open("wb") as file:
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models import command
-from service.door import VERBS
+from models import cli
+from service.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_every_target_a_document_names_is_in_the_makefile() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_a_document_names_parses(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[argparse.Namespace] = []
-    monkeypatch.setattr(command, "run", lambda parser, argv: ran.append(parser.parse_args(argv)) or 0)
+    monkeypatch.setattr(cli, "run", lambda parser, argv: ran.append(parser.parse_args(argv)) or 0)
     asked = [
         words[1:]
         for words in commands(document)

@@ -17,7 +17,7 @@ BUNDLE = ROOT / "models" / "bundles" / "sum"
 
 
 def likebut(*words: str | Path) -> str:
-    command = [sys.executable, "-m", "service.door", *map(str, words)]
+    command = [sys.executable, "-m", "service.cli", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -99,7 +99,7 @@ def test_an_expected_failure_is_one_sentence_and_status_2(tmp_path: Path) -> Non
         ("train", tmp_path / "none.toml", "--out", tmp_path / "run"),
         ("frobnicate",),
     ):
-        command = [sys.executable, "-m", "service.door", *map(str, words)]
+        command = [sys.executable, "-m", "service.cli", *map(str, words)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ})
         assert done.returncode == 2, words
         assert done.stderr.startswith("likebut: ")

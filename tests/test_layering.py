@@ -21,10 +21,10 @@ from pathlib import Path
 
 import httpx
 
-import index.__main__, index.build, models.__main__, service.__main__, training.catalogue.write
-from index.build import build
+import index.__main__, index.build.build, models.__main__, service.__main__, training.catalogue.write
+from index.build.build import build
 from models.encoder import Encoder
-from service.api import create_app
+from service.http.app import create_app
 from service.settings import Settings
 
 folder = Path(sys.argv[1])
@@ -58,7 +58,7 @@ def test_drawing_indexing_and_searching_work_without_torch(tmp_path: Path) -> No
 
 
 def test_help_is_instant_because_nothing_heavy_is_imported() -> None:
-    heavy = "import sys, service.door as door; sys.argv = ['likebut', '--help']; door.main()\n"
+    heavy = "import sys, service.cli as cli; sys.argv = ['likebut', '--help']; cli.main()\n"
     heavy += "print(sorted({name.split('.')[0] for name in sys.modules} & {'numpy', 'fastapi', 'faiss', 'torch'}))"
     done = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

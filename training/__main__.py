@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models import command
+from models import cli
 from training import data_command, evaluate_command, report_command, submission_command
 from training.evaluate_command import SEED
 
@@ -20,11 +20,11 @@ def main(argv: Sequence[str]) -> int:
     catalogue = verbs.add_parser("catalogue", help="draw a shop: pictures, an items table and triplets")
     catalogue.add_argument("out", type=Path, help="folder to write into")
     catalogue.add_argument("--split", choices=("train", "val", "test"), default="test")
-    catalogue.add_argument("--products", type=command.at_least(2), default=5_000)
-    catalogue.add_argument("--triplets", type=command.at_least(0), default=2_500)
-    catalogue.add_argument("--size", type=command.at_least(16), default=256, help="side of a picture in pixels")
+    catalogue.add_argument("--products", type=cli.at_least(2), default=5_000)
+    catalogue.add_argument("--triplets", type=cli.at_least(0), default=2_500)
+    catalogue.add_argument("--size", type=cli.at_least(16), default=256, help="side of a picture in pixels")
     catalogue.add_argument("--seed", type=int, default=SEED)
-    catalogue.add_argument("--workers", type=command.at_least(1), default=2, help="drawing processes")
+    catalogue.add_argument("--workers", type=cli.at_least(1), default=2, help="drawing processes")
     catalogue.add_argument("--force", action="store_true", help="replace another catalogue at OUT")
     catalogue.set_defaults(verb=_catalogue)
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("--pretrained", help="with --model, its weights: one of open_clip's tags, or a file")
     export.add_argument(
         "--text-weight",
-        type=command.share,
+        type=cli.share,
         help="default share of the text in a composed query (sum: .5, two-stage, transagg: 0, instruct: as learnt)",
     )
     export.add_argument("--stage", metavar="STAGE", help="the last stage that counts, as in train")
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
 
     submission = verbs.add_parser("submission", help="write and check files for the test servers of CIRR and CIRCO")
     submission_command.add(submission.add_subparsers(required=True, metavar="VERB"))
-    return command.run(parser, argv)
+    return cli.run(parser, argv)
 
 
 def _catalogue(arguments: argparse.Namespace) -> None:
@@ -106,7 +106,7 @@ def _add_triplets(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     make.set_defaults(verb=_make_triplets)
     page = verbs.add_parser("page", help="write DIR/triplets.html: triplets to look at, and what was rejected")
     page.add_argument("folder", type=Path, help="what make wrote")
-    page.add_argument("--count", type=command.at_least(1), default=100, help="triplets on the page")
+    page.add_argument("--count", type=cli.at_least(1), default=100, help="triplets on the page")
     page.add_argument("--images", type=Path, help="folder of the pictures; the one of the run where none is named")
     page.add_argument("--seed", type=int, default=SEED)
     page.set_defaults(verb=_triplets_page)
@@ -115,17 +115,15 @@ def _add_triplets(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     tune.add_argument("--model", required=True, help="a causal language model: a folder, or a name on the hub")
     tune.add_argument("--out", type=Path, required=True, help="the adapter's folder")
     tune.add_argument("--prompt", default="", metavar="FILE", help="instead of the paper's prompt")
-    tune.add_argument("--rank", type=command.at_least(1), default=16)
-    tune.add_argument("--alpha", type=command.at_least(1), default=32)
-    tune.add_argument("--dropout", type=command.share, default=0.05)
-    tune.add_argument("--epochs", type=command.at_least(1), default=10)
+    tune.add_argument("--rank", type=cli.at_least(1), default=16)
+    tune.add_argument("--alpha", type=cli.at_least(1), default=32)
+    tune.add_argument("--dropout", type=cli.share, default=0.05)
+    tune.add_argument("--epochs", type=cli.at_least(1), default=10)
     tune.add_argument("--learning-rate", type=float, default=2e-4)
-    tune.add_argument("--batch", type=command.at_least(2), default=16)
-    tune.add_argument(
-        "--microbatch", type=command.at_least(0), default=0, help="rows that go through the model at once"
-    )
-    tune.add_argument("--held-out", type=command.at_least(2), default=64, help="seeds that choose the best epoch")
-    tune.add_argument("--longest", type=command.at_least(16), default=1024, help="tokens of a seed, at most")
+    tune.add_argument("--batch", type=cli.at_least(2), default=16)
+    tune.add_argument("--microbatch", type=cli.at_least(0), default=0, help="rows that go through the model at once")
+    tune.add_argument("--held-out", type=cli.at_least(2), default=64, help="seeds that choose the best epoch")
+    tune.add_argument("--longest", type=cli.at_least(16), default=1024, help="tokens of a seed, at most")
     tune.add_argument("--device", default="cpu", help="cpu or cuda")
     tune.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the model's weights")
     tune.add_argument("--seed", type=int, default=SEED)
@@ -136,14 +134,14 @@ def _make_triplets(arguments: argparse.Namespace) -> None:
     from training.triplets import config, make
 
     report = make.make(config.read(arguments.config), arguments.out, with_parquet=arguments.parquet)
-    command.show(report if arguments.json else make.facts(report), as_json=arguments.json)
+    cli.show(report if arguments.json else make.facts(report), as_json=arguments.json)
 
 
 def _triplets_page(arguments: argparse.Namespace) -> None:
     from training.triplets import page
 
     path = page.show(arguments.folder, count=arguments.count, images=arguments.images, seed=arguments.seed)
-    command.show({"page": path}, as_json=False)
+    cli.show({"page": path}, as_json=False)
 
 
 def _tune(arguments: argparse.Namespace) -> None:
@@ -153,7 +151,7 @@ def _tune(arguments: argparse.Namespace) -> None:
     names = [field.name for field in dataclasses.fields(tune.Settings)]
     settings = tune.Settings(**{name: getattr(arguments, name) for name in names})
     reached = tune.tune(arguments.seeds, model=arguments.model, out=arguments.out, prompt=prompt, settings=settings)
-    command.show(reached, as_json=False)
+    cli.show(reached, as_json=False)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -176,7 +174,7 @@ def _export(arguments: argparse.Namespace) -> None:
         manifest = export.open_clip(
             arguments.model, pretrained=arguments.pretrained, text_weight=weight, out=arguments.out
         )
-    command.show(manifest.model_dump(exclude={"files"}), as_json=False)
+    cli.show(manifest.model_dump(exclude={"files"}), as_json=False)
 
 
 def _compare(arguments: argparse.Namespace) -> None:

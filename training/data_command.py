@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from models import command
+from models import cli
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,7 +44,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for source in (shards, table, lines, laion, synthetic, fashion, cirr, circo, genecis):
         source.add_argument("path", help="a file, a folder, or of shards a pattern as {00000..00331}.tar")
         source.add_argument("--decode", action="store_true", help="decode every picture, not only its header")
-        source.add_argument("--workers", type=command.at_least(0), default=2, help="processes that look at pictures")
+        source.add_argument("--workers", type=cli.at_least(0), default=2, help="processes that look at pictures")
         source.add_argument("--json", action="store_true", help="one JSON object on stdout")
         source.set_defaults(verb=_check)
     for source in (circo, genecis):
@@ -89,9 +89,9 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.skip_file is not None:
         rows.write_skipped(arguments.skip_file, report.flaws)
     if arguments.json:
-        command.show(dataclasses.asdict(report), as_json=True)
+        cli.show(dataclasses.asdict(report), as_json=True)
     else:
-        command.show(check.facts(report), as_json=False)
+        cli.show(check.facts(report), as_json=False)
         print("\n".join(check.listed(report.flaws, rest="--skip-file writes them all")))
     if report.flaws:
         sys.exit(1)  # 2 is for what could not be looked at
@@ -117,10 +117,10 @@ def _check_benchmark(arguments: argparse.Namespace) -> None:
         benchmark = published.load(name, folder, split=split, variant=next(iter(preset.variants)))
         reports.append(benchmarks.folder(benchmark, folder, decode=arguments.decode, workers=arguments.workers))
     if arguments.json:
-        command.show({report.split: dataclasses.asdict(report) for report in reports}, as_json=True)
+        cli.show({report.split: dataclasses.asdict(report) for report in reports}, as_json=True)
     else:
         for report in reports:
-            command.show(benchmarks.facts(report), as_json=False)
+            cli.show(benchmarks.facts(report), as_json=False)
             lines = check.listed([*report.flaws, *report.remarks], rest="--json names them all")
             print("\n".join([*lines, ""]))
     if any(report.flaws for report in reports):

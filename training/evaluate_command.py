@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import command
+from models import cli
 from training.evaluation.published import PRESETS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="keep embeddings there")
         published.set_defaults(verb=_published)
     shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
-    shop.add_argument("--queries", type=command.at_least(1), default=2_500)
+    shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
     shop.add_argument(
         "--variant",
         choices=("shop", "hard"),
@@ -50,7 +50,7 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     shop.add_argument(
         "--rerank",
-        type=command.between(1, 100),
+        type=cli.between(1, 100),
         nargs="?",
         const=100,
         default=0,
@@ -60,14 +60,14 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
     for drawn in (shop, words, captions):
-        drawn.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
+        drawn.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
         drawn.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
         drawn.add_argument("--seed", type=int, default=SEED)
         drawn.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
         drawn.set_defaults(verb=_drawn)
     for name, benchmark in benchmarks.choices.items():
         if name in (*PRESETS, "catalogue"):
-            benchmark.add_argument("--text-weight", type=command.share, help="instead of the bundle's default")
+            benchmark.add_argument("--text-weight", type=cli.share, help="instead of the bundle's default")
         benchmark.add_argument("--bundle", type=Path, required=True)
         benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
         benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from models import command
+from models import cli
 from training.evaluate_command import EXAMPLES
 
 
@@ -13,7 +13,7 @@ def add(report: argparse.ArgumentParser) -> None:
     report.add_argument("--data", type=Path, metavar="DIR", help="a published benchmark's folder, for its pictures")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of report.md and its pictures")
     report.add_argument("--way", help="the way of asking whose hits and misses are shown; else the bundle's own")
-    report.add_argument("--examples", type=command.at_least(1), default=EXAMPLES, help="hits, and misses")
+    report.add_argument("--examples", type=cli.at_least(1), default=EXAMPLES, help="hits, and misses")
     report.set_defaults(verb=_report)
 
 
@@ -28,4 +28,4 @@ def _report(arguments: argparse.Namespace) -> None:
     else:
         show = shown.files(published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant))
     path = report.write(found, arguments.out, way=arguments.way, show=show, examples=arguments.examples)
-    command.show({"report": path}, as_json=False)
+    cli.show({"report": path}, as_json=False)

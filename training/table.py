@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import command
+from models import cli
 from models.errors import ConfigError
 from training import config
 from training.evaluation import hard, table
@@ -22,14 +22,14 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.table", description=__doc__)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", metavar="A,B", help=f"instead of all: some of {', '.join(names)}")
-    parser.add_argument("--jobs", type=command.at_least(1), default=1, help="rows that run at once, sharing the cores")
+    parser.add_argument("--jobs", type=cli.at_least(1), default=1, help="rows that run at once, sharing the cores")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs and of their cache")
     parser.add_argument("--configs", type=Path, default=CONFIGS, help="folder of the configs")
-    parser.add_argument("--products", type=command.at_least(2), default=5_000, help="items of the gallery")
-    parser.add_argument("--queries", type=command.at_least(1), default=2_500)
+    parser.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
+    parser.add_argument("--queries", type=cli.at_least(1), default=2_500)
     parser.add_argument("--write", action="store_true", help="also into training/results, training/README.md and docs")
     parser.set_defaults(verb=_table)
-    return command.run(parser, argv)
+    return cli.run(parser, argv)
 
 
 def _table(arguments: argparse.Namespace) -> None:

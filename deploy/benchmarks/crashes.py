@@ -22,12 +22,12 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from index import snapshot
-from index.changes import Delete, Upsert
 from index.gallery import Gallery
-from index.items import Item
-from index.vectors import Vectors
-from index.want import Want
+from index.items.items import GalleryItem
+from index.search.request import SearchRequest
+from index.storage import snapshot
+from index.storage.changes import Delete, Upsert
+from index.vectors.exact import Vectors
 from models.bundle import SHIPPED, Bundle
 
 SOURCE_ITEMS = 300
@@ -113,7 +113,7 @@ class Trial:
         if name != self.published[-1]:
             self.published.append(name)
             if "build" in running:  # all that was changed before it began is the source's to say
-                through = snapshot.facts(self.gallery).through
+                through = snapshot.live_manifest(self.gallery).through
                 self.state = {id: (seq, version) for id, (seq, version) in self.state.items() if seq > through}
         return killed
 
@@ -141,7 +141,7 @@ class Trial:
             there = int(str(gallery.item(id).attributes["version"])) if id in gallery else 0
             assert there in {version, *self.in_flight.get(id, ())}, f"{id} is of version {there}, not {version}"
             if there:
-                (found,) = gallery.search(gallery.vector(id)[np.newaxis], [Want(k=3)])
+                (found,) = gallery.search(gallery.vector(id)[np.newaxis], [SearchRequest(k=3)])
                 assert id in {hit.item.id for hit in found.hits}, f"{id} is not found by its own vector"
             if there != version:  # what was not acknowledged was made all the same
                 self.state[id] = gallery.journal.last(), there
@@ -159,7 +159,7 @@ def change_for_ever(gallery_path: Path, space: str, seed: int) -> None:
         version = 0 if deleted else version
         print(json.dumps({"id": id, "version": version, "seq": None}), flush=True)
         (vector,) = vectors(generator, 1, gallery.manifest.dimension)
-        item = Item(id, "", {"version": version})
+        item = GalleryItem(id, "", {"version": version})
         seq = gallery.change([Delete(id) if deleted else Upsert(item, "0" * 64, space, vector)])
         print(json.dumps({"id": id, "version": version, "seq": seq}), flush=True)
 

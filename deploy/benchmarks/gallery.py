@@ -20,19 +20,20 @@ import faiss
 import numpy as np
 
 import gallery_report
-from index import recall, snapshot
-from index.contents import Base
-from index.embed import Embedded
-from index.filters import parse
-from index.forms import FORMS, Form, Shape
+from index.build.embed import Embedded
+from index.build.snapshot_writer import Progress, SnapshotOrigin, write
 from index.gallery import Gallery
-from index.ingest import SourceRow
-from index.journal import Journal
-from index.recall import Probe
-from index.shards import Shards
-from index.vectors import Exact, Vectors, scaled
-from index.want import Want
-from index.write import Origin, Progress, write
+from index.items.filters import parse
+from index.search.request import SearchRequest
+from index.sources.rows import SourceRow
+from index.storage import snapshot
+from index.storage.journal import Journal
+from index.storage.view import OpenSnapshot
+from index.vectors import recall
+from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
+from index.vectors.exact import Exact, Vectors, scaled
+from index.vectors.recall import RecallProbe
+from index.vectors.shards import Shards
 from models.arrays import Embeddings, normalised
 
 SPACE = "drawn"
@@ -43,7 +44,7 @@ TURNS = 400  # single queries
 CURVE_QUERIES, ENOUGH = 128, 0.99  # of the plot, which ends at that recall
 BATCH = 64
 KEPT = (500, 100, 10, 1)  # of 1000 rows
-VARIANTS: Mapping[str, tuple[Form, int]] = {**{form: (form, 1) for form in FORMS}, "sq8, 4 shards": ("sq8", 4)}
+VARIANTS: Mapping[str, tuple[Encoding, int]] = {**{form: (form, 1) for form in ENCODINGS}, "sq8, 4 shards": ("sq8", 4)}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -82,9 +83,9 @@ def drawn(count: int, dimension: int) -> Vectors:
     return vectors
 
 
-def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[str, object]:
+def measured(gallery: Path, form: Encoding, shards: int, vectors: Vectors) -> dict[str, object]:
     """All that is said of one form in so many shards."""
-    built = built_gallery(gallery, Shape(shards, form, recall=0.95), vectors)
+    built = built_gallery(gallery, IndexOptions(shards, form, recall=0.95), vectors)
     live = snapshot.live(gallery)
     facts: dict[str, object] = {"seconds": built, "nprobe": live.manifest.nprobe, "nlist": live.manifest.nlist}
     facts["recall"] = live.manifest.recall_at_10
@@ -97,9 +98,9 @@ def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[s
     )
     opened_gallery = Gallery.open(gallery, space_id=SPACE)
     raw = raw_index(live)
-    probe = Probe.open(live.path / snapshot.PROBE)
+    probe = RecallProbe.open(live.path / snapshot.PROBE)
     facts |= against_raw(opened_gallery, raw, probe.queries, live.manifest.nprobe)
-    base = Base.open(live)
+    base = OpenSnapshot.open(live)
     facts["same"] = same_ids(base.ranking.shards, raw, probe.queries, live.manifest.nprobe)
     if shards == 1:
         facts["curve"] = curve(base, probe, live.manifest.nlist)
@@ -108,7 +109,7 @@ def measured(gallery: Path, form: Form, shards: int, vectors: Vectors) -> dict[s
     return facts
 
 
-def built_gallery(gallery: Path, shape: Shape, vectors: Vectors) -> dict[str, float]:
+def built_gallery(gallery: Path, shape: IndexOptions, vectors: Vectors) -> dict[str, float]:
     """Seconds of each stage of the build."""
     shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(parents=True)
@@ -124,7 +125,7 @@ def built_gallery(gallery: Path, shape: Shape, vectors: Vectors) -> dict[str, fl
             seconds[progress.stage] = time.monotonic() - begun[progress.stage]
 
     Journal.open(gallery).close()
-    origin = Origin("drawn", SPACE, "drawn", 0)
+    origin = SnapshotOrigin("drawn", SPACE, "drawn", 0)
     made = write(gallery, Embedded(rows, vectors, [], made=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
     return seconds
@@ -138,13 +139,13 @@ def opened(gallery: Path) -> dict[str, float]:
     before = resident_mib()
     begun = time.monotonic()
     found = Gallery.open(gallery, space_id=SPACE)
-    (answer,) = found.search(found.vector("item 0")[np.newaxis], [Want(k=K)])
+    (answer,) = found.search(found.vector("item 0")[np.newaxis], [SearchRequest(k=K)])
     seconds = time.monotonic() - begun
     if answer.hits[0].item.id != "item 0":
         raise SystemExit(f"{gallery} finds {answer.hits[0].item.id} by the vector of item 0")
     first = resident_mib()
-    for query in Probe.open(gallery / snapshot.SNAPSHOTS / found.manifest.name / snapshot.PROBE).queries:
-        found.search(query[np.newaxis], [Want(k=K)])
+    for query in RecallProbe.open(gallery / snapshot.SNAPSHOTS / found.manifest.name / snapshot.PROBE).queries:
+        found.search(query[np.newaxis], [SearchRequest(k=K)])
     return {"seconds": seconds, "before": before, "first": first, "later": resident_mib(), "peak": peak_mib()}
 
 
@@ -179,7 +180,7 @@ def against_raw(gallery: Gallery, raw: faiss.IndexIVF, queries: Embeddings, npro
     parameters = faiss.SearchParametersIVF()
     parameters.nprobe = nprobe
     faiss.omp_set_num_threads(1)
-    want = Want(k=K)
+    want = SearchRequest(k=K)
 
     def ours(some: Embeddings) -> None:
         gallery.search(some, [want] * len(some))
@@ -227,9 +228,9 @@ def cpu_seconds(way: Callable[[Embeddings], None], queries: Embeddings) -> float
     return time.thread_time() - begun
 
 
-def curve(base: Base, probe: Probe, nlist: int) -> list[tuple[int, float, float]]:
+def curve(base: OpenSnapshot, probe: RecallProbe, nlist: int) -> list[tuple[int, float, float]]:
     """Lists, recall@10 and milliseconds of a single query."""
-    probe = Probe(probe.queries[:CURVE_QUERIES], probe.truth[:CURVE_QUERIES])
+    probe = RecallProbe(probe.queries[:CURVE_QUERIES], probe.truth[:CURVE_QUERIES])
     points: list[tuple[int, float, float]] = []
     nprobe = 8
     while nprobe <= nlist // 2 and (not points or points[-1][1] < ENOUGH):
@@ -250,14 +251,14 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
     buckets = np.random.default_rng(2).integers(1000, size=len(vectors))
     exact, rows = Exact(vectors, scaled(vectors)), []
     for kept in KEPT:
-        want = Want(k=K, filter=parse({"bucket": {"lt": kept}}))
+        want = SearchRequest(k=K, filter=parse({"bucket": {"lt": kept}}))
         mask = buckets < kept
         truth = exact.best(queries, np.flatnonzero(mask), K)[0]
         found = gallery.search(queries, [want] * len(queries))
         scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
         with_it, without = in_turn(
             lambda some, want=want: gallery.search(some, [want]),
-            lambda some: gallery.search(some, [Want(k=K)]),
+            lambda some: gallery.search(some, [SearchRequest(k=K)]),
             [query[np.newaxis] for query in queries],
         )
         rows.append(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from index.build import Built, Progress, build
+from index.build.build import Built, Progress, build
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 

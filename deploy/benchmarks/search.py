@@ -19,7 +19,7 @@ import numpy as np
 
 import shop
 from index.gallery import Gallery
-from index.want import Want
+from index.search.request import SearchRequest
 from models.encoder import Encoder
 from service.settings import Settings
 
@@ -45,13 +45,13 @@ def main(argv: Sequence[str]) -> int:
 
     def composed(data: bytes, text: str) -> None:
         pixels = encoder.preprocess(data)[np.newaxis]  # (1, 3, S, S)
-        gallery.search(encoder.queries(pixels, [text], text_weight=weight), [Want(k=20)])
+        gallery.search(encoder.queries(pixels, [text], text_weight=weight), [SearchRequest(k=20)])
 
     def picture(data: bytes, text: str) -> None:
-        gallery.search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [Want(k=20)])
+        gallery.search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [SearchRequest(k=20)])
 
     def words(data: bytes, text: str) -> None:
-        gallery.search(encoder.texts([text]), [Want(k=20)])
+        gallery.search(encoder.texts([text]), [SearchRequest(k=20)])
 
     ways: Ways = {"picture + text": (composed, shop.body, asked)}
     if encoder.reference_cache is not None:  # what the bundle knows of the picture is kept

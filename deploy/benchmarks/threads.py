@@ -20,10 +20,10 @@ from pathlib import Path
 from statistics import median
 
 import shop
-from service import receive
-from service.query import Stopwatch
-from service.receive import Posted
-from service.searcher import Searcher
+from service.http import body
+from service.http.body import Posted
+from service.search.query import Stopwatch
+from service.search.searcher import Searcher
 from service.settings import Settings
 
 WAYS = [(1, 1), (1, 2), (2, 1), (2, 2)]  # passes at once, threads of each
@@ -89,9 +89,7 @@ async def round_of(searcher: Searcher, queries: Iterator[Posted], callers: int) 
         while (began := time.perf_counter()) < end:
             posted = next(queries)
             with searcher.place() as place:
-                await searcher.search(
-                    functools.partial(receive.query, posted, settings), place=place, watch=Stopwatch()
-                )
+                await searcher.search(functools.partial(body.query, posted, settings), place=place, watch=Stopwatch())
             took.append(time.perf_counter() - began)
 
     await asyncio.gather(*(caller() for _ in range(callers)))

@@ -22,10 +22,10 @@ import numpy as np
 
 import shop
 from index.gallery import Gallery
-from index.want import Want
+from index.search.request import SearchRequest
 from models.encoder import Encoder
-from service.metrics import Metrics
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 ROUNDS, SECONDS = 3, 8.0
 NICE = 5  # of the service
@@ -62,7 +62,7 @@ class Raw:
         pixels = np.stack([self._encoder.preprocess(data) for data, _ in some])
         weight = self._encoder.manifest.text_weight
         vectors = self._encoder.queries(pixels, [text for _, text in some], text_weight=weight)
-        self._gallery.search(vectors, [Want()] * size)
+        self._gallery.search(vectors, [SearchRequest()] * size)
 
     def per_s(self, size: int) -> float:
         """Searches a second, by as many threads as the service runs passes."""

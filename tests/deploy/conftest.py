@@ -34,6 +34,6 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = ("catalogue", folder / "shop", "--split", "test", "--products", "24", "--triplets", "2", "--size", "96")
     build = ("index", "build", folder / "shop" / "items.parquet", "--gallery", folder / "gallery", "--progress", "none")
     for words in (draw, build):
-        command = [sys.executable, "-m", "service.door", *map(str, words)]
+        command = [sys.executable, "-m", "service.cli", *map(str, words)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     return folder / "gallery"

@@ -11,8 +11,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.errors import LikebutError
-from service.api import create_app
 from service.errors import reason
+from service.http.app import create_app
 from service.settings import Settings
 from tests.deploy.conftest import ROOT, Tool
 

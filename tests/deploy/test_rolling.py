@@ -20,7 +20,7 @@ CALLERS = 4
 def started(gallery: Path, port: int, stack: ExitStack) -> subprocess.Popen[bytes]:
     """An instance, as soon as it is ready."""
     words = ["serve", "--gallery", str(gallery), "--port", str(port), "--drain-s", "1"]
-    command = [sys.executable, "-m", "service.door", *words]
+    command = [sys.executable, "-m", "service.cli", *words]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     stack.callback(process.kill)
     end = time.monotonic() + 60

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from index.compact import compact
+from index.build.compact import compact
 from index.gallery import Gallery
 from models.bundle import SHIPPED, Bundle
 from tests.deploy.conftest import ROOT

@@ -13,10 +13,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from index import layout
 from index.__main__ import main
-from index.report import bar
-from index.write import Progress
+from index.build.progress import bar
+from index.build.snapshot_writer import Progress
+from index.sources import clip_retrieval
 from models.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -156,13 +156,13 @@ def test_a_bar_of_a_resumed_build_counts_only_its_own_speed(capsys: pytest.Captu
 def test_a_recall_that_is_not_reached_is_said(
     tmp_path: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in (layout.IMAGES, layout.METADATA):
+    for name in (clip_retrieval.IMAGES, clip_retrieval.METADATA):
         (tmp_path / "out" / name).mkdir(parents=True)
     count = 3000
     vectors = np.random.default_rng(0).standard_normal((count, encoder.manifest.dimension)).astype(np.float32)
-    np.save(tmp_path / "out" / layout.IMAGES / "img_emb_0.npy", vectors)
+    np.save(tmp_path / "out" / clip_retrieval.IMAGES / "img_emb_0.npy", vectors)
     columns = {"id": [str(number) for number in range(count)], "image": [""] * count}
-    parquet.write_table(pyarrow.table(columns), tmp_path / "out" / layout.METADATA / "metadata_0.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "out" / clip_retrieval.METADATA / "metadata_0.parquet")
     gallery = str(tmp_path / "g")
     build = ["build", str(tmp_path / "out"), "--gallery", gallery, "--progress", "none", "--recall", "1", "--form"]
     for arguments, reached in (

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from index import manifest, snapshot
-from index.attributes import write
-from index.build import build
-from index.contents import Base
-from index.filters import parse
-from index.forms import Shape
+from index.build.build import build
 from index.gallery import Gallery
-from index.ingest import Value
-from index.want import Hit, Want
+from index.items.columns import write
+from index.items.filters import parse
+from index.search.request import Hit, SearchRequest
+from index.sources.rows import Value
+from index.storage import manifest, snapshot
+from index.storage.view import OpenSnapshot
+from index.vectors.encodings import IndexOptions
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import GalleryBroken, GalleryMissing, InputError, SpaceMismatch, UnknownItem
@@ -52,7 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder, draw: "Dra
     records = [{"id": f"i{n}", "image": f"pictures/{n:04d}.png", **attributes(n)} for n in range(COUNT)]
     records.append({"id": "bad", "image": "pictures/bad.png"})
     table.write_text("".join(json.dumps(record) + "\n" for record in records))
-    build(table, base / "gallery", encoder, shape=Shape(shards=2), progress=lambda progress: None)
+    build(table, base / "gallery", encoder, shape=IndexOptions(shards=2), progress=lambda progress: None)
     return base / "gallery"
 
 
@@ -73,13 +73,15 @@ def exact(built: Path, queries: Embeddings) -> list[dict[str, float]]:
     return [{f"i{row}": float(each[row]) for row in np.argsort(-each)} for each in scores]
 
 
-def hits(gallery: Gallery, queries: Embeddings, wants: list[Want]) -> list[list[Hit]]:
+def hits(gallery: Gallery, queries: Embeddings, wants: list[SearchRequest]) -> list[list[Hit]]:
     return [found.hits for found in gallery.search(queries, wants)]
 
 
 @pytest.mark.parametrize("k", [1, 10, 89, 90, 91, 5000])
 def test_the_hits_are_those_of_an_exact_search(built: Path, gallery: Gallery, queries: Embeddings, k: int) -> None:
-    for found, truth in zip(hits(gallery, queries, [Want(k=k)] * len(queries)), exact(built, queries), strict=True):
+    for found, truth in zip(
+        hits(gallery, queries, [SearchRequest(k=k)] * len(queries)), exact(built, queries), strict=True
+    ):
         scores = [hit.score for hit in found]
         assert scores == sorted(scores, reverse=True)
         assert len({hit.item.id for hit in found}) == len(found) == min(k, COUNT)
@@ -93,22 +95,23 @@ def test_excluded_items_never_come_and_others_take_their_place(
 ) -> None:
     truths = [list(truth) for truth in exact(built, queries)]
     exclude = [frozenset([*truth[: 5 * number], "of another gallery"]) for number, truth in enumerate(truths)]
-    wants = [Want(k=k, exclude=each) for each in exclude]
+    wants = [SearchRequest(k=k, exclude=each) for each in exclude]
     for found, truth, unwanted in zip(hits(gallery, queries, wants), truths, exclude, strict=True):
         assert not unwanted & {hit.item.id for hit in found}
         assert len(found) == min(k, len([id for id in truth if id not in unwanted]))
 
 
 def test_all_items_excluded_leave_nothing(gallery: Gallery, queries: Embeddings) -> None:
-    nothing = Want(k=3, exclude=frozenset(f"i{n}" for n in range(COUNT)))
+    nothing = SearchRequest(k=3, exclude=frozenset(f"i{n}" for n in range(COUNT)))
     assert hits(gallery, queries[:1], [nothing]) == [[]]
 
 
 def test_pages_of_any_length_put_together_are_the_whole(gallery: Gallery, queries: Embeddings) -> None:
-    whole = hits(gallery, queries, [Want(k=COUNT)] * len(queries))
+    whole = hits(gallery, queries, [SearchRequest(k=COUNT)] * len(queries))
     for size in (1, 7, 40):
         pages = [
-            hits(gallery, queries, [Want(k=size, offset=offset)] * len(queries)) for offset in range(0, COUNT, size)
+            hits(gallery, queries, [SearchRequest(k=size, offset=offset)] * len(queries))
+            for offset in range(0, COUNT, size)
         ]
         assert [[hit for page in pages for hit in page[number]] for number in range(len(queries))] == whole
 
@@ -117,7 +120,7 @@ def test_a_filter_leaves_what_it_names_and_says_how_it_was_searched(
     built: Path, gallery: Gallery, queries: Embeddings
 ) -> None:
     filter = parse({"price": {"gte": 10, "lt": 50}, "new": True})
-    (found,) = gallery.search(queries[:1], [Want(k=COUNT, filter=filter)])
+    (found,) = gallery.search(queries[:1], [SearchRequest(k=COUNT, filter=filter)])
     passing = {f"i{n}" for n in range(10, 50, 2)}
     assert {hit.item.id for hit in found.hits} == passing
     truth = exact(built, queries[:1])[0]
@@ -125,17 +128,23 @@ def test_a_filter_leaves_what_it_names_and_says_how_it_was_searched(
     assert found.total == len(passing)
     assert found.notes == ["each of the 20 items that may be found was compared"]
     with pytest.raises(InputError, match="no item has the attribute 'colour'"):
-        gallery.search(queries[:1], [Want(filter=parse({"colour": "red"}))])
+        gallery.search(queries[:1], [SearchRequest(filter=parse({"colour": "red"}))])
 
 
 def test_wants_of_one_batch_are_met_each_for_itself(gallery: Gallery, queries: Embeddings) -> None:
-    wants = [Want(k=3), Want(k=2, filter=parse({"new": True})), Want(k=4, offset=1), Want(k=1), Want(k=90, nprobe=1)]
+    wants = [
+        SearchRequest(k=3),
+        SearchRequest(k=2, filter=parse({"new": True})),
+        SearchRequest(k=4, offset=1),
+        SearchRequest(k=1),
+        SearchRequest(k=90, nprobe=1),
+    ]
     alone = [gallery.search(queries[number : number + 1], [want])[0] for number, want in enumerate(wants)]
     assert gallery.search(queries[: len(wants)], wants) == alone
 
 
 def test_facets_count_what_the_filter_lets_through(gallery: Gallery, queries: Embeddings) -> None:
-    want = Want(filter=parse({"stock": {"lt": 11}}), facets=("new", "stock", "none"))
+    want = SearchRequest(filter=parse({"stock": {"lt": 11}}), facets=("new", "stock", "none"))
     (found,) = gallery.search(queries[:1], [want])
     by_text = [(int(text), 1) for text in sorted(str(number) for number in range(11))]
     assert found.facets == {"new": [(True, 6), (False, 5)], "stock": by_text, "none": []}
@@ -158,21 +167,21 @@ def test_queries_that_cannot_be_meant_are_refused(gallery: Gallery, queries: Emb
     broken = queries.copy()
     broken[3, 4] = np.nan
     with pytest.raises(InputError, match="not finite"):
-        gallery.search(broken, [Want()] * 7)
+        gallery.search(broken, [SearchRequest()] * 7)
     with pytest.raises(InputError, match="shape"):
-        gallery.search(queries[:, :-1], [Want()] * 7)
+        gallery.search(queries[:, :-1], [SearchRequest()] * 7)
     with pytest.raises(InputError, match="shape"):
-        gallery.search(queries[0], [Want()])
+        gallery.search(queries[0], [SearchRequest()])
     with pytest.raises(InputError, match="1 wants for 7 queries"):
-        gallery.search(queries, [Want()])
+        gallery.search(queries, [SearchRequest()])
     for want, said in (
-        (Want(k=0), "at least one"),
-        (Want(offset=-1), "offset"),
-        (Want(offset=9_990), "first 10000"),
-        (Want(nprobe=0), "nprobe"),
-        (Want(nprobe=10**6), "nprobe"),
-        (Want(alike=0.0), "alike"),
-        (Want(group_by="colour"), "no item has the attribute 'colour'"),
+        (SearchRequest(k=0), "at least one"),
+        (SearchRequest(offset=-1), "offset"),
+        (SearchRequest(offset=9_990), "first 10000"),
+        (SearchRequest(nprobe=0), "nprobe"),
+        (SearchRequest(nprobe=10**6), "nprobe"),
+        (SearchRequest(alike=0.0), "alike"),
+        (SearchRequest(group_by="colour"), "no item has the attribute 'colour'"),
     ):
         with pytest.raises(InputError, match=said):
             gallery.search(queries[:1], [want])
@@ -240,11 +249,11 @@ def test_without_a_shard_the_others_answer_and_say_so(copy: Path, encoder: Encod
     gallery = Gallery.salvage(copy, space_id=space_id)
     assert gallery.missing == (path.name,)
     queries = normalised(np.random.default_rng(5).standard_normal((3, encoder.manifest.dimension)).astype(np.float32))
-    for found in gallery.search(queries, [Want(k=COUNT)] * 3):
+    for found in gallery.search(queries, [SearchRequest(k=COUNT)] * 3):
         assert {hit.item.id for hit in found.hits} == {f"i{n}" for n in range(0, COUNT, 2)}
         assert found.notes == [f"{path.name} cannot be read: {COUNT // 2} items were not searched"]
     # few rows are compared by their vectors, which are all there
-    (few,) = gallery.search(queries[:1], [Want(k=COUNT, filter=parse({"stock": {"lt": 10}}))])
+    (few,) = gallery.search(queries[:1], [SearchRequest(k=COUNT, filter=parse({"stock": {"lt": 10}}))])
     assert {hit.item.id for hit in few.hits} == {f"i{n}" for n in range(10)}
 
 
@@ -266,7 +275,7 @@ def test_a_shard_of_another_snapshot_is_refused_even_if_its_digest_is_right(copy
     forged = live.manifest.model_copy(update={"shards": (entries[0], snapshot.shard_entry(live.shards[1], 45))})
     (live.path / manifest.MANIFEST).write_text(manifest.dump(forged.model_copy(update={"count": COUNT + 1})))
     with pytest.raises(GalleryBroken, match="do not belong together"):
-        Base.open(snapshot.checked(live.path))
+        OpenSnapshot.open(snapshot.checked(live.path))
 
 
 def test_attributes_of_another_count_are_refused_even_if_their_digest_is_right(copy: Path) -> None:
@@ -276,4 +285,4 @@ def test_attributes_of_another_count_are_refused_even_if_their_digest_is_right(c
     forged = live.manifest.model_copy(update={"files": tuple(files)})
     (live.path / manifest.MANIFEST).write_text(manifest.dump(forged))
     with pytest.raises(GalleryBroken, match="do not belong together"):
-        Base.open(snapshot.checked(live.path))
+        OpenSnapshot.open(snapshot.checked(live.path))

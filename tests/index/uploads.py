@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from index.build.snapshot_writer import Progress
 from index.gallery import Gallery
-from index.write import Progress
 from models.encoder import Encoder
 
 PIXELS = 50_000_000

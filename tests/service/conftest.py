@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
 from models.bundle import SHIPPED
-from service.api import create_app
+from service.http.app import create_app
 from service.settings import Settings
 
 Result = TypeVar("Result")

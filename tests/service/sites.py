@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service import hosts
-from service.remote import Remote, Unfetchable
+from service.images import url_policy
+from service.images.download import ImageDownloader, Unfetchable
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = ipaddress.ip_network("127.0.0.1/32")
@@ -83,15 +83,15 @@ class Names:
 async def fetching(
     site: Site, names: Names | None = None, *, max_bytes: int = 100_000, timeout_s: float = 3.0,
     tls: ssl.SSLContext | None = None,
-) -> AsyncIterator[Remote]:  # fmt: skip
-    async with Remote(
-        hosts.patterns(f"*:{site.port}"), http=True, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s,
+) -> AsyncIterator[ImageDownloader]:  # fmt: skip
+    async with ImageDownloader(
+        url_policy.patterns(f"*:{site.port}"), http=True, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s,
         resolve=names or Names(), trusted=[LOOPBACK], tls=tls,
     ) as remote:  # fmt: skip
         yield remote
 
 
-async def why(remote: Remote, url: str) -> str:
+async def why(remote: ImageDownloader, url: str) -> str:
     """Why it cannot be fetched; the sentence names the URL and the field."""
     with pytest.raises(Unfetchable) as refused:
         await remote.fetch(url)

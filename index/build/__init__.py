@@ -1,0 +1,1 @@
+"""Builds a snapshot of a gallery and publishes it."""

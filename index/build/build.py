@@ -1,0 +1,114 @@
+"""A source made into the live snapshot of a gallery: read, embed, train, write, publish."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.build import preflight
+from index.build.embed import Embedded, SkippedRow, embed
+from index.build.publish import publish
+from index.build.resume import BUILDING, EmbeddedChunks
+from index.build.reuse import ReusableVectors
+from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, stage, translate_os_errors, write
+from index.sources import clip_retrieval, object_stores
+from index.sources import rows as source_rows
+from index.sources.rows import SourceRow
+from index.storage import snapshot
+from index.storage.journal import Journal
+from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
+from models.encoder import Encoder
+from models.errors import ConfigError, SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made: the name of the snapshot, how many items it holds and which rows it left out.
+
+    Of the items' vectors `embedded` were made by the model and `reused` were known.
+    """
+
+    snapshot: str
+    items: int
+    embedded: int
+    reused: int
+    skipped: Sequence[SkippedRow]
+    seconds: float
+    recall_goal: float
+    recall_at_10: float  # below the goal where all lists do not reach it
+
+
+def build(
+    source: Path | str, gallery: Path, encoder: Encoder, *, shape: IndexOptions = DEFAULT_OPTIONS, progress: Report
+) -> Built:
+    """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
+
+    A row without a usable picture is skipped and reported. A picture that the live snapshot or a killed build has a
+    vector of, in the same space, is not embedded again. Raises SourceError where nothing is usable, JobRunning while
+    another build runs, BundleBroken where the model fails, and GalleryError where the gallery cannot be written.
+    """
+    if not source_rows.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
+        raise ConfigError(f"the path {source_rows.escaped(gallery)} of the gallery is not UTF-8: choose another path")
+    # what a source does wrong is ours already, so that an OSError is the gallery's disk
+    with (
+        translate_os_errors(gallery, otherwise="build again; what is embedded is kept"),
+        snapshot.build_lock(gallery),
+        Journal.open(gallery) as journal,
+    ):
+        return _built(source, gallery, journal, encoder, shape, progress)
+
+
+def _built(
+    source: Path | str, gallery: Path, journal: Journal, encoder: Encoder, shape: IndexOptions, progress: Report
+) -> Built:
+    started = time.monotonic()
+    through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
+    chunks = EmbeddedChunks(gallery, space_id=encoder.manifest.space_id)
+    if clip_retrieval.is_layout(source):
+        manifest = encoder.manifest
+        embedded = clip_retrieval.read(Path(source), dimension=manifest.dimension, space_id=manifest.space_id)
+        count = len(embedded.rows) + len(embedded.skipped)
+        progress(Progress("read", count, count, rate(count, started)))
+        progress(Progress("embed", count, count, 0.0))
+    else:
+        rows = list(source_rows.rows(source, without=[*snapshot.own_paths(gallery), gallery / BUILDING]))
+        progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
+        preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
+        embedded = _embedded(rows, gallery, encoder, chunks, progress)
+    if not embedded.rows:
+        first = embedded.skipped[0]
+        raise SourceError(
+            f"{source} has no usable image among {len(embedded.skipped)} rows; the first, {first.id!r}: {first.reason}"
+        )
+    named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
+    origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
+    made = write(gallery, embedded, origin, shape, progress)
+    with stage("publish", 1, progress):
+        publish(gallery, made, journal)
+        chunks.remove()
+    return Built(
+        made.manifest.name,
+        len(embedded.rows),
+        embedded.made,
+        len(embedded.rows) - embedded.made,
+        embedded.skipped,
+        time.monotonic() - started,
+        made.manifest.recall_goal,
+        made.manifest.recall_at_10,
+    )
+
+
+def _embedded(
+    rows: Sequence[SourceRow], gallery: Path, encoder: Encoder, chunks: EmbeddedChunks, progress: Report
+) -> Embedded:
+    begun = time.monotonic()
+    progress(Progress("embed", 0, len(rows), 0.0))
+    manifest = encoder.manifest
+    known = ReusableVectors.of(gallery, chunks, space_id=manifest.space_id, dimension=manifest.dimension)
+    return embed(
+        rows,
+        encoder,
+        known,
+        chunks,
+        lambda done: progress(Progress("embed", done, len(rows), rate(done, begun))),
+    )

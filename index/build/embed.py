@@ -1,0 +1,198 @@
+"""Rows to vectors: what is known is taken as it is, and every other picture read, hashed and embedded."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
+from index.build.reuse import ReusableVectors
+from index.sources import image_bytes
+from index.sources.rows import SourceRow
+from index.vectors.exact import Vectors
+from models.arrays import Flags, Pixels
+from models.encoder import Encoder
+from models.errors import ImageTooLarge, UnreadableImage
+
+BATCH = 64
+READERS = 2  # threads that fetch and decode while the graph runs
+READ_AHEAD = 3 * BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A row that has no usable picture, and why."""
+
+    id: str
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the other rows.
+
+    `made` is how many vectors the model made, `new` how many the live snapshot has not.
+    """
+
+    rows: Sequence[SourceRow]
+    vectors: Vectors
+    skipped: Sequence[SkippedRow]
+    made: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reused:
+    row: SourceRow
+    known: int  # the row of Known
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    row: SourceRow
+    pixels: Pixels
+
+
+_Prepared = _Reused | _Read | SkippedRow
+
+
+def embed(
+    rows: Sequence[SourceRow],
+    encoder: Encoder,
+    known: ReusableVectors,
+    chunks: EmbeddedChunks,
+    report: Callable[[int], None],
+) -> Embedded:
+    """The vectors of the rows; `report` is told how many rows are done. Raises BundleBroken where the model fails."""
+    work = _Work(rows, encoder, chunks)
+    with (
+        ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool,
+        # closed before the pool, which else would wait for all that was read ahead when the model fails
+        closing(_read_ahead(pool, rows, encoder, known)) as prepared,
+    ):
+        for number, made in enumerate(prepared):
+            work.take(number, made)
+            if (number + 1) % BATCH == 0:
+                report(number + 1 - work.waiting)
+    work.flush()
+    work.save()
+    report(len(rows))
+    return work.done(known)
+
+
+class _Work:
+    """What became of the rows so far, and the pictures that wait for their batch to be full."""
+
+    def __init__(self, rows: Sequence[SourceRow], encoder: Encoder, chunks: EmbeddedChunks) -> None:
+        self._encoder = encoder
+        self._chunks = chunks
+        self._results: list[SourceRow | SkippedRow] = list(rows)
+        self._vectors: Vectors = np.empty((len(rows), encoder.manifest.dimension), np.float16)
+        self._reused: list[tuple[int, int]] = []  # (row, row of Known)
+        self._batch: list[tuple[int, _Read]] = []
+        self._unsaved: list[tuple[int, SourceRow]] = []
+        self._made = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait for the model."""
+        return len(self._batch)
+
+    def take(self, number: int, made: _Prepared) -> None:
+        """Takes a row in, and embeds and saves where a batch or a chunk is full."""
+        if isinstance(made, _Read):
+            self._batch.append((number, made))
+            if len(self._batch) == BATCH:
+                self.flush()
+        elif isinstance(made, _Reused):
+            self._results[number] = made.row
+            self._reused.append((number, made.known))
+        else:
+            self._results[number] = made
+
+    def flush(self) -> None:
+        """Embeds the pictures that wait."""
+        if not self._batch:
+            return
+        found = self._encoder.gallery(np.stack([read.pixels for _, read in self._batch]))  # (b, d)
+        finite: Flags = np.all(np.isfinite(found), axis=1)  # (b,)
+        for (number, read), vector, fine in zip(self._batch, found, finite, strict=True):
+            if fine:
+                self._results[number], self._vectors[number] = read.row, vector
+                self._unsaved.append((number, read.row))
+            else:
+                self._results[number] = _skipped(read.row, "the model gives no finite embedding of it")
+        self._batch.clear()
+        if len(self._unsaved) >= CHUNK_IMAGES:
+            self.save()
+
+    def save(self) -> None:
+        """Keeps on disk what was embedded since the last time."""
+        if self._unsaved:
+            numbers, rows = zip(*self._unsaved, strict=True)
+            self._chunks.put(rows, self._vectors[list(numbers)])
+            self._made += len(rows)
+            self._unsaved.clear()
+
+    def done(self, known: ReusableVectors) -> Embedded:
+        """The rows' vectors and those that have none."""
+        to, at = np.asarray(self._reused, dtype=np.int64).reshape(-1, 2).T
+        self._vectors[to] = known.vectors(at)
+        rows = [each for each in self._results if isinstance(each, SourceRow)]
+        vectors = self._vectors
+        if len(rows) < len(self._results):
+            vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
+        skipped = [each for each in self._results if isinstance(each, SkippedRow)]
+        return Embedded(rows, vectors, skipped, self._made, len(rows) - int(np.count_nonzero(known.live(at))))
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors
+) -> Generator[_Prepared, None, None]:
+    """The prepared rows in order, up to READ_AHEAD of them made before they are asked for."""
+    waiting: deque[_Reused | Future[_Prepared]] = deque()
+    try:
+        for row in rows:
+            fingerprint = known.fingerprint(row.image)
+            if image_bytes.unchanged(row, fingerprint):  # here, since a thread costs more than a file's status
+                waiting.append(_reused(row, fingerprint, known))
+            else:
+                waiting.append(pool.submit(_prepared, row, fingerprint, encoder, known))
+            if len(waiting) >= READ_AHEAD:
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
+    finally:
+        for each in waiting:
+            if isinstance(each, Future):
+                each.cancel()
+
+
+def _result(made: _Reused | Future[_Prepared]) -> _Prepared:
+    return made if isinstance(made, _Reused) else made.result()
+
+
+def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused:
+    at = known.at(row.image)
+    return _Reused(replace(row, content=known.content(at), fingerprint=fingerprint), at)
+
+
+def _prepared(row: SourceRow, fingerprint: str, encoder: Encoder, known: ReusableVectors) -> _Prepared:
+    try:
+        picture = image_bytes.read(row, unless=fingerprint)
+        if picture is None:
+            return _reused(row, fingerprint, known)
+        row = replace(row, content=hashlib.sha256(picture.data).hexdigest(), fingerprint=picture.fingerprint)
+        at = known.find(row.content)
+        return _Read(row, encoder.preprocess(picture.data)) if at is None else _Reused(row, at)
+    except (UnreadableImage, ImageTooLarge) as error:
+        return _skipped(row, str(error))
+
+
+def _skipped(row: SourceRow, reason: str) -> SkippedRow:
+    return SkippedRow(row.id, row.image, reason)

@@ -1,0 +1,56 @@
+"""What a build needs of the disk and of memory, asked before it begins, since it may take hours to find out."""
+
+import re
+import shutil
+from pathlib import Path
+
+from index.vectors import encodings
+from index.vectors.encodings import IndexOptions
+from models.errors import GalleryError
+
+MEMINFO = Path("/proc/meminfo")  # of Linux; elsewhere memory is not asked
+HALF, ROW_ID = 2, 8  # bytes
+ITEM_BYTES = 512  # of an item's columns on disk
+ROW_BYTES = 1500  # of a source's row in Python, and of what is known of its picture
+SLACK = 1.1
+MIB = 1024 * 1024
+
+
+def check(gallery: Path, *, rows: int, dimension: int, shape: IndexOptions, meminfo: Path = MEMINFO) -> None:
+    """Raises GalleryError, which names what is needed and what is free, where the build would not come to its end."""
+    codes = encodings.code_bytes(shape.form_of(rows), dimension) + ROW_ID
+    need, free = disk_bytes(rows, dimension, codes), shutil.disk_usage(gallery).free
+    if need > free:
+        raise GalleryError(
+            f"{rows} items need about {_mib(need)} on the disk of {gallery} and {_mib(free)} are free: make room, or"
+            " choose another disk"
+        )
+    needed, available = memory_bytes(rows, dimension, codes, shape.shards_of(rows)), available_bytes(meminfo)
+    if available is not None and needed > available:
+        raise GalleryError(
+            f"{rows} items need about {_mib(needed)} of memory and {_mib(available)} are available: end other programs,"
+            " or build with more --shards"
+        )
+
+
+def disk_bytes(rows: int, dimension: int, codes: int) -> int:
+    """The vectors twice (chunks and snapshot) in half precision, the shards with so many bytes a row, and the items."""
+    return int(SLACK * rows * (2 * HALF * dimension + codes + ITEM_BYTES))
+
+
+def memory_bytes(rows: int, dimension: int, codes: int, shards: int) -> int:
+    """The vectors twice in half precision, the largest shard, and what is kept of the rows."""
+    return int(SLACK * (rows * (2 * HALF * dimension + ROW_BYTES) + -(-rows // shards) * codes))
+
+
+def available_bytes(meminfo: Path = MEMINFO) -> int | None:
+    """The memory that Linux can give without swapping; None where nobody says."""
+    try:
+        found = re.search(r"^MemAvailable:\s+([0-9]+) kB$", meminfo.read_text(encoding="ascii"), re.MULTILINE)
+    except (OSError, ValueError):
+        return None
+    return None if found is None else int(found[1]) * 1024
+
+
+def _mib(count: int) -> str:
+    return f"{count / MIB:,.0f} MiB"

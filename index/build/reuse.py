@@ -1,0 +1,99 @@
+"""What need not be embedded again: the vectors of the live snapshot and of a killed build, by picture."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+
+from index.build.resume import EmbeddedChunks, State
+from index.items import items
+from index.storage import snapshot
+from index.vectors.exact import Vectors
+from models.arrays import Flags
+from models.errors import GalleryError
+
+
+class ReusableVectors:
+    """Pictures with their vectors in one space, found by address or by content; read by many threads."""
+
+    def __init__(self, states: pyarrow.Table, vectors: Vectors, live: int) -> None:
+        """Of each picture a row of the columns items.STATES, and of the vectors (n, d); the first are live."""
+        self._vectors = vectors
+        self._live = live
+        self._contents: list[str] = states.column("content").to_pylist()
+        self._fingerprints: list[str] = states.column("fingerprint").to_pylist()
+        self._by_uri = {uri: row for row, uri in enumerate(states.column("uri").to_pylist())}
+        self._by_content = {content: row for row, content in enumerate(self._contents) if content}
+
+    @classmethod
+    def of(cls, gallery: Path, chunks: EmbeddedChunks, *, space_id: str, dimension: int) -> "ReusableVectors":
+        """The live snapshot's where it is of that space, and the chunks', which are newer and so count first."""
+        live, kept = (
+            [
+                (table, block)
+                for table, block in found
+                if block.shape == (table.num_rows, dimension) and block.dtype == np.float16
+            ]
+            for found in (_live(gallery, space_id), _kept(chunks))
+        )
+        tables = [table for table, _ in live + kept] or [_table([])]
+        vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
+        joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+        return cls(pyarrow.concat_tables(tables), joined, sum(len(block) for _, block in live))
+
+    def fingerprint(self, uri: str) -> str:
+        """What the picture at that address had when it was embedded; "" where it is not known or tells nothing."""
+        row = self._by_uri.get(uri)
+        return "" if row is None or not self._contents[row] else self._fingerprints[row]
+
+    def at(self, uri: str) -> int:
+        """The row of an address that has a fingerprint here."""
+        return self._by_uri[uri]
+
+    def find(self, content: str) -> int | None:
+        """The row of the picture with those bytes, or None."""
+        return self._by_content.get(content)
+
+    def content(self, row: int) -> str:
+        """The hash of the row's bytes."""
+        return self._contents[row]
+
+    def live(self, rows: NDArray[np.int64]) -> Flags:
+        """Which of the rows (n,) are the live snapshot's."""
+        flags: Flags = rows < self._live
+        return flags
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """The vectors (len(rows), d)."""
+        found: Vectors = self._vectors[rows]
+        return found
+
+
+def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors]]:
+    """The live snapshot's, its vectors mapped; nothing where there is none of that space, or none that is whole."""
+    try:
+        manifest = snapshot.live_manifest(gallery)
+        if manifest.space_id != space_id:
+            return
+        path = gallery / snapshot.SNAPSHOTS / manifest.name
+        for entry in manifest.files:
+            if entry.file in (snapshot.ITEMS, snapshot.VECTORS):
+                snapshot.check(path, entry)  # a damaged vector must not live on in the next snapshot
+        table = items.states(path / snapshot.ITEMS)
+        vectors: Vectors = np.load(path / snapshot.VECTORS, mmap_mode="r", allow_pickle=False)
+    except (GalleryError, OSError, ValueError):
+        return  # to build it again is the way out of all of them
+    yield table, vectors
+
+
+def _kept(chunks: EmbeddedChunks) -> Iterator[tuple[pyarrow.Table, Vectors]]:
+    for states, vectors in chunks:
+        yield _table(states), vectors
+
+
+def _table(states: Sequence[State]) -> pyarrow.Table:
+    columns = zip(*states, strict=True) if states else ((), (), ())
+    arrays = [pyarrow.array(column, pyarrow.large_string()) for column in columns]
+    return pyarrow.table(dict(zip(items.STATES, arrays, strict=True)))

@@ -1,0 +1,151 @@
+"""Items and their vectors made into a sealed snapshot: lists trained or taken over, shards, columns, its recall."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import faiss
+import numpy as np
+
+from index.build.embed import Embedded
+from index.items import columns, items
+from index.storage import snapshot
+from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
+from index.storage.snapshot import Snapshot
+from index.vectors import encodings, shards
+from index.vectors.encodings import Encoding, IndexOptions
+from index.vectors.exact import Exact, scaled
+from index.vectors.probing import tuned
+from index.vectors.ranking import Ranking
+from index.vectors.recall import RecallProbe
+from index.vectors.shards import Shards
+from models.errors import GalleryError
+
+STALE = 0.2  # share of the items that are new since the lists were trained, from which they are trained anew
+
+Stage = Literal["read", "embed", "train", "write", "publish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is; `rate` is rows a second in this run."""
+
+    stage: Stage
+    done: int
+    total: int
+    rate: float
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOrigin:
+    """Where a snapshot comes from: its source, its model, and the journal's change up to which all are in it."""
+
+    source: str
+    space_id: str
+    model_id: str
+    through: int
+
+
+def write(gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: IndexOptions, report: Report) -> Snapshot:
+    """The sealed snapshot, not published yet; raises GalleryError where the disk takes no more."""
+    rows, vectors = contents.rows, contents.vectors
+    form, count = shape.form_of(len(rows)), len(rows)
+    with snapshot.draft(gallery) as folder:
+        with stage("train", count, report):
+            lists = _lists(gallery, contents, origin, form)
+            encodings.write(lists.trained, folder / snapshot.LISTS)
+        with stage("write", count, report):
+            counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
+            np.save(folder / snapshot.VECTORS, vectors)
+            scales = scaled(vectors)
+            np.save(folder / snapshot.SCALES, scales)
+            items.write(folder / snapshot.ITEMS, rows)
+            columns.write(folder / snapshot.ATTRIBUTES, (row.attributes for row in rows))
+            with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
+            opened = Shards.open([folder / name for name, _ in counts], form=form)
+            ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
+            probe = RecallProbe.of(ranking.exact)
+            probe.write(folder / snapshot.PROBE)
+            probing = tuned(ranking, probe, shape.goal_of(count))
+            created = datetime.now(UTC)
+            return snapshot.seal(
+                folder,
+                SnapshotManifest(
+                    schema_version=SCHEMA_VERSION,
+                    name=snapshot.new_name(created),
+                    created=created,
+                    **asdict(origin),
+                    count=count,
+                    skipped=len(contents.skipped),
+                    dimension=vectors.shape[1],
+                    form=form,
+                    nlist=opened.nlist,
+                    stale=lists.stale,
+                    **asdict(probing),
+                    faiss_version=faiss.__version__,
+                    shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
+                    files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
+                ),
+            )
+
+
+@contextmanager
+def translate_os_errors(gallery: Path, *, otherwise: str) -> Iterator[None]:
+    """Raises GalleryError where the gallery's disk refuses something; `otherwise` says what to do once it does not."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever was told of the progress has left: nothing is wrong with the gallery
+    except OSError as error:
+        raise GalleryError(
+            f"the gallery {gallery} cannot be written ({error}): make room or check the path, and {otherwise}"
+        ) from error
+
+
+@contextmanager
+def stage(name: Stage, total: int, report: Report) -> Iterator[None]:
+    """Reports the beginning and the end of a stage."""
+    begun = time.monotonic()
+    report(Progress(name, 0, total, 0.0))
+    yield
+    report(Progress(name, total, total, rate(total, begun)))
+
+
+def rate(done: int, begun: float) -> float:
+    """Rows a second since `begun`."""
+    return done / max(time.monotonic() - begun, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    trained: faiss.IndexIVF  # empty
+    stale: int  # items that are new or changed since
+
+
+def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, form: Encoding) -> _Lists:
+    """The live snapshot's lists where they fit this one still, or new ones."""
+    try:
+        live = snapshot.live_manifest(gallery)
+        path = gallery / snapshot.SNAPSHOTS / live.name
+        stale = live.stale + contents.new
+        fits = (
+            (live.space_id, live.form) == (origin.space_id, form)
+            and 2 / 3 <= shards.lists(len(contents.rows)) / live.nlist <= 3 / 2
+            and stale <= STALE * len(contents.rows)
+        )
+        if fits:
+            (entry,) = (each for each in live.files if each.file == snapshot.LISTS)
+            snapshot.check(path, entry)
+            return _Lists(encodings.read(path / snapshot.LISTS), stale)
+    except GalleryError:
+        pass  # there is none, or none that could be used: it costs the training
+    return _Lists(shards.train(contents.vectors, form=form), 0)

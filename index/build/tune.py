@@ -1,0 +1,44 @@
+"""The number of probed lists of a live snapshot, set anew for another recall."""
+
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index.build.publish import publish
+from index.build.snapshot_writer import translate_os_errors
+from index.storage import snapshot
+from index.storage.journal import Journal
+from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
+from index.storage.view import OpenSnapshot
+from index.vectors.probing import tuned
+from index.vectors.recall import RecallProbe
+
+
+def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
+    """Measures how many lists reach the recall@10 on composed queries, and makes the gallery probe so many.
+
+    A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
+    GalleryBroken, JobRunning while a build runs, and GalleryError where the disk takes no more.
+    """
+    with (
+        translate_os_errors(gallery, otherwise="tune again"),
+        snapshot.build_lock(gallery),
+        Journal.open(gallery) as journal,
+    ):
+        live = snapshot.live(gallery)
+        ranking = OpenSnapshot.open(live).ranking
+        probe = RecallProbe.open(live.path / snapshot.PROBE)
+        created = datetime.now(UTC)
+        facts = {
+            "schema_version": SCHEMA_VERSION,  # of another manifest than the live one's, perhaps
+            "name": snapshot.new_name(created),
+            "created": created,
+            **asdict(tuned(ranking, probe, goal)),
+        }
+        with snapshot.draft(gallery) as folder:
+            for entry in live.manifest.entries:
+                os.link(live.path / entry.file, folder / entry.file)
+            made = snapshot.seal(folder, live.manifest.model_copy(update=facts))
+        publish(gallery, made, journal)
+        return made.manifest

@@ -1,0 +1,1 @@
+"""The items of a gallery and their attributes: columns, filters, facets."""

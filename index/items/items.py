@@ -1,0 +1,86 @@
+"""The items of a snapshot: in Parquet their ids, uris and what each picture was when it was embedded (the hash of its
+bytes and its fingerprint), and the attributes in columns of their own."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow
+from pyarrow import parquet
+
+from index.items.columns import Columns
+from index.sources.rows import SourceRow, Value
+from models.errors import GalleryBroken
+
+COLUMNS = ("id", "uri", "content", "fingerprint")
+STATES = ("uri", "content", "fingerprint")
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryItem:
+    """One thing of the gallery; `uri` is its picture's path or URL."""
+
+    id: str
+    uri: str
+    attributes: Mapping[str, Value]
+
+
+def write(path: Path, rows: Sequence[SourceRow]) -> None:
+    """Writes the rows' ids and uris in their order, which is the order of the vectors and of FAISS's ids."""
+    columns = {
+        "id": [row.id for row in rows],
+        "uri": [row.image for row in rows],
+        "content": [row.content for row in rows],
+        "fingerprint": [row.fingerprint for row in rows],
+    }
+    table = pyarrow.table({name: pyarrow.array(column, pyarrow.large_string()) for name, column in columns.items()})
+    parquet.write_table(table, path, compression="zstd")
+
+
+def states(path: Path) -> pyarrow.Table:
+    """The columns of STATES: what each row's picture was when it was embedded; raises GalleryBroken."""
+    try:
+        return parquet.read_table(path, columns=list(STATES), partitioning=None).select(list(STATES))
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+
+
+class ItemTable(Collection[GalleryItem]):
+    """Ids and uris in memory, and the row of each id; an Item is made when it is asked for."""
+
+    def __init__(self, table: pyarrow.Table, attributes: Columns) -> None:
+        self._uris, self._contents, self._fingerprints = (table.column(name).combine_chunks() for name in STATES)
+        self.attributes = attributes
+        self.ids: Sequence[str] = table.column("id").to_pylist()
+        self.rows: Mapping[str, int] = {id: row for row, id in enumerate(self.ids)}
+
+    @classmethod
+    def open(cls, path: Path, attributes: Columns) -> "ItemTable":
+        """Reads the file of the items that have these attributes; raises GalleryBroken where it is not one of ours."""
+        try:
+            return cls(parquet.read_table(path, columns=list(COLUMNS), partitioning=None), attributes)
+        except (OSError, KeyError, pyarrow.ArrowException) as error:
+            raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+
+    def at(self, row: int) -> GalleryItem:
+        """The item of that row."""
+        return GalleryItem(self.ids[row], self._uris[row].as_py(), self.attributes.at(row))
+
+    def content(self, row: int) -> str:
+        """The SHA-256 of the bytes of the row's picture."""
+        found: str = self._contents[row].as_py()
+        return found
+
+    def fingerprint(self, row: int) -> str:
+        """What tells, without its bytes, whether the row's picture can have changed; "" where nothing does."""
+        found: str = self._fingerprints[row].as_py()
+        return found
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[GalleryItem]:
+        return map(self.at, range(len(self)))
+
+    def __contains__(self, id: object) -> bool:
+        return id in self.rows

@@ -1,0 +1,1 @@
+"""One search of a gallery: request, ranking, result rules, re-ranking."""

@@ -1,0 +1,1 @@
+"""Sources of a gallery: folders, tables, object stores and their images."""

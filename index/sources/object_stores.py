@@ -1,0 +1,137 @@
+"""Pictures, tables and folders in a store: whatever fsspec has a driver for, named by a URL such as s3://shop/a.png."""
+
+import posixpath
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+from index.sources import fingerprint
+from models.errors import ImageTooLarge, SourceError, UnreadableImage
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+WAY_OUT = "check the address and the credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A file in a store: its path below the folder that was listed, its URL, and its fingerprint."""
+
+    name: str
+    url: str
+    fingerprint: str
+
+
+class _System(Protocol):
+    """What we use of fsspec's file systems."""
+
+    def info(self, path: str) -> dict[str, object]: ...
+    def find(self, path: str, *, detail: bool) -> dict[str, dict[str, object]]: ...
+    def open(self, path: str, mode: str) -> IO[bytes]: ...
+    def cat_file(self, path: str) -> bytes: ...
+    def unstrip_protocol(self, name: str) -> str: ...
+    def invalidate_cache(self) -> None: ...
+
+
+def is_store(source: str) -> bool:
+    """True for a URL of any scheme but http and https, which are fetched without fsspec."""
+    return SCHEME.match(source) is not None and not source.lower().startswith(("http://", "https://"))
+
+
+def is_folder(url: str) -> bool:
+    """Whether a folder is there, or else a file; raises SourceError where nothing can be read."""
+    with _told(url):
+        system, path = _opened(url)
+        return system.info(path)["type"] == "directory"
+
+
+def objects(folder: str) -> list[Object]:
+    """All files below a folder; raises SourceError."""
+    read_s = time.time()
+    with _told(folder):
+        system, path = _opened(folder)
+        system.invalidate_cache()  # of an earlier listing in this process
+        found = system.find(path, detail=True)
+        start = len(path.rstrip("/")) + 1
+        return [
+            Object(name[start:], system.unstrip_protocol(name), fingerprint.of_object(info, read_s=read_s))
+            for name, info in found.items()
+        ]
+
+
+@contextmanager
+def copied(url: str) -> Iterator[IO[bytes]]:
+    """A file as a temporary one on this disk, so that its reader meets no error of a network; raises SourceError."""
+    with tempfile.TemporaryFile() as local:
+        with _told(url):
+            system, path = _opened(url)
+            with system.open(path, "rb") as file:
+                shutil.copyfileobj(file, local)
+        local.seek(0)
+        yield local
+
+
+def read(url: str, *, unless: str, max_bytes: int) -> tuple[bytes, str] | None:
+    """A picture's bytes and its fingerprint, or None where that is `unless`.
+
+    Raises UnreadableImage, ImageTooLarge, and SourceError where the driver is not installed.
+    """
+    too_large = ImageTooLarge(f"{url} has more than {max_bytes} bytes: make the image smaller")
+    read_s = time.time()
+    try:
+        system, path = _opened(url)
+        info = system.info(path)  # before the bytes, so that the fingerprint is never newer than they
+        mark = fingerprint.of_object(info, read_s=read_s)
+        if unless and mark == unless:
+            return None
+        size = info.get("size")
+        if isinstance(size, int) and size > max_bytes:
+            raise too_large
+        data = system.cat_file(path)
+    except (SourceError, ImageTooLarge):
+        raise
+    except Exception as error:
+        raise UnreadableImage(f"{url} cannot be read ({_said(error)}): {WAY_OUT}") from error
+    if len(data) > max_bytes:
+        raise too_large
+    return data, mark
+
+
+def joined(folder: str, name: str) -> str:
+    """The URL of a name relative to a folder's URL; an absolute path stays one."""
+    scheme, _, path = folder.partition("://")
+    return name if name.startswith("/") else f"{scheme}://{posixpath.normpath(posixpath.join(path, name))}"
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Says as SourceError what a driver raises; each has errors of its own."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{url} cannot be read ({_said(error)}): {WAY_OUT}") from error
+
+
+def _opened(url: str) -> tuple[_System, str]:
+    """fsspec's file system and the path in it; raises SourceError where a package is missing."""
+    if "::" in url:
+        raise SourceError(f"{url} chains stores with '::': name one store")
+    try:
+        from fsspec.core import url_to_fs  # only those who name a store need it
+    except ImportError as error:
+        raise SourceError(f"{url} takes the package fsspec: install likebut[stores]") from error
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as error:  # whose words name the package
+        raise SourceError(f"{url} takes a driver that is not there ({error}): install that package too") from error
+    return system, path
+
+
+def _said(error: Exception) -> str:
+    return f"{error}" or type(error).__name__

@@ -1,0 +1,1 @@
+"""A gallery on disk: snapshots, the journal of changes, and one view of both."""

@@ -1,0 +1,101 @@
+"""Changes of a gallery's items, and each as a row of the journal that says by its checksum whether it is intact."""
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.items.items import GalleryItem
+from models.errors import InputError
+
+Vector: TypeAlias = NDArray[np.float16]  # (d,)
+# seq, id, uri, content, attributes, space_id, vector; a delete has an id only
+Fields: TypeAlias = tuple[int, str, str | None, str | None, str | None, str | None, bytes | None]
+Row: TypeAlias = tuple[int, str, str | None, str | None, str | None, str | None, bytes | None, int]  # and the checksum
+
+LITTLE = np.dtype("<f2")  # float16 with its low byte first on every machine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upsert:
+    """An item that is new, or takes the place of the one of its id.
+
+    `content` is the SHA-256 of its picture in hex, `vector` (d,) what the model of `space_id` makes of it.
+    """
+
+    item: GalleryItem
+    content: str
+    space_id: str
+    vector: Vector
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return self.item.id
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The item of that id leaves, if it is there."""
+
+    id: str
+
+
+Change: TypeAlias = Upsert | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change with its number; numbers grow by one from change to change and never come twice."""
+
+    seq: int
+    change: Change
+
+
+def packed(entry: Entry) -> Row:
+    """The row of the entry; raises InputError for what could not be read back."""
+    change = entry.change
+    if isinstance(change, Delete):
+        return _sealed((entry.seq, change.id, None, None, None, None, None))
+    if change.vector.ndim != 1 or not np.isfinite(change.vector).all():
+        raise InputError(f"the vector of the item {change.id!r} is not a row of finite numbers: embed it again")
+    try:
+        attributes = json.dumps(dict(change.item.attributes), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the attributes of the item {change.id!r} are no JSON ({error}): correct them") from error
+    vector = change.vector.astype(LITTLE).tobytes()
+    return _sealed((entry.seq, change.id, change.item.uri, change.content, attributes, change.space_id, vector))
+
+
+def unpacked(row: Row) -> Entry:
+    """The entry of the row; raises ValueError where it is not as it was written."""
+    seq, id, uri, content, attributes, space_id, vector, checksum = row
+    if checksum != _checksum((seq, id, uri, content, attributes, space_id, vector)):
+        raise ValueError("its checksum does not match")
+    if uri is None or content is None or attributes is None or space_id is None or vector is None:
+        return Entry(seq, Delete(id))
+    return Entry(
+        seq, Upsert(GalleryItem(id, uri, json.loads(attributes)), content, space_id, np.frombuffer(vector, LITTLE))
+    )
+
+
+def _sealed(fields: Fields) -> Row:
+    """The row with its checksum; raises InputError for text that UTF-8 cannot hold, which SQLite would refuse."""
+    try:
+        "".join(text for text in fields if isinstance(text, str)).encode()
+    except UnicodeEncodeError as error:
+        problem = f"the item {fields[1]!r} has text that UTF-8 cannot hold: write it again as whole text"
+        raise InputError(problem) from error
+    return *fields, _checksum(fields)
+
+
+def _checksum(fields: Fields) -> int:
+    """CRC-32 of the row; raises ValueError for a column of another type, which only damage makes."""
+    *columns, vector = fields
+    try:
+        return zlib.crc32(vector or b"", zlib.crc32(json.dumps(columns).encode()))
+    except TypeError as error:
+        raise ValueError("a column is of another type") from error

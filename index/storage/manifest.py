@@ -1,0 +1,108 @@
+"""What a snapshot says of itself: one JSON file, written last, that names and digests every other.
+
+Version 2, which is still read, lacks `widened`: all lists are probed under a filter, until the gallery is built,
+compacted or tuned anew.
+"""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from index.vectors.encodings import Encoding
+from models.errors import GalleryBroken
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION: Literal[3] = 3
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FileEntry(_Strict):
+    """One file of the snapshot, as it was when it was written."""
+
+    file: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")  # never a path out of the snapshot
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class ShardEntry(FileEntry):
+    """One FAISS file and how many items it holds."""
+
+    count: int = Field(ge=0)
+
+
+class SnapshotManifest(_Strict):
+    """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
+
+    schema_version: Literal[2, 3]
+    name: str
+    created: datetime = Field(strict=False)  # UTC; JSON has no type for it
+    source: str
+    count: int = Field(ge=1)
+    skipped: int = Field(ge=0)
+    through: int = Field(ge=0)  # the journal's change up to which all are in here
+    dimension: int = Field(ge=1)  # d
+    space_id: str
+    model_id: str
+    form: Encoding
+    nlist: int = Field(ge=1)
+    stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
+    nprobe: int = Field(ge=1)
+    # lists probed instead where a filter keeps one of ranking.SHARES
+    widened: tuple[int, ...] = Field((), strict=False)
+    recall_goal: float = Field(ge=0, le=1)
+    recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
+    faiss_version: str
+    shards: tuple[ShardEntry, ...] = Field(strict=False, min_length=1)
+    files: tuple[FileEntry, ...] = Field(strict=False)
+    digest: str = ""
+
+    @property
+    def entries(self) -> tuple[FileEntry, ...]:
+        """Every file of the snapshot but the manifest."""
+        return (*self.shards, *self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size on disk, without the manifest."""
+        return sum(entry.bytes for entry in self.entries)
+
+
+def dump(manifest: SnapshotManifest) -> str:
+    """The manifest as the text of its file, with its digest filled in."""
+    made = manifest.model_copy(update={"digest": _digest(manifest)})
+    return made.model_dump_json(indent=2, exclude=_lacking(made)) + "\n"
+
+
+def load(path: Path) -> SnapshotManifest:
+    """The manifest in the file at `path`; raises GalleryBroken where it is not whole, not ours or changed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        manifest = SnapshotManifest.model_validate_json(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GalleryBroken(f"{path} cannot be read ({error}): roll back or rebuild the gallery") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise GalleryBroken(
+            f"{path} is not a snapshot manifest of version {SCHEMA_VERSION} ({where}: {first['msg']}):"
+            " rebuild the gallery with this version of likebut"
+        ) from error
+    if text != dump(manifest):
+        raise GalleryBroken(f"{path} was changed after it was written: roll back or rebuild the gallery")
+    return manifest
+
+
+def _digest(manifest: SnapshotManifest) -> str:
+    without = manifest.model_copy(update={"digest": ""})
+    return hashlib.sha256(without.model_dump_json(exclude=_lacking(manifest)).encode()).hexdigest()
+
+
+def _lacking(manifest: SnapshotManifest) -> set[str]:
+    """The facts that its version does not have."""
+    return {"widened"} if manifest.schema_version == 2 else set()

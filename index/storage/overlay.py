@@ -1,0 +1,158 @@
+"""The delta: the journal's changes since a snapshot in memory, searched while one thread applies new ones.
+
+Its rows follow the snapshot's: an upsert takes the next row and kills the older one of its id, a delete kills it.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.items.columns import Columns
+from index.items.items import GalleryItem
+from index.storage.changes import Entry, Upsert
+from index.vectors.exact import DECIMALS, Rows, Scores, top
+from models.arrays import Embeddings, Flags, normalised
+from models.errors import SpaceMismatch
+
+CAPACITY = 256  # rows at first; doubled whenever they are taken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OverlayState:
+    """What was known when it was made: nothing that is applied later changes it, so readers need no lock.
+
+    `start` rows are the snapshot's, the `vectors` (count, d) those of the rows after them. `alive` (start + count,)
+    is of all rows, `dead` says how many of them are not, and `through` is the seq of the last change.
+    """
+
+    start: int
+    through: int
+    dead: int
+    alive: Flags
+    vectors: Embeddings
+    # shared with later views, which append to them: look only at rows below the end
+    columns: Columns
+    _upserts: Sequence[Upsert]
+    _snapshot: Mapping[str, int]
+    _changed: Mapping[str, Sequence[int]]
+
+    def __post_init__(self) -> None:
+        self.alive.flags.writeable = False
+        self.vectors.flags.writeable = False
+
+    @property
+    def count(self) -> int:
+        """How many rows the changes take, the dead ones too."""
+        return len(self.vectors)
+
+    def row(self, id: str) -> int | None:
+        """The row of the living item of that id, in the snapshot or after it."""
+        newest = next((row for row in reversed(self._changed.get(id, ())) if row < len(self.alive)), None)
+        row = self._snapshot.get(id) if newest is None else newest
+        return row if row is not None and self.alive[row] else None
+
+    def item(self, row: int) -> GalleryItem:
+        """The item of a row after the snapshot's, also of a dead one."""
+        assert self.start <= row < len(self.alive)
+        return self._upserts[row - self.start].item
+
+    def content(self, row: int) -> str:
+        """The SHA-256 of the picture of a row after the snapshot's."""
+        return self._upserts[row - self.start].content
+
+    def search(self, queries: Embeddings, k: int, mask: Flags | None = None) -> tuple[Scores, Rows]:
+        """The exact scores and rows (B, min(k, n)), best first and ties by row, of the n living rows of the changes.
+
+        A mask (count,) leaves only the rows where it is true.
+        """
+        wanted = self.alive[self.start :]
+        rows = np.flatnonzero(wanted if mask is None else wanted & mask)  # (n,)
+        scores = (queries @ self.vectors.T)[:, rows].round(DECIMALS)  # (B, n), as the shards round theirs
+        return top(scores, np.broadcast_to(rows + self.start, scores.shape), k)
+
+
+class Overlay:
+    """Applies changes and publishes what is then known as `view`, by one assignment."""
+
+    def __init__(self, snapshot: Mapping[str, int], *, dimension: int, through: int) -> None:
+        """Of a snapshot with these rows of its ids, which holds the changes up to the seq `through`."""
+        start = len(snapshot)
+        self._lock = threading.Lock()
+        self._upserts: list[Upsert] = []
+        self._columns = Columns.of([])
+        self._changed: dict[str, list[int]] = {}
+        self._vectors: Embeddings = np.empty((CAPACITY, dimension), dtype=np.float32)
+        self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a row that is not taken yet is born alive
+        self.view = OverlayState(
+            start=start,
+            through=through,
+            dead=0,
+            alive=self._alive[:start],
+            vectors=self._vectors[:0],
+            columns=self._columns,
+            _upserts=self._upserts,
+            _snapshot=snapshot,
+            _changed=self._changed,
+        )
+
+    def apply(self, entries: Iterable[Entry]) -> OverlayState:
+        """The view with the entries, given in order; those that it has already are passed over.
+
+        Of several changes of one id only the last counts. Raises SpaceMismatch, and changes nothing, where a vector
+        is of another dimension.
+        """
+        with self._lock:  # two threads may bring the same news; readers never come here
+            before = self.view
+            fresh = [entry for entry in entries if entry.seq > before.through]
+            if not fresh:
+                return before
+            assert fresh[0].seq == before.through + 1, "changes between are missing"
+            last = {entry.change.id: entry.seq for entry in fresh}
+            changes = [entry.change for entry in fresh if last[entry.change.id] == entry.seq]
+            upserts = [change for change in changes if isinstance(change, Upsert)]
+            end = before.count + len(upserts)
+            self._write(before.count, end, self._vectors_of(upserts))
+            killed = [row for row in (before.row(change.id) for change in changes) if row is not None]
+            if killed:
+                self._alive = self._alive.copy()  # the old views go on with theirs
+                self._alive[killed] = False
+            for row, upsert in enumerate(upserts, start=before.start + before.count):
+                self._upserts.append(upsert)
+                self._columns.append(upsert.item.attributes)
+                self._changed.setdefault(upsert.id, []).append(row)
+            self.view = OverlayState(
+                start=before.start,
+                through=fresh[-1].seq,
+                dead=before.dead + len(killed),
+                alive=self._alive[: before.start + end],
+                vectors=self._vectors[:end],
+                columns=self._columns,
+                _upserts=self._upserts,
+                _snapshot=before._snapshot,
+                _changed=self._changed,
+            )
+            return self.view
+
+    def _vectors_of(self, upserts: Sequence[Upsert]) -> Embeddings:
+        dimension = self._vectors.shape[1]
+        for upsert in upserts:
+            if upsert.vector.shape != (dimension,):
+                raise SpaceMismatch(
+                    f"the vector of the changed item {upsert.id!r} has {upsert.vector.size} dimensions instead of"
+                    f" {dimension}: embed the journal's items with the gallery's model"
+                )
+        vectors = np.array([upsert.vector for upsert in upserts], dtype=np.float32).reshape(-1, dimension)
+        return normalised(vectors)  # as the shards do with theirs
+
+    def _write(self, start: int, end: int, vectors: Embeddings) -> None:
+        """Puts the vectors into rows that no view looks at, in larger buffers where these are full."""
+        capacity = len(self._vectors)
+        if end > capacity:
+            grown = max(end, 2 * capacity)
+            larger = np.empty((grown, self._vectors.shape[1]), dtype=np.float32)
+            larger[:start] = self._vectors[:start]
+            self._alive = np.concatenate([self._alive, np.ones(grown - capacity, dtype=np.bool_)])
+            self._vectors = larger
+        self._vectors[start:end] = vectors

@@ -1,0 +1,260 @@
+"""Snapshots on disk: written beside, sealed with digests, published by one rename, and checked when opened.
+
+gallery/
+  CURRENT              the name of the live snapshot; only ever replaced by a rename
+  LOCK                 held by the one build that runs
+  snapshots/<name>/    immutable; manifest.json is written last, so its presence means complete
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
+from models.bundle import digest_file
+from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnapshot
+
+CURRENT = "CURRENT"
+LOCK = "LOCK"
+SNAPSHOTS = "snapshots"
+UPLOADED_IMAGES = "uploaded"  # that were uploaded, by their content
+JOURNAL = "journal.sqlite"
+ITEMS = "items.parquet"
+ATTRIBUTES = "attributes.arrow"
+VECTORS = "vectors.npy"
+SCALES = "scales.npy"
+LISTS = "lists.faiss"  # trained and empty: what every shard began as
+PROBE = "probe.npz"
+SKIPPED = "skipped.jsonl"
+FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside the shards
+
+SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
+DRAFT = ".draft-"
+NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
+UPLOADED = re.compile(rf"/{UPLOADED_IMAGES}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot whose files are as its manifest says, but for those shards that are `missing`, if any."""
+
+    path: Path
+    manifest: SnapshotManifest
+    missing: tuple[str, ...] = ()
+
+    @property
+    def shards(self) -> list[Path]:
+        """The FAISS files that are there, by number."""
+        return [self.path / shard.file for shard in self.manifest.shards if shard.file not in self.missing]
+
+
+def live(gallery: Path) -> Snapshot:
+    """The checked snapshot that CURRENT names; raises GalleryMissing or GalleryBroken."""
+    return checked(gallery / SNAPSHOTS / current(gallery))
+
+
+def live_manifest(gallery: Path) -> SnapshotManifest:
+    """What the live snapshot says of itself, its other files unread; raises GalleryMissing or GalleryBroken."""
+    return load(gallery / SNAPSHOTS / current(gallery) / MANIFEST)
+
+
+def current(gallery: Path) -> str:
+    """The name of the live snapshot; raises GalleryMissing or GalleryBroken."""
+    pointer = gallery / CURRENT
+    try:
+        name = pointer.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise GalleryMissing(
+            f"no gallery is at {gallery}: build one with `likebut index build SOURCE --gallery {gallery}`"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise GalleryBroken(f"{pointer} cannot be read ({error}): rebuild the gallery") from error
+    if not NAME.fullmatch(name):
+        raise GalleryBroken(f"{pointer} names no snapshot: write the name of one of {gallery / SNAPSHOTS} into it")
+    return name
+
+
+def checked(path: Path) -> Snapshot:
+    """The snapshot at `path`, its manifest and the size and digest of every file checked; raises GalleryBroken."""
+    manifest = load(path / MANIFEST)
+    if manifest.name != path.name:
+        raise GalleryBroken(f"{path / MANIFEST} is that of the snapshot {manifest.name}: roll back or rebuild")
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="digest") as pool:  # hashing leaves Python's lock
+        list(pool.map(partial(check, path), manifest.entries))
+    return Snapshot(path, manifest)
+
+
+def salvaged(path: Path) -> Snapshot:
+    """As `checked`, but a shard that is gone or damaged is only left out; raises GalleryBroken where none is left."""
+    manifest, broken = load(path / MANIFEST), []
+    for entry in manifest.files:
+        check(path, entry)
+    for shard in manifest.shards:
+        try:
+            check(path, shard)
+        except GalleryBroken:
+            broken.append(shard.file)
+    if len(broken) == len(manifest.shards):
+        raise GalleryBroken(f"no shard of {path} is left: roll back or rebuild the gallery")
+    return Snapshot(path, manifest, tuple(broken))
+
+
+def check(path: Path, entry: FileEntry) -> None:
+    """Raises GalleryBroken where a file of the snapshot at `path` is not as its manifest says."""
+    file = path / entry.file
+    try:
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise GalleryBroken(f"{file} has {size} bytes instead of {entry.bytes}: roll back or rebuild")
+        if digest_file(file) != entry.sha256:
+            raise GalleryBroken(f"{file} was changed after it was written: roll back or rebuild the gallery")
+    except OSError as error:
+        raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
+
+
+def own_paths(gallery: Path) -> list[Path]:
+    """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
+    journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
+    return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS, UPLOADED_IMAGES, *journal)]
+
+
+def uploaded_image(gallery: Path, content: str) -> Path:
+    """Where the uploaded picture whose bytes have that SHA-256 lies."""
+    return gallery.resolve() / UPLOADED_IMAGES / content[:2] / content
+
+
+def local_uri(gallery: Path, uri: str) -> str:
+    """A picture's address; that of an uploaded one in this folder, wherever the gallery lay when it was put."""
+    uploaded = UPLOADED.search(uri)
+    if uploaded is None:
+        return uri
+    here = uploaded_image(gallery, uploaded[2])
+    return str(here) if here.exists() else uri  # an import of another gallery's items names that one's pictures
+
+
+@contextmanager
+def build_lock(gallery: Path) -> Iterator[None]:
+    """Holds the gallery for one build, and gives it free even if the process is killed; raises JobRunning."""
+    gallery.mkdir(parents=True, exist_ok=True)
+    with (gallery / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JobRunning(f"another build of {gallery} is running: wait until it is done") from error
+        yield
+
+
+@contextmanager
+def draft(gallery: Path) -> Iterator[Path]:
+    """An empty folder beside the snapshots to write one into; removed unless it was sealed."""
+    snapshots = gallery / SNAPSHOTS
+    snapshots.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=DRAFT, dir=snapshots))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_name(created: datetime) -> str:
+    """A name that sorts by time (UTC) and differs even where two are made in the same microsecond."""
+    return f"{created:%Y%m%dT%H%M%S%fZ}-{os.urandom(4).hex()}"
+
+
+def entry(path: Path) -> FileEntry:
+    """What the manifest says of a file."""
+    return FileEntry(file=path.name, bytes=path.stat().st_size, sha256=digest_file(path))
+
+
+def shard_entry(path: Path, count: int) -> ShardEntry:
+    """What the manifest says of a shard of `count` items."""
+    return ShardEntry(**entry(path).model_dump(), count=count)
+
+
+def seal(folder: Path, manifest: SnapshotManifest) -> Snapshot:
+    """Makes a draft durable, writes its manifest and gives it its name beside the others."""
+    for each in manifest.entries:
+        sync(folder / each.file)
+    (folder / MANIFEST).write_text(dump(manifest), encoding="utf-8")  # last, so that it means complete
+    sync(folder / MANIFEST)
+    folder.chmod(0o755)  # a temporary folder is made for its owner only; the service may run as another
+    sync(folder)
+    path = folder.with_name(manifest.name)
+    folder.rename(path)
+    sync(path.parent)
+    return Snapshot(path, manifest)
+
+
+def publish(gallery: Path, name: str) -> None:
+    """Makes the snapshot of that name the live one, in one step that a crash cannot tear."""
+    fresh = gallery / f".{CURRENT}"
+    fresh.write_text(f"{name}\n", encoding="utf-8")
+    sync(fresh)
+    fresh.replace(gallery / CURRENT)
+    sync(gallery)
+
+
+def roll_back(gallery: Path, name: str) -> Snapshot:
+    """Makes a kept snapshot the live one again; changes made since are searched on top of it, so that none is lost.
+
+    Raises GalleryBroken where it is not whole, UnknownSnapshot where it is not there, and JobRunning.
+    """
+    with build_lock(gallery):
+        names = [path.name for path in folders(gallery)]
+        if name not in names:
+            raise UnknownSnapshot(f"the gallery keeps no snapshot {name!r}: it has {', '.join(names) or 'none'}")
+        found = checked(gallery / SNAPSHOTS / name)
+        publish(gallery, name)
+        return found
+
+
+def folders(gallery: Path) -> Sequence[Path]:
+    """The kept snapshots' folders, the oldest first, whether they can be read or not."""
+    if not (gallery / SNAPSHOTS).is_dir():
+        return []
+    return sorted(path for path in (gallery / SNAPSHOTS).iterdir() if NAME.fullmatch(path.name))
+
+
+def kept_snapshots(gallery: Path) -> list[SnapshotManifest]:
+    """What the kept snapshots say of themselves, the oldest first; those that cannot be read are left out."""
+    found = []
+    for path in folders(gallery):
+        try:
+            found.append(load(path / MANIFEST))
+        except GalleryBroken:
+            continue
+    return found
+
+
+def retire(gallery: Path, *, keep: int = SNAPSHOTS_KEPT) -> list[SnapshotManifest]:
+    """Removes all but the last `keep` snapshots, never the live one, and drafts that a killed build left.
+
+    Gives what the others say of themselves. Call it under the lock. A process that has an old snapshot mapped keeps
+    what it has mapped.
+    """
+    name = current(gallery)
+    for left in (gallery / SNAPSHOTS).glob(f"{DRAFT}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    others = [path for path in folders(gallery) if path.name != name]
+    for path in others[: max(0, len(others) - (keep - 1))]:
+        (path / MANIFEST).unlink(missing_ok=True)  # first: a half-removed snapshot is never taken for a whole one
+        shutil.rmtree(path, ignore_errors=True)
+    return kept_snapshots(gallery)
+
+
+def sync(path: Path) -> None:
+    """Returns when the file or the folder's list of names is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

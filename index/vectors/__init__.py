@@ -1,0 +1,1 @@
+"""The vectors of a snapshot: exact scores, FAISS shards, ranking and recall."""

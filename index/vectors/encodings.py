@@ -1,0 +1,124 @@
+"""The forms in which FAISS keeps a snapshot's vectors, and which one a gallery takes by its size."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, cast, get_args
+
+import faiss
+
+from models.errors import ConfigError, GalleryBroken, GalleryError
+
+Encoding = Literal["flat", "fp16", "sq8", "rabitq"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
+
+MOST_SHARDS = 1024
+SMALL = 20_000  # items up to which all of float32 is cheaper than to think about it
+SHARD = 5_000_000  # items of one file
+HUGE = 20_000_000  # items from which one byte a number is too much
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingFacts:
+    """What FAISS makes of a form, and how far it is off."""
+
+    index: type[faiss.IndexIVF]
+    block: int  # hits of the shards that are ranked anew by the vectors themselves, at a time; 0 where they are exact
+    bits: int  # a number
+
+
+ENCODING_FACTS: Mapping[Encoding, EncodingFacts] = {
+    "flat": EncodingFacts(faiss.IndexIVFFlat, 0, 32),
+    "fp16": EncodingFacts(faiss.IndexIVFScalarQuantizer, 32, 16),
+    "sq8": EncodingFacts(faiss.IndexIVFScalarQuantizer, 32, 8),
+    "rabitq": EncodingFacts(faiss.IndexIVFRaBitQ, 256, 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How a snapshot is to be built; `auto` goes by the number of its items. Raises ConfigError for what cannot be."""
+
+    shards: int | Literal["auto"] = "auto"
+    form: Encoding | Literal["auto"] = "auto"
+    recall: float | Literal["auto"] = "auto"  # recall@10 of composed queries that the number of probed lists is set for
+
+    def __post_init__(self) -> None:
+        if self.shards != "auto" and not 1 <= self.shards <= MOST_SHARDS:
+            raise ConfigError(f"{self.shards} shards cannot be made: choose 1 to {MOST_SHARDS}")
+        if self.recall != "auto" and not 0 < self.recall <= 1:
+            raise ConfigError(f"a recall of {self.recall} cannot be had: choose one above 0, up to 1")
+
+    def shards_of(self, count: int) -> int:
+        """The shards of a gallery of `count` items: as few as GPUs and files allow, since each costs every search."""
+        return max(1, faiss.get_num_gpus(), -(-count // SHARD)) if self.shards == "auto" else self.shards
+
+    def form_of(self, count: int) -> Encoding:
+        """The form of a gallery of `count` items."""
+        return encoding_for(count) if self.form == "auto" else self.form
+
+    def goal_of(self, count: int) -> float:
+        """The recall@10 that a build of `count` items aims at."""
+        return recall_goal(count) if self.recall == "auto" else self.recall
+
+
+DEFAULT_OPTIONS = IndexOptions()
+
+
+def encoding_for(count: int) -> Encoding:
+    """The form of a gallery of `count` items where nobody names one."""
+    if count <= SMALL:
+        return "flat"
+    return "sq8" if count < HUGE else "rabitq"
+
+
+def recall_goal(count: int) -> float:
+    """The recall@10 that a build aims at where nobody names one: nearly all where that costs nothing."""
+    return 0.99 if count <= SMALL else 0.95
+
+
+def code_bytes(form: Encoding, dimension: int) -> int:
+    """About what the code of a vector takes."""
+    return ENCODING_FACTS[form].bits * dimension // 8 + (8 if form == "rabitq" else 0)
+
+
+def empty(form: Encoding, *, dimension: int, nlist: int) -> faiss.IndexIVF:
+    """An untrained IVF index of that form, for inner products."""
+    coarse, metric = faiss.IndexFlatIP(dimension), faiss.METRIC_INNER_PRODUCT
+    made: faiss.IndexIVF
+    match form:
+        case "flat":
+            made = faiss.IndexIVFFlat(coarse, dimension, nlist, metric)
+        case "fp16" | "sq8":
+            kind = faiss.ScalarQuantizer.QT_fp16 if form == "fp16" else faiss.ScalarQuantizer.QT_8bit
+            made = faiss.IndexIVFScalarQuantizer(coarse, dimension, nlist, kind, metric)
+        case "rabitq":
+            made = faiss.IndexIVFRaBitQ(coarse, dimension, nlist, metric)
+    made.cp.min_points_per_centroid = 1  # a gallery of one item is a gallery
+    return made
+
+
+def write(index: faiss.Index, path: Path) -> None:
+    """Writes an index to its file; raises GalleryError where the disk takes no more."""
+    try:
+        with path.open("wb") as file:  # FAISS itself only prints what fails when it closes a file
+            faiss.write_index(index, cast(_Writers, faiss).PyCallbackIOWriter(file.write))
+    except (OSError, RuntimeError) as error:
+        raise GalleryError(f"{path} cannot be written ({error}): make room and try again") from error
+
+
+def read(path: Path) -> faiss.IndexIVF:
+    """A trained index from its file; raises GalleryBroken where it is none."""
+    try:
+        found = faiss.read_index(str(path))
+    except RuntimeError as error:
+        raise GalleryBroken(f"{path} is not a FAISS index ({error}): roll back or rebuild the gallery") from error
+    if not isinstance(found, faiss.IndexIVF):
+        raise GalleryBroken(f"{path} is a {type(found).__name__}, no trained lists: roll back or rebuild the gallery")
+    return found
+
+
+class _Writers(Protocol):
+    """What FAISS has and its types do not tell: a writer that gives a function what is written."""
+
+    PyCallbackIOWriter: Callable[[Callable[[bytes], int]], faiss.IOWriter]

@@ -1,0 +1,110 @@
+"""The best rows of a snapshot for a query, found by whichever is faster: the shards, or the vectors themselves.
+
+What comes first does not depend on how many are asked for, so that the pages of a long answer fit together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.vectors.encodings import ENCODING_FACTS
+from index.vectors.exact import Exact, Ids, Rows, Scores, sort
+from index.vectors.selection import Selection
+from index.vectors.shards import Shards
+from models.arrays import Embeddings
+
+SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
+TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
+MOST_TIED = 16_384  # rows fetched for it
+SCANNED_OF = 400  # or one row of so many, where that is more
+SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One snapshot's shards and vectors, as one order of its rows for any query."""
+
+    shards: Shards
+    exact: Exact
+    nprobe: int
+    widened: Sequence[int] = ()  # lists to probe where a filter keeps one of the SHARES
+
+    def scans(self, only: Selection | None) -> bool:
+        """Whether these rows are so few that each is scored."""
+        return only is not None and only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
+
+    def probes(self, only: Selection | None, nprobe: int | None) -> int:
+        """How many lists are probed: the fewer rows may be found, the more; between two shares as a power of them."""
+        if nprobe is not None or only is None:
+            return min(self.shards.nlist, self.nprobe if nprobe is None else nprobe)
+        shares, lists = (1.0, *SHARES[: len(self.widened)]), (self.nprobe, *self.widened)
+        share = only.count / len(self.exact)
+        if share < shares[-1]:
+            return self.shards.nlist
+        return round(float(np.exp(np.interp(np.log(share), np.log(shares[::-1]), np.log(lists[::-1])))))
+
+    def best(
+        self, queries: Embeddings, depth: int, *, only: Selection | None = None, nprobe: int | None = None
+    ) -> tuple[Scores, Rows]:
+        """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
+
+        A row is −1 where there are no more. Of a lossy form, hits are put in their exact order block by block, so a
+        cosine may rise from one block to the next; with one block nothing is out of order. Where the probed lists hold
+        fewer than `depth`, what the other lists hold follows them, in its own order: put between them, it would move
+        the rows of the pages before.
+        """
+        if only is not None and self.scans(only):
+            return self.exact.best(queries, only.rows, depth)
+        lists = self.probes(only, nprobe)
+        scores, rows = self._ordered(queries, depth, lists, only)
+        if lists == self.shards.nlist:
+            return scores, rows
+        short = rows[:, min(depth, rows.shape[1]) - 1] < 0
+        if short.any():
+            all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only)
+            for place, number in enumerate(np.flatnonzero(short).tolist()):
+                _append(scores[number], rows[number], all_scores[place], all_rows[place])
+        return scores, rows
+
+    def _ordered(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
+        """As `best`, of what so many lists hold."""
+        block = ENCODING_FACTS[self.shards.form].block
+        ranked = -(-depth // block) * block if block else depth
+        scores, rows = self._ranked(queries, ranked, nprobe, only)
+        if not block:
+            return scores, rows
+        scores = self.exact.scores(queries, rows)
+        for start in range(0, rows.shape[1], block):
+            part = slice(start, start + block)
+            scores[:, part], rows[:, part] = sort(scores[:, part], rows[:, part], block)
+        return scores, rows
+
+    def _ranked(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
+        """The first `depth` by the form's scores, ties by row: FAISS itself leaves to chance which of a tie are there.
+
+        So some more are fetched, until one is worse than the last that is asked for.
+        """
+        most = self.shards.count if only is None else only.count
+        fetched = depth + TIED
+        while True:
+            scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
+            if fetched >= most or fetched > MOST_TIED:  # all there are, or a crowd of one picture
+                break
+            if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
+                break
+            fetched *= 2
+        return scores[:, :depth], rows[:, :depth]
+
+    def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
+        """The k best with so many lists, as a probe asks for them."""
+        scores, rows = self.best(queries, k, nprobe=nprobe)
+        return scores[:, :k], rows[:, :k]
+
+
+def _append(scores: NDArray[np.float32], rows: Ids, other_scores: NDArray[np.float32], others: Ids) -> None:
+    """Fills the −1 at the end of one query's rows (K,) with those of the others (K,) that are not among them."""
+    held = int(np.count_nonzero(rows >= 0))
+    new = np.flatnonzero(~np.isin(others, rows[:held]) & (others >= 0))[: len(rows) - held]
+    scores[held : held + len(new)], rows[held : held + len(new)] = other_scores[new], others[new]

@@ -1,0 +1,172 @@
+"""The vectors of a snapshot as several FAISS IVF files with the same lists, searched as if they were one.
+
+FAISS's ids are our row numbers, dense and the same in every shard; row r lies in shard r modulo the number of
+shards. The lists to probe are found once, then each shard is searched in them, and we merge: FAISS's IndexShards finds
+them again in every shard, and its IndexShardsIVF ignores filters without an error.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.vectors import encodings, gpu
+from index.vectors.encodings import ENCODING_FACTS, Encoding
+from index.vectors.exact import DECIMALS, Rows, Scores, Vectors, sort, top
+from index.vectors.selection import Selection
+from models.arrays import Embeddings, normalised
+from models.errors import GalleryBroken
+
+POINTS_PER_LIST = 39  # fewer train a poor centroid
+TRAINING_POINTS_PER_LIST = 64  # more cost much time and find no more
+ADD_BLOCK = 16384
+TRIED = 64  # hits of the search that proves the filter: half of them would leak
+
+
+def lists(count: int) -> int:
+    """How many lists a gallery of `count` items is cut into."""
+    return max(1, min(int(4 * count**0.5), count // POINTS_PER_LIST))
+
+
+def train(vectors: Vectors, *, form: Encoding, seed: int = 0) -> faiss.IndexIVF:
+    """An empty index whose lists are those of the vectors (n, d); every shard starts as a copy of it."""
+    count, dimension = vectors.shape
+    nlist = lists(count)
+    size = min(count, nlist * TRAINING_POINTS_PER_LIST)
+    sample = np.sort(np.random.default_rng(seed).choice(count, size=size, replace=False))
+    trained = encodings.empty(form, dimension=dimension, nlist=nlist)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)  # of this thread; a search sets it back to one
+    trained.train(normalised(vectors[sample].astype(np.float32)))
+    return trained
+
+
+def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: int) -> list[tuple[str, int]]:
+    """Writes the shards and gives the name and the count of each; their order is their number.
+
+    Raises GalleryError where the disk takes no more.
+    """
+    written: list[tuple[str, int]] = []
+    for number in range(shards):
+        shard = faiss.clone_index(trained)
+        rows = np.arange(number, len(vectors), shards, dtype=np.int64)
+        for start in range(0, len(rows), ADD_BLOCK):
+            block = rows[start : start + ADD_BLOCK]
+            # half precision leaves lengths off by a thousandth; a score is a cosine
+            shard.add_with_ids(normalised(vectors[block].astype(np.float32)), block)
+        name = f"shard-{number:04d}.faiss"
+        encodings.write(shard, folder / name)
+        written.append((name, len(rows)))
+    return written
+
+
+class Shards:
+    """The opened shards of one snapshot; never changed, so that many threads may search at once."""
+
+    def __init__(self, shards: Sequence[faiss.IndexIVF], *, form: Encoding) -> None:
+        self._shards = tuple(shards)
+        self._lists = shards[0].quantizer  # of all: they are copies of one
+        self._copies = gpu.copies(self._shards)
+        self.form = form
+        self.count = sum(int(shard.ntotal) for shard in shards)
+        self.nlist = int(shards[0].nlist)
+        self.dimension = int(shards[0].d)
+
+    @classmethod
+    def open(cls, paths: Sequence[Path], *, form: Encoding) -> "Shards":
+        """Maps the files read-only; raises GalleryBroken where one is no shard of that form with the others' lists.
+
+        Raises it, too, where this FAISS would let through what a filter leaves out.
+        """
+        opened: list[faiss.IndexIVF] = []
+        for path in paths:
+            try:
+                # without READ_ONLY the map would be writable, and an add would change the published file
+                shard = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
+            except RuntimeError as error:
+                raise GalleryBroken(f"{path} is not a FAISS index ({error}): rebuild the gallery") from error
+            if type(shard) is not ENCODING_FACTS[form].index or shard.metric_type != faiss.METRIC_INNER_PRODUCT:
+                raise GalleryBroken(f"{path} is a {type(shard).__name__}, no {form} shard of ours: rebuild the gallery")
+            if opened and not _same_lists(shard, opened[0]):
+                raise GalleryBroken(f"{path} has other lists than {paths[0].name}: rebuild the gallery")
+            opened.append(shard)
+        made = cls(opened, form=form)
+        made._check_filter(paths[0].parent)
+        return made
+
+    def search(self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None) -> tuple[Scores, Rows]:
+        """Scores and rows (B, k), best first and ties by row; row −1 where the probed lists hold fewer than k.
+
+        Of the rows in `only` alone. The scores are the form's, near to the cosine or, of `flat`, equal to it.
+        """
+        faiss.omp_set_num_threads(1)  # counts for the calling thread only, so it is said here, not at the start
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if self._copies and only is None and max(k, nprobe) <= gpu.MOST:
+            found = [copy.search(queries, k, nprobe) for copy in self._copies]
+            return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
+        near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
+        parameters = faiss.SearchParametersIVF()  # of this call, since the number of a shared index is never touched
+        parameters.nprobe = nprobe
+        if only is not None:
+            parameters.sel = only.selector
+        scores = np.empty((len(self._shards), len(queries), k), dtype=np.float32)
+        rows = np.empty(scores.shape, dtype=np.int64)
+        for number, shard in enumerate(self._shards):
+            cast(_Preassigned, shard).search_preassigned_c(
+                len(queries),
+                faiss.swig_ptr(queries),
+                k,
+                faiss.swig_ptr(lists),
+                faiss.swig_ptr(near),
+                faiss.swig_ptr(scores[number]),
+                faiss.swig_ptr(rows[number]),
+                False,
+                parameters,
+            )
+        return _merged(scores, rows, k)
+
+    def _check_filter(self, path: Path) -> None:
+        """Raises GalleryBroken where these very objects give rows that a selector leaves out: some of FAISS's do."""
+        query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)
+        _, found = self.search(query, min(self.count, TRIED), self.nlist)
+        mask = np.zeros(int(found.max()) + 1, dtype=np.bool_)
+        mask[found[0, ::2]] = True
+        _, rows = self.search(query, min(self.count, TRIED), self.nlist, only=Selection(mask))
+        if not mask[rows[rows >= 0]].all():
+            raise GalleryBroken(f"FAISS {faiss.__version__} ignores filters on {path}: install the version we pin")
+
+
+def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
+    """The k best of what each shard found (shards, B, k)."""
+    scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
+    scores = scores.round(DECIMALS)
+    if len(scores) == 1:
+        return sort(scores[0], rows[0], k)
+    count = scores.shape[1]
+    return top(scores.swapaxes(0, 1).reshape(count, -1), rows.swapaxes(0, 1).reshape(count, -1), k)
+
+
+class _Preassigned(Protocol):
+    """What FAISS's index has and its types do not tell: the method whose wrapper takes no selector."""
+
+    def search_preassigned_c(
+        self,
+        n: int,
+        x: object,
+        k: int,
+        assign: object,
+        centroid_dis: object,
+        distances: object,
+        labels: object,
+        store_pairs: bool,
+        params: faiss.SearchParametersIVF,
+    ) -> None: ...
+
+
+def _same_lists(shard: faiss.IndexIVF, other: faiss.IndexIVF) -> bool:
+    if (shard.d, shard.nlist) != (other.d, other.nlist):
+        return False
+    return np.array_equal(*(each.quantizer.reconstruct_n(0, each.nlist) for each in (shard, other)))

@@ -1,1 +1,0 @@
-"""Sessions: one exported graph, runnable on one machine."""

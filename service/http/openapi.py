@@ -1,0 +1,112 @@
+"""The OpenAPI document: FastAPI's own, completed with what it cannot see (bodies read by hand, problem details)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+from fastapi.openapi.utils import get_openapi
+from pydantic import JsonValue, TypeAdapter
+from starlette.routing import BaseRoute
+
+from index.items.items import GalleryItem
+from service.errors import PROBLEM_TYPE
+from service.schemas.gallery import IndexBody, ItemBody, ItemsBody
+from service.schemas.search import Problem, SearchBody, SearchesBody, known
+
+ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
+TEMPLATE = "#/components/schemas/{model}"
+DOCUMENT = TypeAdapter(dict[str, JsonValue])
+FORM: JsonValue = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "image": {"type": "string", "format": "binary", "description": "the reference, an image file"},
+        "text": {"type": "string", "description": "the wanted change"},
+        "k": {"type": "integer", "default": 20, "minimum": 1},
+        "query": {"type": "object", "description": "everything else of SearchBody, as JSON"},
+    },
+}  # fmt: skip
+SEARCH_BODY: dict[str, JsonValue] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/SearchBody"}},
+        "multipart/form-data": {"schema": FORM, "encoding": {"query": {"contentType": "application/json"}}},
+    },
+}
+
+
+def _json_body(model: str) -> dict[str, JsonValue]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}}
+
+
+INDEX_BODY, ITEM_BODY, ITEMS_BODY, SEARCHES_BODY = map(
+    _json_body, ("IndexBody", "ItemBody", "ItemsBody", "SearchesBody")
+)
+PROBLEM: JsonValue = {
+    "description": "A failure, as problem details (RFC 9457).",
+    "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What the examples name, so that each runs as it stands; None where there is no such thing yet."""
+
+    item: GalleryItem | None = None
+    source: str | None = None
+    job_id: str | None = None
+
+
+def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonValue]:
+    """The whole document of an app's routes, with those examples."""
+    found = DOCUMENT.validate_python(
+        get_openapi(title="Likebut", version=metadata.version("likebut"), description=ABOUT, routes=routes)
+    )
+    schemas = _object(_object(found, "components"), "schemas")
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
+        schemas.pop(name, None)
+    for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemsBody, Problem):
+        schema = model.model_json_schema(ref_template=TEMPLATE)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    searches = _object(_object(schemas, "SearchesBody"), "properties")  # read one by one, so its model does not say it
+    _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
+    item_id = None
+    if examples.item is not None:
+        item_id = examples.item.id
+        attributes: dict[str, JsonValue] = {
+            **known(examples.item.attributes)
+        }  # its own: whoever sends it changes nothing
+        _object(schemas, "ItemBody")["examples"] = [{"attributes": attributes}]
+        _object(schemas, "ItemsBody")["examples"] = [{"items": [{"id": item_id, "attributes": attributes}]}]
+        changed: JsonValue = {"image": {"item_id": item_id}, "text": "in red", "k": 10}
+        body = _object(schemas, "SearchBody")
+        plain = body["examples"]
+        assert isinstance(plain, list)
+        body["examples"] = [changed, *plain]
+    if examples.source is not None:
+        _object(schemas, "IndexBody")["examples"] = [{"source": examples.source}]
+    for name, path in _object(found, "paths").items():
+        assert isinstance(path, dict)
+        for operation in path.values():
+            assert isinstance(operation, dict)
+            _exemplify(operation, examples.job_id if name.startswith("/index") else item_id)
+            responses = _object(operation, "responses")
+            responses.pop("422", None)
+            responses["default"] = PROBLEM
+    return found
+
+
+def _exemplify(operation: dict[str, JsonValue], id: str | None) -> None:
+    """Gives the operation's parameter `id` its example, in place."""
+    parameters = operation.get("parameters", [])
+    assert isinstance(parameters, list)
+    for parameter in parameters:
+        if isinstance(parameter, dict) and parameter["name"] == "id" and id is not None:
+            parameter["example"] = id
+
+
+def _object(parent: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
+    child = parent.setdefault(name, {})
+    assert isinstance(child, dict)
+    return child

@@ -1,0 +1,79 @@
+"""Everything that one app owns, from its start to its end, and how a route comes by it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from index import edits
+from index.edits import Problem, Put
+from index.storage.changes import Delete
+from service.http import site
+from service.images import thumbnails, url_policy
+from service.images.download import ImageDownloader
+from service.jobs.runner import JobRunner
+from service.search.remote_references import RemoteReferences
+from service.search.searcher import Searcher
+from service.settings import Settings
+from service.telemetry import tracing
+from service.telemetry.metrics import Metrics
+from service.telemetry.readiness import ReadinessProbe
+from service.workers.pool import Pool
+
+
+class AppState:
+    """Everything that one app owns, from its start to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
+        self.searcher = Searcher(settings, self.metrics.passed)
+        self.prober = ReadinessProbe(self.searcher, stale_after_s=settings.stale_after_s)
+        self.metrics.watch(self.searcher)
+        self.metrics.ready.set_function(lambda: not self.prober.reasons)
+        self.album = thumbnails.Thumbnails(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
+        self.pictures = Pool("picture", workers=2, max_waiting=256)
+        self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal
+        self.remote = (
+            None
+            if not settings.image_hosts
+            else ImageDownloader(
+                url_policy.patterns(settings.image_hosts),
+                http=settings.image_http,
+                max_bytes=settings.max_image_bytes,
+                max_pixels=settings.max_pixels,
+            )
+        )
+        self.elsewhere = RemoteReferences(self.remote, max_bytes=settings.max_image_bytes)
+        self.jobs = JobRunner(settings, self.metrics, self.searcher)
+        self.assets = site.assets()
+        self.tracing = tracing.opened(settings.otlp_endpoint)
+
+    def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
+        """Makes the changes with the model and the snapshot that answer; as `put.change`, and raises NotReady."""
+        while True:
+            serving = self.searcher.serving
+            limit = self.settings.max_pixels
+            problems = edits.change(wanted, serving.live(), serving.encoder, self.settings.gallery, max_pixels=limit)
+            if self.searcher.serving.encoder.manifest.space_id == serving.encoder.manifest.space_id:
+                return problems
+            # another model was swapped in meanwhile, which knows nothing of these vectors: once more, with it
+
+    def offers(self) -> str:
+        """What is served, or why nothing is, as one line for the operator."""
+        serving = self.searcher.serving
+        if serving.gallery is None:
+            return f"nothing to search: {serving.reason}"
+        return f"{serving.gallery.manifest.count} items of {serving.gallery.manifest.source}"
+
+
+def app_state(request: Request) -> AppState:
+    service: AppState = request.app.state.service
+    return service
+
+
+async def _app_state(request: Request) -> AppState:  # async, since FastAPI would run any other in a thread
+    return app_state(request)
+
+
+AppStateDep = Annotated[AppState, Depends(_app_state)]

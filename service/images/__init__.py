@@ -1,0 +1,1 @@
+"""Images for browsers, and images that callers name by URL."""

@@ -1,0 +1,1 @@
+"""Rebuilds in processes of their own, and the swap that follows."""

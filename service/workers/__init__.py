@@ -1,0 +1,1 @@
+"""Thread pools with permits, and the batcher."""

@@ -1,0 +1,321 @@
+"""A source becomes the live snapshot, whatever is wrong with single pictures and whenever the build is killed."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from index.build.build import Built, build
+from index.build.embed import BATCH, READERS, SkippedRow
+from index.build.resume import BUILDING, CHUNK_IMAGES
+from index.build.snapshot_writer import Progress
+from index.gallery import Gallery
+from index.search.request import SearchRequest
+from index.storage import snapshot
+from index.vectors.encodings import IndexOptions
+from models.arrays import Embeddings, Pixels, normalised
+from models.encoder import Encoder
+from models.errors import BundleBroken, ConfigError, GalleryError, JobRunning, SourceError
+
+if TYPE_CHECKING:
+    from conftest import Draw
+
+
+def quiet(progress: Progress) -> None:
+    """Reports to nobody."""
+
+
+def vectors_of(gallery: Path) -> bytes:
+    return (snapshot.live(gallery).path / snapshot.VECTORS).read_bytes()
+
+
+def ids_of(gallery: Path, encoder: Encoder) -> list[str]:
+    opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
+    vectors = np.load(snapshot.live(gallery).path / snapshot.VECTORS).astype(np.float32)
+    return [found.hits[0].item.id for found in opened.search(vectors, [SearchRequest(k=1)] * len(vectors))]
+
+
+def test_a_folder_becomes_a_gallery_whose_vectors_are_the_encoders(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    folder = draw(tmp_path / "pictures", 130)
+    seen: list[Progress] = []
+    built = build(folder, tmp_path / "gallery", encoder, progress=seen.append)
+    assert (built.items, list(built.skipped)) == (130, [])
+    live = snapshot.live(tmp_path / "gallery")
+    assert live.manifest.name == built.snapshot
+    assert [shard.count for shard in live.manifest.shards] == [130]
+    assert live.manifest.recall_at_10 >= 0.99
+    pixels = np.stack([encoder.preprocess(path.read_bytes()) for path in sorted(folder.iterdir())])
+    kept = np.load(live.path / snapshot.VECTORS).astype(np.float32)
+    np.testing.assert_allclose(kept, encoder.gallery(pixels), atol=1e-3)
+    assert ids_of(tmp_path / "gallery", encoder) == [f"{number:04d}" for number in range(130)]
+    assert list(dict.fromkeys(each.stage for each in seen)) == ["read", "embed", "train", "write", "publish"]
+    assert all(each.done <= each.total for each in seen)
+    assert not (tmp_path / "gallery" / BUILDING).exists()
+
+
+def test_bad_pictures_are_reported_by_name_and_lose_nothing(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
+    folder = draw(tmp_path / "pictures", 6)
+    whole = (folder / "0001.png").read_bytes()
+    (folder / "0001.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "0003.png").write_bytes(b"")
+    (folder / "0004.png").write_text("this is no picture")
+    (folder / "notes.txt").write_text("nor is this")
+    table = tmp_path / "table.jsonl"
+    names = [*(f"{number:04d}.png" for number in range(6)), "missing.png", "notes.txt", None]
+    table.write_text(
+        "".join(
+            json.dumps({"id": str(number), "image": name and f"pictures/{name}"}) + "\n"
+            for number, name in enumerate(names)
+        )
+    )
+    built = build(table, tmp_path / "gallery", encoder, progress=quiet)
+    assert built.items == 3
+    assert [each.id for each in built.skipped] == ["1", "3", "4", "6", "7", "8"]
+    assert built.skipped[3].uri == str(folder.parent.resolve() / "pictures/missing.png")
+    assert all(each.reason for each in built.skipped)
+    assert ids_of(tmp_path / "gallery", encoder) == ["0", "2", "5"]
+    lines = (snapshot.live(tmp_path / "gallery").path / snapshot.SKIPPED).read_text().splitlines()
+    assert [SkippedRow(**json.loads(line)) for line in lines] == list(built.skipped)
+
+
+def test_a_source_without_one_usable_picture_is_refused_and_the_old_gallery_stays(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    first = build(draw(tmp_path / "pictures", 3), tmp_path / "gallery", encoder, progress=quiet)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.png").write_bytes(b"")
+    with pytest.raises(SourceError, match="no usable image among 1 rows; the first, 'a'"):
+        build(bad, tmp_path / "gallery", encoder, progress=quiet)
+    assert snapshot.current(tmp_path / "gallery") == first.snapshot
+
+
+@pytest.mark.parametrize("stage", ["read", "embed", "train", "write", "publish"])
+def test_a_build_that_fails_at_any_stage_leaves_the_old_gallery_and_the_next_one_succeeds(
+    tmp_path: Path, encoder: Encoder, draw: "Draw", stage: str
+) -> None:
+    class Stop(Exception):
+        """The disk is full, say."""
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == stage:
+            raise Stop
+
+    gallery = tmp_path / "gallery"
+    first = build(draw(tmp_path / "old", 3), gallery, encoder, progress=quiet)
+    with pytest.raises(Stop):
+        build(draw(tmp_path / "new", 4), gallery, encoder, progress=stop)
+    assert snapshot.current(gallery) == first.snapshot
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 3
+    assert not list((gallery / snapshot.SNAPSHOTS).glob(f"{snapshot.DRAFT}*"))
+    build(tmp_path / "new", gallery, encoder, progress=quiet)
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 4
+
+
+def test_a_second_build_of_one_gallery_is_refused_while_the_first_runs(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    folder = draw(tmp_path / "pictures", 3)
+    refused: list[str] = []
+
+    def again(progress: Progress) -> None:
+        with pytest.raises(JobRunning) as raised:
+            build(folder, tmp_path / "gallery", encoder, progress=quiet)
+        refused.append(str(raised.value))
+
+    build(folder, tmp_path / "gallery", encoder, progress=again)
+    assert len(refused) > 4
+    build(folder, tmp_path / "gallery", encoder, progress=quiet)
+
+
+def test_a_killed_build_goes_on_where_it_stopped_and_ends_the_same(
+    tmp_path: Path, encoder: Encoder, bundle: Path, draw: "Draw"
+) -> None:
+    folder = draw(tmp_path / "pictures", 2 * CHUNK_IMAGES + 60)
+    (folder / "0003.png").write_bytes(b"")
+    for path in folder.iterdir():  # settled, for a file that was only just changed is stored without a fingerprint
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    gallery = tmp_path / "gallery"
+    command = [sys.executable, "-m", "index", "build", str(folder), "--gallery", str(gallery), "--bundle", str(bundle)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen([*command, "--progress", "json"], cwd=root, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            record = json.loads(line)
+            if record["stage"] == "embed" and record["done"] > CHUNK_IMAGES:
+                break
+        child.send_signal(signal.SIGKILL)
+    assert not (gallery / snapshot.CURRENT).exists()
+    assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
+    built = build(folder, gallery, encoder, progress=quiet)
+    assert (built.embedded, built.reused) == (CHUNK_IMAGES + 59, CHUNK_IMAGES)
+    fresh = build(folder, tmp_path / "fresh", encoder, progress=quiet)
+    assert built.items == fresh.items == 2 * CHUNK_IMAGES + 59
+    assert [each.id for each in built.skipped] == ["0003"]
+    assert list(built.skipped) == list(fresh.skipped)
+    for name in (snapshot.VECTORS, snapshot.ITEMS, snapshot.SKIPPED, "shard-0000.faiss"):
+        one, other = (snapshot.live(path).path / name for path in (gallery, tmp_path / "fresh"))
+        assert one.read_bytes() == other.read_bytes(), name
+
+
+def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finished_chunks(
+    tmp_path: Path, bundle: Path, draw: "Draw"
+) -> None:
+    class Failing(Encoder):
+        """Fails at the first batch of the second chunk, while slow pictures behind it still wait to be read."""
+
+        fails = True
+
+        def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24) -> Pixels:
+            if self.fails and data == slow:
+                assert failed.wait(10)
+                next(late)
+                time.sleep(0.1)
+            return np.zeros((3, 2, 2), dtype=np.uint8)
+
+        def gallery(self, pixels: Pixels) -> Embeddings:
+            if self.fails and next(batches) == CHUNK_IMAGES // BATCH:
+                failed.set()
+                raise BundleBroken("the graph failed: out of memory")
+            return normalised(np.ones((len(pixels), self.manifest.dimension), dtype=np.float32))
+
+    late, batches, failed = itertools.count(), itertools.count(), threading.Event()
+    slow = (draw(tmp_path, 2) / "0001.png").read_bytes()
+    encoder = Failing.open(bundle)
+    assert isinstance(encoder, Failing)
+    table = tmp_path / "table.jsonl"
+    with table.open("w") as file:
+        for number in range(CHUNK_IMAGES + 10 * BATCH):
+            file.write(f'{{"id": "{number}", "image": "{number // (CHUNK_IMAGES + BATCH):04d}.png"}}\n')
+    gallery = tmp_path / "gallery"
+    with pytest.raises(BundleBroken, match=r"^the graph failed: out of memory$"):
+        build(table, gallery, encoder, progress=quiet)
+    assert next(late) <= 2 * READERS  # the others were not waited for
+    assert len(list((gallery / BUILDING).glob("*/chunk-*.npz"))) == 1
+    assert not (gallery / snapshot.CURRENT).exists()
+    encoder.fails = False
+    built = build(table, gallery, encoder, progress=quiet)
+    assert (built.items, built.embedded) == (CHUNK_IMAGES + 10 * BATCH, 9 * BATCH)  # the first picture is known
+
+
+def test_a_file_whose_name_is_not_utf8_is_skipped_and_the_rest_goes_live(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    folder = draw(tmp_path / "pictures", 2)
+    (folder / "0001.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    built = build(folder, tmp_path / "gallery", encoder, progress=quiet)
+    assert (built.items, [each.id for each in built.skipped]) == (1, [r"caf\xe9"])
+    lines = (snapshot.live(tmp_path / "gallery").path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines()
+    assert [SkippedRow(**json.loads(line)) for line in lines] == list(built.skipped)
+
+
+def test_a_gallery_whose_path_is_not_utf8_is_refused_at_once(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
+    seen: list[Progress] = []
+    with pytest.raises(ConfigError, match=r"caf\\xe9.* is not UTF-8"):
+        build(draw(tmp_path / "p", 1), tmp_path / os.fsdecode(b"caf\xe9"), encoder, progress=seen.append)
+    assert not seen
+
+
+@pytest.mark.parametrize(("source", "gallery"), [(".", "gallery"), (".", "."), ("pictures", ".")])
+def test_a_gallery_beside_its_pictures_never_indexes_itself(
+    tmp_path: Path, encoder: Encoder, draw: "Draw", source: str, gallery: str
+) -> None:
+    draw(tmp_path / "pictures", 3)
+    for _ in range(2):
+        built = build(tmp_path / source, tmp_path / gallery, encoder, progress=quiet)
+        assert (built.items, list(built.skipped)) == (3, [])
+
+
+@pytest.mark.parametrize("stage", ["read", "train", "write", "publish"])
+def test_a_build_killed_at_any_stage_leaves_a_whole_gallery(
+    tmp_path: Path, encoder: Encoder, bundle: Path, draw: "Draw", stage: str
+) -> None:
+    gallery, old, new = tmp_path / "gallery", draw(tmp_path / "old", 3), draw(tmp_path / "new", 4)
+    build(old, gallery, encoder, progress=quiet)
+    command = [sys.executable, "-m", "index", "build", str(new), "--gallery", str(gallery), "--bundle", str(bundle)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen([*command, "--progress", "json"], cwd=root, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if json.loads(line)["stage"] == stage:
+                break
+        child.send_signal(signal.SIGKILL)
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) in (3, 4)
+    build(new, gallery, encoder, progress=quiet)
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 4
+    names = sorted(path.name for path in (gallery / snapshot.SNAPSHOTS).iterdir())
+    assert all(snapshot.NAME.fullmatch(name) for name in names)
+    assert not (gallery / BUILDING).exists()
+
+
+def test_a_gallery_that_cannot_be_written_is_a_sentence(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GalleryError, match="cannot be written"):
+        build(draw(tmp_path / "pictures", 1), tmp_path / "file", encoder, progress=quiet)
+
+
+def test_the_last_three_snapshots_are_kept(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
+    folder = draw(tmp_path / "pictures", 2)
+    names = [build(folder, tmp_path / "gallery", encoder, progress=quiet).snapshot for _ in range(5)]
+    kept = sorted(path.name for path in (tmp_path / "gallery" / snapshot.SNAPSHOTS).iterdir())
+    assert kept == names[2:]
+    snapshot.publish(tmp_path / "gallery", names[2])  # rolled back
+    newest = build(folder, tmp_path / "gallery", encoder, progress=quiet).snapshot
+    kept = sorted(path.name for path in (tmp_path / "gallery" / snapshot.SNAPSHOTS).iterdir())
+    assert kept == [*names[3:], newest]
+
+
+def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
+    tmp_path: Path, encoder: Encoder, draw: "Draw"
+) -> None:
+    gallery = tmp_path / "gallery"
+    small, large = draw(tmp_path / "small", 20), draw(tmp_path / "large", 50)
+    build(small, gallery, encoder, progress=quiet)
+    query = normalised(np.random.default_rng(0).standard_normal((1, encoder.manifest.dimension)).astype(np.float32))
+    stop = threading.Event()
+    sizes: set[int] = set()
+    failures: list[Exception] = []
+
+    def search() -> None:
+        try:
+            while not stop.is_set():
+                opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
+                for _ in range(20):
+                    sizes.add(len(opened.search(query, [SearchRequest(k=100)])[0].hits))
+        except Exception as error:
+            failures.append(error)
+
+    searching = threading.Thread(target=search)
+    searching.start()
+    for source in (large, small, large, small):
+        build(source, gallery, encoder, progress=quiet)
+    stop.set()
+    searching.join()
+    assert not failures
+    assert sizes <= {20, 50}
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 20
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_fewer_pictures_than_shards_are_a_gallery(tmp_path: Path, encoder: Encoder, draw: "Draw", count: int) -> None:
+    built: Built = build(
+        draw(tmp_path / "p", count), tmp_path / "g", encoder, shape=IndexOptions(shards=4), progress=quiet
+    )
+    assert built.items == count
+    assert ids_of(tmp_path / "g", encoder) == [f"{number:04d}" for number in range(count)]
+
+
+def test_no_shards_are_refused(tmp_path: Path, encoder: Encoder) -> None:
+    with pytest.raises(ConfigError, match="0 shards"):
+        build(tmp_path, tmp_path / "gallery", encoder, shape=IndexOptions(shards=0), progress=quiet)

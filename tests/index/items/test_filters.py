@@ -1,0 +1,262 @@
+"""A filter holds for the rows that a plain evaluation finds, and one that cannot be meant is refused by its place."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.items import columns as attribute_columns
+from index.items.columns import Columns
+from index.items.filters import DEEPEST, MOST_LEAVES, All, In, Range, mask, names, parse
+from index.sources.rows import Value
+from models.errors import InputError
+
+NAMES = ["a", "b", "größe", "or", "attribute"]
+RESERVED = ("and", "or", "not", "attribute")
+
+NUMBERS = [0, -0.0, 1, 1.0, -1, 0.5, 2**53, 2**53 + 1, 2.0**53, 2**53 + 2, -(2**53) - 1, 10**25, 1e25, 1e308, 10**400]
+NUMBERS += [10**400 + 1, -(10**400), 5e-324]
+TEXTS = ["", "1", "a", "A", "ab", 'a"', "a\\", "a\n", "a!", "é", "e\u0301", "\uffff", "\U0001f457", "true", "null"]
+TEXTS += ["2026-01-31", "2026-02-01T10:00:00"]
+SCALARS = st.sampled_from([None, True, False, *NUMBERS, *TEXTS])
+BOUNDS = st.sampled_from(NUMBERS), st.sampled_from(TEXTS)
+ROWS = st.lists(st.dictionaries(st.sampled_from(NAMES), SCALARS), max_size=25)
+
+RANGES = st.one_of(
+    *(st.dictionaries(st.sampled_from(["gte", "gt", "lte", "lt"]), each, min_size=1, max_size=3) for each in BOUNDS)
+)
+WANTED = st.recursive(
+    SCALARS | st.lists(SCALARS, min_size=1, max_size=5) | RANGES,
+    lambda wanted: st.builds(lambda part, rest: {**rest, "not": part}, wanted, st.just({}) | RANGES),
+    max_leaves=3,
+)
+
+
+def named(name: str, wanted: object) -> dict[str, object]:
+    return {"attribute": {"name": name, "is": wanted}} if name in RESERVED else {name: wanted}
+
+
+FILTERS = st.recursive(
+    st.builds(named, st.sampled_from(NAMES), WANTED) | st.dictionaries(st.sampled_from(["a", "b"]), WANTED),
+    lambda filters: (
+        st.dictionaries(st.sampled_from(["and", "or"]), st.lists(filters, min_size=1, max_size=3))
+        | st.builds(lambda part, rest: {**rest, "not": part}, filters, filters)
+    ),
+    max_leaves=6,
+)
+
+
+def holds(filter: Mapping[str, object], row: Mapping[str, Value]) -> bool:
+    """The naive oracle: one row, read straight from the JSON."""
+    for name, wanted in filter.items():
+        if name == "and":
+            held = all(holds(each, row) for each in wanted)
+        elif name == "or":
+            held = any(holds(each, row) for each in wanted)
+        elif name == "not":
+            held = not holds(wanted, row)
+        elif name == "attribute":
+            held = meets(row.get(wanted["name"]), wanted["is"])
+        else:
+            held = meets(row.get(name), wanted)
+        if not held:
+            return False
+    return True
+
+
+def meets(value: Value, wanted: object) -> bool:
+    if isinstance(wanted, list):
+        return any(meets(value, each) for each in wanted)
+    if not isinstance(wanted, dict):
+        return kind(value) == kind(wanted) and value == wanted
+    for key, other in wanted.items():
+        if key == "not":
+            held = not meets(value, other)
+        elif kind(value) != kind(other):
+            held = False
+        else:
+            held = {"gte": value >= other, "gt": value > other, "lte": value <= other, "lt": value < other}[key]
+        if not held:
+            return False
+    return True
+
+
+def kind(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    return "text" if isinstance(value, str) else "number"
+
+
+@given(ROWS, FILTERS, st.data())
+@settings(deadline=None, max_examples=150)
+def test_the_mask_is_what_a_plain_evaluation_of_every_row_finds(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[dict[str, Value]],
+    filter: dict[str, object],
+    data: st.DataObject,
+) -> None:
+    rows = [dict.fromkeys(NAMES), *rows]
+    cut, count = data.draw(st.integers(0, len(rows))), data.draw(st.integers(0, len(rows)))
+    path = tmp_path_factory.mktemp("filters") / "attributes.arrow"
+    attribute_columns.write(path, rows[:cut])
+    columns = Columns.open(path)
+    for row in rows[cut:]:
+        columns.append(row)
+    found = mask(parse(filter), columns, count)
+    assert found.dtype == np.bool_
+    assert found.tolist() == [holds(filter, row) for row in rows[:count]]
+
+
+@given(FILTERS, FILTERS, ROWS)
+@settings(deadline=None, max_examples=50)
+def test_equal_filters_say_the_same_of_every_row(
+    first: dict[str, object], second: dict[str, object], rows: list[dict[str, Value]]
+) -> None:
+    one, other = parse(first), parse(second)
+    if one == other:
+        assert [holds(first, row) for row in rows] == [holds(second, row) for row in rows]
+    assert parse({"or": [first, second]}) == parse({"or": [second, first, second]})
+    assert hash(parse(dict(reversed(first.items())))) == hash(one)
+
+
+def test_the_form_is_canonical_and_tells_kinds_apart() -> None:
+    assert parse({"a": [2, 1, 1.0]}) == parse({"a": [1, 2]}) == In("a", ("1", "2"))
+    assert parse({"a": -0.0}) == parse({"a": 0})
+    assert len({parse({"a": value}) for value in (1, True, "1", "true", None, "null", [1, True])}) == 7
+    assert parse({"a": {"lt": 5, "gte": 1}}) == parse({"a": {"gte": 1.0, "lt": 5}})
+    assert parse({"a": {"lt": 5, "gte": 1}}) == Range("a", (("gte", 1), ("lt", 5)))
+    assert parse({}) == All(())
+    assert parse({"and": [{"a": 1}]}) == parse({"a": [1]})
+
+
+def test_the_example_of_the_documentation_finds_what_it_says() -> None:
+    dress: dict[str, Value] = {"category": "dress", "colour": "red", "price": 10, "brand": "Other"}
+    others: list[dict[str, Value]] = [
+        {**dress, "price": 50.0},
+        {**dress, "price": None},
+        {**dress, "price": "20"},
+        {**dress, "colour": "green"},
+        {**dress, "brand": "Acme"},
+        {**dress, "sale": False},
+    ]
+    columns = Columns.of([dress, *others, {**dress, "brand": None}])
+    wanted = parse(
+        {
+            "category": "dress",
+            "colour": ["red", "blue"],
+            "price": {"gte": 10, "lt": 50},
+            "brand": {"not": "Acme"},
+            "sale": None,
+        }
+    )
+    assert np.flatnonzero(mask(wanted, columns, len(columns))).tolist() == [0, 7]
+
+
+def test_an_attribute_that_no_row_has_is_missing_in_all() -> None:
+    columns = Columns.of([{"price": 1}, {"price": 2}])
+    assert mask(parse({"prize": None}), columns, 2).tolist() == [True, True]
+    assert mask(parse({"prize": {"gte": 1}}), columns, 2).tolist() == [False, False]
+    assert mask(parse({"prize": {"not": 3}}), columns, 2).tolist() == [True, True]
+
+
+def test_a_filter_names_all_attributes_that_it_asks_for() -> None:
+    filter = parse({"a": 1, "or": [{"b": {"gte": 2}}, {"not": {"c": None, "d": ["x", "y"]}}]})
+    assert names(filter) == {"a", "b", "c", "d"}
+
+
+def nested(depth: int) -> dict[str, object]:
+    filter: dict[str, object] = {"a": 1}
+    for _ in range(depth - 1):
+        filter = {"not": filter}
+    return filter
+
+
+def denied(depth: int) -> dict[str, object]:
+    wanted: object = 1
+    for _ in range(depth - 1):
+        wanted = {"not": wanted}
+    return {"a": wanted}
+
+
+def test_the_limits_are_as_they_say() -> None:
+    assert mask(parse(nested(DEEPEST)), Columns.of([{"a": 1}]), 1).tolist() == [DEEPEST % 2 == 1]
+    assert mask(parse(denied(DEEPEST)), Columns.of([{"a": 1}]), 1).tolist() == [DEEPEST % 2 == 1]
+    parse({"a": list(range(MOST_LEAVES))})
+    parse({"or": [{"a": number, "b": {"gte": number}} for number in range(MOST_LEAVES // 2)]})
+
+
+HALF = "\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("filter", "sentence"),
+    [
+        (["a"], "filter is an array: give an object with attributes and what they must be"),
+        (None, "filter is null: give an object"),
+        ("a", "filter is a text: give an object"),
+        ({"and": {"a": 1}}, "filter.and is an object: give an array of at least one filter"),
+        ({"or": []}, "filter.or is an empty array: give an array of at least one filter"),
+        ({"or": [{"a": 1}, 2]}, r"filter.or\[1\] is a number: give an object"),
+        ({"not": [{"a": 1}]}, "filter.not is an array: give an object"),
+        ({"a": []}, "filter.a is an empty array: give at least one value, or leave it out"),
+        ({"a": ["x", ["y"]]}, r"filter.a\[1\] is an array: give text, a number, true, false or null"),
+        ({"a": [{"gte": 1}]}, r"filter.a\[0\] is an object: give text"),
+        ({"a": {}}, "filter.a is an empty object: give it gte, gt, lte, lt or not"),
+        ({"a": {"eq": 1}}, "filter.a has the key 'eq': choose of gte, gt, lte, lt and not"),
+        (
+            {"and": [{"a": {"not": {"gte": None}}}]},
+            r"filter.and\[0\].a.not.gte is null: give a number, or text such as",
+        ),
+        ({"a": {"lt": True}}, "filter.a.lt is true: give a number"),
+        ({"a": {"lt": [1]}}, "filter.a.lt is an array: give a number"),
+        ({"a": {"gte": 1, "lt": "2"}}, "filter.a has a number and a text for bounds: give two of one kind"),
+        ({"a": float("nan")}, "filter.a is not finite: give a finite number"),
+        ({"a": [1, float("inf")]}, r"filter.a\[1\] is not finite"),
+        ({"a": {"gte": float("-inf")}}, "filter.a.gte is not finite"),
+        ({"a": HALF}, "filter.a holds half a character: write it again as whole text"),
+        ({"a": {"gte": HALF}}, "filter.a.gte holds half a character"),
+        ({"or": [{HALF: 1}]}, r"a key of filter.or\[0\] holds half a character"),
+        (
+            {"attribute": "or"},
+            'filter.attribute has not the two keys "name" and "is": name the attribute and its value',
+        ),
+        ({"attribute": {"name": "or"}}, 'filter.attribute has not the two keys "name" and "is"'),
+        (
+            {"attribute": {"name": 1, "is": 1}},
+            "filter.attribute.name is a number: give the attribute's name as whole text",
+        ),
+        ({"attribute": {"name": HALF, "is": 1}}, "filter.attribute.name is half a character: give"),
+        ({"attribute": {"name": "or", "is": {"x": 1}}}, "filter.attribute.is has the key 'x'"),
+        (nested(DEEPEST + 1), r"filter(\.not){16} is more than 16 deep: write the filter flatter"),
+        (denied(DEEPEST + 1), r"filter.a(\.not){15} is more than 16 deep"),
+        (nested(2000), "is more than 16 deep"),
+        ({"a": list(range(MOST_LEAVES + 1))}, "the filter has more than 1000 values up to filter.a: ask for fewer"),
+        ({"or": [{}] * 1001}, r"more than 1000 values up to filter.or\[1000\]"),
+        ({"or": [{"b": {"gte": 1, "lt": 2}}] * 501}, r"more than 1000 values up to filter.or\[500\].b.gte"),
+        ({"x" * 1000: []}, r"filter\.x{40} is an empty array"),
+    ],
+    ids=lambda given: given[:40] if isinstance(given, str) else "",
+)
+def test_a_filter_that_cannot_be_meant_is_refused_by_its_place(filter: object, sentence: str) -> None:
+    with pytest.raises(InputError, match=f"^{sentence}" if sentence.startswith("filter") else sentence) as refused:
+        parse(filter)
+    assert "\n" not in str(refused.value)
+
+
+def test_one_filter_on_a_file_and_its_growth_agrees_with_one_written_whole(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    rows: list[dict[str, Value]] = [
+        {"price": float(price), "name": f"n {number}", "stock": int(price) % 7}
+        for number, price in enumerate(generator.integers(0, 4000, 5000) / 4)
+    ]
+    attribute_columns.write(tmp_path / "attributes.arrow", rows[:3000])
+    columns = Columns.open(tmp_path / "attributes.arrow")
+    for row in rows[3000:]:
+        columns.append(row)
+    wanted: dict[str, object] = {"price": {"gte": 100, "lt": 600.5}, "name": {"gt": "n 2"}, "stock": [1, 2, 3]}
+    expected = [holds(wanted, row) for row in rows]
+    assert 0 < sum(expected) < len(rows)
+    assert mask(parse(wanted), columns, len(rows)).tolist() == expected

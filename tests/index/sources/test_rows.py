@@ -1,0 +1,305 @@
+"""Folders and tables give the same rows, and a source that is none is refused with a sentence."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from index.sources.image_bytes import read_image
+from index.sources.rows import SourceRow, Value, rows
+from models.errors import SourceError, UnreadableImage
+
+RECORDS: list[dict[str, Value]] = [
+    {"id": "a", "image": "a.png", "colour": "red", "price": 9.5, "stock": 3, "new": True, "size": "036"},
+    {"id": "b", "image": "deep/b.jpg", "colour": None, "price": 10.0, "stock": None, "new": False, "size": "040"},
+    {
+        "id": "c",
+        "image": "http://shop.example/c.png",
+        "colour": "",
+        "price": None,
+        "stock": 0,
+        "new": None,
+        "size": "1",
+    },
+]
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    return path
+
+
+def write_jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def write_parquet(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
+    parquet.write_table(pyarrow.Table.from_pylist([dict(record) for record in records]), path)
+    return path
+
+
+Write = Callable[[Path, Sequence[Mapping[str, object]]], Path]
+WRITERS: list[tuple[Write, str]] = [(write_csv, "t.csv"), (write_jsonl, "t.jsonl"), (write_parquet, "t.parquet")]
+each_table = pytest.mark.parametrize(("write", "name"), WRITERS, ids=[name for _, name in WRITERS])
+
+
+@each_table
+def test_every_kind_of_table_gives_the_same_rows_with_exact_types(tmp_path: Path, write: Write, name: str) -> None:
+    records = [{**record, "colour": record["colour"] or None} for record in RECORDS]  # CSV has one kind of empty
+    found = list(rows(write(tmp_path / name, records)))
+    images = [str(tmp_path.resolve() / "a.png"), str(tmp_path.resolve() / "deep/b.jpg"), "http://shop.example/c.png"]
+    assert [(row.id, row.image) for row in found] == list(zip("abc", images, strict=True))
+    for row, record in zip(found, records, strict=True):
+        expected = {key: value for key, value in record.items() if key not in ("id", "image")}
+        assert row.attributes == expected
+        assert [type(value) for value in row.attributes.values()] == [type(value) for value in expected.values()]
+
+
+def test_a_folder_is_read_deep_and_sorted_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    for name in ("b.png", "a/c.JPG", ".hidden.png", ".cache/x.png", "notes.txt", "a/c.json", "a-b/d.png", "a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = list(rows(tmp_path))
+    assert [row.id for row in found] == ["a/c", "a/c.json", "a-b/d", "a", "b", "notes.txt"]
+    assert found[0] == SourceRow("a/c", str((tmp_path / "a/c.JPG").resolve()), {})
+
+
+@each_table
+def test_repeated_and_missing_ids_are_refused_all_in_one_sentence(tmp_path: Path, write: Write, name: str) -> None:
+    ids = ["a", "b", None, "a", *(None for _ in range(11)), "b", "c", "a"]
+    table = write(tmp_path / name, [{"id": id, "image": "a.png"} for id in ids])
+    with pytest.raises(SourceError) as refused:
+        list(rows(table))
+    assert str(refused.value) == (
+        f"{table} has no id in 12 rows: 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, … and an id of an earlier row in 3 rows:"
+        " 4 ('a', as row 1), 16 ('b', as row 2), 18 ('a', as row 1): give every row an id of its own"
+    )
+
+
+@each_table
+@pytest.mark.parametrize("column", ["id", "image"])
+def test_a_missing_column_is_refused_by_name(tmp_path: Path, write: Write, name: str, column: str) -> None:
+    record = {key: "x" for key in ("id", "image", "colour") if key != column}
+    with pytest.raises(SourceError, match=f"no column '{column}', its columns are '{next(iter(record))}', 'colour': "):
+        list(rows(write(tmp_path / name, [record])))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_table_that_is_not_separated_by_commas_is_told_so(tmp_path: Path, mark: str, quote: str) -> None:
+    cells = (("id", "image", "title"), ("a", "a.png", "red, new"))
+    header, line = (mark.join(f"{quote}{cell}{quote}" for cell in row) for row in cells)
+    (tmp_path / "t.csv").write_text(f"{header}\r\n{line}\r\n", encoding="utf-8-sig", newline="")
+    with pytest.raises(SourceError) as refused:
+        list(rows(tmp_path / "t.csv"))
+    assert f"its columns are {header!r}: separate its columns with commas" in str(refused.value)
+
+
+def test_a_header_without_end_is_shown_by_its_start(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",".join(f"column{number}" for number in range(1000)))
+    with pytest.raises(SourceError, match=r"'column0', 'column1', .*…: name the columns") as refused:
+        list(rows(tmp_path / "t.csv"))
+    assert len(str(refused.value)) < 600
+
+
+def test_files_that_would_share_an_id_keep_their_suffixes(tmp_path: Path) -> None:
+    names = ["bag.jpeg", "bag.jpg", "deep/bag.png", "hat.jpg", "hat.jpg.png", "notes", "notes.png", "sock.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = list(rows(tmp_path))
+    assert [Path(row.image).relative_to(tmp_path.resolve()).as_posix() for row in found] == names
+    assert [row.id for row in found] == [
+        *("bag.jpeg", "bag.jpg", "deep/bag", "hat", "hat.jpg.png", "notes", "notes.png", "sock"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("t.csv", "", "no rows"),
+        ("t.csv", "id,image\n", "no rows"),
+        ("t.csv", "id,image\na,b,c\n", "row 1 has 3 cells"),
+        ("t.csv", "id,image,id\na,b,c\n", "a column twice"),
+        ("t.csv", "id,image\n,b\n", "no id in 1 row: 1: give"),
+        ("t.csv", 'id,image\n"a,b\n', r"line 2 cannot be read .*close its quotes"),
+        ("t.csv", f"id,image\na,{'b' * 131_073}\n", "line 2 cannot be read .*under 131072 characters"),
+        ("t.jsonl", "\n\n", "no rows"),
+        ("t.jsonl", '{"id": "a", "image": "b"}\n{"id":', "line 2 is not JSON"),
+        ("t.jsonl", "[1]\n", "line 1 is not a JSON object"),
+        ("t.jsonl", '{"id": "a", "image": "b", "sizes": [1, 2]}\n', "column 'sizes' holds a list"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": {"y": 1}}\n', "column 'x' holds a dict"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": Infinity}\n', "column 'x' is infinite"),
+        ("t.jsonl", '{"id": "a", "image": "b"}\n' + "[" * 100_000, "line 2 is nested too deeply"),
+        ("t.jsonl", '{"id": "a\\ud800", "image": "b"}\n', r"row 1 has the id 'a\\ud800', .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b\\udce9.png"}\n', r"row 1 has the image 'b\\udce9.png', .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x": "\\ud800"}\n', r"row 1, column 'x' .*write it again"),
+        ("t.jsonl", '{"id": "a", "image": "b", "x\\ud800": 1}\n', r"row 1, column 'x\\ud800' .*write it again"),
+        ("t.jsonl", '{"id": 1.5, "image": "b"}\n', "has the id 1.5"),
+        ("t.jsonl", '{"id": "a", "image": 7}\n', "has the image 7"),
+        ("t.parquet", "no parquet", "is not a whole Parquet table .*write or copy it again"),
+        ("t.xlsx", "x", "the suffix '.xlsx'"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_with_the_place(
+    tmp_path: Path, name: str, text: str, match: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=match):
+        list(rows(tmp_path / name))
+
+
+def test_no_source_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="neither a folder nor a file"):
+        list(rows(tmp_path / "nowhere.csv"))
+    with pytest.raises(SourceError, match="no rows"):
+        list(rows(tmp_path))
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"id,image\na,\xff\xfe\n")
+    with pytest.raises(SourceError, match="write it again as UTF-8"):
+        list(rows(tmp_path / "t.csv"))
+
+
+def test_a_damaged_parquet_table_is_not_said_to_lack_utf8(tmp_path: Path) -> None:
+    records = [{"id": f"{number}", "image": f"{number * 7919}.png"} for number in range(1000)]
+    path = write_parquet(tmp_path / "t.parquet", records)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:40] + b"\xff" * 400 + whole[440:]):
+        path.write_bytes(damaged)
+        with pytest.raises(SourceError, match=r"is not a whole Parquet table .*write or copy it again"):
+            list(rows(path))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_table_that_the_disk_does_not_give_is_said_so(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("/proc/self/mem")  # a file whose start cannot be read, not even by root
+    with pytest.raises(SourceError, match=r"cannot be read .*check the path and its permissions"):
+        list(rows(tmp_path / name))
+
+
+def test_a_path_that_no_disk_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="check the path"):
+        list(rows(tmp_path / ("a" * 300 + ".csv")))
+
+
+def test_an_article_number_of_any_length_stays_exact_in_csv(tmp_path: Path) -> None:
+    columns: dict[str, tuple[list[str], list[Value]]] = {
+        "long": (["12345678901234567890", "7"], ["12345678901234567890", "7"]),
+        "whole": (["123456789012345678", "-7"], [123456789012345678, -7]),
+        "price": (["10", "9.5"], [10.0, 9.5]),
+        "small": (["1e-3", "2"], [0.001, 2.0]),
+        "mixed": (["123456789012345678", "9.5"], ["123456789012345678", "9.5"]),  # no float holds the first
+    }
+    records = [
+        {"id": str(row), "image": "a.png", **{name: cells[row] for name, (cells, _) in columns.items()}}
+        for row in range(2)
+    ]
+    found = list(rows(write_csv(tmp_path / "t.csv", records)))
+    for name, (_, expected) in columns.items():
+        values = [row.attributes[name] for row in found]
+        assert values == expected, name
+        assert [type(value) for value in values] == [type(value) for value in expected], name
+
+
+def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Path) -> None:
+    table = pyarrow.table(
+        {
+            "id": ["a", "b"],
+            "image": ["a.png", "b.png"],
+            "day": [date(2024, 5, 1), None],
+            "moment": [datetime(2024, 5, 1, 12, 30, tzinfo=UTC), None],
+            "exact": pyarrow.array([1_714_566_600_000_000_001, None], pyarrow.timestamp("ns")),
+            "opens": [time(9, 30), None],
+            "closes": pyarrow.array([1001, None], pyarrow.time64("ns")),
+            "price": [Decimal("9.50"), None],
+            "colour": pyarrow.array(["red", None]).dictionary_encode(),
+        }
+    )
+    parquet.write_table(table, tmp_path / "t.parquet")
+    first, second = rows(tmp_path / "t.parquet")
+    assert first.attributes == {
+        "day": "2024-05-01",
+        "moment": "2024-05-01T12:30:00+00:00",
+        "exact": "2024-05-01T12:30:00",
+        "opens": "09:30:00",
+        "closes": "00:00:00.000001",
+        "price": 9.5,
+        "colour": "red",
+    }
+    assert set(second.attributes.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("column", "match"),
+    [
+        (pyarrow.array([[1, 2]]), "column 'x' is a list<.*>: .*leave the column out"),
+        (pyarrow.array([None], pyarrow.list_(pyarrow.string())), "column 'x' is a list<.*>: .*leave the column out"),
+        (pyarrow.array([{"y": 1}]), "column 'x' is a struct<.*>: .*leave the column out"),
+        (pyarrow.array([b"\xff"]), "column 'x' holds a bytes"),
+        (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "column 'x' .*out of range.*as text"),
+        (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "column 'x' .*as text"),
+    ],
+)
+def test_a_parquet_column_that_is_no_attribute_is_refused_by_name(
+    tmp_path: Path, column: pyarrow.Array, match: str
+) -> None:
+    parquet.write_table(pyarrow.table({"id": ["a"], "image": ["a.png"], "x": column}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=match):
+        list(rows(tmp_path / "t.parquet"))
+
+
+def test_a_file_whose_name_is_not_utf8_is_a_bad_row_shown_with_escapes(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).touch()
+    whole, strange = rows(tmp_path)
+    assert (whole.id, strange.id) == ("a", r"caf\xe9")
+    assert strange.image == str(tmp_path.resolve() / r"caf\xe9.png")
+    with pytest.raises(UnreadableImage, match="not UTF-8: rename"):
+        read_image(strange)
+
+
+def test_a_source_whose_path_is_not_utf8_is_refused_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write_jsonl(folder / "t.jsonl", [{"id": "a", "image": "http://shop.example/c.png"}])
+    for source in (folder, folder / "t.jsonl"):
+        with pytest.raises(SourceError, match=r"caf\\xe9.* is not UTF-8: rename"):
+            list(rows(source))
+
+
+def test_a_link_to_itself_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("a.png")
+    (row,) = rows(tmp_path)
+    assert row.id == "a"
+    with pytest.raises(UnreadableImage, match="cannot be read"):
+        read_image(row)
+
+
+def test_what_is_left_out_of_a_folder_gives_no_rows(tmp_path: Path) -> None:
+    for name in ("a.png", "own/b.png", "own/deep/c.png", "owner.png", "CURRENT"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = rows(tmp_path, without=[tmp_path / "link" / "own", tmp_path / "CURRENT"])
+    assert [row.id for row in found] == ["a", "owner"]
+
+
+def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:
+    table = pyarrow.table({"id": [7], "image": ["a.png"], "price": [float("nan")]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    (row,) = rows(tmp_path / "t.parquet")
+    assert row.id == "7"
+    assert row.attributes == {"price": None}

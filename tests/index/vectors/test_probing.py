@@ -1,0 +1,60 @@
+"""The lists that a build measures reach their recall, also where a filter leaves out most of the rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from index.vectors import shards
+from index.vectors.encodings import Encoding
+from index.vectors.exact import Exact, scaled
+from index.vectors.probing import ProbeCounts, tuned
+from index.vectors.ranking import SHARES, Ranking
+from index.vectors.recall import RECALL_AT, RecallProbe, composed_queries, recall
+from index.vectors.selection import Selection
+from index.vectors.shards import Shards
+from models.arrays import normalised
+
+COUNT, DIMENSION, GOAL = 40_000, 32, 0.95
+FEW = 100  # rows that are scanned here
+
+
+@pytest.fixture(scope="module", params=["flat", "sq8"])
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Ranking, ProbeCounts]]:
+    form: Encoding = request.param
+    generator = np.random.default_rng(3)
+    centres = generator.standard_normal((COUNT // 20, DIMENSION))
+    drawn = centres[generator.integers(len(centres), size=COUNT)] + 0.6 * generator.standard_normal((COUNT, DIMENSION))
+    vectors = normalised(drawn.astype(np.float32)).astype(np.float16)
+    folder = tmp_path_factory.mktemp(form)
+    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], form=form)
+    ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.vectors.ranking.SCANNED", FEW)  # so that the lists are asked for few rows, too
+        probing = tuned(ranking, RecallProbe.of(ranking.exact), GOAL)
+        yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened), probing
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7, 0.5, 0.3, 0.2, 0.15, 0.05, 0.01, 0.002])
+def test_what_a_filter_keeps_is_found_as_well_as_all(measured: tuple[Ranking, ProbeCounts], share: float) -> None:
+    ranking, _ = measured
+    only = Selection(np.random.default_rng(5).random(COUNT) < share)
+    queries = composed_queries(ranking.exact.vectors, count=200, seed=7)
+    truth, _ = ranking.exact.best(queries, only.rows, RECALL_AT)
+    found, rows = ranking.best(queries, RECALL_AT, only=only)
+    assert only.mask[rows].all()
+    assert recall(found[:, :RECALL_AT], truth) >= GOAL - 0.03  # of other queries and rows than were measured
+    assert ranking.scans(only) == (only.count <= FEW)
+
+
+def test_the_fewer_rows_the_more_lists(measured: tuple[Ranking, ProbeCounts]) -> None:
+    ranking, probing = measured
+    assert probing.recall_at_10 >= GOAL
+    assert len(probing.widened) == len(SHARES)
+    lists = [ranking.probes(Selection(np.arange(COUNT) < share * COUNT), None) for share in (1, 0.6, *SHARES, 0.001)]
+    assert lists == sorted(lists) and lists[0] == probing.nprobe and lists[-1] == ranking.shards.nlist
+    assert lists[2:-1] == list(probing.widened)
+    assert ranking.probes(Selection(np.arange(COUNT) < 100), 3) == 3

@@ -1,0 +1,166 @@
+"""Several shards find what one flat search finds."""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from index.vectors import recall, shards
+from index.vectors.encodings import ENCODINGS, Encoding
+from index.vectors.exact import Exact, Vectors, scaled
+from index.vectors.recall import RecallProbe
+from index.vectors.selection import Selection
+from index.vectors.shards import Shards
+from models.arrays import Embeddings, normalised
+from models.errors import GalleryBroken
+
+
+def unit(count: int, dimension: int, seed: int = 0) -> Embeddings:
+    values = np.random.default_rng(seed).standard_normal((count, dimension))
+    return normalised(values.astype(np.float32))
+
+
+def made(folder: Path, vectors: Vectors, parts: int, form: Encoding = "flat") -> Shards:
+    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=parts)
+    assert [count for _, count in written] == [len(range(part, len(vectors), parts)) for part in range(parts)]
+    return Shards.open([folder / name for name, _ in written], form=form)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_all_lists_of_any_number_of_shards_find_the_rows_of_a_flat_search(tmp_path: Path, parts: int) -> None:
+    vectors = unit(1500, 32).astype(np.float16)
+    queries = unit(40, 32, seed=1)
+    opened = made(tmp_path, vectors, parts)
+    flat = faiss.IndexFlatIP(32)
+    flat.add(normalised(vectors.astype(np.float32)))
+    scores, rows = opened.search(queries, 20, opened.nlist)
+    true_scores, true_rows = flat.search(queries, 20)
+    np.testing.assert_array_equal(rows, true_rows)
+    np.testing.assert_allclose(scores, true_scores, atol=2e-6)
+
+
+@pytest.mark.parametrize("form", ENCODINGS)
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_selection_is_kept_to_in_every_form_and_number_of_shards(tmp_path: Path, form: Encoding, parts: int) -> None:
+    vectors, queries = unit(1500, 32).astype(np.float16), unit(40, 32, seed=1)
+    opened = made(tmp_path, vectors, parts, form)
+    mask = np.random.default_rng(7).random(1500) < 0.1
+    _, rows = opened.search(queries, int(mask.sum()), opened.nlist, only=Selection(mask))
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.flatnonzero(mask), (40, 1)))
+
+
+def test_a_faiss_that_ignores_selectors_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = unit(200, 16).astype(np.float16)
+    made(tmp_path, vectors, 1)
+    monkeypatch.setattr(Selection, "selector", faiss.IDSelectorAll())  # as good as none
+    with pytest.raises(GalleryBroken, match="ignores filters"):
+        Shards.open([tmp_path / "shard-0000.faiss"], form="flat")
+
+
+@pytest.mark.parametrize("nprobe", [1, 3])
+def test_shards_share_their_lists_so_that_few_probes_find_the_same_in_one_and_in_four(
+    tmp_path: Path, nprobe: int
+) -> None:
+    vectors = unit(1500, 32).astype(np.float16)
+    queries = unit(40, 32, seed=1)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "four").mkdir()
+    _, one = made(tmp_path / "one", vectors, 1).search(queries, 10, nprobe)
+    _, four = made(tmp_path / "four", vectors, 4).search(queries, 10, nprobe)
+    np.testing.assert_array_equal(one, four)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 39, 78, 100])
+def test_a_tiny_gallery_works_even_with_fewer_items_than_shards(tmp_path: Path, count: int) -> None:
+    vectors = unit(count, 16).astype(np.float16)
+    opened = made(tmp_path, vectors, 4)
+    scores, rows = opened.search(vectors.astype(np.float32), count, opened.nlist)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(count))
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(count), (count, 1)))
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_twins_come_in_the_order_of_their_rows_whatever_the_shards(tmp_path: Path) -> None:
+    vectors = np.repeat(unit(1, 16), 90, axis=0).astype(np.float16)
+    for parts in (1, 2, 3):
+        folder = tmp_path / str(parts)
+        folder.mkdir()
+        opened = made(folder, vectors, parts)
+        scores, rows = opened.search(unit(1, 16), 12, opened.nlist)
+        np.testing.assert_array_equal(rows, [np.arange(12)])
+        np.testing.assert_allclose(scores, 1, atol=1e-5)
+
+
+def test_a_file_that_is_no_shard_is_refused_by_name(tmp_path: Path) -> None:
+    vectors = unit(10, 16).astype(np.float16)
+    made(tmp_path, vectors, 2)
+    other = tmp_path / "other.faiss"
+    other.write_bytes(b"no index")
+    with pytest.raises(GalleryBroken, match=r"other\.faiss"):
+        Shards.open([tmp_path / "shard-0000.faiss", other], form="flat")
+    faiss.write_index(faiss.IndexFlatIP(16), str(other))
+    with pytest.raises(GalleryBroken, match=r"other\.faiss"):
+        Shards.open([tmp_path / "shard-0000.faiss", other], form="flat")
+
+
+def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(tmp_path: Path) -> None:
+    centres = unit(40, 32)
+    vectors = normalised(np.repeat(centres, 50, axis=0) + 0.6 * unit(2000, 32, seed=3)).astype(np.float16)
+    opened = made(tmp_path, vectors, 2)
+    probe = RecallProbe.of(Exact(vectors, scaled(vectors)))
+    nprobe, measured = probe.nprobe(opened.search, nlist=opened.nlist, goal=0.97)
+    assert 1 < nprobe < opened.nlist
+    _, rows = opened.search(probe.queries, 10, nprobe)
+    truth = np.argsort(-(probe.queries @ normalised(vectors.astype(np.float32)).T), axis=1)[:, :10]
+    naive = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)])
+    assert measured >= 0.97 > probe.recall(opened.search, nprobe - 1)
+    assert measured == pytest.approx(naive, abs=2e-3)
+
+
+def test_a_probe_is_kept_and_a_file_that_is_none_refused_by_name(tmp_path: Path) -> None:
+    vectors = unit(60, 16).astype(np.float16)
+    probe = RecallProbe.of(Exact(vectors, scaled(vectors)))
+    probe.write(tmp_path / "probe.npz")
+    kept = RecallProbe.open(tmp_path / "probe.npz")
+    np.testing.assert_array_equal(kept.queries, probe.queries)
+    np.testing.assert_array_equal(kept.truth, probe.truth)
+    (tmp_path / "probe.npz").write_bytes(b"no zip")
+    with pytest.raises(GalleryBroken, match=r"probe\.npz"):
+        RecallProbe.open(tmp_path / "probe.npz")
+
+
+def test_exact_scores_of_many_blocks_are_those_of_a_sort() -> None:
+    vectors, queries = unit(40_000, 8).astype(np.float16), unit(5, 8, seed=1)
+    scores = queries @ normalised(vectors.astype(np.float32)).T
+    np.testing.assert_allclose(
+        Exact(vectors, scaled(vectors)).best(queries, np.arange(len(vectors)), 7)[0],
+        -np.sort(-scores, axis=1)[:, :7],
+        atol=1e-6,
+    )
+
+
+def test_composed_queries_are_unit_vectors_off_the_gallery() -> None:
+    vectors = unit(500, 64).astype(np.float16)
+    queries = recall.composed_queries(vectors, count=50, seed=1)
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
+    assert (queries @ vectors.astype(np.float32).T).max() < 0.95
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not faiss.get_num_gpus(), reason="FAISS sees no GPU")
+@pytest.mark.parametrize("form", ENCODINGS)
+def test_on_gpus_the_same_is_found_and_filters_hold(
+    tmp_path: Path, form: Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, queries = unit(20_000, 64).astype(np.float16), unit(40, 64, seed=1)
+    there = made(tmp_path, vectors, 3, form)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
+    here = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), form=form)
+    for nprobe in (1, 8, there.nlist):
+        on_gpu, on_cpu = (shards.search(queries, 10, nprobe)[1] for shards in (there, here))
+        same = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(on_gpu, on_cpu, strict=True)])
+        assert same >= 0.99
+    only = Selection(np.random.default_rng(7).random(20_000) < 0.1)
+    _, rows = there.search(queries, 200, there.nlist, only=only)
+    assert only.mask[rows].all()

@@ -1,0 +1,64 @@
+"""Without keys no name that DNS could lead here is answered, or a web page of that name could change the gallery."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.auth import keys
+from service.http.host_check import names_this_machine
+from service.settings import Settings
+
+Inside = Callable[..., object]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LOCALHOST:8000", "localhost.", "shop.localhost:1", "127.0.0.1", "127.0.0.1:8000", "10.1.2.3:80",
+        "[::1]", "[::1]:8000", "[2606:4700::1111]:443",
+    ],
+)  # fmt: skip
+def test_localhost_and_addresses_are_near(host: str) -> None:
+    assert names_this_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "", ":8000", ".", "shop", "evil.example", "evil.example:8000", "localhost.evil.example", "notlocalhost",
+        "127.0.0.1.evil.example:8000", "7f000001.rbndr.us", "127.0.0.1@evil.example", "127.0.0.1, evil.example",
+        "evil.example:8000:127.0.0.1", "0x7f.example",
+    ],
+)  # fmt: skip
+def test_every_other_name_is_not(host: str) -> None:
+    assert not names_this_machine(host)
+
+
+def test_without_keys_a_rebound_name_reads_and_changes_nothing(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        headers = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}
+        asked = ("DELETE", "/items/red-box"), ("POST", "/index"), ("POST", "/search"), ("GET", "/browse"), ("GET", "/")
+        for method, path in (*asked, ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/nowhere")):
+            answer = await client.request(method, path, headers=headers)
+            assert answer.status_code == 421, path
+            assert answer.headers["content-type"] == "application/problem+json" and answer.headers["x-request-id"]
+            assert answer.json()["type"] == "urn:likebut:problem:foreign-host"
+            assert "127.0.0.1" in answer.json()["detail"] and "--keys FILE" in answer.json()["detail"]
+        assert (await client.get("/items/red-box", headers={"Host": "[::1]:8000"})).status_code == 200
+        assert 'rejected_total{reason="foreign-host"} 8.0' in (await client.get("/metrics")).text
+
+    inside(Settings(gallery=gallery), scenario)
+
+
+def test_with_keys_a_service_has_any_name(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+    path = tmp_path / "keys"
+    secret = keys.add(path, name="shop", role="search", rate_per_s=None, burst=None)
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        headers = {"Host": "search.shop.example", "X-API-Key": secret}
+        assert (await client.get("/limits", headers=headers)).status_code == 200
+
+    inside(Settings(gallery=gallery, keys=path), scenario)

@@ -1,0 +1,270 @@
+"""Pictures fetched by URL, from a real server of every bad manner."""
+
+import asyncio
+import gzip
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.errors import Overloaded
+from service.images import url_policy
+from service.images.download import FETCHES, ImageDownloader
+from service.search.remote_references import RemoteReferences
+from service.settings import Settings
+from tests.service.sites import Names, fetching, sited, whole, why
+
+Draw = Callable[..., bytes]
+Inside = Callable[..., object]
+LONG_S = 20.0  # a loaded machine may need some of it; what is waited for here takes three times as long, or for ever
+
+
+def test_a_picture_is_fetched_by_its_name_and_nothing_of_ours_goes_out(
+    picture: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/")
+
+    async def scenario() -> None:
+        async with sited() as site, fetching(site) as remote:
+            site.answers["/a/x.png?v=1"] = whole(picture(), Set_Cookie="a=b")
+            for _ in range(2):
+                assert await remote.fetch(site.url("/a/x.png?v=1#part")) == picture()
+            for head in site.heads:
+                lines = head.strip().split("\r\n")
+                assert lines[0] == "GET /a/x.png?v=1 HTTP/1.1"
+                assert {line.partition(":")[0].lower() for line in lines[1:]} == {
+                    "host", "user-agent", "accept", "accept-encoding", "connection",
+                }  # fmt: skip
+                assert f"host: cdn.example:{site.port}" in head.lower() and "encoding: identity" in head.lower()
+
+    asyncio.run(scenario())
+
+
+def test_a_body_in_chunks_or_until_the_end_is_read_whole(picture: Draw) -> None:
+    data = picture()
+
+    async def scenario() -> None:
+        async with sited() as site, fetching(site) as remote:
+            chunks = b"".join(
+                b"%x\r\n%s\r\n" % (len(data[at : at + 999]), data[at : at + 999]) for at in range(0, len(data), 999)
+            )
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
+            site.answers["/chunks"] = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+            site.answers["/end"] = b"HTTP/1.1 100 Continue\r\n\r\n" + head + b"\r\n" + data
+            assert await remote.fetch(site.url("/chunks")) == data
+            assert await remote.fetch(site.url("/end")) == data
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (whole(b"gone", status="404 Not Found"), "answered 404"),
+        (whole(b"", status="500 Oh"), "answered 500"),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", "answered 304"),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "answered 302"),
+        (b"HTTP/1.1 206 Partial\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n", "answered 206"),
+        (whole(b"<html>", kind="text/html; charset=utf-8"), "is text/html"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx", "is nothing"),
+        (whole(b"no picture"), "no image that can be read"),
+        (whole(b""), "empty"),
+        (whole(gzip.compress(bytes(10**8), 1)[:50_000], Content_Encoding="gzip"), "packed it (gzip)"),
+        (whole(b"x" * 100_001), "more than 100000 bytes"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 99999999999999999999\r\n\r\n", "more than"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: -5\r\n\r\n", "speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxxx",
+        "speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 500\r\n\r\nshort", "speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, "speak HTTP"),
+        (b"SSH-2.0-OpenSSH_9\r\n", "speak HTTP"),
+        (b"", "speak HTTP"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_no_picture_is_refused_and_says_why(answer: bytes, said: str) -> None:
+    async def scenario() -> None:
+        async with sited() as site, fetching(site) as remote:
+            site.answers["/x.png"] = answer
+            assert said in await why(remote, site.url())
+
+    asyncio.run(scenario())
+
+
+def test_no_time_is_given_beyond_the_limit_however_it_is_spent() -> None:
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async def head_slowly(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"H")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async def never(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    awake = threading.Event()
+
+    def dozing(host: str, port: int) -> Sequence[str]:
+        awake.wait(60)
+        return ["127.0.0.1"]
+
+    async def scenario() -> None:
+        async with sited() as site, fetching(site, timeout_s=0.4) as remote:
+            site.answers = {"/slow": slowly, "/head": head_slowly, "/never": never}
+            for path in site.answers:
+                start = time.monotonic()
+                assert "within 0.4 s" in await why(remote, site.url(path))
+                assert time.monotonic() - start < LONG_S
+        async with ImageDownloader(
+            url_policy.patterns("*"), http=True, max_bytes=9, max_pixels=9, timeout_s=0.1, resolve=dozing
+        ) as remote:
+            start = time.monotonic()
+            assert "within 0.1 s" in await why(remote, "http://cdn.example/")
+            assert time.monotonic() - start < LONG_S
+            awake.set()
+
+    asyncio.run(scenario())
+
+
+def test_a_body_without_end_is_left_at_the_limit() -> None:
+    sent = 0
+
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")
+        while True:
+            writer.write(b"x" * 50_000)
+            await writer.drain()
+            sent += 50_000
+
+    async def crumbs(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"1\r\nx\r\n" * 1000)
+            await writer.drain()
+
+    async def scenario() -> None:
+        async with sited() as site, fetching(site) as remote:
+            site.answers = {"/endless": endless, "/crumbs": crumbs}
+            assert "more than 100000 bytes" in await why(remote, site.url("/endless"))
+            assert "crumbs" in await why(remote, site.url("/crumbs"))
+
+    asyncio.run(scenario())
+    assert sent < 20_000_000  # what fits into the buffers of the sockets
+
+
+def test_https_asks_for_the_certificate_of_the_name(picture: Draw, tmp_path: Path) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
+    subprocess.run(
+        [*command, "-keyout", "key.pem", "-out", "cert.pem", "-addext", "subjectAltName=DNS:cdn.example"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    asked: list[str | None] = []
+    own.sni_callback = lambda _, name, __: asked.append(name)
+    knowing = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    names = Names({"cdn.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]})
+
+    async def scenario() -> None:
+        async with sited(tls=own) as site:
+            site.answers["/x.png"] = whole(picture())
+            url = site.url().replace("http:", "https:")
+            async with fetching(site, names, tls=knowing) as remote:
+                assert await remote.fetch(url) == picture()
+                assert asked == ["cdn.example"]
+                assert "certificate" in (await why(remote, url.replace("cdn", "other"))).lower()
+            async with fetching(site, names) as remote:
+                assert "certificate" in (await why(remote, url)).lower()  # signed by nobody we know
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, inside: Inside, picture: Draw) -> None:
+    settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=2)
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        service = app.state.service
+        gate = asyncio.Event()
+
+        async def late(writer: asyncio.StreamWriter) -> None:
+            await gate.wait()
+            writer.write(whole(picture("ring", "green")))
+            await writer.drain()
+
+        async with sited() as site, fetching(site, timeout_s=60) as service.remote:
+            service.elsewhere = RemoteReferences(service.remote, max_bytes=settings.max_image_bytes)
+            site.answers = {"/late": late, "/x.png": whole(picture("ring", "green"))}
+
+            async def ask(path: str) -> httpx.Response:
+                return await client.post("/search", json={"image": {"url": site.url(path)}, "k": 3})
+
+            found = await ask("/x.png")
+            assert found.json()["hits"][0]["id"] == "green-ring" and "fetch" in found.json()["took_ms"]
+            waiting: list[asyncio.Task[httpx.Response]] = []
+            for number in range(1, FETCHES + 1):  # one by one, since a search has few places before it fetches
+                waiting.append(asyncio.create_task(ask("/late")))
+                while len(site.heads) < number + 1:
+                    await asyncio.sleep(0.005)
+            assert service.searcher.active == 0
+            full = await ask("/x.png")
+            assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
+            with pytest.raises(Overloaded):
+                await service.remote.fetch(site.url())
+            for _ in range(3):
+                start = time.monotonic()
+                assert (await client.post("/search", json={"text": "ball"})).status_code == 200
+                assert time.monotonic() - start < LONG_S
+            several = [{"image": {"url": site.url()}, "k": 1}, {"text": "ball", "k": 1}]
+            both = (await client.post("/searches", json={"searches": several})).json()["answers"]
+            assert both[0]["status"] == 429 and len(both[1]["hits"]) == 1
+            gate.set()
+            for answer in await asyncio.gather(*waiting):
+                assert answer.status_code == 200
+            assert service.searcher.active == 0
+            assert (await ask("/x.png")).status_code == 200
+            several = [{"image": {"url": site.url(path)}, "k": 1} for path in ("/x.png", "/none")]
+            both = (await client.post("/searches", json={"searches": several})).json()["answers"]
+            assert both[0]["hits"][0]["id"] == "green-ring" and both[1]["status"] == 422
+            assert service.searcher.active == 0
+
+    inside(settings, scenario)
+
+
+def test_a_url_is_refused_where_no_host_is_allowed_and_for_items_always(gallery: Path, inside: Inside) -> None:
+    url = {"image": {"url": "https://cdn.example/x.png"}}
+
+    async def off(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for request in ({"json": url}, {"files": {"query": (None, '{"image": {"url": "https://cdn.example/x.png"}}')}}):
+            answer = await client.post("/search", **request)
+            assert answer.status_code == 422 and "aren't accepted here" in answer.json()["detail"]
+
+    async def on(client: httpx.AsyncClient, app: FastAPI) -> None:
+        answer = await client.put("/items/new", json=url)
+        assert answer.status_code == 422 and "as base64" in answer.json()["detail"]
+        assert (await client.post("/items", json={"items": [{"id": "new", **url}]})).status_code == 422
+        answer = await client.post("/search", json={"image": {"url": "https://[::1]/x.png"}})
+        assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == "urn:likebut:problem:unfetchable"
+        assert "https://[::1]/x.png cannot be fetched" in answer.json()["detail"]
+        metrics = (await client.get("/metrics")).text
+        assert 'likebut_rejected_total{reason="unfetchable"} 1.0' in metrics
+        assert 'likebut_stage_duration_seconds_count{stage="fetch"} 1.0' in metrics
+
+    inside(Settings(gallery=gallery), off)
+    inside(Settings(gallery=gallery, image_hosts="*"), on)

@@ -1,0 +1,47 @@
+"""The album: what it sends, and that what it keeps is bounded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from index.items.items import GalleryItem
+from models import preprocess
+from models.errors import UnknownItem
+from service.images.thumbnails import Thumbnails
+
+Draw = Callable[..., bytes]
+
+
+def test_a_thumbnail_is_drawn_once_and_anew_for_a_changed_file(tmp_path: Path, picture: Draw) -> None:
+    item = GalleryItem("x", str(tmp_path / "x.png"), {})
+    album = Thumbnails(max_bytes=10**7, max_pixels=10**7)
+    (tmp_path / "x.png").write_bytes(picture("ball", "red"))
+    red = album.picture(item, size=50)
+    assert red.media_type == "image/jpeg" and preprocess.decode(red.data).size == (50, 50)
+    assert album.picture(item, size=50).data is red.data
+    assert album.kept_bytes == len(red.data)
+    assert album.picture(item, size=200).data == picture("ball", "red")  # small enough as it is
+    (tmp_path / "x.png").write_bytes(picture("ball", "blue"))
+    assert album.picture(item, size=50).data != red.data
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path, picture: Draw) -> None:
+    album = Thumbnails(max_bytes=10**7, max_pixels=10**7, kept_bytes=4000)
+    sizes = range(30, 80)
+    data = picture()
+    (tmp_path / "x.png").write_bytes(data)
+    item = GalleryItem("x", str(tmp_path / "x.png"), {})
+    drawn = [album.picture(item, size=size).data for size in sizes]
+    assert sum(map(len, drawn)) > 4000 >= album.kept_bytes > 0
+    assert album.picture(item, size=sizes[-1]).data is drawn[-1]  # the latest are the ones that stay
+    assert album.picture(item, size=sizes[0]).data is not drawn[0]
+
+
+def test_a_file_that_is_gone_or_no_image_any_more_is_never_sent(tmp_path: Path) -> None:
+    album = Thumbnails(max_bytes=10**7, max_pixels=10**7)
+    with pytest.raises(UnknownItem, match="rebuild"):
+        album.picture(GalleryItem("x", str(tmp_path / "gone.png"), {}), size=None)
+    (tmp_path / "x.png").write_text("secret")
+    with pytest.raises(UnknownItem, match="no image now"):
+        album.picture(GalleryItem("x", str(tmp_path / "x.png"), {}), size=None)

@@ -1,0 +1,72 @@
+"""What runs beside the requests ends with them, tells when it hangs, and lets them go first."""
+
+import asyncio
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service.workers.threads import LAST, NICER, RunningWork, background_task, lower_priority, run_in_thread
+
+
+def test_a_task_runs_until_it_is_left() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async def whole() -> None:
+        async with background_task(work(), name="test"):
+            await asyncio.wait_for(begun.wait(), 10)
+            assert not ended.is_set()
+        assert ended.is_set()
+
+    asyncio.run(whole())
+
+
+def test_the_oldest_of_what_runs_says_how_long() -> None:
+    running = RunningWork()
+    assert running.busy_s == 0
+    with running.noted():
+        first = running.busy_s
+        with running.noted():
+            assert running.busy_s >= first > 0
+        assert running.busy_s > first
+    assert running.busy_s == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_a_yielding_thread_has_a_lower_priority_than_the_others() -> None:
+    def work() -> None:
+        lower_priority()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    found: list[int] = []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [min(19, before + NICER)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_what_runs_apart_comes_last_with_the_threads_that_it_begins_and_its_error_is_the_callers() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work() -> tuple[int, int]:
+        with ThreadPoolExecutor(1) as pool:
+            return priority(), pool.submit(priority).result()
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert asyncio.run(run_in_thread(work)) == (min(19, before + LAST),) * 2
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run_in_thread(lambda: 1 // 0))
