@@ -56,7 +56,7 @@ bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but 
 	$(BIN)/likebut export $(RUNS)/instruct-small --out $(BUNDLES)/instruct
 
 table: $(VENV)/test  ## train and measure every row of the table in training/README.md (hours)
-	$(BIN)/python -m training.table --runs $(RUNS) --jobs 2 --write
+	$(BIN)/python -m training.ablations.runner --runs $(RUNS) --jobs 2 --write
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import cli
-from training import data_command, evaluate_command, report_command, submission_command
-from training.evaluate_command import SEED
+from training.cli import data as data_command
+from training.cli import evaluate as evaluate_command
+from training.cli import report as report_command
+from training.cli import submission as submission_command
+from training.cli.evaluate import SEED
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,7 +83,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _catalogue(arguments: argparse.Namespace) -> None:
-    from training.catalogue import contact_sheet, sample, write
+    from training.catalogue import contact_sheet, write
+    from training.catalogue.world import sample
 
     write.write(
         arguments.out,
@@ -148,21 +152,21 @@ def _tune(arguments: argparse.Namespace) -> None:
     from training.triplets import config, tune
 
     prompt = config.prompt(arguments.prompt, default="reformulate.txt", fields=("{caption_a}", "{caption_b}"))
-    names = [field.name for field in dataclasses.fields(tune.Settings)]
-    settings = tune.Settings(**{name: getattr(arguments, name) for name in names})
+    names = [field.name for field in dataclasses.fields(tune.TuneSettings)]
+    settings = tune.TuneSettings(**{name: getattr(arguments, name) for name in names})
     reached = tune.tune(arguments.seeds, model=arguments.model, out=arguments.out, prompt=prompt, settings=settings)
     cli.show(reached, as_json=False)
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from training import runs
+    from training.methods import runs
 
     runs.train(arguments.config, arguments.out, until=arguments.until, mapping=arguments.mapping)
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from models.errors import ConfigError
-    from training import export
+    from training.bundles import export
 
     if (arguments.model is None) != (arguments.pretrained is None):
         raise ConfigError("--model and --pretrained go together: an open_clip name and its weights")

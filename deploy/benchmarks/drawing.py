@@ -3,7 +3,8 @@
 import sys
 import time
 
-from training.catalogue import draw, sample
+from training.catalogue.draw import draw
+from training.catalogue.world import sample
 
 PICTURES = 600
 

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.encoder import Encoder
-from training.catalogue import draw, sample
+from training.catalogue.draw import draw
 from training.catalogue.triplets import triplets
-from training.evaluation import decode, published
+from training.catalogue.world import sample
+from training.evaluation import benchmark_images
+from training.evaluation.benchmarks import published
 
 LIMIT_BYTES = 4 * 2**30
 QUERIES = 220
@@ -135,7 +137,7 @@ def check(bundle: Path, data: Path, cache: Path) -> None:
     pictures = sorted(published.load("circo", data, split="val", variant="official").pictures.items())
     encoder = Encoder.open(bundle)
     for row in Random(SEED).sample(range(len(kept)), CHECKED):
-        pixels = decode.pixels(pictures[row][1], size=encoder.manifest.image_size)
+        pixels = benchmark_images.pixels(pictures[row][1], size=encoder.manifest.image_size)
         if np.abs(encoder.gallery(pixels[np.newaxis])[0] - kept[row]).max() > 1e-4:
             sys.exit(f"row {row} is not the embedding of {pictures[row][1].path}")
     print(f"{len(kept)} rows of {kept.shape[1]} numbers, {path.stat().st_size / 2**20:.0f} MiB; {CHECKED} compared")

@@ -25,16 +25,20 @@ from models.nets.backbone import Backbone
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from noise import CHANGE, Noise
-from training import config, export, instruct, loop, origin, two_stage
-from training.graph import Graphs
-from training.optim import adamw
-from training.ranks import World
-from training.settings.instruct import InstructConfig
-from training.settings.sections import LoopConfig, OptimConfig
-from training.settings.two_stage import TwoStageConfig
-from training.stages.composing import Composing
-from training.stages.mapping import Mapping
-from training.stages.reformulating import Combining, Pair, Reformulating
+from training.bundles import export
+from training.bundles.onnx_graph import Graphs
+from training.engine import backbones, loop
+from training.engine.distributed import World
+from training.engine.optim import adamw
+from training.engine.settings import LoopConfig, OptimConfig
+from training.methods import config
+from training.methods.instruct import instruct
+from training.methods.instruct.config import InstructConfig
+from training.methods.instruct.reformulating import Combining, Pair, Reformulating
+from training.methods.two_stage import two_stage
+from training.methods.two_stage.composing import ComposingStage
+from training.methods.two_stage.config import TwoStageConfig
+from training.methods.two_stage.mapping import MappingStage
 
 QUERIES = 5
 CPU = torch.device("cpu")
@@ -75,11 +79,11 @@ class TwoStageMethod:
     def parts(self, data: Noise, world: World) -> Iterator[Part]:
         first, last = self._settings.mapping, self._settings.composing
         net, sentence, slot = self.net, self._sentence, self._slot
-        mapping = Mapping(
+        mapping = MappingStage(
             first, seed=self._settings.seed, net=net, sentence=sentence, slot=slot, data=data, world=world
         )
         yield Part(two_stage.MAPPING, mapping, first.optim, first.loop)
-        composing = Composing(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
+        composing = ComposingStage(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
         yield Part(two_stage.COMPOSING, composing, last.optim, last.loop)
 
     def graphs(self) -> tuple[Graphs, float]:
@@ -125,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
     world = World.alone(torch.device(arguments.device))
     method: Method
     with TemporaryDirectory() as scratch:
-        tokenizer = origin.write_tokenizer(settings.backbone, Path(scratch) / origin.TOKENIZER)
+        tokenizer = backbones.write_tokenizer(settings.backbone, Path(scratch) / backbones.TOKENIZER)
         if isinstance(settings, TwoStageConfig):
             method = TwoStageMethod(settings, tokenizer, Path(scratch))
         else:
@@ -199,12 +203,12 @@ def _export(settings: TwoStageConfig | InstructConfig, method: Method, *, out: P
     """Exports the net, which fails where the graphs differ from torch, opens the bundle and asks it; prints both."""
     began, busy = time.perf_counter(), time.process_time()
     with TemporaryDirectory() as scratch:
-        tokenizer_file = Path(scratch) / origin.TOKENIZER
-        context_length = origin.write_tokenizer(settings.backbone, tokenizer_file).context_length
+        tokenizer_file = Path(scratch) / backbones.TOKENIZER
+        context_length = backbones.write_tokenizer(settings.backbone, tokenizer_file).context_length
         graphs, text_weight = method.graphs()
         manifest = export.export(
             graphs,
-            export.Method(settings.method, settings.backbone.name, settings.template, text_weight),
+            export.ExportedMethod(settings.method, settings.backbone.name, settings.template, text_weight),
             image_size=method.backbone.image_size,
             tokenizer_file=tokenizer_file,
             context_length=context_length,

@@ -41,7 +41,7 @@ class Clip4Cir(nn.Module):
         return F.normalize(self.mix(both) + share * text + (1 - share) * image, dim=-1)
 
 
-class ReferenceGraph(nn.Module):
+class Clip4CirReferenceGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → a tuple of the image embedding at its own length (B, d)."""
 
     def __init__(self, net: Clip4Cir) -> None:
@@ -52,7 +52,7 @@ class ReferenceGraph(nn.Module):
         return (self.net.backbone.image_states(pixels)[:, 0],)
 
 
-class ComposeGraph(nn.Module):
+class Clip4CirComposeGraph(nn.Module):
     """image (B, d), tokens int64 (B, L) → composed (B, d)."""
 
     def __init__(self, net: Clip4Cir) -> None:

@@ -38,7 +38,7 @@ def column(slot: int, length: int, *, device: torch.device) -> Tensor:
     return torch.arange(length, device=device) == slot
 
 
-class ReferenceGraph(nn.Module):
+class PseudoWordReferenceGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → a tuple of the pseudo-word (B, D)."""
 
     def __init__(self, net: PseudoWord) -> None:
@@ -49,7 +49,7 @@ class ReferenceGraph(nn.Module):
         return (self.net.word(self.net.backbone.image_states(pixels)[:, 0]),)
 
 
-class ComposeGraph(nn.Module):
+class PseudoWordComposeGraph(nn.Module):
     """word (B, D), tokens int64 (B, L), the pseudo-word's column `slot` → composed (B, d)."""
 
     def __init__(self, net: PseudoWord, *, slot: int) -> None:

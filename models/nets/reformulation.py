@@ -58,7 +58,7 @@ class Reformulation(nn.Module):
         self.predictor = nn.Sequential(
             nn.Linear(2 * dimension, 2 * dimension), nn.GELU(), nn.Linear(2 * dimension, dimension)
         )
-        self.combiner = Combiner()
+        self.combiner = CombinerWeight()
         self.checkpointed = checkpointed
         self.register_buffer("null", null, persistent=False)
 
@@ -120,7 +120,7 @@ class Reformulation(nn.Module):
         return found
 
 
-class Combiner(nn.Module):
+class CombinerWeight(nn.Module):
     """ẑ = λ z + (1 − λ) e_txt (InstructCIR, Eq. 3)."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from models.nets.reformulation import Keys, Reformulation
 
 
-class GalleryGraph(nn.Module):
+class ReformulationGalleryGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → vector (B, d); all that comes of the empty text is computed once, here.
 
     That is exact: no picture reaches the text's side.
@@ -33,7 +33,7 @@ class GalleryGraph(nn.Module):
         return self.net.predict(self.net.look(pixels, keys, self.heard), self.nothing)
 
 
-class QueryGraph(nn.Module):
+class ReformulationQueryGraph(nn.Module):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d), which the combiner weighs."""
 
     def __init__(self, net: Reformulation) -> None:

@@ -22,7 +22,7 @@ _WIDER = 4  # the hidden layer of an MLP, in widths
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RerankerShape:
     """The sizes of the re-ranker."""
 
     width: int = 256  # w
@@ -33,7 +33,7 @@ class Shape:
 class Reranker(nn.Module):
     """A frozen text tower and the layers that learn."""
 
-    def __init__(self, backbone: Backbone, shape: Shape) -> None:
+    def __init__(self, backbone: Backbone, shape: RerankerShape) -> None:
         super().__init__()
         dimension, width = backbone.dimension, shape.width
         self.backbone = backbone.requires_grad_(False)

@@ -29,7 +29,7 @@ def slerp(image: Tensor, text: Tensor, *, share: float) -> Tensor:
     return F.normalize(torch.where(bent, arc, (1.0 - share) * image + share * text), dim=-1)
 
 
-class ReferenceGraph(nn.Module):
+class SlerpReferenceGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → a tuple of the image embedding (B, d)."""
 
     def __init__(self, backbone: Backbone) -> None:
@@ -40,7 +40,7 @@ class ReferenceGraph(nn.Module):
         return (self.backbone.image(pixels),)
 
 
-class ComposeGraph(nn.Module):
+class SlerpComposeGraph(nn.Module):
     """image (B, d), tokens int64 (B, L) → composed (B, d), text (B, d)."""
 
     def __init__(self, backbone: Backbone, *, share: float) -> None:

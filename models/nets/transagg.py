@@ -55,7 +55,7 @@ class TransAgg(nn.Module):
         return F.normalize(text * words[rows, ends] + own * fused + image * picture[:, 0], dim=-1)
 
 
-class QueryGraph(nn.Module):
+class TransAggQueryGraph(nn.Module):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d)."""
 
     def __init__(self, net: TransAgg) -> None:

@@ -22,7 +22,7 @@ _ROUNDS = 2  # cross-attention layers of one injection
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TwoStageShape:
     """The sizes of the added modules. Layers are counted from 0 in the text tower's own blocks."""
 
     injection_layers: tuple[int, ...]
@@ -42,7 +42,7 @@ class Reference(NamedTuple):
 class TwoStage(nn.Module):
     """A frozen CLIP with the modules of both stages; a stage says by `requires_grad_` which of them learn."""
 
-    def __init__(self, backbone: Backbone, shape: Shape) -> None:
+    def __init__(self, backbone: Backbone, shape: TwoStageShape) -> None:
         super().__init__()
         width, dimension = backbone.text_width, backbone.dimension
         self.backbone = backbone.requires_grad_(False)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from models.nets.two_stage import Reference, TwoStage
 
 
-class ReferenceGraph(nn.Module):
+class TwoStageReferenceGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → word (B, D), regions (B, K, N, r), the fields of `Reference` in their order."""
 
     def __init__(self, net: TwoStage) -> None:
@@ -17,7 +17,7 @@ class ReferenceGraph(nn.Module):
         return reference.word, reference.regions
 
 
-class ComposeGraph(nn.Module):
+class TwoStageComposeGraph(nn.Module):
     """word (B, D), regions (B, K, N, r), tokens int64 (B, L), the pseudo-word's column `slot` → composed (B, d)."""
 
     def __init__(self, net: TwoStage, *, slot: int) -> None:

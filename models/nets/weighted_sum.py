@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.nets.backbone import Backbone
 
 
-class Gallery(nn.Module):
+class ImageGraph(nn.Module):
     """pixels uint8 (B, 3, S, S) → vector (B, d)."""
 
     def __init__(self, backbone: Backbone) -> None:
@@ -20,7 +20,7 @@ class Gallery(nn.Module):
         return self.backbone.image(pixels)
 
 
-class Text(nn.Module):
+class TextGraph(nn.Module):
     """tokens int64 (B, L) → vector (B, d)."""
 
     def __init__(self, backbone: Backbone) -> None:
@@ -31,7 +31,7 @@ class Text(nn.Module):
         return self.backbone.text(tokens)
 
 
-class Query(nn.Module):
+class SumGraph(nn.Module):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d)."""
 
     def __init__(self, backbone: Backbone) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import BundleBroken, ConfigError
 from models.tokenizer import PADDING_ID, PLACEHOLDER_ID, PLAIN, Template, Tokenizer
-from training import vocabulary
+from training.engine import vocabulary
 
 
 @pytest.fixture(scope="module")

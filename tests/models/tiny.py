@@ -12,10 +12,12 @@ from open_clip.model import CLIP
 from models.bundle import Bundle
 from models.nets.backbone import Backbone
 from models.nets.reranker import Reranker
-from models.nets.reranker import Shape as RerankerShape
-from models.nets.two_stage import Shape, TwoStage
+from models.nets.reranker import RerankerShape as RerankerShape
+from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
-from training import export, extend, vocabulary
+from training.bundles import export
+from training.engine import vocabulary
+from training.methods.reranker import extend
 
 SIZE = 32
 CONTEXT = 32
@@ -41,7 +43,7 @@ def backbone(*, end: int) -> Backbone:
 def net(*, end: int) -> TwoStage:
     """The two-stage method on it, with an injection after the last block that no output can see."""
     return TwoStage(
-        backbone(end=end), Shape(injection_layers=(0, 2), adapter_layers=(0, 1, 2), bottleneck=16, rank=8)
+        backbone(end=end), TwoStageShape(injection_layers=(0, 2), adapter_layers=(0, 1, 2), bottleneck=16, rank=8)
     ).eval()
 
 
@@ -69,7 +71,7 @@ def write(out: Path) -> None:
         assert slot is not None
         export.export(
             export.composed(net(end=tokens.end), slot=slot),
-            export.Method(name="two-stage", backbone="tiny", template=TEMPLATE, text_weight=0.0),
+            export.ExportedMethod(name="two-stage", backbone="tiny", template=TEMPLATE, text_weight=0.0),
             image_size=SIZE,
             tokenizer_file=path,
             context_length=CONTEXT,

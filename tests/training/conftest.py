@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training import runs
+from training.methods import runs
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
 
-from training.catalogue.describe import caption
-from training.catalogue.draw import draw
-from training.catalogue.world import Product
+from training.catalogue.draw.draw import draw
+from training.catalogue.language.describe import caption
+from training.catalogue.world.world import Product
 
 _MARGIN = 10
 _FONT_SIZE = 11

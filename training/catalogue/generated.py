@@ -3,8 +3,8 @@
 from random import Random
 
 from models.errors import ModelRefused
-from training.catalogue import describe, templates
-from training.catalogue.world import Product
+from training.catalogue.language import describe, templates
+from training.catalogue.world.world import Product
 from training.triplets.templates import text as difference
 
 _LOOKS = 50  # at a pair, until its captions differ: that a look misses the difference is rare

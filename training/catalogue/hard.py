@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from training.catalogue.families import distinct, seconds
-from training.catalogue.sample import allowed
 from training.catalogue.triplets import Question
-from training.catalogue.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
+from training.catalogue.world.families import distinct, seconds
+from training.catalogue.world.sample import allowed
+from training.catalogue.world.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
 EACH = 4  # negatives of a question: half of them wrong in what its text says, half in what its picture shows
 

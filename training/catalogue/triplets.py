@@ -7,8 +7,8 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from training.catalogue.modify import Modification, towards
-from training.catalogue.world import CATEGORIES, NONE, PLAIN, Product, Wish
+from training.catalogue.language.modify import Modification, towards
+from training.catalogue.world.world import CATEGORIES, NONE, PLAIN, Product, Wish
 
 _PAINT = ("colour", "pattern", "second_colour")
 _OTHER_CATEGORY_SHARE = 0.08

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from training.catalogue.describe import title
-from training.catalogue.sample import SPLITS, catalogue
+from training.catalogue.language.describe import title
 from training.catalogue.triplets import Triplet, triplets
-from training.catalogue.world import CATEGORIES, Product
+from training.catalogue.world.sample import SPLITS, catalogue
+from training.catalogue.world.world import CATEGORIES, Product
 
 VERSION = 3  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
 
@@ -159,7 +159,7 @@ def _drawn(chunks: Sequence[Sequence[Product]], out: Path, *, size: int, workers
 def _draw_chunk(products: Sequence[Product], out: Path, size: int) -> int:
     from PIL import Image
 
-    from training.catalogue.draw import draw
+    from training.catalogue.draw.draw import draw
 
     for product in products:
         path = out / image(product)

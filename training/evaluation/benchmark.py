@@ -11,7 +11,7 @@ Counts = Literal["target", "any"]  # R@k counts the target alone, or whichever r
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BenchmarkImage:
     """Where a picture lies, and the part of it that counts."""
 
     path: Path
@@ -19,7 +19,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class BenchmarkQuery:
     """A reference and a wanted change, and what answers them."""
 
     id: str  # the benchmark's own
@@ -50,8 +50,8 @@ class Benchmark:
     split: str
     says: Mapping[str, str]  # the protocol in words: gallery, reference, joining of captions …
     scoring: Scoring
-    pictures: Mapping[str, Picture]  # by name
+    pictures: Mapping[str, BenchmarkImage]  # by name
     galleries: Mapping[str, tuple[str, ...]]
     expected: Mapping[str, int]  # gallery → its size by the protocol; of queries' own ones by their first group
-    queries: tuple[Query, ...]
+    queries: tuple[BenchmarkQuery, ...]
     expected_queries: int

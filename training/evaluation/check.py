@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training import check
-from training.datasets import annotations, fashioniq
-from training.datasets.pictures import Pictures
-from training.datasets.rows import Flaw
-from training.evaluation import counts
-from training.evaluation.benchmark import Benchmark, Picture
+from training.data import annotations, check
+from training.data.formats import fashioniq
+from training.data.images import Images
+from training.data.rows import Flaw
+from training.evaluation.benchmark import Benchmark, BenchmarkImage
+from training.evaluation.benchmarks import counts
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BenchmarkReport:
     """What a folder holds of one split."""
 
     benchmark: str
@@ -35,7 +35,7 @@ class Report:
     remarks: tuple[Flaw, ...]  # what the published files have, too: it is scored all the same
 
 
-def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> Report:
+def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> BenchmarkReport:
     """Looks at the header of every picture, or with `decode` at every pixel."""
     wrong = [Flaw(benchmark.name, "not the protocol's count", detail) for detail in counts.wrong(benchmark)]
     files: dict[Path, list[str]] = {}  # several boxes may be of one file
@@ -43,7 +43,7 @@ def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> R
         files.setdefault(picture.path, []).append(name)
     missing = [file for file in files if not file.is_file()]
     there = sorted(files.keys() - set(missing))
-    pictures = Pictures.of_files([files[file][0] for file in there], [str(file) for file in there])
+    pictures = Images.of_files([files[file][0] for file in there], [str(file) for file in there])
     looks = list(check.looked_at(pictures, np.arange(len(there)), decode=decode, workers=workers))
     broken = [
         Flaw(name, "broken picture", look.problem)
@@ -56,7 +56,7 @@ def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> R
     same = list(_same(whole, files)) if decode else []
     twice, blank = list(_twice(benchmark)), list(_blank(benchmark, path))
     gone = [Flaw(name, "no picture", str(file)) for file in missing for name in files[file]]
-    return Report(
+    return BenchmarkReport(
         benchmark=benchmark.name,
         split=benchmark.split,
         queries=len(benchmark.queries),
@@ -74,7 +74,7 @@ def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> R
     )
 
 
-def facts(report: Report) -> dict[str, object]:
+def facts(report: BenchmarkReport) -> dict[str, object]:
     """The report as names and values, a gallery's size beside the protocol's."""
     sizes = {
         f"gallery {name}": f"{' or '.join(map(str, report.galleries.get(name, [0])))} of {expected}"
@@ -92,7 +92,7 @@ def facts(report: Report) -> dict[str, object]:
     return {**head, **sizes, **numbers}
 
 
-def _outside(pictures: dict[str, Picture]) -> Iterator[Flaw]:
+def _outside(pictures: dict[str, BenchmarkImage]) -> Iterator[Flaw]:
     """Boxes of one file that hold none of its pixels."""
     boxes = {name: picture.box for name, picture in pictures.items() if picture.box is not None}
     if not boxes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.errors import ConfigError
-from training.evaluation.benchmark import Query
+from training.evaluation.benchmark import BenchmarkQuery
 from training.evaluation.metrics import Values
 from training.evaluation.result import Answers, Estimate, Protocol, Result, groups, values
 
@@ -13,7 +13,7 @@ _FIRST = ("benchmark", "variant", "split")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One way of asking: its metrics, and how far each lies above that of the row it is set against."""
 
     metrics: dict[str, Estimate]
@@ -27,7 +27,7 @@ class Comparison:
 
     protocol: Protocol
     against: str
-    rows: dict[str, Row]
+    rows: dict[str, ComparisonRow]
     notes: tuple[str, ...] = ()
 
 
@@ -36,7 +36,7 @@ class Rows:
     """The answers of several results to the same queries, by the name of their row."""
 
     protocol: Protocol
-    queries: tuple[Query, ...]
+    queries: tuple[BenchmarkQuery, ...]
     answers: dict[str, Answers]
     notes: tuple[str, ...] = ()  # what a reader must know first, of whichever result
 
@@ -101,7 +101,7 @@ def compare(found: Rows, *, against: str) -> Comparison:
     rows = {}
     for name, own in values.items():
         differences = {metric: Estimate.of(column - values[against][metric]) for metric, column in own.items()}
-        rows[name] = Row(
+        rows[name] = ComparisonRow(
             metrics={metric: Estimate.of(column) for metric, column in own.items()},
             differences=differences,
             real={metric: e.low > 0 or e.high < 0 for metric, e in differences.items()},
@@ -131,7 +131,7 @@ def estimate(found: Estimate) -> str:
     return f"{short(found.value)} [{short(found.low)}, {short(found.high)}]"
 
 
-def difference(row: Row, metric: str) -> str:
+def difference(row: ComparisonRow, metric: str) -> str:
     """As "−.080 [−.101, −.058]", with a remark where the interval holds 0."""
     found = row.differences[metric]
     low, high = _signed(found.low), _signed(found.high)

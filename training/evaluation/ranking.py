@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from models.arrays import Embeddings
 from models.errors import InputError
 from training.evaluation import metrics
-from training.evaluation.benchmark import Query
-from training.evaluation.result import KEPT, NEVER, Answers
+from training.evaluation.benchmark import BenchmarkQuery
+from training.evaluation.result import NEVER, RANKING_NAMES, Answers
 
 BLOCK = 64  # queries that are scored at once: 30 MB of scores over CIRCO's gallery
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
+class RankedGallery:
     """Pictures to rank: sorted names, so that a tie says nothing of the target, and their embeddings."""
 
     names: Sequence[str]
@@ -24,7 +24,7 @@ class Gallery:
     places: Mapping[str, int]  # of a name that comes twice the later one: it stands behind its own copy
 
     @classmethod
-    def of(cls, names: Sequence[str], vectors: Embeddings, row_of: Mapping[str, int]) -> "Gallery":
+    def of(cls, names: Sequence[str], vectors: Embeddings, row_of: Mapping[str, int]) -> "RankedGallery":
         """The pictures of those names, whose embeddings stand in the rows of `vectors` (all, d)."""
         ordered = sorted(names)
         rows = np.array([row_of[name] for name in ordered], dtype=np.int64)
@@ -35,7 +35,7 @@ class Gallery:
 
 def ranked(
     ways: Mapping[str, Embeddings],
-    queries: Sequence[Query],
+    queries: Sequence[BenchmarkQuery],
     galleries: Mapping[str, Sequence[str]],
     *,
     vectors: Embeddings,
@@ -80,20 +80,23 @@ _NOTHING = _Answer((), (), ())
 
 
 def _by_gallery(
-    queries: Sequence[Query], galleries: Mapping[str, Sequence[str]], vectors: Embeddings, row_of: Mapping[str, int]
-) -> Iterator[tuple[list[int], Gallery]]:
+    queries: Sequence[BenchmarkQuery],
+    galleries: Mapping[str, Sequence[str]],
+    vectors: Embeddings,
+    row_of: Mapping[str, int],
+) -> Iterator[tuple[list[int], RankedGallery]]:
     """Rows of the queries over each gallery, those of a small one of their own alone."""
     shared: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         if isinstance(query.gallery, str):
             shared.setdefault(query.gallery, []).append(row)
         else:
-            yield [row], Gallery.of(query.gallery, vectors, row_of)
+            yield [row], RankedGallery.of(query.gallery, vectors, row_of)
     for name, rows in shared.items():
-        yield rows, Gallery.of(galleries[name], vectors, row_of)
+        yield rows, RankedGallery.of(galleries[name], vectors, row_of)
 
 
-def _answer(query: Query, scores: NDArray[np.float32], gallery: Gallery) -> _Answer:
+def _answer(query: BenchmarkQuery, scores: NDArray[np.float32], gallery: RankedGallery) -> _Answer:
     excluded = [gallery.places[name] for name in query.excluded if name in gallery.places]
     scores[excluded] = -np.inf
     order = metrics.order(scores)  # (N,), the excluded last
@@ -103,6 +106,6 @@ def _answer(query: Query, scores: NDArray[np.float32], gallery: Gallery) -> _Ans
     rank_of = {name: int(ranks[gallery.places[name]]) for name in query.subset}
     return _Answer(
         ranks=tuple(int(ranks[gallery.places[name]]) if name in gallery.places else NEVER for name in query.relevant),
-        first=tuple(gallery.names[place] for place in order[:KEPT]),
+        first=tuple(gallery.names[place] for place in order[:RANKING_NAMES]),
         subset=tuple(sorted(rank_of, key=rank_of.__getitem__)),
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import ConfigError
-from training import plot
+from training.engine import plot
 from training.evaluation import compare, result, strips
-from training.evaluation.benchmark import Query
+from training.evaluation.benchmark import BenchmarkQuery
 from training.evaluation.compare import Rows
 from training.evaluation.result import NEVER, Answers, Result
 from training.evaluation.strips import Example, Show
@@ -122,7 +122,7 @@ def _strips(found: Result, own: str, out: Path, show: Show, *, count: int) -> li
     return parts
 
 
-def _example(query: Query, answers: Answers, row: int) -> Example:
+def _example(query: BenchmarkQuery, answers: Answers, row: int) -> Example:
     rank = answers.ranks[row][0] if query.relevant else 0
     others = f", {len(query.relevant)} answers" if len(query.relevant) > 1 else ""
     return Example(

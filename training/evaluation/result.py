@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from models.bundle import Manifest
 from models.errors import ConfigError
 from training.evaluation import metrics
-from training.evaluation.benchmark import Query, Scoring
+from training.evaluation.benchmark import BenchmarkQuery, Scoring
 
 NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing
-KEPT = 50  # names of a ranking, at most
+RANKING_NAMES = 50  # names of a ranking, at most
 # A shopper's own, what templates make of two captions, or the shopper's in phrases of no training text or with slips.
 Texts = Literal["written", "generated", "paraphrased", "misspelt"]
 
@@ -34,7 +34,7 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class EvaluatedModel:
     """Which bundle was asked, and how."""
 
     method: str
@@ -46,7 +46,7 @@ class Model:
     preprocessing: str = ""  # how a picture became pixels; results of earlier versions do not say
 
     @classmethod
-    def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "Model":
+    def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "EvaluatedModel":
         """The bundle of that manifest."""
         pixels = manifest.preprocessing
         return cls(
@@ -107,11 +107,11 @@ class Result:
     """One benchmark of one bundle."""
 
     protocol: Protocol
-    model: Model
+    model: EvaluatedModel
     date: str  # ISO 8601, when it was asked
     notes: tuple[str, ...]  # what a reader must know first: missing pictures
     rows: dict[str, dict[str, Estimate]]  # way of asking, or "way, group" → metric → estimate
-    queries: tuple[Query, ...]
+    queries: tuple[BenchmarkQuery, ...]
     answers: dict[str, Answers]  # way of asking → what the estimates are of
 
     @property
@@ -123,8 +123,8 @@ class Result:
     def of(
         cls,
         protocol: Protocol,
-        model: Model,
-        queries: Sequence[Query],
+        model: EvaluatedModel,
+        queries: Sequence[BenchmarkQuery],
         answers: Mapping[str, Answers],
         *,
         date: str,
@@ -198,7 +198,7 @@ class Result:
 _RESULT = TypeAdapter(Result)
 
 
-def values(scoring: Scoring, queries: Sequence[Query], answers: Answers) -> dict[str, metrics.Values]:
+def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, metrics.Values]:
     """Each metric's value for every query (B,); its mean is the metric.
 
     Where the metric is the mean of groups, a query of a small group weighs more: B / (groups · queries of its group).
@@ -213,7 +213,7 @@ def values(scoring: Scoring, queries: Sequence[Query], answers: Answers) -> dict
     return {metric: column * weights for metric, column in plain.items()}
 
 
-def groups(queries: Sequence[Query]) -> dict[str, NDArray[np.int64]]:
+def groups(queries: Sequence[BenchmarkQuery]) -> dict[str, NDArray[np.int64]]:
     """The rows of each group's queries, in the order in which the groups come."""
     found: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
@@ -222,7 +222,7 @@ def groups(queries: Sequence[Query]) -> dict[str, NDArray[np.int64]]:
     return {group: np.array(rows, dtype=np.int64) for group, rows in found.items()}
 
 
-def _plain(scoring: Scoring, queries: Sequence[Query], answers: Answers) -> dict[str, metrics.Values]:
+def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, metrics.Values]:
     """Each metric's own value for every query (B,)."""
     found: dict[str, metrics.Values] = {}
     for metric in scoring.metrics:

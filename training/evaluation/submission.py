@@ -25,7 +25,7 @@ MAX_BYTES = 5_000_000  # CIRR's server says 5 MB; the smaller reading is safe in
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SubmittedQuery:
     """What may be listed for one query."""
 
     among: frozenset[Name]
@@ -34,12 +34,12 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SubmissionRules:
     """What a server asks of one file."""
 
     server: Server
     head: Mapping[str, str]  # entries beside the queries
-    queries: Mapping[str, Asked]
+    queries: Mapping[str, SubmittedQuery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Mistake:
     detail: str
 
 
-def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> Rules:
+def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> SubmissionRules:
     """What a benchmark's server asks of a file, for CIRR of the one with that `metric`.
 
     Raises ConfigError where the benchmark has no server.
@@ -66,8 +66,8 @@ def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> Rules:
         else:
             among = frozenset(_names(query.gallery, server))
         never = frozenset(_names(query.excluded, server))
-        queries[query.id] = Asked(among, never, min(LENGTHS[metric], len(among) - len(among & never)))
-    return Rules(server, {"version": VERSION, "metric": metric} if server == "cirr" else {}, queries)
+        queries[query.id] = SubmittedQuery(among, never, min(LENGTHS[metric], len(among) - len(among & never)))
+    return SubmissionRules(server, {"version": VERSION, "metric": metric} if server == "cirr" else {}, queries)
 
 
 def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[Path]:
@@ -114,7 +114,7 @@ def metric(path: Path) -> Metric:
     return "recall_subset" if len(first) == LENGTHS["recall_subset"] else "recall"
 
 
-def mistakes(path: Path, rules: Rules) -> list[Mistake]:
+def mistakes(path: Path, rules: SubmissionRules) -> list[Mistake]:
     """Everything in the file that the server refuses or counts wrong; raises InputError where it cannot be read."""
     return list(_mistakes(_read(path), rules))
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read ({error.strerror}): name the file to submit") from error
 
 
-def _mistakes(data: bytes, rules: Rules) -> Iterator[Mistake]:
+def _mistakes(data: bytes, rules: SubmissionRules) -> Iterator[Mistake]:
     if rules.server == "cirr" and len(data) > MAX_BYTES:
         yield Mistake("too large", f"{len(data)} bytes of at most {MAX_BYTES}: list no more names than are asked for")
     twice: list[str] = []
@@ -175,7 +175,7 @@ def _once(pairs: list[tuple[str, object]], twice: list[str]) -> dict[str, object
     return found
 
 
-def _head(content: Mapping[str, object], rules: Rules) -> Iterator[Mistake]:
+def _head(content: Mapping[str, object], rules: SubmissionRules) -> Iterator[Mistake]:
     for key, value in rules.head.items():
         if key not in content:
             yield Mistake(f"no {key}", f'add "{key}": "{value}"')
@@ -183,7 +183,7 @@ def _head(content: Mapping[str, object], rules: Rules) -> Iterator[Mistake]:
             yield Mistake(f"wrong {key}", f"{content[key]!r} in place of {value!r}")
 
 
-def _list(query: str, listed: object, rules: Rules) -> Iterator[Mistake]:
+def _list(query: str, listed: object, rules: SubmissionRules) -> Iterator[Mistake]:
     asked = rules.queries[query]
     if not isinstance(listed, list):
         yield Mistake("no list", f"{query} has {listed!r:.80}")

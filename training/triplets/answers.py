@@ -23,7 +23,7 @@ class Reply:
     completion_tokens: int
 
 
-class Model(Protocol):
+class AnsweringModel(Protocol):
     """Words for a request: an endpoint or a model on this machine."""
 
     @property

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.errors import ModelError, ModelRefused
 from training.triplets import store
-from training.triplets.answers import Model, Reply, Request
+from training.triplets.answers import AnsweringModel, Reply, Request
 from training.triplets.store import Store
 
 AHEAD = 2  # calls for each thread that are handed out before they are taken up
@@ -57,7 +57,9 @@ class Spent:
 class Asker:
     """A model with the store of its answers."""
 
-    def __init__(self, model: Model, *, kept: Store, digests: Mapping[Path, str], price: Price, label: str) -> None:
+    def __init__(
+        self, model: AnsweringModel, *, kept: Store, digests: Mapping[Path, str], price: Price, label: str
+    ) -> None:
         """`digests` of the pictures that it is shown; `label` of the progress bar."""
         self.model = model
         self._kept = kept

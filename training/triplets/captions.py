@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
 from training.triplets import config
-from training.triplets.answers import Model, Request
+from training.triplets.answers import AnsweringModel, Request
 from training.triplets.ask import Asker, Price, Refusal
 from training.triplets.config import Captioner, EndpointCaptioner, LocalCaptioner, ProductCaptioner
-from training.triplets.items import Item
+from training.triplets.items import SourceImage
 from training.triplets.store import Store
 
 
@@ -21,7 +21,7 @@ class Captions:
     report: Mapping[str, object]
 
 
-def write(section: Captioner, pictures: Sequence[Item], *, kept: Store) -> Captions:
+def write(section: Captioner, pictures: Sequence[SourceImage], *, kept: Store) -> Captions:
     """The captions of the pictures, each asked for once."""
     if isinstance(section, ProductCaptioner):
         from training.triplets import products
@@ -49,7 +49,7 @@ def _captions(said: Sequence[str], refused: Mapping[int, str], report: Mapping[s
     return Captions(texts, {**blank, **refused}, {**report, "blank": len(blank) - len(refused)})
 
 
-def _opened(section: EndpointCaptioner | LocalCaptioner) -> AbstractContextManager[Model]:
+def _opened(section: EndpointCaptioner | LocalCaptioner) -> AbstractContextManager[AnsweringModel]:
     if isinstance(section, EndpointCaptioner):
         from training.triplets.endpoint import Endpoint
 

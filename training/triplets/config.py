@@ -11,18 +11,18 @@ from models.errors import ConfigError
 PROMPTS = Path(__file__).parent / "prompts"
 
 
-class _Section(BaseModel):
+class _StrictSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class FolderImages(_Section):
+class FolderImages(_StrictSection):
     """The pictures of a folder and its sub-folders; the first sub-folder is a picture's class."""
 
     source: Literal["folder"]
     folder: str
 
 
-class TableImages(_Section):
+class TableImages(_StrictSection):
     """The rows of a CSV, JSONL or Parquet table; paths of pictures are relative to it."""
 
     source: Literal["table"]
@@ -36,7 +36,7 @@ class TableImages(_Section):
 Cosine = Annotated[float, Field(ge=-1, le=1, strict=False)]
 
 
-class PairsConfig(_Section):
+class PairsConfig(_StrictSection):
     """Which pictures become reference and target."""
 
     count: int = Field(ge=1)
@@ -54,7 +54,7 @@ class PairsConfig(_Section):
         return self
 
 
-class _Asked(_Section):
+class _AskedSection(_StrictSection):
     """What a model is asked, and what its words cost."""
 
     prompt: str = ""  # a file instead of the paper's prompt
@@ -63,7 +63,7 @@ class _Asked(_Section):
     completion_price: float = Field(default=0.0, ge=0, strict=False)
 
 
-class _Endpoint(_Asked):
+class _Endpoint(_AskedSection):
     """A model behind an OpenAI-compatible address."""
 
     kind: Literal["endpoint"]
@@ -77,7 +77,7 @@ class _Endpoint(_Asked):
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # what the server calls it
 
 
-class _Local(_Asked):
+class _Local(_AskedSection):
     """A transformers model on this machine."""
 
     kind: Literal["local"]
@@ -100,7 +100,7 @@ class LocalCaptioner(_Local):
     max_tokens: int = Field(default=256, ge=1)
 
 
-class ProductCaptioner(_Section):
+class ProductCaptioner(_StrictSection):
     """No model: what the shop's table says of its products."""
 
     kind: Literal["products"]
@@ -122,7 +122,7 @@ class LocalReformulator(_Local):
     adapter: str = ""  # a LoRA adapter's folder, as `likebut triplets tune` writes it
 
 
-class TemplateReformulator(_Section):
+class TemplateReformulator(_StrictSection):
     """No model: templates filled with what differs."""
 
     kind: Literal["template"]
@@ -131,14 +131,14 @@ class TemplateReformulator(_Section):
 Reformulator = EndpointReformulator | LocalReformulator | TemplateReformulator
 
 
-class FilterConfig(_Section):
+class FilterConfig(_StrictSection):
     """Which texts are kept."""
 
     words: int = Field(default=12, ge=1)  # at most
     retries: int = Field(default=1, ge=0)  # of a rejected text
 
 
-class Config(_Section):
+class Config(_StrictSection):
     """The whole file."""
 
     images: Annotated[FolderImages | TableImages, Field(discriminator="source")]

@@ -8,15 +8,15 @@ from tqdm import tqdm
 
 from models.bundle import digest_file
 from models.errors import InputError
-from training.datasets import table
-from training.datasets.pictures import SUFFIXES, located
+from training.data.formats import captioned_table
+from training.data.images import SUFFIXES, located
 from training.triplets.config import FolderImages, TableImages
 
 _NAMED = 3  # rows that an error names
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SourceImage:
     """One picture."""
 
     name: str  # its path in the folder of pictures, as triplets call it
@@ -27,16 +27,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class SourceImages:
     """The pictures that can be used, no two the same."""
 
     folder: Path  # what the names are relative to
-    items: tuple[Item, ...]
+    items: tuple[SourceImage, ...]
     same_pictures: int  # rows left out because an earlier picture is the same file
     without_class: int  # rows left out because their class is blank
 
 
-def read(images: FolderImages | TableImages) -> Items:
+def read(images: FolderImages | TableImages) -> SourceImages:
     """The pictures in the order of the table, or of their sorted paths; raises InputError where one is missing."""
     if isinstance(images, FolderImages):
         folder, rows = Path(images.folder), list(_folder(Path(images.folder)))
@@ -46,7 +46,7 @@ def read(images: FolderImages | TableImages) -> Items:
         raise InputError(f"{folder} has no pictures: name a folder or a table with at least two")
     classed = isinstance(images, TableImages) and bool(images.meta_class)
     seen: set[str] = set()
-    found: list[Item] = []
+    found: list[SourceImage] = []
     same = without = 0
     for name, path, meta_class, facts in tqdm(rows, desc="reading", unit="picture", mininterval=1.0):
         if classed and not meta_class:
@@ -57,8 +57,8 @@ def read(images: FolderImages | TableImages) -> Items:
             same += 1
             continue
         seen.add(digest)
-        found.append(Item(name=name, path=path, meta_class=meta_class, digest=digest, facts=facts))
-    return Items(folder=folder, items=tuple(found), same_pictures=same, without_class=without)
+        found.append(SourceImage(name=name, path=path, meta_class=meta_class, digest=digest, facts=facts))
+    return SourceImages(folder=folder, items=tuple(found), same_pictures=same, without_class=without)
 
 
 _Row = tuple[str, Path, str, Mapping[str, str]]  # name, file, class, facts
@@ -77,7 +77,7 @@ def _table(images: TableImages) -> Iterator[_Row]:
     columns = (images.id, images.image, *([images.meta_class] if images.meta_class else []), *images.products)
     ids: set[str] = set()
     missing: list[str] = []
-    for number, cells in enumerate(table.cells(path, *columns), start=1):
+    for number, cells in enumerate(captioned_table.cells(path, *columns), start=1):
         row = dict(zip(columns, cells, strict=True))
         name = row[images.id]
         if not name or name in ids:

@@ -11,11 +11,11 @@ from models.errors import InputError
 from training.triplets import captions, items, pairs, similarity, texts, write
 from training.triplets.captions import Captions
 from training.triplets.config import Config, PairsConfig
-from training.triplets.items import Item
+from training.triplets.items import SourceImage
 from training.triplets.pairs import Rows
 from training.triplets.store import Store
-from training.triplets.texts import Attempt, Pair
-from training.triplets.write import Rejected, Triplet
+from training.triplets.texts import Attempt, CaptionPair
+from training.triplets.write import Rejected, WrittenTriplet
 
 NO_CAPTION = "no caption"
 
@@ -73,7 +73,7 @@ def _flat(above: str, values: Mapping[str, object]) -> Iterator[tuple[str, objec
             yield f"{above}{name}", value
 
 
-def _drawn(section: PairsConfig, found: Sequence[Item], *, cache: Path) -> Rows:
+def _drawn(section: PairsConfig, found: Sequence[SourceImage], *, cache: Path) -> Rows:
     """(P, 2) rows of the pairs; says so where there are fewer than asked for."""
     names = sorted({item.meta_class for item in found}) if section.within == "class" else [""]
     number = {name: place for place, name in enumerate(names)}
@@ -94,7 +94,7 @@ def _drawn(section: PairsConfig, found: Sequence[Item], *, cache: Path) -> Rows:
 class _Pairs:
     """The pairs with what is known of their pictures."""
 
-    pictures: Sequence[Item]
+    pictures: Sequence[SourceImage]
     captions: Captions  # of the pictures
     rows: Rows  # (P, 2), of pictures
 
@@ -102,14 +102,14 @@ class _Pairs:
         """The pairs of which both pictures have a caption."""
         return [row for row, pair in enumerate(self.rows.tolist()) if not self.captions.problems.keys() & set(pair)]
 
-    def pair(self, row: int) -> Pair:
+    def pair(self, row: int) -> CaptionPair:
         first, second = (self.pictures[place] for place in self.rows[row].tolist())
-        return Pair(f"{first.name}>{second.name}", self._captions(row), (first.facts, second.facts))
+        return CaptionPair(f"{first.name}>{second.name}", self._captions(row), (first.facts, second.facts))
 
-    def triplet(self, row: int, text: Attempt) -> Triplet:
+    def triplet(self, row: int, text: Attempt) -> WrittenTriplet:
         reference, target = self._names(row)
         caption, target_caption = self._captions(row)
-        return Triplet(reference, text.text, target, caption, target_caption)
+        return WrittenTriplet(reference, text.text, target, caption, target_caption)
 
     def rejected(self, row: int, text: Attempt) -> Rejected:
         reference, target = self._names(row)

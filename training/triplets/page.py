@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models import preprocess
 from models.errors import InputError
-from training.datasets import jsonl
+from training.data.formats import jsonl
 from training.triplets import write
 
 PAGE = "triplets.html"

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from models.errors import InputError
-from training.datasets import jsonl
+from training.data.formats import jsonl
 from training.triplets import texts
 from training.triplets.local import prompted, starts_itself
 
@@ -26,7 +26,7 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class SeedTokens:
     """One seed as token ids."""
 
     prompt: tuple[int, ...]
@@ -44,17 +44,17 @@ def read(path: Path) -> list[Seed]:
     ]
 
 
-def encoded(seed: Seed, tokenizer: PreTrainedTokenizerBase, *, prompt: str) -> Tokens:
+def encoded(seed: Seed, tokenizer: PreTrainedTokenizerBase, *, prompt: str) -> SeedTokens:
     """The prompt as the reformulator is asked, and the answer that it should give to it."""
     question = texts.filled(prompt, {"caption_a": seed.caption_a, "caption_b": seed.caption_b})
     asked = prompted(tokenizer, question)
     special = not starts_itself(tokenizer, asked)
     ids = tokenizer(asked, add_special_tokens=special)["input_ids"]
     answer = tokenizer(_answer(seed.text, question, asked, tokenizer), add_special_tokens=False)["input_ids"]
-    return Tokens(prompt=tuple(ids), answer=tuple(answer))
+    return SeedTokens(prompt=tuple(ids), answer=tuple(answer))
 
 
-def padded(rows: Sequence[Tokens], *, filler: int) -> dict[str, Tensor]:
+def padded(rows: Sequence[SeedTokens], *, filler: int) -> dict[str, Tensor]:
     """B seeds as input_ids, attention_mask and labels, (B, L) each; labels are the answers alone."""
     longest = max(map(len, rows))
     shape = (len(rows), longest)

@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from models.encoder import Encoder
 from models.errors import InputError
-from training.triplets.items import Item
+from training.triplets.items import SourceImage
 
 _BATCH = 64
 _BLOCK = 1024  # pictures whose vectors are kept together: a kill costs no more than these
 
 
-def vectors(items: Sequence[Item], bundle: Path, *, cache: Path) -> NDArray[np.float32]:
+def vectors(items: Sequence[SourceImage], bundle: Path, *, cache: Path) -> NDArray[np.float32]:
     """(N, d) unit vectors, NaN where a picture cannot be read; kept in `cache` for these pictures and this space."""
     encoder = Encoder.open(bundle)
     space = encoder.manifest.space_id
@@ -29,11 +29,11 @@ def vectors(items: Sequence[Item], bundle: Path, *, cache: Path) -> NDArray[np.f
     return np.concatenate(kept)
 
 
-def _digest(space: str, items: Sequence[Item]) -> str:
+def _digest(space: str, items: Sequence[SourceImage]) -> str:
     return hashlib.sha256("".join([space, *(item.digest for item in items)]).encode()).hexdigest()[:16]
 
 
-def _kept(encoder: Encoder, items: Sequence[Item], path: Path) -> NDArray[np.float32]:
+def _kept(encoder: Encoder, items: Sequence[SourceImage], path: Path) -> NDArray[np.float32]:
     """(N, d) vectors of a block, from its file, which is there whole or not at all."""
     if not path.exists():
         found = [_embedded(encoder, items[start : start + _BATCH]) for start in range(0, len(items), _BATCH)]
@@ -45,7 +45,7 @@ def _kept(encoder: Encoder, items: Sequence[Item], path: Path) -> NDArray[np.flo
     return loaded
 
 
-def _embedded(encoder: Encoder, items: Sequence[Item]) -> NDArray[np.float32]:
+def _embedded(encoder: Encoder, items: Sequence[SourceImage]) -> NDArray[np.float32]:
     found = np.full((len(items), encoder.manifest.dimension), np.nan, dtype=np.float32)
     pixels, rows = [], []
     for row, item in enumerate(items):

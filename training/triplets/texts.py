@@ -9,7 +9,7 @@ from typing import Protocol
 
 from models.errors import ModelRefused
 from training.triplets import config, filter
-from training.triplets.answers import Model, Reply, Request
+from training.triplets.answers import AnsweringModel, Reply, Request
 from training.triplets.ask import Answer, Asker, Price, Refusal
 from training.triplets.config import (
     EndpointReformulator,
@@ -24,7 +24,7 @@ NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CaptionPair:
     """What the writer of a text knows of a pair."""
 
     name: str  # for templates to draw by
@@ -43,7 +43,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class ReformulationTexts:
     """All answers, by attempt and pair."""
 
     attempts: tuple[Attempt, ...]
@@ -61,7 +61,7 @@ class Texts:
 class _Writer(Protocol):
     """Who writes the texts."""
 
-    def answers(self, pairs: Sequence[Pair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
+    def answers(self, pairs: Sequence[CaptionPair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
         """One for each of `before`, the rejected answers of the attempt before this one."""
 
     def report(self) -> dict[str, object]:
@@ -70,12 +70,12 @@ class _Writer(Protocol):
 
 def write(
     section: Reformulator,
-    pairs: Sequence[Pair],
+    pairs: Sequence[CaptionPair],
     *,
     rules: FilterConfig,
     seed: int,
     kept: Store,
-) -> Texts:
+) -> ReformulationTexts:
     """A text for each pair where one can be had; a model whose answer is rejected is told why and asked again."""
     if isinstance(section, TemplateReformulator):
         return _written(_Templates(seed), pairs, rules=rules)
@@ -83,7 +83,7 @@ def write(
         return _written(_Asked(section, model, kept=kept), pairs, rules=rules)
 
 
-def _written(writer: _Writer, pairs: Sequence[Pair], *, rules: FilterConfig) -> Texts:
+def _written(writer: _Writer, pairs: Sequence[CaptionPair], *, rules: FilterConfig) -> ReformulationTexts:
     attempts: list[Attempt] = []
     waiting = [Attempt(pair=row, attempt=-1, text="", reason="") for row in range(len(pairs))]
     for attempt in range(rules.retries + 1):
@@ -97,10 +97,10 @@ def _written(writer: _Writer, pairs: Sequence[Pair], *, rules: FilterConfig) -> 
         attempts += judged
         waiting = [one for one in judged if one.reason and not one.reason.startswith(NO_ANSWER)]
     reasons = Counter(one.reason.partition(":")[0] for one in attempts if one.reason)
-    return Texts(tuple(attempts), {**writer.report(), "rejected": dict(sorted(reasons.items()))})
+    return ReformulationTexts(tuple(attempts), {**writer.report(), "rejected": dict(sorted(reasons.items()))})
 
 
-def _judged(answer: Answer, pair: Pair, row: int, *, attempt: int, words: int) -> Attempt:
+def _judged(answer: Answer, pair: CaptionPair, row: int, *, attempt: int, words: int) -> Attempt:
     if isinstance(answer, Refusal):
         return Attempt(row, attempt, "", f"{NO_ANSWER}: {answer.reason}")
     text = filter.cleaned(answer.text)
@@ -110,14 +110,16 @@ def _judged(answer: Answer, pair: Pair, row: int, *, attempt: int, words: int) -
 class _Asked:
     """A chat model with the paper's prompt."""
 
-    def __init__(self, section: EndpointReformulator | LocalReformulator, model: Model, *, kept: Store) -> None:
+    def __init__(
+        self, section: EndpointReformulator | LocalReformulator, model: AnsweringModel, *, kept: Store
+    ) -> None:
         fields = ("{caption_a}", "{caption_b}")
         self._prompt = config.prompt(section.prompt, default="reformulate.txt", fields=fields)
         self._again = config.prompt("", default="again.txt", fields=("{prompt}", "{answer}", "{reason}"))
         price = Price(section.prompt_price, section.completion_price)
         self._asker = Asker(model, kept=kept, digests={}, price=price, label="texts")
 
-    def answers(self, pairs: Sequence[Pair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
+    def answers(self, pairs: Sequence[CaptionPair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
         def request(place: int) -> Request:
             rejected = before[place]
             first, second = pairs[rejected.pair].captions
@@ -139,13 +141,13 @@ class _Templates:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def answers(self, pairs: Sequence[Pair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
+    def answers(self, pairs: Sequence[CaptionPair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
         return [self._answer(pairs[one.pair], attempt) for one in before]
 
     def report(self) -> dict[str, object]:
         return {"model": "templates"}
 
-    def _answer(self, pair: Pair, attempt: int) -> Answer:
+    def _answer(self, pair: CaptionPair, attempt: int) -> Answer:
         from training.triplets import templates
 
         try:
@@ -160,7 +162,7 @@ def filled(prompt: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), prompt)
 
 
-def _opened(section: EndpointReformulator | LocalReformulator) -> AbstractContextManager[Model]:
+def _opened(section: EndpointReformulator | LocalReformulator) -> AbstractContextManager[AnsweringModel]:
     if isinstance(section, EndpointReformulator):
         from training.triplets.endpoint import Endpoint
 

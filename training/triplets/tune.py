@@ -17,18 +17,18 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.errors import ConfigError, InputError
-from training import checkpoint, loop
-from training.ranks import World
-from training.settings.sections import LoopConfig, OptimConfig
-from training.stages.order import shuffled
+from training.data.order import shuffled
+from training.engine import checkpoint, loop
+from training.engine.distributed import World
+from training.engine.settings import LoopConfig, OptimConfig
 from training.triplets import folder, local, seeds
-from training.triplets.seeds import IGNORED, Tokens
+from training.triplets.seeds import IGNORED, SeedTokens
 
 _MANNER = ("device", "microbatch")  # settings that a resume may change
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TuneSettings:
     """How the adapter is trained; the paper says LoRA and 10 epochs, the rest is the field's custom."""
 
     rank: int = 16
@@ -45,7 +45,7 @@ class Settings:
     seed: int = 0
 
 
-def tune(path: Path, *, model: str, out: Path, prompt: str, settings: Settings) -> Mapping[str, object]:
+def tune(path: Path, *, model: str, out: Path, prompt: str, settings: TuneSettings) -> Mapping[str, object]:
     """Trains an adapter in the folder `out`, going on where an interrupted run stopped, and gives what it reached.
 
     `prompt` has {caption_a} and {caption_b}. Leaves what `loop.fit` leaves, tune.json, and last the adapter of the
@@ -81,8 +81,8 @@ class _Writing:
         self,
         net: PeftModel,
         tokenizer: PreTrainedTokenizerBase,
-        tokens: Sequence[Tokens],
-        settings: Settings,
+        tokens: Sequence[SeedTokens],
+        settings: TuneSettings,
         world: World,
     ) -> None:
         """Raises InputError where there are too few seeds, or one is too long."""
@@ -147,7 +147,7 @@ class _Writing:
         return {"likelihood": -total / count}
 
 
-def _adapted(net: PreTrainedModel, settings: Settings) -> PeftModel:
+def _adapted(net: PreTrainedModel, settings: TuneSettings) -> PeftModel:
     """The model with new low-rank layers beside all its linear ones, which alone train."""
     torch.manual_seed(settings.seed)  # a resume must begin with the same
     shape = LoraConfig(
@@ -162,7 +162,7 @@ def _adapted(net: PreTrainedModel, settings: Settings) -> PeftModel:
         return get_peft_model(net, shape)
 
 
-def _steps(settings: Settings) -> tuple[LoopConfig, OptimConfig]:
+def _steps(settings: TuneSettings) -> tuple[LoopConfig, OptimConfig]:
     try:
         return LoopConfig(
             epochs=settings.epochs,

@@ -15,8 +15,8 @@ TRIPLETS, PARQUET, REJECTED, REPORT = "triplets.jsonl", "triplets.parquet", "rej
 
 
 @dataclass(frozen=True, slots=True)
-class Triplet:
-    """The keys that training/datasets/jsonl.py reads."""
+class WrittenTriplet:
+    """The keys that training/data/formats/jsonl.py reads."""
 
     reference: str  # path of the picture in the folder of pictures
     text: str
@@ -40,7 +40,7 @@ class Rejected:
 
 def write(
     out: Path,
-    triplets: Sequence[Triplet],
+    triplets: Sequence[WrittenTriplet],
     rejected: Sequence[Rejected],
     about: Mapping[str, object],
     *,
@@ -52,7 +52,7 @@ def write(
     whole(out / REJECTED, _lines(rejected))
     if with_parquet:
         part = _part(out / PARQUET)
-        columns = {name: [getattr(triplet, name) for triplet in triplets] for name in Triplet.__slots__}
+        columns = {name: [getattr(triplet, name) for triplet in triplets] for name in WrittenTriplet.__slots__}
         parquet.write_table(pyarrow.table(columns), part)
         part.replace(out / PARQUET)
     else:
@@ -94,7 +94,7 @@ def fact(about: Mapping[str, object], *keys: str) -> object:
     return value
 
 
-def _lines(rows: Iterable[Triplet | Rejected]) -> Iterable[str]:
+def _lines(rows: Iterable[WrittenTriplet | Rejected]) -> Iterable[str]:
     return (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.nets.clip4cir import Clip4Cir, ComposeGraph, ReferenceGraph
+from models.nets.clip4cir import Clip4Cir, Clip4CirComposeGraph, Clip4CirReferenceGraph
 from tests.models import tiny
-from training import loop
+from training.engine import loop
 
 END = 3
 TOKENS = torch.tensor([[2, 9, 8, 7, END], [2, 5, END, END, END], [2, END, END, END, END], [2, 6, 4, END, END]])
@@ -26,8 +26,8 @@ def dense(layer: nn.Module, x: Tensor) -> Tensor:
 @torch.no_grad()
 def test_the_query_is_the_mixture_and_the_weighted_sum_of_both_vectors(net: Clip4Cir, pixels: Tensor) -> None:
     clip = net.backbone.clip
-    (seen,) = ReferenceGraph(net)(pixels)
-    found = ComposeGraph(net)(seen, TOKENS)
+    (seen,) = Clip4CirReferenceGraph(net)(pixels)
+    found = Clip4CirComposeGraph(net)(seen, TOKENS)
     for row in range(4):
         image = clip.visual(net.backbone.normal_pixels(pixels[[row]]))[0]
         words = TOKENS[row, : int((TOKENS[row] == END).nonzero()[0]) + 1]

@@ -6,11 +6,11 @@ from torch.nn import functional as F
 
 from models.nets.lincir import LinCir, noisy
 from models.nets.pic2word import Pic2Word
-from models.nets.pseudo_word import ComposeGraph, ReferenceGraph, column
+from models.nets.pseudo_word import PseudoWordComposeGraph, PseudoWordReferenceGraph, column
 from models.nets.searle import Searle
-from models.nets.two_stage import Shape, TwoStage
+from models.nets.two_stage import TwoStage, TwoStageShape
 from tests.models import tiny
-from training import loop
+from training.engine import loop
 
 END = 3
 TOKENS = torch.tensor([[2, 9, 0, 7, END, END], [2, 5, 0, END, END, END], [2, 0, 0, 8, 4, END], [2, 6, 0, 4, END, END]])
@@ -20,11 +20,11 @@ TOKENS = torch.tensor([[2, 9, 0, 7, END, END], [2, 5, 0, END, END, END], [2, 0, 
 def test_pic2word_is_the_two_stage_method_with_its_token_learner_alone(pixels: Tensor) -> None:
     torch.manual_seed(1)
     net = Pic2Word(tiny.backbone(end=END), dropout=0.1).eval()
-    other = TwoStage(tiny.backbone(end=END), Shape(injection_layers=(), adapter_layers=())).eval()
+    other = TwoStage(tiny.backbone(end=END), TwoStageShape(injection_layers=(), adapter_layers=())).eval()
     other.learner.load_state_dict(net.mapper.state_dict())
-    (word,) = ReferenceGraph(net)(pixels)
+    (word,) = PseudoWordReferenceGraph(net)(pixels)
     wanted = other.compose(other.reference(other.backbone.image_states(pixels)), TOKENS, slot=2)
-    assert torch.allclose(ComposeGraph(net, slot=2)(word, TOKENS), wanted, atol=1e-6)
+    assert torch.allclose(PseudoWordComposeGraph(net, slot=2)(word, TOKENS), wanted, atol=1e-6)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
 from models.nets.reformulation import Reformulation
-from models.nets.reformulation_graphs import GalleryGraph, QueryGraph
+from models.nets.reformulation_graphs import ReformulationGalleryGraph, ReformulationQueryGraph
 from tests.models import tiny
 
 END = 3
@@ -83,7 +83,7 @@ def test_with_silent_cross_attention_the_image_tower_is_clips_own(pixels: Tensor
 
 @torch.no_grad()
 def test_another_text_changes_the_query_and_no_target(net: Reformulation, pixels: Tensor) -> None:
-    query, gallery = QueryGraph(net), GalleryGraph(net)
+    query, gallery = ReformulationQueryGraph(net), ReformulationGalleryGraph(net)
     one, text = query(pixels, TOKENS)
     other, other_text = query(pixels, TOKENS.roll(1, 0))
     assert (one - other).abs().amax(dim=1).min() > 1e-3 and (text - other_text).abs().amax(dim=1).min() > 1e-3

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.nets.reranker import Reranker, Shape
+from models.nets.reranker import Reranker, RerankerShape
 from tests.models import tiny
 
 END = 3
@@ -41,7 +41,7 @@ def test_an_untrained_one_gives_the_cosines_of_the_first_ranking(
     vectors: tuple[Tensor, Tensor, Tensor], tokens: Tensor
 ) -> None:
     reference, composed, candidates = vectors
-    scores = Reranker(tiny.backbone(end=END), Shape(width=16)).eval()(reference, tokens, composed, candidates)
+    scores = Reranker(tiny.backbone(end=END), RerankerShape(width=16)).eval()(reference, tokens, composed, candidates)
     for row in range(ROWS):
         for place in range(COUNT):
             assert float(scores[row, place]) == pytest.approx(float(composed[row] @ candidates[row, place]), abs=1e-6)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.nets.transagg import QueryGraph, TransAgg
+from models.nets.transagg import TransAgg, TransAggQueryGraph
 from tests.models import tiny
-from training import loop
+from training.engine import loop
 
 END = 3
 TOKENS = torch.tensor(
@@ -70,8 +70,8 @@ def one_by_one(net: TransAgg, picture: Tensor, tokens: Tensor) -> Tensor:
 @torch.no_grad()
 def test_the_query_is_that_of_the_paper_and_padding_is_not_read(net: TransAgg, pixels: Tensor) -> None:
     wanted = torch.stack([one_by_one(net, *row) for row in zip(pixels, TOKENS, strict=True)])
-    assert torch.allclose(QueryGraph(net)(pixels, TOKENS), wanted, atol=1e-5)
-    assert torch.allclose(QueryGraph(net)(pixels[:2], TOKENS[:2, :5]), wanted[:2], atol=1e-5)
+    assert torch.allclose(TransAggQueryGraph(net)(pixels, TOKENS), wanted, atol=1e-5)
+    assert torch.allclose(TransAggQueryGraph(net)(pixels[:2], TOKENS[:2, :5]), wanted[:2], atol=1e-5)
 
 
 @torch.no_grad()

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
-from models.nets.two_stage import Folded, Injection, Reference, Shape, TwoStage, scaled
+from models.nets.two_stage import Folded, Injection, Reference, TwoStage, TwoStageShape, scaled
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from tests.models.nets.one_by_one import injected, naive
-from training import loop
+from training.engine import loop
 
 TEXTS = ["in red", "$50 * and *, * a photo of *", "", "with long sleeves that is blue " * 20]
 TEMPLATE = Template.parse(tiny.TEMPLATE)
@@ -236,7 +236,7 @@ def test_the_parameters_are_as_many_as_the_paper_has(name: str, millions: float,
     with torch.device("meta"):  # shapes without memory
         clip = CLIP(facts["embed_dim"], facts["vision_cfg"], facts["text_cfg"])
         backbone = Backbone(clip, mean=(0.5,) * 3, std=(0.5,) * 3, end=49_407)
-        net = TwoStage(backbone, Shape(injection_layers=(3, 7, 9, 11), adapter_layers=(1, 3, 5, 7, 9, 11)))
+        net = TwoStage(backbone, TwoStageShape(injection_layers=(3, 7, 9, 11), adapter_layers=(1, 3, 5, 7, 9, 11)))
     first = sum(value.numel() for part in (net.learner, net.patches, net.injections) for value in part.parameters())
     assert round(first / 1e6, 2) == millions
     assert sum(value.numel() for value in net.adapters.parameters()) == adapters

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from models.errors import ModelRefused
-from training.catalogue import generated, templates
-from training.catalogue.sample import catalogue
+from training.catalogue import generated
+from training.catalogue.language import templates
 from training.catalogue.triplets import triplets
+from training.catalogue.world.sample import catalogue
 from training.triplets import filter
 
 SHOP = catalogue(600, split="test", seed=4)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from training.catalogue.draw import draw
-from training.catalogue.families import distinct
+from training.catalogue.draw.draw import draw
 from training.catalogue.hard import EACH, negatives
-from training.catalogue.sample import catalogue, held_out
 from training.catalogue.triplets import answered, questions
-from training.catalogue.world import CATEGORIES, Product
+from training.catalogue.world.families import distinct
+from training.catalogue.world.sample import catalogue, held_out
+from training.catalogue.world.world import CATEGORIES, Product
 
 SHOP = catalogue(1_200, split="test", seed=4)
 ASKED = questions(SHOP, 600, seed=4)

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from training.catalogue.modify import modification
-from training.catalogue.sample import catalogue, product
+from training.catalogue.language.modify import modification
 from training.catalogue.triplets import Facts, Triplet, drifted, triplets
-from training.catalogue.world import Wish
+from training.catalogue.world.sample import catalogue, product
+from training.catalogue.world.world import Wish
 
 SHOP = catalogue(900, split="test", seed=4)
 

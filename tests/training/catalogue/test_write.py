@@ -11,9 +11,9 @@ from PIL import Image
 
 from models.errors import InputError
 from training.catalogue.contact_sheet import contact_sheet
-from training.catalogue.sample import catalogue
 from training.catalogue.triplets import triplets
-from training.catalogue.world import CATEGORIES
+from training.catalogue.world.sample import catalogue
+from training.catalogue.world.world import CATEGORIES
 from training.catalogue.write import Written, read_triplets, write
 
 
@@ -115,7 +115,7 @@ def test_while_pictures_are_missing_there_is_no_table_of_items(tmp_path: Path, m
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.catalogue.draw.draw", interrupted)
+    monkeypatch.setattr("training.catalogue.draw.draw.draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_small(tmp_path)
     assert not (tmp_path / "items.parquet").exists()

@@ -8,8 +8,9 @@ import pytest
 
 from tests.training.evaluation import synthetic
 from training import __main__
-from training.evaluation import check, published
+from training.evaluation import check
 from training.evaluation.benchmark import Benchmark
+from training.evaluation.benchmarks import published
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "cirr"
 
@@ -38,7 +39,7 @@ def whole(benchmark: Benchmark) -> Benchmark:
     return replace(benchmark, expected=sizes or benchmark.expected, expected_queries=len(benchmark.queries))
 
 
-def looked(name: str, folder: Path, *, decode: bool = True) -> check.Report:
+def looked(name: str, folder: Path, *, decode: bool = True) -> check.BenchmarkReport:
     variant = next(iter(published.PRESETS[name].variants))
     benchmark = whole(published.load(name, folder, split="val", variant=variant))
     return check.folder(benchmark, folder, decode=decode, workers=0)

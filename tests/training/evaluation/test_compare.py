@@ -8,8 +8,8 @@ import pytest
 
 from models.errors import ConfigError
 from training.evaluation import compare, metrics
-from training.evaluation.benchmark import Query, Scoring
-from training.evaluation.result import Answers, Model, Protocol, Result, Texts
+from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 
 QUERIES = 300
 PROTOCOL = Protocol(
@@ -22,7 +22,7 @@ PROTOCOL = Protocol(
     queries=QUERIES,
 )
 ASKED = tuple(
-    Query(str(n), f"r{n}", ("in red",), (f"t{n}",), "catalogue", groups=("unseen",) if n % 10 == 0 else ())
+    BenchmarkQuery(str(n), f"r{n}", ("in red",), (f"t{n}",), "catalogue", groups=("unseen",) if n % 10 == 0 else ())
     for n in range(QUERIES)
 )
 
@@ -40,11 +40,13 @@ def result(
     own: Answers,
     *,
     protocol: Protocol = PROTOCOL,
-    queries: tuple[Query, ...] = ASKED,
+    queries: tuple[BenchmarkQuery, ...] = ASKED,
     baseline: Answers = BASELINE,
     texts: Texts = "written",
 ) -> Result:
-    model = Model(method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0, texts=texts)
+    model = EvaluatedModel(
+        method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0, texts=texts
+    )
     return Result.of(protocol, model, queries, {"sum": baseline, "two-stage": own}, date="2026-01-01")
 
 

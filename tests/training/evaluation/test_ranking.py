@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from training.evaluation import ranking
-from training.evaluation.benchmark import Query, Scoring
-from training.evaluation.result import KEPT, NEVER, Answers, values
+from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.result import NEVER, RANKING_NAMES, Answers, values
 
 NAMES = [f"p{number:02}" for number in range(12)]
 
 
 def answered(
     scores: NDArray[np.float32],
-    queries: Sequence[Query],
+    queries: Sequence[BenchmarkQuery],
     *,
     names: Sequence[str] = NAMES,
     galleries: dict[str, Sequence[str]] | None = None,
@@ -31,12 +31,12 @@ def answered(
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[list[float], Query]:
+def asked(draw: st.DrawFn) -> tuple[list[float], BenchmarkQuery]:
     scores = draw(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5]), min_size=12, max_size=12))
     shuffled = draw(st.permutations(NAMES))
     answers = draw(st.integers(1, 6))
     excluded, own = draw(st.booleans()), draw(st.booleans())
-    return scores, Query(
+    return scores, BenchmarkQuery(
         id="q",
         reference=shuffled[11],
         texts=("in red",),
@@ -48,13 +48,13 @@ def asked(draw: st.DrawFn) -> tuple[list[float], Query]:
 
 
 @given(asked(), st.integers(1, 12))
-def test_ranks_and_metrics_equal_sorting_by_hand(case: tuple[list[float], Query], k: int) -> None:
+def test_ranks_and_metrics_equal_sorting_by_hand(case: tuple[list[float], BenchmarkQuery], k: int) -> None:
     scores, query = case
     found = answered(np.array([scores], dtype=np.float32), [query])
     score_of = dict(zip(NAMES, scores, strict=True))
     names = NAMES if query.gallery == "all" else query.gallery
     order = sorted(set(names) - set(query.excluded), key=lambda name: (-score_of[name], name))
-    assert list(found.first[0]) == order[:KEPT]
+    assert list(found.first[0]) == order[:RANKING_NAMES]
     assert list(found.ranks[0]) == [order.index(name) + 1 for name in query.relevant]
     if query.subset:
         assert list(found.subset[0]) == [name for name in order if name in query.subset]
@@ -80,7 +80,7 @@ def test_a_scorer_that_knows_nothing_gets_chance_in_genecis() -> None:
     queries = []
     for number in range(3_000):
         target, *others = (names[row] for row in random.choice(400, 15, replace=False))
-        queries.append(Query(str(number), target, ("colour",), (target,), (target, *others)))
+        queries.append(BenchmarkQuery(str(number), target, ("colour",), (target,), (target, *others)))
     found = answered(np.zeros((3_000, 400), dtype=np.float32), queries, names=names, galleries={})
     for metric, column in values(Scoring(("R@1", "R@2", "R@3")), queries, found).items():
         assert column.mean() == pytest.approx(int(metric[-1]) / 15, abs=0.02)
@@ -94,7 +94,7 @@ def test_a_random_ranker_gets_chance_in_cirrs_subsets_and_never_ranks_the_refere
         members = [names[row] for row in random.choice(60, 6, replace=False)]
         reference, target = members[2], members[4]
         subset = tuple(name for name in members if name != reference)
-        queries.append(Query(str(number), reference, ("",), (target,), "all", (reference,), subset))
+        queries.append(BenchmarkQuery(str(number), reference, ("",), (target,), "all", (reference,), subset))
     scores = random.random((3_000, 60)).astype(np.float32)
     scores[np.arange(3_000), [names.index(query.reference) for query in queries]] = 9.0  # as image-only asking does
     found = answered(scores, queries, names=names)
@@ -106,7 +106,7 @@ def test_a_random_ranker_gets_chance_in_cirrs_subsets_and_never_ranks_the_refere
 
 
 def test_a_copy_of_the_target_in_its_gallery_stands_before_it() -> None:
-    query = Query("q", "p11", ("",), ("p03",), ("p03", "p00", "p03", "p07"))
+    query = BenchmarkQuery("q", "p11", ("",), ("p03",), ("p03", "p00", "p03", "p07"))
     scores = np.zeros((1, 12), dtype=np.float32)
     scores[0, 3] = 1.0
     found = answered(scores, [query])
@@ -115,7 +115,7 @@ def test_a_copy_of_the_target_in_its_gallery_stands_before_it() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_query_without_a_finite_vector_is_refused_by_name(value: float) -> None:
-    queries = [Query(name, "p11", ("",), ("p03",), "all", excluded=("p11",)) for name in ("first", "second")]
+    queries = [BenchmarkQuery(name, "p11", ("",), ("p03",), "all", excluded=("p11",)) for name in ("first", "second")]
     scores = np.zeros((2, 12), dtype=np.float32)
     scores[1, 4] = value
     with pytest.raises(InputError, match="the query second has no finite vector by way"):
@@ -123,7 +123,7 @@ def test_a_query_without_a_finite_vector_is_refused_by_name(value: float) -> Non
 
 
 def test_a_target_that_is_not_in_the_gallery_is_never_found() -> None:
-    query = Query("q", "p11", ("",), ("gone", "p01"), "all")
+    query = BenchmarkQuery("q", "p11", ("",), ("gone", "p01"), "all")
     found = answered(np.zeros((1, 12), dtype=np.float32), [query])
     assert found.ranks == ((NEVER, 2),)
     computed = values(Scoring(("R@50", "mAP@50")), [query], found)

@@ -11,7 +11,8 @@ from models.bundle import SHIPPED
 from models.errors import ConfigError, InputError
 from tests.training.evaluation import synthetic
 from training import __main__
-from training.evaluation import compare, published, report, shown
+from training.evaluation import compare, report, report_images
+from training.evaluation.benchmarks import published
 from training.evaluation.result import Answers, Result
 
 
@@ -79,7 +80,7 @@ def test_examples_are_spread_over_the_queries_and_of_their_kind(asked: Path, tmp
     half = replace(found, answers={"sum": Answers(ranks, found.answers["sum"].first)}, rows={})
     half = Result.of(half.protocol, half.model, half.queries, half.answers, date=half.date)
     benchmark = published.load("fashioniq", asked / "fashioniq", split="val", variant="original")
-    report.write(half, tmp_path, way=None, show=shown.files(benchmark), examples=2)
+    report.write(half, tmp_path, way=None, show=report_images.files(benchmark), examples=2)
     text = page(tmp_path)
     assert f"### Hits: {count // 2} of {count} queries" in text
     assert "### Misses: none" not in text and "(misses.jpg)" in text
@@ -117,7 +118,7 @@ def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pyte
     assert __main__.main(command) == 0
     assert "composed retrieval, drawn catalogue" in page(tmp_path / "report")
     found = Result.read(tmp_path / "result.json")
-    show = shown.drawings(found)
+    show = report_images.drawings(found)
     assert all(show(query.reference).size == (112, 112) for query in found.queries)
     capsys.readouterr()
     assert __main__.main([*command[:-1], "mine"]) == 2
@@ -126,12 +127,12 @@ def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pyte
 
 def test_pictures_that_are_files_need_their_folder(asked: Path) -> None:
     with pytest.raises(ConfigError, match="the pictures of circo are files: name their folder"):
-        shown.drawings(Result.read(asked / "circo.json"))
+        report_images.drawings(Result.read(asked / "circo.json"))
 
 
 def test_a_folder_that_has_other_pictures_than_the_result_leaves_grey_fields(asked: Path, tmp_path: Path) -> None:
     benchmark = published.load("circo", asked / "circo", split="val", variant="official")
-    show = shown.files(replace(benchmark, pictures={}))
+    show = report_images.files(replace(benchmark, pictures={}))
     found = Result.read(asked / "circo.json")
     with pytest.raises(InputError, match="the result is of another one"):
         show(found.queries[0].reference)
@@ -144,10 +145,12 @@ def test_the_hard_variants_negatives_are_drawn_and_leave_the_other_products_as_t
         out = ["--variant", variant, "--out", str(tmp_path / f"{variant}.json")]
         assert __main__.main(["evaluate", "catalogue", *words, *out]) == 0
     shop, hard = (Result.read(tmp_path / f"{variant}.json") for variant in ("shop", "hard"))
-    plain, show = shown.drawings(shop), shown.drawings(hard)
+    plain, show = report_images.drawings(shop), report_images.drawings(hard)
     assert hard.protocol.galleries["catalogue"] > 60
     for query in hard.queries:
         assert show(query.reference).tobytes() == plain(query.reference).tobytes()
         assert len({show(name).tobytes() for name in query.subset}) == len(query.subset)  # all drawn, none alike
     with pytest.raises(ConfigError, match="is of world 0"):
-        shown.drawings(replace(shop, protocol=replace(shop.protocol, says={**shop.protocol.says, "world": "0"})))
+        report_images.drawings(
+            replace(shop, protocol=replace(shop.protocol, says={**shop.protocol.says, "world": "0"}))
+        )

@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from training.evaluation.benchmark import Query, Scoring
-from training.evaluation.result import NEVER, Answers, Model, Protocol, Result, values
+from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.result import NEVER, Answers, EvaluatedModel, Protocol, Result, values
 
-MODEL = Model(method="sum", model_id="a", space_id="b", template="{text}", text_weight=0.5)
+MODEL = EvaluatedModel(method="sum", model_id="a", space_id="b", template="{text}", text_weight=0.5)
 
 
-def asked(*groups: str) -> list[Query]:
+def asked(*groups: str) -> list[BenchmarkQuery]:
     """A query of each group."""
-    return [Query(str(n), "r", ("in red",), ("t",), "all", groups=(group,)) for n, group in enumerate(groups)]
+    return [BenchmarkQuery(str(n), "r", ("in red",), ("t",), "all", groups=(group,)) for n, group in enumerate(groups)]
 
 
 def answers(*ranks: int) -> Answers:
@@ -44,8 +44,8 @@ def test_a_groups_own_row_is_the_plain_mean_of_its_queries() -> None:
 def test_circos_aspects_have_the_plain_mean_of_their_queries_and_the_whole_counts_each_query_once() -> None:
     scoring = Scoring(("mAP@5",))
     queries = [
-        Query("0", "r", ("",), ("t", "u"), "all", groups=("negation", "addition")),
-        Query("1", "r", ("",), ("t",), "all", groups=("addition",)),
+        BenchmarkQuery("0", "r", ("",), ("t", "u"), "all", groups=("negation", "addition")),
+        BenchmarkQuery("1", "r", ("",), ("t",), "all", groups=("addition",)),
     ]
     protocol = Protocol("circo", "official", "val", {}, scoring, {"all": 9}, queries=2)
     found = Result.of(protocol, MODEL, queries, {"sum": Answers(((3, 1), (NEVER,)), ((), ()))}, date="2026-01-01").rows

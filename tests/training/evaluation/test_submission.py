@@ -9,8 +9,8 @@ import pytest
 
 from models.errors import ConfigError, InputError
 from training.evaluation import submission
-from training.evaluation.benchmark import Benchmark, Query, Scoring
-from training.evaluation.result import Answers, Model, Protocol, Result
+from training.evaluation.benchmark import Benchmark, BenchmarkQuery, Scoring
+from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result
 from training.evaluation.submission import Metric
 
 Content = dict[str, object]
@@ -28,7 +28,7 @@ CIRR = Benchmark(
     expected={"test1": 60},
     expected_queries=3,
     queries=tuple(
-        Query(str(7 + row), of[0], ("more dogs",), (), "test1", excluded=of[:1], subset=of[1:])
+        BenchmarkQuery(str(7 + row), of[0], ("more dogs",), (), "test1", excluded=of[:1], subset=of[1:])
         for row, of in enumerate(SETS)
     ),
 )
@@ -42,7 +42,7 @@ CIRCO = Benchmark(
     galleries={"unlabeled2017": tuple(str(100 + number) for number in range(80))},
     expected={"unlabeled2017": 80},
     expected_queries=3,
-    queries=tuple(Query(str(row), str(100 + row), ("is red",), (), "unlabeled2017") for row in range(3)),
+    queries=tuple(BenchmarkQuery(str(row), str(100 + row), ("is red",), (), "unlabeled2017") for row in range(3)),
 )
 
 
@@ -175,7 +175,7 @@ def result(benchmark: Benchmark, answers: Answers) -> Result:
     protocol = Protocol(
         benchmark.name, benchmark.variant, benchmark.split, {}, benchmark.scoring, dict(benchmark.expected), 3
     )
-    model = Model("sum", "a", "b", "{text}", 0.5)
+    model = EvaluatedModel("sum", "a", "b", "{text}", 0.5)
     return Result.of(protocol, model, benchmark.queries, {"sum": answers}, date="2026-01-01")
 
 

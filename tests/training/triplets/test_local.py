@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from models.errors import ConfigError, ModelRefused
 from tests.training.triplets import tiny
-from training.triplets.answers import Model, Request
+from training.triplets.answers import AnsweringModel, Request
 from training.triplets.config import LocalCaptioner, LocalReformulator
 from training.triplets.local import Captioner, Reformulator
 
@@ -41,7 +41,7 @@ def reformulator(model: Path, **values: object) -> Reformulator:
 
 
 def test_a_batch_of_prompts_is_answered_as_each_by_itself(chat: Path) -> None:
-    model: Model = reformulator(chat)
+    model: AnsweringModel = reformulator(chat)
     together = model.answer([Request(prompt) for prompt in PROMPTS])
     assert together == [model.answer([Request(prompt)])[0] for prompt in PROMPTS]
     assert len({reply.text for reply in together}) == 3
@@ -58,7 +58,7 @@ def test_a_reformulator_says_what_the_model_says_by_hand(chat: Path) -> None:
 
 def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Path, pictures: Path) -> None:
     files = sorted(pictures.rglob("*.jpg"))[:4]
-    model: Model = captioner(llava)
+    model: AnsweringModel = captioner(llava)
     together = model.answer([Request("Describe this image.", file) for file in files])
     processor, net = AutoProcessor.from_pretrained(llava), AutoModelForImageTextToText.from_pretrained(llava)
     for file, reply in zip(files, together, strict=True):

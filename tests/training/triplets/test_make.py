@@ -17,7 +17,7 @@ from pyarrow import parquet
 from models import bundle
 from tests.training.triplets.scripted import Answer, Asked, Server, model, says, serving
 from training import __main__
-from training.datasets import jsonl
+from training.data.formats import jsonl
 from training.triplets import store, write
 from training.triplets.store import Store
 

@@ -10,7 +10,7 @@ import pytest
 from models.errors import InputError
 from training import __main__
 from training.triplets import page, write
-from training.triplets.write import Rejected, Triplet
+from training.triplets.write import Rejected, WrittenTriplet
 
 NASTY = '<script>alert("x")</script> & "quoted"'
 REPORT = {
@@ -43,7 +43,7 @@ def made(tmp_path: Path, pictures: Path) -> Path:
     """A folder as a run leaves it."""
     names = sorted(path.relative_to(pictures).as_posix() for path in pictures.rglob("*.jpg"))
     triplets = [
-        Triplet(names[row % 12], f"text {row}", names[(row + 1) % 12], f"this {row}", NASTY) for row in range(30)
+        WrittenTriplet(names[row % 12], f"text {row}", names[(row + 1) % 12], f"this {row}", NASTY) for row in range(30)
     ]
     rejected = [Rejected(names[0], names[1], 0, f"{NASTY} {row}", "too long", "a", "b") for row in range(20)]
     rejected.append(Rejected("gone.jpg", names[1], 1, "", "no answer: status 400", "a", ""))

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from models.errors import InputError
 from tests.training.triplets import tiny
 from training.triplets import seeds
-from training.triplets.seeds import Seed, Tokens
+from training.triplets.seeds import Seed, SeedTokens
 
 PROMPT = "Caption A: {caption_a} Caption B: {caption_b} Difference:"
 SEED = Seed("a red shirt", "a {caption_a} dress", "change it to a dress")
@@ -39,7 +39,7 @@ def test_a_template_that_writes_answers_in_its_own_way_is_followed(tokenizer: Pr
 
 
 def test_rows_are_padded_on_the_right_and_only_answers_are_labels() -> None:
-    batch = seeds.padded([Tokens((5, 6, 7), (8, 2)), Tokens((5,), (9, 2))], filler=0)
+    batch = seeds.padded([SeedTokens((5, 6, 7), (8, 2)), SeedTokens((5,), (9, 2))], filler=0)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 2], [5, 9, 2, 0, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
     no = seeds.IGNORED

@@ -9,13 +9,13 @@ from tests.training.triplets.scripted import Answer, Asked, Script, says, servin
 from training.triplets import texts
 from training.triplets.config import EndpointReformulator, FilterConfig, TemplateReformulator
 from training.triplets.store import Store
-from training.triplets.texts import Attempt, Pair, Texts
+from training.triplets.texts import Attempt, CaptionPair, ReformulationTexts
 
 RULES = FilterConfig()
 
 
-def pair(number: int) -> Pair:
-    return Pair(f"p{number}", (f"a red coat {number}", f"a {{caption_a}} hat {number}"), ({}, {}))
+def pair(number: int) -> CaptionPair:
+    return CaptionPair(f"p{number}", (f"a red coat {number}", f"a {{caption_a}} hat {number}"), ({}, {}))
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def kept(tmp_path: Path) -> Iterator[Store]:
 
 
 def written(
-    script: Script, pairs: list[Pair], *, kept: Store, rules: FilterConfig = RULES
-) -> tuple[Texts, list[Asked]]:
+    script: Script, pairs: list[CaptionPair], *, kept: Store, rules: FilterConfig = RULES
+) -> tuple[ReformulationTexts, list[Asked]]:
     with serving(script) as server:
         section = EndpointReformulator(kind="endpoint", url=server.url, model="m", tries=1)
         return texts.write(section, pairs, rules=rules, seed=0, kept=kept), server.asked
@@ -82,8 +82,8 @@ def test_a_copy_of_a_caption_is_rejected(kept: Store) -> None:
 
 def test_templates_need_no_model_and_say_the_same_for_the_same_seed(kept: Store) -> None:
     facts = [{"colour": colour, "sleeves": "long"} for colour in ("red", "blue", "green", "red")]
-    pairs = [Pair(f"p{n}", ("", ""), (facts[n], facts[n + 1])) for n in range(3)]
-    pairs.append(Pair("same", ("a coat", "a coat"), (facts[0], facts[3])))
+    pairs = [CaptionPair(f"p{n}", ("", ""), (facts[n], facts[n + 1])) for n in range(3)]
+    pairs.append(CaptionPair("same", ("a coat", "a coat"), (facts[0], facts[3])))
     section = TemplateReformulator(kind="template")
     found = texts.write(section, pairs, rules=RULES, seed=1, kept=kept)
     assert [one.pair for one in found.accepted()] == [0, 1, 2]

@@ -14,16 +14,16 @@ from transformers import AutoModelForCausalLM
 
 from models.errors import ConfigError, InputError
 from tests.training.triplets import tiny
-from training import checkpoint
-from training.ranks import World
+from training.engine import checkpoint
+from training.engine.distributed import World
 from training.triplets import folder, seeds, tune
 from training.triplets.answers import Request
 from training.triplets.config import LocalReformulator
 from training.triplets.local import Reformulator, language_model
-from training.triplets.tune import Settings
+from training.triplets.tune import TuneSettings
 
 PROMPT = "{caption_a} to {caption_b}"
-SETTINGS = Settings(rank=4, epochs=4, learning_rate=0.02, batch=8, held_out=8, longest=64)
+SETTINGS = TuneSettings(rank=4, epochs=4, learning_rate=0.02, batch=8, held_out=8, longest=64)
 THINGS = ("shirt", "dress", "hat", "boots", "jeans")
 COLOURS = ("red", "black", "blue", "green", "brown", "yellow", "grey", "white")
 
@@ -157,6 +157,6 @@ def test_too_few_and_too_long_seeds_are_refused(chat: Path, seed_file: Path, tmp
 def test_a_setting_that_cannot_be_is_named(
     chat: Path, seed_file: Path, tmp_path: Path, values: dict[str, object]
 ) -> None:
-    settings = Settings(**(asdict(SETTINGS) | values))
+    settings = TuneSettings(**(asdict(SETTINGS) | values))
     with pytest.raises(ConfigError, match=next(iter(values))):
         tune.tune(seed_file, model=str(chat), out=tmp_path / "adapter", prompt=PROMPT, settings=settings)

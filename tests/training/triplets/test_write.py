@@ -7,11 +7,11 @@ import pytest
 
 from models.errors import InputError
 from training.triplets import write
-from training.triplets.write import Triplet
+from training.triplets.write import WrittenTriplet
 
 
 def test_a_run_that_is_cut_short_leaves_no_report_of_the_one_before(tmp_path: Path) -> None:
-    triplet = Triplet("a.jpg", "in red", "b.jpg", "a coat", "a red coat")
+    triplet = WrittenTriplet("a.jpg", "in red", "b.jpg", "a coat", "a red coat")
     write.write(tmp_path, [triplet], [], {"triplets": 1}, with_parquet=False)
     assert write.report(tmp_path) == {"triplets": 1}
     broken: Mapping[str, object] = {"triplets": object()}  # no JSON: it ends before the report is there

@@ -1,0 +1,117 @@
+"""Exported bundles against torch, and a backbone's weights out of a bundle again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.bundle import SHIPPED, Bundle
+from models.encoder import Encoder
+from models.errors import BundleBroken, ConfigError
+from models.nets.backbone import Backbone
+from models.tokenizer import Template, Tokenizer
+from tests.models import tiny
+from training.bundles import export
+from training.bundles.import_weights import backbone_weights
+
+
+@pytest.fixture(scope="module")
+def tokens(split_bundle: Path) -> Tokenizer:
+    return Tokenizer.open(split_bundle / "tokenizer.json", context_length=tiny.CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def backbone(tokens: Tokenizer) -> Backbone:
+    """As in the split bundle, but with biases that are all alike, which an exporter keeps only once."""
+    made = tiny.backbone(end=tokens.end)
+    with torch.no_grad():
+        for name, parameter in made.clip.transformer.named_parameters():
+            if name.endswith("bias"):
+                parameter.fill_(0.5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(backbone: Backbone, split_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sum baseline of that backbone."""
+    out = tmp_path_factory.mktemp("sum") / "bundle"
+    export.export(
+        export.summed(backbone),
+        export.ExportedMethod(name="sum", backbone="tiny", template="{text}", text_weight=0.5),
+        image_size=tiny.SIZE,
+        tokenizer_file=split_bundle / "tokenizer.json",
+        context_length=tiny.CONTEXT,
+        config="",
+        out=out,
+    )
+    return out
+
+
+@torch.no_grad()
+def test_a_split_bundle_computes_what_torch_computes(split_bundle: Path, tokens: Tokenizer) -> None:
+    encoder, net = Encoder.open(split_bundle), tiny.net(end=tokens.end)  # its adapters unfolded, nothing dropped
+    random = np.random.Generator(np.random.PCG64(5))
+    pixels = random.integers(0, 256, (4, 3, tiny.SIZE, tiny.SIZE), dtype=np.uint8)
+    texts = ["in red", "$50 * {text}", "", "that is very long " * 20]
+    template = Template.parse(tiny.TEMPLATE)
+    slot = tokens.slot(template)
+    assert slot is not None and encoder.manifest.slot == slot
+    reference = net.reference(net.backbone.image_states(torch.from_numpy(pixels)))
+    expected = net.compose(reference, torch.from_numpy(tokens.encode(texts, template=template).ids), slot=slot)
+    np.testing.assert_allclose(encoder.queries(pixels, texts, text_weight=0.0), expected.numpy(), atol=1e-4)
+    np.testing.assert_allclose(encoder.gallery(pixels), net.backbone.image(torch.from_numpy(pixels)), atol=1e-4)
+    words = net.backbone.text(torch.from_numpy(tokens.encode(texts).ids))
+    np.testing.assert_allclose(encoder.texts(texts), words, atol=1e-4)
+
+
+def test_the_same_gallery_side_is_the_same_space(split_bundle: Path, exported: Path) -> None:
+    split, whole = Bundle.open(split_bundle), Bundle.open(exported)
+    assert split.graphs == ("gallery", "reference", "compose", "text") and whole.graphs == ("gallery", "query", "text")
+    assert split.manifest.space_id == whole.manifest.space_id  # only the text tower differs
+    assert split.manifest.model_id != whole.manifest.model_id
+
+
+def test_weights_are_stored_once_whatever_graphs_use_them(split_bundle: Path, tokens: Tokenizer) -> None:
+    net = tiny.net(end=tokens.end)
+    net.drop_dead()
+    net.fold()
+    values = sum(tensor.numel() for tensor in net.state_dict().values() if tensor.is_floating_point())
+    assert (split_bundle / "weights.bin").stat().st_size < 1.1 * 4 * values
+
+
+def test_a_backbones_weights_come_out_of_a_bundle_bit_for_bit(exported: Path, backbone: Backbone) -> None:
+    fresh = tiny.backbone(end=backbone.end)
+    with torch.no_grad():
+        for parameter in fresh.parameters():
+            parameter.uniform_()
+    found = backbone_weights(exported, fresh)
+    expected = {**backbone.state_dict(), "clip.logit_scale": fresh.clip.logit_scale}
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+    fresh.load_state_dict(found)
+
+
+def test_weights_of_another_backbone_are_refused(exported: Path, backbone: Backbone) -> None:
+    with pytest.raises(BundleBroken, match="name its own, clip-small"):
+        backbone_weights(SHIPPED, backbone)
+    other = Backbone(backbone.clip, mean=(0.1, 0.2, 0.3), std=(1.0, 1.0, 1.0), end=backbone.end)
+    with pytest.raises(BundleBroken, match="gives another gallery"):
+        backbone_weights(exported, other)
+
+
+def test_a_template_without_a_place_is_refused_before_anything_is_traced(
+    backbone: Backbone, split_bundle: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="after it"):
+        export.export(
+            export.summed(backbone),
+            export.ExportedMethod(name="sum", backbone="tiny", template="{text} of *", text_weight=0.5),
+            image_size=tiny.SIZE,
+            tokenizer_file=split_bundle / "tokenizer.json",
+            context_length=tiny.CONTEXT,
+            config="",
+            out=tmp_path / "bundle",
+        )
+    assert not list(tmp_path.iterdir())

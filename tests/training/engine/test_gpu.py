@@ -1,0 +1,145 @@
+"""The stages on the GPU against the CPU, where torch sees one; on the CPU, half precision against single."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.nets.reformulation import Reformulation
+from models.nets.two_stage import TwoStage, TwoStageShape
+from models.tokenizer import Template, Tokenizer
+from tests.models import tiny
+from training.engine import loop
+from training.engine.distributed import World
+from training.engine.settings import LoopConfig
+from training.evaluation.metrics import Rows
+from training.methods.from_triplets import Questions
+from training.methods.instruct.config import Momentum, ReformulatingLoss
+from training.methods.instruct.reformulating import Pair, Reformulating
+from training.methods.two_stage.composing import ComposingStage
+from training.methods.two_stage.config import ComposingConfig, MappingConfig
+from training.methods.two_stage.mapping import MappingStage
+
+ROWS = 8
+_NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, _NO_GPU])]
+OPTIM = {"learning_rate": 1e-3, "weight_decay": 0.1, "warmup_steps": 1}
+LOOP = {"epochs": 1, "batch": ROWS, "precision": "float32"}
+DRAWN = {"source": "drawn", "products": ROWS, "validation_products": ROWS}
+Gradients = dict[str, Tensor]
+Stage = MappingStage | ComposingStage | Reformulating
+
+
+class Noise:
+    """Random pictures with a few texts, as either stage reads them."""
+
+    def __init__(self, tokens: Tokenizer) -> None:
+        generator = torch.Generator().manual_seed(1)
+        shape = (2, ROWS, 3, tiny.SIZE, tiny.SIZE)
+        self._pictures = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+        texts = [f"is {'very ' * (row % 3)}blue, with {row} sleeves" for row in range(ROWS)]
+        self._texts = torch.from_numpy(tokens.encode(texts, template=Template.parse(tiny.TEMPLATE)).ids)
+        self._captions = torch.from_numpy(tokens.encode(texts).ids)
+        self.questions = Questions(
+            references=np.arange(ROWS),
+            texts=self._texts,
+            relevant=[np.array([(row + 1) % ROWS]) for row in range(ROWS)],
+        )
+
+    def __len__(self) -> int:
+        return ROWS
+
+    def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
+        return [np.arange(batch)]
+
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice = slice(None)) -> Iterator[dict[str, Tensor]]:
+        reference, target = self._pictures
+        whole = {"reference": reference, "target": target, "text": self._texts, "caption": self._captions}
+        whole |= {"target_caption": self._captions, "shown": torch.arange(ROWS)}
+        for order in orders:
+            yield {name: tensor[np.sort(order)[share]] for name, tensor in whole.items()}
+
+    def gallery(self, *, batch: int) -> Iterator[Tensor]:
+        yield self._pictures[0]
+
+    validation = gallery
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    return tiny.tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json")
+
+
+def stage(name: str, tokens: Tokenizer, *, device: str) -> Stage:
+    torch.manual_seed(2)
+    data, world = Noise(tokens), World.alone(torch.device(device))
+    if name == "reformulating":
+        null = torch.from_numpy(tokens.encode([""]).ids)
+        return Reformulating(
+            pair=Pair(Reformulation(tiny.backbone(end=tokens.end), null=null), averaged=True).to(device),
+            data=data,
+            loss=ReformulatingLoss(temperature=0.1, captions=0.1),
+            momentum=Momentum(),
+            loop=LoopConfig.model_validate(LOOP),
+            world=world,
+        )
+    shape = TwoStageShape(injection_layers=(0, 1), adapter_layers=(0, 2), bottleneck=16, rank=8, dropout=0.0)
+    net = TwoStage(tiny.backbone(end=tokens.end), shape).to(device)
+    slot = tokens.slot(Template.parse(tiny.TEMPLATE))
+    assert slot is not None
+    sentence = torch.from_numpy(tokens.encode([""], template=Template.parse("a photo of *")).ids)
+    if name == "mapping":
+        layers = {"injection_layers": [3, 7]}
+        config = MappingConfig.model_validate({"net": layers, "data": DRAWN, "optim": OPTIM, "loop": LOOP})
+        return MappingStage(config, seed=0, net=net, sentence=sentence, slot=slot, data=data, world=world)
+    triplets = {**DRAWN, "triplets": ROWS, "validation_triplets": ROWS}
+    layers = {"adapter_layers": [3, 11]}
+    composing = ComposingConfig.model_validate(
+        {"net": layers, "data": triplets, "loss": {"temperature": 0.1}, "optim": OPTIM, "loop": LOOP}
+    )
+    return ComposingStage(composing, net=net, sentence=sentence, slot=slot, data=data, world=world)
+
+
+def step(made: Stage, *, device: str, precision: str, rows: int) -> tuple[Tensor, Gradients]:
+    """One step's loss and gradients, so many rows at once."""
+    parts = [slice(start, start + rows) for start in range(0, ROWS, rows)]
+    world = World.alone(torch.device(device))
+    loop.enter_training(made.net)
+    (batch,) = made.batches(0, start=0)
+    loss = loop.gradients(made, batch, parts=parts, precision=precision, key="0", world=world)
+    return loss.cpu(), {name: p.grad.cpu() for name, p in made.net.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["mapping", "composing", "reformulating"])
+def test_a_step_goes_the_same_way_on_every_device_and_in_half_precision(
+    name: str, device: str, tokens: Tokenizer
+) -> None:
+    loss, expected = step(stage(name, tokens, device="cpu"), device="cpu", precision="float32", rows=ROWS)
+    assert expected and all(torch.isfinite(gradient).all() for gradient in expected.values())
+    for precision, near in (("float32", 0.9999), ("bfloat16", 0.97)):
+        again, found = step(stage(name, tokens, device=device), device=device, precision=precision, rows=ROWS)
+        assert float(again) == pytest.approx(float(loss), rel=2e-4 if precision == "float32" else 2e-2)
+        assert found.keys() == expected.keys()
+        all_found, all_expected = (torch.cat([g.flatten() for g in each.values()]) for each in (found, expected))
+        assert F.cosine_similarity(all_found, all_expected, dim=0) > near, precision
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["composing", "reformulating"])
+def test_triplets_in_parts_and_their_validation_are_the_same_on_every_device(
+    name: str, device: str, tokens: Tokenizer
+) -> None:
+    whole, parts = stage(name, tokens, device="cpu"), stage(name, tokens, device=device)
+    _, expected = step(whole, device="cpu", precision="float32", rows=ROWS)
+    _, found = step(parts, device=device, precision="float32", rows=ROWS // 4)
+    least = 1e-6 * max(float(gradient.abs().max()) for gradient in expected.values())  # a bias of keys moves nothing
+    for parameter, gradient in expected.items():
+        near = max(least, 1e-4 * float(gradient.abs().max()))
+        torch.testing.assert_close(found[parameter], gradient, rtol=1e-3, atol=near)
+    whole.net.eval()
+    parts.net.eval()
+    assert parts.validate() == pytest.approx(whole.validate())

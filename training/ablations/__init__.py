@@ -1,0 +1,1 @@
+"""The tables of the methods: rows, runner, results."""

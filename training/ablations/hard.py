@@ -1,0 +1,81 @@
+"""The hard protocol's table: each method asked in three kinds of texts, beside what its own halves reach alone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from models.errors import ConfigError
+from training.ablations.rows import ROWS, AblationRow
+from training.evaluation import compare
+from training.evaluation.result import Result, Texts
+
+GROUPS = ("Baselines", "Two-stage", "Re-ranking", "InstructCIR")  # the methods themselves, not what is left out of them
+TEXTS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt")
+METRICS = ("R@1", "R@10", "R_subset@1")
+BESIDE = ("image only", "text only", "sum")  # R@1 of each
+RESULTS = Path("training/results/hard.json")  # written below the working directory
+README = Path("training/README.md")
+MARKS = ("<!-- hard: written by python -m training.table -->", "<!-- hard: to here -->")
+
+Results = Mapping[str, Mapping[Texts, Result]]  # by row
+
+
+def asked(row: AblationRow) -> bool:
+    """Whether the row is asked the hard protocol."""
+    return row.group in GROUPS
+
+
+def files(folder: Path, row: AblationRow) -> dict[Texts, Path]:
+    """A row's results below the folder of runs."""
+    return {texts: folder / "results" / "hard" / texts / f"{row.name}.json" for texts in TEXTS}
+
+
+def read(folder: Path) -> Results:
+    """The results of all rows that have one for every kind of text; raises ConfigError where two do not match."""
+    found = {
+        row.name: {texts: Result.read(path) for texts, path in files(folder, row).items()}
+        for row in ROWS
+        if asked(row) and all(path.exists() for path in files(folder, row).values())
+    }
+    protocols = {name: one.protocol for name, results in found.items() for one in results.values()}
+    for name, protocol in protocols.items():
+        first = next(iter(protocols))
+        if protocol != protocols[first]:
+            raise ConfigError(f"{first} and {name} were not asked the same hard protocol: evaluate again")
+    return found
+
+
+def markdown(results: Results) -> str:
+    """A line for each row and kind of text."""
+    head = ["", "run", "texts", *METRICS, *(f"R@1, {way}" for way in BESIDE)]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in ROWS:
+        for texts, result in results.get(row.name, {}).items():
+            own, first = result.rows[result.own], texts == TEXTS[0]
+            title = [f"{row.group}, {row.title}", f"`{row.name}`"] if first else ["", ""]
+            metrics = [compare.estimate(own[metric]) for metric in METRICS]
+            beside = [compare.estimate(result.rows[way]["R@1"]) for way in BESIDE]
+            lines.append(f"| {' | '.join([*title, texts, *metrics, *beside])} |")
+    return "\n".join(lines)
+
+
+def write(results: Results, root: Path) -> None:
+    """Writes the figures and the part of training/README.md between its marks, below `root`."""
+    figures = {
+        name: {
+            texts: {way: {metric: asdict(e) for metric, e in row.items()} for way, row in result.rows.items()}
+            for texts, result in by_texts.items()
+        }
+        for name, by_texts in results.items()
+    }
+    protocol = next(asdict(result.protocol) for by_texts in results.values() for result in by_texts.values())
+    written = json.dumps({"protocol": protocol, "rows": figures}, indent=1, ensure_ascii=False)
+    (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
+    (root / RESULTS).write_text(written + "\n", encoding="utf-8")
+    text = (root / README).read_text(encoding="utf-8")
+    before, mark, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        raise ConfigError(f"{README} has no place for the hard protocol: write {MARKS[0]} and {MARKS[1]} into it")
+    (root / README).write_text(f"{before}{mark}\n\n{markdown(results)}\n\n{end}{after}", encoding="utf-8")

@@ -1,0 +1,196 @@
+"""The table of the methods: what its rows reached, and where that is written."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from models.errors import ConfigError
+from training.ablations.rows import ROWS, AblationRow
+from training.data.config import DrawnTriplets, TripletData
+from training.engine import frozen, plot
+from training.engine.settings import LoopConfig
+from training.evaluation import compare
+from training.evaluation.compare import Comparison
+from training.evaluation.compare import Rows as Answered
+from training.evaluation.metrics import Rows
+from training.evaluation.result import Estimate, Result
+from training.methods import config
+from training.methods.clip4cir.config import Clip4CirConfig
+from training.methods.config import AnyConfig
+from training.methods.instruct.config import InstructConfig
+from training.methods.reranker.config import RerankConfig
+from training.methods.transagg.config import TransAggConfig
+from training.methods.two_stage.config import TwoStageConfig
+
+RESULTS = Path("training/results/catalogue.json")  # written below the working directory
+README = Path("training/README.md")
+RECALL, CURVE = Path("docs/recall.png"), Path("docs/triplets.png")
+MARKS = ("<!-- written by python -m training.table -->", "<!-- to here -->")
+METRICS = ("R@1", "R@10", "mAP@10")
+AGAINST = "base"
+ALONE = ("image only", "text only")
+BASELINES = (*ALONE, "sum")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsTable:
+    """All rows that have a result."""
+
+    comparisons: dict[str, Comparison]  # all rows, by the row that they are set against
+    alone: dict[str, dict[str, Estimate]]  # row → image only and text only of its own graphs → R@1
+    words: dict[str, Estimate]  # row → R@1 of its pseudo-words
+    triplets: dict[str, int]  # row → how many it was trained on, where it learns from triplets
+    steps: dict[str, int]  # row → batches of them over all epochs
+    answers: Answered
+
+    @property
+    def rows(self) -> list[AblationRow]:
+        """Those of ROWS that are there."""
+        return [row for row in ROWS if row.name in self.answers.answers]
+
+    def of(self, row: AblationRow) -> compare.ComparisonRow:
+        """What a row reached, set against what its group is."""
+        return self.comparisons[row.against].rows[row.name]
+
+
+def files(folder: Path, row: AblationRow) -> tuple[Path, Path]:
+    """A row's results of composed and of pseudo-word retrieval."""
+    return folder / "results" / f"{row.name}.json", folder / "results" / "pseudo-words" / f"{row.name}.json"
+
+
+def read(folder: Path) -> ResultsTable:
+    """The results below the folder of runs, and what the runs' own configs say of them.
+
+    Raises ConfigError where a row that others are set against has none, or where a run's config is gone.
+    """
+    there = [row for row in ROWS if files(folder, row)[0].exists()]
+    needed = dict.fromkeys([AGAINST, *(row.against for row in there)])
+    for name in needed:
+        if name not in {*BASELINES, *(row.name for row in there)}:
+            raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are set against it")
+    found = compare.rows([files(folder, row)[0] for row in there])
+    names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
+    names |= {name: name for name in BASELINES}  # of another space than the first bundle's they are left out
+    kept = {names[name]: value for name, value in found.answers.items() if name in names}
+    answers = Answered(found.protocol, found.queries, kept)
+    alone, words, triplets, steps = {}, {}, {}, {}
+    for row in there:
+        composed, pseudo_words = files(folder, row)
+        halves = Result.read(composed).rows
+        alone[row.name] = {way: halves[way]["R@1"] for way in ALONE}
+        if row.words:
+            (one,) = Result.read(pseudo_words).rows.values()
+            words[row.name] = one["R@1"]
+        length = None if row.stage == "mapping" else _length(folder / row.run / config.CONFIG_FILE)
+        if length is not None:
+            triplets[row.name], steps[row.name] = length
+    comparisons = {name: compare.compare(answers, against=name) for name in needed}
+    return ResultsTable(comparisons, alone, words, triplets, steps, answers)
+
+
+def markdown(table: ResultsTable) -> str:
+    """A table for each group of rows."""
+    parts = []
+    for group in dict.fromkeys(row.group for row in ROWS):
+        rows = [row for row in table.rows if row.group == group]
+        if not rows:
+            continue
+        words = any(row.words for row in rows)
+        against = f"R@1 against {rows[0].against}"
+        more = [*(f"R@1, {way}" for way in ALONE), *(["pseudo-word R@1"] if words else [])]
+        head = ["", "run", "triplets", "steps", *METRICS, against, *more]
+        names = {*BASELINES, *(row.name for row in rows)}
+        if rows[0].against in names:  # the methods' own groups begin with the baselines
+            rows = [*(replace(rows[0], name=name, title=name) for name in BASELINES), *rows]
+        lines = [_line(table, row, words=words) for row in rows]
+        parts.append("\n".join([f"**{group}**", "", _cells(head), "|---" * len(head) + "|", *lines]))
+    return "\n\n".join(parts)
+
+
+def write(table: ResultsTable, root: Path) -> None:
+    """Writes the figures, the pictures and the part of training/README.md between its marks, below `root`."""
+    (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
+    (root / RESULTS).write_text(json.dumps(_figures(table), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    plot.recalls(_shown(table), root / RECALL)
+    plot.data_curve(_curves(table), root / CURVE)
+    text = (root / README).read_text(encoding="utf-8")
+    before, mark, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        raise ConfigError(f"{README} has no place for the table: write {MARKS[0]} and {MARKS[1]} into it")
+    pictures = f"![R@1 over the number of triplets](../{CURVE})\n\n![R@k over k](../{RECALL})"
+    whole = f"{before}{mark}\n\n{markdown(table)}\n\n{pictures}\n\n{end}{after}"
+    (root / README).write_text(whole, encoding="utf-8")
+
+
+def _line(table: ResultsTable, row: AblationRow, *, words: bool) -> str:
+    """A row of a group, or a baseline beside it; with a cell for its pseudo-words where the group has `words`."""
+    found, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
+    metrics = [compare.estimate(found.metrics[metric]) for metric in METRICS]
+    away = "" if row.name == row.against else compare.difference(found, "R@1")
+    length = [f"{of[row.name]:,}".replace(",", " ") if row.name in of else "" for of in (table.triplets, table.steps)]
+    halves = [compare.short(table.alone[row.name][way].value) if row.name in table.alone else "" for way in ALONE]
+    alone = [compare.estimate(table.words[row.name]) if row.name in table.words else ""] if words else []
+    return _cells([row.title, run, *length, *metrics, away, *halves, *alone])
+
+
+def _cells(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _figures(table: ResultsTable) -> dict[str, object]:
+    """All of the table as plain values."""
+    rows: dict[str, object] = {}
+    for name in BASELINES:
+        found = {against: asdict(comparison.rows[name]) for against, comparison in table.comparisons.items()}
+        rows[name] = {"metrics": found[AGAINST]["metrics"], "against": found}
+    for row in table.rows:
+        lengths = {"triplets": table.triplets.get(row.name), "steps": table.steps.get(row.name)}
+        words = {"pseudo_word_recall_1": asdict(table.words[row.name])} if row.name in table.words else {}
+        halves = {way: asdict(one) for way, one in table.alone[row.name].items()}
+        rows[row.name] = {**asdict(row), **lengths, **words, "alone": halves, **asdict(table.of(row))}
+    return {"protocol": asdict(table.answers.protocol), "rows": rows}
+
+
+def _shown(table: ResultsTable) -> dict[str, Rows]:
+    """The first ranks of the baselines and of the methods' own rows, by title."""
+    titles = {name: name for name in BASELINES}
+    titles |= {row.name: f"{row.group}: {row.title}" for row in table.rows if row.shown}
+    return {title: table.answers.answers[name].best for name, title in titles.items()}
+
+
+def _curves(table: ResultsTable) -> dict[str, dict[int, Estimate]]:
+    """R@1 by the number of triplets, of each way of training that has a row."""
+    curves: dict[str, dict[int, Estimate]] = {}
+    for row in table.rows:
+        if row.curve is not None:
+            curves.setdefault(row.curve, {})[table.triplets[row.name]] = table.of(row).metrics["R@1"]
+    return curves
+
+
+def _length(file: Path) -> tuple[int, int] | None:
+    """How many triplets a run's config is trained on, and in how many batches over all epochs; None for other data."""
+    data, loop = _learning(config.read(file))
+    if data is None or loop is None:
+        return None
+    if not isinstance(data, DrawnTriplets):
+        raise ConfigError(f"{file} trains on no drawn triplets: the table has no row for it")
+    triplets = round(data.triplets * data.share)
+    return triplets, loop.epochs * frozen.steps(triplets, loop.batch)
+
+
+def _learning(settings: AnyConfig) -> tuple[TripletData | None, LoopConfig | None]:
+    """The triplets that a method learns from, and how long."""
+    match settings:
+        case TwoStageConfig():
+            return settings.composing.data, settings.composing.loop
+        case InstructConfig():
+            return settings.reformulating.data, settings.reformulating.loop
+        case TransAggConfig():
+            return settings.aggregating.data, settings.aggregating.loop
+        case RerankConfig():
+            return settings.reranking.data, settings.reranking.loop
+        case Clip4CirConfig():
+            return settings.combiner.data, settings.combiner.loop
+        case _:
+            return None, None

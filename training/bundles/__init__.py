@@ -1,0 +1,1 @@
+"""Writes and reads bundles: ONNX graphs, parity, weights."""

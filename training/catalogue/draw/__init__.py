@@ -1,0 +1,1 @@
+"""Draws products with Cairo."""

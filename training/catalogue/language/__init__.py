@@ -1,0 +1,1 @@
+"""Captions and modification texts of the drawn world."""

@@ -1,0 +1,288 @@
+"""The sentences that changes are put into: "same but …", "make it …", "a … one with …"."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+
+from training.catalogue.language.change import ROLES, Change
+from training.catalogue.language.describe import joined
+from training.catalogue.language.words import Noun, bare, with_article
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a sentence is about: the things' names, and the wordings chosen, by role."""
+
+    reference: Noun
+    target: Noun
+    said: Mapping[str, Sequence[str]]
+
+    @property
+    def it(self) -> str:
+        return "them" if self.reference.plural else "it"
+
+    @property
+    def this(self) -> str:
+        return "these" if self.reference.plural else "this"
+
+    @property
+    def after_verb(self) -> str:
+        """What can be said of it: "longer and striped", "longer, red and white"."""
+        words = sorted((*self.said["adjective"], *self.said["after"]), key=_has_and)
+        return ", ".join(words) if any(map(_has_and, words)) else joined(words) if words else ""
+
+    @property
+    def before_noun(self) -> str:
+        return ", ".join((*self.said["adjective"], *self.said["before"]))
+
+
+Frame = Callable[[Scene, Random], str]
+
+
+def worded(found: Sequence[Change], reference: Noun, target: Noun, random: Random) -> str:
+    """The changes as one text, in one of the sentences that have a place for each of them."""
+    fitting = [sentence for sentence in _SENTENCES if _fits(found, sentence)]
+    sentence = random.choices(fitting, [sentence.weight for sentence in fitting])[0]
+    said = _chosen(found, sentence, random)
+    while not _clear(said):
+        said = _chosen(found, sentence, random)
+    text = sentence.frame(Scene(reference, target, said), random)
+    return text[0].upper() + text[1:] if random.random() < 0.12 else text
+
+
+def _chosen(found: Sequence[Change], sentence: "_Sentence", random: Random) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = {role: [] for role in ROLES}
+    # The one change that fills the place without which the sentence would not stand.
+    bearer = random.choice([change for change in found if _ways(change, sentence.needs or sentence.roles)])
+    for change in found:
+        needed = sentence.needs if sentence.needs and change is bearer else sentence.roles
+        role = random.choice(_ways(change, needed))
+        said[role].append(random.choice(change.ways[role]))
+    return said
+
+
+def _ways(change: Change, roles: Iterable[str]) -> list[str]:
+    return [role for role in roles if change.ways.get(role)]
+
+
+def _fits(found: Sequence[Change], sentence: "_Sentence") -> bool:
+    if sentence.needs and not any(_ways(change, sentence.needs) for change in found):
+        return False
+    return all(_ways(change, sentence.roles) for change in found)
+
+
+def _clear(said: Mapping[str, Sequence[str]]) -> bool:
+    """False where a second "instead of" or a "no …" would leave open what is instead of what."""
+    instead = sum(_opposes(words) for choices in said.values() for words in choices)
+    refused = any(words.startswith("no ") for words in said["with"])
+    return instead < 2 and not (instead and refused)
+
+
+def _opposes(words: str) -> bool:
+    return " instead of " in words or " rather than " in words
+
+
+def _has_and(words: str) -> bool:
+    return " and " in words
+
+
+def _held(phrases: Sequence[str]) -> str:
+    """The phrases after *with*, those last whose ending could be taken to be about the next one as well."""
+    return joined(sorted(phrases, key=lambda words: (_opposes(words), words.startswith(("no ", "the ")))))
+
+
+def _clauses(scene: Scene, *, bare_no: bool) -> list[str]:
+    """What follows the head of a sentence: "as a skirt", "in red", "with a belt and long sleeves", the remarks.
+
+    `bare_no` leaves *with* out before "no pockets", as after "but".
+    """
+    said = scene.said
+    clauses = [*said["as"]]
+    if said["in"]:
+        clauses.append(f"in {joined(said['in'])}")
+    if said["with"]:
+        held = _held(said["with"])
+        clauses.append(held if bare_no and len(said["with"]) == 1 and held.startswith("no ") else f"with {held}")
+    # "instead of" last, or it would reach over what follows.
+    return sorted([*clauses, *said["remark"]], key=_opposes)
+
+
+_CONNECTED = ("in ", "with ", "without ")
+
+
+def _strung(clauses: Sequence[str], random: Random) -> str:
+    """The clauses as one: with nothing between only what begins with a word that parts it from the last."""
+    between = random.choice((", ", ", ", " ", " and "))
+    if between == " and " and any(map(_opposes, clauses)):
+        between = ", "
+    text = clauses[0]
+    for before, clause in pairwise(clauses):
+        # "with laces in navy" would be about the laces.
+        reaching = clause.startswith("in ") and not before.startswith("as ")
+        apart = clause.startswith(_CONNECTED) and not reaching
+        text += (between if between != " " or apart else ", ") + clause
+    return text
+
+
+def _trailed(named: str, clauses: Sequence[str], random: Random) -> str:
+    """A thing and the clauses about it; not "a pink one and with a bobble"."""
+    if not clauses:
+        return named
+    parted = random.random() < 0.5 or not clauses[0].startswith(_CONNECTED) or named.endswith(" instead")
+    return f"{named}{', ' if parted else ' '}{_strung(clauses, random)}"
+
+
+_ENDED_BY_BUT = (
+    "but",
+    "same but",
+    "the same but",
+    "like this but",
+    "like this, but",
+    "this but",
+    "similar but",
+    "same thing but",
+    "exactly this but",
+    "I like {this} but",
+    "this one but",
+)
+_CALLED_SAME = ("same", "the same")
+_ASKED = (
+    "I'd like {it}",
+    "I want {it}",
+    "i'd like {this}",
+    "want {this}",
+    "{this}",
+    "can I get {it}",
+    "do you have {it}",
+    "do you have {this}",
+    "anything like this",
+)
+_QUESTIONS = ("can ", "do ", "any")
+
+
+def _following(scene: Scene, random: Random) -> str:
+    """ "in red, with long sleeves", "same but with a belt" """
+    opening = random.choices(
+        ("", random.choice(_ENDED_BY_BUT), random.choice(_CALLED_SAME), random.choice(_ASKED)), (3, 10, 3, 8)
+    )[0]
+    clauses = _clauses(scene, bare_no=not opening or opening.endswith("but") or opening in _CALLED_SAME)
+    if opening in _CALLED_SAME and not clauses[0].startswith(_CONNECTED):
+        opening = f"{opening} but"  # not "the same as a skirt", "the same cut short"
+    opening = opening.format(it=scene.it, this=scene.this)
+    text = f"{opening} {_strung(clauses, random)}".strip()
+    if opening.startswith(_QUESTIONS):
+        return f"{text}?" if random.random() < 0.7 else text
+    return f"{text} please" if not opening and random.random() < 0.2 else text
+
+
+def _but(scene: Scene, random: Random) -> str:
+    """ "same but sleeveless and in red" """
+    opening = random.choice(_ENDED_BY_BUT).format(this=scene.this)
+    return _predicated(opening, scene, random, bare_no=True)
+
+
+def _make(scene: Scene, random: Random) -> str:
+    """ "make it navy and striped", "I'd like it sleeveless, with a belt" """
+    openings = ("make {it}", "make {it}", "I'd like {it}", "I want {it}", "i need {it}", "please make {it}")
+    return _predicated(random.choice(openings).format(it=scene.it), scene, random, bare_no=False)
+
+
+def _predicated(opening: str, scene: Scene, random: Random, *, bare_no: bool) -> str:
+    head, clauses = f"{opening} {scene.after_verb}", _clauses(scene, bare_no=bare_no)
+    if clauses and clauses[0].startswith("in "):  # "striped in red" would be about the stripes
+        head += random.choice((", ", " and ")) + clauses.pop(0)
+    return _strung([head, *clauses], random)
+
+
+def _is_and_has(scene: Scene, random: Random) -> str:
+    """ "is red and has a v-neck" """
+    verb_is, verb_has = ("are", "have") if scene.reference.plural else ("is", "has")
+    clauses = []
+    if scene.after_verb:
+        clauses.append(f"{verb_is} {scene.after_verb}")
+    if scene.said["with"]:
+        clauses.append(f"{verb_has} {_held(scene.said['with'])}")
+    openings = ("ones that ", "but ") if scene.reference.plural else ("", "one that ", "but ", "should be one that ")
+    return random.choice(openings) + " and ".join(clauses)
+
+
+def _one(scene: Scene, random: Random) -> str:
+    """ "a striped one with a belt" """
+    named = f"{scene.before_noun} ones" if scene.reference.plural else with_article(f"{scene.before_noun} one")
+    opening = random.choice(("", "", "for ", "I'd prefer ", "rather ", "looking for ", "do you have ", "show me "))
+    return _trailed(opening + named, _clauses(scene, bare_no=False), random)
+
+
+def _thing(scene: Scene, random: Random) -> str:
+    """ "a longer dress like this, in red" """
+    noun = f"{scene.before_noun} {scene.target.text}".strip()
+    named = noun if scene.target.plural else with_article(noun)
+    if scene.said["category"]:
+        opposed = any(map(_opposes, scene.said["in"])) or any(map(_opposes, scene.said["with"]))
+        ending = random.choice((" like this", " like that", " in the same style", "" if opposed else " instead"))
+        opening = random.choice(("", "", "show me ", "I want ", "" if "instead" in ending else "I'd rather have "))
+    else:
+        ending = random.choice((" like these" if scene.target.plural else " like this one", " like this", " like that"))
+        opening = random.choice(("", "", "", "show me ", "looking for ", "I want "))
+    return _trailed(opening + named + ending, _clauses(scene, bare_no=False), random)
+
+
+def _same_thing(scene: Scene, random: Random) -> str:
+    """ "the same dress in red" """
+    near, far = ("these", "those") if scene.reference.plural else ("this", "that")
+    opening = random.choice(("the same {}", "same {}", f"{near} {{}}", "similar {}", f"{far} {{}} but"))
+    clauses = _clauses(scene, bare_no=opening.endswith("but"))
+    if not clauses[0].startswith(_CONNECTED) and not opening.endswith("but"):
+        opening += ","
+    return f"{opening.format(scene.reference.text)} {_strung(clauses, random)}"
+
+
+def _commands(scene: Scene, random: Random) -> str:
+    """ "add a belt and make the sleeves longer" """
+    text = random.choice((" and ", ", ")).join(scene.said["command"])
+    return random.choice(("", "", "", "please ", "can you ", "just ")) + text
+
+
+def _terse(scene: Scene, random: Random) -> str:
+    """ "red, long sleeves, no pockets" """
+    said = scene.said
+    adjectives = [*said["in"], *said["adjective"], *said["before"], *said["after"]]
+    phrases = sorted([*said["as"], *adjectives, *map(bare, said["with"]), *said["remark"]], key=_opposes)
+    text = phrases[0]
+    unparted = random.random() < 0.3
+    for before, phrase in pairwise(phrases):
+        # Nothing between them only where the one cannot be taken to be about the other.
+        apart = phrase.startswith(("no ", "without ")) or {before, phrase} <= set(adjectives) - set(said["in"])
+        text += (" " if unparted and apart else ", ") + phrase
+    if said["remark"] or said["as"] or _opposes(text):
+        return text
+    return text + random.choice(("", "", " please", " preferably", "" if "no " in text else " instead"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A frame, the roles of which it cannot do without one, those it has a place for, and how common it is."""
+
+    frame: Frame
+    needs: tuple[str, ...]
+    roles: tuple[str, ...]
+    weight: int
+
+
+_PREDICATE = ("adjective", "after")
+_ATTRIBUTE = ("adjective", "before")
+
+_SENTENCES = (
+    _Sentence(_following, (), ("in", "with", "as", "remark"), 40),
+    _Sentence(_but, _PREDICATE, (*_PREDICATE, "in", "with", "as", "remark"), 12),
+    _Sentence(_make, _PREDICATE, _PREDICATE, 8),
+    _Sentence(_make, _PREDICATE, (*_PREDICATE, "with", "as", "remark"), 8),
+    _Sentence(_is_and_has, (), (*_PREDICATE, "with"), 10),
+    _Sentence(_one, _ATTRIBUTE, (*_ATTRIBUTE, "with", "remark"), 12),
+    _Sentence(_thing, ("category",), ("category", *_ATTRIBUTE, "in", "with", "remark"), 20),
+    _Sentence(_thing, (), (*_ATTRIBUTE, "in", "with"), 8),
+    _Sentence(_same_thing, (), ("in", "with", "remark"), 6),
+    _Sentence(_commands, ("command",), ("command",), 12),
+    _Sentence(_terse, (), ("adjective", "before", "after", "in", "with", "as", "remark"), 10),
+)

@@ -1,0 +1,1 @@
+"""The drawn world: categories, colours, attributes, and products drawn by lot."""

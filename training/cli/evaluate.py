@@ -1,0 +1,153 @@
+"""The command line of `likebut evaluate`: one bundle on one benchmark."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import cli
+from training.evaluation.benchmarks.published import PRESETS
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+    from training.evaluation.result import Result
+
+SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+EXAMPLES = 8  # hits in a report, and misses
+CACHE = Path("runs/cache")
+
+
+def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds a verb for each benchmark."""
+    for name, preset in PRESETS.items():
+        published = benchmarks.add_parser(name, help=preset.what, formatter_class=argparse.RawDescriptionHelpFormatter)
+        published.description = "variants:\n" + "\n".join(f"  {each}: {what}" for each, what in preset.variants.items())
+        published.add_argument("--data", type=Path, required=True, metavar="DIR", help="where its files were unpacked")
+        published.add_argument("--split", choices=preset.splits, default=preset.splits[0])
+        published.add_argument("--variant", choices=tuple(preset.variants), default=next(iter(preset.variants)))
+        published.add_argument(
+            "--allow-missing",
+            action="store_true",
+            help="score although pictures are missing, which the result then says on top",
+        )
+        published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="keep embeddings there")
+        published.set_defaults(verb=_published)
+    shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
+    shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
+    shop.add_argument(
+        "--variant",
+        choices=("shop", "hard"),
+        default="shop",
+        help="hard: ranks four items a query, too, each with one visible attribute other than its target's",
+    )
+    shop.add_argument(
+        "--texts",
+        choices=("written", "paraphrased", "misspelt", "generated"),
+        default="written",
+        help="in place of the queries' own texts the same in phrases of no training text, or with slips of the finger, "
+        "or what templates make of both products' captions",
+    )
+    shop.add_argument(
+        "--rerank",
+        type=cli.between(1, 100),
+        nargs="?",
+        const=100,
+        default=0,
+        metavar="COUNT",
+        help="a row more: the first COUNT, or 100, put in order by the bundle's re-ranker",
+    )
+    words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
+    captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
+    for drawn in (shop, words, captions):
+        drawn.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
+        drawn.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
+        drawn.add_argument("--seed", type=int, default=SEED)
+        drawn.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
+        drawn.set_defaults(verb=_drawn)
+    for name, benchmark in benchmarks.choices.items():
+        if name in (*PRESETS, "catalogue"):
+            benchmark.add_argument("--text-weight", type=cli.share, help="instead of the bundle's default")
+        benchmark.add_argument("--bundle", type=Path, required=True)
+        benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
+        benchmark.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots, hits and misses")
+        benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def _published(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import evaluate
+    from training.evaluation.benchmarks import published
+
+    benchmark = published.load(arguments.benchmark, arguments.data, split=arguments.split, variant=arguments.variant)
+    checked = evaluate.check(benchmark, allow_missing=arguments.allow_missing)  # before a bundle is opened
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    result = evaluate.evaluate(
+        encoder, checked, text_weight=_text_weight(arguments, encoder), date=_now(), cache=arguments.cache
+    )
+    _show(result, arguments)
+    if arguments.report is not None:
+        from training.evaluation import report, report_images
+
+        report.write(result, arguments.report, way=None, show=report_images.files(benchmark), examples=EXAMPLES)
+
+
+def _drawn(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation.benchmarks import catalogue
+
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
+    match arguments.benchmark:
+        case "catalogue":
+            result = catalogue.composed(
+                encoder,
+                split=split,
+                products=products,
+                queries=arguments.queries,
+                seed=seed,
+                text_weight=_text_weight(arguments, encoder),
+                date=_now(),
+                variant=arguments.variant,
+                texts=arguments.texts,
+                rerank=arguments.rerank,
+                cache=cache,
+            )
+        case "pseudo-words":
+            result = catalogue.pseudo_words(
+                encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
+            )
+        case _:
+            result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
+    _show(result, arguments)
+    if arguments.report is not None:
+        from training.evaluation import report, report_images
+
+        report.write(result, arguments.report, way=None, show=report_images.drawings(result), examples=EXAMPLES)
+
+
+def _text_weight(arguments: argparse.Namespace, encoder: "Encoder") -> float:
+    return encoder.manifest.text_weight if arguments.text_weight is None else float(arguments.text_weight)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _show(result: "Result", arguments: argparse.Namespace) -> None:
+    if arguments.out is not None:
+        result.write(arguments.out)
+    if arguments.json:
+        print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
+        return
+    lines: list[tuple[str, object]] = [("NOTE", note) for note in result.notes]
+    lines += ((name.replace("_", " "), value) for name, value in result.facts().items())
+    for name, row in result.rows.items():
+        cells = (f"{metric} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for metric, e in row.items())
+        lines.append((name, "   ".join(cells)))
+    if not result.rows:
+        lines.append(("metrics", "only the test server knows the targets: `likebut submission write` makes its files"))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        print(f"{name:>{width}}  {value}")

@@ -1,0 +1,72 @@
+"""The command line of `likebut submission`: files for the test servers of CIRR and CIRCO, written and checked."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_LISTED = 20  # mistakes of each kind
+
+
+def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verbs `write` and `check`."""
+    write = verbs.add_parser("write", help="write the files to submit from a result of the test split")
+    write.add_argument("result", type=Path, metavar="RESULT.json", help="what evaluate --out left")
+    write.add_argument("--way", help="the way of asking to submit; else the bundle's own")
+    write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
+    write.set_defaults(verb=_write)
+    check = verbs.add_parser("check", help="name every mistake a server refuses; exit status 1 where there is one")
+    servers = check.add_subparsers(required=True, metavar="SERVER", dest="server")
+    cirr = servers.add_parser("cirr", help="CIRR's two files, recall and recall_subset, in any order")
+    circo = servers.add_parser("circo", help="CIRCO's one file")
+    for server, split in ((cirr, "test1"), (circo, "test")):
+        server.add_argument("files", type=Path, nargs="+", metavar="FILE")
+        server.add_argument("--split", choices=("val", split), default=split, help="whose queries are answered")
+        server.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        server.set_defaults(verb=_check)
+    for one in (write, cirr, circo):
+        one.add_argument("--data", type=Path, required=True, metavar="DIR", help="the benchmark's folder")
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    from training.evaluation import submission
+    from training.evaluation.benchmarks import published
+    from training.evaluation.result import Result
+
+    result = Result.read(arguments.result)
+    _warn(result.notes, "the server asks the benchmark as published")
+    asked = result.protocol
+    benchmark = published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant)
+    for path in submission.write(result, benchmark, arguments.out, way=arguments.way or result.own):
+        print(path)
+
+
+def _warn(notes: Iterable[str], so: str) -> None:
+    for note in notes:
+        print(f"NOTE  {note}: {so}", file=sys.stderr)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from training.evaluation import submission
+    from training.evaluation.benchmarks import counts, published
+
+    benchmark = published.load(arguments.server, arguments.data, split=arguments.split, variant="official")
+    _warn(counts.wrong(benchmark), f"{arguments.data} is not the whole split, the server may refuse what passes")
+    found = {}
+    for path in arguments.files:
+        metric = submission.metric(path) if arguments.server == "cirr" else "recall"
+        found[path] = submission.mistakes(path, submission.rules(benchmark, metric=metric))
+    if arguments.json:
+        print(json.dumps({str(path): [[each.kind, each.detail] for each in all] for path, all in found.items()}))
+    else:
+        for path, mistakes in found.items():
+            print(f"{path}: {len(mistakes) or 'no'} mistake{'s' * (len(mistakes) != 1)}")
+            kinds = dict.fromkeys(each.kind for each in mistakes)
+            for kind in kinds:
+                details = [each.detail for each in mistakes if each.kind == kind]
+                print("\n".join(f"  {kind}: {detail}" for detail in details[:_LISTED]))
+                if len(details) > _LISTED:
+                    print(f"  {kind}: … and {len(details) - _LISTED} more")
+    if any(found.values()):
+        sys.exit(1)  # 2 is for what could not be looked at

@@ -1,0 +1,151 @@
+"""What `likebut data check` says of a source: how much there is, what is missing, what is broken."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models import preprocess
+from models.errors import InputError, UnreadableImage
+from training.data.formats.img2dataset import Downloads
+from training.data.images import Images
+from training.data.processes import in_order
+from training.data.rows import Captioned, Flaw, LoadedRows, Triplets
+
+_LISTED = 20  # flaws of each kind
+_CHUNK = 512  # pictures that a process looks at before it reports
+_HEADER_BYTES = 65536  # where a picture's header mostly ends
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What a source holds."""
+
+    source: str
+    rows: int  # all of them
+    usable: int
+    pictures: int  # that the usable rows name
+    same_pictures: int | None  # whose bytes are those of an earlier one; None where they were not read whole
+    duplicate_rows: int  # that repeat an earlier one
+    distinct_texts: int
+    blank_texts: int
+    longest_text_words: int
+    downloads: Downloads | None  # None where the source is none
+    flaws: tuple[Flaw, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one picture looked like."""
+
+    digest: bytes  # of the bytes that were read
+    problem: str  # "" where there is none
+
+
+def check(found: LoadedRows[Captioned] | LoadedRows[Triplets], *, decode: bool, workers: int) -> SourceReport:
+    """Looks at the header of every picture that is used, or with `decode` at every pixel."""
+    rows = found.rows
+    uses = _uses(rows)  # (N, 1 or 2)
+    held = np.stack([rows.pictures.files, rows.pictures.offsets])
+    _, first, inverse = np.unique(held, axis=1, return_index=True, return_inverse=True)
+    places = inverse.reshape(-1)[uses]  # (N, 1 or 2): two names may mean one place on the disk
+    used = np.unique(places)
+    looks = list(looked_at(rows.pictures, first[used], decode=decode, workers=workers))
+    problems = {int(place): look.problem for place, look in zip(used, looks, strict=True) if look.problem}
+    broken = tuple(_broken(rows, uses, places, problems))
+    texts = rows.captions if isinstance(rows, Captioned) else rows.texts
+    flaws = found.flaws + broken
+    return SourceReport(
+        source=found.source,
+        rows=len(rows) + len(found.flaws),
+        usable=len(rows) - len(broken),
+        pictures=len(used),
+        same_pictures=len(looks) - len({look.digest for look in looks}) if decode else None,
+        duplicate_rows=len(rows) - len(set(zip(*places.T.tolist(), texts, strict=True))),
+        distinct_texts=len(set(texts)),
+        blank_texts=sum(flaw.kind.startswith("blank") for flaw in flaws),
+        longest_text_words=max((len(text.split()) for text in texts), default=0),
+        downloads=found.downloads,
+        flaws=flaws,
+    )
+
+
+def looked_at(pictures: Images, used: NDArray[np.int64], *, decode: bool, workers: int) -> Iterator[Look]:
+    """A look at each of the `used` pictures, in their order: at its header, or with `decode` at every pixel."""
+    chunks = [used[start : start + _CHUNK] for start in range(0, len(used), _CHUNK)]
+    tasks = (partial(_looked, pictures.take(chunk), decode) for chunk in chunks)
+    with tqdm(total=len(used), unit="picture", desc="checking", mininterval=1.0) as bar:
+        for looks in in_order(tasks, workers=workers if len(chunks) > 1 else 0):
+            yield from looks
+            bar.update(len(looks))
+
+
+def facts(report: SourceReport) -> dict[str, object]:
+    """The report as names and values, downloads among them, flaws counted by kind."""
+    kinds = Counter(flaw.kind for flaw in report.flaws)
+    apart = ("downloads", "flaws")
+    numbers = {field.name: getattr(report, field.name) for field in fields(report) if field.name not in apart}
+    downloads = {} if report.downloads is None else asdict(report.downloads)
+    return {**{name: value for name, value in numbers.items() if value is not None}, **downloads, **kinds}
+
+
+def listed(flaws: Sequence[Flaw], *, rest: str) -> list[str]:
+    """A line for each flaw, of many of one kind only the first and at the end where the `rest` stands."""
+    lines, told = [], Counter[str]()
+    for flaw in flaws:
+        told[flaw.kind] += 1
+        if told[flaw.kind] <= _LISTED:
+            lines.append(": ".join(filter(None, (flaw.kind, flaw.name, flaw.detail))))
+    more = sum(count - _LISTED for count in told.values() if count > _LISTED)
+    return [*lines, f"… and {more} more: {rest}"] if more else lines
+
+
+def _uses(rows: Captioned | Triplets) -> NDArray[np.int64]:
+    """The pictures of each row, (N, 1 or 2)."""
+    if isinstance(rows, Captioned):
+        return np.arange(len(rows))[:, None]
+    return np.stack([rows.references, rows.targets], axis=1)
+
+
+def _broken(
+    rows: Captioned | Triplets, uses: NDArray[np.int64], places: NDArray[np.int64], problems: Mapping[int, str]
+) -> Iterator[Flaw]:
+    """Every row that uses a picture with a problem."""
+    bad = np.isin(places, list(problems))  # (N, 1 or 2)
+    for row in np.flatnonzero(bad.any(axis=1)).tolist():
+        which = int(bad[row].argmax())
+        problem = f"{rows.pictures.name(int(uses[row, which]))}: {problems[int(places[row, which])]}"
+        yield Flaw(rows.names[row], "broken picture", problem)
+
+
+def _looked(pictures: Images, decode: bool) -> list[Look]:
+    return [_look(pictures, row, decode=decode) for row in range(len(pictures))]
+
+
+def _look(pictures: Images, row: int, *, decode: bool) -> Look:
+    try:
+        data = pictures.read(row) if decode else pictures.read(row, limit=_HEADER_BYTES)
+        digest = blake2b(data, digest_size=16).digest()
+    except InputError as error:
+        return Look(digest=str(error).encode(), problem=str(error))
+    try:
+        if decode:
+            preprocess.decode(data)
+        else:
+            _header(pictures, row, data)
+    except InputError as error:
+        return Look(digest=digest, problem=str(error))
+    return Look(digest=digest, problem="")
+
+
+def _header(pictures: Images, row: int, start: bytes) -> None:
+    """Raises what `preprocess.opened` raises; a header may be longer than the start of the file."""
+    try:
+        preprocess.opened(start)
+    except UnreadableImage:
+        preprocess.opened(pictures.read(row))

@@ -1,0 +1,115 @@
+"""What data a run may be given, as its config says it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DrawnCaptions(_Section):
+    """Products of the drawn world, with a new caption each in every epoch."""
+
+    products: int = Field(ge=2)
+    validation_products: int = Field(ge=2)
+    vocabulary: int = Field(ge=512)  # tokens of the BPE that is trained on the world's texts
+
+
+class DrawnPictures(_Section):
+    """Products of the drawn world, a caption each; what the frozen towers make of them is computed once."""
+
+    source: Literal["drawn"]
+    products: int = Field(ge=2)
+    validation_products: int = Field(ge=2)
+    views: int = Field(default=1, ge=1)  # pairs of reference and target view a picture; the epochs take turns
+
+
+class DrawnTriplets(_Section):
+    """Triplets of the drawn world: fixed texts, of which every product that satisfies them is known."""
+
+    source: Literal["drawn"]
+    products: int = Field(ge=2)
+    triplets: int = Field(ge=2)
+    share: float = Field(default=1.0, gt=0, le=1)  # only so many of the triplets, from the first on
+    # of training; template: always the same words for a difference; generated: from two captions, target alone known
+    texts: Literal["varied", "template", "generated"] = "varied"
+    drift: float = Field(default=0.0, ge=0, le=1)  # share whose target differs in more than the words say
+    alike: float = Field(default=0.0, ge=0, le=1)  # share of the batches whose targets are of one or two categories
+    validation_products: int = Field(ge=2)
+    validation_triplets: int = Field(ge=2)
+
+
+class _Files(_Section):
+    validation: int = Field(ge=2)  # rows, of triplets at least so many, that are held out to choose the best epoch
+    skip: str = ""  # a file that names the rows to leave out, as `likebut data check` writes it
+
+
+class ShardsSource(_Files):
+    """Captioned pictures in WebDataset shards, as img2dataset writes them."""
+
+    source: Literal["webdataset"]
+    shards: str  # a folder, or names with braces: cc3m/{00000..00331}.tar
+    caption: str = "txt"  # the member with the caption, or a field of its json: "json:caption"
+
+
+class TableSource(_Files):
+    """Captioned pictures in a table: CSV, JSONL or Parquet."""
+
+    source: Literal["table"]
+    table: str
+    image: str = "image"  # the column with the path, relative to the table
+    caption: str = "caption"
+
+
+class Jsonl(_Files):
+    """Triplets in JSON lines: reference, text, target and, if known, caption (of the reference) and target_caption."""
+
+    source: Literal["jsonl"]
+    file: str
+    images: str = ""  # the folder of the pictures; "images" beside the file where none is named
+
+
+class LaionCir(_Files):
+    """Laion-CIR's template file or LLM file."""
+
+    source: Literal["laion-cir"]
+    file: str
+    images: tuple[str, ...] = Field(strict=False, min_length=1)
+    captions: str = ""  # the file of the references' captions
+
+
+class SynthTriplets(_Files):
+    """SynthTriplets18M, in shards or loose."""
+
+    source: Literal["synthtriplets"]
+    shards: str
+    text: str = "target_caption"  # the json's field with the wanted change
+
+
+Order = Literal["written", "reversed", "both"]  # of two captions: "c1 and c2", "c2 and c1", or a row of each
+
+
+class FashionIq(_Files):
+    """FashionIQ's human triplets, the two captions of each joined by "and"."""
+
+    source: Literal["fashioniq"]
+    captions: str  # the folder of cap.{dress,shirt,toptee}.train.json, or one such file
+    images: str
+    order: Order = "written"
+
+
+class Cirr(_Files):
+    """CIRR's human triplets."""
+
+    source: Literal["cirr"]
+    captions: str  # cap.rc2.train.json
+    split: str  # split.rc2.train.json
+    images: str  # the folder of NLVR2's pictures
+
+
+CaptionedData = Annotated[DrawnPictures | ShardsSource | TableSource, Field(discriminator="source")]
+TripletData = Annotated[
+    DrawnTriplets | Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr, Field(discriminator="source")
+]

@@ -1,0 +1,1 @@
+"""The drawn world as training data."""

@@ -1,0 +1,95 @@
+"""The drawn world as training data: pictures drawn once into a memory-mapped array, words written anew each epoch."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from models import preprocess
+from models.arrays import Pixels
+from training.catalogue import write
+from training.catalogue.draw import draw
+from training.catalogue.language import describe, modify, spelling
+from training.catalogue.language.describe import Phrase
+from training.catalogue.world import sample
+from training.catalogue.world.world import Product
+
+SIDES = (96, 128, 192, 256)  # sides that pictures are drawn at before the one preprocessing takes them to S
+BLOCK = 500  # pictures a worker draws at a time
+
+_MISSPELT_SHARE = 0.04
+
+
+def picture(product: Product, *, size: int) -> Pixels:
+    """A product's pixels (3, S, S), drawn at one of SIDES and taken to S as serving would."""
+    side = Random(product.picture_seed ^ 0x51DE).choice(SIDES)
+    return preprocess.pixels(Image.fromarray(draw.draw(product, size=side)), size=size)
+
+
+def products(count: int, *, split: str, seed: int) -> list[Product]:
+    """The first `count` products of a split."""
+    return [sample.product(index, split=split, seed=seed) for index in range(count)]
+
+
+def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
+    """The pictures of `products`, (N, 3, S, S), memory-mapped from `cache`; drawn by all cores where missing."""
+    digest = hashlib.sha256(key(count, split=split, seed=seed, size=size).encode()).hexdigest()
+    path = cache / f"{split}-{digest[:16]}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")  # two runs may draw at once
+        drawn = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, 3, size, size))
+        starts = range(0, count, BLOCK)
+        with (
+            ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
+            tqdm(total=count, unit="picture", desc=f"drawing {split}", mininterval=1.0) as bar,
+        ):
+            blocks = (range(start, min(start + BLOCK, count)) for start in starts)
+            tasks = [pool.submit(_block, block, split=split, seed=seed, size=size) for block in blocks]
+            for start, task in zip(starts, tasks, strict=True):
+                block = task.result()
+                drawn[start : start + len(block)] = block
+                bar.update(len(block))
+        drawn.flush()
+        temporary.replace(path)
+    loaded: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return loaded
+
+
+def key(count: int, *, split: str, seed: int, size: int) -> str:
+    """What the pixels of `pictures` depend on."""
+    return json.dumps([write.VERSION, count, split, seed, size, SIDES])
+
+
+def captions(chosen: Sequence[Product], *, seed: int, epoch: int) -> list[Phrase]:
+    """A new caption for each product, another one every epoch; a few with a slip of the finger."""
+    return [_caption(product, Random(f"{seed}/caption/{epoch}/{product.id}")) for product in chosen]
+
+
+def texts(count: int, *, seed: int) -> list[str]:
+    """Captions and wanted changes of the training split, for learning a vocabulary."""
+    found = []
+    for product in products(count, split="train", seed=seed):
+        random = Random(f"{seed}/text/{product.id}")
+        found += [describe.caption(product, random).text, modify.modification(product, random).text]
+    return found
+
+
+def _caption(product: Product, random: Random) -> Phrase:
+    phrase = describe.caption(product, random)
+    if random.random() >= _MISSPELT_SHARE:
+        return phrase
+    return Phrase(text=spelling.misspelt(phrase.text, random), wish=phrase.wish)
+
+
+def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:
+    return np.stack([picture(sample.product(index, split=split, seed=seed), size=size) for index in indices])

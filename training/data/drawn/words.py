@@ -1,0 +1,60 @@
+"""The drawn world as data of the baselines that make pseudo-words: pictures alone, or captions alone."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.data.drawn import images
+from training.data.drawn.features import Features
+from training.evaluation.metrics import Rows
+
+
+class DrawnPortraits:
+    """Pictures, seen by the frozen tower beforehand; the epochs take turns with `views` of each."""
+
+    def __init__(self, train: Features, val: Features, *, views: int) -> None:
+        self._targets = [train.target_views(number) for number in range(views)]
+        self._val = val
+
+    def __len__(self) -> int:
+        return len(self._targets[0])
+
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
+        """`target` (b, d), half, at its own length."""
+        for rows in orders:
+            yield {"target": torch.from_numpy(self._targets[epoch % len(self._targets)][rows])}
+
+    def validation(self, *, batch: int) -> Iterator[Tensor]:
+        """Embeddings of the val split's pictures (B, d), half."""
+        yield from _embeddings(self._val, batch)
+
+
+class DrawnCaptionsAlone:
+    """Captions, new ones in every epoch; pictures only for validation."""
+
+    def __init__(self, products: int, val: Features, *, seed: int) -> None:
+        self._products = images.products(products, split="train", seed=seed)
+        self._val = val
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._products)
+
+    def captions(self, rows: Rows, *, epoch: int) -> list[str]:
+        """A caption of each of the products."""
+        return [
+            phrase.text
+            for phrase in images.captions([self._products[row] for row in rows], seed=self._seed, epoch=epoch)
+        ]
+
+    def validation(self, *, batch: int) -> Iterator[Tensor]:
+        """Embeddings of the val split's pictures (B, d), half."""
+        yield from _embeddings(self._val, batch)
+
+
+def _embeddings(features: Features, size: int) -> Iterator[Tensor]:
+    states = features.states()
+    for start in range(0, len(states), size):
+        yield torch.from_numpy(np.array(states[start : start + size, 0]))

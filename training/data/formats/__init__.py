@@ -1,0 +1,1 @@
+"""Readers of public data formats, a file each."""

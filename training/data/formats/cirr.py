@@ -1,0 +1,40 @@
+"""CIRR (Liu et al., 2021): cap.rc2.train.json and split.rc2.train.json, triplets of NLVR2's pictures.
+
+The captions are [{"reference", "target_hard", "caption"}] and more that training does not need; the split is
+{name: path}, where each picture lies below the folder of NLVR2's.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from models.errors import InputError
+from training.data import annotations, triplets
+from training.data.rows import LoadedRows, Triplets
+from training.data.triplets import TripletRow
+
+_OF = "CIRR"
+
+
+def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
+    """The triplets of a caption file, with `target_hard` as the target; a row is called by its pictures' paths.
+
+    Raises InputError where the `split` does not know a picture.
+    """
+    places = annotations.mapping(annotations.document(split, of=_OF), str(split), of=_OF)
+    rows = (
+        TripletRow(
+            _place(record["reference"], places, where, split),
+            annotations.text(record["caption"]),
+            _place(record["target_hard"], places, where, split),
+            caption=None,
+        )
+        for where, record in annotations.rows(path, keys=("reference", "target_hard", "caption"), of=_OF)
+    )
+    return triplets.found(str(path), rows, folders=[images])
+
+
+def _place(name: object, places: Mapping[str, object], where: str, split: Path) -> str:
+    place = places.get(name) if isinstance(name, str) else None
+    if not isinstance(place, str):
+        raise InputError(f"{where} has the picture {name!r}, which {split} does not: name the split of these captions")
+    return str(PurePosixPath(place))  # without the "./" of the file

@@ -1,0 +1,55 @@
+"""Triplets in JSON lines: {"reference", "text", "target", "caption"?, "target_caption"?}.
+
+`likebut catalogue` and `likebut triplets` write them so.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from models.errors import InputError
+from training.data import triplets
+from training.data.rows import LoadedRows, Triplets
+from training.data.triplets import TripletRow
+
+IMAGES = "images"
+
+
+def find(path: Path, *, images: Path | None = None) -> LoadedRows[Triplets]:
+    """The triplets of a file; pictures are named by their path in `images`, with or without suffix.
+
+    `images` is the folder images beside the file where none is named. Other keys are passed over.
+    """
+    folder = path.parent / IMAGES if images is None else images
+    rows = (
+        TripletRow(*(_text(row, key) for key in ("reference", "text", "target", "caption", "target_caption")))
+        for row in records(path)
+    )
+    return triplets.found(str(path), rows, folders=[folder])
+
+
+def records(path: Path) -> Iterator[Mapping[str, object]]:
+    """The objects of a file of JSON lines; raises InputError with the line where one is none."""
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _object(line, f"{path}, line {number}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}): name a file of JSON lines in UTF-8") from error
+
+
+def _object(line: str, where: str) -> Mapping[str, object]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not JSON ({error}): write one object a line") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{where} is not a JSON object: write one object a line")
+    return record
+
+
+def _text(row: Mapping[str, object], key: str) -> str | None:
+    """The value as text: names may be numbers; None where there is none."""
+    value = row.get(key)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

@@ -1,0 +1,124 @@
+"""A run's state on disk: enough to go on to the identical loss after a kill, and the best weights so far."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from models.errors import ConfigError
+
+FILE = "checkpoint.pt"
+BEST = "best.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """How far a run has come, and what its order of batches depends on."""
+
+    epochs: int
+    steps_per_epoch: int
+    batch: int  # rows of a global batch, whatever the number of ranks
+    step: int = 0  # steps done
+    best: float = float("-inf")  # score so far
+
+    @property
+    def steps(self) -> int:
+        """The whole run's."""
+        return self.epochs * self.steps_per_epoch
+
+
+def trained(net: nn.Module) -> dict[str, Tensor]:
+    """What training changes: the state without frozen parameters, by name."""
+    frozen = {name for name, p in net.named_parameters(remove_duplicate=False) if not p.requires_grad}
+    return {name: tensor for name, tensor in net.state_dict().items() if name not in frozen}
+
+
+def load(net: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Loads what `trained` gave; raises ConfigError where anything is missing, unexpected or of another shape."""
+    expected = trained(net)
+    differing = sorted(expected.keys() ^ state.keys()) or [
+        name for name, tensor in expected.items() if tensor.shape != state[name].shape
+    ]
+    if differing:
+        raise ConfigError(
+            f"the weights are of another net, which differs in {len(differing)} tensors, as {differing[0]}: "
+            "was the run's config changed?"
+        )
+    net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it
+
+
+def save(folder: Path, net: nn.Module, optimizer: Optimizer, progress: TrainingState) -> None:
+    """Replaces the run's checkpoint, whole or not at all."""
+    _replace(folder / FILE, {"net": trained(net), "optimizer": optimizer.state_dict(), "progress": asdict(progress)})
+
+
+def save_best(folder: Path, net: nn.Module, *, score: float, epoch: int) -> None:
+    """Replaces the run's best weights, whole or not at all.
+
+    To be called before the epoch's `save`: a kill between the two repeats the epoch, and with it this file.
+    """
+    _replace(folder / BEST, {"net": trained(net), "score": score, "epoch": epoch})
+
+
+def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: TrainingState) -> TrainingState:
+    """Loads the run's checkpoint into net and optimizer and gives its progress; `start` where there is none.
+
+    Raises ConfigError for the checkpoint of a run with other epochs or batches than `start`, and for that of an earlier
+    version which groups the weights otherwise, unless the run has ended: then no step needs the optimizer.
+    """
+    if not (folder / FILE).is_file():
+        return start
+    progress, net_state, optimizer_state = _read(folder)
+    if replace(progress, step=start.step, best=start.best) != start:
+        raise ConfigError(
+            f"{folder / FILE} is of a run of {progress.epochs} epochs of {progress.steps_per_epoch} batches of "
+            f"{progress.batch}, not {start.epochs} of {start.steps_per_epoch} of {start.batch}: choose another folder"
+        )
+    load(net, net_state)
+    if progress.step < progress.steps:
+        try:
+            optimizer.load_state_dict(optimizer_state)
+        except ValueError as error:
+            raise _of_an_earlier_version(folder) from error
+    return progress
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    """What was trained, as it was at the end of a run; raises ConfigError where there is none or it has not ended."""
+    progress, net, _ = _read(folder)
+    if progress.step < progress.steps:
+        raise ConfigError(
+            f"the run in {folder} has done {progress.step} of {progress.steps} steps: train it to its end"
+        )
+    return net
+
+
+def best(folder: Path) -> dict[str, Tensor]:
+    """What was trained, as it was after the best epoch; raises ConfigError where the run has not ended."""
+    weights(folder)
+    if not (folder / BEST).is_file():
+        raise ConfigError(f"no {BEST} in {folder}: it was deleted, or no epoch had a score, so train again")
+    net: dict[str, Tensor] = torch.load(folder / BEST, map_location="cpu", weights_only=True)["net"]
+    return net
+
+
+def _read(folder: Path) -> tuple[TrainingState, dict[str, Tensor], dict[str, object]]:
+    if not (folder / FILE).is_file():
+        raise ConfigError(f"no {FILE} in {folder}: train first")
+    state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+    if "progress" not in state:
+        raise _of_an_earlier_version(folder)
+    return TrainingState(**state["progress"]), state["net"], state["optimizer"]
+
+
+def _of_an_earlier_version(folder: Path) -> ConfigError:
+    return ConfigError(f"{folder / FILE} is of an earlier version of this trainer: train again in another folder")
+
+
+def _replace(path: Path, state: Mapping[str, object]) -> None:
+    temporary = path.with_name(f".{path.name}")
+    torch.save(state, temporary)
+    temporary.replace(path)

@@ -1,0 +1,93 @@
+"""GeneCIS (Vaze et al., 2023): four tasks, each query with a small gallery of its own.
+
+`{focus,change}_{attribute,object}.json`, maybe below `genecis/`; the attribute tasks' pictures are boxes of Visual
+Genome's (`VG_100K_all/{image_id}.jpg`), the object tasks' whole ones of COCO's (`val2017/{id:012}.jpg`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from models.errors import InputError
+from training.data import annotations
+from training.evaluation.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Box, Scoring
+from training.evaluation.benchmarks import fields
+
+GALLERIES = {"focus_attribute": 10, "change_attribute": 15, "focus_object": 15, "change_object": 15}
+QUERIES = {"focus_attribute": 2_000, "change_attribute": 2_112, "focus_object": 1_960, "change_object": 1_960}
+_OF = "GeneCIS"
+
+
+def load(folder: Path, *, split: str, variant: str) -> Benchmark:
+    """All four tasks, or the one that the variant names.
+
+    A gallery is the target and its distractors; ties go by the pictures' names, which say nothing of the target, since
+    the files put it first. Raises InputError where a file is missing or not GeneCIS's.
+    """
+    tasks = tuple(GALLERIES) if variant == "official" else (variant,)
+    pictures: dict[str, BenchmarkImage] = {}
+    queries = [query for task in tasks for query in _queries(folder, task, pictures)]
+    return Benchmark(
+        name="genecis",
+        variant=variant,
+        split=split,
+        says={
+            "gallery": "each query's own: the target and its distractors",
+            "reference": "not in the gallery",
+            "attribute tasks": "the box, 0.7 longer to the left and the top, as the authors cut it, on black",
+            "ties": "by the pictures' names",
+            "headline": "the mean of the tasks' means",
+        },
+        scoring=Scoring(("R@1", "R@2", "R@3"), mean="groups"),
+        pictures=pictures,
+        galleries={},
+        expected={task: GALLERIES[task] for task in tasks},
+        queries=tuple(queries),
+        expected_queries=sum(QUERIES[task] for task in tasks),
+    )
+
+
+def _queries(folder: Path, task: str, pictures: dict[str, BenchmarkImage]) -> list[BenchmarkQuery]:
+    """The queries of a task; what they show is added to the pictures."""
+    files = folder / "genecis" if (folder / "genecis").is_dir() else folder
+    queries = []
+    rows = annotations.rows(files / f"{task}.json", keys=("reference", "target", "gallery", "condition"), of=_OF)
+    for number, (where, row) in enumerate(rows):
+        shown = [annotations.mapping(row[key], where, of=_OF) for key in ("reference", "target")]
+        shown += fields.objects(row, "gallery", where, of=_OF)
+        (reference, target, *others) = (_named(folder, each, where, task, pictures) for each in shown)
+        queries.append(
+            BenchmarkQuery(
+                id=f"{task}-{number}",
+                reference=reference,
+                texts=(fields.text(row, "condition", where),),
+                relevant=(target,),
+                gallery=(target, *others),
+                groups=(task,),
+            )
+        )
+    return queries
+
+
+def _named(folder: Path, row: Mapping[str, object], where: str, task: str, pictures: dict[str, BenchmarkImage]) -> str:
+    """The picture's name; a box of one is another picture than another box of it."""
+    if task.endswith("object"):
+        key = "val_image_id" if "val_image_id" in row else "image_id"
+        name = fields.name(row, key, where)
+        if not name.isdecimal():
+            raise InputError(f"{where} has the picture {name!r}, which is no id of COCO's: fetch the file again")
+        picture = BenchmarkImage(fields.first_folder(folder, "val2017", "coco2017/val2017") / f"{int(name):012d}.jpg")
+    else:
+        image, box = fields.name(row, "image_id", where), _box(row.get("instance_bbox"), where)
+        name = f"{image}:{','.join(f'{side:g}' for side in box)}"
+        images = fields.first_folder(folder, "VG_100K_all", "Visual_Genome/VG_All")
+        picture = BenchmarkImage(images / f"{image}.jpg", box)
+    pictures.setdefault(name, picture)
+    return name
+
+
+def _box(value: object, where: str) -> Box:
+    sides = [side for side in value if isinstance(side, int | float)] if isinstance(value, list) else []
+    if len(sides) != 4 or sides[2] <= 0 or sides[3] <= 0:
+        raise InputError(f"{where} has no box of left, top, width and height: fetch the file again")
+    left, top, width, height = sides
+    return float(left), float(top), float(width), float(height)

@@ -1,0 +1,84 @@
+"""A drawn shop to be ranked: its pictures drawn once, its gallery embedded once a space."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.arrays import Embeddings, Pixels
+from models.encoder import Encoder
+from training.catalogue import write
+from training.catalogue.world import sample
+from training.catalogue.world.world import Product
+from training.data.drawn import images
+
+BATCH = 64
+_Array = TypeVar("_Array", bound=NDArray[np.generic])
+
+
+class Shop:
+    """Products, their pictures at one size, and their embeddings; what a bundle is asked about."""
+
+    def __init__(self, products: list[Product], *, name: str, size: int, cache: Path | None) -> None:
+        """`name` says how the products were sampled; pictures and galleries are kept in `cache` where there is one."""
+        self.products = products
+        self.row_of = {product.id: row for row, product in enumerate(products)}
+        self._key = [write.VERSION, name, len(products), size, images.SIDES]
+        self._cache = cache
+        self.pixels: Pixels = self._kept("pixels", [], lambda: _drawn(products, size=size))  # (N, 3, S, S)
+
+    @classmethod
+    def catalogue(
+        cls, count: int, *, split: str, seed: int, size: int, cache: Path | None, added: Sequence[Product] = ()
+    ) -> "Shop":
+        """A shop with siblings, as `likebut catalogue` draws it, and behind them the hard negatives `added`."""
+        products = sample.catalogue(count, split=split, seed=seed)
+        name = f"catalogue {split} {seed}{f' and {len(added)} hard negatives' if added else ''}"
+        return cls([*products, *added], name=name, size=size, cache=cache)
+
+    @classmethod
+    def independent(cls, count: int, *, split: str, seed: int, size: int, cache: Path | None) -> "Shop":
+        """The first products of a split, each drawn for itself."""
+        products = images.products(count, split=split, seed=seed)
+        return cls(products, name=f"products {split} {seed}", size=size, cache=cache)
+
+    def gallery(self, encoder: Encoder) -> Embeddings:
+        """Embeddings of all pictures (N, d); every bundle of one space shares the file."""
+        space = encoder.manifest.space_id
+        return self._kept(
+            "gallery", [space], lambda: np.concatenate([encoder.gallery(part) for part in self._parts("gallery")])
+        )
+
+    def sentences(self, encoder: Encoder) -> Embeddings:
+        """Every picture as the bundle's pseudo-sentence (N, d); raises ConfigError where the bundle has none."""
+        return np.concatenate([encoder.sentences(part) for part in self._parts("pseudo-words")])
+
+    def _parts(self, label: str) -> Iterator[Pixels]:
+        for start in tqdm(range(0, len(self.pixels), BATCH), desc=label, unit="batch", leave=False):
+            yield np.array(self.pixels[start : start + BATCH])
+
+    def _kept(self, what: str, more: list[str], compute: Callable[[], _Array]) -> _Array:
+        """The array in the cache, computed and kept where it is missing."""
+        if self._cache is None:
+            return compute()
+        digest = hashlib.sha256(json.dumps([*self._key, *more]).encode()).hexdigest()
+        path = self._cache / f"shop-{what}-{digest[:16]}.npy"
+        if not path.exists():
+            self._cache.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}")  # two evaluations may compute at once
+            with temporary.open("wb") as file:
+                np.save(file, compute())
+            temporary.replace(path)
+        loaded: _Array = np.load(path, mmap_mode="r")
+        return loaded
+
+
+def _drawn(products: list[Product], *, size: int) -> Pixels:
+    bar = tqdm(products, desc="drawing", unit="picture", leave=False, mininterval=1.0)
+    return np.stack([images.picture(product, size=size) for product in bar])

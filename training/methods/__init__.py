@@ -1,0 +1,1 @@
+"""Methods: config, stages, run and exported graphs of each in one place."""

@@ -1,0 +1,1 @@
+"""The small CLIP, trained from random weights."""

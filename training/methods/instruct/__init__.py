@@ -1,0 +1,1 @@
+"""InstructCIR: the reformulation network and its combiner."""

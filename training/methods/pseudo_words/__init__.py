@@ -1,0 +1,1 @@
+"""Pic2Word, SEARLE and LinCIR: an image as one pseudo-word."""

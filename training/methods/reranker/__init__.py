@@ -1,0 +1,1 @@
+"""A re-ranker of the first hits."""

@@ -1,0 +1,76 @@
+"""The one stage of a re-ranker: it learns which of a ranking's first candidates is the target."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.bundle import CANDIDATES
+from models.nets.reranker import Reranker
+from training.data.drawn.candidates import DrawnCandidates
+from training.engine import frozen, losses
+from training.engine.distributed import World
+from training.evaluation import metrics, reranking
+from training.methods.reranker.config import RerankingConfig
+
+_EVALUATION_BATCH = 32
+
+
+class RerankingStage:
+    """Trains all but the text tower."""
+
+    score = "recall_1"
+
+    def __init__(self, config: RerankingConfig, *, net: Reranker, data: DrawnCandidates, world: World) -> None:
+        """Raises ConfigError where the data has no whole batch, or the batch does not divide among the ranks."""
+        self.net = net
+        self._data = data
+        self._temperature = config.loss.temperature
+        self._batch = config.loop.batch
+        self._share = world.share(self._batch)
+        self._device = world.device
+        self.steps_per_epoch = frozen.steps(len(data), self._batch)
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+        """This rank's share of each global batch, from number `start` on; a resume sees the same."""
+        return self._data.batches(batch=self._batch, epoch=epoch, start=start, share=self._share)
+
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`scores` (b, 1+K) with gradient, the target's first, and which of them are `satisfied`."""
+        vectors = [batch[name].float() for name in ("reference", "composed", "candidates")]
+        reference, composed, candidates = vectors
+        scores = self.net(reference, batch["text"], composed, candidates)
+        return {"scores": scores.float(), "satisfied": batch["satisfied"]}
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        """−mean log softmax of score / temperature of the target; others that satisfy the text are no negatives."""
+        return losses.first(found["scores"], scale=1 / self._temperature, ignored=found["satisfied"])
+
+    def stepped(self, done: float) -> None:
+        """Nothing follows a step."""
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Recall of the unseen triplets' targets where the first CANDIDATES of the ranking are put in order."""
+        asked = self._data.validation
+        gallery, composed = (halves.astype(np.float32) for halves in (asked.gallery, asked.composed))
+        scores = composed @ gallery.T  # (Q, N)
+        scores[np.arange(len(scores)), asked.references] = -np.inf
+        rows = reranking.first(scores, CANDIDATES)
+        new = np.concatenate([self._scores(gallery, composed, rows, block) for block in _blocks(len(scores))])
+        ranks = metrics.first_ranks(reranking.laid_over(scores, rows, new), asked.satisfying)
+        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+
+    def _scores(
+        self, gallery: metrics.Scores, composed: metrics.Scores, rows: metrics.Rows, block: slice
+    ) -> metrics.Scores:
+        """Scores (b, K) of the candidates `rows` (Q, K) of the gallery (N, d), of a block of the queries (Q, d)."""
+        asked = self._data.validation
+        vectors = (gallery[asked.references[block]], asked.tokens[block], composed[block], gallery[rows[block]])
+        found: Tensor = self.net(*(torch.from_numpy(array).to(self._device) for array in vectors))
+        return found.float().cpu().numpy()
+
+
+def _blocks(count: int) -> list[slice]:
+    return [slice(start, start + _EVALUATION_BATCH) for start in range(0, count, _EVALUATION_BATCH)]

@@ -1,0 +1,1 @@
+"""The two-stage method: mapping, then composing."""

@@ -1,0 +1,112 @@
+"""The second stage of the two-stage method: the text tower learns to compose the pseudo-word with the wanted change."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.nets.two_stage import Reference, TwoStage
+from training.engine import frozen, losses
+from training.engine.distributed import World
+from training.methods.from_triplets import ComposingData, FromTriplets
+from training.methods.two_stage.config import ComposingConfig
+
+_GROUPS = 4
+
+
+class ComposingStage(FromTriplets):
+    """Trains the composing adapters alone, or every added module (two-stage, A.3)."""
+
+    def __init__(
+        self, config: ComposingConfig, *, net: TwoStage, sentence: Tensor, slot: int, data: ComposingData, world: World
+    ) -> None:
+        """`sentence` is the mapping template's token ids (1, L), its pseudo-word at `slot`, as in all the texts."""
+        super().__init__(data, loop=config.loop, world=world)
+        self.net = net.requires_grad_(False)
+        net.drop_dead()
+        net.adapters.requires_grad_(True)
+        if config.learns == "everything":
+            for part in (net.learner, net.patches, net.injections):
+                part.requires_grad_(True)
+        self._loss = config.loss
+        self._sentence = sentence.to(world.device)
+        self._slot = slot
+
+    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`composed` and `sentence` (b, d) with gradient; the frozen `reference`, `target` and `caption` (b, d).
+
+        `batch` has the reference's `caption` too, and may have its `word` and `regions` with `reference` as a vector.
+        """
+        if "word" in batch:
+            reference = Reference(batch["word"].float(), batch["regions"].float())
+            seen = frozen.image(self.net.backbone, batch["reference"])
+        else:
+            states = frozen.states(self.net.backbone, batch["reference"])
+            reference, seen = self.net.reference(states), F.normalize(states[:, 0], dim=-1)
+        sentence = self._sentence.expand(len(seen), -1)
+        return self._known(batch) | {
+            "composed": self._composed(reference, batch["text"]),
+            "sentence": self.net.compose(reference, sentence, slot=self._slot),
+            "reference": seen,
+            "target": frozen.image(self.net.backbone, batch["target"]),
+            "caption": frozen.text(self.net.backbone, batch["caption"]),
+        }
+
+    def _composed(self, reference: Reference, texts: Tensor) -> Tensor:
+        """The queries (b, d), computed in a few groups of texts of like length: half of a mixed batch is padding."""
+        ends = self.net.backbone.ends(texts)  # (b,)
+        groups = ends.argsort(stable=True).tensor_split(_GROUPS)
+        parts = [
+            self.net.compose(
+                Reference(reference.word[rows], reference.regions[rows]),
+                texts[rows, : int(ends[rows].max()) + 1],
+                slot=self._slot,
+            )
+            for rows in groups
+            if len(rows)
+        ]
+        return torch.cat(parts)[torch.cat(groups).argsort()]
+
+    def loss(self, found: dict[str, Tensor]) -> Tensor:
+        """L2 = ½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft (two-stage, A.3).
+
+        The teacher of L_soft is v_ref, whose caption it is; the authors' release takes v_tgt. Two rows with the same
+        reference are no negatives of each other in the mapping loss.
+        """
+        config = self._loss
+        scale = 1 / config.temperature
+        loss = losses.composing(
+            found["composed"],
+            found["target"],
+            scale=scale,
+            mixed=config.mixed,
+            mixed_scale=scale if config.mixed_logit_scale == "tau" else 1.0,
+            cap=config.mixed_cap,
+            ignored=found.get("satisfied") if config.satisfied else None,
+        )
+        if config.mapping:
+            same = None
+            if "picture" in found:
+                same = (found["picture"][:, None] == found["picture"]).fill_diagonal_(False)  # (M, M)
+            term = losses.symmetric_nce(found["reference"], found["sentence"], scale=scale, ignored=same)
+            loss = loss + config.mapping * term
+        if config.soft:
+            term = losses.soft_alignment(found["caption"], found["reference"], found["sentence"], scale=scale)
+            loss = loss + config.soft * term
+        return loss
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Recall of the unseen triplets' targets, every picture that satisfies the text counting."""
+        gallery, words, regions = [], [], []
+        for block in self._gallery():
+            states = frozen.states(self.net.backbone, block.to(self._device))
+            reference = self.net.reference(states)
+            gallery.append(F.normalize(states[:, 0], dim=-1))
+            words.append(reference.word)
+            regions.append(reference.regions.half())
+        whole = Reference(torch.cat(words), torch.cat(regions))
+        queries = []
+        for rows, texts in self._questions():
+            reference = Reference(whole.word[rows], whole.regions[rows].float())
+            queries.append(self.net.compose(reference, texts, slot=self._slot))
+        return self._data.questions.recalls(torch.cat(queries), torch.cat(gallery))
