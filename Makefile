@@ -17,9 +17,10 @@ demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127
 test: $(VENV)/test  ## run the tests
 	$(BIN)/pytest
 
-check: $(VENV)/test  ## lint, types and layers
+check: $(VENV)/test  ## lint, spelling, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -70,7 +71,7 @@ $(VENV)/serve: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test: $(VENV)/serve
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,triplets,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,train,triplets,test,dev]"
 	@touch $@
 
 # Stamps, touched when a command has ended well, so that an interrupted one is run again and goes on.

@@ -52,7 +52,7 @@ def test_a_row_without_stages_names_none() -> None:
     assert composed.startswith("evaluate catalogue --bundle runs/slerp-small/bundle")
 
 
-def test_a_row_of_anothers_run_is_not_trained_but_exported_and_asked_in_its_own_way() -> None:
+def test_a_row_of_another_run_is_not_trained_but_exported_and_asked_in_its_own_way() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
     export, composed = (" ".join(words) for words in runner.commands(OF_NAME["instruct-no-combiner"]))
     assert export == "export runs/instruct --stage reformulating --out runs/instruct-no-combiner/bundle"

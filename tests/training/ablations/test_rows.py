@@ -151,7 +151,7 @@ def test_a_first_stage_is_taken_over_just_where_it_is_the_same() -> None:
         assert (row.mapping == "mapping") == (same and row.name != "mapping"), row.name
 
 
-def test_a_row_of_anothers_run_has_its_config() -> None:
+def test_a_row_of_another_run_has_its_config() -> None:
     for row in ROWS:
         assert OF_NAME[row.run].config == row.config and OF_NAME[row.run].run == row.run
 

@@ -175,7 +175,7 @@ def hard(encoder: Encoder, texts: Texts) -> Result:
     )
 
 
-def test_the_hard_variant_ranks_every_querys_negatives_beside_the_shop(words: Encoder) -> None:
+def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(words: Encoder) -> None:
     found, easy = hard(words, "written"), composed(words, text_weight=0.25)
     assert found.protocol.galleries == {"catalogue": PRODUCTS + QUERIES * EACH}
     assert found.protocol != easy.protocol and found.protocol.variant == "hard"
