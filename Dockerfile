@@ -21,7 +21,7 @@ COPY service service
 COPY training training
 
 FROM source AS cpu
-# cpu,stores and the driver of your store reads s3://…, as index/README.md says
+# cpu,stores and the driver of your store reads s3://…, as docs/index.md says
 ARG EXTRAS=cpu
 RUN deploy/install.sh "$EXTRAS" /opt/likebut
 

@@ -56,7 +56,7 @@ bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but 
 	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
 	$(BIN)/likebut export $(RUNS)/instruct-small --out $(BUNDLES)/instruct
 
-table: $(VENV)/test  ## train and measure every row of the table in training/README.md (hours)
+table: $(VENV)/test  ## train and measure every row of the table in docs/benchmarks (hours)
 	$(BIN)/python -m training.ablations.runner --runs $(RUNS) --jobs 2 --write
 
 help:  ## list the targets

@@ -116,7 +116,7 @@ class Settings(BaseModel):
         """The threads, those that are not set shared out over so many cores.
 
         Two passes of half the cores each did more a second than one of all of them, and a lone caller waited hardly
-        longer (deploy/benchmarks/results/service.md).
+        longer (docs/benchmarks/service.md).
         """
         passes = self.passes or min(2, cores)
         return Threads(

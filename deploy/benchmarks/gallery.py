@@ -1,4 +1,4 @@
-"""What the index reaches and costs in each of its forms, against FAISS itself; writes the tables of index/README.md.
+"""What the index reaches and costs in each of its forms, against FAISS itself; writes docs/benchmarks/index.md.
 
 Draws clustered vectors (about twenty items a cluster, as a product's variants are), builds a gallery of each form from
 them by the way every build takes, and asks composed queries: mixtures of two items, off the gallery by a modality gap.
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--folder", type=Path, default=Path("build/bench-index"), help="of the galleries, made anew")
-    parser.add_argument("--write", action="store_true", help="also into index/README.md and docs")
+    parser.add_argument("--write", action="store_true", help="also write it to docs/benchmarks")
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)  # one gallery, opened and asked in its own process
     arguments = parser.parse_args(argv)
     if arguments.open is not None:

@@ -1,4 +1,4 @@
-"""The tables and the plot of index/README.md, of what gallery.py measured."""
+"""Tables and plot of docs/benchmarks/index.md, from the measurements of gallery.py."""
 
 import os
 import platform
@@ -11,18 +11,17 @@ from matplotlib import pyplot
 
 Found: TypeAlias = Mapping[str, Mapping[str, object]]
 
-README = Path("index/README.md")
-PLOT = Path("docs/index.png")
-MARKS = ("<!-- written by make bench-index -->", "<!-- to here -->")
+PAGE = Path("docs/benchmarks/index.md")
+PLOT = PAGE.with_name("index.png")
+HEADING = """\
+# The index, against FAISS itself
+
+Written by `make bench-index`; [the index](../index.md#encodings-and-recall) says what is measured."""
 
 
 def write(text: str, found: Found) -> None:
-    """Puts both where index/README.md has its marks."""
-    before, mark, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        raise SystemExit(f"{README} has no place for the tables: write {MARKS[0]} and {MARKS[1]} into it")
-    README.write_text(f"{before}{mark}\n\n{text}\n\n![Recall over time]({Path('..') / PLOT})\n\n{end}{after}")
+    """Writes the page and its plot."""
+    PAGE.write_text(f"{HEADING}\n\n{text}\n\n![Recall over time]({PLOT.name})\n", encoding="utf-8")
     draw(found)
 
 

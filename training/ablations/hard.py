@@ -15,8 +15,11 @@ TEXTS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt")
 METRICS = ("R@1", "R@10", "R_subset@1")
 BESIDE = ("image only", "text only", "sum")  # R@1 of each
 RESULTS = Path("training/results/hard.json")  # written below the working directory
-README = Path("training/README.md")
-MARKS = ("<!-- hard: written by python -m training.table -->", "<!-- hard: to here -->")
+PAGE = Path("docs/benchmarks/hard.md")
+HEADING = """\
+# The hard protocol
+
+Written by `make table`; [training](../training.md#the-hard-protocol) says what is measured."""
 
 Results = Mapping[str, Mapping[Texts, Result]]  # by row
 
@@ -61,7 +64,7 @@ def markdown(results: Results) -> str:
 
 
 def write(results: Results, root: Path) -> None:
-    """Writes the figures and the part of training/README.md between its marks, below `root`."""
+    """Writes the figures and their page in docs/benchmarks below the folder `root`."""
     figures = {
         name: {
             texts: {way: {metric: asdict(e) for metric, e in row.items()} for way, row in result.rows.items()}
@@ -73,9 +76,5 @@ def write(results: Results, root: Path) -> None:
     written = json.dumps({"protocol": protocol, "rows": figures}, indent=1, ensure_ascii=False)
     (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
     (root / RESULTS).write_text(written + "\n", encoding="utf-8")
-    text = (root / README).read_text(encoding="utf-8")
-    before, mark, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        raise ConfigError(f"{README} has no place for the hard protocol: write {MARKS[0]} and {MARKS[1]} into it")
-    (root / README).write_text(f"{before}{mark}\n\n{markdown(results)}\n\n{end}{after}", encoding="utf-8")
+    (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    (root / PAGE).write_text(f"{HEADING}\n\n{markdown(results)}\n", encoding="utf-8")

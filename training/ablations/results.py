@@ -23,9 +23,11 @@ from training.methods.transagg.config import TransAggConfig
 from training.methods.two_stage.config import TwoStageConfig
 
 RESULTS = Path("training/results/catalogue.json")  # written below the working directory
-README = Path("training/README.md")
-RECALL, CURVE = Path("docs/recall.png"), Path("docs/triplets.png")
-MARKS = ("<!-- written by python -m training.table -->", "<!-- to here -->")
+PAGE = Path("docs/benchmarks/methods.md")
+RECALL, CURVE = PAGE.with_name("recall.png"), PAGE.with_name("triplets.png")
+HEADING = (
+    "# The methods on the drawn catalogue\n\nWritten by `make table`; [training](../training.md) says what is measured."
+)
 METRICS = ("R@1", "R@10", "mAP@10")
 AGAINST = "base"
 ALONE = ("image only", "text only")
@@ -108,19 +110,14 @@ def markdown(table: ResultsTable) -> str:
 
 
 def write(table: ResultsTable, root: Path) -> None:
-    """Writes the figures, the pictures and the part of training/README.md between its marks, below `root`."""
+    """Writes the figures, the plots and their page in docs/benchmarks below the folder `root`."""
     (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
     (root / RESULTS).write_text(json.dumps(_figures(table), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
     plot.recalls(_shown(table), root / RECALL)
     plot.data_curve(_curves(table), root / CURVE)
-    text = (root / README).read_text(encoding="utf-8")
-    before, mark, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        raise ConfigError(f"{README} has no place for the table: write {MARKS[0]} and {MARKS[1]} into it")
-    pictures = f"![R@1 over the number of triplets](../{CURVE})\n\n![R@k over k](../{RECALL})"
-    whole = f"{before}{mark}\n\n{markdown(table)}\n\n{pictures}\n\n{end}{after}"
-    (root / README).write_text(whole, encoding="utf-8")
+    plots = f"![R@1 over the number of triplets]({CURVE.name})\n\n![R@k over k]({RECALL.name})"
+    (root / PAGE).write_text(f"{HEADING}\n\n{markdown(table)}\n\n{plots}\n", encoding="utf-8")
 
 
 def _line(table: ResultsTable, row: AblationRow, *, words: bool) -> str:

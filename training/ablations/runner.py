@@ -19,7 +19,7 @@ from training.methods import config
 
 def main(argv: Sequence[str]) -> int:
     """Runs the rows that are asked for, and prints or writes the table of all rows that have a result."""
-    parser = argparse.ArgumentParser(prog="python -m training.table", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.ablations.runner", description=__doc__)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", metavar="A,B", help=f"instead of all: some of {', '.join(names)}")
     parser.add_argument("--jobs", type=cli.at_least(1), default=1, help="rows that run at once, sharing the cores")
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--configs", type=Path, default=CONFIGS, help="folder of the configs")
     parser.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
     parser.add_argument("--queries", type=cli.at_least(1), default=2_500)
-    parser.add_argument("--write", action="store_true", help="also into training/results, training/README.md and docs")
+    parser.add_argument("--write", action="store_true", help="also write it to training/results and docs/benchmarks")
     parser.set_defaults(verb=_table)
     return cli.run(parser, argv)
 

@@ -26,7 +26,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """One method's graphs, as modules in eval mode with the signatures of models/README.md."""
+    """One method's graphs, as modules in eval mode with the signatures of docs/models.md."""
 
     gallery: nn.Module  # pixels → vector
     query: nn.Module | Split  # pixels, tokens → composed, or composed and text

@@ -21,7 +21,7 @@ from models.bundle import SHIPPED, Bundle
 from service.settings import Settings
 
 Inside = Callable[..., object]
-README = Path(__file__).parents[3] / "service" / "README.md"
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 ROW = re.compile(r"^\| `(likebut_\w+)` \| (\w+) \| (.*?) \|", flags=re.MULTILINE)
 needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus is installed")
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool is installed")
@@ -35,7 +35,7 @@ async def used(client: httpx.AsyncClient) -> str:
     return (await client.get("/metrics")).text
 
 
-def test_the_table_in_the_readme_names_every_metric_with_its_kind_and_labels(gallery: Path, inside: Inside) -> None:
+def test_the_table_in_the_docs_names_every_metric_with_its_kind_and_labels(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> str:
         return await used(client)
 
@@ -48,7 +48,7 @@ def test_the_table_in_the_readme_names_every_metric_with_its_kind_and_labels(gal
             labels = {label for sample in family.samples for label in sample.labels}
             found[name] = (family.type, labels - {"le"})
     written = {
-        name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall(README.read_text())
+        name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall(OPERATIONS.read_text())
     }
     assert written == found
 

@@ -60,25 +60,19 @@ def test_a_bundle_that_is_a_sum_is_asked_in_that_way_alone(tmp_path: Path) -> No
     assert hard.markdown(hard.read(tmp_path)).count(".200 [") == 6
 
 
-def test_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
+def test_the_table_is_written_to_a_page(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
-    (tmp_path / "training").mkdir()
-    (tmp_path / hard.README).write_text(f"before\n{hard.MARKS[0]}\nold\n{hard.MARKS[1]}\nafter\n")
     for _ in range(2):  # a second time changes nothing
         hard.write(hard.read(tmp_path), tmp_path)
-    text = (tmp_path / hard.README).read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text and "`base`" in text
+    text = (tmp_path / hard.PAGE).read_text()
+    assert text.startswith(hard.HEADING) and "`base`" in text
     figures = json.loads((tmp_path / hard.RESULTS).read_text())
     assert figures["rows"]["base"]["misspelt"]["two-stage"]["R@1"]["value"] == 0.4
     assert figures["protocol"]["variant"] == "hard"
 
 
-def test_without_marks_or_with_another_protocol_it_says_so(tmp_path: Path) -> None:
+def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
-    (tmp_path / "training").mkdir()
-    (tmp_path / hard.README).write_text("nothing")
-    with pytest.raises(ConfigError, match="no place for the hard protocol"):
-        hard.write(hard.read(tmp_path), tmp_path)
     written(tmp_path, "instruct", 20, 12, 16, protocol=replace(PROTOCOL, galleries={"catalogue": 99}))
     with pytest.raises(ConfigError, match="base and instruct were not asked the same"):
         hard.read(tmp_path)

@@ -116,15 +116,10 @@ def results(folder: Path, **right: int) -> None:
         Result.of(protocol, model, queries, {"a *": answers(4)}, date="2026-01-01").write(words)
 
 
-def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_path: Path) -> None:
+def test_the_table_is_written_to_a_page_with_figures_and_plots(tmp_path: Path) -> None:
     results(tmp_path / "runs", mapping=10, base=36, rank_16=20, share_01=12, scratch_01=4)
     results(tmp_path / "runs", transagg=8, instruct=32, instruct_asked_generated=24, instruct_03=16)
     results(tmp_path / "runs", slerp_small=6, lincir_small=14, clip4cir=16)
-    (tmp_path / "training").mkdir()
-    (tmp_path / "docs").mkdir()
-    (tmp_path / results_table.README).write_text(
-        f"before\n{results_table.MARKS[0]}\nold\n{results_table.MARKS[1]}\nafter\n"
-    )
     kept = tmp_path / "runs" / "share-01" / config.CONFIG_FILE  # not as today's config has it
     changes = {"data": {"share": 0.02}, "loop": {"epochs": 3, "batch": 128}}
     document = {"base": str((CONFIGS / "ablations/base.toml").resolve()), "composing": changes}
@@ -132,8 +127,8 @@ def test_the_table_is_written_between_its_marks_with_figures_and_pictures(tmp_pa
     found = results_table.read(tmp_path / "runs")
     for _ in range(2):  # a second time changes nothing
         results_table.write(found, tmp_path)
-    text = (tmp_path / results_table.README).read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    text = (tmp_path / results_table.PAGE).read_text()
+    assert text.startswith(results_table.HEADING)
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     cells = {line.split("|")[2].strip(" `") or line.split("|")[1].strip(): line for line in lines}
     assert list(cells) == [

@@ -83,8 +83,8 @@ def test_pictures_of_made_triplets_are_sought_where_they_were_made_from(name: st
     assert isinstance(made, FolderImages) and settings.reformulating.data.images == made.folder
     said = (CONFIGS / "instruct-vit-l-14.toml").read_text(encoding="utf-8")
     assert f"{settings.reformulating.data.file} --images {made.folder}\n" in said
-    heading = re.search(r"training/README\.md, (.+?)\)", said)
-    assert heading and f"## {heading[1]}\n" in (CONFIGS.parent / "README.md").read_text(encoding="utf-8")
+    heading = re.search(r"docs/training\.md, (.+?)\)", said)
+    assert heading and f"## {heading[1]}\n" in (CONFIGS.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def test_what_a_file_leaves_out_is_as_the_paper_has_it(whole: Path) -> None:
