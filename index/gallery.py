@@ -20,8 +20,7 @@ from index.storage.manifest import SnapshotManifest
 from index.storage.overlay import Overlay
 from index.storage.snapshot import Snapshot
 from index.storage.view import GalleryView, OpenSnapshot
-from index.vectors.exact import Scores
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Scores
 from models.errors import InputError, SpaceMismatch, UnknownItem
 
 DEEPEST = 10_000  # offset + k: to rank more takes long, and nobody looks at them

@@ -1,4 +1,4 @@
-"""The shape legend, and the names of the arrays that cross from one file to another.
+"""Shape legend, and names for the arrays that pass between files.
 
 B batch · L tokens · d embedding · D text width · w image width · N patches · S image side · k best
 """
@@ -12,10 +12,13 @@ Pixels: TypeAlias = NDArray[np.uint8]  # (3, S, S), or (B, 3, S, S) as a batch; 
 TokenIds: TypeAlias = NDArray[np.int64]  # (B, L)
 Embeddings: TypeAlias = NDArray[np.float32]  # (B, d), each row of length one
 Flags: TypeAlias = NDArray[np.bool_]  # (B,)
+Rows: TypeAlias = NDArray[np.int64]  # (n,) or (B, k), row numbers of a gallery or table; -1 if there is no row
+Scores: TypeAlias = NDArray[np.float32]  # (B, k), or (B, n) for a whole gallery
+Values: TypeAlias = NDArray[np.float64]  # (B,), one value of a metric for each query
 
 
 def normalised(vectors: NDArray[np.float32]) -> Embeddings:
-    """Each row (B, d) at length one; a row of zeros stays as it is."""
+    """Scale each row (B, d) to length one; a row of zeros stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (B, 1)
     unit: Embeddings = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
     return unit

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.tokenizer import PLAIN, Template, Tokenizer
-from training.evaluation.metrics import Rows
 
 CHANGE = "is dark red instead of blue and has long sleeves with a pattern of small white dots"
 CAPTION = "a woman in a long summer dress stands at the edge of a field of flowers"

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from index.vectors.exact import DECIMALS, Ids, Scores
-from models.arrays import Embeddings
+from index.vectors.exact import DECIMALS
+from models.arrays import Embeddings, Rows, Scores
 from models.errors import InputError
 
 # Numbers of queries (b,) and the vectors of K rows for each (b, K, d) → scores (b, K), the higher the better.
@@ -18,7 +18,7 @@ def no_reranker(numbers: Sequence[int], vectors: Embeddings) -> Scores:
     raise InputError("the first hits cannot be re-ranked here, since nothing re-ranks them: leave out rerank")
 
 
-def rerank(rows: Sequence[Ids], *, vectors: Callable[[Ids], Embeddings], rescore: Rescore) -> list[Ids]:
+def rerank(rows: Sequence[Rows], *, vectors: Callable[[Rows], Embeddings], rescore: Rescore) -> list[Rows]:
     """The first rows of each order, as many as each has, by their new scores.
 
     Equal scores leave rows in their order. `vectors` gives those of rows (n,), (n, d).

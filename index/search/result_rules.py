@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.vectors.exact import Ids
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +17,13 @@ class ResultRules:
     unwanted: Callable[[int], bool] | None = None  # rows that are never there, asked only where they would be
     group: Callable[[int], Hashable] | None = None  # of rows with one group only the first is there; None is no group
     alike: float | None = None  # a row with at least this cosine to one before it is not there
-    vectors: Callable[[Ids], Embeddings] | None = None  # of rows (m,), at length one; needed where `alike` is given
+    vectors: Callable[[Rows], Embeddings] | None = None  # of rows (m,), at length one; needed where `alike` is given
 
 
 PLAIN = ResultRules()
 
 
-def apply_rules(order: Ids, rules: ResultRules, *, count: int) -> list[int]:
+def apply_rules(order: Rows, rules: ResultRules, *, count: int) -> list[int]:
     """The first `count` rows of an order (m,), best first, that the rules let through; −1 ends the order.
 
     Because each row depends on those before it only, the rows of a longer order begin with these.

@@ -9,8 +9,7 @@ from index.search.request import SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
 from index.search.result_rules import PLAIN, ResultRules, apply_rules
 from index.storage.view import Candidates, GalleryView
-from index.vectors.exact import Ids, Rows, Scores
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Rows, Scores
 
 AHEAD = 8  # more rows are ranked than are wanted, so that few searches have to be ranked again
 DEEPER = 4  # so many times more are ranked where the arrangement let through too few
@@ -35,7 +34,7 @@ class Search:
         rules = [self._rules(want) for want in wants]
         depth = max(_depth(want) for want in wants)
         total, most = self.picked.total, max(depth, RANKED)
-        firsts: list[Ids] = []
+        firsts: list[Rows] = []
         while True:
             depth = min(depth, max(1, total))
             scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
@@ -69,7 +68,7 @@ class Search:
 
     def _firsts(
         self, rows: Rows, wants: Sequence[SearchRequest], rules: Sequence[ResultRules], rescore: Rescore
-    ) -> list[Ids]:
+    ) -> list[Rows]:
         """The first rows of each order (B, m) re-ranked, as many as are wanted so."""
         firsts = [_candidates(line, want, rule) for line, want, rule in zip(rows, wants, rules, strict=True)]
         return rerank(firsts, vectors=self.contents.vectors, rescore=rescore)
@@ -80,7 +79,7 @@ class Search:
             return False
         return len(placed) >= self.contents.groups(want.group_by, self.picked, without=self._excluded(want))
 
-    def _hits(self, query: Embeddings, shown: Sequence[int], rows: Ids, scores: Scores) -> list[Hit]:
+    def _hits(self, query: Embeddings, shown: Sequence[int], rows: Rows, scores: Scores) -> list[Hit]:
         """The items of rows, with their scores of a query (d,): those of its order, and of pinned ones beyond it."""
         known = dict(zip(rows.tolist(), scores.tolist(), strict=True))
         contents = self.contents
@@ -132,7 +131,7 @@ class Search:
         return notes
 
 
-def _candidates(order: Ids, want: SearchRequest, rules: ResultRules) -> Ids:
+def _candidates(order: Rows, want: SearchRequest, rules: ResultRules) -> Rows:
     """The first rows of an order (m,) that are wanted re-ranked: none that is never a hit, or has its place anyway.
 
     However long the order is, they are looked for among as many of its rows, so that pages fit together.
@@ -146,12 +145,12 @@ def _candidates(order: Ids, want: SearchRequest, rules: ResultRules) -> Ids:
     return seen[: want.rerank]
 
 
-def _joined(first: Ids, order: Ids) -> Ids:
+def _joined(first: Rows, order: Rows) -> Rows:
     """An order with some of its rows in front, as they were re-ranked."""
     return np.concatenate([first, order[~np.isin(order, first)]]) if len(first) else order
 
 
-def _told(first: Ids) -> list[str]:
+def _told(first: Rows) -> list[str]:
     """What a note says of rows that were re-ranked."""
     return [f"the first {len(first)} of the ranking were re-ranked"] if len(first) else []
 

@@ -12,8 +12,8 @@ import numpy as np
 from index.items.columns import Columns
 from index.items.items import GalleryItem
 from index.storage.changes import Entry, Upsert
-from index.vectors.exact import DECIMALS, Rows, Scores, top
-from models.arrays import Embeddings, Flags, normalised
+from index.vectors.exact import DECIMALS, top
+from models.arrays import Embeddings, Flags, Rows, Scores, normalised
 from models.errors import SpaceMismatch
 
 CAPACITY = 256  # rows at first; doubled whenever they are taken

@@ -17,11 +17,11 @@ from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.overlay import Overlay, OverlayState
 from index.storage.snapshot import Snapshot
-from index.vectors.exact import DECIMALS, Exact, Ids, Rows, Scores
+from index.vectors.exact import DECIMALS, Exact
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, Flags
+from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import GalleryBroken, InputError
 
 CACHED_SELECTIONS = 64  # filters whose rows are remembered, at a bit more than a byte for each item
@@ -130,7 +130,7 @@ class GalleryView:
         """The cosine of one query (d,) and a row."""
         return round(float(self.vectors(np.array([row]))[0] @ query), DECIMALS)
 
-    def vectors(self, rows: Ids) -> Embeddings:
+    def vectors(self, rows: Rows) -> Embeddings:
         """The vectors of rows (m,), at length one, (m, d)."""
         view, ours = self.view, rows < self.view.start
         found = np.empty((len(rows), view.vectors.shape[1]), dtype=np.float32)
@@ -146,9 +146,9 @@ class GalleryView:
         """The SHA-256 of the bytes of that row's picture."""
         return self.base.items.content(row) if row < self.view.start else self.view.content(row)
 
-    def rows(self) -> Ids:
+    def rows(self) -> Rows:
         """The living rows (n,)."""
-        found: Ids = np.flatnonzero(self.view.alive)
+        found: Rows = np.flatnonzero(self.view.alive)
         return found
 
     def ids(self) -> Sequence[str]:

@@ -7,13 +7,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Rows, Scores
 from models.errors import GalleryBroken
 
 Vectors: TypeAlias = NDArray[np.float16]  # (n, d), the gallery as it is kept
-Scores: TypeAlias = NDArray[np.float32]  # (B, k)
-Rows: TypeAlias = NDArray[np.int64]  # (B, k), -1 where there is none
-Ids: TypeAlias = NDArray[np.int64]  # (m,), rows
 
 BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
 SORTED = 256  # scores beyond the wanted ones that are sorted with them: to find the wanted first takes longer
@@ -40,7 +37,7 @@ class Exact:
         found._touch()
         return found
 
-    def take(self, rows: Ids) -> Embeddings:
+    def take(self, rows: Rows) -> Embeddings:
         """The vectors of some rows (m,) at length one, (m, d)."""
         unit: Embeddings = self.vectors[rows].astype(np.float32)
         unit *= self._scales[rows, np.newaxis]
@@ -62,7 +59,7 @@ class Exact:
         found[rows < 0] = -np.inf
         return found.round(DECIMALS)
 
-    def best(self, queries: Embeddings, rows: Ids, k: int) -> tuple[Scores, Rows]:
+    def best(self, queries: Embeddings, rows: Rows, k: int) -> tuple[Scores, Rows]:
         """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
         best = np.empty((len(queries), 0), dtype=np.float32)
         kept = np.empty(best.shape, dtype=np.int64)

@@ -10,8 +10,7 @@ from threading import Lock
 
 import faiss
 
-from index.vectors.exact import Rows, Scores
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Rows, Scores
 
 MOST = 2048  # of k and of nprobe, on a GPU
 

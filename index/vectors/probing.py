@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.vectors.exact import Scores
 from index.vectors.ranking import SHARES, Ranking
 from index.vectors.recall import RECALL_AT, RecallProbe, recall
 from index.vectors.selection import Selection
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Scores
 
 FILTERED = 64  # queries that a share of the rows is measured with
 WIDER = 1.5  # times the lists that are tried next

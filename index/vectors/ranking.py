@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.vectors.encodings import ENCODING_FACTS
-from index.vectors.exact import Exact, Ids, Rows, Scores, sort
+from index.vectors.exact import Exact, sort
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models.arrays import Embeddings
+from models.arrays import Embeddings, Rows, Scores
 
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
 TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
@@ -103,7 +103,7 @@ class Ranking:
         return scores[:, :k], rows[:, :k]
 
 
-def _append(scores: NDArray[np.float32], rows: Ids, other_scores: NDArray[np.float32], others: Ids) -> None:
+def _append(scores: NDArray[np.float32], rows: Rows, other_scores: NDArray[np.float32], others: Rows) -> None:
     """Fills the −1 at the end of one query's rows (K,) with those of the others (K,) that are not among them."""
     held = int(np.count_nonzero(rows >= 0))
     new = np.flatnonzero(~np.isin(others, rows[:held]) & (others >= 0))[: len(rows) - held]

@@ -5,8 +5,7 @@ from functools import cached_property
 import faiss
 import numpy as np
 
-from index.vectors.exact import Ids
-from models.arrays import Flags
+from models.arrays import Flags, Rows
 
 
 class Selection:
@@ -18,7 +17,7 @@ class Selection:
         self.count = int(np.count_nonzero(mask))
 
     @cached_property
-    def rows(self) -> Ids:
+    def rows(self) -> Rows:
         """The rows themselves (count,), ascending."""
         return np.flatnonzero(self.mask)
 

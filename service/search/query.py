@@ -13,8 +13,7 @@ from index.gallery import Gallery
 from index.items.facets import Facets
 from index.items.items import GalleryItem
 from index.search.request import Hit, SearchRequest
-from index.vectors.exact import Scores
-from models.arrays import Embeddings, Pixels
+from models.arrays import Embeddings, Pixels, Scores
 from models.encoder import Changes, Encoder
 from service.errors import Unusable
 from service.images import thumbnails

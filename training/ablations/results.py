@@ -4,15 +4,15 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from training.ablations.rows import ROWS, AblationRow
 from training.data.config import DrawnTriplets, TripletData
-from training.engine import frozen, plot
+from training.engine import frozen
 from training.engine.settings import LoopConfig
-from training.evaluation import compare
+from training.evaluation import charts, compare
+from training.evaluation.compare import ComparedAnswers as Answered
 from training.evaluation.compare import Comparison
-from training.evaluation.compare import Rows as Answered
-from training.evaluation.metrics import Rows
 from training.evaluation.result import Estimate, Result
 from training.methods import config
 from training.methods.clip4cir.config import Clip4CirConfig
@@ -114,8 +114,8 @@ def write(table: ResultsTable, root: Path) -> None:
     (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
     (root / RESULTS).write_text(json.dumps(_figures(table), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    plot.recalls(_shown(table), root / RECALL)
-    plot.data_curve(_curves(table), root / CURVE)
+    charts.recalls(_shown(table), root / RECALL)
+    charts.data_curve(_curves(table), root / CURVE)
     plots = f"![R@1 over the number of triplets]({CURVE.name})\n\n![R@k over k]({RECALL.name})"
     (root / PAGE).write_text(f"{HEADING}\n\n{markdown(table)}\n\n{plots}\n", encoding="utf-8")
 

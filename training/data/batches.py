@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from training.data import decode
 from training.data.images import Images
 from training.data.processes import in_order
 from training.data.rows import Captioned, Triplets
-from training.evaluation.metrics import Rows
 
 Batch = dict[str, Tensor]
 Tokenise = Callable[[list[str]], Tensor]  # texts → ids int64 (B, L)

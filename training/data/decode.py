@@ -5,10 +5,9 @@ from random import Random
 import numpy as np
 
 from models import preprocess
-from models.arrays import Pixels
+from models.arrays import Pixels, Rows
 from training.data.images import Images
 from training.data.views import views
-from training.evaluation.metrics import Rows
 
 ROWS = 64  # of a piece: what a process decodes before it hands it over
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import Tensor
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from training.data import batches
 from training.data.batches import Batch, Tokenise
 from training.data.order import shuffled
 from training.data.rows import Captioned, Triplets
-from training.evaluation.metrics import Rows
 from training.methods.from_triplets import Questions
 
 

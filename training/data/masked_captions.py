@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.arrays import Rows
 from models.tokenizer import Tokenizer
-from training.evaluation.metrics import Rows
 
 # What is no keyword. LinCIR takes runs of adjectives and nouns, found by a tagger; the classes of all other words are
 # closed but for verbs and adverbs, so that a list of them does almost the same and needs no model.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.evaluation.metrics import Rows
+from models.arrays import Rows
 
 
 def shuffled(count: int, *, batch: int, seed: int, epoch: int) -> list[Rows]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from models.arrays import Values
 from models.errors import ConfigError
 from training.evaluation.benchmark import BenchmarkQuery
-from training.evaluation.metrics import Values
 from training.evaluation.result import Answers, Estimate, Protocol, Result, groups, values
 
 _FIRST = ("benchmark", "variant", "split")
@@ -32,7 +32,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ComparedAnswers:
     """The answers of several results to the same queries, by the name of their row."""
 
     protocol: Protocol
@@ -40,7 +40,7 @@ class Rows:
     answers: dict[str, Answers]
     notes: tuple[str, ...] = ()  # what a reader must know first, of whichever result
 
-    def only(self, group: str) -> "Rows":
+    def only(self, group: str) -> "ComparedAnswers":
         """The answers to the queries of one group alone; raises ConfigError where there is none."""
         found = groups(self.queries)
         if group not in found:
@@ -55,7 +55,7 @@ class Rows:
         return {name: values(self.protocol.scoring, self.queries, found) for name, found in self.answers.items()}
 
 
-def rows(paths: Sequence[Path]) -> Rows:
+def rows(paths: Sequence[Path]) -> ComparedAnswers:
     """The rows of all the files: a bundle's own answers under its file's name, a baseline of several once.
 
     Rows that were asked with other texts than the queries' own are called after them, too.
@@ -84,16 +84,16 @@ def rows(paths: Sequence[Path]) -> Rows:
         for note in result.notes:
             noted.setdefault(note, []).append(stem)
     notes = tuple(f"{', '.join(stems)}: {note}" for note, stems in noted.items())
-    return Rows(protocol=one.protocol, queries=one.queries, answers=answers, notes=notes)
+    return ComparedAnswers(protocol=one.protocol, queries=one.queries, answers=answers, notes=notes)
 
 
-def best(found: Rows) -> str:
+def best(found: ComparedAnswers) -> str:
     """The name of the row with the highest headline metric, and of those the highest last one."""
     values, metrics = found.values(), found.protocol.scoring.metrics
     return max(values, key=lambda name: (values[name][metrics[0]].mean(), values[name][metrics[-1]].mean()))
 
 
-def compare(found: Rows, *, against: str) -> Comparison:
+def compare(found: ComparedAnswers, *, against: str) -> Comparison:
     """Every row's metrics and their paired differences to the row `against`; raises ConfigError where there is none."""
     if against not in found.answers:
         raise ConfigError(f"there is no row {against!r} among {', '.join(found.answers)}")

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from models.arrays import Embeddings
 from models.errors import InputError
-from training.evaluation import metrics
 from training.evaluation.benchmark import BenchmarkQuery
 from training.evaluation.result import NEVER, RANKING_NAMES, Answers
+from training.metrics import retrieval
 
 BLOCK = 64  # queries that are scored at once: 30 MB of scores over CIRCO's gallery
 
@@ -99,7 +99,7 @@ def _by_gallery(
 def _answer(query: BenchmarkQuery, scores: NDArray[np.float32], gallery: RankedGallery) -> _Answer:
     excluded = [gallery.places[name] for name in query.excluded if name in gallery.places]
     scores[excluded] = -np.inf
-    order = metrics.order(scores)  # (N,), the excluded last
+    order = retrieval.order(scores)  # (N,), the excluded last
     order = order[: len(order) - len(excluded)]
     ranks = np.full(len(scores), NEVER, dtype=np.int64)
     ranks[order] = np.arange(1, len(order) + 1)

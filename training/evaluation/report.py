@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import ConfigError
-from training.engine import plot
-from training.evaluation import compare, result, strips
+from training.evaluation import charts, compare, result, strips
 from training.evaluation.benchmark import BenchmarkQuery
-from training.evaluation.compare import Rows
+from training.evaluation.compare import ComparedAnswers
 from training.evaluation.result import NEVER, Answers, Result
 from training.evaluation.strips import Example, Show
 
@@ -48,9 +47,9 @@ def _overall(found: Result, own: str, out: Path) -> list[str]:
     """The table of all ways and their curves; nothing of them where the targets are hidden."""
     if not found.protocol.scoring.metrics:
         return ["Only the test server knows the targets of this split: `likebut submission write` makes its files."]
-    rows = Rows(found.protocol, found.queries, found.answers)
+    rows = ComparedAnswers(found.protocol, found.queries, found.answers)
     table = compare.markdown(compare.compare(rows, against=own))
-    plot.curves(_curves(found), out / "recall.png")
+    charts.curves(_curves(found), out / "recall.png")
     intervals = "In brackets the 95 % interval by bootstrap over the queries, of differences query by query."
     return ["## All queries", table, intervals, *_alone(found, own), "![R@k over k](recall.png)"]
 
@@ -95,7 +94,7 @@ def _by_group(found: Result, out: Path) -> list[str]:
         cells = [compare.estimate(estimates[way][group]) for way in ways]
         lines.append(_row([_words(group), str(len(members)), *cells]))
     named = {way: {_words(group): each for group, each in of.items()} for way, of in estimates.items()}
-    plot.groups(named, metric, out / "groups.png")
+    charts.groups(named, metric, out / "groups.png")
     return [f"## {metric} by group", "\n".join(lines), f"![{metric} by group](groups.png)"]
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from models.arrays import Values
 from models.bundle import Manifest
 from models.errors import ConfigError
-from training.evaluation import metrics
 from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.metrics import bootstrap, retrieval
 
 NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing
 RANKING_NAMES = 50  # names of a ranking, at most
@@ -69,9 +70,9 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: metrics.Values) -> "Estimate":
+    def of(cls, values: Values) -> "Estimate":
         """The mean of one value a query."""
-        low, high = metrics.interval(values)
+        low, high = bootstrap.interval(values)
         return cls(value=float(values.mean()), low=low, high=high)
 
 
@@ -147,7 +148,7 @@ class Result:
             answers=dict(answers),
         )
 
-    def values(self, way: str) -> dict[str, metrics.Values]:
+    def values(self, way: str) -> dict[str, Values]:
         """Each metric's value for every query (B,) of a way of asking."""
         return values(self.protocol.scoring, self.queries, self.answers[way])
 
@@ -198,7 +199,7 @@ class Result:
 _RESULT = TypeAdapter(Result)
 
 
-def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, metrics.Values]:
+def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, Values]:
     """Each metric's value for every query (B,); its mean is the metric.
 
     Where the metric is the mean of groups, a query of a small group weighs more: B / (groups · queries of its group).
@@ -222,9 +223,9 @@ def groups(queries: Sequence[BenchmarkQuery]) -> dict[str, NDArray[np.int64]]:
     return {group: np.array(rows, dtype=np.int64) for group, rows in found.items()}
 
 
-def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, metrics.Values]:
+def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, Values]:
     """Each metric's own value for every query (B,)."""
-    found: dict[str, metrics.Values] = {}
+    found: dict[str, Values] = {}
     for metric in scoring.metrics:
         kind, _, k = metric.partition("@")
         match kind:
@@ -237,12 +238,12 @@ def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
             case "mAP":
                 ranks_of = (np.sort(np.array(ranks)) for ranks in answers.ranks)
                 found[metric] = np.array(
-                    [metrics.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
+                    [retrieval.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
                 )
             case _:
                 raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k or mAP@k")
     return found
 
 
-def _estimates(columns: Mapping[str, metrics.Values]) -> dict[str, Estimate]:
+def _estimates(columns: Mapping[str, Values]) -> dict[str, Estimate]:
     return {metric: Estimate.of(column) for metric, column in columns.items()}

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from training.engine import frozen, losses
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, TripletLoss
-from training.evaluation import metrics
-from training.evaluation.metrics import Rows
+from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
 
@@ -29,8 +29,8 @@ class Questions:
         """recall_1 and recall_10 of the questions' vectors (Q, d) among the gallery's (N, d), all L2-normalised."""
         scores = (queries @ gallery.T).cpu().numpy()  # (Q, N)
         scores[np.arange(len(scores)), self.references] = -np.inf
-        ranks = metrics.first_ranks(scores, self.relevant)
-        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+        ranks = retrieval.first_ranks(scores, self.relevant)
+        return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
 
 
 class ComposingData(Protocol):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Rows
 from models.errors import InputError
 from training.triplets import captions, items, pairs, similarity, texts, write
 from training.triplets.captions import Captions
 from training.triplets.config import Config, PairsConfig
 from training.triplets.items import SourceImage
-from training.triplets.pairs import Rows
 from training.triplets.store import Store
 from training.triplets.texts import Attempt, CaptionPair
 from training.triplets.write import Rejected, WrittenTriplet

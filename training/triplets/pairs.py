@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from models.arrays import Rows
 
 _WHOLE = 20_000_000  # pairs of which all are put in order: 160 MB
 _BLOCK = 65_536

@@ -16,10 +16,10 @@ from index.search.search import Search
 from index.storage.overlay import Overlay
 from index.storage.view import GalleryView, OpenSnapshot
 from index.vectors import shards
-from index.vectors.exact import Exact, Scores, scaled
+from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Scores, normalised
 from models.errors import InputError
 
 COUNT, DIMENSION, GROUPS = 400, 16, 7

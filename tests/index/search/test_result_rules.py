@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from index.search.result_rules import PLAIN, ResultRules, apply_rules
-from index.vectors.exact import Ids
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Rows, normalised
 
 COUNT = 60
 
@@ -38,7 +37,7 @@ def naive(order: list[int], rules: ResultRules, groups: list[object], vectors: E
 def test_any_rules_give_what_a_plain_loop_gives(vectors: Embeddings) -> None:
     random = Random(1)
 
-    def take(rows: Ids) -> Embeddings:
+    def take(rows: Rows) -> Embeddings:
         return vectors[rows]
 
     for _ in range(300):

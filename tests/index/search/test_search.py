@@ -16,10 +16,10 @@ from index.storage.overlay import Overlay
 from index.storage.view import Candidates, GalleryView, OpenSnapshot
 from index.vectors import shards
 from index.vectors.encodings import Encoding
-from index.vectors.exact import Exact, Rows, Scores, scaled
+from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Rows, Scores, normalised
 
 COUNT, DIMENSION = 3000, 32
 GROUPS = 12

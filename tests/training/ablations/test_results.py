@@ -10,8 +10,7 @@ from models.errors import ConfigError
 from training.ablations import results as results_table
 from training.ablations.rows import CONFIGS, ROWS
 from training.ablations.runner import Runner, with_needed
-from training.engine import plot
-from training.evaluation import compare
+from training.evaluation import charts, compare
 from training.evaluation.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import Answers, Estimate, EvaluatedModel, Protocol, Result
 from training.methods import config
@@ -162,6 +161,6 @@ def test_without_the_base_there_is_no_table(tmp_path: Path) -> None:
 
 
 def test_a_curve_of_one_point_and_an_estimate_of_one_are_drawn_and_said(tmp_path: Path) -> None:
-    plot.data_curve({"with": {600: Estimate(0.5, 0.4, 0.6)}, "without": {}}, tmp_path / "curve.png")
+    charts.data_curve({"with": {600: Estimate(0.5, 0.4, 0.6)}, "without": {}}, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 1_000
     assert compare.estimate(Estimate(0.998, 0.9951, 1.0)) == ".998 [.995, 1.00]"

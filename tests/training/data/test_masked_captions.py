@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from models.arrays import Rows
 from models.tokenizer import PLACEHOLDER_ID, Tokenizer
 from tests.models import tiny
 from training.data.masked_captions import MaskedCaptions, without_keywords
-from training.evaluation.metrics import Rows
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.arrays import Rows
 from models.nets.reformulation import Reformulation
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
@@ -15,7 +16,6 @@ from tests.models import tiny
 from training.engine import loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig
-from training.evaluation.metrics import Rows
 from training.methods.from_triplets import Questions
 from training.methods.instruct.config import Momentum, ReformulatingLoss
 from training.methods.instruct.reformulating import Pair, Reformulating

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from training.evaluation import compare, metrics
+from training.evaluation import compare
 from training.evaluation.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
+from training.metrics import bootstrap
 
 QUERIES = 300
 PROTOCOL = Protocol(
-    benchmark="composed retrieval",
+    benchmark="composed bootstrap",
     variant="shop",
     split="test",
     says={"world": "3"},
@@ -77,7 +78,7 @@ def test_a_difference_and_its_interval_equal_a_plain_paired_bootstrap(tmp_path: 
     own, other = POOR.target <= 10, GOOD.target <= 10
     random = np.random.Generator(np.random.PCG64(0))
     drawn = []
-    for _ in range(metrics.DRAWS):
+    for _ in range(bootstrap.RESAMPLES):
         chosen = random.integers(0, QUERIES, QUERIES)  # the same queries of both
         drawn.append(own[chosen].mean() - other[chosen].mean())
     assert found.value == pytest.approx(own.mean() - other.mean())
@@ -125,7 +126,7 @@ def test_rows_that_were_asked_with_generated_texts_say_so(tmp_path: Path) -> Non
         (replace(PROTOCOL, variant="hard"), "variant shop and hard"),
         (replace(PROTOCOL, says={"world": "4"}), "world 3 and 4"),
         (replace(PROTOCOL, says={"world": "3", "reference": "ranked"}), "reference None and ranked"),
-        (replace(PROTOCOL, benchmark="other"), "benchmark composed retrieval and other"),
+        (replace(PROTOCOL, benchmark="other"), "benchmark composed bootstrap and other"),
         (replace(PROTOCOL, galleries={"catalogue": 901}), "galleries .*900.* and .*901"),
     ],
 )

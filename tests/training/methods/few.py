@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from tests.models import tiny
-from training.evaluation.metrics import Rows
 from training.methods.from_triplets import Questions
 
 END = 3

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training.engine.distributed import World
-from training.evaluation.metrics import Rows
 
 ALONE = World.alone(torch.device("cpu"))
 TEXTS = [f"a {colour} dress with {part}" for colour in ("red", "blue") for part in ("long", "sleeves", "a photo", "of")]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from models.arrays import Embeddings, Pixels
+from models.arrays import Embeddings, Pixels, Rows
 from models.bundle import CANDIDATES
 from models.encoder import Encoder
 from training.catalogue.triplets import Triplet, triplets
@@ -20,8 +20,7 @@ from training.data import order
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
 from training.data.drawn.triplets import SHOP, chosen
-from training.evaluation import reranking
-from training.evaluation.metrics import Rows
+from training.metrics import reranking
 
 Halves = NDArray[np.float16]  # as a gallery keeps its vectors
 _BATCH = 64
@@ -70,7 +69,7 @@ class Ranked:
         """The first of the ranking of a shop's products for some triplets, never the reference: (B, CANDIDATES)."""
         scores = self.composed[rows].astype(np.float32) @ self.gallery[shop].astype(np.float32).T  # (B, n)
         scores[np.arange(len(rows)), self.references[rows] - shop.start] = -np.inf
-        found: Rows = reranking.first(scores, min(CANDIDATES, scores.shape[1] - 1)) + shop.start
+        found: Rows = reranking.best_rows(scores, min(CANDIDATES, scores.shape[1] - 1)) + shop.start
         return found
 
     def _embedded(self, rows: slice) -> Embeddings:

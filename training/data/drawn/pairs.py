@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.nets.two_stage import Reference, TwoStage
 from models.tokenizer import Template, Tokenizer
 from training.data.config import DrawnTriplets
 from training.data.drawn.features import Features, Halves
 from training.data.drawn.triplets import DrawnQueries
-from training.evaluation.metrics import Rows
 
 _BLOCK = 256
 

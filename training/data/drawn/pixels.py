@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.tokenizer import Template, Tokenizer
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
 from training.data.drawn.triplets import DrawnQueries
-from training.evaluation.metrics import Rows
 
 
 class DrawnReformulating(DrawnQueries):

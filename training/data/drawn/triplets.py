@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from training.catalogue import generated
@@ -16,7 +17,6 @@ from training.catalogue.triplets import Triplet, drifted, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
 from training.data.config import DrawnTriplets
-from training.evaluation.metrics import Rows
 from training.methods.from_triplets import Questions
 
 SHOP = 5_000  # products among which a triplet is sought

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from training.data.drawn import images
 from training.data.drawn.features import Features
-from training.evaluation.metrics import Rows
 
 
 class DrawnPortraits:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Rows, Scores, normalised
 from models.encoder import Encoder
 from models.errors import ConfigError
 from training.catalogue import generated, hard, write
@@ -18,11 +18,10 @@ from training.catalogue.language.spelling import badly
 from training.catalogue.triplets import Facts, Question, Triplet, answered, questions
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
-from training.evaluation import metrics, reranking
 from training.evaluation.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.drawn_shop import BATCH, Shop
-from training.evaluation.metrics import Rows
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
+from training.metrics import reranking, retrieval
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
 GALLERY = "catalogue"
@@ -82,9 +81,9 @@ def composed(
         scores[np.arange(len(asked)), references] = -np.inf
         answers[name] = _answers(shop, scores, posed)
         if rerank and name == encoder.manifest.method:
-            best = reranking.first(scores, min(rerank, len(gallery) - 1))
+            best = reranking.best_rows(scores, min(rerank, len(gallery) - 1))
             found = _reranked(encoder, shop, references, said, composed=vectors, gallery=gallery, rows=best)
-            scores = reranking.laid_over(scores, best, found)
+            scores = reranking.rerank_scores(scores, best, found)
             answers[f"{name} + re-ranking of {rerank}"] = _answers(shop, scores, posed)
     return Result.of(
         _protocol("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked"),
@@ -186,8 +185,8 @@ def _reranked(
     *,
     composed: Embeddings,
     gallery: Embeddings,
-    rows: reranking.Rows,
-) -> metrics.Scores:
+    rows: Rows,
+) -> Scores:
     """The re-ranker's scores (B, K) of the candidates `rows` (B, K), from vectors in half precision as when serving."""
     blocks = []
     for start in range(0, len(references), BATCH):
@@ -204,15 +203,15 @@ def _texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
     return np.concatenate([encoder.texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)])
 
 
-def _answers(shop: Shop, scores: metrics.Scores, queries: Sequence[BenchmarkQuery]) -> Answers:
+def _answers(shop: Shop, scores: Scores, queries: Sequence[BenchmarkQuery]) -> Answers:
     ranks, first, subsets = [], [], []
     for values, query in zip(scores, queries, strict=True):
         wanted = np.array([shop.row_of[id] for id in query.relevant], dtype=np.int64)
-        order = metrics.order(values, last=wanted)
-        ranks.append(tuple(metrics.places(order, wanted).tolist()))
+        order = retrieval.order(values, last=wanted)
+        ranks.append(tuple(retrieval.ranks(order, wanted).tolist()))
         first.append(tuple(shop.products[row].id for row in order[:NAMED]))
         own = np.array([shop.row_of[id] for id in query.subset], dtype=np.int64)
-        subsets.append(tuple(query.subset[place] for place in np.argsort(metrics.places(order, own))))
+        subsets.append(tuple(query.subset[place] for place in np.argsort(retrieval.ranks(order, own))))
     return Answers(ranks=tuple(ranks), first=tuple(first), subset=tuple(subsets) if any(subsets) else ())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
@@ -19,9 +20,8 @@ from training.data.order import alike
 from training.engine import vocabulary
 from training.engine.distributed import World
 from training.engine.losses import symmetric_nce
-from training.evaluation import metrics
-from training.evaluation.metrics import Rows
 from training.methods.clip.config import ContrastConfig
+from training.metrics import retrieval
 
 TOKENIZER = "tokenizer.json"
 _EVALUATION_BATCH = 256
@@ -112,8 +112,8 @@ class ContrastStage:
         scores = (words @ pictures.T).cpu().numpy()  # (B, N)
         facts = Facts(chosen)
         relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
-        ranks = metrics.first_ranks(scores, relevant)  # (B,)
-        return {"recall_1": metrics.recall(ranks, 1), "recall_10": metrics.recall(ranks, 10)}
+        ranks = retrieval.first_ranks(scores, relevant)  # (B,)
+        return {"recall_1": retrieval.recall(ranks, 1), "recall_10": retrieval.recall(ranks, 10)}
 
     def _tokens(self, texts: list[str]) -> Tensor:
         """Token ids, cut to the longest text of the batch: (B, L')."""

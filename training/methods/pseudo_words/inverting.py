@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.pseudo_word import PseudoWord
 from training.engine import frozen, loop
 from training.engine.distributed import World
-from training.evaluation.metrics import Rows
 from training.methods.pseudo_words.config import InvertingConfig
 from training.methods.pseudo_words.phrases import Phrases, Sentences
 from training.methods.pseudo_words.words import PseudoWordData

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.arrays import Rows
 from models.nets.pseudo_word import PseudoWord, column
 from training.data.order import shuffled
 from training.engine import frozen
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig
-from training.evaluation import metrics
-from training.evaluation.metrics import Rows
+from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
 
@@ -79,8 +79,8 @@ class PseudoWordStage:
             sentences.append(self._sentences(seen))
             pictures.append(F.normalize(seen, dim=-1))
         scores = (torch.cat(sentences) @ torch.cat(pictures).T).cpu().numpy()  # (N, N)
-        ranks = metrics.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
-        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+        ranks = retrieval.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
+        return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
 
     def _sentences(self, seen: Tensor) -> Tensor:
         """Embeddings of pictures at their own length (b, d) → unit vectors of their pseudo-sentences (b, d)."""

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.arrays import Rows, Scores
 from models.bundle import CANDIDATES
 from models.nets.reranker import Reranker
 from training.data.drawn.candidates import DrawnCandidates
 from training.engine import frozen, losses
 from training.engine.distributed import World
-from training.evaluation import metrics, reranking
 from training.methods.reranker.config import RerankingConfig
+from training.metrics import reranking, retrieval
 
 _EVALUATION_BATCH = 32
 
@@ -57,14 +58,12 @@ class RerankingStage:
         gallery, composed = (halves.astype(np.float32) for halves in (asked.gallery, asked.composed))
         scores = composed @ gallery.T  # (Q, N)
         scores[np.arange(len(scores)), asked.references] = -np.inf
-        rows = reranking.first(scores, CANDIDATES)
+        rows = reranking.best_rows(scores, CANDIDATES)
         new = np.concatenate([self._scores(gallery, composed, rows, block) for block in _blocks(len(scores))])
-        ranks = metrics.first_ranks(reranking.laid_over(scores, rows, new), asked.satisfying)
-        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+        ranks = retrieval.first_ranks(reranking.rerank_scores(scores, rows, new), asked.satisfying)
+        return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
 
-    def _scores(
-        self, gallery: metrics.Scores, composed: metrics.Scores, rows: metrics.Rows, block: slice
-    ) -> metrics.Scores:
+    def _scores(self, gallery: Scores, composed: Scores, rows: Rows, block: slice) -> Scores:
         """Scores (b, K) of the candidates `rows` (Q, K) of the gallery (N, d), of a block of the queries (Q, d)."""
         asked = self._data.validation
         vectors = (gallery[asked.references[block]], asked.tokens[block], composed[block], gallery[rows[block]])

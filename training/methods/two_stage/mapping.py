@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.arrays import Rows
 from models.nets.two_stage import TwoStage
 from training.data.order import shuffled
 from training.engine import frozen, losses
 from training.engine.distributed import World
-from training.evaluation import metrics
-from training.evaluation.metrics import Rows
 from training.methods.two_stage.config import MappingConfig
+from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
 
@@ -104,8 +104,8 @@ class MappingStage:
             pictures.append(F.normalize(states[:, 0], dim=-1))
         asked, there = torch.cat(sentences), torch.cat(pictures)  # (N, d)
         scores = (asked @ there.T).cpu().numpy()  # (N, N)
-        ranks = metrics.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
-        return {f"recall_{k}": metrics.recall(ranks, k) for k in (1, 10)}
+        ranks = retrieval.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
+        return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
 
     def _sentences(self, states: Tensor) -> Tensor:
         tokens = self._sentence.expand(len(states), -1)

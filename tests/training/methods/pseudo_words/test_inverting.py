@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.searle import Searle
 from models.tokenizer import Tokenizer
@@ -19,7 +20,6 @@ from tests.training.methods.portraits import ALONE, Portraits
 from training.data.config import DrawnPictures
 from training.engine import loop
 from training.engine.distributed import World
-from training.evaluation.metrics import Rows
 from training.methods.pseudo_words import inverting
 from training.methods.pseudo_words.config import InvertingConfig, PhrasesConfig
 from training.methods.pseudo_words.inverting import Inverted, Inverting

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.arrays import Rows
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
@@ -17,7 +18,6 @@ from training.data.order import shuffled
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
-from training.evaluation.metrics import Rows
 from training.methods.from_triplets import Questions
 from training.methods.two_stage.composing import ComposingStage
 from training.methods.two_stage.config import ComposingConfig, ComposingLoss, ComposingNet

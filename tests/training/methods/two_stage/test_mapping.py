@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.arrays import Rows
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
@@ -14,7 +15,6 @@ from training.data.config import DrawnPictures
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
-from training.evaluation.metrics import Rows
 from training.methods.two_stage.config import MappingConfig, MappingLoss, MappingNet
 from training.methods.two_stage.mapping import MappingStage
 

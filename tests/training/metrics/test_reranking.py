@@ -1,11 +1,11 @@
-"""The first of a ranking in another order, against sorted lists."""
+"""Re-ranking against sorted lists."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.evaluation import reranking
+from training.metrics import reranking
 
 SCORES = st.integers(2, 12).flatmap(
     lambda count: st.lists(
@@ -19,18 +19,18 @@ SCORES = st.integers(2, 12).flatmap(
 
 
 def ranking(scores: NDArray[np.float32]) -> list[int]:
-    """Rows by score, ties by row, what is never ranked left out."""
+    """Return the rows by score, ties by row, without excluded ones."""
     return sorted((row for row in range(len(scores)) if np.isfinite(scores[row])), key=lambda row: (-scores[row], row))
 
 
 @given(SCORES, st.integers(1, 14), st.integers(0, 1000))
-def test_the_first_are_sorted_anew_and_the_others_follow_as_they_were(
+def test_reranked_rows_come_first_and_the_others_keep_their_order(
     lines: list[list[float]], count: int, seed: int
 ) -> None:
     scores = np.array(lines, dtype=np.float32)
-    rows = reranking.first(scores, count)
+    rows = reranking.best_rows(scores, count)
     new = np.random.default_rng(seed).integers(-3, 3, rows.shape).astype(np.float32)
-    found = reranking.laid_over(scores, rows, new)
+    found = reranking.rerank_scores(scores, rows, new)
     for line, own, fresh, after in zip(scores, rows, new, found, strict=True):
         before = ranking(line)
         head = [row for row in before if row in own.tolist()]
@@ -39,7 +39,7 @@ def test_the_first_are_sorted_anew_and_the_others_follow_as_they_were(
         assert ranking(after) == sorted(head, key=lambda row: (-worth[row], row)) + before[len(head) :]
 
 
-def test_rows_of_one_new_score_stay_tied_so_that_a_tie_is_still_broken_by_whoever_ranks() -> None:
+def test_rows_of_one_new_score_stay_tied() -> None:
     scores = np.array([[0.9, 0.8, 0.7, 0.1]], dtype=np.float32)
-    found = reranking.laid_over(scores, reranking.first(scores, 3), np.array([[1, 2, 2]], dtype=np.float32))
+    found = reranking.rerank_scores(scores, reranking.best_rows(scores, 3), np.array([[1, 2, 2]], dtype=np.float32))
     assert found[0, 1] == found[0, 2] > found[0, 0] > found[0, 3] == scores[0, 3]

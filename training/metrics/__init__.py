@@ -1,0 +1,1 @@
+"""Metrics of retrieval, computed on exact scores and rankings."""
