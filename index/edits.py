@@ -16,6 +16,7 @@ from index.sources.rows import SourceRow, Value
 from index.storage import snapshot
 from index.storage.changes import Change, Delete, Upsert, Vector
 from index.storage.journal import Journal, ReadOnlyJournal
+from models import files
 from models.arrays import Pixels
 from models.encoder import Encoder
 from models.errors import GalleryError, InputError, UnknownItem
@@ -123,15 +124,11 @@ def _kept(folder: Path, data: bytes, content: str) -> Path:
         os.utime(path)  # young again, so that a sweep that already knows who wants it leaves it
         if path.exists():
             return path
-    fresh = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(data)
-        snapshot.sync(fresh)
-        fresh.replace(path)
-        for each in (path.parent, path.parent.parent, path.parent.parent.parent):
-            snapshot.sync(each)
+        files.write(path, data)
+        for parent in (path.parent.parent, path.parent.parent.parent):  # their names may be new too
+            files.sync(parent)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise GalleryError(f"{path} cannot be written ({error}): make room, and put the item again") from error
     return path

@@ -5,9 +5,7 @@
 """
 
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models import files
 from models.errors import BundleBroken, BundleMissing, ConfigError
 
 SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # what serves where nothing else is named
@@ -89,7 +88,7 @@ class Bundle:
             raise BundleBroken(f"{path / MANIFEST} is not one this version reads ({where}: {first['msg']})") from error
         for name, expected in manifest.files.items():
             try:
-                actual = digest_file(path / name)
+                actual = files.digest(path / name)
             except OSError as error:
                 raise BundleBroken(
                     f"{path / name} is named by the manifest but cannot be read: export again"
@@ -114,13 +113,7 @@ class Bundle:
         return self.path / name
 
 
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write(path: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> None:
+def write(path: Path, contents: Mapping[str, bytes | bytearray], manifest: Manifest) -> None:
     """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
 
     `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back where
@@ -128,33 +121,23 @@ def write(path: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest
     """
     if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path} holds something that is not a bundle: choose another folder")
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(contents.items())}
     complete = manifest.model_copy(update={"files": digests})
     path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        for name, data in files.items():
-            _write_through(sibling / name, data)
-        _write_through(sibling / MANIFEST, (complete.model_dump_json(indent=2) + "\n").encode())  # last: complete
-        sibling.chmod(0o755)
-        if path.exists():
-            previous = sibling.with_name(sibling.name + "-previous")
-            path.rename(previous)
-            try:
-                sibling.rename(path)
-            except OSError:
-                previous.rename(path)
-                raise
-            shutil.rmtree(previous)
-        else:
-            sibling.rename(path)
-    except BaseException:
-        shutil.rmtree(sibling, ignore_errors=True)
-        raise
-
-
-def _write_through(path: Path, data: bytes | bytearray) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    with files.temporary_folder(path) as folder:
+        for name, data in contents.items():
+            (folder / name).write_bytes(data)
+        (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if not path.exists():
+            files.settle(folder, path)
+            return
+        files.sync_tree(folder)  # before the old bundle leaves, so that none is there only for a moment
+        previous = folder.with_name(folder.name + "-previous")
+        path.rename(previous)
+        try:
+            folder.rename(path)
+        except OSError:
+            previous.rename(path)
+            raise
+        files.sync(path.parent)
+        shutil.rmtree(previous)

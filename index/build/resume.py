@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from index.sources.rows import SourceRow
-from index.storage.snapshot import sync
 from index.vectors.exact import Vectors
+from models import files
 
 BUILDING = "building"
 CHUNK_IMAGES = 512  # pictures
@@ -46,10 +46,8 @@ class EmbeddedChunks:
     def put(self, rows: Sequence[SourceRow], vectors: Vectors) -> None:
         """Keeps the vectors (n, d) of the rows, which know their content; whole or not at all."""
         states = json.dumps([(row.image, row.content, row.fingerprint) for row in rows]).encode()
-        fresh = self._folder / ".fresh.npz"
-        np.savez(fresh, vectors=vectors, states=np.frombuffer(states, dtype=np.uint8))
-        sync(fresh)
-        fresh.replace(self._folder / f"chunk-{os.urandom(8).hex()}.npz")
+        with files.replacing(self._folder / f"chunk-{os.urandom(8).hex()}.npz") as part:
+            np.savez(part, vectors=vectors, states=np.frombuffer(states, dtype=np.uint8))
 
     def remove(self) -> None:
         """Drops all chunks, after the snapshot made of them is published."""

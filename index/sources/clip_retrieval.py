@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import GalleryView
 from index.vectors.exact import Vectors
+from models import files
 from models.arrays import Flags
-from models.bundle import digest_file
 from models.errors import GalleryError, SourceError
 
 IMAGES, METADATA, MANIFEST = "img_emb", "metadata", "manifest.json"
@@ -81,24 +79,17 @@ def write(gallery: Path, out: Path) -> int:
     with Journal.open(gallery) as journal:
         held = embedded(GalleryView.at(live, journal))
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        files = _written(folder, held.rows, held.vectors)
+    with files.new_folder(out) as folder:
+        written = _written(folder, held.rows, held.vectors)
         facts = {
             "model_id": live.manifest.model_id,
             "space_id": live.manifest.space_id,
             "dimension": live.manifest.dimension,
             "normalised": True,
             "count": len(held.rows),
-            "files": {str(path.relative_to(folder)): digest_file(path) for path in files},
+            "files": {str(path.relative_to(folder)): files.digest(path) for path in written},
         }
         (folder / MANIFEST).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        for path in (*files, folder / MANIFEST, folder / IMAGES, folder / METADATA, folder):
-            snapshot.sync(path)
-        folder.chmod(0o755)  # a temporary folder is made for its owner only
-        folder.rename(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return len(held.rows)
 
 
@@ -109,13 +100,13 @@ def _check_manifest(folder: Path, space_id: str) -> None:
         return
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        space, files = facts["space_id"], dict(facts["files"])
+        space, digests = facts["space_id"], dict(facts["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path} is no manifest of an export ({error!r}): export again, or remove it") from error
     if space != space_id:
         raise SourceError(f"{path} says that another model made these vectors: name its bundle with --bundle")
-    for name, digest in files.items():
-        if not (folder / name).is_file() or digest_file(folder / name) != digest:
+    for name, digest in digests.items():
+        if not (folder / name).is_file() or files.digest(folder / name) != digest:
             raise SourceError(f"{folder / name} is not as {path} says: export or copy it again")
 
 
@@ -188,7 +179,7 @@ def _written(folder: Path, items: Sequence[SourceRow], vectors: Vectors) -> list
     kinds = {name: _kind([item.attributes.get(name) for item in items]) for name in names}
     starts = range(0, len(items), PART)
     digits = len(str(len(starts) - 1))
-    files: list[Path] = []
+    paths: list[Path] = []
     for number, start in enumerate(starts):
         part = items[start : start + PART]
         columns = {"id": _column([item.id for item in part], str), address: _column([item.image for item in part], str)}
@@ -198,8 +189,8 @@ def _written(folder: Path, items: Sequence[SourceRow], vectors: Vectors) -> list
         np.save(embeddings, vectors[start : start + PART])
         metadata = folder / METADATA / f"{METADATA}_{number:0{digits}d}.parquet"
         parquet.write_table(pyarrow.table(columns), metadata, compression="zstd")
-        files += [embeddings, metadata]
-    return files
+        paths += [embeddings, metadata]
+    return paths
 
 
 def _kind(values: Sequence[Value]) -> type[str] | type[int] | type[float] | type[bool]:

@@ -5,18 +5,17 @@ SQLite holds its locks by descriptors of the file: a process that has the journa
 `journal.sqlite` by any other way, which would silently give these locks free.
 """
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from index.storage.changes import Change, Entry, Row, Upsert, Vector, packed, unpacked
-from index.storage.snapshot import JOURNAL, sync
+from index.storage.snapshot import JOURNAL, JOURNAL_LOCK
 from index.storage.sqlite import Connection, number
+from models import files
 from models.errors import GalleryBroken, GalleryError, SnapshotOutdated
 
 APPLICATION = 0x4C494B45  # "LIKE"
@@ -63,7 +62,7 @@ class Journal:
         """
         path = gallery / JOURNAL
         _prepare(path, busy_s)
-        sync(gallery)  # whoever made the file: its name is on the disk before a change is acknowledged
+        files.sync(gallery)  # whoever made the file: its name is on the disk before a change is acknowledged
         return cls(path, busy_s=busy_s)
 
     def append(self, changes: Sequence[Change]) -> int:
@@ -232,15 +231,10 @@ def _prepare(path: Path, busy_s: float) -> None:
     """Sees to it that a journal of ours is at `path`; raises GalleryBroken where it is something else."""
     preparing = Connection(path, busy_s=busy_s)
     try:
-        with _alone(path.parent):  # SQLite does not wait where two processes switch to the write-ahead file at once
-            with preparing.held() as connection:
-                new = _is_new(connection, path)
-                if new:
-                    connection.execute("PRAGMA journal_mode = WAL")
-            if new:
-                with preparing.transaction("IMMEDIATE") as connection:
-                    for statement in SCHEMA:
-                        connection.execute(statement)
+        with preparing.held() as connection:
+            new = _is_new(connection, path)
+        if new:
+            _create(preparing, path, busy_s)
         with preparing.held() as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
@@ -249,15 +243,18 @@ def _prepare(path: Path, busy_s: float) -> None:
         preparing.close()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lets no other process in that asks so, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _create(preparing: Connection, path: Path, busy_s: float) -> None:
+    """Creates the tables, unless another process did so meanwhile."""
+    busy = GalleryError(f"{path} is being created by another process for too long: try again")
+    # SQLite does not wait if two processes switch to the write-ahead file at once
+    with files.lock(path.with_name(JOURNAL_LOCK), timeout_s=busy_s, busy=busy):
+        with preparing.held() as connection:
+            if not _is_new(connection, path):
+                return
+            connection.execute("PRAGMA journal_mode = WAL")
+        with preparing.transaction("IMMEDIATE") as connection:
+            for statement in SCHEMA:
+                connection.execute(statement)
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:

@@ -6,11 +6,9 @@ gallery/
   snapshots/<name>/    immutable; manifest.json is written last, so its presence means complete
 """
 
-import fcntl
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
-from models.bundle import digest_file
+from models import files
 from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnapshot
 
 CURRENT = "CURRENT"
@@ -28,6 +26,7 @@ LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
 UPLOADED_IMAGES = "uploaded"  # that were uploaded, by their content
 JOURNAL = "journal.sqlite"
+JOURNAL_LOCK = "journal.lock"  # held while the journal is created
 ITEMS = "items.parquet"
 ATTRIBUTES = "attributes.arrow"
 VECTORS = "vectors.npy"
@@ -38,7 +37,7 @@ SKIPPED = "skipped.jsonl"
 FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside the shards
 
 SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
-DRAFT = ".draft-"
+DRAFT = "draft"
 NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 UPLOADED = re.compile(rf"/{UPLOADED_IMAGES}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
 
@@ -115,7 +114,7 @@ def check(path: Path, entry: FileEntry) -> None:
         size = file.stat().st_size
         if size != entry.bytes:
             raise GalleryBroken(f"{file} has {size} bytes instead of {entry.bytes}: roll back or rebuild")
-        if digest_file(file) != entry.sha256:
+        if files.digest(file) != entry.sha256:
             raise GalleryBroken(f"{file} was changed after it was written: roll back or rebuild the gallery")
     except OSError as error:
         raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
@@ -124,7 +123,7 @@ def check(path: Path, entry: FileEntry) -> None:
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
     journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-    return [gallery / name for name in (CURRENT, LOCK, SNAPSHOTS, UPLOADED_IMAGES, *journal)]
+    return [gallery / name for name in (CURRENT, LOCK, JOURNAL_LOCK, SNAPSHOTS, UPLOADED_IMAGES, *journal)]
 
 
 def uploaded_image(gallery: Path, content: str) -> Path:
@@ -145,24 +144,17 @@ def local_uri(gallery: Path, uri: str) -> str:
 def build_lock(gallery: Path) -> Iterator[None]:
     """Holds the gallery for one build, and gives it free even if the process is killed; raises JobRunning."""
     gallery.mkdir(parents=True, exist_ok=True)
-    with (gallery / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise JobRunning(f"another build of {gallery} is running: wait until it is done") from error
+    busy = JobRunning(f"another build of {gallery} is running: wait until it is done")
+    with files.lock(gallery / LOCK, timeout_s=0, busy=busy):
         yield
 
 
 @contextmanager
 def draft(gallery: Path) -> Iterator[Path]:
     """An empty folder beside the snapshots to write one into; removed unless it was sealed."""
-    snapshots = gallery / SNAPSHOTS
-    snapshots.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=DRAFT, dir=snapshots))
-    try:
+    (gallery / SNAPSHOTS).mkdir(parents=True, exist_ok=True)
+    with files.temporary_folder(gallery / SNAPSHOTS / DRAFT) as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_name(created: datetime) -> str:
@@ -172,7 +164,7 @@ def new_name(created: datetime) -> str:
 
 def entry(path: Path) -> FileEntry:
     """What the manifest says of a file."""
-    return FileEntry(file=path.name, bytes=path.stat().st_size, sha256=digest_file(path))
+    return FileEntry(file=path.name, bytes=path.stat().st_size, sha256=files.digest(path))
 
 
 def shard_entry(path: Path, count: int) -> ShardEntry:
@@ -182,25 +174,15 @@ def shard_entry(path: Path, count: int) -> ShardEntry:
 
 def seal(folder: Path, manifest: SnapshotManifest) -> Snapshot:
     """Makes a draft durable, writes its manifest and gives it its name beside the others."""
-    for each in manifest.entries:
-        sync(folder / each.file)
-    (folder / MANIFEST).write_text(dump(manifest), encoding="utf-8")  # last, so that it means complete
-    sync(folder / MANIFEST)
-    folder.chmod(0o755)  # a temporary folder is made for its owner only; the service may run as another
-    sync(folder)
+    (folder / MANIFEST).write_text(dump(manifest), encoding="utf-8")
     path = folder.with_name(manifest.name)
-    folder.rename(path)
-    sync(path.parent)
+    files.settle(folder, path)
     return Snapshot(path, manifest)
 
 
 def publish(gallery: Path, name: str) -> None:
     """Makes the snapshot of that name the live one, in one step that a crash cannot tear."""
-    fresh = gallery / f".{CURRENT}"
-    fresh.write_text(f"{name}\n", encoding="utf-8")
-    sync(fresh)
-    fresh.replace(gallery / CURRENT)
-    sync(gallery)
+    files.write(gallery / CURRENT, f"{name}\n")
 
 
 def roll_back(gallery: Path, name: str) -> Snapshot:
@@ -242,19 +224,10 @@ def retire(gallery: Path, *, keep: int = SNAPSHOTS_KEPT) -> list[SnapshotManifes
     what it has mapped.
     """
     name = current(gallery)
-    for left in (gallery / SNAPSHOTS).glob(f"{DRAFT}*"):
+    for left in (gallery / SNAPSHOTS).glob(f".{DRAFT}*"):
         shutil.rmtree(left, ignore_errors=True)
     others = [path for path in folders(gallery) if path.name != name]
     for path in others[: max(0, len(others) - (keep - 1))]:
         (path / MANIFEST).unlink(missing_ok=True)  # first: a half-removed snapshot is never taken for a whole one
         shutil.rmtree(path, ignore_errors=True)
     return kept_snapshots(gallery)
-
-
-def sync(path: Path) -> None:
-    """Returns when the file or the folder's list of names is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

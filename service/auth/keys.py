@@ -1,6 +1,5 @@
 """Keys that callers are known by: a file of JSON lines that holds their hashes and is read again when it changes."""
 
-import fcntl
 import hashlib
 import hmac
 import json
@@ -15,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from models import files
 from models.errors import ConfigError
 
 LOG = logging.getLogger("likebut")
@@ -23,6 +23,7 @@ Mark = tuple[int, int, int, int]
 MARK = "likebut_"  # by which people, and scanners of leaked secrets, know a key for one
 SECRET_BYTES = 32
 MOST_BYTES = 1_000_000  # each request is compared with all keys
+LOCK_S = 30.0  # longest wait for another change of the file
 LOOK_S = 1.0  # between two looks at the file
 
 
@@ -88,7 +89,7 @@ def read(path: Path) -> tuple[Key, ...]:
 def add(path: Path, *, name: str, role: Role, rate_per_s: float | None, burst: int | None) -> str:
     """Adds a new key to the file, which is made where there is none, and gives the key, which nothing keeps."""
     secret = MARK + secrets.token_urlsafe(SECRET_BYTES)
-    with _alone(path):
+    with _locked(path):
         keys = read(path) if path.exists() else ()
         if any(key.name == name for key in keys):
             raise ConfigError(f"{path} has a key {name} already: take another name, and remove the old one later")
@@ -104,7 +105,7 @@ def add(path: Path, *, name: str, role: Role, rate_per_s: float | None, burst: i
 
 def remove(path: Path, name: str) -> None:
     """Removes a key from the file; raises ConfigError where there is none of that name."""
-    with _alone(path):
+    with _locked(path):
         keys = read(path)
         if not any(key.name == name for key in keys):
             known = ", ".join(key.name for key in keys) or "none at all"
@@ -152,28 +153,21 @@ def _mark(path: Path) -> Mark | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keeps other changes of the file out; the lock is on the folder, since the file itself gets replaced."""
-    descriptor = os.open(path.resolve().parent, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _locked(path: Path) -> Iterator[None]:
+    """Excludes other changes; the lock is a file beside this one, which itself gets replaced."""
+    path = path.resolve()
+    busy = ConfigError(f"another process has been changing {path} for {LOCK_S:g} s: try again later")
+    with files.lock(path.with_name(f".{path.name}.lock"), timeout_s=LOCK_S, busy=busy):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
     """Replaces the file in one step, so that nobody reads half of it; owner and mode stay, a new one is its owner's."""
     path = path.resolve()  # a link stays a link
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(0o600, exist_ok=False)
-    with fresh.open("wb") as file:
+    with files.replacing(path) as part:
+        part.touch(0o600, exist_ok=False)
         if path.exists():
             old = path.stat()
-            os.fchown(file.fileno(), old.st_uid, old.st_gid)
-            os.fchmod(file.fileno(), old.st_mode & 0o777)
-        file.writelines(LINE.dump_json(key, exclude_none=True) + b"\n" for key in keys)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+            os.chown(part, old.st_uid, old.st_gid)
+            part.chmod(old.st_mode & 0o777)
+        part.write_bytes(b"".join(LINE.dump_json(key, exclude_none=True) + b"\n" for key in keys))

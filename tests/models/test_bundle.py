@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models import bundle
+from models import bundle, files
 from models.arrays import normalised
 from models.bundle import Bundle
 from models.encoder import Encoder
@@ -82,7 +82,7 @@ def test_a_bundle_that_computes_otherwise_than_torch_fails_its_self_test(copy: P
         changed = {**record, "composed": record["composed"] + 0.01}
     np.savez(copy / bundle.SELF_TEST, **changed)
     manifest = json.loads((copy / bundle.MANIFEST).read_text())
-    manifest["files"][bundle.SELF_TEST] = bundle.digest_file(copy / bundle.SELF_TEST)
+    manifest["files"][bundle.SELF_TEST] = files.digest(copy / bundle.SELF_TEST)
     (copy / bundle.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleBroken, match="composed differs"):
         Encoder.open(copy)
@@ -90,8 +90,8 @@ def test_a_bundle_that_computes_otherwise_than_torch_fails_its_self_test(copy: P
 
 def test_writing_replaces_a_bundle_whole_and_leaves_nothing_beside_it(copy: Path) -> None:
     opened = Bundle.open(copy)
-    files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
-    bundle.write(copy, files, opened.manifest)
+    contents = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
+    bundle.write(copy, contents, opened.manifest)
     Encoder.open(copy)
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from models import bundle
+from models import bundle, files
 from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
 from models.errors import BundleBroken
@@ -167,7 +167,7 @@ def test_an_overlong_change_is_told_and_keeps_the_pseudo_word(encoder: Encoder) 
 def rewritten(folder: Path, **changed: object) -> None:
     manifest = json.loads((folder / bundle.MANIFEST).read_text())
     for name in manifest["files"]:
-        manifest["files"][name] = bundle.digest_file(folder / name)
+        manifest["files"][name] = files.digest(folder / name)
     (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, **changed}))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from models import files
 from models.errors import InputError
 from training.catalogue.language.describe import title
 from training.catalogue.triplets import Triplet, triplets
@@ -23,8 +23,7 @@ ITEMS = "items.parquet"
 TRIPLETS = "triplets.jsonl"
 IMAGES = "images"
 
-_PART = ".part"
-_PICTURE = re.compile(r"[a-z]{2}-\d{7}(-1)?\.(jpg|part)")
+_IMAGE = re.compile(r"[a-z]{2}-\d{7}(-1)?\.jpg")
 _QUALITY = 90
 _CHUNK = 32  # pictures that a worker draws before it reports
 
@@ -65,7 +64,7 @@ def write(
     _claim(out, asked, force=force)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_text(out / CATALOGUE, json.dumps(asked))
+        files.write(out / CATALOGUE, json.dumps(asked))
         (out / IMAGES).mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
@@ -75,7 +74,7 @@ def write(
     if missing:
         (out / ITEMS).unlink(missing_ok=True)
     _draw(missing, out, size=size, workers=workers, progress=progress)
-    _write_text(
+    files.write(
         out / TRIPLETS, "".join(json.dumps(asdict(triplet), ensure_ascii=False) + "\n" for triplet in questions)
     )
     _write_items(shop, out / ITEMS)  # last, so that it means complete
@@ -124,10 +123,11 @@ def _is_remnant(out: Path) -> bool:
     """True for a folder without parameters that holds nothing but what a call may leave: pictures and parts."""
     if not out.is_dir():
         return False
-    parts = {Path(name).with_suffix(_PART).name for name in (CATALOGUE, ITEMS, TRIPLETS)}
-    left = [path for path in out.iterdir() if path.name not in parts]
-    pictures = [path.name for folder in left if folder.name == IMAGES and folder.is_dir() for path in folder.iterdir()]
-    return all(path.name == IMAGES and path.is_dir() for path in left) and all(map(_PICTURE.fullmatch, pictures))
+    left = [path for path in out.iterdir() if not files.is_temporary(path)]
+    if not all(path.name == IMAGES and path.is_dir() for path in left):
+        return False
+    images = [path for folder in left for path in folder.iterdir()]
+    return all(files.is_temporary(path) or _IMAGE.fullmatch(path.name) for path in images)
 
 
 def _triplets(shop: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
@@ -163,10 +163,9 @@ def _draw_chunk(products: Sequence[Product], out: Path, size: int) -> int:
 
     for product in products:
         path = out / image(product)
-        part = path.with_suffix(_PART)
-        # Full colour resolution, or thin stripes would lose their colour.
-        Image.fromarray(draw(product, size=size)).save(part, format="JPEG", quality=_QUALITY, subsampling=0)
-        part.replace(path)
+        with files.replacing_unsynced(path) as part:
+            # Full colour resolution, or thin stripes would lose their colour.
+            Image.fromarray(draw(product, size=size)).save(part, format="JPEG", quality=_QUALITY, subsampling=0)
     return len(products)
 
 
@@ -192,15 +191,5 @@ def _write_items(shop: Sequence[Product], path: Path) -> None:
         "in_stock": pa.array([product.in_stock for product in shop], pa.bool_()),
         "audience": pa.array([product.audience for product in shop], pa.string()),
     }
-    part = path.with_suffix(_PART)
-    pq.write_table(pa.table(columns), part)
-    part.replace(path)
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_suffix(_PART)
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with files.replacing(path) as part:
+        pq.write_table(pa.table(columns), part)

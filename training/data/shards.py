@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyarrow import compute, parquet
 from tqdm import tqdm
 
+from models import files
 from models.errors import InputError
 from training.data.images import Images
 from training.data.processes import in_order
@@ -110,12 +111,11 @@ def index(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
     table, damage = scan(shard, shape)
     table = table.replace_schema_metadata({_METADATA: facts, b"damage": damage.encode()})
     kept = _kept(shard)
-    temporary = kept.with_suffix(f".{os.getpid()}")  # several runs may index at once
     # on a read-only or full disk it is scanned again next time
     with suppress(OSError):
         kept.parent.mkdir(exist_ok=True)
-        parquet.write_table(table, temporary)
-        temporary.replace(kept)
+        with files.replacing(kept) as part:
+            parquet.write_table(table, part)
     return table, damage
 
 

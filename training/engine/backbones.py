@@ -1,12 +1,11 @@
 """Where a run's CLIP comes from: an open_clip tag, a file, a bundle, or random weights, and its tokenizer."""
 
-import shutil
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from models import bundle
+from models import bundle, files
 from models.errors import ConfigError
 from models.nets.backbone import Backbone, context_length
 from models.tokenizer import Tokenizer
@@ -41,20 +40,17 @@ def write_tokenizer(settings: BackboneConfig, path: Path) -> Tokenizer:
     """The backbone's tokenizer, kept at `path`: a bundle's own, or CLIP's."""
     if not path.exists():
         source = Path(settings.pretrained) / bundle.TOKENIZER
-        part = path.with_name(f".{path.name}")
         if settings.pretrained and source.is_file():
-            shutil.copyfile(source, part)
+            files.write(path, source.read_bytes())
         else:
-            vocabulary.clip(part)
-        part.replace(path)  # never half a tokenizer
+            vocabulary.clip(path)
     return Tokenizer.open(path, context_length=context_length(settings.name))
 
 
 def _out_of_bundle(source: Path, backbone: Backbone, *, kept: Path) -> dict[str, Tensor]:
     """The bundle's weights, kept beside what is trained on them: a later bundle may stand at the same path."""
     if not kept.exists():
-        part = kept.with_name(f".{kept.name}")
-        torch.save(import_weights.backbone_weights(source, backbone), part)
-        part.replace(kept)
+        with files.replacing(kept) as part:
+            torch.save(import_weights.backbone_weights(source, backbone), part)
     state: dict[str, Tensor] = torch.load(kept, map_location="cpu", weights_only=True)
     return state

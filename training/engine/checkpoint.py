@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from models import files
 from models.errors import ConfigError
 
 FILE = "checkpoint.pt"
@@ -119,6 +120,5 @@ def _of_an_earlier_version(folder: Path) -> ConfigError:
 
 
 def _replace(path: Path, state: Mapping[str, object]) -> None:
-    temporary = path.with_name(f".{path.name}")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with files.replacing(path) as part:
+        torch.save(state, part)

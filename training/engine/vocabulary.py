@@ -6,6 +6,7 @@ from pathlib import Path
 from open_clip.tokenizer import SimpleTokenizer
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from models import files
 from models.tokenizer import END, START
 
 _WORD_END = "</w>"
@@ -26,9 +27,7 @@ def learn(texts: Iterable[str], *, size: int, path: Path) -> None:
     trainer = trainers.BpeTrainer(vocab_size=size - 2, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([START, END])
-    temporary = path.with_name(f".{path.name}")  # half a tokenizer would stop every later run
-    temporary.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
-    temporary.replace(path)
+    files.write(path, tokenizer.to_str(pretty=True))
 
 
 def clip(path: Path) -> None:
@@ -51,4 +50,4 @@ def clip(path: Path) -> None:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    path.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    files.write(path, tokenizer.to_str(pretty=True))

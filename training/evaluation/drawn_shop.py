@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models import files
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
 from training.catalogue import write
@@ -71,10 +71,8 @@ class Shop:
         path = self._cache / f"shop-{what}-{digest[:16]}.npy"
         if not path.exists():
             self._cache.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}")  # two evaluations may compute at once
-            with temporary.open("wb") as file:
-                np.save(file, compute())
-            temporary.replace(path)
+            with files.replacing(path) as part:
+                np.save(part, compute())
         loaded: _Array = np.load(path, mmap_mode="r")
         return loaded
 

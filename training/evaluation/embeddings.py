@@ -4,7 +4,6 @@ While it is computed, the file is `….part`; `….done` beside it says which bl
 the number of pictures: two blocks of pixels, and the pages of the file that the system keeps.
 """
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Sequence
@@ -16,15 +15,17 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models import files
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
-from models.errors import InputError
+from models.errors import InputError, JobRunning
 from training.evaluation import benchmark_images
 from training.evaluation.benchmark import BenchmarkImage
 
 BLOCK = 256  # pictures between two notes of what is done
 BATCH = 64  # pictures that go through the graph at once
 THREADS = 4  # that decode
+WAIT_S = 24 * 3600.0  # for another run over the same images
 
 Names = Sequence[tuple[str, BenchmarkImage]]
 
@@ -36,8 +37,8 @@ def embeddings(encoder: Encoder, pictures: Names, *, cache: Path) -> Embeddings:
     """
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"embedded-{_digest(encoder, pictures)[:16]}.npy"
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run over the same pictures: wait, and take what it computed
+    busy = JobRunning(f"another run has been computing {path} for {WAIT_S / 3600:g} hours: wait for its end")
+    with files.lock(path.with_suffix(".lock"), timeout_s=WAIT_S, busy=busy):  # then take what the other run computed
         if not path.exists():
             _compute(encoder, pictures, path)
     loaded: Embeddings = np.load(path, mmap_mode="r")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from models import files
 from models.arrays import Values
 from models.bundle import Manifest
 from models.errors import ConfigError
@@ -179,9 +180,7 @@ class Result:
     def write(self, path: Path) -> None:
         """Keeps the whole result as JSON, so that it can be compared later."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}")
-        part.write_bytes(_RESULT.dump_json(self))
-        part.replace(path)  # never half a result
+        files.write(path, _RESULT.dump_json(self))
 
     @classmethod
     def read(cls, path: Path) -> "Result":

@@ -7,6 +7,7 @@ from pathlib import Path
 import tomli_w
 import torch
 
+from models import files
 from models.errors import ConfigError
 from training.engine import loop
 from training.engine.distributed import World
@@ -73,8 +74,6 @@ def _claim(out: Path, settings: AnyConfig, document: Values[str, object]) -> Non
     """Keeps the whole config in the run's folder; raises ConfigError where the folder holds another run."""
     kept = out / config.CONFIG_FILE
     if not kept.exists():
-        part = kept.with_name(f".{config.CONFIG_FILE}")
-        part.write_text(tomli_w.dumps(document), encoding="utf-8")
-        part.replace(kept)  # never half a config
+        files.write(kept, tomli_w.dumps(document))
     elif config.read(kept) != settings:
         raise ConfigError(f"{out} holds a run with another config: choose another --out or delete it")

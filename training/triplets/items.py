@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from models.bundle import digest_file
+from models import files
 from models.errors import InputError
 from training.data.formats import captioned_table
 from training.data.images import SUFFIXES, located
@@ -52,7 +52,7 @@ def read(images: FolderImages | TableImages) -> SourceImages:
         if classed and not meta_class:
             without += 1
             continue
-        digest = digest_file(path)
+        digest = files.digest(path)
         if digest in seen:
             same += 1
             continue

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from tqdm import tqdm
 
-from models import preprocess
+from models import files, preprocess
 from models.errors import InputError
 from training.data.formats import jsonl
 from training.triplets import write
@@ -53,7 +53,7 @@ def show(folder: Path, *, count: int, images: Path | None, seed: int) -> Path:
         rejected={reason: (len(rejected[reason]), rows) for reason, rows in some.items()},
         thumbnails=thumbnails,
     )
-    write.whole(folder / PAGE, [page])
+    files.write(folder / PAGE, page)
     return folder / PAGE
 
 

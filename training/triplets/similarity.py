@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models import files
 from models.encoder import Encoder
 from models.errors import InputError
 from training.triplets.items import SourceImage
@@ -37,10 +38,8 @@ def _kept(encoder: Encoder, items: Sequence[SourceImage], path: Path) -> NDArray
     """(N, d) vectors of a block, from its file, which is there whole or not at all."""
     if not path.exists():
         found = [_embedded(encoder, items[start : start + _BATCH]) for start in range(0, len(items), _BATCH)]
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.save(file, np.concatenate(found))
-        part.replace(path)
+        with files.replacing(path) as part:
+            np.save(part, np.concatenate(found))
     loaded: NDArray[np.float32] = np.load(path)
     return loaded
 

@@ -1,6 +1,5 @@
 """Every answer of every model, kept on disk as soon as it is given: nothing is asked twice, and no kill loses any."""
 
-import fcntl
 import hashlib
 import sqlite3
 import threading
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from models import files
 from models.errors import ConfigError, JobRunning
 from training.triplets.answers import Reply
 
@@ -42,11 +42,8 @@ class Store:
     def open(cls, folder: Path) -> Iterator["Store"]:
         """Opens or makes DIR/answers.sqlite for one run alone; raises JobRunning where another holds it."""
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("a") as lock:  # given free by the kernel, even if the process is killed
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise JobRunning(f"another run writes triplets to {folder}: wait until it is done") from error
+        busy = JobRunning(f"another run writes triplets to {folder}: wait until it is done")
+        with files.lock(folder / LOCK, timeout_s=0, busy=busy):
             try:
                 with closing(sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)) as database:
                     database.execute("PRAGMA journal_mode = WAL")

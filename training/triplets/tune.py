@@ -1,8 +1,6 @@
 """Fine-tuning the reformulator with LoRA (Hu et al., 2021): seed data → an adapter's folder, with the house's loop."""
 
-import hashlib
 import json
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from models import files
 from models.errors import ConfigError, InputError
 from training.data.order import shuffled
 from training.engine import checkpoint, loop
@@ -58,7 +57,7 @@ def tune(path: Path, *, model: str, out: Path, prompt: str, settings: TuneSettin
             base = folder.found(model)
             rows = seeds.read(path)
             out.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = files.digest(path)
             chosen = {name: value for name, value in asdict(settings).items() if name not in _MANNER}
             _claim(out, {"base": folder.identity(base), "seeds": digest, "prompt": prompt, **chosen})
         net, tokenizer = local.language_model(base, device=str(world.device), dtype=settings.dtype)
@@ -180,9 +179,7 @@ def _claim(out: Path, record: Mapping[str, object]) -> None:
     """Keeps what the run depends on in its folder; raises ConfigError where the folder holds another run."""
     kept = out / folder.RECORD
     if not kept.exists():
-        part = kept.with_name(f".{folder.RECORD}")
-        part.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(kept)
+        files.write(kept, json.dumps(record, indent=1, ensure_ascii=False))
         return
     other = json.loads(kept.read_text(encoding="utf-8"))
     differing = [name for name in record if other.get(name) != record[name]]
@@ -194,9 +191,9 @@ def _write(net: nn.Module, out: Path) -> None:
     """The best epoch's adapter as peft reads it, its config last so that it means complete."""
     assert isinstance(net, PeftModel)
     checkpoint.load(net, checkpoint.best(out))
-    part = out / ".adapter"
-    shutil.rmtree(part, ignore_errors=True)
-    net.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub
-    for file in sorted(part.iterdir(), key=lambda file: file.name == folder.ADAPTER):
-        file.replace(out / file.name)
-    part.rmdir()
+    with files.temporary_folder(out / "adapter") as part:
+        net.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub
+        files.sync_tree(part)
+        for file in sorted(part.iterdir(), key=lambda file: file.name == folder.ADAPTER):
+            file.replace(out / file.name)
+    files.sync(out)

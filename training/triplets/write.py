@@ -1,7 +1,6 @@
 """A run's triplets as files: JSON lines that training reads, what was rejected, and the report, each whole or not."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
+from models import files
 from models.errors import InputError
 
 TRIPLETS, PARQUET, REJECTED, REPORT = "triplets.jsonl", "triplets.parquet", "rejected.jsonl", "report.json"
@@ -48,25 +48,15 @@ def write(
 ) -> None:
     """Writes the files, each beside its place and then renamed, the report last: where it is, they belong together."""
     (out / REPORT).unlink(missing_ok=True)  # of an earlier run, which would vouch for this one's files
-    whole(out / TRIPLETS, _lines(triplets))
-    whole(out / REJECTED, _lines(rejected))
+    files.write(out / TRIPLETS, _lines(triplets))
+    files.write(out / REJECTED, _lines(rejected))
     if with_parquet:
-        part = _part(out / PARQUET)
         columns = {name: [getattr(triplet, name) for triplet in triplets] for name in WrittenTriplet.__slots__}
-        parquet.write_table(pyarrow.table(columns), part)
-        part.replace(out / PARQUET)
+        with files.replacing(out / PARQUET) as part:
+            parquet.write_table(pyarrow.table(columns), part)
     else:
         (out / PARQUET).unlink(missing_ok=True)  # of an earlier run, whose triplets were others
-    whole(out / REPORT, [json.dumps(about, ensure_ascii=False, indent=2) + "\n"])
-
-
-def whole(path: Path, lines: Iterable[str]) -> None:
-    """Writes a text beside its place and renames it, so that it is there whole or not at all."""
-    with _part(path).open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    _part(path).replace(path)
+    files.write(out / REPORT, json.dumps(about, ensure_ascii=False, indent=2) + "\n")
 
 
 def report(out: Path) -> Mapping[str, object]:
@@ -94,9 +84,5 @@ def fact(about: Mapping[str, object], *keys: str) -> object:
     return value
 
 
-def _lines(rows: Iterable[WrittenTriplet | Rejected]) -> Iterable[str]:
-    return (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
+def _lines(rows: Iterable[WrittenTriplet | Rejected]) -> str:
+    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)

@@ -118,7 +118,7 @@ def test_a_build_that_fails_at_any_stage_leaves_the_old_gallery_and_the_next_one
         build(draw(tmp_path / "new", 4), gallery, encoder, progress=stop)
     assert snapshot.current(gallery) == first.snapshot
     assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 3
-    assert not list((gallery / snapshot.SNAPSHOTS).glob(f"{snapshot.DRAFT}*"))
+    assert not list((gallery / snapshot.SNAPSHOTS).glob(f".{snapshot.DRAFT}*"))
     build(tmp_path / "new", gallery, encoder, progress=quiet)
     assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 4
 

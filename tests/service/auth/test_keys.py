@@ -51,7 +51,7 @@ def test_the_mode_of_a_file_stays_and_a_link_stays_a_link(tmp_path: Path) -> Non
     path.chmod(0o640)
     added(link, "b")
     assert link.is_symlink() and path.stat().st_mode & 0o777 == 0o640
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["keys", "link"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".keys.lock", "keys", "link"]
 
 
 def test_keys_added_at_once_are_all_there(tmp_path: Path) -> None:

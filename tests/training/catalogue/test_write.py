@@ -50,7 +50,7 @@ def test_a_shop_is_written_whole(tmp_path: Path) -> None:
         assert (row["brand"], row["price"], row["in_stock"]) == (product.brand, product.price, product.in_stock)
     assert read_triplets(tmp_path / "shop" / "triplets.jsonl") == triplets(shop, 6, seed=7)
     assert json.loads((tmp_path / "shop" / "catalogue.json").read_text())["seed"] == 7
-    assert not list((tmp_path / "shop").rglob("*.part"))
+    assert not list((tmp_path / "shop").rglob("*.part.*"))
 
 
 def test_an_interrupted_shop_is_finished_and_ends_the_same(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_an_interrupted_shop_is_finished_and_ends_the_same(tmp_path: Path) -> No
 
 LEFT_BEHIND: Mapping[str, Mapping[str, bytes]] = {
     "nothing": {},
-    "half of the parameters": {"catalogue.part": b'{"vers'},
-    "half a table": {"items.part": b"PAR1"},
+    "half of the parameters": {".catalogue.0123456789abcdef.part.json": b'{"vers'},
+    "half a table": {".items.0123456789abcdef.part.parquet": b"PAR1"},
 }
 
 

@@ -78,7 +78,7 @@ def test_every_pair_becomes_a_triplet_that_training_reads(
     assert report["texts"]["cost"] == pytest.approx(40 * 3 * 10 / 1e6)
     assert (report["captions"]["prompt_tokens"], report["texts"]["completion_tokens"]) == (120, 120)
     assert "texts answers" in capsys.readouterr().out
-    assert not list(out.glob("*.part"))
+    assert not list(out.glob("*.part.*"))
 
 
 def started(config: Path, out: Path) -> "subprocess.Popen[bytes]":

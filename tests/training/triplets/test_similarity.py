@@ -38,7 +38,7 @@ def test_killed_half_way_it_computes_only_the_blocks_that_are_missing(
     whole = similarity.vectors(found, BUNDLE, cache=tmp_path)
     assert len(list(tmp_path.glob("vectors-*.npy"))) == 3  # of 12 pictures
     last = max(tmp_path.glob("vectors-*.npy"), key=lambda file: file.stat().st_mtime_ns)
-    last.rename(last.with_suffix(".part"))  # as a kill leaves it
+    last.rename(last.with_name(f".{last.stem}.0123456789abcdef.part.npy"))  # as a kill leaves it
     for item in found[:10]:
         item.path.write_bytes(b"whoever looks again finds nothing")
     np.testing.assert_array_equal(similarity.vectors(found, BUNDLE, cache=tmp_path), whole)

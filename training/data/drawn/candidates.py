@@ -1,7 +1,6 @@
 """Triplets of the drawn world with what a bundle ranks first for each, as vectors alone: computed once, then mapped."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from models import files
 from models.arrays import Embeddings, Pixels, Rows
 from models.bundle import CANDIDATES
 from models.encoder import Encoder
@@ -86,10 +86,8 @@ class Ranked:
         if not path.exists():
             starts = tqdm(range(0, count, _BATCH), desc=what, unit="batch", mininterval=1.0)
             blocks = [compute(slice(start, min(start + _BATCH, count))).astype(np.float16) for start in starts]
-            temporary = path.with_suffix(f".{os.getpid()}")  # two runs may compute at once
-            with temporary.open("wb") as file:
-                np.save(file, np.concatenate(blocks))
-            temporary.replace(path)
+            with files.replacing(path) as part:
+                np.save(part, np.concatenate(blocks))
         loaded: Halves = np.load(path)
         return loaded
 

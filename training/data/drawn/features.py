@@ -1,7 +1,6 @@
 """What the frozen towers make of the drawn world, computed once and memory-mapped for every run over it."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -13,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from models import files
 from models.arrays import Pixels
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
@@ -93,20 +93,18 @@ class Features:
     @torch.no_grad()
     def _write(self, path: Path, compute: Callable[[slice], Tensor], *, label: str) -> None:
         count = len(self.products)
-        temporary = path.with_suffix(f".{os.getpid()}")  # two runs may compute at once
-        file: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
-        for start in tqdm(range(0, count, _BATCH), desc=label, unit="batch"):
-            rows = slice(start, min(start + _BATCH, count))
-            with torch.autocast(self._device.type, torch.bfloat16):
-                block = compute(rows).half().cpu().numpy()
-            if file is None:
-                shape = (count, *block.shape[1:])
-                file = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-            file[rows] = block
-        if file is None:
-            raise AssertionError("a split has products")
-        file.flush()
-        temporary.replace(path)
+        with files.replacing(path) as part:
+            file: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
+            for start in tqdm(range(0, count, _BATCH), desc=label, unit="batch"):
+                rows = slice(start, min(start + _BATCH, count))
+                with torch.autocast(self._device.type, torch.bfloat16):
+                    block = compute(rows).half().cpu().numpy()
+                if file is None:
+                    shape = (count, *block.shape[1:])
+                    file = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
+                file[rows] = block
+            assert file is not None, "a split has products"
+            file.flush()
 
 
 def _digest(backbone: Backbone) -> str:

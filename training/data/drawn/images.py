@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from models import preprocess
+from models import files, preprocess
 from models.arrays import Pixels
 from training.catalogue import write
 from training.catalogue.draw import draw
@@ -46,21 +46,20 @@ def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pi
     path = cache / f"{split}-{digest[:16]}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")  # two runs may draw at once
-        drawn = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, 3, size, size))
         starts = range(0, count, BLOCK)
         with (
+            files.replacing(path) as part,
             ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
             tqdm(total=count, unit="picture", desc=f"drawing {split}", mininterval=1.0) as bar,
         ):
+            drawn = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(count, 3, size, size))
             blocks = (range(start, min(start + BLOCK, count)) for start in starts)
             tasks = [pool.submit(_block, block, split=split, seed=seed, size=size) for block in blocks]
             for start, task in zip(starts, tasks, strict=True):
                 block = task.result()
                 drawn[start : start + len(block)] = block
                 bar.update(len(block))
-        drawn.flush()
-        temporary.replace(path)
+            drawn.flush()
     loaded: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return loaded
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from models import files
 from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.pseudo_word import PseudoWord
@@ -65,10 +66,8 @@ class Inverting:
             words, cosine = self._words(batch["target"].to(self._world.device))
             with (folder / loop.LOG).open("a", encoding="utf-8") as log:
                 log.write(json.dumps({"pictures": len(rows), "first": start, "cosine": cosine}) + "\n")
-            part = path.with_name(f".{path.name}")
-            with part.open("wb") as file:
-                np.save(file, words.cpu().numpy())
-            part.replace(path)  # never half a block
+            with files.replacing(path) as part:
+                np.save(part, words.cpu().numpy())
         self._world.barrier()
         return np.concatenate([np.load(path) for path in paths])
 

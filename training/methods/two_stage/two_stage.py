@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from models import files
 from models.errors import ConfigError
 from models.nets.two_stage import TwoStage, TwoStageShape, scaled
 from models.tokenizer import Template, Tokenizer
@@ -134,10 +135,8 @@ def _take_over(settings: TwoStageConfig, taken: Path, out: Path) -> None:
         raise ConfigError(f"the first stage of {taken} has other settings than this config: leave out --mapping")
     checkpoint.best(taken / MAPPING)  # it has ended
     if (taken / backbones.KEPT_WEIGHTS).exists():  # what it was trained on, whatever stands at the bundle's path by now
-        shutil.copyfile(taken / backbones.KEPT_WEIGHTS, out / f".{backbones.KEPT_WEIGHTS}")
-        (out / f".{backbones.KEPT_WEIGHTS}").replace(out / backbones.KEPT_WEIGHTS)
+        with files.replacing(out / backbones.KEPT_WEIGHTS) as part:
+            shutil.copyfile(taken / backbones.KEPT_WEIGHTS, part)
     if not (out / MAPPING).exists():
-        part = out / f".{MAPPING}"
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(taken / MAPPING, part)
-        part.replace(out / MAPPING)
+        with files.new_folder(out / MAPPING) as folder:
+            shutil.copytree(taken / MAPPING, folder, dirs_exist_ok=True)
