@@ -109,7 +109,7 @@ class Settings(BaseModel):
     @field_validator("image_hosts")
     @classmethod
     def _hosts(cls, given: str) -> str:
-        url_policy.patterns(given)
+        url_policy.parse_hosts(given)
         return given
 
     def shared(self, cores: int) -> Threads:

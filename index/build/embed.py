@@ -184,7 +184,7 @@ def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused
 
 def _prepared(row: SourceRow, fingerprint: str, encoder: Encoder, known: ReusableVectors) -> _Prepared:
     try:
-        picture = image_bytes.read(row, unless=fingerprint)
+        picture = image_bytes.read_if_changed(row, unless=fingerprint)
         if picture is None:
             return _reused(row, fingerprint, known)
         row = replace(row, content=hashlib.sha256(picture.data).hexdigest(), fingerprint=picture.fingerprint)

@@ -11,6 +11,7 @@ from index.storage.changes import Delete
 from service.http import site
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
+from service.images.url_policy import CallerPolicy
 from service.jobs.runner import JobRunner
 from service.search.remote_references import RemoteReferences
 from service.search.searcher import Searcher
@@ -38,8 +39,7 @@ class AppState:
             None
             if not settings.image_hosts
             else ImageDownloader(
-                url_policy.patterns(settings.image_hosts),
-                http=settings.image_http,
+                CallerPolicy(url_policy.parse_hosts(settings.image_hosts), http=settings.image_http),
                 max_bytes=settings.max_image_bytes,
                 max_pixels=settings.max_pixels,
             )

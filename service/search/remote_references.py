@@ -1,4 +1,4 @@
-"""Pictures that are on no disk of this machine, named by URL or an item's: fetched in threads of their own."""
+"""Fetches reference images that are not on local disk, in a thread pool of their own."""
 
 import asyncio
 import functools
@@ -12,16 +12,16 @@ from service.images.download import ImageDownloader
 from service.search.query import NeedsFetch, Stopwatch
 from service.workers.pool import Permit, Pool
 
-FETCHES, WAITING = 8, 24  # pictures fetched at once, and searches that may wait for one
-TIMEOUT_S = 2 * thumbnails.FETCH_TIMEOUT_S  # with the wait, and with a name that is slow to resolve
+FETCHES, WAITING = 8, 24  # images of items fetched at the same time, and searches that may wait for a thread
+TIMEOUT_S = 2 * thumbnails.FETCH_TIMEOUT_S  # with the wait for a thread, and with a name that is slow to resolve
 
 
 class RemoteReferences:
-    """Fetches what searches need: a slow host keeps its own searches waiting, and no others."""
+    """Fetches the images that searches need: a slow host delays its own searches only."""
 
-    def __init__(self, remote: ImageDownloader | None, *, max_bytes: int, timeout_s: float = TIMEOUT_S) -> None:
-        """`remote` fetches what callers name; None where they may not."""
-        self._remote = remote
+    def __init__(self, downloader: ImageDownloader | None, *, max_bytes: int, timeout_s: float = TIMEOUT_S) -> None:
+        """`downloader` fetches images that callers name by URL; None if URLs are disabled."""
+        self._downloader = downloader
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._pool = Pool("item fetch", workers=FETCHES, max_waiting=WAITING)
@@ -34,20 +34,20 @@ class RemoteReferences:
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
-    async def fetch(self, away: NeedsFetch, place: Permit, watch: Stopwatch) -> bytes:
-        """The picture's file, while the search's place is free for others.
+    async def fetch(self, away: NeedsFetch, permit: Permit, watch: Stopwatch) -> bytes:
+        """Fetch the image file, with the permit of the search released in the meantime.
 
-        Raises UnknownItem for an item's that did not come in time, what `Remote.fetch` raises, and Overloaded.
+        Raises UnknownItem if the image of an item did not come in time, Unfetchable for a URL, and Overloaded.
         """
-        with watch.stage("fetch"), place.aside():
+        with watch.stage("fetch"), permit.aside():
             if away.item is not None:
-                return await self._of(away.item)
-            assert self._remote is not None and away.query.image_url is not None  # or the URL had been refused
-            return await self._remote.fetch(away.query.image_url)
+                return await self._fetch_item(away.item)
+            assert self._downloader is not None and away.query.image_url is not None  # or the URL had been refused
+            return await self._downloader.fetch(away.query.image_url)
 
-    async def _of(self, item: GalleryItem) -> bytes:
+    async def _fetch_item(self, item: GalleryItem) -> bytes:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._pool.run(functools.partial(thumbnails.read, item, max_bytes=self._max_bytes))
         except TimeoutError as error:
-            raise UnknownItem(f"the picture of item {item.id!r} did not come in time: try again") from error
+            raise UnknownItem(f"the image of item {item.id!r} did not come in time: try again") from error

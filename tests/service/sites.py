@@ -10,6 +10,7 @@ import pytest
 
 from service.images import url_policy
 from service.images.download import ImageDownloader, Unfetchable
+from service.images.url_policy import CallerPolicy
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = ipaddress.ip_network("127.0.0.1/32")
@@ -81,14 +82,19 @@ class Names:
 
 @asynccontextmanager
 async def fetching(
-    site: Site, names: Names | None = None, *, max_bytes: int = 100_000, timeout_s: float = 3.0,
+    site: Site,
+    names: Names | None = None,
+    *,
+    max_bytes: int = 100_000,
+    timeout_s: float = 3.0,
     tls: ssl.SSLContext | None = None,
-) -> AsyncIterator[ImageDownloader]:  # fmt: skip
+) -> AsyncIterator[ImageDownloader]:
+    hosts = url_policy.parse_hosts(f"*:{site.port}")
+    policy = CallerPolicy(hosts, http=True, resolve=names or Names(), trusted=[LOOPBACK])
     async with ImageDownloader(
-        url_policy.patterns(f"*:{site.port}"), http=True, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s,
-        resolve=names or Names(), trusted=[LOOPBACK], tls=tls,
-    ) as remote:  # fmt: skip
-        yield remote
+        policy, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s, tls=tls
+    ) as downloader:
+        yield downloader
 
 
 async def why(remote: ImageDownloader, url: str) -> str:

@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import pytest
 
-from index.sources.image_bytes import FetchedImage, read, read_image, unchanged
+from index.sources.download import FetchedImage
+from index.sources.image_bytes import read_if_changed, read_image, unchanged
 from index.sources.rows import SourceRow
 from models.errors import ImageTooLarge, UnreadableImage
 
@@ -141,14 +142,14 @@ def old(path: Path, data: bytes, *, mtime_ns: int = 1_700_000_000_000_000_001) -
 
 def test_a_file_is_known_by_its_size_and_time_of_change_without_being_opened(tmp_path: Path) -> None:
     row = SourceRow("a", str(old(tmp_path / "a", b"12345")), {})
-    picture = read(row, unless="")
+    picture = read_if_changed(row, unless="")
     assert picture == FetchedImage(b"12345", "5:1700000000000000001")
     assert picture is not None and unchanged(row, picture.fingerprint)
-    assert read(row, unless=picture.fingerprint) is None
+    assert read_if_changed(row, unless=picture.fingerprint) is None
     assert not unchanged(row, "")
     old(tmp_path / "a", b"54321", mtime_ns=1_700_000_000_000_000_002)
     assert not unchanged(row, picture.fingerprint)
-    assert read(row, unless=picture.fingerprint) == FetchedImage(b"54321", "5:1700000000000000002")
+    assert read_if_changed(row, unless=picture.fingerprint) == FetchedImage(b"54321", "5:1700000000000000002")
     old(tmp_path / "a", b"123456")
     assert not unchanged(row, picture.fingerprint)
     (tmp_path / "a").unlink()
@@ -158,9 +159,9 @@ def test_a_file_is_known_by_its_size_and_time_of_change_without_being_opened(tmp
 @pytest.mark.parametrize("age_s", [-3600.0, 0.0, 1.0])
 def test_a_file_too_young_for_its_clock_gets_no_fingerprint(tmp_path: Path, age_s: float) -> None:
     path = old(tmp_path / "a", b"1", mtime_ns=time.time_ns() - int(age_s * 1e9))
-    assert read(SourceRow("a", str(path), {}), unless="") == FetchedImage(b"1", "")
+    assert read_if_changed(SourceRow("a", str(path), {}), unless="") == FetchedImage(b"1", "")
     old(path, b"1", mtime_ns=time.time_ns() - int(3e9))
-    settled = read(SourceRow("a", str(path), {}), unless="")
+    settled = read_if_changed(SourceRow("a", str(path), {}), unless="")
     assert settled is not None and settled.fingerprint
 
 
@@ -172,13 +173,13 @@ def test_a_url_is_asked_on_the_condition_that_its_last_answer_gave(
     shop: str, path: str, fingerprint: str, condition: str
 ) -> None:
     row = SourceRow("a", f"{shop}/{path}", {})
-    assert read(row, unless="") == FetchedImage(b"picture", fingerprint)
+    assert read_if_changed(row, unless="") == FetchedImage(b"picture", fingerprint)
     assert not unchanged(row, fingerprint)  # a network is not asked in passing
-    assert read(row, unless=fingerprint) is None
+    assert read_if_changed(row, unless=fingerprint) is None
     assert Shop.asked[-2:] == ["", condition]
-    assert read(row, unless='etag:"v0"') == FetchedImage(b"picture", fingerprint)
+    assert read_if_changed(row, unless='etag:"v0"') == FetchedImage(b"picture", fingerprint)
 
 
 @pytest.mark.parametrize("path", ["good", "new", "strange"])
 def test_a_url_that_says_nothing_sure_of_its_changes_gets_no_fingerprint(shop: str, path: str) -> None:
-    assert read(SourceRow("a", f"{shop}/{path}", {}), unless="") == FetchedImage(b"picture", "")
+    assert read_if_changed(SourceRow("a", f"{shop}/{path}", {}), unless="") == FetchedImage(b"picture", "")

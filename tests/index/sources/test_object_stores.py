@@ -12,7 +12,7 @@ import pytest
 
 from index.build.build import Progress, build
 from index.sources import object_stores
-from index.sources.image_bytes import read, read_image, unchanged
+from index.sources.image_bytes import read_if_changed, read_image, unchanged
 from index.sources.rows import SourceRow, rows
 from index.storage import snapshot
 from models.encoder import Encoder
@@ -98,14 +98,14 @@ def test_an_old_object_is_known_by_its_listing_and_a_changed_one_read(tmp_path: 
     assert row.fingerprint == ""  # too young
     os.utime(tmp_path / "a.png", (1e9, 1e9))
     (row,) = rows(tmp_path.as_uri())
-    picture = read(row, unless="")
+    picture = read_if_changed(row, unless="")
     assert picture is not None and picture.fingerprint == row.fingerprint != ""
     assert unchanged(row, picture.fingerprint)
-    assert read(row, unless=picture.fingerprint) is None
+    assert read_if_changed(row, unless=picture.fingerprint) is None
     os.utime(tmp_path / "a.png", (1e9 + 1, 1e9 + 1))
     (row,) = rows(tmp_path.as_uri())
     assert not unchanged(row, picture.fingerprint)
-    assert read(row, unless=picture.fingerprint) is not None
+    assert read_if_changed(row, unless=picture.fingerprint) is not None
 
 
 def test_a_gallery_of_a_store_is_built_and_built_again(

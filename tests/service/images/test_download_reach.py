@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from service.images import url_policy
 from service.images.download import ImageDownloader
+from service.images.url_policy import CallerPolicy
 from tests.service.sites import Names, fetching, moved, sited, whole, why
 
 Draw = Callable[..., bytes]
@@ -75,10 +76,9 @@ def test_the_next_address_is_asked_where_one_is_dead(picture: Draw) -> None:
         async with sited() as site:
             site.answers["/x.png"] = whole(picture())
             names = Names({"cdn.example": [["127.0.0.3", "127.0.0.1"]]})
-            async with ImageDownloader(
-                url_policy.patterns(f"*:{site.port}"), http=True, max_bytes=10**5, max_pixels=10**6, resolve=names,
-                trusted=[ipaddress.ip_network("127.0.0.0/8")],
-            ) as remote:  # fmt: skip
+            hosts, loopback = url_policy.parse_hosts(f"*:{site.port}"), ipaddress.ip_network("127.0.0.0/8")
+            policy = CallerPolicy(hosts, http=True, resolve=names, trusted=[loopback])
+            async with ImageDownloader(policy, max_bytes=10**5, max_pixels=10**6) as remote:
                 assert await remote.fetch(site.url()) == picture()
 
     asyncio.run(scenario())
