@@ -11,13 +11,12 @@ from pyarrow import parquet
 
 from index.build.compact import embedded
 from index.build.embed import Embedded, SkippedRow
-from index.sources import tables
 from index.sources.rows import SourceRow, Value, is_utf8, scalar
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import GalleryView
 from index.vectors.exact import Vectors
-from models import files
+from models import files, tables
 from models.arrays import Flags
 from models.errors import GalleryError, SourceError
 
@@ -157,7 +156,7 @@ def _rows(path: Path) -> Iterator[SourceRow]:
     if address is None or named not in table.column_names:
         raise SourceError(f"{path} has no column id or image_path, or no {', '.join(ADDRESSES)}: add them")
     columns = {
-        name: tables.unpacked(table.column(name).combine_chunks(), f"{path}, column {name!r}")
+        name: tables.cell_values(table.column(name).combine_chunks(), f"{path}, column {name!r}")
         for name, kind in zip(table.column_names, table.schema.types, strict=True)
         if not pyarrow.types.is_nested(kind)
     }

@@ -12,11 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from index.sources import object_stores, tables
+from index.sources import object_stores
+from models import tables
 from models.errors import SourceError
 
 Value = str | int | float | bool | None
 
+NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
 LISTED_ROWS = 10
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -160,7 +162,7 @@ def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
-    for number, record in enumerate(tables.records(table, file), start=1):
+    for number, record in enumerate(tables.records(table, file, needed=NEEDED), start=1):
         row = _row(record, locate, f"{table}, row {number}")
         if not row.id:
             empty.append(number)
@@ -183,7 +185,6 @@ def _listed(count: int, rows: Iterable[str]) -> str:
 
 
 def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str) -> SourceRow:
-    tables.check_names(where, record)
     id = "" if record["id"] is None else record["id"]
     if isinstance(id, bool) or not isinstance(id, str | int):
         raise SourceError(f"{where} has the id {id!r}: give every row an id that is text or a whole number")
@@ -195,7 +196,7 @@ def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str)
     if image and not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
     attributes = {
-        name: scalar(value, f"{where}, column {name!r}") for name, value in record.items() if name not in tables.NEEDED
+        name: scalar(value, f"{where}, column {name!r}") for name, value in record.items() if name not in NEEDED
     }
     for name, value in attributes.items():
         if not is_utf8(name) or (isinstance(value, str) and not is_utf8(value)):

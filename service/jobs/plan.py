@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from index.sources import object_stores, tables
+from index.sources import object_stores
 from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
+from models import tables
 from models.errors import BundleError, ConfigError, GalleryError, SourceError
 from service.errors import Unusable
 from service.schemas.gallery import IndexBody
@@ -79,10 +80,10 @@ def _kept(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotMani
 
 def _source(named: str) -> str:
     """The folder or table that a request names; raises Unusable where there is none that a build could read."""
-    way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
+    way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
     if object_stores.is_store(named):
         try:
-            readable = object_stores.is_folder(named) or PurePosixPath(named).suffix.lower() in tables.READERS
+            readable = object_stores.is_folder(named) or PurePosixPath(named).suffix.lower() in tables.SUFFIXES
         except SourceError as error:
             raise _unusable("source", str(error)) from error
         if not readable:
@@ -92,7 +93,7 @@ def _source(named: str) -> str:
         source = Path(named).resolve(strict=True)
     except (OSError, ValueError) as error:
         raise _unusable("source", f"there is no {named!r} on the server: {way_out}") from error
-    if not source.is_dir() and source.suffix.lower() not in tables.READERS:
+    if not source.is_dir() and source.suffix.lower() not in tables.SUFFIXES:
         raise _unusable("source", f"{named!r} is neither a folder nor a table that can be read: {way_out}")
     return str(source)
 

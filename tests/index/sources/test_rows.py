@@ -108,7 +108,7 @@ def test_a_table_that_is_not_separated_by_commas_is_told_so(tmp_path: Path, mark
 
 def test_a_header_without_end_is_shown_by_its_start(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(",".join(f"column{number}" for number in range(1000)))
-    with pytest.raises(SourceError, match=r"'column0', 'column1', .*…: name the columns") as refused:
+    with pytest.raises(SourceError, match=r"'column0', 'column1', .*…: rename one of them") as refused:
         list(rows(tmp_path / "t.csv"))
     assert len(str(refused.value)) < 600
 
@@ -195,12 +195,13 @@ def test_a_path_that_no_disk_takes_is_refused(tmp_path: Path) -> None:
         list(rows(tmp_path / ("a" * 300 + ".csv")))
 
 
-def test_an_article_number_of_any_length_stays_exact_in_csv(tmp_path: Path) -> None:
+def test_article_numbers_stay_exact_in_csv(tmp_path: Path) -> None:
     columns: dict[str, tuple[list[str], list[Value]]] = {
         "long": (["12345678901234567890", "7"], ["12345678901234567890", "7"]),
         "whole": (["123456789012345678", "-7"], [123456789012345678, -7]),
         "price": (["10", "9.5"], [10.0, 9.5]),
         "small": (["1e-3", "2"], [0.001, 2.0]),
+        "code": (["12E4", "1204"], ["12E4", "1204"]),
         "mixed": (["123456789012345678", "9.5"], ["123456789012345678", "9.5"]),  # no float holds the first
     }
     records = [
@@ -246,7 +247,6 @@ def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Pat
     ("column", "match"),
     [
         (pyarrow.array([[1, 2]]), "column 'x' is a list<.*>: .*leave the column out"),
-        (pyarrow.array([None], pyarrow.list_(pyarrow.string())), "column 'x' is a list<.*>: .*leave the column out"),
         (pyarrow.array([{"y": 1}]), "column 'x' is a struct<.*>: .*leave the column out"),
         (pyarrow.array([b"\xff"]), "column 'x' holds a bytes"),
         (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "column 'x' .*out of range.*as text"),

@@ -3,10 +3,10 @@
 `likebut catalogue` and `likebut triplets` write them so.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from models import tables
 from models.errors import InputError
 from training.data import triplets
 from training.data.rows import LoadedRows, Triplets
@@ -29,24 +29,12 @@ def find(path: Path, *, images: Path | None = None) -> LoadedRows[Triplets]:
 
 
 def records(path: Path) -> Iterator[Mapping[str, object]]:
-    """The objects of a file of JSON lines; raises InputError with the line where one is none."""
+    """Yield the objects of a file of JSON lines; raises InputError with the line for one that is not an object."""
     try:
-        with path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _object(line, f"{path}, line {number}")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            yield from tables.json_lines(str(path), file)
+    except OSError as error:
         raise InputError(f"{path} cannot be read ({error}): name a file of JSON lines in UTF-8") from error
-
-
-def _object(line: str, where: str) -> Mapping[str, object]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON ({error}): write one object a line") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{where} is not a JSON object: write one object a line")
-    return record
 
 
 def _text(row: Mapping[str, object], key: str) -> str | None:

@@ -76,10 +76,10 @@ def test_a_missing_column_is_refused_with_those_there_are(tmp_path: Path, name: 
     ("name", "content", "match"),
     [
         ("t.csv", b"image,caption\na,\xff\xfe\n", "as UTF-8"),
-        ("t.csv", b'image,caption\n"a,b\n', "cannot be read as a table"),
+        ("t.csv", b'image,caption\n"a,b\n', "line 2 cannot be read"),
         ("t.jsonl", b'{"image":\n', "line 1 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not a JSON object"),
-        ("t.parquet", b"no parquet", "cannot be read as a table"),
+        ("t.parquet", b"no parquet", "is not a whole Parquet table"),
         ("t.tsv", b"", "the suffix '.tsv'"),
     ],
 )
