@@ -12,7 +12,7 @@ from pathlib import Path
 
 from models import cli
 from models.errors import ConfigError
-from training.ablations import hard, results
+from training.ablations import hard_protocol, results
 from training.ablations.rows import CONFIGS, ROWS, AblationRow
 from training.methods import config
 
@@ -48,8 +48,8 @@ def _table(arguments: argparse.Namespace) -> None:
     print(results.markdown(found))
     if arguments.write:
         results.write(found, Path())
-        if harder := hard.read(arguments.runs):
-            hard.write(harder, Path())
+        if harder := hard_protocol.read(arguments.runs):
+            hard_protocol.write(harder, Path())
 
 
 def with_needed(names: Sequence[str]) -> list[AblationRow]:
@@ -101,7 +101,7 @@ class Runner:
         alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
         again = ["--rerank"] if row.rerank else []
         shop = ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *again]
-        harder = hard.files(self.folder, row) if hard.asked(row) else {}
+        harder = hard_protocol.files(self.folder, row) if hard_protocol.has_hard_results(row) else {}
         return [
             *([] if row.of else [[*train, *taken]]),
             *([] if same else [["export", str(out), *stage, "--out", str(bundle)]]),
@@ -113,7 +113,7 @@ class Runner:
     def _results(self, row: AblationRow) -> list[Path]:
         """All that the row's commands leave."""
         composed, words = results.files(self.folder, row)
-        harder = hard.files(self.folder, row) if hard.asked(row) else {}
+        harder = hard_protocol.files(self.folder, row) if hard_protocol.has_hard_results(row) else {}
         return [composed, *([words] if row.words else []), *harder.values()]
 
     def _well(self, row: AblationRow) -> bool:

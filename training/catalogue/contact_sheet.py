@@ -7,7 +7,7 @@ from random import Random
 from PIL import Image, ImageDraw, ImageFont
 
 from training.catalogue.draw.draw import draw
-from training.catalogue.language.describe import caption
+from training.catalogue.language.product_captions import caption
 from training.catalogue.world.world import Product
 
 _MARGIN = 10

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from training.catalogue.language.modify import Modification, towards
+from training.catalogue.language.modification import Question, towards
 from training.catalogue.world.world import CATEGORIES, NONE, PLAIN, Product, Wish
 
 _PAINT = ("colour", "pattern", "second_colour")
@@ -26,15 +26,6 @@ class Triplet:
     target: str
     satisfying: tuple[str, ...]
     kinds: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A reference, a target, and what is asked for in between."""
-
-    reference: Product
-    target: Product
-    asked: Modification
 
 
 class Facts:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models import files
 from models.errors import InputError
-from training.catalogue.language.describe import title
+from training.catalogue.language.product_captions import title
 from training.catalogue.triplets import Triplet, triplets
 from training.catalogue.world.sample import SPLITS, catalogue
 from training.catalogue.world.world import CATEGORIES, Product

@@ -95,13 +95,13 @@ def _published(arguments: argparse.Namespace) -> None:
 
 def _drawn(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
-    from training.evaluation.benchmarks import catalogue
+    from training.evaluation import drawn_catalogue
 
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
     match arguments.benchmark:
         case "catalogue":
-            result = catalogue.composed(
+            result = drawn_catalogue.composed(
                 encoder,
                 split=split,
                 products=products,
@@ -115,11 +115,13 @@ def _drawn(arguments: argparse.Namespace) -> None:
                 cache=cache,
             )
         case "pseudo-words":
-            result = catalogue.pseudo_words(
+            result = drawn_catalogue.pseudo_words(
                 encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
             )
         case _:
-            result = catalogue.captions(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
+            result = drawn_catalogue.captions(
+                encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
+            )
     _show(result, arguments)
     if arguments.report is not None:
         from training.evaluation import report, report_images

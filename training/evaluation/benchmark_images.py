@@ -5,7 +5,7 @@ from PIL import Image
 from models import preprocess
 from models.arrays import Pixels
 from models.errors import ImageTooLarge, InputError, UnreadableImage
-from training.evaluation.benchmark import BenchmarkImage, Box
+from training.evaluation.benchmarks.benchmark import BenchmarkImage, Box
 
 DILATION = 0.7  # GeneCIS: of the box's sides
 

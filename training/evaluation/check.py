@@ -11,8 +11,8 @@ from training.data import annotations, check
 from training.data.formats import fashioniq
 from training.data.images import Images
 from training.data.rows import Flaw
-from training.evaluation.benchmark import Benchmark, BenchmarkImage
 from training.evaluation.benchmarks import counts
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.arrays import Values
 from models.errors import ConfigError
-from training.evaluation.benchmark import BenchmarkQuery
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.result import Answers, Estimate, Protocol, Result, groups, values
 
 _FIRST = ("benchmark", "variant", "split")
@@ -66,7 +66,7 @@ def rows(paths: Sequence[Path]) -> ComparedAnswers:
         raise ConfigError("two results have the same file name, which names their rows: rename one")
     (first, one), *others = results.items()
     for name, other in others:
-        if other.protocol != one.protocol or _asked(other) != _asked(one):
+        if other.protocol != one.protocol or _queries(other) != _queries(one):
             differing = _differing(one.protocol, other.protocol) or "other queries"
             raise ConfigError(f"{first} and {name} were not asked the same ({differing}): evaluate again")
     if not one.protocol.scoring.metrics:
@@ -148,7 +148,7 @@ def _signed(value: float) -> str:
     return digits if digits == ".000" else f"{'−' if value < 0 else '+'}{digits}"
 
 
-def _asked(result: Result) -> list[tuple[str, str, tuple[str, ...]]]:
+def _queries(result: Result) -> list[tuple[str, str, tuple[str, ...]]]:
     """What must be the same of every query; its text may be put otherwise."""
     return [(query.id, query.reference, query.relevant) for query in result.queries]
 

@@ -20,7 +20,7 @@ from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
 from models.errors import InputError, JobRunning
 from training.evaluation import benchmark_images
-from training.evaluation.benchmark import BenchmarkImage
+from training.evaluation.benchmarks.benchmark import BenchmarkImage
 
 BLOCK = 256  # pictures between two notes of what is done
 BATCH = 64  # pictures that go through the graph at once

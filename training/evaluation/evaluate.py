@@ -13,8 +13,8 @@ from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import InputError
 from training.evaluation import benchmark_images, embeddings, ranking
-from training.evaluation.benchmark import Benchmark, BenchmarkQuery
 from training.evaluation.benchmarks import counts
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery
 from training.evaluation.result import EvaluatedModel, Protocol, Result
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables

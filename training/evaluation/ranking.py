@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Embeddings
 from models.errors import InputError
-from training.evaluation.benchmark import BenchmarkQuery
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.result import NEVER, RANKING_NAMES, Answers
 from training.metrics import retrieval
 

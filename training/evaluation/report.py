@@ -8,7 +8,7 @@ import numpy as np
 
 from models.errors import ConfigError
 from training.evaluation import charts, compare, result, strips
-from training.evaluation.benchmark import BenchmarkQuery
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.compare import ComparedAnswers
 from training.evaluation.result import NEVER, Answers, Result
 from training.evaluation.strips import Example, Show

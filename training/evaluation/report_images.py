@@ -3,15 +3,15 @@
 from PIL import Image
 
 from models.errors import ConfigError, InputError
-from training.catalogue import hard, write
+from training.catalogue import hard_negatives, write
 from training.catalogue.draw.draw import draw
 from training.catalogue.triplets import questions
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 from training.data.drawn import images
 from training.evaluation import benchmark_images
-from training.evaluation.benchmark import Benchmark
-from training.evaluation.benchmarks.catalogue import GALLERY
+from training.evaluation.benchmarks.benchmark import Benchmark
+from training.evaluation.drawn_catalogue import GALLERY
 from training.evaluation.result import Result
 from training.evaluation.strips import SIDE, Show
 
@@ -59,4 +59,4 @@ def _products(found: Result, count: int, *, seed: int) -> list[Product]:
     if not negatives:
         return products
     asked = questions(products, len(found.queries), seed=seed)
-    return [*products, *(each for own in hard.negatives(asked, split=split, seed=seed) for each in own)]
+    return [*products, *(each for own in hard_negatives.negatives(asked, split=split, seed=seed) for each in own)]

@@ -13,7 +13,7 @@ from models import files
 from models.arrays import Values
 from models.bundle import Manifest
 from models.errors import ConfigError
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.metrics import bootstrap, retrieval
 
 NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.errors import ConfigError, InputError
-from training.evaluation.benchmark import Benchmark
+from training.evaluation.benchmarks.benchmark import Benchmark
 from training.evaluation.result import Result
 
 Server = Literal["cirr", "circo"]

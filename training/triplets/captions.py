@@ -24,9 +24,9 @@ class Captions:
 def write(section: Captioner, pictures: Sequence[SourceImage], *, kept: Store) -> Captions:
     """The captions of the pictures, each asked for once."""
     if isinstance(section, ProductCaptioner):
-        from training.triplets import products
+        from training.templates import product_caption
 
-        said = [products.caption(item.facts) for item in pictures]
+        said = [product_caption.caption(item.facts) for item in pictures]
         return _captions(said, {}, {"model": "products"})
     prompt = config.prompt(section.prompt, default="caption.txt", fields=())
     with _opened(section) as model:

@@ -20,7 +20,7 @@ PAGE = "triplets.html"
 TEMPLATE = Path(__file__).with_name("page.html")
 _SIDE = 320  # pixels of a thumbnail's longer side
 _QUALITY = 80
-_EACH = 12  # rejected ones of a reason
+_REJECTED_PER_REASON = 12  # rejected ones of a reason
 
 _Row = Mapping[str, object]
 
@@ -37,7 +37,7 @@ def show(folder: Path, *, count: int, images: Path | None, seed: int) -> Path:
     rejected: dict[str, list[_Row]] = {}
     for row in jsonl.records(folder / write.REJECTED):
         rejected.setdefault(str(row["reason"]).partition(":")[0], []).append(row)
-    some = {reason: _some(rows, _EACH, seed=seed) for reason, rows in rejected.items()}
+    some = {reason: _some(rows, _REJECTED_PER_REASON, seed=seed) for reason, rows in rejected.items()}
     shown = [*triplets, *(row for rows in some.values() for row in rows)]
     names = dict.fromkeys(str(row[side]) for row in shown for side in ("reference", "target"))
     bar = tqdm(names, desc="thumbnails", unit="picture", mininterval=1.0)

@@ -148,10 +148,10 @@ class _Templates:
         return {"model": "templates"}
 
     def _answer(self, pair: CaptionPair, attempt: int) -> Answer:
-        from training.triplets import templates
+        from training.templates import difference
 
         try:
-            text = templates.text(pair.captions, pair.facts, name=f"{pair.name} {attempt}", seed=self._seed)
+            text = difference.text(pair.captions, pair.facts, name=f"{pair.name} {attempt}", seed=self._seed)
         except ModelRefused as error:
             return Refusal(str(error))
         return Reply(text, 0, 0)

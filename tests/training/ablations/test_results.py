@@ -11,7 +11,7 @@ from training.ablations import results as results_table
 from training.ablations.rows import CONFIGS, ROWS
 from training.ablations.runner import Runner, with_needed
 from training.evaluation import charts, compare
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import Answers, Estimate, EvaluatedModel, Protocol, Result
 from training.methods import config
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from training.catalogue.language.modify import modification
+from training.catalogue.language.modification import modification
 from training.catalogue.triplets import Facts, Triplet, drifted, triplets
 from training.catalogue.world.sample import catalogue, product
 from training.catalogue.world.world import Wish

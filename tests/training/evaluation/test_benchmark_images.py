@@ -12,7 +12,7 @@ from models import preprocess
 from models.errors import InputError
 from tests.training.evaluation import synthetic
 from training.evaluation import benchmark_images
-from training.evaluation.benchmark import BenchmarkImage
+from training.evaluation.benchmarks.benchmark import BenchmarkImage
 
 WIDTH, HEIGHT = 60, 40
 

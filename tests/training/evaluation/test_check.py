@@ -9,8 +9,8 @@ import pytest
 from tests.training.evaluation import synthetic
 from training import __main__
 from training.evaluation import check
-from training.evaluation.benchmark import Benchmark
 from training.evaluation.benchmarks import published
+from training.evaluation.benchmarks.benchmark import Benchmark
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "cirr"
 

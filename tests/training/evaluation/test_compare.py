@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import ConfigError
 from training.evaluation import compare
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 from training.metrics import bootstrap
 

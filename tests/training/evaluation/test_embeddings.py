@@ -17,7 +17,7 @@ from models.bundle import SHIPPED
 from models.encoder import Encoder
 from tests.training.evaluation import synthetic
 from training.evaluation import benchmark_images, embeddings
-from training.evaluation.benchmark import BenchmarkImage
+from training.evaluation.benchmarks.benchmark import BenchmarkImage
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,8 +12,8 @@ from models.encoder import Encoder
 from models.errors import InputError
 from tests.training.evaluation import synthetic
 from training.evaluation import benchmark_images, evaluate, report, report_images
-from training.evaluation.benchmark import Benchmark, BenchmarkQuery
 from training.evaluation.benchmarks import published
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery
 from training.evaluation.result import NEVER, Result
 
 DATE = "2026-01-01T00:00:00+00:00"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from training.evaluation import ranking
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import NEVER, RANKING_NAMES, Answers, values
 
 NAMES = [f"p{number:02}" for number in range(12)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.result import NEVER, Answers, EvaluatedModel, Protocol, Result, values
 
 MODEL = EvaluatedModel(method="sum", model_id="a", space_id="b", template="{text}", text_weight=0.5)

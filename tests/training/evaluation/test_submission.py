@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import ConfigError, InputError
 from training.evaluation import submission
-from training.evaluation.benchmark import Benchmark, BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery, Scoring
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result
 from training.evaluation.submission import Metric
 

@@ -28,7 +28,7 @@ class Change:
     ways: Mapping[str, Sequence[str]]
 
 
-def said(words: Saying) -> Ways:
+def ways_by_role(words: Saying) -> Ways:
     """The ways of a saying, by role."""
     return {
         "adjective": [word for word in words.adjectives if word not in BEFORE],

@@ -5,15 +5,15 @@ from random import Random
 
 from training.catalogue.language import rewordings
 from training.catalogue.language.change import Change
-from training.catalogue.language.changes import counterpart
-from training.catalogue.language.describe import joined
 from training.catalogue.language.detail_words import meaning, saying
-from training.catalogue.language.paint_changes import old_figures
+from training.catalogue.language.differences import counterpart
+from training.catalogue.language.modification import Question
+from training.catalogue.language.nouns import NOUNS, Noun, bare, with_article
+from training.catalogue.language.paint_differences import old_figures
 from training.catalogue.language.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
+from training.catalogue.language.product_captions import joined
 from training.catalogue.language.rewordings import Mood, Rewording
 from training.catalogue.language.spelling import loosely
-from training.catalogue.language.words import NOUNS, Noun, bare, with_article
-from training.catalogue.triplets import Question
 from training.catalogue.world.world import COLOURS, NONE, ORDERED, PLAIN, Product
 
 MAX_WORDS = 18

@@ -5,7 +5,7 @@ from functools import cache
 from random import Random
 
 from training.catalogue.language.comparatives import COMPARED
-from training.catalogue.language.words import vocabulary
+from training.catalogue.language.nouns import vocabulary
 
 _WORD = re.compile(r"[a-z]{5,}")
 _LETTERS = re.compile(r"[a-z]+")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.world.families import darker, distinct, lighter, seconds
+from training.catalogue.world.colour_families import darker, distinct, lighter, seconds
 from training.catalogue.world.world import BRANDS, CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
 SPLITS = ("train", "val", "test")

@@ -18,8 +18,8 @@ from models import files, preprocess
 from models.arrays import Pixels
 from training.catalogue import write
 from training.catalogue.draw import draw
-from training.catalogue.language import describe, modify, spelling
-from training.catalogue.language.describe import Phrase
+from training.catalogue.language import modification, product_captions, spelling
+from training.catalogue.language.product_captions import Phrase
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 
@@ -79,12 +79,12 @@ def texts(count: int, *, seed: int) -> list[str]:
     found = []
     for product in products(count, split="train", seed=seed):
         random = Random(f"{seed}/text/{product.id}")
-        found += [describe.caption(product, random).text, modify.modification(product, random).text]
+        found += [product_captions.caption(product, random).text, modification.modification(product, random).text]
     return found
 
 
 def _caption(product: Product, random: Random) -> Phrase:
-    phrase = describe.caption(product, random)
+    phrase = product_captions.caption(product, random)
     if random.random() >= _MISSPELT_SHARE:
         return phrase
     return Phrase(text=spelling.misspelt(phrase.text, random), wish=phrase.wish)

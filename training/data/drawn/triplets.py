@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.arrays import Rows
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
-from training.catalogue import generated
-from training.catalogue.language import templates
+from training.catalogue import generated_texts
+from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import Triplet, drifted, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
@@ -103,7 +103,8 @@ def _retold(shop: Sequence[Product], found: Sequence[Triplet]) -> list[Triplet]:
     """The triplets with texts from templates; what satisfies each stays as its own text had it."""
     product_of = {product.id: product for product in shop}
     return [
-        replace(one, text=templates.text(product_of[one.reference], product_of[one.target], one.kinds)) for one in found
+        replace(one, text=attribute_templates.text(product_of[one.reference], product_of[one.target], one.kinds))
+        for one in found
     ]
 
 
@@ -112,7 +113,7 @@ def _generated(shop: Sequence[Product], found: Sequence[Triplet], *, seed: int) 
     product_of = {product.id: product for product in shop}
     pairs = [(product_of[one.reference], product_of[one.target]) for one in found]
     return [
-        replace(one, text=generated.text(*pair, seed=seed), satisfying=(one.target,))
+        replace(one, text=generated_texts.text(*pair, seed=seed), satisfying=(one.target,))
         for one, pair in zip(found, pairs, strict=True)
     ]
 

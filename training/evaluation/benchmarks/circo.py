@@ -9,14 +9,14 @@ from pathlib import Path
 
 from models.errors import InputError
 from training.data import annotations
-from training.evaluation.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 from training.evaluation.benchmarks import fields
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 
 PICTURES = 123_403
 QUERIES = {"val": 220, "test": 800}
 GALLERY = "unlabeled2017"
 SHARED = "shared-concept"
-_OF = "CIRCO"
+_NAME = "CIRCO"
 
 
 def load(folder: Path, *, split: str, variant: str) -> Benchmark:
@@ -55,7 +55,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
 def _queries(path: Path, *, hidden: bool, shared: bool) -> Iterator[BenchmarkQuery]:
     keys = ("id", "reference_img_id", "relative_caption", "shared_concept")
     answers = () if hidden else ("target_img_id", "gt_img_ids")
-    for where, row in annotations.rows(path, keys=(*keys, *answers), of=_OF):
+    for where, row in annotations.rows(path, keys=(*keys, *answers), of=_NAME):
         caption = fields.text(row, "relative_caption", where)
         yield BenchmarkQuery(
             id=fields.name(row, "id", where),

@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from models.errors import InputError
 from training.data import annotations
-from training.evaluation.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 from training.evaluation.benchmarks import fields
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 
 PICTURES = {"val": 2_297, "test1": 2_315}
 QUERIES = {"val": 4_181, "test1": 4_148}
 GALLERY = "split"
-_OF = "CIRR"
+_NAME = "CIRR"
 
 
 def load(folder: Path, *, split: str, variant: str) -> Benchmark:
@@ -25,7 +25,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
     """
     files = folder / "cirr" if (folder / "cirr").is_dir() else folder
     path = files / "image_splits" / f"split.rc2.{split}.json"
-    places = annotations.mapping(annotations.document(path, of=_OF), str(path), of=_OF)
+    places = annotations.mapping(annotations.document(path, of=_NAME), str(path), of=_NAME)
     images = folder / "img_raw" if (folder / "img_raw").is_dir() else folder
     queries = tuple(_queries(files / "captions" / f"cap.rc2.{split}.json", hidden=split == "test1"))
     for query in queries:
@@ -54,9 +54,9 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
 
 def _queries(path: Path, *, hidden: bool) -> Iterator[BenchmarkQuery]:
     keys = ("pairid", "reference", "caption", "img_set", *(() if hidden else ("target_hard",)))
-    for where, row in annotations.rows(path, keys=keys, of=_OF):
+    for where, row in annotations.rows(path, keys=keys, of=_NAME):
         reference = fields.text(row, "reference", where)
-        members = fields.names(annotations.mapping(row["img_set"], where, of=_OF), "members", where)
+        members = fields.names(annotations.mapping(row["img_set"], where, of=_NAME), "members", where)
         yield BenchmarkQuery(
             id=fields.name(row, "pairid", where),
             reference=reference,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from training.evaluation.benchmark import Benchmark
+from training.evaluation.benchmarks.benchmark import Benchmark
 
 
 def used(benchmark: Benchmark) -> list[str]:

@@ -9,14 +9,14 @@ from pathlib import Path
 from training.data import annotations
 from training.data.config import Order
 from training.data.formats.fashioniq import texts
-from training.evaluation.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 from training.evaluation.benchmarks import fields
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Scoring
 
 CATEGORIES = ("dress", "shirt", "toptee")
 ORIGINAL = {"dress": 3_817, "shirt": 6_346, "toptee": 5_373}  # all of the split files
 VAL_SPLIT = {"dress": 2_628, "shirt": 3_089, "toptee": 2_902}  # references and targets alone
 QUERIES = 2_017 + 2_038 + 1_961
-_OF = "FashionIQ"
+_NAME = "FashionIQ"
 _ORDERS: Mapping[str, Order] = {"": "written", "-both": "both", "-reversed": "reversed"}
 _SAYS: Mapping[Order, str] = {
     "written": "“c1 and c2”",
@@ -57,7 +57,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
 
 def _queries(folder: Path, category: str, split: str, order: Order) -> list[BenchmarkQuery]:
     path = folder / "captions" / f"cap.{category}.{split}.json"
-    rows = annotations.rows(path, keys=("candidate", "target", "captions"), of=_OF)
+    rows = annotations.rows(path, keys=("candidate", "target", "captions"), of=_NAME)
     return [
         BenchmarkQuery(
             id=f"{category}-{number}",
@@ -72,7 +72,7 @@ def _queries(folder: Path, category: str, split: str, order: Order) -> list[Benc
 
 
 def _split(folder: Path, category: str, split: str) -> tuple[str, ...]:
-    return fields.listed(folder / "image_splits" / f"split.{category}.{split}.json", of=_OF)
+    return fields.listed(folder / "image_splits" / f"split.{category}.{split}.json", of=_NAME)
 
 
 def _used(queries: Sequence[BenchmarkQuery], category: str) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from models.errors import InputError
 from training.data import annotations
-from training.evaluation.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Box, Scoring
 from training.evaluation.benchmarks import fields
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage, BenchmarkQuery, Box, Scoring
 
 GALLERIES = {"focus_attribute": 10, "change_attribute": 15, "focus_object": 15, "change_object": 15}
 QUERIES = {"focus_attribute": 2_000, "change_attribute": 2_112, "focus_object": 1_960, "change_object": 1_960}
-_OF = "GeneCIS"
+_NAME = "GeneCIS"
 
 
 def load(folder: Path, *, split: str, variant: str) -> Benchmark:
@@ -50,10 +50,10 @@ def _queries(folder: Path, task: str, pictures: dict[str, BenchmarkImage]) -> li
     """The queries of a task; what they show is added to the pictures."""
     files = folder / "genecis" if (folder / "genecis").is_dir() else folder
     queries = []
-    rows = annotations.rows(files / f"{task}.json", keys=("reference", "target", "gallery", "condition"), of=_OF)
+    rows = annotations.rows(files / f"{task}.json", keys=("reference", "target", "gallery", "condition"), of=_NAME)
     for number, (where, row) in enumerate(rows):
-        shown = [annotations.mapping(row[key], where, of=_OF) for key in ("reference", "target")]
-        shown += fields.objects(row, "gallery", where, of=_OF)
+        shown = [annotations.mapping(row[key], where, of=_NAME) for key in ("reference", "target")]
+        shown += fields.objects(row, "gallery", where, of=_NAME)
         (reference, target, *others) = (_named(folder, each, where, task, pictures) for each in shown)
         queries.append(
             BenchmarkQuery(

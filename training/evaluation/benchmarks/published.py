@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from models.errors import ConfigError
-from training.evaluation.benchmark import Benchmark
+from training.evaluation.benchmarks.benchmark import Benchmark
 
 
 @dataclass(frozen=True, slots=True)

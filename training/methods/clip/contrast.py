@@ -12,7 +12,7 @@ from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
-from training.catalogue.language import describe
+from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts
 from training.catalogue.world.world import CATEGORIES
 from training.data.drawn import images
@@ -103,7 +103,7 @@ class ContrastStage:
     def validate(self) -> dict[str, float]:
         """Text → image recall on unseen products, counting every product that the caption describes."""
         chosen = self._validation_products
-        phrases = [describe.caption(product, Random(f"validation/{product.id}")) for product in chosen]
+        phrases = [product_captions.caption(product, Random(f"validation/{product.id}")) for product in chosen]
         blocks = [slice(start, start + _EVALUATION_BATCH) for start in range(0, len(chosen), _EVALUATION_BATCH)]
         pixels = (torch.from_numpy(self._validation_pixels[block].copy()).to(self._device) for block in blocks)
         tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)

@@ -10,19 +10,19 @@ import pytest
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.tokenizer import Template, Tokenizer
-from training.catalogue import generated
-from training.catalogue.language import describe, templates
+from training.catalogue import generated_texts
+from training.catalogue.language import attribute_templates, product_captions
 from training.catalogue.language.detail_words import meaning, saying
-from training.catalogue.language.modify import modification, towards
+from training.catalogue.language.modification import Question, modification, towards
+from training.catalogue.language.nouns import NOUNS, vocabulary
 from training.catalogue.language.paint_words import COLOUR_WORDS, VAGUE_COLOURS
 from training.catalogue.language.paraphrase import MAX_WORDS, paraphrase
 from training.catalogue.language.rewordings import templates as rewordings
-from training.catalogue.language.words import NOUNS, vocabulary
-from training.catalogue.triplets import Question, questions
+from training.catalogue.triplets import questions
 from training.catalogue.world.sample import catalogue, changed, changes
 from training.catalogue.world.sample import product as sampled
 from training.catalogue.world.world import CATEGORIES, NONE, Product
-from training.triplets.templates import ADDED, NAMED, REMOVED, REPLACED
+from training.templates.difference import ADDED, NAMED, REMOVED, REPLACED
 
 ASKED = questions(catalogue(3_000, split="test", seed=3), 2_500, seed=3)
 SAID = [paraphrase(question, Random(f"paraphrase/{number}")) for number, question in enumerate(ASKED)]
@@ -41,8 +41,10 @@ def training() -> tuple[str, ...]:
     found += [modification(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)]
     for question in asked[:800]:
         pair = question.reference, question.target
-        found += [templates.text(*pair, question.asked.kinds), generated.text(*pair, seed=5)]
-    found += [describe.caption(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)]
+        found += [attribute_templates.text(*pair, question.asked.kinds), generated_texts.text(*pair, seed=5)]
+    found += [
+        product_captions.caption(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)
+    ]
     return tuple(plainly(text) for text in found)
 
 

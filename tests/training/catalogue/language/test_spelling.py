@@ -5,8 +5,8 @@ import re
 from random import Random
 
 from training.catalogue.language.comparatives import COMPARED
+from training.catalogue.language.nouns import vocabulary
 from training.catalogue.language.spelling import badly
-from training.catalogue.language.words import vocabulary
 from training.catalogue.triplets import questions
 from training.catalogue.world.sample import catalogue
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from training.catalogue.world.families import darker, distinct, lighter, seconds
+from training.catalogue.world.colour_families import darker, distinct, lighter, seconds
 from training.catalogue.world.sample import SPLITS, catalogue, changed, changes, held_out, product
 from training.catalogue.world.world import (
     AUDIENCES,

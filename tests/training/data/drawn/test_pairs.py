@@ -10,7 +10,7 @@ from models.errors import ConfigError
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
-from training.catalogue.language import templates
+from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import Triplet, triplets
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
@@ -196,7 +196,7 @@ def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay
     by_id = {product.id: product for product in train.products}
     row_of = {product.id: row for row, product in enumerate(train.products)}
     expected = {
-        (row_of[one.reference], templates.text(by_id[one.reference], by_id[one.target], one.kinds))
+        (row_of[one.reference], attribute_templates.text(by_id[one.reference], by_id[one.target], one.kinds))
         for one in triplets(train.products, 40, seed=SEED)
     }
     ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain["text"].shape[1]]

@@ -7,8 +7,8 @@ import pytest
 
 from models.errors import ConfigError, InputError
 from tests.training.evaluation import synthetic
-from training.evaluation.benchmark import Benchmark, BenchmarkImage
 from training.evaluation.benchmarks import cirr, published
+from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage
 
 REAL_CIRR = Path(__file__).parents[5] / "shared" / "data" / "cirr"
 

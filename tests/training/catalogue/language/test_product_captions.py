@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from training.catalogue.language.describe import Phrase, caption, colour_word, joined, marks, title
 from training.catalogue.language.detail_words import meaning, saying
+from training.catalogue.language.nouns import NOUNS, bare, with_article
 from training.catalogue.language.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
-from training.catalogue.language.words import NOUNS, bare, with_article
+from training.catalogue.language.product_captions import Phrase, caption, colour_word, joined, marks, title
 from training.catalogue.world.sample import product
 from training.catalogue.world.world import CATEGORIES, COLOURS, NONE, PATTERNS, PLAIN, Product, Wish
 

@@ -24,7 +24,7 @@ Written by `make table`; [training](../training.md#the-hard-protocol) says what 
 Results = Mapping[str, Mapping[Texts, Result]]  # by row
 
 
-def asked(row: AblationRow) -> bool:
+def has_hard_results(row: AblationRow) -> bool:
     """Whether the row is asked the hard protocol."""
     return row.group in GROUPS
 
@@ -39,7 +39,7 @@ def read(folder: Path) -> Results:
     found = {
         row.name: {texts: Result.read(path) for texts, path in files(folder, row).items()}
         for row in ROWS
-        if asked(row) and all(path.exists() for path in files(folder, row).values())
+        if has_hard_results(row) and all(path.exists() for path in files(folder, row).values())
     }
     protocols = {name: one.protocol for name, results in found.items() for one in results.values()}
     for name, protocol in protocols.items():

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from random import Random
 
 from models.errors import ModelRefused
-from training.triplets import products
+from training.templates import product_caption
 
 WORDS = 12  # of a text, as many as the paper's prompt asks of a language model
 _PHRASE = 4  # words of one side of a change: a longer one is no single change
@@ -123,13 +123,13 @@ def text(captions: tuple[str, str], facts: tuple[Mapping[str, str], Mapping[str,
 
 def _of_facts(reference: Mapping[str, str], target: Mapping[str, str]) -> list[_Change]:
     """The attributes that differ, in the order of the columns."""
-    before, after = products.attributes(reference), products.attributes(target)
+    before, after = product_caption.attributes(reference), product_caption.attributes(target)
     changes = []
     for column in before:
         gone, come = _plain(before[column]), _plain(after.get(column, ""))
         if not gone or not come or gone.casefold() == come.casefold():
             continue  # what only one product states the other may have all the same
-        had, has = products.holds(gone), products.holds(come)
+        had, has = product_caption.holds(gone), product_caption.holds(come)
         if had is None and has is None:
             changes.append(_Change(gone=gone, come=come, name=column))
         elif bool(had) != bool(has):

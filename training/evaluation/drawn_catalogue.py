@@ -11,14 +11,15 @@ import numpy as np
 from models.arrays import Embeddings, Rows, Scores, normalised
 from models.encoder import Encoder
 from models.errors import ConfigError
-from training.catalogue import generated, hard, write
-from training.catalogue.language import describe
+from training.catalogue import generated_texts, hard_negatives, write
+from training.catalogue.language import product_captions
+from training.catalogue.language.modification import Question
 from training.catalogue.language.paraphrase import paraphrase
 from training.catalogue.language.spelling import badly
-from training.catalogue.triplets import Facts, Question, Triplet, answered, questions
+from training.catalogue.triplets import Facts, Triplet, answered, questions
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
-from training.evaluation.benchmark import BenchmarkQuery, Scoring
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.drawn_shop import BATCH, Shop
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 from training.metrics import reranking, retrieval
@@ -58,7 +59,7 @@ def composed(
         raise ConfigError(f"{encoder.manifest.model_id} has no re-ranker: leave out --rerank, or train one")
     sampled = sample.catalogue(products, split=split, seed=seed)
     asked = questions(sampled, queries, seed=seed)
-    wrong = hard.negatives(asked, split=split, seed=seed) if variant == "hard" else [()] * len(asked)
+    wrong = hard_negatives.negatives(asked, split=split, seed=seed) if variant == "hard" else [()] * len(asked)
     added = [product for own in wrong for product in own]
     shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache, added=added)
     gallery = shop.gallery(encoder)  # (N, d)
@@ -120,7 +121,7 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: st
     Every product that the caption describes counts.
     """
     shop = Shop.independent(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
-    phrases = [describe.caption(product, Random(f"{seed}/{split}/{product.id}")) for product in shop.products]
+    phrases = [product_captions.caption(product, Random(f"{seed}/{split}/{product.id}")) for product in shop.products]
     facts, ids = Facts(shop.products), np.array([product.id for product in shop.products])
     queries = []
     for product, phrase in zip(shop.products, phrases, strict=True):
@@ -160,7 +161,7 @@ def _text(question: Question, texts: Texts, *, seed: int) -> str:
         case "written":
             return question.asked.text
         case "generated":
-            return generated.text(reference, target, seed=seed)
+            return generated_texts.text(reference, target, seed=seed)
         case "paraphrased":
             return paraphrase(question, random)
         case "misspelt":
@@ -219,7 +220,9 @@ def _protocol(
     benchmark: str, split: str, seed: int, *, shop: Shop, queries: Sequence[BenchmarkQuery], reference: str
 ) -> Protocol:
     answering = float(np.mean([len(query.relevant) for query in queries]))
-    negatives = {"negatives": f"{hard.EACH} a query, each with one visible attribute other than its target's"}
+    negatives = {
+        "negatives": f"{hard_negatives.PER_QUESTION} a query, each with one visible attribute other than its target's"
+    }
     is_hard = any(query.subset for query in queries)
     return Protocol(
         benchmark=f"{benchmark}, drawn catalogue",

@@ -11,13 +11,12 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template
 from tests.models import tiny
-from training.catalogue import generated
-from training.catalogue.hard import EACH, negatives
+from training.catalogue import generated_texts
+from training.catalogue.hard_negatives import PER_QUESTION, negatives
 from training.catalogue.triplets import questions, triplets
 from training.catalogue.world import sample
 from training.data.drawn import images
-from training.evaluation import compare
-from training.evaluation.benchmarks import catalogue
+from training.evaluation import compare, drawn_catalogue
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result, Texts
 
@@ -37,7 +36,7 @@ def words(split_bundle: Path) -> Encoder:
 
 
 def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> Result:
-    return catalogue.composed(
+    return drawn_catalogue.composed(
         encoder,
         split="test",
         products=PRODUCTS,
@@ -72,13 +71,13 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
             best = min(order.index(id) for id in triplet.satisfying) + 1
             assert abs(found.answers[name].best[number] - best) <= 1, name  # sums in another order
             named = found.answers[name].first[number]
-            assert len(named) == catalogue.NAMED and triplet.reference not in named
+            assert len(named) == drawn_catalogue.NAMED and triplet.reference not in named
             np.testing.assert_allclose([scores[id] for id in named], sorted(scores.values())[-10:][::-1], atol=1e-4)
 
 
 def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -> None:
     def asked(texts: Texts) -> Result:
-        return catalogue.composed(
+        return drawn_catalogue.composed(
             encoder,
             split="test",
             products=PRODUCTS,
@@ -96,7 +95,7 @@ def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -
     gallery = encoder.gallery(shop.pixels)
     for number, triplet in enumerate(triplets(shop.products, QUERIES, seed=3)):
         reference, target = (shop.row_of[id] for id in (triplet.reference, triplet.target))
-        text = generated.text(shop.products[reference], shop.products[target], seed=3)
+        text = generated_texts.text(shop.products[reference], shop.products[target], seed=3)
         scores = gallery @ encoder.texts([text])[0]
         best = max(scores[shop.row_of[id]] for id in triplet.satisfying)
         ahead = int((np.delete(scores, reference) > best).sum())
@@ -133,7 +132,7 @@ def test_a_gallery_of_another_space_or_shop_is_another_file(encoder: Encoder, wo
 
 
 def test_a_pseudo_word_must_find_its_own_picture(words: Encoder) -> None:
-    found = catalogue.pseudo_words(words, split="test", products=40, seed=3, date=DATE)
+    found = drawn_catalogue.pseudo_words(words, split="test", products=40, seed=3, date=DATE)
     assert list(found.rows) == ["a photo of *"]
     shop = Shop.catalogue(40, split="test", seed=3, size=words.manifest.image_size, cache=None)
     scores = words.sentences(shop.pixels) @ words.gallery(shop.pixels).T
@@ -157,12 +156,12 @@ def test_a_pseudo_sentence_is_the_template_up_to_its_pseudo_word(words: Encoder,
 
 def test_a_bundle_without_pseudo_words_is_refused_before_anything_is_drawn(encoder: Encoder, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sum-\w+ makes no pseudo-words"):
-        catalogue.pseudo_words(encoder, split="test", products=40, seed=3, date=DATE, cache=tmp_path / "cache")
+        drawn_catalogue.pseudo_words(encoder, split="test", products=40, seed=3, date=DATE, cache=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
 def hard(encoder: Encoder, texts: Texts) -> Result:
-    return catalogue.composed(
+    return drawn_catalogue.composed(
         encoder,
         split="test",
         products=PRODUCTS,
@@ -177,7 +176,7 @@ def hard(encoder: Encoder, texts: Texts) -> Result:
 
 def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(words: Encoder) -> None:
     found, easy = hard(words, "written"), composed(words, text_weight=0.25)
-    assert found.protocol.galleries == {"catalogue": PRODUCTS + QUERIES * EACH}
+    assert found.protocol.galleries == {"catalogue": PRODUCTS + QUERIES * PER_QUESTION}
     assert found.protocol != easy.protocol and found.protocol.variant == "hard"
     shop = sample.catalogue(PRODUCTS, split="test", seed=3)
     asked = questions(shop, QUERIES, seed=3)

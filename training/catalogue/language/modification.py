@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from random import Random
 
 from training.catalogue.language.change import Change
-from training.catalogue.language.changes import differences
-from training.catalogue.language.frames import worded
+from training.catalogue.language.differences import differences
+from training.catalogue.language.nouns import NOUNS
+from training.catalogue.language.sentences import write_sentence
 from training.catalogue.language.spelling import loosely, misspelt
-from training.catalogue.language.words import NOUNS
 from training.catalogue.world.sample import changed, changes
 from training.catalogue.world.world import PLAIN, Product, Wish
 
@@ -37,6 +37,15 @@ class Modification:
         return tuple(change.kind for change in self.found)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A reference, a target that answers the question, and the modification that leads from one to the other."""
+
+    reference: Product
+    target: Product
+    asked: Modification
+
+
 def modification(product: Product, random: Random, *, split: str = "train") -> Modification:
     """A modification of the product by lot, whose concrete choice the split may hold."""
     drawn = changes(product, random, split=split)
@@ -47,9 +56,9 @@ def towards(reference: Product, target: Product, random: Random) -> Modification
     """A modification of the reference that the target satisfies; the two must differ in one to three ways."""
     found = differences(reference, target, random)
     nouns = random.choice(NOUNS[reference.category]), random.choice(NOUNS[target.category])
-    spelt = loosely(worded(found, *nouns, random), random)
+    spelt = loosely(write_sentence(found, *nouns, random), random)
     while len(spelt.split()) > MAX_WORDS:
-        spelt = loosely(worded(found, *nouns, random), random)
+        spelt = loosely(write_sentence(found, *nouns, random), random)
     facts = target.facts()
     return Modification(
         text=misspelt(spelt, random) if random.random() < _MISSPELT_SHARE else spelt,

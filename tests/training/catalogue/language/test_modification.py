@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from training.catalogue.language.modify import Modification, modification, towards
+from training.catalogue.language.modification import Modification, modification, towards
+from training.catalogue.language.nouns import NOUNS, vocabulary
 from training.catalogue.language.spelling import misspelt
-from training.catalogue.language.words import NOUNS, vocabulary
 from training.catalogue.world.sample import changed, held_out, product
 from training.catalogue.world.world import CATEGORIES, NONE, ORDERED, PLAIN, Product
 

@@ -16,7 +16,7 @@ def caption(facts: Mapping[str, str]) -> str:
     Titles and descriptions are sentences of their own; "" where nothing is said.
     """
     sentences, attributes = [], []
-    for column, value in said(facts).items():
+    for column, value in readable(facts).items():
         if column in _STAND_ALONE:
             sentences.append(value)
         elif value.casefold() in _YES:
@@ -32,10 +32,10 @@ def caption(facts: Mapping[str, str]) -> str:
 
 def attributes(facts: Mapping[str, str]) -> dict[str, str]:
     """The columns that are a single fact and no prose, in words: {"colour": "red", "pockets": "yes"}."""
-    return {column: value for column, value in said(facts).items() if column not in _STAND_ALONE}
+    return {column: value for column, value in readable(facts).items() if column not in _STAND_ALONE}
 
 
-def said(facts: Mapping[str, str]) -> dict[str, str]:
+def readable(facts: Mapping[str, str]) -> dict[str, str]:
     """The columns that say anything: names in words, values without markup."""
     found = {" ".join(re.split(r"[_\W]+", column)).strip().casefold(): _plain(value) for column, value in facts.items()}
     return {column: value for column, value in found.items() if value.casefold() not in _NOTHING}

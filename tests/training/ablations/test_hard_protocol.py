@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError
-from training.ablations import hard
+from training.ablations import hard_protocol
 from training.ablations.rows import ROWS
 from training.ablations.runner import Runner
-from training.evaluation.benchmark import BenchmarkQuery
-from training.evaluation.benchmarks import catalogue
+from training.evaluation import drawn_catalogue
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 
 OF_NAME = {row.name: row for row in ROWS}
-PROTOCOL = Protocol("composed", "hard", "test", {}, catalogue.HARD_SCORING, {"catalogue": 100}, 40)
+PROTOCOL = Protocol("composed", "hard", "test", {}, drawn_catalogue.HARD_SCORING, {"catalogue": 100}, 40)
 
 
 def result(texts: Texts, right: int, *, protocol: Protocol = PROTOCOL, method: str = "two-stage") -> Result:
@@ -32,15 +32,15 @@ def result(texts: Texts, right: int, *, protocol: Protocol = PROTOCOL, method: s
 
 
 def written(folder: Path, name: str, *rights: int, protocol: Protocol = PROTOCOL) -> None:
-    for right, (texts, path) in zip(rights, hard.files(folder, OF_NAME[name]).items(), strict=True):
+    for right, (texts, path) in zip(rights, hard_protocol.files(folder, OF_NAME[name]).items(), strict=True):
         result(texts, right, protocol=protocol).write(path)
 
 
 def test_a_row_has_a_line_for_each_kind_of_text_with_its_own_halves_beside(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
-    path = hard.files(tmp_path, OF_NAME["two-stage-small"])["written"]
+    path = hard_protocol.files(tmp_path, OF_NAME["two-stage-small"])["written"]
     result("written", 30).write(path)  # its other texts were not asked yet
-    head, _, *lines = hard.markdown(hard.read(tmp_path)).splitlines()
+    head, _, *lines = hard_protocol.markdown(hard_protocol.read(tmp_path)).splitlines()
     assert [cell.strip() for cell in head.split("|")[3:-1]] == [
         "texts", "R@1", "R@10", "R_subset@1", "R@1, image only", "R@1, text only", "R@1, sum",
     ]  # fmt: skip
@@ -55,18 +55,18 @@ def test_a_row_has_a_line_for_each_kind_of_text_with_its_own_halves_beside(tmp_p
 
 
 def test_a_bundle_that_is_a_sum_is_asked_in_that_way_alone(tmp_path: Path) -> None:
-    for texts, path in hard.files(tmp_path, OF_NAME["base"]).items():
+    for texts, path in hard_protocol.files(tmp_path, OF_NAME["base"]).items():
         result(texts, 8, method="sum").write(path)
-    assert hard.markdown(hard.read(tmp_path)).count(".200 [") == 6
+    assert hard_protocol.markdown(hard_protocol.read(tmp_path)).count(".200 [") == 6
 
 
 def test_the_table_is_written_to_a_page(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
     for _ in range(2):  # a second time changes nothing
-        hard.write(hard.read(tmp_path), tmp_path)
-    text = (tmp_path / hard.PAGE).read_text()
-    assert text.startswith(hard.HEADING) and "`base`" in text
-    figures = json.loads((tmp_path / hard.RESULTS).read_text())
+        hard_protocol.write(hard_protocol.read(tmp_path), tmp_path)
+    text = (tmp_path / hard_protocol.PAGE).read_text()
+    assert text.startswith(hard_protocol.HEADING) and "`base`" in text
+    figures = json.loads((tmp_path / hard_protocol.RESULTS).read_text())
     assert figures["rows"]["base"]["misspelt"]["two-stage"]["R@1"]["value"] == 0.4
     assert figures["protocol"]["variant"] == "hard"
 
@@ -75,14 +75,14 @@ def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
     written(tmp_path, "instruct", 20, 12, 16, protocol=replace(PROTOCOL, galleries={"catalogue": 99}))
     with pytest.raises(ConfigError, match="base and instruct were not asked the same"):
-        hard.read(tmp_path)
+        hard_protocol.read(tmp_path)
 
 
 def test_the_methods_are_asked_in_all_texts_by_the_commands_a_person_would_type_and_ablations_are_not() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
     asked = [" ".join(words) for words in runner.commands(OF_NAME["base"]) if "hard" in words]
     assert [line.split("--variant hard --texts ")[1] for line in asked] == [
-        f"{texts} --out runs/results/hard/{texts}/base.json" for texts in hard.TEXTS
+        f"{texts} --out runs/results/hard/{texts}/base.json" for texts in hard_protocol.TEXTS
     ]
     assert all("evaluate catalogue --bundle runs/base/bundle --products 50" in line for line in asked)
     assert not [words for words in runner.commands(OF_NAME["rank-16"]) if "hard" in words]

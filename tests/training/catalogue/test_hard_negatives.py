@@ -3,9 +3,9 @@
 import numpy as np
 
 from training.catalogue.draw.draw import draw
-from training.catalogue.hard import EACH, negatives
+from training.catalogue.hard_negatives import PER_QUESTION, negatives
 from training.catalogue.triplets import answered, questions
-from training.catalogue.world.families import distinct
+from training.catalogue.world.colour_families import distinct
 from training.catalogue.world.sample import catalogue, held_out
 from training.catalogue.world.world import CATEGORIES, Product
 
@@ -60,12 +60,12 @@ def test_no_negative_satisfies_its_question_and_the_gallery_knows_which_others_d
 
 
 def test_half_of_them_are_wrong_in_what_the_text_says_and_half_in_what_the_picture_shows() -> None:
-    assert all(len(own) == EACH for own in WRONG)
+    assert all(len(own) == PER_QUESTION for own in WRONG)
     both = 0
     for question, own in zip(ASKED, WRONG, strict=True):
         told = [name for one in own for name in differing(question.target, one) if name in question.asked.changes]
-        both += len(told) == EACH // 2
-        assert len({tuple(one.facts().items()) for one in own}) == EACH
+        both += len(told) == PER_QUESTION // 2
+        assert len({tuple(one.facts().items()) for one in own}) == PER_QUESTION
     assert both > 0.8 * len(ASKED)
 
 
@@ -78,6 +78,6 @@ def test_ids_are_new_and_the_same_seed_gives_the_same_negatives() -> None:
 def test_val_holds_no_combination_that_training_never_saw() -> None:
     asked = questions(catalogue(600, split="val", seed=4), 300, seed=4)
     found = [one for own in negatives(asked, split="val", seed=4) for one in own]
-    assert len(found) == 300 * EACH
+    assert len(found) == 300 * PER_QUESTION
     assert not any(held_out(one.category, one.look["colour"]) for one in found)
     assert any(held_out(one.category, one.look["colour"]) for _, one in PAIRS)

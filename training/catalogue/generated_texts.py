@@ -3,9 +3,9 @@
 from random import Random
 
 from models.errors import ModelRefused
-from training.catalogue.language import describe, templates
+from training.catalogue.language import attribute_templates, product_captions
 from training.catalogue.world.world import Product
-from training.triplets.templates import text as difference
+from training.templates.difference import text as difference
 
 _LOOKS = 50  # at a pair, until its captions differ: that a look misses the difference is rare
 
@@ -19,11 +19,13 @@ def text(reference: Product, target: Product, *, seed: int) -> str:
     """
     name = f"{seed}/{reference.id}>{target.id}"
     for look in range(_LOOKS):
-        one, other = (describe.caption(product, Random(f"{name}/{look}")).text for product in (reference, target))
+        one, other = (
+            product_captions.caption(product, Random(f"{name}/{look}")).text for product in (reference, target)
+        )
         try:
             return difference((one, other), ({}, {}), name=name, seed=seed)
         except ModelRefused:
             continue
     if (reference.category, reference.facts()) == (target.category, target.facts()):
         raise ModelRefused(f"nothing tells {target.id} from {reference.id}: pair products that differ")
-    return templates.text(reference, target, ())
+    return attribute_templates.text(reference, target, ())

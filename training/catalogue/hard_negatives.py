@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from training.catalogue.triplets import Question
-from training.catalogue.world.families import distinct, seconds
+from training.catalogue.language.modification import Question
+from training.catalogue.world.colour_families import distinct, seconds
 from training.catalogue.world.sample import allowed
 from training.catalogue.world.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
-EACH = 4  # negatives of a question: half of them wrong in what its text says, half in what its picture shows
+PER_QUESTION = 4  # negatives of a question: half of them wrong in what its text says, half in what its picture shows
 
 
 def negatives(asked: Sequence[Question], *, split: str, seed: int) -> list[tuple[Product, ...]]:
@@ -37,8 +37,8 @@ def _chosen(question: Question, random: Random, *, split: str) -> list[Product]:
     for kind in (said, shown):
         random.shuffle(kind)
     one, other = list(_in_turns(said)), list(_in_turns(shown))
-    half = EACH // 2
-    return [*one[: max(half, EACH - len(other))], *other[: max(half, EACH - len(one))]]
+    half = PER_QUESTION // 2
+    return [*one[: max(half, PER_QUESTION - len(other))], *other[: max(half, PER_QUESTION - len(one))]]
 
 
 def _others(product: Product, name: str, *, split: str) -> Iterator[Product]:

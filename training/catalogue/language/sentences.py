@@ -6,12 +6,12 @@ from itertools import pairwise
 from random import Random
 
 from training.catalogue.language.change import ROLES, Change
-from training.catalogue.language.describe import joined
-from training.catalogue.language.words import Noun, bare, with_article
+from training.catalogue.language.nouns import Noun, bare, with_article
+from training.catalogue.language.product_captions import joined
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SentenceWords:
     """What a sentence is about: the things' names, and the wordings chosen, by role."""
 
     reference: Noun
@@ -37,17 +37,17 @@ class Scene:
         return ", ".join((*self.said["adjective"], *self.said["before"]))
 
 
-Frame = Callable[[Scene, Random], str]
+Frame = Callable[[SentenceWords, Random], str]
 
 
-def worded(found: Sequence[Change], reference: Noun, target: Noun, random: Random) -> str:
+def write_sentence(found: Sequence[Change], reference: Noun, target: Noun, random: Random) -> str:
     """The changes as one text, in one of the sentences that have a place for each of them."""
     fitting = [sentence for sentence in _SENTENCES if _fits(found, sentence)]
     sentence = random.choices(fitting, [sentence.weight for sentence in fitting])[0]
     said = _chosen(found, sentence, random)
     while not _clear(said):
         said = _chosen(found, sentence, random)
-    text = sentence.frame(Scene(reference, target, said), random)
+    text = sentence.frame(SentenceWords(reference, target, said), random)
     return text[0].upper() + text[1:] if random.random() < 0.12 else text
 
 
@@ -92,7 +92,7 @@ def _held(phrases: Sequence[str]) -> str:
     return joined(sorted(phrases, key=lambda words: (_opposes(words), words.startswith(("no ", "the ")))))
 
 
-def _clauses(scene: Scene, *, bare_no: bool) -> list[str]:
+def _clauses(scene: SentenceWords, *, bare_no: bool) -> list[str]:
     """What follows the head of a sentence: "as a skirt", "in red", "with a belt and long sleeves", the remarks.
 
     `bare_no` leaves *with* out before "no pockets", as after "but".
@@ -147,7 +147,7 @@ _ENDED_BY_BUT = (
     "this one but",
 )
 _CALLED_SAME = ("same", "the same")
-_ASKED = (
+_REQUESTS = (
     "I'd like {it}",
     "I want {it}",
     "i'd like {this}",
@@ -161,10 +161,10 @@ _ASKED = (
 _QUESTIONS = ("can ", "do ", "any")
 
 
-def _following(scene: Scene, random: Random) -> str:
+def _following(scene: SentenceWords, random: Random) -> str:
     """ "in red, with long sleeves", "same but with a belt" """
     opening = random.choices(
-        ("", random.choice(_ENDED_BY_BUT), random.choice(_CALLED_SAME), random.choice(_ASKED)), (3, 10, 3, 8)
+        ("", random.choice(_ENDED_BY_BUT), random.choice(_CALLED_SAME), random.choice(_REQUESTS)), (3, 10, 3, 8)
     )[0]
     clauses = _clauses(scene, bare_no=not opening or opening.endswith("but") or opening in _CALLED_SAME)
     if opening in _CALLED_SAME and not clauses[0].startswith(_CONNECTED):
@@ -176,26 +176,26 @@ def _following(scene: Scene, random: Random) -> str:
     return f"{text} please" if not opening and random.random() < 0.2 else text
 
 
-def _but(scene: Scene, random: Random) -> str:
+def _but(scene: SentenceWords, random: Random) -> str:
     """ "same but sleeveless and in red" """
     opening = random.choice(_ENDED_BY_BUT).format(this=scene.this)
     return _predicated(opening, scene, random, bare_no=True)
 
 
-def _make(scene: Scene, random: Random) -> str:
+def _make(scene: SentenceWords, random: Random) -> str:
     """ "make it navy and striped", "I'd like it sleeveless, with a belt" """
     openings = ("make {it}", "make {it}", "I'd like {it}", "I want {it}", "i need {it}", "please make {it}")
     return _predicated(random.choice(openings).format(it=scene.it), scene, random, bare_no=False)
 
 
-def _predicated(opening: str, scene: Scene, random: Random, *, bare_no: bool) -> str:
+def _predicated(opening: str, scene: SentenceWords, random: Random, *, bare_no: bool) -> str:
     head, clauses = f"{opening} {scene.after_verb}", _clauses(scene, bare_no=bare_no)
     if clauses and clauses[0].startswith("in "):  # "striped in red" would be about the stripes
         head += random.choice((", ", " and ")) + clauses.pop(0)
     return _strung([head, *clauses], random)
 
 
-def _is_and_has(scene: Scene, random: Random) -> str:
+def _is_and_has(scene: SentenceWords, random: Random) -> str:
     """ "is red and has a v-neck" """
     verb_is, verb_has = ("are", "have") if scene.reference.plural else ("is", "has")
     clauses = []
@@ -207,14 +207,14 @@ def _is_and_has(scene: Scene, random: Random) -> str:
     return random.choice(openings) + " and ".join(clauses)
 
 
-def _one(scene: Scene, random: Random) -> str:
+def _one(scene: SentenceWords, random: Random) -> str:
     """ "a striped one with a belt" """
     named = f"{scene.before_noun} ones" if scene.reference.plural else with_article(f"{scene.before_noun} one")
     opening = random.choice(("", "", "for ", "I'd prefer ", "rather ", "looking for ", "do you have ", "show me "))
     return _trailed(opening + named, _clauses(scene, bare_no=False), random)
 
 
-def _thing(scene: Scene, random: Random) -> str:
+def _thing(scene: SentenceWords, random: Random) -> str:
     """ "a longer dress like this, in red" """
     noun = f"{scene.before_noun} {scene.target.text}".strip()
     named = noun if scene.target.plural else with_article(noun)
@@ -228,7 +228,7 @@ def _thing(scene: Scene, random: Random) -> str:
     return _trailed(opening + named + ending, _clauses(scene, bare_no=False), random)
 
 
-def _same_thing(scene: Scene, random: Random) -> str:
+def _same_thing(scene: SentenceWords, random: Random) -> str:
     """ "the same dress in red" """
     near, far = ("these", "those") if scene.reference.plural else ("this", "that")
     opening = random.choice(("the same {}", "same {}", f"{near} {{}}", "similar {}", f"{far} {{}} but"))
@@ -238,13 +238,13 @@ def _same_thing(scene: Scene, random: Random) -> str:
     return f"{opening.format(scene.reference.text)} {_strung(clauses, random)}"
 
 
-def _commands(scene: Scene, random: Random) -> str:
+def _commands(scene: SentenceWords, random: Random) -> str:
     """ "add a belt and make the sleeves longer" """
     text = random.choice((" and ", ", ")).join(scene.said["command"])
     return random.choice(("", "", "", "please ", "can you ", "just ")) + text
 
 
-def _terse(scene: Scene, random: Random) -> str:
+def _terse(scene: SentenceWords, random: Random) -> str:
     """ "red, long sleeves, no pockets" """
     said = scene.said
     adjectives = [*said["in"], *said["adjective"], *said["before"], *said["after"]]

@@ -2,7 +2,7 @@
 
 import re
 
-from training.catalogue.language import templates
+from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import triplets
 from training.catalogue.world.sample import catalogue, changed, product
 from training.catalogue.world.world import CATEGORIES, NONE, Product
@@ -45,7 +45,7 @@ def test_every_difference_within_a_category_is_said_and_nothing_else() -> None:
         reference, target = BY_ID[one.reference], BY_ID[one.target]
         if reference.category != target.category:
             continue
-        assert read_back(templates.text(reference, target, one.kinds)) == differences(reference, target)
+        assert read_back(attribute_templates.text(reference, target, one.kinds)) == differences(reference, target)
         seen += 1
     assert seen > 400
 
@@ -56,7 +56,7 @@ def test_of_another_category_its_paint_is_said_and_the_details_that_the_triplet_
         reference, target = BY_ID[one.reference], BY_ID[one.target]
         if reference.category == target.category:
             continue
-        found = read_back(templates.text(reference, target, one.kinds))
+        found = read_back(attribute_templates.text(reference, target, one.kinds))
         asked = set(CATEGORIES[target.category].attributes) & set(one.kinds)
         paint = {name: said for name, said in differences(reference, target).items() if name in NAMES[:3]}
         assert found == {
@@ -75,7 +75,10 @@ def test_a_difference_is_always_said_in_the_same_words() -> None:
     plain = changed(shirt, {"pattern": "plain", "colour": "red", "pockets": "chest"}, id="a", picture_seed=0)
     navy = changed(plain, {"colour": "navy", "pockets": NONE}, id="b", picture_seed=0)
     dotted = changed(plain, {"pattern": "dotted", "second_colour": "white"}, id="c", picture_seed=1)
-    assert templates.text(plain, navy, ()) == "with navy colour instead of red and without pockets"
-    assert templates.text(navy, plain, ()) == "with red colour instead of navy and with chest pockets"
-    assert templates.text(plain, dotted, ()) == "with dotted pattern instead of plain and with white second colour"
-    assert templates.text(dotted, plain, ()) == "with plain pattern instead of dotted"
+    assert attribute_templates.text(plain, navy, ()) == "with navy colour instead of red and without pockets"
+    assert attribute_templates.text(navy, plain, ()) == "with red colour instead of navy and with chest pockets"
+    assert (
+        attribute_templates.text(plain, dotted, ())
+        == "with dotted pattern instead of plain and with white second colour"
+    )
+    assert attribute_templates.text(dotted, plain, ()) == "with plain pattern instead of dotted"

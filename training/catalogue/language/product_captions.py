@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from training.catalogue.language.detail_words import meaning, saying
+from training.catalogue.language.nouns import NOUNS, Noun, bare, with_article
 from training.catalogue.language.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
 from training.catalogue.language.spelling import loosely
-from training.catalogue.language.words import NOUNS, Noun, bare, with_article
 from training.catalogue.world.world import PLAIN, Product, Wish
 
 MAX_WORDS = 23  # longer captions leave an attribute out, so that none is cut by the tokenizer
@@ -59,7 +59,7 @@ class _Parts:
 
 def caption(product: Product, random: Random) -> Phrase:
     """A true description in one of many wordings, and the wish that accepts all products it describes."""
-    said = _said(product, random)
+    said = _spoken_attributes(product, random)
     style = random.choices((_sentence, _list, _adjectives, _noun_first, _request), (30, 34, 8, 14, 14))[0]
     noun = random.choice(NOUNS[product.category])
     while True:
@@ -105,7 +105,7 @@ def joined(phrases: Sequence[str]) -> str:
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
-def _said(product: Product, random: Random) -> list[str]:
+def _spoken_attributes(product: Product, random: Random) -> list[str]:
     """The attributes that the caption speaks of, the most telling first."""
     names = list(product.look)
     if random.random() < _FULL_SHARE:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from random import Random
 
 from training.catalogue.language.change import BEFORE, Change, Ways
-from training.catalogue.language.describe import colour_word, marks
+from training.catalogue.language.nouns import with_article
 from training.catalogue.language.paint_words import PATTERN_WORDS, pattern_meaning
-from training.catalogue.language.words import with_article
-from training.catalogue.world.families import darker, lighter
+from training.catalogue.language.product_captions import colour_word, marks
+from training.catalogue.world.colour_families import darker, lighter
 from training.catalogue.world.world import PLAIN
 
 

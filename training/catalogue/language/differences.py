@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from training.catalogue.language.change import Change, Ways, said
+from training.catalogue.language.change import Change, Ways, ways_by_role
 from training.catalogue.language.comparatives import COMPARED
 from training.catalogue.language.detail_words import Saying, meaning, saying
-from training.catalogue.language.paint_changes import paint
-from training.catalogue.language.words import NOUNS, bare, category_values, with_article
+from training.catalogue.language.nouns import NOUNS, bare, category_values, with_article
+from training.catalogue.language.paint_differences import paint
 from training.catalogue.world.world import NONE, ORDERED, Product
 
 
@@ -64,7 +64,7 @@ def _sayings(category: str, name: str, old: str | None, new: str, random: Random
 def _detail(category: str, name: str, value: str, random: Random) -> Change:
     """An attribute spoken of where the reference says nothing about it."""
     words, means = _sayings(category, name, None, value, random)
-    return Change(name, {name: means}, said(words))
+    return Change(name, {name: means}, ways_by_role(words))
 
 
 _MEASURES = ("length", "fit", "height")  # no parts, which could be swapped
@@ -77,7 +77,7 @@ def _attribute(category: str, name: str, old: str, new: str, pronoun: str, rando
     words, means = _sayings(category, name, old, new, random)
     had = [bare(noun) for noun in saying(category, name, old).nouns if not noun.startswith("no ")]
     now = [noun for noun in words.nouns if not noun.startswith("no ")]
-    ways = said(words)
+    ways = ways_by_role(words)
     gone = new == NONE or new == "sleeveless"
     if gone:
         bared = {"sleeve": ["sleeves"], "handle": ["handle"]}.get(name, had)

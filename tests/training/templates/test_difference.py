@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from models.errors import ModelRefused
-from training.triplets import filter, templates
+from training.templates import difference
+from training.triplets import filter
 
 NONE: dict[str, str] = {}
 COLOURS = ("red", "black", "blue", "light green")
@@ -14,7 +15,7 @@ SLEEVES = ("short", "long", "no")
 
 
 def of_captions(one: str, other: str, name: str = "a>b", seed: int = 0) -> str:
-    return templates.text((one, other), (NONE, NONE), name=name, seed=seed)
+    return difference.text((one, other), (NONE, NONE), name=name, seed=seed)
 
 
 def all_of(one: str, other: str) -> set[str]:
@@ -23,13 +24,13 @@ def all_of(one: str, other: str) -> set[str]:
 
 def test_one_word_that_differs_is_changed_in_every_wording() -> None:
     found = all_of("A red shirt.", "A black shirt.")
-    assert found == {template.format(a="red shirt", b="black shirt") for template in templates.REPLACED}
+    assert found == {template.format(a="red shirt", b="black shirt") for template in difference.REPLACED}
 
 
 def test_what_only_one_caption_has_is_added_or_removed() -> None:
     bare, banded = "a straw hat", "a straw hat with a wide band"
-    assert all_of(bare, banded) == {template.format(b="wide band") for template in templates.ADDED}
-    assert all_of(banded, bare) == {template.format(a="wide band") for template in templates.REMOVED}
+    assert all_of(bare, banded) == {template.format(b="wide band") for template in difference.ADDED}
+    assert all_of(banded, bare) == {template.format(a="wide band") for template in difference.REMOVED}
 
 
 def test_only_the_first_sentence_of_a_caption_counts() -> None:
@@ -43,13 +44,13 @@ def test_captions_without_a_common_shape_still_give_one_change() -> None:
 
 def test_what_a_shop_says_is_compared_attribute_by_attribute() -> None:
     facts = ({"colour": "red", "fabric": "wool"}, {"colour": "dark blue", "fabric": "wool"})
-    found = {templates.text(("", ""), facts, name=str(number), seed=0) for number in range(200)}
-    assert found == {template.format(name="colour", a="red", b="dark blue") for template in templates.NAMED}
+    found = {difference.text(("", ""), facts, name=str(number), seed=0) for number in range(200)}
+    assert found == {template.format(name="colour", a="red", b="dark blue") for template in difference.NAMED}
 
 
 def test_facts_of_yes_and_no_are_added_and_removed() -> None:
     facts = ({"pockets": "no", "hood": "True"}, {"pockets": "yes", "hood": "False"})
-    found = {templates.text(("", ""), facts, name=str(number), seed=0) for number in range(200)}
+    found = {difference.text(("", ""), facts, name=str(number), seed=0) for number in range(200)}
     assert {"add pockets", "without hood"} <= found
     assert any("pockets" in text and "hood" in text for text in found)
 
@@ -57,7 +58,7 @@ def test_facts_of_yes_and_no_are_added_and_removed() -> None:
 def test_an_attribute_that_only_one_product_states_is_no_change() -> None:
     facts = ({"colour": "red"}, {"colour": "blue", "fabric": "wool"})
     for number in range(50):
-        assert "wool" not in templates.text(("", ""), facts, name=str(number), seed=0)
+        assert "wool" not in difference.text(("", ""), facts, name=str(number), seed=0)
 
 
 def test_the_pair_and_the_seed_alone_choose_the_wording() -> None:
@@ -87,7 +88,7 @@ def test_the_filter_lets_every_text_through() -> None:
     for number in range(500):
         captions, known = (caption(), caption()), ((facts(), facts()) if number % 2 else (NONE, NONE))
         try:
-            text = templates.text(captions, known, name=str(number), seed=0)
+            text = difference.text(captions, known, name=str(number), seed=0)
         except ModelRefused:
             continue
         said += 1

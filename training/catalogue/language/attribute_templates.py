@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from training.catalogue.language.describe import joined
+from training.catalogue.language.product_captions import joined
 from training.catalogue.world.world import CATEGORIES, NONE, Product
 
 OTHER_CATEGORY = "{new} instead of {old}"
@@ -16,7 +16,7 @@ def text(reference: Product, target: Product, kinds: Sequence[str]) -> str:
 
     Of a target of another category only its colours and pattern count, and the details that the triplet's `kinds` name.
     """
-    return joined([_said(*difference) for difference in _differences(reference, target, kinds)])
+    return joined([_phrase(*difference) for difference in _differences(reference, target, kinds)])
 
 
 def _differences(reference: Product, target: Product, kinds: Sequence[str]) -> Iterator[tuple[str, str, str]]:
@@ -36,7 +36,7 @@ def _differences(reference: Product, target: Product, kinds: Sequence[str]) -> I
             yield name, NONE, after[name]
 
 
-def _said(name: str, old: str, new: str) -> str:
+def _phrase(name: str, old: str, new: str) -> str:
     if name == "category":
         return OTHER_CATEGORY.format(old=old, new=new)
     thing = name.replace("_", " ")

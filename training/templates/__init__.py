@@ -1,0 +1,1 @@
+"""Captions and difference texts, written from templates without a language model."""
