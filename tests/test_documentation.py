@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,27 @@ def test_the_map_names_every_folder_of_the_house_and_nothing_else() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     on_disk = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")}
     assert named == on_disk
+
+
+def test_the_front_page_is_short_and_its_two_commands_are_targets() -> None:
+    assert len(README.splitlines()) <= 130
+    block = README.split("## Two commands")[1].split("```")[1]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\w+)", block, flags=re.MULTILINE)
+    assert targets == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in targets)
+
+
+def test_the_quick_start_runs_in_a_checkout(tmp_path: Path) -> None:
+    block = README.split("## Your own products")[1].split("```")[1]
+    _, after = block.split("pip install", 1)
+    lines = after.split("\n", 1)[1].replace("likebut serve", ": likebut serve")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    script = f'set -e\nlikebut() {{ "{sys.executable}" -m service.cli "$@"; }}\n{lines}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "red-t-shirt" in done.stdout.splitlines()[1]  # the first hit, after the line of the build
 
 
 def commands(document: Path) -> list[list[str]]:
@@ -61,7 +84,12 @@ def test_every_command_a_document_names_parses(document: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+def test_every_link_leads_to_a_file_and_its_heading(document: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)]*)\)", document.read_text(encoding="utf-8")):
+        if "://" in name:
+            continue
+        target = document.parent / name if name else document
+        assert target.exists(), name
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, anchor
