@@ -1,13 +1,14 @@
 """What a model knows of reference pictures, kept for the next words about the same picture."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from models.arrays import Pixels
@@ -36,10 +37,9 @@ class References:
     def __init__(self, graph: OnnxSession, *, cache_bytes: int) -> None:
         """`cache_bytes` 0 keeps nothing."""
         self._graph = graph
-        self._cache_bytes = cache_bytes
         self._lock = Lock()
-        self._kept: OrderedDict[bytes, Features] = OrderedDict()  # by digest of the pixels, the latest last
-        self._hits = self._misses = self._bytes = 0
+        self._cache: LRUCache[bytes, Features] = LRUCache(cache_bytes, _bytes)  # by digest of the pixels
+        self._hits = self._misses = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,11 +50,11 @@ class References:
     def use(self) -> CacheUse:
         """How the cache has served so far."""
         with self._lock:
-            return CacheUse(hits=self._hits, misses=self._misses, bytes=self._bytes)
+            return CacheUse(hits=self._hits, misses=self._misses, bytes=int(self._cache.currsize))
 
     def features(self, pixels: Pixels) -> Features:
         """Features of the pictures (B, 3, S, S), the rows that are not kept computed as one batch."""
-        if self._cache_bytes == 0:
+        if self._cache.maxsize == 0:
             return self.computed(pixels)
         keys = [hashlib.sha256(picture.tobytes()).digest() for picture in pixels]
         found = self._find(keys)
@@ -65,7 +65,7 @@ class References:
             for place, key in enumerate(new):
                 # copies, since a view would keep the whole batch in memory
                 found[key] = {name: values[place].copy() for name, values in computed.items()}
-            self._keep({key: found[key] for key in new})
+            self._store({key: found[key] for key in new})
         return {name: np.stack([found[key][name] for key in keys]) for name in self.names}
 
     def computed(self, pixels: Pixels) -> Features:
@@ -74,27 +74,18 @@ class References:
 
     def _find(self, keys: list[bytes]) -> dict[bytes, Features]:
         with self._lock:
-            found = {key: self._kept[key] for key in keys if key in self._kept}
-            for key in found:
-                self._kept.move_to_end(key)
-        return found
+            return {key: self._cache[key] for key in keys if key in self._cache}
 
     def _count(self, *, hits: int, misses: int) -> None:
         with self._lock:
             self._hits += hits
             self._misses += misses
 
-    def _keep(self, new: Mapping[bytes, Features]) -> None:
+    def _store(self, new: Mapping[bytes, Features]) -> None:
         with self._lock:
             for key, features in new.items():
-                size = _bytes(features)
-                if key in self._kept or size > self._cache_bytes:  # another thread was first, or it would push all out
-                    continue
-                self._kept[key] = features
-                self._bytes += size
-                while self._bytes > self._cache_bytes:
-                    _, oldest = self._kept.popitem(last=False)
-                    self._bytes -= _bytes(oldest)
+                with suppress(ValueError):  # larger than the whole cache
+                    self._cache[key] = features
 
 
 def _bytes(features: Features) -> int:

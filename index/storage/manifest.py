@@ -1,8 +1,4 @@
-"""What a snapshot says of itself: one JSON file, written last, that names and digests every other.
-
-Version 2, which is still read, lacks `widened`: all lists are probed under a filter, until the gallery is built,
-compacted or tuned anew.
-"""
+"""The manifest of a snapshot: one JSON file, written last, that names and digests every other."""
 
 import hashlib
 from datetime import datetime
@@ -39,7 +35,7 @@ class ShardEntry(FileEntry):
 class SnapshotManifest(_Strict):
     """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
 
-    schema_version: Literal[2, 3]
+    schema_version: Literal[3]
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str
@@ -54,7 +50,7 @@ class SnapshotManifest(_Strict):
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
     # lists probed instead where a filter keeps one of ranking.SHARES
-    widened: tuple[int, ...] = Field((), strict=False)
+    widened: tuple[int, ...] = Field(strict=False)
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
     faiss_version: str
@@ -76,7 +72,7 @@ class SnapshotManifest(_Strict):
 def dump(manifest: SnapshotManifest) -> str:
     """The manifest as the text of its file, with its digest filled in."""
     made = manifest.model_copy(update={"digest": _digest(manifest)})
-    return made.model_dump_json(indent=2, exclude=_lacking(made)) + "\n"
+    return made.model_dump_json(indent=2) + "\n"
 
 
 def load(path: Path) -> SnapshotManifest:
@@ -90,8 +86,8 @@ def load(path: Path) -> SnapshotManifest:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"
         raise GalleryBroken(
-            f"{path} is not a snapshot manifest of version {SCHEMA_VERSION} ({where}: {first['msg']}):"
-            " rebuild the gallery with this version of likebut"
+            f"{path} is not a snapshot manifest of version {SCHEMA_VERSION} ({where}: {first['msg']}): rebuild it with"
+            f" `likebut index build SOURCE --gallery {path.parents[2]}`"
         ) from error
     if text != dump(manifest):
         raise GalleryBroken(f"{path} was changed after it was written: roll back or rebuild the gallery")
@@ -100,9 +96,4 @@ def load(path: Path) -> SnapshotManifest:
 
 def _digest(manifest: SnapshotManifest) -> str:
     without = manifest.model_copy(update={"digest": ""})
-    return hashlib.sha256(without.model_dump_json(exclude=_lacking(manifest)).encode()).hexdigest()
-
-
-def _lacking(manifest: SnapshotManifest) -> set[str]:
-    """The facts that its version does not have."""
-    return {"widened"} if manifest.schema_version == 2 else set()
+    return hashlib.sha256(without.model_dump_json().encode()).hexdigest()

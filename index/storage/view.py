@@ -1,11 +1,13 @@
 """A snapshot and the changes since, as one row space: rows below `start` are the snapshot's, the others of changes."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 
 from index.items import facets, filters
 from index.items.columns import Columns
@@ -24,7 +26,8 @@ from index.vectors.shards import Shards
 from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import GalleryBroken, InputError
 
-CACHED_SELECTIONS = 64  # filters whose rows are remembered, at a bit more than a byte for each item
+CACHE_BYTES = 64 * 2**20  # of the rows of the latest filters
+FILTER_BYTES = 8  # that a filter takes in memory for each character of its text, about
 
 
 class OpenSnapshot:
@@ -35,7 +38,9 @@ class OpenSnapshot:
         self.items = items
         self.ranking = ranking
         self.missing = missing
-        self._kept: OrderedDict[tuple[Filter | None, int], Selection] = OrderedDict()
+        # by filter and number of dead rows, each with its bytes
+        self._selections: LRUCache[tuple[Filter | None, int], tuple[Selection, int]]
+        self._selections = LRUCache(CACHE_BYTES, itemgetter(1))
         self._lock = Lock()
 
     @classmethod
@@ -59,17 +64,15 @@ class OpenSnapshot:
         """The living rows (n,) for which the filter holds."""
         key = (filter, view.dead)  # a row that dies adds to the dead, and none comes back
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-                return found
-        alive = view.alive[: view.start]
-        found = Selection(alive if filter is None else alive & filters.mask(filter, self.items.attributes, view.start))
-        with self._lock:
-            self._kept[key] = found
-            if len(self._kept) > CACHED_SELECTIONS:
-                self._kept.popitem(last=False)
-        return found
+            if key in self._selections:
+                return self._selections[key][0]
+        mask = view.alive[: view.start]
+        if filter is not None:
+            mask = mask & filters.mask(filter, self.items.attributes, view.start)
+        selection = Selection(mask)
+        with self._lock, suppress(ValueError):  # larger than the whole cache
+            self._selections[key] = selection, selection.nbytes + FILTER_BYTES * len(repr(filter))
+        return selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,11 @@ class Selection:
         self.mask = mask
         self.count = int(np.count_nonzero(mask))
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of mask and bits; `rows` is only made of a small selection."""
+        return self.mask.nbytes + -(-len(self.mask) // 8)
+
     @cached_property
     def rows(self) -> Rows:
         """The rows themselves (count,), ascending."""

@@ -3,9 +3,10 @@
 import hashlib
 import io
 import threading
-from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
+from cachetools import LRUCache
 from PIL import Image
 
 from index.items.items import GalleryItem
@@ -25,7 +26,7 @@ SHOWN_BY_BROWSERS = {
 }
 FETCH_TIMEOUT_S = 3.0  # for galleries whose pictures are URLs: an operator wrote those, never a caller
 WHOLE_PX = 2048  # of a picture that has to be drawn anew only for its type
-KEPT_BYTES = 64_000_000
+CACHE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,18 @@ def read(item: GalleryItem, *, max_bytes: int) -> bytes:
 
 
 class Thumbnails:
-    """Shows items' pictures, and keeps the JPEGs it drew last, at most `kept_bytes` of them; for many threads."""
+    """Shows items' pictures, with a cache of the latest JPEGs, at most `cache_bytes`; for many threads."""
 
-    def __init__(self, *, max_bytes: int, max_pixels: int, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, *, max_bytes: int, max_pixels: int, cache_bytes: int = CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
-        self._room = kept_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()  # the latest used last
-        self.kept_bytes = 0
+        self._cache: LRUCache[tuple[bytes, int], bytes] = LRUCache(cache_bytes, len)
+
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of the JPEGs in the cache."""
+        return int(self._cache.currsize)
 
     def picture(self, item: GalleryItem, *, size: int | None) -> ImageFile:
         """An item's picture as a browser can show it: the file itself, or a JPEG at most `size` pixels a side.
@@ -76,18 +80,13 @@ class Thumbnails:
     def _thumbnail(self, data: bytes, size: int) -> bytes:
         key = hashlib.sha256(data).digest(), size  # by content, so that a changed file is drawn anew
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._cache:
+                return self._cache[key]
         image = preprocess.decode(data, max_pixels=self._max_pixels)
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
         file = io.BytesIO()
         image.save(file, "JPEG", quality=85)
         drawn = file.getvalue()
-        with self._lock:
-            if key not in self._kept:  # two threads may have drawn it
-                self._kept[key] = drawn
-                self.kept_bytes += len(drawn)
-            while self.kept_bytes > self._room:
-                self.kept_bytes -= len(self._kept.popitem(last=False)[1])
+        with self._lock, suppress(ValueError):  # larger than the whole cache
+            self._cache[key] = drawn
         return drawn

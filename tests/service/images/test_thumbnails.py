@@ -20,20 +20,20 @@ def test_a_thumbnail_is_drawn_once_and_anew_for_a_changed_file(tmp_path: Path, p
     red = album.picture(item, size=50)
     assert red.media_type == "image/jpeg" and preprocess.decode(red.data).size == (50, 50)
     assert album.picture(item, size=50).data is red.data
-    assert album.kept_bytes == len(red.data)
+    assert album.cached_bytes == len(red.data)
     assert album.picture(item, size=200).data == picture("ball", "red")  # small enough as it is
     (tmp_path / "x.png").write_bytes(picture("ball", "blue"))
     assert album.picture(item, size=50).data != red.data
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path, picture: Draw) -> None:
-    album = Thumbnails(max_bytes=10**7, max_pixels=10**7, kept_bytes=4000)
+    album = Thumbnails(max_bytes=10**7, max_pixels=10**7, cache_bytes=4000)
     sizes = range(30, 80)
     data = picture()
     (tmp_path / "x.png").write_bytes(data)
     item = GalleryItem("x", str(tmp_path / "x.png"), {})
     drawn = [album.picture(item, size=size).data for size in sizes]
-    assert sum(map(len, drawn)) > 4000 >= album.kept_bytes > 0
+    assert sum(map(len, drawn)) > 4000 >= album.cached_bytes > 0
     assert album.picture(item, size=sizes[-1]).data is drawn[-1]  # the latest are the ones that stay
     assert album.picture(item, size=sizes[0]).data is not drawn[0]
 

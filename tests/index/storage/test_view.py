@@ -1,0 +1,50 @@
+"""The rows of the latest filters are cached, within a number of bytes, whatever the number of filters."""
+
+from typing import cast
+
+import numpy as np
+import pyarrow
+import pytest
+
+from index.items import items
+from index.items.columns import Columns
+from index.items.filters import parse
+from index.items.items import ItemTable
+from index.storage import view
+from index.storage.overlay import Overlay
+from index.storage.view import OpenSnapshot
+from index.vectors.ranking import Ranking
+
+COUNT = 5000
+
+
+@pytest.fixture(scope="module")
+def table() -> ItemTable:
+    """Items whose attribute `n` is their row."""
+    states = {name: [""] * COUNT for name in items.STATES}
+    ids = pyarrow.table({"id": [str(row) for row in range(COUNT)], **states})
+    return ItemTable(ids, Columns.of({"n": row} for row in range(COUNT)))
+
+
+def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "CACHE_BYTES", 20_000)
+    opened = OpenSnapshot(table, cast(Ranking, None))  # which no selection uses
+    state = Overlay(table.rows, dimension=4, through=0).view
+    parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
+    selections = [opened.selection(filter, state) for filter in parsed]
+    assert [selection.count for selection in selections] == list(range(100))
+    assert opened.selection(parsed[-1], state) is selections[-1]
+    assert opened.selection(parsed[0], state) is not selections[0]
+    again = [opened.selection(filter, state) for filter in parsed]
+    assert sum(new is old for new, old in zip(again, selections, strict=True)) <= 20_000 // selections[0].nbytes
+
+
+def test_a_selection_larger_than_the_cache_is_computed_each_time(
+    table: ItemTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
+    opened, state = OpenSnapshot(table, cast(Ranking, None)), Overlay(table.rows, dimension=4, through=0).view
+    filter = parse({"n": {"gte": 10}})
+    first, second = opened.selection(filter, state), opened.selection(filter, state)
+    assert first is not second
+    np.testing.assert_array_equal(first.mask, second.mask)
