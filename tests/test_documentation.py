@@ -2,20 +2,31 @@
 
 import argparse
 import importlib
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from pydantic import BaseModel
 
 from models import cli
 from service.cli import VERBS
+from service.schemas.gallery import IndexBody, ItemBody
+from service.schemas.search import SearchBody, SearchesBody
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BODIES: dict[str, type[BaseModel]] = {
+    "/search": SearchBody,
+    "/searches": SearchesBody,
+    "/index": IndexBody,
+    "/items": ItemBody,
+}
 DOCUMENTS = sorted(
     path
     for path in ROOT.rglob("*.md")
@@ -81,6 +92,23 @@ def test_every_command_a_document_names_parses(document: Path, monkeypatch: pyte
         rest = words[1:] if words[0] in ("index", "bundle") else words
         importlib.import_module(f"{folder}.__main__").main(rest)
     assert len(ran) == len(asked)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_curl_example_sends_a_body_that_its_route_reads(document: Path) -> None:
+    blocks = re.findall(r"^```\n(.*?)^```", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        for command in block.split("curl ")[1:]:
+            words = shlex.split(command.replace("\\\n", " ").split("| python3")[0])
+            route = urlsplit(next(word for word in words if word.startswith("http://127.0.0.1"))).path
+            if "-d" in words:
+                body = json.loads(words[words.index("-d") + 1])
+                BODIES["/items" if route.startswith("/items/") else route].model_validate(body)
+                for search in body.get("searches", ()):
+                    SearchBody.model_validate(search)
+            for word in words:
+                if word.startswith("query="):
+                    SearchBody.model_validate({"text": "x", **json.loads(word.removeprefix("query="))})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
