@@ -1,4 +1,4 @@
-"""Servers of pictures, each with manners of its own, names that lead to them, and who fetches from them."""
+"""Image servers that behave as a test needs, a resolver that leads to them, and a downloader."""
 
 import asyncio
 import ipaddress
@@ -12,27 +12,28 @@ from service.images import url_policy
 from service.images.download import ImageDownloader, Unfetchable
 from service.images.url_policy import CallerPolicy
 
-Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = ipaddress.ip_network("127.0.0.1/32")
 
 
-def whole(body: bytes, *, kind: str = "image/png", status: str = "200 OK", **headers: str) -> bytes:
-    """An answer as a server of good manners gives it."""
+def image_response(body: bytes, *, kind: str = "image/png", status: str = "200 OK", **headers: str) -> bytes:
+    """Return the response of a correct server."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def moved(to: str, status: int = 302) -> bytes:
+def redirect(to: str, status: int = 302) -> bytes:
+    """Return a redirect."""
     return f"HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 class Site:
-    """A server of ours at 127.0.0.1: what it answers by path, and the heads that it was sent."""
+    """Server at 127.0.0.1: its answers by path, and the request heads that it received."""
 
     def __init__(self) -> None:
         self.heads: list[str] = []
-        self.answers: dict[str, bytes | Act] = {}
+        self.answers: dict[str, bytes | Behaviour] = {}
         self.port = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +56,9 @@ class Site:
 
 
 @asynccontextmanager
-async def sited(*, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
+async def serve_site(
+    *, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Site]:
     site = Site()
     server = await asyncio.start_server(site.answer, address, port, ssl=tls)
     site.port = server.sockets[0].getsockname()[1]
@@ -66,22 +69,22 @@ async def sited(*, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
 
 
 class Names:
-    """A resolver of our own names: each time a name is asked for, the next of its answers."""
+    """Resolver of test names: each look-up of a name gives the next of its answers."""
 
     def __init__(self, known: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
         self.known = {"cdn.example": [["127.0.0.1"]]} if known is None else known
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
         answers = self.known.get(host)
         if answers is None:
             raise OSError("unknown name")
-        self.asked.append(host)
-        return answers[min(self.asked.count(host), len(answers)) - 1]
+        self.lookups.append(host)
+        return answers[min(self.lookups.count(host), len(answers)) - 1]
 
 
 @asynccontextmanager
-async def fetching(
+async def downloading(
     site: Site,
     names: Names | None = None,
     *,
@@ -97,11 +100,11 @@ async def fetching(
         yield downloader
 
 
-async def why(remote: ImageDownloader, url: str) -> str:
-    """Why it cannot be fetched; the sentence names the URL and the field."""
-    with pytest.raises(Unfetchable) as refused:
-        await remote.fetch(url)
-    (field,) = refused.value.fields
-    assert field["field"] == "image.url" and str(refused.value).endswith(f" cannot be fetched: {field['detail']}")
-    assert ascii(url)[1:-1][:100] in str(refused.value)
+async def refusal(downloader: ImageDownloader, url: str) -> str:
+    """Return the reason why a URL cannot be fetched; the error names the URL and the field."""
+    with pytest.raises(Unfetchable) as caught:
+        await downloader.fetch(url)
+    (field,) = caught.value.fields
+    assert field["field"] == "image.url" and str(caught.value).endswith(f" cannot be fetched: {field['detail']}")
+    assert ascii(url)[1:-1][:100] in str(caught.value)
     return field["detail"]

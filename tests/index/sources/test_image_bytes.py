@@ -1,4 +1,4 @@
-"""Pictures are read from disk and the network within limits, and known again by their fingerprints."""
+"""Images are read from disk and the network within limits, and recognised by their fingerprints."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from index.sources.rows import SourceRow
 from models.errors import ImageTooLarge, UnreadableImage
 
 OLD = formatdate(1_700_000_000, usegmt=True)
-SAYS = {  # path: header, its value, and the condition that the server knows
+VALIDATORS = {  # path: header, its value, and the condition that the server supports
     "/tag": ("ETag", '"v1"', "If-None-Match"),
     "/tag-unconditional": ("ETag", '"v1"', ""),
     "/date": ("Last-Modified", OLD, "If-Modified-Since"),
@@ -28,13 +28,13 @@ SAYS = {  # path: header, its value, and the condition that the server knows
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Serves a picture, an endless one, a slow one, redirects, and pictures that say when they changed."""
+    """Serves an image, an endless one, a slow one, redirects, and images with a validator."""
 
-    asked: ClassVar[list[str]] = []  # the conditions that were sent
+    conditions: ClassVar[list[str]] = []  # as clients sent them
 
     def do_GET(self) -> None:
-        if self.path in SAYS:
-            self._answer(*SAYS[self.path])
+        if self.path in VALIDATORS:
+            self._answer(*VALIDATORS[self.path])
             return
         if self.path == "/missing":
             self.send_error(404)
@@ -69,7 +69,7 @@ class Shop(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _drip(self, data: bytes) -> None:
-        """Sends them one by one, never slow enough for the timeout of a socket."""
+        """Send the bytes one by one, too fast for the timeout of a socket."""
         with contextlib.suppress(OSError):
             for byte in data:
                 self.wfile.write(bytes([byte]))
@@ -77,9 +77,9 @@ class Shop(BaseHTTPRequestHandler):
                 threading.Event().wait(0.05)
 
     def _answer(self, name: str, value: str, condition: str) -> None:
-        """Sends the picture with one header more, or 304 where it is asked on a condition that this server knows."""
+        """Send the image with one more header, or 304 if the request has a condition that this path supports."""
         sent = self.headers.get("If-None-Match") or self.headers.get("If-Modified-Since") or ""
-        self.asked.append(sent)
+        self.conditions.append(sent)
         if condition and self.headers.get(condition) == value:
             self.send_response(304)
             self.end_headers()
@@ -108,20 +108,20 @@ def fetched(url: str) -> bytes:
     return read_image(SourceRow("a", url, {}), max_image_bytes=100_000, timeout_s=0.5)
 
 
-def test_a_picture_is_fetched_from_a_url_and_through_a_redirect(shop: str) -> None:
+def test_an_image_is_fetched_from_a_url_and_through_a_redirect(shop: str) -> None:
     assert fetched(f"{shop}/good") == fetched(f"{shop}/to-good") == b"picture"
 
 
 @pytest.mark.parametrize("path", ["missing", "slow", "slow-head", "hop-8", "to-ftp", "to-file"])
-def test_a_url_that_gives_no_picture_in_time_is_a_bad_row(shop: str, path: str) -> None:
-    began = time.monotonic()
+def test_a_url_without_an_image_in_time_is_a_bad_row(shop: str, path: str) -> None:
+    begin_s = time.monotonic()
     with pytest.raises(UnreadableImage, match=f"{path} cannot be fetched"):
         fetched(f"{shop}/{path}")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - begin_s < 1.5
 
 
-def test_an_endless_answer_is_cut_off(shop: str) -> None:
-    with pytest.raises(ImageTooLarge, match="more than 100000 bytes"):
+def test_an_endless_response_is_left_at_the_limit(shop: str) -> None:
+    with pytest.raises(ImageTooLarge, match="100000"):
         fetched(f"{shop}/endless")
 
 
@@ -140,20 +140,20 @@ def old(path: Path, data: bytes, *, mtime_ns: int = 1_700_000_000_000_000_001) -
     return path
 
 
-def test_a_file_is_known_by_its_size_and_time_of_change_without_being_opened(tmp_path: Path) -> None:
+def test_a_file_is_recognised_by_size_and_time_without_being_opened(tmp_path: Path) -> None:
     row = SourceRow("a", str(old(tmp_path / "a", b"12345")), {})
-    picture = read_if_changed(row, unless="")
-    assert picture == FetchedImage(b"12345", "5:1700000000000000001")
-    assert picture is not None and unchanged(row, picture.fingerprint)
-    assert read_if_changed(row, unless=picture.fingerprint) is None
+    image = read_if_changed(row, unless="")
+    assert image == FetchedImage(b"12345", "5:1700000000000000001")
+    assert image is not None and unchanged(row, image.fingerprint)
+    assert read_if_changed(row, unless=image.fingerprint) is None
     assert not unchanged(row, "")
     old(tmp_path / "a", b"54321", mtime_ns=1_700_000_000_000_000_002)
-    assert not unchanged(row, picture.fingerprint)
-    assert read_if_changed(row, unless=picture.fingerprint) == FetchedImage(b"54321", "5:1700000000000000002")
+    assert not unchanged(row, image.fingerprint)
+    assert read_if_changed(row, unless=image.fingerprint) == FetchedImage(b"54321", "5:1700000000000000002")
     old(tmp_path / "a", b"123456")
-    assert not unchanged(row, picture.fingerprint)
+    assert not unchanged(row, image.fingerprint)
     (tmp_path / "a").unlink()
-    assert not unchanged(row, picture.fingerprint)
+    assert not unchanged(row, image.fingerprint)
 
 
 @pytest.mark.parametrize("age_s", [-3600.0, 0.0, 1.0])
@@ -169,17 +169,17 @@ def test_a_file_too_young_for_its_clock_gets_no_fingerprint(tmp_path: Path, age_
     ("path", "fingerprint", "condition"),
     [("tag", 'etag:"v1"', '"v1"'), ("tag-unconditional", 'etag:"v1"', '"v1"'), ("date", f"modified:{OLD}", OLD)],
 )
-def test_a_url_is_asked_on_the_condition_that_its_last_answer_gave(
+def test_a_request_carries_the_validator_of_the_last_response(
     shop: str, path: str, fingerprint: str, condition: str
 ) -> None:
     row = SourceRow("a", f"{shop}/{path}", {})
     assert read_if_changed(row, unless="") == FetchedImage(b"picture", fingerprint)
-    assert not unchanged(row, fingerprint)  # a network is not asked in passing
+    assert not unchanged(row, fingerprint)  # sends no request
     assert read_if_changed(row, unless=fingerprint) is None
-    assert Shop.asked[-2:] == ["", condition]
+    assert Shop.conditions[-2:] == ["", condition]
     assert read_if_changed(row, unless='etag:"v0"') == FetchedImage(b"picture", fingerprint)
 
 
 @pytest.mark.parametrize("path", ["good", "new", "strange"])
-def test_a_url_that_says_nothing_sure_of_its_changes_gets_no_fingerprint(shop: str, path: str) -> None:
+def test_a_response_without_a_reliable_validator_gets_no_fingerprint(shop: str, path: str) -> None:
     assert read_if_changed(SourceRow("a", f"{shop}/{path}", {}), unless="") == FetchedImage(b"picture", "")

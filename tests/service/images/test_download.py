@@ -1,4 +1,4 @@
-"""Pictures fetched by URL, from a real server of every bad manner."""
+"""Images are downloaded by URL from real servers, which misbehave in every way."""
 
 import asyncio
 import gzip
@@ -19,24 +19,22 @@ from service.images.download import FETCHES, ImageDownloader
 from service.images.url_policy import CallerPolicy
 from service.search.remote_references import RemoteReferences
 from service.settings import Settings
-from tests.service.sites import Names, fetching, sited, whole, why
+from tests.service.sites import Names, downloading, image_response, refusal, serve_site
 
 Draw = Callable[..., bytes]
 Inside = Callable[..., object]
-LONG_S = 20.0  # a loaded machine may need some of it; what is waited for here takes three times as long, or for ever
+LONG_S = 20.0  # for a loaded machine; without the limit each test would take three times as long, or for ever
 
 
-def test_a_picture_is_fetched_by_its_name_and_nothing_of_ours_goes_out(
-    picture: Draw, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_sends_no_cookie_and_uses_no_proxy(picture: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1/")
 
     async def scenario() -> None:
-        async with sited() as site, fetching(site) as remote:
-            site.answers["/a/x.png?v=1"] = whole(picture(), Set_Cookie="a=b")
+        async with serve_site() as site, downloading(site) as downloader:
+            site.answers["/a/x.png?v=1"] = image_response(picture(), Set_Cookie="a=b")
             for _ in range(2):
-                assert await remote.fetch(site.url("/a/x.png?v=1#part")) == picture()
+                assert await downloader.fetch(site.url("/a/x.png?v=1#part")) == picture()
             for head in site.heads:
                 lines = head.strip().split("\r\n")
                 assert lines[0] == "GET /a/x.png?v=1 HTTP/1.1"
@@ -48,37 +46,37 @@ def test_a_picture_is_fetched_by_its_name_and_nothing_of_ours_goes_out(
     asyncio.run(scenario())
 
 
-def test_a_body_in_chunks_or_until_the_end_is_read_whole(picture: Draw) -> None:
+def test_a_body_in_chunks_or_until_the_end_is_read_completely(picture: Draw) -> None:
     data = picture()
 
     async def scenario() -> None:
-        async with sited() as site, fetching(site) as remote:
+        async with serve_site() as site, downloading(site) as downloader:
             chunks = b"".join(
                 b"%x\r\n%s\r\n" % (len(data[at : at + 999]), data[at : at + 999]) for at in range(0, len(data), 999)
             )
             head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
             site.answers["/chunks"] = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
             site.answers["/end"] = b"HTTP/1.1 100 Continue\r\n\r\n" + head + b"\r\n" + data
-            assert await remote.fetch(site.url("/chunks")) == data
-            assert await remote.fetch(site.url("/end")) == data
+            assert await downloader.fetch(site.url("/chunks")) == data
+            assert await downloader.fetch(site.url("/end")) == data
 
     asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
-        (whole(b"gone", status="404 Not Found"), "answered 404"),
-        (whole(b"", status="500 Oh"), "answered 500"),
+        (image_response(b"gone", status="404 Not Found"), "answered 404"),
+        (image_response(b"", status="500 Oh"), "answered 500"),
         (b"HTTP/1.1 304 Not Modified\r\n\r\n", "answered 304"),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "answered 302"),
         (b"HTTP/1.1 206 Partial\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n", "answered 206"),
-        (whole(b"<html>", kind="text/html; charset=utf-8"), "as text/html"),
+        (image_response(b"<html>", kind="text/html; charset=utf-8"), "as text/html"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx", "as nothing"),
-        (whole(b"no picture"), "no image that can be read"),
-        (whole(b""), "empty"),
-        (whole(gzip.compress(bytes(10**8), 1)[:50_000], Content_Encoding="gzip"), "compressed it (gzip)"),
-        (whole(b"x" * 100_001), "more than 100000 bytes"),
+        (image_response(b"no picture"), "no image that can be read"),
+        (image_response(b""), "empty"),
+        (image_response(gzip.compress(bytes(10**8), 1)[:50_000], Content_Encoding="gzip"), "compressed it (gzip)"),
+        (image_response(b"x" * 100_001), "more than 100000 bytes"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 99999999999999999999\r\n\r\n", "more than"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: -5\r\n\r\n", "invalid HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxxx",
@@ -90,16 +88,16 @@ def test_a_body_in_chunks_or_until_the_end_is_read_whole(picture: Draw) -> None:
         (b"", "invalid HTTP"),
     ],
 )  # fmt: skip
-def test_an_answer_that_is_no_picture_is_refused_and_says_why(answer: bytes, said: str) -> None:
+def test_a_response_without_an_image_is_refused_with_a_reason(answer: bytes, reason: str) -> None:
     async def scenario() -> None:
-        async with sited() as site, fetching(site) as remote:
+        async with serve_site() as site, downloading(site) as downloader:
             site.answers["/x.png"] = answer
-            assert said in await why(remote, site.url())
+            assert reason in await refusal(downloader, site.url())
 
     asyncio.run(scenario())
 
 
-def test_no_time_is_given_beyond_the_limit_however_it_is_spent() -> None:
+def test_one_deadline_ends_the_download_however_the_time_is_spent() -> None:
     async def slowly(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")
         while True:
@@ -118,21 +116,21 @@ def test_no_time_is_given_beyond_the_limit_however_it_is_spent() -> None:
 
     awake = threading.Event()
 
-    def dozing(host: str, port: int) -> Sequence[str]:
+    def slow_resolver(host: str, port: int) -> Sequence[str]:
         awake.wait(60)
         return ["127.0.0.1"]
 
     async def scenario() -> None:
-        async with sited() as site, fetching(site, timeout_s=0.4) as remote:
+        async with serve_site() as site, downloading(site, timeout_s=0.4) as downloader:
             site.answers = {"/slow": slowly, "/head": head_slowly, "/never": never}
             for path in site.answers:
                 start = time.monotonic()
-                assert "within 0.4 s" in await why(remote, site.url(path))
+                assert "within 0.4 s" in await refusal(downloader, site.url(path))
                 assert time.monotonic() - start < LONG_S
-        policy = CallerPolicy(url_policy.parse_hosts("*"), http=True, resolve=dozing)
-        async with ImageDownloader(policy, max_bytes=9, max_pixels=9, timeout_s=0.1) as remote:
+        policy = CallerPolicy(url_policy.parse_hosts("*"), http=True, resolve=slow_resolver)
+        async with ImageDownloader(policy, max_bytes=9, max_pixels=9, timeout_s=0.1) as downloader:
             start = time.monotonic()
-            assert "within 0.1 s" in await why(remote, "http://cdn.example/")
+            assert "within 0.1 s" in await refusal(downloader, "http://cdn.example/")
             assert time.monotonic() - start < LONG_S
             awake.set()
 
@@ -150,23 +148,23 @@ def test_a_body_without_end_is_left_at_the_limit() -> None:
             await writer.drain()
             sent += 50_000
 
-    async def crumbs(writer: asyncio.StreamWriter) -> None:
+    async def small_chunks(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             writer.write(b"1\r\nx\r\n" * 1000)
             await writer.drain()
 
     async def scenario() -> None:
-        async with sited() as site, fetching(site) as remote:
-            site.answers = {"/endless": endless, "/crumbs": crumbs}
-            assert "more than 100000 bytes" in await why(remote, site.url("/endless"))
-            assert "small chunks" in await why(remote, site.url("/crumbs"))
+        async with serve_site() as site, downloading(site) as downloader:
+            site.answers = {"/endless": endless, "/chunks": small_chunks}
+            assert "more than 100000 bytes" in await refusal(downloader, site.url("/endless"))
+            assert "small chunks" in await refusal(downloader, site.url("/chunks"))
 
     asyncio.run(scenario())
     assert sent < 20_000_000  # what fits into the buffers of the sockets
 
 
-def test_https_asks_for_the_certificate_of_the_name(picture: Draw, tmp_path: Path) -> None:
+def test_https_verifies_the_certificate_of_the_name(picture: Draw, tmp_path: Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
     subprocess.run(
         [*command, "-keyout", "key.pem", "-out", "cert.pem", "-addext", "subjectAltName=DNS:cdn.example"],
@@ -174,28 +172,30 @@ def test_https_asks_for_the_certificate_of_the_name(picture: Draw, tmp_path: Pat
         check=True,
         capture_output=True,
     )
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    asked: list[str | None] = []
-    own.sni_callback = lambda _, name, __: asked.append(name)
-    knowing = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server_names: list[str | None] = []
+    server_tls.sni_callback = lambda _, name, __: server_names.append(name)
+    client_tls = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
     names = Names({"cdn.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]})
 
     async def scenario() -> None:
-        async with sited(tls=own) as site:
-            site.answers["/x.png"] = whole(picture())
+        async with serve_site(tls=server_tls) as site:
+            site.answers["/x.png"] = image_response(picture())
             url = site.url().replace("http:", "https:")
-            async with fetching(site, names, tls=knowing) as remote:
-                assert await remote.fetch(url) == picture()
-                assert asked == ["cdn.example"]
-                assert "certificate" in (await why(remote, url.replace("cdn", "other"))).lower()
-            async with fetching(site, names) as remote:
-                assert "certificate" in (await why(remote, url)).lower()  # signed by nobody we know
+            async with downloading(site, names, tls=client_tls) as downloader:
+                assert await downloader.fetch(url) == picture()
+                assert server_names == ["cdn.example"]
+                assert "certificate" in (await refusal(downloader, url.replace("cdn", "other"))).lower()
+            async with downloading(site, names) as downloader:
+                assert "certificate" in (await refusal(downloader, url)).lower()  # signed by an unknown authority
 
     asyncio.run(scenario())
 
 
-def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, inside: Inside, picture: Draw) -> None:
+def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
+    gallery: Path, inside: Inside, picture: Draw
+) -> None:
     settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=2)
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -204,12 +204,12 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
 
         async def late(writer: asyncio.StreamWriter) -> None:
             await gate.wait()
-            writer.write(whole(picture("ring", "green")))
+            writer.write(image_response(picture("ring", "green")))
             await writer.drain()
 
-        async with sited() as site, fetching(site, timeout_s=60) as service.remote:
+        async with serve_site() as site, downloading(site, timeout_s=60) as service.remote:
             service.elsewhere = RemoteReferences(service.remote, max_bytes=settings.max_image_bytes)
-            site.answers = {"/late": late, "/x.png": whole(picture("ring", "green"))}
+            site.answers = {"/late": late, "/x.png": image_response(picture("ring", "green"))}
 
             async def ask(path: str) -> httpx.Response:
                 return await client.post("/search", json={"image": {"url": site.url(path)}, "k": 3})
@@ -217,7 +217,7 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
             found = await ask("/x.png")
             assert found.json()["hits"][0]["id"] == "green-ring" and "fetch" in found.json()["took_ms"]
             waiting: list[asyncio.Task[httpx.Response]] = []
-            for number in range(1, FETCHES + 1):  # one by one, since a search has few places before it fetches
+            for number in range(1, FETCHES + 1):  # one by one, since a search has few permits before it fetches
                 waiting.append(asyncio.create_task(ask("/late")))
                 while len(site.heads) < number + 1:
                     await asyncio.sleep(0.005)
@@ -246,7 +246,7 @@ def test_a_slow_host_keeps_its_own_places_and_no_search_waits(gallery: Path, ins
     inside(settings, scenario)
 
 
-def test_a_url_is_refused_where_no_host_is_allowed_and_for_items_always(gallery: Path, inside: Inside) -> None:
+def test_a_url_is_refused_if_no_host_is_allowed_and_always_for_items(gallery: Path, inside: Inside) -> None:
     url = {"image": {"url": "https://cdn.example/x.png"}}
 
     async def off(client: httpx.AsyncClient, app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""Which URLs may be named and which addresses be asked, told by the text and the number alone."""
+"""URLs are allowed by their text alone, and addresses by their number alone."""
 
 import ipaddress
 from contextlib import suppress
@@ -35,19 +35,19 @@ ANY = parse_hosts("*")
         ("", "anything", 443, False),
     ],
 )  # fmt: skip
-def test_a_pattern_allows_its_hosts_and_ports_alone(pattern: str, host: str, port: int, allowed: bool) -> None:
-    assert any(each.allows(host, port) for each in parse_hosts(pattern)) is allowed
+def test_a_pattern_allows_only_its_hosts_and_ports(pattern: str, host: str, port: int, allowed: bool) -> None:
+    assert any(item.allows(host, port) for item in parse_hosts(pattern)) is allowed
 
 
 @pytest.mark.parametrize(
     "pattern", ["a.*.example", "https://cdn.example", "a b", "cdn:0", "cdn:65536", "*x", "cdn/", "ü"]
 )
-def test_a_pattern_that_is_none_is_refused_at_the_start(pattern: str) -> None:
+def test_an_invalid_pattern_is_refused_at_the_start(pattern: str) -> None:
     with pytest.raises(ConfigError, match=r"LIKEBUT_IMAGE_HOSTS.*is no host"):
         Settings.read({"LIKEBUT_IMAGE_HOSTS": pattern}, {})
 
 
-def test_a_plain_url_is_taken_apart() -> None:
+def test_a_plain_url_is_split() -> None:
     location = CallerPolicy(ANY, http=False).locate("https://CDN.example.com/a%20b.png?size=3&x=/..#part")
     assert (location.host, location.port, location.target) == ("cdn.example.com", 443, "/a%20b.png?size=3&x=/..")
     assert location.authority == "cdn.example.com"
@@ -73,13 +73,13 @@ def test_a_plain_url_is_taken_apart() -> None:
         "https://" + "a" * 64 + ".example/", "https://cdn.example.com/" + "a" * 4096,
     ],
 )  # fmt: skip
-def test_a_url_that_is_not_written_plainly_is_refused(url: str) -> None:
+def test_a_url_that_is_not_plainly_written_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
         CallerPolicy(ANY, http=False).locate(url)
 
 
 @given(st.text(st.sampled_from("https://cdn.example:@[]%\\?#&=0x7f.1/ \t\nü。"), max_size=40))
-def test_whatever_is_let_through_names_a_host_that_is_allowed(rest: str) -> None:
+def test_every_accepted_url_names_an_allowed_host(rest: str) -> None:
     with suppress(ValueError):
         location = CallerPolicy(parse_hosts("cdn.example"), http=False).locate("https://" + rest)
         assert (location.host, location.scheme) == ("cdn.example", "https") and location.port in (80, 443)
@@ -99,18 +99,18 @@ def test_whatever_is_let_through_names_a_host_that_is_allowed(rest: str) -> None
         "2606:4700::200:5efe:10.0.0.1",
     ],
 )  # fmt: skip
-def test_what_is_not_public_is_told_in_every_form(address: str) -> None:
+def test_private_addresses_are_refused_in_every_notation(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
     "address", ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2002:101:101::1"]
 )
-def test_what_is_public_is_told_in_every_form(address: str) -> None:
+def test_public_addresses_are_accepted_in_every_notation(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-def test_a_trusted_network_is_taken_for_public_and_its_neighbours_are_not() -> None:
+def test_only_the_trusted_network_counts_as_public() -> None:
     trusted = [ipaddress.ip_network("10.1.0.0/16")]
     assert is_public(ipaddress.ip_address("10.1.2.3"), trusted=trusted)
     assert is_public(ipaddress.ip_address("::ffff:10.1.2.3"), trusted=trusted)

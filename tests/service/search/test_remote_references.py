@@ -1,4 +1,4 @@
-"""Items whose pictures are on the web: searched by like others, and a host that hangs keeps nobody else waiting."""
+"""Items whose images are on the web serve as references, and a host that hangs delays no other search."""
 
 import asyncio
 import dataclasses
@@ -20,10 +20,10 @@ Inside = Callable[..., object]
 
 
 class Site(BaseHTTPRequestHandler):
-    """Serves the file that a path names, as soon as the gate is open."""
+    """Serves the file that a path names, once the gate is open."""
 
     def do_GET(self) -> None:
-        asked.set()
+        requested.set()
         gate.wait(30)
         data = Path(self.path).read_bytes()
         self.send_response(200)
@@ -36,22 +36,22 @@ class Site(BaseHTTPRequestHandler):
 
 
 class Web(Gallery):
-    """A gallery whose pictures are all on that site."""
+    """Gallery whose images are all on that site."""
 
     def item(self, id: str) -> GalleryItem:
-        found = super().item(id)
-        return dataclasses.replace(found, uri=address[0] + found.uri)
+        item = super().item(id)
+        return dataclasses.replace(item, uri=address[0] + item.uri)
 
 
-gate, asked = threading.Event(), threading.Event()
+gate, requested = threading.Event(), threading.Event()
 address: list[str] = []
 
 
 @pytest.fixture
 def web() -> Iterator[Callable[[FastAPI], None]]:
-    """Swaps such a gallery in."""
+    """Return a function that swaps such a gallery in."""
     gate.set()
-    asked.clear()
+    requested.clear()
 
     def swap(app: FastAPI) -> None:
         searcher, folder = app.state.service.searcher, app.state.service.settings.gallery
@@ -71,14 +71,14 @@ def web() -> Iterator[Callable[[FastAPI], None]]:
 BY_ITEM = {"image": {"item_id": "red-box"}, "text": "in blue", "k": 4}
 
 
-def test_an_item_is_searched_by_wherever_its_picture_lies(
+def test_a_remote_image_serves_as_a_reference_like_a_local_one(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         here = (await client.post("/search", json=BY_ITEM)).json()
         web(app)
         there = (await client.post("/search", json=BY_ITEM)).json()
-        assert asked.is_set() and "fetch" in there["took_ms"] and "fetch" not in here["took_ms"]
+        assert requested.is_set() and "fetch" in there["took_ms"] and "fetch" not in here["took_ms"]
         assert [hit["id"] for hit in there["hits"]] == [hit["id"] for hit in here["hits"]]
         assert "red-box" not in [hit["id"] for hit in there["hits"]]
         unknown = {"image": {"item_id": "nobody"}}
@@ -89,7 +89,7 @@ def test_an_item_is_searched_by_wherever_its_picture_lies(
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_a_host_that_hangs_keeps_no_other_search_waiting(
+def test_a_host_that_hangs_delays_no_other_search(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -98,26 +98,26 @@ def test_a_host_that_hangs_keeps_no_other_search_waiting(
         service.elsewhere = RemoteReferences(None, max_bytes=10**6, timeout_s=2)
         gate.clear()
         waiting = [asyncio.create_task(client.post("/search", json=BY_ITEM)) for _ in range(3)]
-        assert await asyncio.to_thread(asked.wait, 10)
+        assert await asyncio.to_thread(requested.wait, 10)
         for _ in range(3):
             assert (await client.post("/search", json={"text": "a ball"})).status_code == 200
-        assert not any(each.done() for each in waiting)
-        for each in await asyncio.gather(*waiting):
-            assert each.status_code == 404 and "did not come in time" in each.json()["detail"]
+        assert not any(task.done() for task in waiting)
+        for answer in await asyncio.gather(*waiting):
+            assert answer.status_code == 404 and "in time" in answer.json()["detail"]
         gate.set()
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
 
     inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
 
 
-def test_a_search_that_waits_for_its_picture_ends_with_the_snapshot_it_began_with(
+def test_a_search_that_waits_for_its_image_keeps_its_snapshot(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         web(app)
         gate.clear()
         waiting = asyncio.create_task(client.post("/search", json=BY_ITEM))
-        assert await asyncio.to_thread(asked.wait, 10)
+        assert await asyncio.to_thread(requested.wait, 10)
         app.state.service.searcher.close("a swap is under way")
         gate.set()
         answer = await waiting
