@@ -1,1 +1,1 @@
-"""HTTP, and nothing that could live lower."""
+"""The HTTP service."""

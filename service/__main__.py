@@ -1,4 +1,4 @@
-"""The service command line: serve over HTTP, describe that, search once without it, and keep the keys of callers."""
+"""Command line of the service: serve over HTTP, print its OpenAPI document, search once, and manage API keys."""
 
 import argparse
 import json
@@ -12,31 +12,33 @@ from service.settings import Settings
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command and gives its exit status."""
+    """Runs one command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="likebut", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     serve = verbs.add_parser(
-        "serve", help="answer searches over HTTP", description="Every option is also a LIKEBUT_* variable."
+        "serve",
+        help="answer searches over HTTP",
+        description="Every option can also be set as a LIKEBUT_* environment variable.",
     )
     for name, field in Settings.model_fields.items():
         standard = " (default: none)" if field.default in (None, ()) else f" (default {field.default})"
         if name == "bundle":
-            standard = " (default: the shipped one)"
+            standard = " (default: the bundle that is shipped)"
         serve.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description}{standard}")
     serve.set_defaults(verb=_serve)
     describe = verbs.add_parser("openapi", help="print the OpenAPI document of the HTTP interface")
     describe.set_defaults(verb=_openapi)
-    search = verbs.add_parser("search", help="one search, without HTTP")
+    search = verbs.add_parser("search", help="search once, without HTTP")
     search.add_argument("--gallery", help="folder of the gallery")
     search.add_argument("--bundle", help="folder of the exported model")
     reference = search.add_mutually_exclusive_group()
-    reference.add_argument("--image", type=Path, metavar="FILE", help="the reference, a picture file")
-    reference.add_argument("--item", metavar="ID", help="the reference, an item of the gallery")
-    search.add_argument("--text", help="the wanted change; with no reference, the wanted product")
-    search.add_argument("-k", type=int, default=10, help="how many hits (default 10)")
+    reference.add_argument("--image", type=Path, metavar="FILE", help="the reference: an image file")
+    reference.add_argument("--item", metavar="ID", help="the reference: an item of the gallery")
+    search.add_argument("--text", help="the change to the reference; without a reference, a description of the product")
+    search.add_argument("-k", type=int, default=10, help="number of hits (default 10)")
     search.add_argument("--json", action="store_true", help="one JSON object on stdout")
     search.set_defaults(verb=_search)
-    _keys(verbs.add_parser("keys", help="add, list or remove the keys that callers are known by"))
+    _keys(verbs.add_parser("keys", help="add, list or remove API keys"))
     return cli.run(parser, argv)
 
 
@@ -48,16 +50,22 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 def _keys(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    add = verbs.add_parser("add", help="make a key; only its hash is kept, so that it is shown this once")
-    listed = verbs.add_parser("list", help="the names of the keys, their roles and rates")
-    remove = verbs.add_parser("remove", help="take a key away; a running service knows within a second")
+    add = verbs.add_parser("add", help="create a key and print it once; the file holds only its hash")
+    listed = verbs.add_parser("list", help="list the names, roles and rates of the keys")
+    remove = verbs.add_parser("remove", help="remove a key; a running service notices within a second")
     for verb in (add, listed, remove):
-        verb.add_argument("file", type=Path, metavar="FILE", help="file of the keys")
+        verb.add_argument("file", type=Path, metavar="FILE", help="the key file")
     for verb in (add, remove):
-        verb.add_argument("--name", required=True, help="whom the key is for: letters, digits and . _ -")
-    add.add_argument("--role", required=True, choices=("search", "admin"), help="what the key may do; admin is all")
-    add.add_argument("--rate", type=float, metavar="R", help="searches a second (default: as the service is set)")
-    add.add_argument("--burst", type=int, metavar="B", help="searches at once after a pause (default: the service's)")
+        verb.add_argument("--name", required=True, help="name of the caller: letters, digits and . _ -")
+    add.add_argument(
+        "--role", required=True, choices=("search", "admin"), help="what the key may do; admin may do everything"
+    )
+    add.add_argument(
+        "--rate", type=float, metavar="R", help="searches per second (default: the setting of the service)"
+    )
+    add.add_argument(
+        "--burst", type=int, metavar="B", help="searches at once after a pause (default: the setting of the service)"
+    )
     listed.add_argument("--json", action="store_true", help="one JSON object on stdout")
     add.set_defaults(verb=_add)
     listed.set_defaults(verb=_list)
@@ -69,19 +77,19 @@ def _add(arguments: argparse.Namespace) -> None:
 
     name, role, rate_per_s, burst = arguments.name, arguments.role, arguments.rate, arguments.burst
     print(keys.add(arguments.file, name=name, role=role, rate_per_s=rate_per_s, burst=burst))
-    print(f"likebut: keep it now, {arguments.file} holds its hash only", file=sys.stderr)
+    print(f"likebut: store the key now: {arguments.file} holds only its hash", file=sys.stderr)
 
 
 def _list(arguments: argparse.Namespace) -> None:
     from service.auth import keys
 
-    known = keys.read(arguments.file)
+    listed = keys.read(arguments.file)
     if arguments.json:
-        facts = [{"name": k.name, "role": k.role, "rate_per_s": k.rate_per_s, "burst": k.burst} for k in known]
+        facts = [{"name": k.name, "role": k.role, "rate_per_s": k.rate_per_s, "burst": k.burst} for k in listed]
         cli.show({"keys": facts}, as_json=True)
         return
-    for key in known:
-        rate = "" if key.rate_per_s is None else f"{key.rate_per_s:g} a second"
+    for key in listed:
+        rate = "" if key.rate_per_s is None else f"{key.rate_per_s:g} per second"
         burst = "" if key.burst is None else f"{key.burst} at once"
         print(f"{key.name:<24}  {key.role:<6}  {', '.join(filter(None, (rate, burst)))}".rstrip())
 
@@ -93,9 +101,9 @@ def _remove(arguments: argparse.Namespace) -> None:
 
 
 def _openapi(arguments: argparse.Namespace) -> None:
-    from service.http import app, openapi
+    from service.http import app
 
-    print(json.dumps(app.description(openapi.Examples()), indent=2, ensure_ascii=False))
+    print(json.dumps(app.description(), indent=2, ensure_ascii=False))
 
 
 def _search(arguments: argparse.Namespace) -> None:
@@ -112,27 +120,27 @@ def _search(arguments: argparse.Namespace) -> None:
         try:
             image = arguments.image.read_bytes()
         except OSError as error:
-            raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name a picture file") from error
+            raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name an image file") from error
     encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
-    query = Query(image=image, item_id=arguments.item, text=arguments.text, want=SearchRequest(k=arguments.k))
-    found = answer_one(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
+    query = Query(image=image, item_id=arguments.item, text=arguments.text, request=SearchRequest(k=arguments.k))
+    answer = answer_one(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
     if arguments.json:
         hits = [
             {
                 "id": hit.item.id,
                 "score": round(hit.score, 6),
-                "attributes": search_schemas.known(hit.item.attributes),
+                "attributes": search_schemas.without_empty(hit.item.attributes),
                 "uri": hit.item.uri,
             }
-            for hit in found.hits
+            for hit in answer.hits
         ]
-        facts = {"snapshot": found.snapshot, "model": found.model, "took_ms": found.took_ms, "notes": found.notes}
+        facts = {"snapshot": answer.snapshot, "model": answer.model, "took_ms": answer.took_ms, "notes": answer.notes}
         cli.show({"hits": hits, **facts}, as_json=True)
         return
-    for hit in found.hits:
+    for hit in answer.hits:
         print(f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}".rstrip())
-    for note in found.notes:
+    for note in answer.notes:
         print(f"likebut: {note}", file=sys.stderr)
 
 

@@ -1,34 +1,34 @@
-"""The `likebut` command: one thin door to the four command lines, each imported only when it is asked for."""
+"""The `likebut` command: passes each verb on to one of four command lines, which is imported only then."""
 
 import importlib
 import sys
 
 VERBS = {
-    "catalogue": ("training", "draw a shop: pictures, an items table and triplets"),
-    "data": ("training", "count a source of pictures and words and find what is missing or broken"),
-    "triplets": ("training", "make triplets from pictures alone"),
-    "train": ("training", "train as a config says, or go on where a run stopped"),
-    "export": ("training", "turn a run, or an open_clip model, into a bundle"),
+    "catalogue": ("training", "draw a shop: images, an items table and triplets"),
+    "data": ("training", "check a source of images and texts for missing and broken files"),
+    "triplets": ("training", "make triplets from images only"),
+    "train": ("training", "train a model from a config, or resume a run"),
+    "export": ("training", "export a run, or an open_clip model, as a bundle"),
     "evaluate": ("training", "measure a bundle on a benchmark"),
-    "report": ("training", "write a result as a page with plots, hits and misses"),
-    "compare": ("training", "set results of one benchmark side by side"),
+    "report": ("training", "write a result as a web page with plots, hits and misses"),
+    "compare": ("training", "compare results of one benchmark"),
     "submission": ("training", "write and check files for the test servers of CIRR and CIRCO"),
     "bundle": ("models", "inspect or verify an exported model"),
     "index": ("index", "build or inspect a gallery"),
     "serve": ("service", "answer searches over HTTP"),
     "openapi": ("service", "print the OpenAPI document of the HTTP interface"),
-    "search": ("service", "one search, without HTTP"),
-    "keys": ("service", "add, list or remove the keys that callers are known by"),
+    "search": ("service", "search once, without HTTP"),
+    "keys": ("service", "add, list or remove API keys"),
 }
 
 
 def main() -> int:
-    """Hands the words after `likebut` to the folder that knows their first."""
+    """Runs the command line of the folder that has the verb."""
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
-        print("usage: likebut VERB …      (likebut VERB --help says more)\n")
-        for verb, (_, what) in VERBS.items():
-            print(f"  {verb:<10} {what}")
+        print("usage: likebut VERB …      (likebut VERB --help for details)\n")
+        for verb, (_, summary) in VERBS.items():
+            print(f"  {verb:<10} {summary}")
         return 0
     if words[0] == "--version":
         from importlib import metadata
@@ -36,10 +36,10 @@ def main() -> int:
         print(metadata.version("likebut"))
         return 0
     if words[0] not in VERBS:
-        print(f"likebut: there is no verb {words[0]!r}; there are {', '.join(VERBS)}", file=sys.stderr)
+        print(f"likebut: unknown verb {words[0]!r}: the verbs are {', '.join(VERBS)}", file=sys.stderr)
         return 2
     folder, _ = VERBS[words[0]]
-    # index and bundle are a folder's only noun: their own verbs follow
+    # after index and bundle follow verbs of their own
     rest = words[1:] if words[0] in ("index", "bundle") else words
     status: int = importlib.import_module(f"{folder}.__main__").main(rest)
     return status

@@ -1,4 +1,4 @@
-"""The one table from errors to HTTP statuses, and the problem details (RFC 9457) that answer every failure."""
+"""Errors of the service, the table from errors to HTTP statuses, and problem details (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -9,29 +9,29 @@ from starlette.responses import JSONResponse
 from models import errors
 
 PROBLEM_TYPE = "application/problem+json"
-MOST_FAULTS = 20  # faults of one body: a caller mends those first
-MOST_VALIDATED = 1000  # each costs a kilobyte, and pydantic makes them out all or none
+MAX_FIELDS = 20  # errors listed for one body
+MAX_VALIDATION_ERRORS = 1000  # each costs a kilobyte, and pydantic builds all or none
 NAME_CHARS = 200
 
 
 class BadRequest(errors.InputError):
-    """The request's body is not what its content type says."""
+    """The body does not match its content type."""
 
 
 class BodyTooLarge(errors.InputError):
-    """The request's body has more bytes than the limit."""
+    """The body exceeds the size limit."""
 
 
 class BodyTooSlow(errors.InputError):
-    """The request's body did not come in time."""
+    """The body did not arrive in time."""
 
 
 class WrongMediaType(errors.InputError):
-    """The request's content type is not one that the route reads."""
+    """The route does not read this content type."""
 
 
 class Unusable(errors.InputError):
-    """The request is well-formed but asks for what cannot be done; `fields` says where, when known."""
+    """The request is well-formed but cannot be fulfilled; `fields` names the fields at fault, if known."""
 
     def __init__(self, detail: str, *, fields: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Unusable(errors.InputError):
 
 
 class Later(errors.LikebutError):
-    """Not now: the request may be sent again after `retry_after_s`."""
+    """The request may be retried after `retry_after_s`."""
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
@@ -47,30 +47,30 @@ class Later(errors.LikebutError):
 
 
 class Overloaded(Later):
-    """As many searches wait as may wait."""
+    """The queue is full, or the wait would exceed the deadline."""
 
 
 class DeadlineExceeded(errors.LikebutError):
-    """No answer could be begun in time."""
+    """Work on the request did not start before the deadline."""
 
 
 class RateLimited(Later):
-    """A key asks for more searches a second than it may."""
+    """A key exceeds its searches per second."""
 
 
 class Unauthorized(errors.LikebutError):
-    """The request gives no key, or one that is not known."""
+    """The request has no key, or an unknown one."""
 
 
 class Forbidden(errors.LikebutError):
-    """The request's key is of a role that may not do this."""
+    """The role of the key does not allow this."""
 
 
 class NotReady(errors.LikebutError):
-    """The service cannot search yet, or not any more."""
+    """The service cannot search at the moment."""
 
 
-# Looked up along the class's ancestors, nearest first.
+# The nearest class in the method resolution order counts.
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
@@ -94,12 +94,12 @@ PHRASES: Mapping[int, str] = {413: "Content Too Large", 422: "Unprocessable Cont
 
 
 def status_of(error: errors.LikebutError) -> int:
-    """The HTTP status that an error of ours is answered with."""
+    """Return the HTTP status of an error."""
     return next(int(STATUS[kind]) for kind in type(error).__mro__ if kind in STATUS)
 
 
 def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
-    """The problem details of an error of ours."""
+    """Return the response for an error."""
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Later) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
@@ -110,7 +110,7 @@ def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
 
 
 def reason(error: errors.LikebutError) -> str:
-    """The error's class as a word of problem types and metric labels, such as image-too-large."""
+    """Return the error's class as a word for problem types and metric labels, such as image-too-large."""
     name = type(error).__name__
     return "".join(
         f"-{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
@@ -126,20 +126,20 @@ def problem(
     fields: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """One failure as problem details; `reason` is empty for what the status alone says."""
+    """Return one failure as problem details; `reason` is empty if the status says enough."""
     body = _body(status, detail, request_id=request_id, reason=reason, fields=fields)
     return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def facts(error: errors.LikebutError, *, request_id: str) -> dict[str, object]:
-    """The problem details of an error of ours as members, for where it is one of several answers."""
+    """Return the problem details of an error as members, for one of several answers."""
     fields = error.fields if isinstance(error, Unusable) else ()
     return _body(status_of(error), str(error), request_id=request_id, reason=reason(error), fields=fields)
 
 
 def unexpected(*, request_id: str) -> dict[str, object]:
-    """The problem details of a bug of ours, which tell nothing of it."""
-    detail = f"something went wrong on our side; the log has it under request {request_id}"
+    """Return the problem details of an unexpected exception, without any details of it."""
+    detail = f"internal error: the log of the service has the details under request {request_id}"
     return _body(500, detail, request_id=request_id, reason="", fields=())
 
 
@@ -158,18 +158,18 @@ def _body(
     return body
 
 
-def refused(error: ValidationError) -> errors.InputError:
-    """What pydantic found wrong with a body, as one error of ours."""
-    if error.error_count() > MOST_VALIDATED:
-        return Unusable(f"{error.error_count()} things are wrong with the body: /docs describes what is read")
+def invalid_body(error: ValidationError) -> errors.InputError:
+    """Return pydantic's errors about a body as one error."""
+    if error.error_count() > MAX_VALIDATION_ERRORS:
+        return Unusable(f"the body has {error.error_count()} errors: /docs describes the fields")
     return unusable(error.errors(include_url=False, include_input=False))
 
 
-def unusable(found: Sequence[ErrorDetails]) -> errors.InputError:
-    """What pydantic found wrong with a body or a parameter, as one error of ours that tells the first of it."""
-    if found[0]["type"] == "json_invalid":
-        return BadRequest(f"the body is not JSON ({found[0].get('ctx', {}).get('error', 'no detail')})")
-    fields = [{"field": _field(error), "detail": _sentence(error)} for error in found[:MOST_FAULTS]]
+def unusable(details: Sequence[ErrorDetails]) -> errors.InputError:
+    """Return pydantic's errors about a body or a parameter as one error, which lists the first of them."""
+    if details[0]["type"] == "json_invalid":
+        return BadRequest(f"the body is not valid JSON ({details[0].get('ctx', {}).get('error', 'no detail')})")
+    fields = [{"field": _field(error), "detail": _sentence(error)} for error in details[:MAX_FIELDS]]
     detail = "; ".join(
         f"{field['field']}: {field['detail']}" if field["field"] else field["detail"] for field in fields[:3]
     )

@@ -1,4 +1,4 @@
-"""The process that serves: its sockets, uvicorn on them, and a clean end."""
+"""The server process: its sockets, uvicorn, and a clean shutdown."""
 
 import ipaddress
 import logging
@@ -26,14 +26,14 @@ LOG = logging.getLogger("likebut")
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or Ctrl-C; raises what `create_app` raises.
 
-    ConfigError also where an address is taken, or where others than this machine could reach it without a key.
+    Raises ConfigError also if an address is in use, or if other machines could reach the service without a key.
     """
-    # before the model is opened, since a container's first process would ignore the signal; nobody is served yet
+    # set before the model is opened, because process 1 of a container ignores SIGTERM otherwise
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     listening = [_listen(settings, settings.port, option="--port")]
     if settings.admin_port is not None:
         listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
-        settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # it may have been 0
+        settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # the option may be 0
     json_logs.configure()
     app = http_app.create_app(settings)
     config = uvicorn.Config(
@@ -46,16 +46,16 @@ def serve(settings: Settings) -> None:
     )
     server = _Server(config, app.state.service, keys=settings.keys)
     server.run(sockets=listening)
-    if server.interrupted:  # what uvicorn raises for it may be lost with the loop
+    if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, saying its addresses, what is served there and to whom, and draining before its end."""
+    """Uvicorn that prints its addresses and what it serves, and drains before it stops."""
 
-    def __init__(self, config: uvicorn.Config, service: AppState, *, keys: Path | None) -> None:
+    def __init__(self, config: uvicorn.Config, state: AppState, *, keys: Path | None) -> None:
         super().__init__(config)
-        self._service = service
+        self._state = state
         self._keys = keys
         self._ends: float | None = None  # of time.monotonic
         self.interrupted = False
@@ -64,50 +64,51 @@ class _Server(uvicorn.Server):
         """Starts the app and accepts connections."""
         await super().startup(sockets)
         assert sockets
-        who = "no keys are known, so anybody on this machine may search and change the gallery"
-        lines = [f"serving {_address(sockets[0])}", self._service.offers()]
-        lines += [f"admin routes at {_address(each)}" for each in sockets[1:]]
-        lines += [f"keys of {self._keys}" if self._keys is not None else who]
-        for line in lines:
+        keys = "no keys: everyone on this machine may search and change the gallery"
+        if self._keys is not None:
+            keys = f"keys of {self._keys}"
+        lines = [f"serving {_address(sockets[0])}", self._state.summary()]
+        lines += [f"admin routes at {_address(listening)}" for listening in sockets[1:]]
+        for line in [*lines, keys]:
             print(f"likebut: {line}", file=sys.stderr, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Not ready from now on; after SIGTERM it serves on for `drain_s`, until nobody sends searches here any more.
+        """Reports not ready from now on, and stops; after SIGTERM only `drain_s` later, so that load balancers notice.
 
-        A second signal, or one before anybody is served, ends it without that.
+        A second signal, or one before the start has finished, stops it without the drain.
         """
-        settings = self._service.settings
+        settings = self._state.settings
         first = self._ends is None
         self.interrupted |= sig == signal.SIGINT
         drain_s = settings.drain_s if first and sig == signal.SIGTERM and self.started else 0.0
-        self._service.prober.drain()
+        self._state.prober.drain()
         self._ends = time.monotonic() + drain_s
         if first:
             watch = threading.Timer(drain_s + settings.grace_s, _cut)
             watch.daemon = True
             watch.start()
-        if sig != signal.SIGTERM:  # which uvicorn would raise again after a clean end, so that it looked like a kill
+        if sig != signal.SIGTERM:  # uvicorn would raise SIGTERM again after a clean end, which looks like a kill
             super().handle_exit(sig, frame)
         elif not self.started:
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether it is time to end; asked ten times a second."""
+        """Return whether to stop; called ten times a second."""
         if self._ends is not None and time.monotonic() >= self._ends:
             self.should_exit = True
         return await super().on_tick(counter)
 
 
 def _cut() -> None:
-    """Ends the process, whatever still computes: a thread that hangs would keep it for ever."""
-    LOG.error("what had not ended in time was cut off")
+    """Ends the process at once, because a thread that hangs would keep it for ever."""
+    LOG.error("the grace period is over: work that had not ended was cut off")
     os._exit(1)
 
 
 def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    """A socket of that address; raises ConfigError, which names the option, where it cannot be had."""
+    """Return a socket that listens there; raises ConfigError, which names the option, if the address is unusable."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # named as TCP: only then asyncio sends an answer's end at once, which else waits 40 ms for the caller's kernel
+    # with IPPROTO_TCP, asyncio sets TCP_NODELAY; otherwise the end of a response could wait 40 ms for a delayed ACK
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -131,11 +132,11 @@ def _address(listening: socket.socket) -> str:
 def _listen(settings: Settings, port: int, *, option: str) -> socket.socket:
     host = settings.host
     listening = listen(host, port, option=option)
-    # the address that a name stands for is known only now
+    # only the socket knows the address that a name resolves to
     if settings.keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
         listening.close()
         raise ConfigError(
-            f"without keys only this machine is served, and {host} is open to others: give --keys FILE"
-            " (likebut keys add FILE --name NAME --role admin makes one), or --host 127.0.0.1"
+            f"without keys the service must not be reachable from other machines, and {host} is: give --keys FILE"
+            " (likebut keys add FILE --name NAME --role admin creates one), or --host 127.0.0.1"
         )
     return listening

@@ -88,8 +88,8 @@ async def round_of(searcher: Searcher, queries: Iterator[Posted], callers: int) 
     async def caller() -> None:
         while (began := time.perf_counter()) < end:
             posted = next(queries)
-            with searcher.place() as place:
-                await searcher.search(functools.partial(body.query, posted, settings), place=place, watch=Stopwatch())
+            with searcher.permit() as permit:
+                await searcher.search(functools.partial(body.query, posted, settings), permit=permit, watch=Stopwatch())
             took.append(time.perf_counter() - began)
 
     await asyncio.gather(*(caller() for _ in range(callers)))

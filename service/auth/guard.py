@@ -1,4 +1,4 @@
-"""Who may ask for what: at which port, with which key, how often. Routes demand it, so none is open by oversight."""
+"""Access control: keys, roles, rate limits and ports, as dependencies that every route declares."""
 
 import math
 import time
@@ -20,11 +20,11 @@ SEND = "send one as Authorization: Bearer KEY, or as X-API-Key"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom a request is from; without a name where the service has no keys."""
+    """The caller of a request; it has no name if the service has no keys."""
 
     name: str | None
     role: Role
-    bucket: TokenBucket | None  # None where nothing limits how often it asks
+    bucket: TokenBucket | None  # None: no rate limit
 
 
 ANONYMOUS = Caller(None, "admin", None)
@@ -34,15 +34,15 @@ class Guard:
     """The keys of one app, the rates of their callers, and the ports."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError where the file of the keys cannot be used."""
+        """Raises ConfigError if the key file cannot be used."""
         if settings.keys is None and settings.rate_per_s:
-            raise ConfigError("rate_per_s limits how often each key asks, and there are none: give keys too")
+            raise ConfigError("rate_per_s limits the searches of each key, but there are no keys: set keys too")
         self._settings = settings
         self._file = KeyFile(settings.keys) if settings.keys is not None else None
         self._buckets: dict[Key, TokenBucket] = {}
 
     def caller(self, request: Request) -> Caller | None:
-        """Whom the request is from; None where it gives no key, or one that is not known."""
+        """Return the caller of a request; None if it gives no key, or an unknown one."""
         if self._file is None:
             return ANONYMOUS
         secret = _secret(request)
@@ -52,11 +52,11 @@ class Guard:
             return None
         if len(self._buckets) > len(known):
             current = set(known)
-            self._buckets = {kept: bucket for kept, bucket in self._buckets.items() if kept in current}
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if key in current}
         return Caller(key.name, key.role, self._bucket(key))
 
     def require_port(self, request: Request, *, admin: bool) -> None:
-        """Answers 404 at the port where this is not served; every port serves all where there is one."""
+        """Raises 404 if this is not served at the port of the request; without an admin port all routes share one."""
         _, port = request.scope.get("server") or ("", None)
         if self._settings.admin_port is not None and (port == self._settings.admin_port) != admin:
             raise HTTPException(404)
@@ -71,59 +71,59 @@ class Guard:
 
 
 class RequiresRole(SecurityBase):
-    """Lets in callers of a role, and says so in the OpenAPI document."""
+    """Security dependency that admits callers of a role; FastAPI adds it to the OpenAPI document."""
 
     scheme_name = "key"
-    model = HTTPBearer(description="Where the service has keys. X-API-Key carries one as well.")
+    model = HTTPBearer(description="Needed if the service has keys. The header X-API-Key works too.")
 
     def __init__(self, role: Role) -> None:
         self._role = role
 
-    async def __call__(self, request: Request) -> None:  # async, since FastAPI would run any other in a thread
-        """Raises Unauthorized and Forbidden; the caller then stands in the request's state."""
-        gate = guard_of(request)
-        gate.require_port(request, admin=self._role == "admin")
-        caller = gate.caller(request)
+    async def __call__(self, request: Request) -> None:  # async, because FastAPI would run a plain function in a thread
+        """Sets `caller` in the state of the request; raises Unauthorized and Forbidden."""
+        guard = guard_of(request)
+        guard.require_port(request, admin=self._role == "admin")
+        caller = guard.caller(request)
         if caller is None:
-            raise Unauthorized(f"the key is not known: {SEND}" if _secret(request) else f"a key is needed: {SEND}")
+            raise Unauthorized(f"the key is unknown: {SEND}" if _secret(request) else f"a key is required: {SEND}")
         request.state.caller = caller
         if caller.name is not None:
-            request.state.key = caller.name  # for the log
+            request.state.key = caller.name  # for the log line
         if caller.role not in ("admin", self._role):
-            raise Forbidden(f"the key {caller.name} may search and no more: use a key of the role {self._role}")
+            raise Forbidden(f"the key {caller.name} may only search: use a key with the role {self._role}")
 
 
-async def _on_the_site(request: Request) -> None:
+async def _public_port(request: Request) -> None:
     guard_of(request).require_port(request, admin=False)
 
 
 SEARCH = Security(RequiresRole("search"), scopes=["search"])
 ADMIN = Security(RequiresRole("admin"), scopes=["admin"])
-OPEN = Depends(_on_the_site)  # needs no key, but is not served at the port of the admin routes
+OPEN = Depends(_public_port)  # needs no key, but is not served at the admin port
 
 
 def guard_of(request: Request) -> Guard:
-    """The gate of the app that answers."""
-    gate: Guard = request.app.state.gate
-    return gate
+    """Return the guard of the app that answers."""
+    guard: Guard = request.app.state.guard
+    return guard
 
 
 def spend(request: Request, *, searches: int) -> None:
-    """Counts searches against the rate of the caller's key; raises RateLimited."""
+    """Counts searches against the rate limit of the caller's key; raises RateLimited."""
     caller: Caller = request.state.caller
     if caller.bucket is None:
         return
     wait_s = caller.bucket.take(searches, now_s=time.monotonic())
     if wait_s:
         raise RateLimited(
-            f"the key {caller.name} may ask for {caller.bucket.rate_per_s:g} searches a second: wait {wait_s:.1f} s",
+            f"the key {caller.name} may make {caller.bucket.rate_per_s:g} searches per second: wait {wait_s:.1f} s",
             retry_after_s=math.ceil(wait_s),
         )
 
 
 def _secret(request: Request) -> str:
-    """The key that the request gives, empty where it gives none."""
+    """Return the key of a request, empty if it gives none."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
-    return request.headers.get("x-api-key", "").strip()  # also beside the Basic authorization of a proxy
+    return request.headers.get("x-api-key", "").strip()  # works also behind a proxy that uses Authorization

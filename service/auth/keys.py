@@ -1,4 +1,4 @@
-"""Keys that callers are known by: a file of JSON lines that holds their hashes and is read again when it changes."""
+"""API keys: a file of JSON lines with the hashes of the keys, read again when it changes."""
 
 import hashlib
 import hmac
@@ -19,55 +19,55 @@ from models.errors import ConfigError
 
 LOG = logging.getLogger("likebut")
 Role = Literal["search", "admin"]
-Mark = tuple[int, int, int, int]
-MARK = "likebut_"  # by which people, and scanners of leaked secrets, know a key for one
+FileStamp = tuple[int, int, int, int]
+KEY_PREFIX = "likebut_"  # lets people and secret scanners recognise a key
 SECRET_BYTES = 32
-MOST_BYTES = 1_000_000  # each request is compared with all keys
+MAX_BYTES = 1_000_000  # each request is compared with all keys
 LOCK_S = 30.0  # longest wait for another change of the file
-LOOK_S = 1.0  # between two looks at the file
+CHECK_S = 1.0  # between two checks of the file
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One line of the file: who calls, and how often it may; the key itself is random enough for a plain hash."""
+    """One line of the file: a caller's name, role and rate; a key is random enough for a plain hash."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     role: Role
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    rate_per_s: Annotated[float, Field(ge=0, le=1e6)] | None = None  # None takes the service's own, 0 is no limit
+    rate_per_s: Annotated[float, Field(ge=0, le=1e6)] | None = None  # None: the rate of the service; 0: no limit
     burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 LINE = TypeAdapter(Key)
 
 
-def hashed(secret: str) -> str:
-    """What the file knows of a key: its SHA-256 in hex."""
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a key in hex, as the file holds it."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def find(keys: Iterable[Key], secret: str) -> Key | None:
-    """The key that this is; every one is compared in constant time, so that the time tells nothing of which."""
-    given, found = hashed(secret), None
+    """Return the key with this secret; compares all keys in constant time, so that timing reveals nothing."""
+    given, match = digest(secret), None
     for key in keys:
         if hmac.compare_digest(key.sha256, given):
-            found = key
-    return found
+            match = key
+    return match
 
 
 def read(path: Path) -> tuple[Key, ...]:
-    """The keys of a file; raises ConfigError where it cannot be read or a line is no key."""
+    """Return the keys of a file; raises ConfigError if it cannot be read or a line is not a key."""
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(
-            f"the keys of {path} cannot be read ({error.strerror}): likebut keys add makes such a file"
+            f"the key file {path} cannot be read ({error.strerror}): likebut keys add creates one"
         ) from error
-    if len(data) > MOST_BYTES:
-        raise ConfigError(f"the keys of {path} have more than {MOST_BYTES} bytes: remove what is not used any more")
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"the key file {path} has more than {MAX_BYTES} bytes: remove unused keys")
     keys: list[Key] = []
     names: set[str] = set()
     hashes: set[str] = set()
@@ -77,9 +77,13 @@ def read(path: Path) -> tuple[Key, ...]:
         try:
             key = LINE.validate_json(line)
         except ValidationError as error:
-            raise ConfigError(f"line {number} of {path} is no key ({error.errors()[0]['msg']}): mend it") from error
+            raise ConfigError(
+                f"line {number} of {path} is not a valid key ({error.errors()[0]['msg']}): correct it"
+            ) from error
         if key.name in names or key.sha256 in hashes:
-            raise ConfigError(f"line {number} of {path} names {key.name} or its key a second time: remove one")
+            raise ConfigError(
+                f"line {number} of {path} repeats the name {key.name} or its key: remove one of the lines"
+            )
         keys.append(key)
         names.add(key.name)
         hashes.add(key.sha256)
@@ -87,15 +91,15 @@ def read(path: Path) -> tuple[Key, ...]:
 
 
 def add(path: Path, *, name: str, role: Role, rate_per_s: float | None, burst: int | None) -> str:
-    """Adds a new key to the file, which is made where there is none, and gives the key, which nothing keeps."""
-    secret = MARK + secrets.token_urlsafe(SECRET_BYTES)
+    """Adds a new key to the file, creates the file if needed, and returns the key, which is stored nowhere."""
+    secret = KEY_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     with _locked(path):
         keys = read(path) if path.exists() else ()
         if any(key.name == name for key in keys):
-            raise ConfigError(f"{path} has a key {name} already: take another name, and remove the old one later")
-        asked = {"name": name, "role": role, "sha256": hashed(secret), "rate_per_s": rate_per_s, "burst": burst}
+            raise ConfigError(f"{path} already has a key {name}: choose another name, and remove the old key later")
+        line = {"name": name, "role": role, "sha256": digest(secret), "rate_per_s": rate_per_s, "burst": burst}
         try:
-            key = LINE.validate_json(json.dumps(asked))
+            key = LINE.validate_json(json.dumps(line))
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(f"{first['loc'][0]} cannot be {first['input']!r}: {first['msg'].lower()}") from error
@@ -104,52 +108,52 @@ def add(path: Path, *, name: str, role: Role, rate_per_s: float | None, burst: i
 
 
 def remove(path: Path, name: str) -> None:
-    """Removes a key from the file; raises ConfigError where there is none of that name."""
+    """Removes a key from the file; raises ConfigError if there is none of that name."""
     with _locked(path):
         keys = read(path)
         if not any(key.name == name for key in keys):
-            known = ", ".join(key.name for key in keys) or "none at all"
-            raise ConfigError(f"{path} has no key {name}: there is {known}")
+            names = ", ".join(key.name for key in keys) or "no keys"
+            raise ConfigError(f"{path} has no key {name}: it has {names}")
         _write(path, [key for key in keys if key.name != name])
 
 
 class KeyFile:
-    """The keys of a file as it is now; where it gets broken or is gone they stay as they were."""
+    """The current keys of a file; if it becomes invalid or is deleted, the last valid keys stay in use."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigError where the file cannot be used."""
+        """Raises ConfigError if the file cannot be used."""
         self._path = path
-        self._mark = _mark(path)
+        self._stamp = _stamp(path)
         self._keys = read(path)
-        self._next_look_s = 0.0
+        self._next_check_s = 0.0
 
     def keys(self, now_s: float) -> tuple[Key, ...]:
-        """The keys; the file is looked at again when the last look was a second ago."""
-        if now_s >= self._next_look_s:
-            self._next_look_s = now_s + LOOK_S
-            self._look()
+        """Return the keys; checks the file if the last check was a second ago."""
+        if now_s >= self._next_check_s:
+            self._next_check_s = now_s + CHECK_S
+            self._reload()
         return self._keys
 
-    def _look(self) -> None:
-        mark = _mark(self._path)
-        if mark == self._mark:
+    def _reload(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
             return
-        self._mark = mark  # of before the reading, so that a change meanwhile is seen at the next look
+        self._stamp = stamp  # from before the reading, so that the next check sees a change during the reading
         try:
             self._keys = read(self._path)
         except ConfigError as error:
-            LOG.error("the keys stay as they were: %s", error)
+            LOG.error("the last valid keys stay in use: %s", error)
             return
-        LOG.info("%d keys were read again from %s", len(self._keys), self._path)
+        LOG.info("reloaded %d keys from %s", len(self._keys), self._path)
 
 
-def _mark(path: Path) -> Mark | None:
-    """What changes with the file, also where it is replaced by another of the same length; None where there is none."""
+def _stamp(path: Path) -> FileStamp | None:
+    """Return values that change with the file, even if another of the same size replaces it; None if it is missing."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @contextmanager

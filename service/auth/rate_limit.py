@@ -1,10 +1,10 @@
-"""A token bucket: so many a second, and so many at once after a pause."""
+"""Token bucket: a rate per second, and a burst after a pause."""
 
-ROUNDING = 1e-6  # tokens: whoever waited exactly as long as told is not sent away by a rounding
+ROUNDING = 1e-6  # tokens: a caller that waited exactly as long as required must not fail by a rounding error
 
 
 class TokenBucket:
-    """Fills by `rate_per_s` tokens a second up to `burst`; full at first, and only touched from the event loop."""
+    """Fills by `rate_per_s` tokens a second up to `burst`; starts full, and is only used from the event loop."""
 
     def __init__(self, *, rate_per_s: float, burst: int) -> None:
         self.rate_per_s = rate_per_s
@@ -13,9 +13,9 @@ class TokenBucket:
         self._filled_s = 0.0
 
     def take(self, count: int, *, now_s: float) -> float:
-        """Takes `count` tokens and gives 0, or takes none and gives the seconds until it would.
+        """Takes `count` tokens and returns 0, or takes none and returns the seconds to wait.
 
-        More than `burst` at once are taken from a full bucket, which then fills from below zero: otherwise no wait
+        More than `burst` tokens are taken from a full bucket, whose level then becomes negative; otherwise no wait
         would ever be long enough for them.
         """
         self._tokens = min(self._burst, self._tokens + (now_s - self._filled_s) * self.rate_per_s)

@@ -1,1 +1,1 @@
-"""The routes, and what stands before them."""
+"""The routes, and the middleware around them."""

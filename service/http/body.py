@@ -1,8 +1,8 @@
-"""The body of a request as it arrives: read within limits of size and time, then parsed as JSON or as a form."""
+"""Request bodies: read within limits of size and time, then parsed as JSON or as a multipart form."""
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,132 +12,112 @@ from starlette.requests import ClientDisconnect, Request
 from index.items import filters
 from index.search.request import SearchRequest
 from models.bundle import CANDIDATES
-from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, refused
+from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, invalid_body
 from service.http import multipart
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
 from service.settings import Settings
 
-SLACK_BYTES = 256 * 1024  # for everything beside the image
-MOST_PARTS = 50_000  # members and values of a search's JSON: each that is wrong would cost memory of its own
-PICTURES = 4  # of full size, that several searches may bring along together
-BODY_S = 30.0  # a caller that sends more slowly would keep its place from others …
-FIRST_S = 5.0  # … as would one that says nothing, so it has this long, and then what it has sent bought it
+SLACK_BYTES = 256 * 1024  # for everything in a body except the image
+MAX_PARTS = 50_000  # members and values in the JSON of a search: each invalid one would cost memory
+FULL_SIZE_IMAGES = 4  # that fit into one call of several searches by default
+BODY_S = 30.0  # for the whole body: a slow caller holds a permit that others need
+FIRST_S = 5.0  # for the first bytes; every BYTES_PER_S received add one second
 BYTES_PER_S = 100_000
+NO_URLS = "this service does not accept image URLs: send the image itself as base64 or as a form file"
 Body = TypeVar("Body", bound=BaseModel)
-NO_URLS = "URLs in requests aren't accepted here: send the picture itself as base64 or as a form file"
 Result = TypeVar("Result")
-WHOLE = re.compile(r"-?[0-9]{1,9}")  # whether it is large enough is for `SearchBody` to say
-REST = TypeAdapter(dict[str, JsonValue])
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # `SearchBody` checks the range
+JSON_OBJECT = TypeAdapter(dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A search as it was sent, not parsed yet."""
+    """The body of a search as it was received, not parsed yet."""
 
     content_type: str
     data: bytes
 
 
 async def search_body(request: Request, settings: Settings) -> Posted:
-    """The whole body of a search; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
-    kind = _media_type(request.headers.get("content-type", ""))
-    if kind == "application/json":
+    """Reads the whole body of a search; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
+    media_type = _media_type(request)
+    if media_type == "application/json":
         limit = base64_bytes(settings.max_image_bytes)
-    elif kind == "multipart/form-data":
+    elif media_type == "multipart/form-data":
         limit = settings.max_image_bytes + SLACK_BYTES
     else:
         raise WrongMediaType("send a search as application/json or as multipart/form-data")
-    return Posted(request.headers["content-type"], await body(request, max_bytes=limit))
+    return Posted(request.headers["content-type"], await read(request, max_bytes=limit))
 
 
 def query(posted: Posted, settings: Settings) -> Query:
-    """The query that a body carries; raises InputErrors for everything a body can have wrong."""
-    if _media_type(posted.content_type) == "application/json":
-        asked = parsed(SearchBody, _few(posted.data))
-        image = asked.image.data() if asked.image else None
+    """Return the query in a body; raises InputErrors for every mistake that a body can contain."""
+    if posted.content_type.partition(";")[0].strip().lower() == "application/json":
+        body = parse(SearchBody, _limited(posted.data))
+        image = body.image.data() if body.image else None
     else:
-        sent = multipart.parse(posted.data, content_type=posted.content_type)
-        asked, image = _merged(sent.fields, has_image=sent.image is not None), sent.image
-    return _query(asked, image, settings)
+        form = multipart.parse(posted.data, content_type=posted.content_type)
+        body, image = _merge(form.fields, has_image=form.image is not None), form.image
+    return _query(body, image, settings)
 
 
-def searches(posted: bytes, *, most: int) -> list[dict[str, JsonValue]]:
-    """The searches of one body, none of them read yet; raises InputErrors for a body that is no list of them."""
-    asked = parsed(SearchesBody, _few(posted)).searches
-    if len(asked) > most:
-        detail = f"{len(asked)} searches are more than {most}: send them in several calls"
+def searches(posted: bytes, *, max_searches: int) -> list[dict[str, JsonValue]]:
+    """Return the searches of one body, not validated yet; raises InputErrors if the body is not a list of searches."""
+    bodies = parse(SearchesBody, _limited(posted)).searches
+    if len(bodies) > max_searches:
+        detail = f"{len(bodies)} searches are more than {max_searches}: send them in several calls"
         raise Unusable(detail, fields=[{"field": "searches", "detail": detail}])
-    return asked
+    return bodies
 
 
 def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
-    """One search of several; raises as `query` does."""
+    """Return the query of one search of several; raises as `query` does."""
     try:
-        asked = SearchBody.model_validate(posted)
+        body = SearchBody.model_validate(posted)
     except ValidationError as error:
-        raise refused(error) from error
-    return _query(asked, asked.image.data() if asked.image else None, settings)
-
-
-def _query(asked: SearchBody, image: bytes | None, settings: Settings) -> Query:
-    if image is not None and len(image) > settings.max_image_bytes:
-        raise BodyTooLarge(
-            f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
-        )
-    url = asked.image.url if asked.image else None
-    if url is not None and not settings.image_hosts:
-        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
-    return Query(
-        image=image,
-        item_id=asked.image.item_id if asked.image else None,
-        text=asked.text,
-        want=SearchRequest(
-            k=asked.k,
-            offset=asked.offset,
-            filter=filters.parse(asked.filter) if asked.filter else None,
-            exclude=frozenset(asked.exclude_ids),
-            pinned=tuple(asked.pinned_ids),
-            group_by=asked.group_by,
-            alike=asked.max_similarity,
-            nprobe=asked.nprobe,
-            facets=tuple(asked.facets),
-            rerank=CANDIDATES if asked.rerank is True else int(asked.rerank),
-        ),
-        exclude_reference=asked.exclude_reference,
-        text_weight=asked.text_weight,
-        image_url=url,
-    )
+        raise invalid_body(error) from error
+    return _query(body, body.image.data() if body.image else None, settings)
 
 
 def searches_bytes(settings: Settings) -> int:
-    """The most bytes that the body of several searches has: less than one of items, since each call holds one place."""
-    return settings.max_searches_bytes or PICTURES * base64_bytes(settings.max_image_bytes)
+    """Return the size limit for a body of several searches; lower than for many items, since each call has a permit."""
+    return settings.max_searches_bytes or FULL_SIZE_IMAGES * base64_bytes(settings.max_image_bytes)
 
 
 def base64_bytes(count: int) -> int:
-    """The most bytes that a body with a picture of `count` bytes in base64 has."""
-    return count * 7 // 5 + SLACK_BYTES  # four letters for three bytes, and a few line breaks
+    """Return the size limit for a JSON body with an image of `count` bytes in base64."""
+    return count * 7 // 5 + SLACK_BYTES  # base64 has four letters for three bytes, and a few line breaks
 
 
-async def sent(request: Request, *, max_bytes: int) -> bytes:
-    """A JSON body as it was sent, not parsed yet; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
-    if _media_type(request.headers.get("content-type", "")) != "application/json":
-        raise WrongMediaType("send application/json")
-    return await body(request, max_bytes=max_bytes)
+def json_body(kind: type[Body]) -> Callable[[Request], Awaitable[Body]]:
+    """Return a dependency that reads and validates a small JSON body.
 
-
-async def json_body(request: Request, kind: type[Body]) -> Body:
-    """A small JSON body; anything not declared as JSON is refused, so that no foreign web page can send it unasked."""
-    return parsed(kind, await sent(request, max_bytes=SLACK_BYTES))
-
-
-async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
-    """The whole body; raises BodyTooLarge as soon as it is known to be, and BodyTooSlow.
-
-    At every moment `first_s` and what has come at `BYTES_PER_S` must not be over, nor `within_s` in all.
+    FastAPI would read the body before the other dependencies, so also for a caller without a key.
     """
-    too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes: send a smaller image")
+
+    async def body(request: Request) -> Body:
+        return parse(kind, await json_bytes(request, max_bytes=SLACK_BYTES))
+
+    return body
+
+
+async def json_bytes(request: Request, *, max_bytes: int) -> bytes:
+    """Reads a JSON body without parsing it; raises WrongMediaType, BodyTooLarge and BodyTooSlow.
+
+    The content type must be JSON, because a web page of another origin cannot send that without permission (CORS).
+    """
+    if _media_type(request) != "application/json":
+        raise WrongMediaType("send application/json")
+    return await read(request, max_bytes=max_bytes)
+
+
+async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
+    """Reads the whole body; raises BodyTooLarge as early as possible, and BodyTooSlow.
+
+    The time limit starts at `first_s`, grows by one second for every `BYTES_PER_S` bytes, and ends at `within_s`.
+    """
+    too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes: send less, or a smaller image")
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise too_large
@@ -152,16 +132,19 @@ async def body(request: Request, *, max_bytes: int, within_s: float = BODY_S, fi
                 limit.reschedule(began + min(first_s + len(data) / BYTES_PER_S, within_s))
     except TimeoutError as error:
         raise BodyTooSlow(
-            f"the body came too slowly: it has {first_s:g} s and one more for each {BYTES_PER_S} bytes,"
-            f" but {within_s:g} s at most, so send a smaller image"
+            f"the body arrived too slowly: the limit is {first_s:g} s plus 1 s for every {BYTES_PER_S} bytes, and"
+            f" {within_s:g} s at most; send a smaller image"
         ) from error
     return bytes(data)
 
 
-async def unless_left(request: Request, work: Coroutine[None, None, Result]) -> Result:
-    """What the work gives; ended with ClientDisconnect once the caller has left. The body was read before."""
+async def unless_disconnected(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """Return what the work returns; cancels it and raises ClientDisconnect if the caller leaves first.
+
+    The body must have been read before.
+    """
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(request.receive())  # after the body nothing comes but the end
+    leaving = asyncio.ensure_future(request.receive())  # after the body, the only message left is the disconnect
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -174,48 +157,78 @@ async def unless_left(request: Request, work: Coroutine[None, None, Result]) -> 
             await asyncio.wait((working,))
 
 
-def parsed(kind: type[Body], data: bytes) -> Body:
-    """A JSON text as a body; raises BadRequest where it is no JSON and Unusable where it is another."""
+def parse(kind: type[Body], data: bytes) -> Body:
+    """Return JSON text as a body; raises BadRequest if it is not JSON and Unusable if it does not validate."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        raise refused(error) from error
+        raise invalid_body(error) from error
 
 
-def _few(data: bytes) -> bytes:
-    """A JSON text as it is; raises BodyTooLarge where it may have too many parts, those in its texts counted, too."""
-    if data.count(b":") + data.count(b",") > MOST_PARTS:
-        raise BodyTooLarge(f"the body has more than {MOST_PARTS} members and values: ask for less")
+def _query(body: SearchBody, image: bytes | None, settings: Settings) -> Query:
+    if image is not None and len(image) > settings.max_image_bytes:
+        raise BodyTooLarge(
+            f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
+        )
+    url = body.image.url if body.image else None
+    if url is not None and not settings.image_hosts:
+        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
+    return Query(
+        image=image,
+        item_id=body.image.item_id if body.image else None,
+        text=body.text,
+        request=SearchRequest(
+            k=body.k,
+            offset=body.offset,
+            filter=filters.parse(body.filter) if body.filter else None,
+            exclude=frozenset(body.exclude_ids),
+            pinned=tuple(body.pinned_ids),
+            group_by=body.group_by,
+            alike=body.max_similarity,
+            nprobe=body.nprobe,
+            facets=tuple(body.facets),
+            rerank=CANDIDATES if body.rerank is True else int(body.rerank),
+        ),
+        exclude_reference=body.exclude_reference,
+        text_weight=body.text_weight,
+        image_url=url,
+    )
+
+
+def _limited(data: bytes) -> bytes:
+    """Return JSON text unchanged; raises BodyTooLarge if it may have too many parts (also counts those in strings)."""
+    if data.count(b":") + data.count(b",") > MAX_PARTS:
+        raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send fewer")
     return data
 
 
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _merged(fields: dict[str, str], *, has_image: bool) -> SearchBody:
-    """Text and k laid over the JSON in `query`; a stand-in marks the file, which `SearchBody` need not hold twice."""
+def _merge(fields: dict[str, str], *, has_image: bool) -> SearchBody:
+    """Return the JSON of `query` with the form's text and k; a placeholder stands for the file to save memory."""
     try:
-        rest = REST.validate_json(_few((fields.get("query") or "{}").encode()))
+        members = JSON_OBJECT.validate_json(_limited((fields.get("query") or "{}").encode()))
     except ValidationError as error:
-        raise refused(error) from error
+        raise invalid_body(error) from error
     for name in ("text", "k", "image"):
-        if name in rest and (name in fields or (name == "image" and has_image)):
+        if name in members and (name in fields or (name == "image" and has_image)):
             raise Unusable(
-                f"{name} is given twice: in the form and in query", fields=[{"field": name, "detail": "twice"}]
+                f"{name} is given twice: in the form and in query", fields=[{"field": name, "detail": "given twice"}]
             )
     if "text" in fields:
-        rest["text"] = fields["text"]
+        members["text"] = fields["text"]
     if fields.get("k"):
-        if not WHOLE.fullmatch(fields["k"]):
+        if not WHOLE_NUMBER.fullmatch(fields["k"]):
             raise Unusable("k: not a whole number", fields=[{"field": "k", "detail": "not a whole number"}])
-        rest["k"] = int(fields["k"])
+        members["k"] = int(fields["k"])
     if has_image:
-        rest["image"] = {"base64": ""}
-    asked = parsed(SearchBody, TypeAdapter(dict[str, JsonValue]).dump_json(rest))
-    if asked.image is not None and asked.image.base64 is not None and not has_image:
+        members["image"] = {"base64": ""}
+    body = parse(SearchBody, JSON_OBJECT.dump_json(members))
+    if body.image is not None and body.image.base64 is not None and not has_image:
         raise Unusable(
-            "in a form, send the image as the file image",
-            fields=[{"field": "query.image.base64", "detail": "use the file"}],
+            "send the image of a form as the file image, not in query",
+            fields=[{"field": "query.image.base64", "detail": "send it as the file image"}],
         )
-    return asked
+    return body

@@ -1,19 +1,71 @@
-"""What a shopper sees before asking: the whole gallery in a mixed order that stays the same for a snapshot."""
+"""The routes that show the gallery: browsing, single items, and their images."""
 
+import hashlib
 import math
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from fastapi import Query as Parameter
 
 from index.gallery import Gallery
 from index.items.items import GalleryItem
+from service.auth import guard
+from service.http.state import AppStateDep
+from service.schemas import search as schemas
 
-GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this share of the whole spread most evenly
+GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
+MAX_THUMBNAIL_PX = 1024
+IMAGE_CACHE = "private, max-age=3600, must-revalidate"
+routes = APIRouter(dependencies=[guard.SEARCH])
+
+
+@routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Browse the gallery without a query")
+async def browse(
+    state: AppStateDep,
+    offset: Annotated[int, Parameter(ge=0)] = 0,
+    limit: Annotated[int, Parameter(ge=1, le=200)] = 24,
+) -> schemas.BrowseAnswer:
+    """Returns a page of the gallery in a mixed order, which stays the same for a snapshot."""
+    gallery = state.searcher.live()
+    items = [schemas.item(item) for item in page(gallery, offset=offset, limit=limit)]
+    return schemas.BrowseAnswer(items=items, total=len(gallery), offset=offset, snapshot=gallery.manifest.name)
+
+
+@routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
+async def item(id: str, state: AppStateDep) -> schemas.ItemAnswer:
+    """Returns the attributes of an item and the path of its image; an id may contain slashes."""
+    return schemas.item(state.searcher.live().item(id))
+
+
+@routes.get(
+    "/images/{id:path}", operation_id="getItemImage", tags=["gallery"], summary="The image of an item",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)  # fmt: skip
+async def image(
+    request: Request,
+    id: str,
+    state: AppStateDep,
+    size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None,
+) -> Response:
+    """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
+    item = state.searcher.live().item(id)
+    file = await state.image_pool.run(partial(state.thumbnails.image, item, size=size))
+    # Starlette's own entity tags are made from files, and a thumbnail is none
+    etag = f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
+    headers = {"ETag": etag, "Cache-Control": IMAGE_CACHE}
+    if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(file.data, media_type=file.media_type, headers=headers)
 
 
 def page(gallery: Gallery, *, offset: int, limit: int) -> list[GalleryItem]:
-    """At most `limit` items from `offset` on, walking the gallery in even steps; every item is on one page."""
+    """Return at most `limit` items from `offset` on, in even steps through the gallery; pages do not overlap."""
     contents = gallery.contents()
     rows = contents.rows()
     step = max(1, round(len(rows) * GOLDEN))
-    while math.gcd(step, len(rows)) != 1:  # only then are all visited
+    while math.gcd(step, len(rows)) != 1:  # otherwise some rows would never be visited
         step += 1
-    places = range(min(offset, len(rows)), min(offset + limit, len(rows)))
-    return [contents.item(int(rows[place * step % len(rows)])) for place in places]
+    positions = range(min(offset, len(rows)), min(offset + limit, len(rows)))
+    return [contents.item(int(rows[position * step % len(rows)])) for position in positions]

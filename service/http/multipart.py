@@ -1,4 +1,4 @@
-"""A multipart form, parsed where it lies in memory: its text fields and its one file."""
+"""Multipart forms, parsed in memory: text fields and one file."""
 
 import io
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from python_multipart.multipart import Field, File, FormParser, parse_options_he
 from service.errors import BadRequest, Unusable
 
 FIELDS = ("text", "k", "query")
-DETAIL = "a form has one file image, and the fields text, k and query, each once"
+DETAIL = "a form may have one file named image and the fields text, k and query, each at most once"
 
 
 @dataclass(slots=True)
 class Form:
-    """What a search sent as a form."""
+    """The parts of a search that was sent as a form."""
 
     fields: dict[str, str] = field(default_factory=dict)
     image: bytes | None = None
-    complete: bool = False  # its closing boundary came
+    complete: bool = False  # the closing boundary was received
 
 
 def parse(data: bytes, *, content_type: str) -> Form:
-    """The form in a body; raises BadRequest where it is none or cut off, Unusable for parts nobody asked for."""
+    """Return the form in a body; raises BadRequest if it is malformed or cut off, Unusable for unknown parts."""
     form = Form()
 
     def on_field(part: Field) -> None:
@@ -45,13 +45,13 @@ def parse(data: bytes, *, content_type: str) -> Form:
     try:
         parser = FormParser(
             "multipart/form-data", on_field, on_file, on_end, boundary=boundary,
-            config={"MAX_MEMORY_FILE_SIZE": len(data) + 1},  # the body's limit is the file's: none goes to the disk
+            config={"MAX_MEMORY_FILE_SIZE": len(data) + 1},  # the body is limited already: no file goes to disk
         )  # fmt: skip
         parser.write(data)
     except (FormParserError, ValueError) as error:  # ValueError: a field that is not UTF-8
         raise BadRequest(f"the form cannot be read ({error})") from error
     if not form.complete:
-        raise BadRequest("the form is cut off: its closing boundary is missing")
+        raise BadRequest("the form is cut off: the closing boundary is missing")
     return form
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, completed with what it cannot see (bodies read by hand, problem details)."""
+"""The OpenAPI document: FastAPI's own, plus the bodies that routes read by hand, and problem details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from starlette.routing import BaseRoute
 from index.items.items import GalleryItem
 from service.errors import PROBLEM_TYPE
 from service.schemas.gallery import IndexBody, ItemBody, ItemsBody
-from service.schemas.search import Problem, SearchBody, SearchesBody, known
+from service.schemas.search import Problem, SearchBody, SearchesBody, without_empty
 
-ABOUT = "Finds the product that is like this picture, but … Failures are problem details (RFC 9457)."
+ABOUT = "Finds the product that is like this image, but … Failures are problem details (RFC 9457)."
 TEMPLATE = "#/components/schemas/{model}"
 DOCUMENT = TypeAdapter(dict[str, JsonValue])
 FORM: JsonValue = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "image": {"type": "string", "format": "binary", "description": "the reference, an image file"},
-        "text": {"type": "string", "description": "the wanted change"},
+        "image": {"type": "string", "format": "binary", "description": "the reference image file"},
+        "text": {"type": "string", "description": "the change to the image"},
         "k": {"type": "integer", "default": 20, "minimum": 1},
-        "query": {"type": "object", "description": "everything else of SearchBody, as JSON"},
+        "query": {"type": "object", "description": "all other fields of SearchBody, as JSON"},
     },
 }  # fmt: skip
 SEARCH_BODY: dict[str, JsonValue] = {
@@ -50,7 +50,7 @@ PROBLEM: JsonValue = {
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What the examples name, so that each runs as it stands; None where there is no such thing yet."""
+    """Values for the examples, so that each example runs as it is; None if there is no such value yet."""
 
     item: GalleryItem | None = None
     source: str | None = None
@@ -58,25 +58,24 @@ class Examples:
 
 
 def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonValue]:
-    """The whole document of an app's routes, with those examples."""
-    found = DOCUMENT.validate_python(
+    """Return the document of these routes, with these examples."""
+    api = DOCUMENT.validate_python(
         get_openapi(title="Likebut", version=metadata.version("likebut"), description=ABOUT, routes=routes)
     )
-    schemas = _object(_object(found, "components"), "schemas")
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, never sent here
+    schemas = _object(_object(api, "components"), "schemas")
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which this service never sends
         schemas.pop(name, None)
     for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemsBody, Problem):
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
-    searches = _object(_object(schemas, "SearchesBody"), "properties")  # read one by one, so its model does not say it
+    searches = _object(_object(schemas, "SearchesBody"), "properties")  # validated one by one, so the model has no type
     _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id
-        attributes: dict[str, JsonValue] = {
-            **known(examples.item.attributes)
-        }  # its own: whoever sends it changes nothing
+        # its own attributes, so that sending the example changes nothing
+        attributes: dict[str, JsonValue] = {**without_empty(examples.item.attributes)}
         _object(schemas, "ItemBody")["examples"] = [{"attributes": attributes}]
         _object(schemas, "ItemsBody")["examples"] = [{"items": [{"id": item_id, "attributes": attributes}]}]
         changed: JsonValue = {"image": {"item_id": item_id}, "text": "in red", "k": 10}
@@ -86,19 +85,19 @@ def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonV
         body["examples"] = [changed, *plain]
     if examples.source is not None:
         _object(schemas, "IndexBody")["examples"] = [{"source": examples.source}]
-    for name, path in _object(found, "paths").items():
+    for name, path in _object(api, "paths").items():
         assert isinstance(path, dict)
         for operation in path.values():
             assert isinstance(operation, dict)
-            _exemplify(operation, examples.job_id if name.startswith("/index") else item_id)
+            _add_example(operation, examples.job_id if name.startswith("/index") else item_id)
             responses = _object(operation, "responses")
             responses.pop("422", None)
             responses["default"] = PROBLEM
-    return found
+    return api
 
 
-def _exemplify(operation: dict[str, JsonValue], id: str | None) -> None:
-    """Gives the operation's parameter `id` its example, in place."""
+def _add_example(operation: dict[str, JsonValue], id: str | None) -> None:
+    """Adds an example to the parameter `id` of an operation."""
     parameters = operation.get("parameters", [])
     assert isinstance(parameters, list)
     for parameter in parameters:

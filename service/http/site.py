@@ -1,48 +1,52 @@
-"""The page and everything it loads, read once at the start and sent from memory; nothing comes from anywhere else."""
+"""The routes of the web page: the search page, the API documentation, and the files that both load."""
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
-WEB = Path(__file__).parents[1] / "web"
-MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+from service.auth import guard
+from service.http import gallery as gallery_routes
+from service.http import openapi
+from service.http.state import AppState, AppStateDep
 
-
-@dataclass(frozen=True, slots=True)
-class WebAsset:
-    """One file of the page."""
-
-    data: bytes
-    media_type: str
-    etag: str
+routes = APIRouter(dependencies=[guard.OPEN], include_in_schema=False)
 
 
-def assets() -> dict[str, WebAsset]:
-    """Every file of the page by its name."""
-    found = {}
-    for path in sorted(WEB.iterdir()):
-        if path.suffix in MEDIA_TYPES:
-            data = path.read_bytes()
-            found[path.name] = WebAsset(data, MEDIA_TYPES[path.suffix], entity_tag(data))
-    return found
+@routes.get("/")
+async def search_page(request: Request, state: AppStateDep) -> Response:
+    """Returns the search page."""
+    return await _file("index.html", request, state)
 
 
-def entity_tag(data: bytes) -> str:
-    """A tag that changes with the content."""
-    return f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+@routes.get("/docs")
+async def docs_page(request: Request, state: AppStateDep) -> Response:
+    """Returns the API documentation as a web page."""
+    return await _file("docs.html", request, state)
 
 
-def send(request: Request, data: bytes, *, media_type: str, etag: str, cache_control: str) -> Response:
-    """The content, or 304 where the caller has it already."""
-    headers = {"ETag": etag, "Cache-Control": cache_control}
-    if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=media_type, headers=headers)
+@routes.get("/web/{name}")
+async def file(request: Request, name: str, state: AppStateDep) -> Response:
+    """Returns a file that one of the pages loads."""
+    return await _file(name, request, state)
+
+
+@routes.get("/openapi.json")
+async def document(request: Request, state: AppStateDep) -> JSONResponse:
+    """Returns the OpenAPI document, with examples from the parts of the live gallery that the caller may see."""
+    gallery, last_job = state.searcher.serving.gallery, state.jobs.last()
+    caller = guard.guard_of(request).caller(request)
+    source = gallery.manifest.source if gallery else None
+    is_admin = caller is not None and caller.role == "admin"
+    examples = openapi.Examples(
+        item=next(iter(gallery_routes.page(gallery, offset=0, limit=1)), None) if gallery and caller else None,
+        source=source if source and is_admin and Path(source).exists() else None,
+        job_id=last_job.id if last_job and is_admin else None,
+    )
+    return JSONResponse(openapi.document(request.app.routes, examples))
+
+
+async def _file(name: str, request: Request, state: AppState) -> Response:
+    response = await state.web_files.get_response(name, request.scope)
+    response.headers["Cache-Control"] = "no-cache"  # browsers ask each time, and get 304 if nothing changed
+    return response

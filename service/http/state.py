@@ -1,14 +1,15 @@
-"""Everything that one app owns, from its start to its end, and how a route comes by it."""
+"""Everything that one app owns, from its start to its end, and how a route gets it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.staticfiles import StaticFiles
 
 from index import edits
 from index.edits import Problem, Put
 from index.storage.changes import Delete
-from service.http import site
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
@@ -21,6 +22,8 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.readiness import ReadinessProbe
 from service.workers.pool import Pool
 
+WEB = Path(__file__).parents[1] / "web"
+
 
 class AppState:
     """Everything that one app owns, from its start to its end."""
@@ -28,14 +31,14 @@ class AppState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
-        self.searcher = Searcher(settings, self.metrics.passed)
+        self.searcher = Searcher(settings, self.metrics.observe_batch)
         self.prober = ReadinessProbe(self.searcher, stale_after_s=settings.stale_after_s)
         self.metrics.watch(self.searcher)
         self.metrics.ready.set_function(lambda: not self.prober.reasons)
-        self.album = thumbnails.Thumbnails(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
-        self.pictures = Pool("picture", workers=2, max_waiting=256)
-        self.writes = Pool("change", workers=1, max_waiting=64)  # one writes at a time, as in the journal
-        self.remote = (
+        self.thumbnails = thumbnails.Thumbnails(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
+        self.image_pool = Pool("image", workers=2, max_waiting=256)
+        self.edit_pool = Pool("edit", workers=1, max_waiting=64)  # one writer at a time, as in the journal
+        self.downloader = (
             None
             if not settings.image_hosts
             else ImageDownloader(
@@ -44,10 +47,10 @@ class AppState:
                 max_pixels=settings.max_pixels,
             )
         )
-        self.elsewhere = RemoteReferences(self.remote, max_bytes=settings.max_image_bytes)
+        self.remote_references = RemoteReferences(self.downloader, max_bytes=settings.max_image_bytes)
         self.jobs = JobRunner(settings, self.metrics, self.searcher)
-        self.assets = site.assets()
-        self.tracing = tracing.opened(settings.otlp_endpoint)
+        self.web_files = StaticFiles(directory=WEB)
+        self.tracing = tracing.connect(settings.otlp_endpoint)
 
     def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
         """Makes the changes with the model and the snapshot that answer; as `put.change`, and raises NotReady."""
@@ -59,8 +62,8 @@ class AppState:
                 return problems
             # another model was swapped in meanwhile, which knows nothing of these vectors: once more, with it
 
-    def offers(self) -> str:
-        """What is served, or why nothing is, as one line for the operator."""
+    def summary(self) -> str:
+        """Return one line for the operator: the gallery that is served, or why none is."""
         serving = self.searcher.serving
         if serving.gallery is None:
             return f"nothing to search: {serving.reason}"
@@ -68,11 +71,12 @@ class AppState:
 
 
 def app_state(request: Request) -> AppState:
-    service: AppState = request.app.state.service
-    return service
+    """Return the state of the app that answers."""
+    state: AppState = request.app.state.service
+    return state
 
 
-async def _app_state(request: Request) -> AppState:  # async, since FastAPI would run any other in a thread
+async def _app_state(request: Request) -> AppState:  # async, because FastAPI would run a plain function in a thread
     return app_state(request)
 
 

@@ -60,7 +60,7 @@ class ImageDownloader:
 
         The permit of a caller that leaves is free again when its thread ends, at the deadline at the latest.
         """
-        with self._pool.place() as permit:
+        with self._pool.permit() as permit:
             try:
                 async with asyncio.timeout(self._timeout_s):  # the thread cannot leave a resolver that hangs
                     return await permit.run(functools.partial(self._download, url))

@@ -1,4 +1,4 @@
-"""Pictures by the file: the file of an item as a browser can show it, and thumbnails of it."""
+"""Images of items as browsers can show them, and thumbnails."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from index.sources.rows import SourceRow
 from models import preprocess
 from models.errors import ImageTooLarge, InputError, UnknownItem, UnreadableImage
 
-# Pillow's names of the types that browsers show; MPO is what it calls a JPEG with several pictures.
+# Pillow's names of the formats that browsers show; MPO is a JPEG with several images.
 SHOWN_BY_BROWSERS = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
@@ -24,8 +24,8 @@ SHOWN_BY_BROWSERS = {
     "GIF": "image/gif",
     "BMP": "image/bmp",
 }
-FETCH_TIMEOUT_S = 3.0  # for galleries whose pictures are URLs: an operator wrote those, never a caller
-WHOLE_PX = 2048  # of a picture that has to be drawn anew only for its type
+FETCH_TIMEOUT_S = 3.0  # for items whose image is a URL: the operator chose these URLs, not a caller
+WHOLE_PX = 2048  # of an image that is converted only because of its format
 CACHE_BYTES = 64_000_000
 
 
@@ -38,16 +38,16 @@ class ImageFile:
 
 
 def read(item: GalleryItem, *, max_bytes: int) -> bytes:
-    """The bytes of an item's own picture; raises UnknownItem where it cannot be had any more."""
+    """Return the bytes of an item's image; raises UnknownItem if it can no longer be read."""
     row = SourceRow(item.id, item.uri, {})
     try:
         return read_image(row, max_image_bytes=max_bytes, timeout_s=FETCH_TIMEOUT_S)
     except InputError as error:
-        raise UnknownItem(f"the picture of item {item.id!r} cannot be had any more: rebuild the gallery") from error
+        raise UnknownItem(f"the image of item {item.id!r} can no longer be read: rebuild the gallery") from error
 
 
 class Thumbnails:
-    """Shows items' pictures, with a cache of the latest JPEGs, at most `cache_bytes`; for many threads."""
+    """Images of items for browsers, with a cache of the latest JPEGs, at most `cache_bytes`; for many threads."""
 
     def __init__(self, *, max_bytes: int, max_pixels: int, cache_bytes: int = CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -60,10 +60,10 @@ class Thumbnails:
         """Bytes of the JPEGs in the cache."""
         return int(self._cache.currsize)
 
-    def picture(self, item: GalleryItem, *, size: int | None) -> ImageFile:
-        """An item's picture as a browser can show it: the file itself, or a JPEG at most `size` pixels a side.
+    def image(self, item: GalleryItem, *, size: int | None) -> ImageFile:
+        """Return an item's image as a browser can show it: the file itself, or a JPEG of at most `size` pixels a side.
 
-        Raises UnknownItem where the file is gone or no image any more, so that no other file is ever sent.
+        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent.
         """
         data = read(item, max_bytes=self._max_bytes)
         try:
@@ -73,19 +73,17 @@ class Thumbnails:
                 return ImageFile(data=data, media_type=kind)
             return ImageFile(data=self._thumbnail(data, size or WHOLE_PX), media_type="image/jpeg")
         except (UnreadableImage, ImageTooLarge) as error:
-            raise UnknownItem(
-                f"the picture of item {item.id!r} has changed and is no image now: rebuild the gallery"
-            ) from error
+            raise UnknownItem(f"the file of item {item.id!r} is no longer an image: rebuild the gallery") from error
 
     def _thumbnail(self, data: bytes, size: int) -> bytes:
-        key = hashlib.sha256(data).digest(), size  # by content, so that a changed file is drawn anew
+        key = hashlib.sha256(data).digest(), size  # by content, so that a changed file gets a new thumbnail
         with self._lock:
             if key in self._cache:
                 return self._cache[key]
-        image = preprocess.decode(data, max_pixels=self._max_pixels)
-        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        decoded = preprocess.decode(data, max_pixels=self._max_pixels)
+        decoded.thumbnail((size, size), Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        image.save(file, "JPEG", quality=85)
+        decoded.save(file, "JPEG", quality=85)
         drawn = file.getvalue()
         with self._lock, suppress(ValueError):  # larger than the whole cache
             self._cache[key] = drawn

@@ -1,1 +1,1 @@
-"""Rebuilds in processes of their own, and the swap that follows."""
+"""Index jobs: each runs in its own process, and a swap follows."""

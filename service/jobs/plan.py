@@ -1,4 +1,4 @@
-"""What a job is to do, settled before it starts: the command that it runs, and the model that serves after it."""
+"""The plan of a job, made before the job starts: the command that it runs, and the model that serves afterwards."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,101 +10,126 @@ from index.storage.manifest import SnapshotManifest
 from models import tables
 from models.errors import BundleError, ConfigError, GalleryError, SourceError
 from service.errors import Unusable
-from service.schemas.gallery import IndexBody
 from service.search import active
 from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One job's work; both paths absolute, but a source in a store is its URL.
+class JobRequest:
+    """Parameters of a job: build from `source` or with `bundle`; or `compact`; or go back to `snapshot`."""
 
-    `words` follow `likebut index`; there are none where the live snapshot is searched as it is, by another model of
-    its space.
+    source: str | None = None  # None: the source of the live snapshot
+    bundle: str | None = None  # None: the bundle that serves
+    shards: int | Literal["auto"] = "auto"
+    form: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = "auto"
+    recall: float | Literal["auto"] = "auto"
+    compact: bool = False
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The work of one job; both paths are absolute, except that a source in an object store is its URL.
+
+    `arguments` follow `likebut index`; they are empty if only the model changes and its space stays the same.
     """
 
     kind: Literal["build", "swap", "compact", "roll-back"]
     source: str
     bundle: Path
     shards: int | Literal["auto"]
-    words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
-def plan(body: IndexBody, settings: Settings, *, current: Path) -> Plan:
-    """What the body asks for, where `current` is the bundle that serves; raises Unusable for what no job could do.
+def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
+    """Return the plan for a request; `current` is the bundle that serves. Raises Unusable for impossible requests.
 
-    A bundle that the body names is opened, proven by its self-test and dropped again: a build may take hours, and two
-    models need not lie in memory for so long.
+    A bundle named by the request is opened, checked by its self-test and dropped again: a build may take hours, and two
+    models should not occupy memory for so long.
     """
     gallery, current = str(settings.gallery.resolve()), current.resolve()
-    if body.compact or body.snapshot is not None:
-        live = _live(settings, "compact" if body.compact else "snapshot")
-        if body.snapshot is None:
-            compacts = ("compact", gallery, "--background", "--progress", "json")
-            return Plan("compact", live.source, current, len(live.shards), compacts)
-        wanted = _kept(body.snapshot, settings, live)
-        return Plan("roll-back", wanted.source, current, len(wanted.shards), ("rollback", gallery, wanted.name))
-    source = None if body.source is None else _source(body.source)
-    bundle, space_id = (current, None) if body.bundle is None else _bundle(body.bundle, settings)
-    shards = body.shards
+    progress = ("--background", "--progress", "json")
+    if request.compact:
+        live = _live(settings, "compact")
+        return Plan("compact", live.source, current, len(live.shards), ("compact", gallery, *progress))
+    if request.snapshot is not None:
+        target = _kept_snapshot(request.snapshot, settings, _live(settings, "snapshot"))
+        return Plan("roll-back", target.source, current, len(target.shards), ("rollback", gallery, target.name))
+    source = None if request.source is None else _source(request.source)
+    bundle, space_id = (current, None) if request.bundle is None else _bundle(request.bundle, settings)
     if source is None:
         live = _live(settings, "source")
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
         source = _source(live.source)
-    words = (
+    arguments = (
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
-        *("--shards", str(shards), "--form", body.form, "--recall", str(body.recall)),
-        *("--background", "--progress", "json"),
+        *("--shards", str(request.shards), "--form", request.form, "--recall", str(request.recall)),
+        *progress,
     )
-    return Plan("build", source, bundle, shards, words)
+    return Plan("build", source, bundle, request.shards, arguments)
 
 
 def _live(settings: Settings, field: str) -> SnapshotManifest:
-    """What the live snapshot says of itself; raises Unusable where there is none."""
+    """Return the manifest of the live snapshot; raises Unusable if there is none."""
     try:
         return snapshot.live_manifest(settings.gallery)
     except GalleryError as error:
-        raise _unusable(field, f"name a source too, since the gallery knows none ({error})") from error
+        raise _unusable(field, f"the gallery has no live snapshot, so name a source ({error})") from error
 
 
-def _kept(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotManifest:
-    """The kept snapshot of that name; raises Unusable where there is none that the model that serves could search."""
-    kept = {manifest.name: manifest for manifest in snapshot.kept_snapshots(settings.gallery)}
-    if name not in kept:
-        raise _unusable("snapshot", f"the gallery keeps no snapshot {name!r}: it has {', '.join(kept)}")
-    if kept[name].space_id != live.space_id:
-        raise _unusable("snapshot", f"{name} is of another model: build with that model's bundle")
-    return kept[name]
+def _kept_snapshot(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotManifest:
+    """Return the kept snapshot of that name; raises Unusable if there is none, or if it needs another model."""
+    snapshots = {manifest.name: manifest for manifest in snapshot.kept_snapshots(settings.gallery)}
+    if name not in snapshots:
+        raise _unusable("snapshot", f"the gallery has no snapshot {name!r}: it has {', '.join(snapshots)}")
+    if snapshots[name].space_id != live.space_id:
+        raise _unusable("snapshot", f"snapshot {name} belongs to another model: start a build with that model's bundle")
+    return snapshots[name]
 
 
+<<<<<<< HEAD
 def _source(named: str) -> str:
     """The folder or table that a request names; raises Unusable where there is none that a build could read."""
     way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
     if object_stores.is_store(named):
         try:
             readable = object_stores.is_folder(named) or PurePosixPath(named).suffix.lower() in tables.SUFFIXES
+=======
+def _source(name: str) -> str:
+    """Return the folder or table that a request names; raises Unusable if a build could not read it."""
+    way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
+    if object_stores.is_store(name):
+        try:
+            readable = object_stores.is_folder(name) or PurePosixPath(name).suffix.lower() in tables.READERS
+>>>>>>> 9cb15d6 (Split the service's routes by noun, its middleware by concern)
         except SourceError as error:
             raise _unusable("source", str(error)) from error
         if not readable:
-            raise _unusable("source", f"{named!r} is neither a folder nor a table that can be read: {way_out}")
-        return named
+            raise _unusable("source", f"{name!r} is neither a folder nor a readable table: {way_out}")
+        return name
     try:
-        source = Path(named).resolve(strict=True)
+        source = Path(name).resolve(strict=True)
     except (OSError, ValueError) as error:
+<<<<<<< HEAD
         raise _unusable("source", f"there is no {named!r} on the server: {way_out}") from error
     if not source.is_dir() and source.suffix.lower() not in tables.SUFFIXES:
         raise _unusable("source", f"{named!r} is neither a folder nor a table that can be read: {way_out}")
+=======
+        raise _unusable("source", f"{name!r} does not exist on the server: {way_out}") from error
+    if not source.is_dir() and source.suffix.lower() not in tables.READERS:
+        raise _unusable("source", f"{name!r} is neither a folder nor a readable table: {way_out}")
+>>>>>>> 9cb15d6 (Split the service's routes by noun, its middleware by concern)
     return str(source)
 
 
-def _bundle(named: str, settings: Settings) -> tuple[Path, str]:
-    """The folder of a bundle that a request names, and its space; raises Unusable where it could not serve here."""
+def _bundle(name: str, settings: Settings) -> tuple[Path, str]:
+    """Return the folder of a bundle that a request names, and its space; raises Unusable if it could not serve."""
     try:
-        bundle = Path(named).resolve(strict=True)
+        bundle = Path(name).resolve(strict=True)
     except (OSError, ValueError) as error:
         raise _unusable(
-            "bundle", f"there is no {named!r} on the server: name the folder of an exported model"
+            "bundle", f"{name!r} does not exist on the server: name the folder of an exported model"
         ) from error
     try:
         return bundle, active.open_bundle(bundle, settings).manifest.space_id

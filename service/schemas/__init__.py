@@ -1,1 +1,1 @@
-"""The bodies of requests and responses, exactly as they travel."""
+"""The bodies of requests and responses, exactly as they are sent."""

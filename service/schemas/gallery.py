@@ -1,4 +1,4 @@
-"""The bodies of requests and answers that run a gallery, exactly as they travel."""
+"""The bodies of requests and responses that manage a gallery, exactly as they are sent."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,19 +8,21 @@ from service.schemas.search import Attribute, Id, Image, Name, ServerPath
 
 
 class ItemBody(BaseModel):
-    """An item as it shall be."""
+    """The new state of an item."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    image: Image | None = Field(
-        None, description="its picture, as base64; null leaves an item that is there the picture that it has"
+    image: Image | None = Field(None, description="the image, as base64; null keeps the image of an existing item")
+    attributes: dict[Name, Attribute | None] = Field(
+        {}, description="all attributes of the item; any others are removed"
     )
-    attributes: dict[Name, Attribute | None] = Field({}, description="all that it has; what is not here, it loses")
 
     @model_validator(mode="after")
     def _own(self) -> Self:
         if self.image is not None and self.image.base64 is None:
-            raise ValueError("give the picture itself as base64: two items cannot share one")
+            raise ValueError(
+                "send the image itself as base64: an item cannot use the image of another item or of a URL"
+            )
         return self
 
 
@@ -28,17 +30,17 @@ class ItemChange(ItemBody):
     """One of many changes."""
 
     id: Id
-    delete: bool = Field(False, description="true deletes the item; then give its id alone")
+    delete: bool = Field(False, description="true deletes the item; then give only its id")
 
     @model_validator(mode="after")
     def _alone(self) -> Self:
         if self.delete and (self.image is not None or self.attributes):
-            raise ValueError("an item that is deleted has no image and no attributes: leave them out")
+            raise ValueError("to delete an item, give only its id: leave out image and attributes")
         return self
 
 
 class ItemsBody(BaseModel):
-    """Many changes, made in their order."""
+    """Many changes, made in order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -46,48 +48,50 @@ class ItemsBody(BaseModel):
 
 
 class ItemResult(BaseModel):
-    """What became of one change."""
+    """The result of one change."""
 
     id: str
     status: Literal["put", "deleted", "failed"]
-    detail: str | None = Field(None, description="why it failed, one sentence for a person")
+    detail: str | None = Field(None, description="the cause of a failure in one sentence")
 
 
 class ItemsAnswer(BaseModel):
-    """What became of each change, in their order; those that did not fail are durable and searchable."""
+    """The result of each change, in order; changes that did not fail are durable and searchable."""
 
     results: list[ItemResult]
 
 
 class IndexBody(BaseModel):
-    """What a job shall do: build from a source, serve with another model, fold in changes, or roll back."""
+    """The work of a job: build from a source, serve another model, compact the changes, or roll back."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: ServerPath | None = Field(
         None,
-        description="a folder of images or a table (CSV, JSONL, Parquet) on the server or in a store (s3://…); null"
-        " takes the live snapshot's own, and builds nothing where the bundle's space is the snapshot's",
+        description="a folder of images or a table (CSV, JSONL, Parquet) on the server or in an object store (s3://…);"
+        " null uses the source of the live snapshot, and builds nothing if the bundle has the same space",
     )
     bundle: ServerPath | None = Field(
         None,
-        description="the folder of an exported model on the server, tested before the job starts and swapped in with"
-        " the snapshot; null keeps the model that serves",
+        description="the folder of an exported model on the server; it is tested before the job starts, and swapped in"
+        " together with the snapshot; null keeps the current model",
     )
     shards: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
         "auto",
-        description="how many FAISS files a snapshot that is built has; auto goes by the GPUs and the number of items",
+        description="number of FAISS files of a new snapshot; auto decides by the GPUs and the number of items",
     )
     form: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = Field(
         "auto",
-        description="how FAISS keeps the vectors, the smallest last; auto goes by their number",
+        description="encoding of the vectors in FAISS, the smallest last; auto decides by their number",
     )
     recall: float | Literal["auto"] = Field(
         "auto",
-        description="recall@10 of composed queries to search enough lists for; auto is .99 of few, .95 of many",
+        description="recall@10 of composed queries to tune the search for; auto is .99 for few items, .95 for many",
     )
-    compact: bool = Field(False, description="fold the changes since the live snapshot into a new one")
-    snapshot: Id | None = Field(None, description="a kept snapshot to go back to, with all changes made since")
+    compact: bool = Field(False, description="merge the changes since the live snapshot into a new snapshot")
+    snapshot: Id | None = Field(
+        None, description="name of a kept snapshot to roll back to; later changes of items stay"
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -95,7 +99,7 @@ class IndexBody(BaseModel):
         if builds + self.compact + (self.snapshot is not None) != 1:
             raise ValueError("give a source, a bundle or both; or compact; or a snapshot")
         if self.recall != "auto" and not 0 < self.recall <= 1:
-            raise ValueError("recall must lie above 0, up to 1")
+            raise ValueError("recall must be above 0 and at most 1")
         return self
 
 
@@ -114,44 +118,48 @@ class SkippedImage(BaseModel):
 
 
 class Job(BaseModel):
-    """One rebuild of the gallery, swap of the model that searches it, compaction or roll-back."""
+    """An index job: a build, a swap of the model, a compaction or a roll-back."""
 
     id: str
     kind: Literal["build", "swap", "compact", "roll-back"]
     source: str
-    bundle: str = Field(description="folder of the model that builds, and then serves")
+    bundle: str = Field(description="folder of the model that builds and then serves")
     shards: int | Literal["auto"]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     stage: str | None = Field(
-        None, description="read, embed, train, write, publish, open; only open where nothing had to be built"
+        None, description="read, embed, train, write, publish, open; only open if nothing had to be built"
     )
-    done: int = Field(0, description="what the stage has finished")
-    total: int = Field(0, description="what the stage has to do; 0 where it isn't known")
-    rate: float = Field(0.0, description="finished per second")
-    embedded: int | None = Field(None, description="of a build, items that the model embedded")
-    reused: int | None = Field(None, description="of a build, items whose picture and model had not changed")
-    skipped: int = Field(0, description="items left out because they could not be read")
-    skipped_items: list[SkippedImage] = Field([], description="the first hundred of them")
+    done: int = Field(0, description="number of units that the stage has finished")
+    total: int = Field(0, description="number of units of the stage; 0 if it is unknown")
+    rate: float = Field(0.0, description="units per second")
+    embedded: int | None = Field(None, description="for a build: number of items that the model embedded")
+    reused: int | None = Field(None, description="for a build: number of items with unchanged image and model")
+    skipped: int = Field(0, description="number of items left out because they could not be read")
+    skipped_items: list[SkippedImage] = Field([], description="the first hundred skipped items")
     error: str | None = None
-    snapshot: str | None = Field(None, description="the snapshot that serves since the job was done")
+    snapshot: str | None = Field(None, description="the snapshot that serves since the end of the job")
     items: int | None = None
     started: str | None = Field(None, description="ISO 8601, UTC")
     finished: str | None = None
 
 
 class LiveGallery(BaseModel):
-    """The snapshot and the model that answer now, and the last job."""
+    """The live snapshot, the model that searches it, and the last job."""
 
     snapshot: str | None
     items: int
-    model: str = Field(description="the model that makes the queries")
+    model: str = Field(description="the model that encodes the queries")
     created: str | None
-    changes: int = Field(description="changes since the snapshot, which are searched with it")
-    kept: list[str] = Field(description="the snapshots that can be gone back to, the oldest first")
-    missing_shards: list[str] = Field(description="files of the snapshot that cannot be read")
-    form: str | None = Field(description="how the vectors are kept: flat, fp16, sq8 or rabitq")
-    recall_at_10: float | None = Field(description="of composed queries, measured when the snapshot was built")
+    changes: int = Field(description="number of changes since the snapshot; searches include them")
+    kept: list[str] = Field(description="snapshots that a roll-back can use, oldest first")
+    missing_shards: list[str] = Field(description="shard files of the snapshot that cannot be read")
+    form: str | None = Field(description="encoding of the vectors: flat, fp16, sq8 or rabitq")
+    recall_at_10: float | None = Field(
+        description="recall@10 of composed queries, measured when the snapshot was built"
+    )
     shards: int | None
     dimension: int | None
-    space: str = Field(description="the space of the model and of the snapshot: what of two spaces never mixes")
+    space: str = Field(
+        description="embedding space of the model and the snapshot; vectors of two spaces cannot be compared"
+    )
     last_job: Job | None

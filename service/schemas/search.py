@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, exactly as they travel."""
+"""The bodies of search requests and responses, exactly as they are sent."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from index.items.items import GalleryItem as Thing
+from index.items.items import GalleryItem
 from models.bundle import CANDIDATES
 from service.errors import BadRequest
 from service.images import url_policy
@@ -24,16 +24,16 @@ ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Image(BaseModel):
-    """The reference picture: exactly one of its fields."""
+    """The reference image: exactly one of the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     base64: Base64 | None = Field(None, description="the image file in base64, with or without a data: prefix")
-    item_id: Id | None = Field(None, description="an item of the gallery, whose picture is taken")
+    item_id: Id | None = Field(None, description="id of an item of the gallery; its image is used")
     url: str | None = Field(
         None,
         max_length=url_policy.MAX_CHARS,
-        description="where the service shall fetch it; only of hosts that its operator allows, by default of none",
+        description="URL that the service downloads; only from hosts that its operator allows, by default none",
     )
 
     @model_validator(mode="after")
@@ -43,7 +43,7 @@ class Image(BaseModel):
         return self
 
     def data(self) -> bytes | None:
-        """The file's bytes, None where it did not come with the request; raises BadRequest for broken base64."""
+        """Return the bytes of the file, None if it is named otherwise; raises BadRequest for invalid base64."""
         if self.base64 is None:
             return None
         text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64
@@ -51,11 +51,11 @@ class Image(BaseModel):
             # command line tools break base64 into lines
             return base64.b64decode(text.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise BadRequest(f"image.base64 is not base64 ({error})") from error
+            raise BadRequest(f"image.base64 is not valid base64 ({error})") from error
 
 
 class SearchBody(BaseModel):
-    """What to look for: an image, a text, or both (the image changed as the text says)."""
+    """A search: an image, a text, or both (the image, changed as the text says)."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -64,47 +64,52 @@ class SearchBody(BaseModel):
         json_schema_extra={"examples": [{"text": "a striped mug"}]},  # openapi.py adds one of the live gallery
     )
 
-    image: Image | None = Field(None, description="the reference")
-    text: str | None = Field(None, description="the wanted change; with no image, the wanted product")
-    k: int = Field(20, ge=1, description="how many hits; the service sets the most")
-    offset: int = Field(0, ge=0, description="hits to pass over first; pages of one snapshot fit together")
+    image: Image | None = Field(None, description="the reference image")
+    text: str | None = Field(
+        None, description="the change to the image; without an image, a description of the product"
+    )
+    k: int = Field(20, ge=1, description="number of hits; GET /limits has the maximum")
+    offset: int = Field(0, ge=0, description="number of hits to skip; pages of one snapshot do not overlap")
     exclude_reference: bool = Field(
         True,
-        description="leave the reference out of the hits: an item given as item_id with all that looks the same; where"
-        " there is a text too, also the items that have the very file that was uploaded",
+        description="leave the reference out of the hits: the item of item_id, and items that look the same; if there"
+        " is a text, also items with exactly the uploaded image file",
     )
-    exclude_ids: list[Id] = Field([], max_length=1000, description="items that are never among the hits")
+    exclude_ids: list[Id] = Field([], max_length=1000, description="ids of items to leave out")
     pinned_ids: list[Id] = Field(
-        [], max_length=100, description="items in front of all others, in this order, where they pass the filter"
+        [], max_length=100, description="ids of items to put first, in this order, if they pass the filter"
     )
     filter: dict[str, JsonValue] = Field(
         {},
-        description="which items may be found, by their attributes; all must hold. A value is equality, an array"
-        " membership, an object a range (gte, gt, lte, lt) or not; the keys and, or, not join filters",
+        description="conditions on attributes; all must hold. A value means equality, an array means one of its values,"
+        " an object means a range (gte, gt, lte, lt) or not; the keys and, or, not combine filters",
         examples=[{"category": ["dress", "skirt"], "price": {"gte": 10, "lt": 50}, "colour": {"not": "black"}}],
     )
     facets: list[Name] = Field(
-        [], max_length=20, description="attributes whose values are counted, over all items that pass the filter"
+        [], max_length=20, description="attributes to count the values of, over all items that pass the filter"
     )
     group_by: Name | None = Field(
-        None, description="an attribute; of the items with one value of it only the best is shown"
+        None, description="an attribute; of all items with the same value, only the best is returned"
     )
     max_similarity: float | None = Field(
-        None, gt=0, le=1, description="of two items with at least this cosine to each other only the better is shown"
+        None,
+        gt=0,
+        le=1,
+        description="if two items have at least this cosine similarity, only the better one is returned",
     )
     nprobe: int | None = Field(
-        None, ge=1, description="lists of the index to search, up to all; null takes what the gallery was tuned to"
+        None, ge=1, description="number of index lists to search; null uses the value that the gallery was tuned to"
     )
     text_weight: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="share of the text where both image and text are given; null takes the model's own",
+        description="weight of the text if there are both image and text; null uses the default of the model",
     )
     rerank: bool | Annotated[int, Field(ge=1, le=CANDIDATES)] = Field(
         False,
-        description="let the model's re-ranker, if it has one, put the first hits in order, for an image with a text:"
-        f" true for the first {CANDIDATES}, or how many. Their scores stay cosines, which then need not fall",
+        description="re-rank the first hits with the model's re-ranker, if it has one, for an image with a text: true"
+        f" for the first {CANDIDATES}, or a number. Scores stay cosines, so they may no longer be in descending order",
     )
 
     @model_validator(mode="after")
@@ -114,61 +119,61 @@ class SearchBody(BaseModel):
         return self
 
 
-def answer(found: Answer) -> dict[str, object]:
-    """A SearchAnswer as its members: to make and check a model of every hit takes longer than to write them out."""
+def answer(result: Answer) -> dict[str, object]:
+    """Return the members of a SearchAnswer as a dict: building and validating a model for every hit would be slower."""
     return {
         "hits": [
             {
                 "id": hit.item.id,
-                "attributes": known(hit.item.attributes),
+                "attributes": without_empty(hit.item.attributes),
                 "image_url": image_url(hit.item.id),
                 "score": round(hit.score, 6),
             }
-            for hit in found.hits
+            for hit in result.hits
         ],
-        "total": found.total,
+        "total": result.total,
         "facets": {
             name: [{"value": value, "count": count} for value, count in counts if value is not None]
-            for name, counts in found.facets.items()
+            for name, counts in result.facets.items()
         },
-        "snapshot": found.snapshot,
-        "model": found.model,
-        "took_ms": found.took_ms,
-        "notes": found.notes,
+        "snapshot": result.snapshot,
+        "model": result.model,
+        "took_ms": result.took_ms,
+        "notes": result.notes,
     }
 
 
 def image_url(id: str) -> str:
-    """The path of an item's picture; safe="" also quotes slashes, so that an id is one segment until it is decoded."""
+    """Return the path of an item's image; safe="" quotes slashes too, so that an id is one path segment."""
     return f"/images/{urllib.parse.quote(id, safe='')}"
 
 
-def known(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
-    """The attributes that an item has: a table leaves many empty, and nobody asks for those."""
+def without_empty(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
+    """Return the attributes of an item that have a value."""
     return {name: value for name, value in attributes.items() if value is not None}
 
 
 class ItemAnswer(BaseModel):
-    """One thing of the gallery."""
+    """One item of the gallery."""
 
     id: str
-    attributes: dict[str, Attribute] = Field(description="what the item has; one that is empty is left out")
-    image_url: str = Field(description="path on this service; add ?size=320 for a thumbnail")
+    attributes: dict[str, Attribute] = Field(description="attributes that have a value")
+    image_url: str = Field(description="path of the image on this service; add ?size=320 for a thumbnail")
 
 
-def item(found: Thing) -> ItemAnswer:
-    """An item as it travels."""
-    return ItemAnswer(id=found.id, attributes=known(found.attributes), image_url=image_url(found.id))
+def item(thing: GalleryItem) -> ItemAnswer:
+    """Return an item as it is sent."""
+    return ItemAnswer(id=thing.id, attributes=without_empty(thing.attributes), image_url=image_url(thing.id))
 
 
 class HitAnswer(ItemAnswer):
-    """An item that was found."""
+    """An item that matches the search."""
 
-    score: float = Field(description="cosine similarity of query and item, also of hits that were re-ranked")
+    score: float = Field(description="cosine similarity of query and item, also for re-ranked hits")
 
 
 class Count(BaseModel):
-    """A value of an attribute, and how many items have it."""
+    """A value of an attribute, and the number of items that have it."""
 
     value: Attribute
     count: int
@@ -178,45 +183,45 @@ class SearchAnswer(BaseModel):
     """The hits, best first."""
 
     hits: list[HitAnswer]
-    total: int = Field(description="how many items pass the filter")
-    facets: dict[str, list[Count]] = Field(description="of each attribute asked for its most frequent values")
-    snapshot: str = Field(description="the gallery's snapshot that was searched")
-    model: str = Field(description="the model that made the query")
-    took_ms: dict[str, float] = Field(description="milliseconds of each stage, and their total")
-    notes: list[str] = Field(description="what the caller should know, for example that the text was cut")
+    total: int = Field(description="number of items that pass the filter")
+    facets: dict[str, list[Count]] = Field(description="the most frequent values of each requested attribute")
+    snapshot: str = Field(description="the snapshot that was searched")
+    model: str = Field(description="the model that encoded the query")
+    took_ms: dict[str, float] = Field(description="milliseconds of each stage, and in total")
+    notes: list[str] = Field(description="remarks for the caller, for example that the text was truncated")
 
 
 class Problem(BaseModel):
-    """A failure, as RFC 9457 writes it."""
+    """A failure, as problem details (RFC 9457)."""
 
     type: str = Field(examples=["urn:likebut:problem:unknown-item"])
     title: str
     status: int
-    detail: str = Field(description="one sentence for a person")
-    instance: str = Field(description="names the request; the same id is in X-Request-Id and in the log")
-    errors: list[dict[str, str]] = Field([], description="for 422: each field and what is wrong with it")
+    detail: str = Field(description="the cause in one sentence")
+    instance: str = Field(description="identifies the request; the same id is in X-Request-Id and in the log")
+    errors: list[dict[str, str]] = Field([], description="for 422: each invalid field and its error")
 
 
 class SearchesBody(BaseModel):
-    """Several searches, each answered for itself."""
+    """Several searches, each answered separately."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     searches: list[dict[str, JsonValue]] = Field(
         min_length=1,
-        description="each as in POST /search; one that is wrong is answered by its problem and hurts no other",
+        description="each as in POST /search; an invalid one is answered by its problem and does not affect the others",
         examples=[[{"text": "a striped mug"}, {"text": "a red cup", "k": 5}]],
     )
 
 
 class SearchesAnswer(BaseModel):
-    """An answer to each search, in their order: hits, or the problem that POST /search would have answered."""
+    """One answer for each search, in order: hits, or the problem that POST /search would have returned."""
 
     answers: list[SearchAnswer | Problem]
 
 
 class BrowseAnswer(BaseModel):
-    """A page of the gallery in an order that mixes it, the same at every call."""
+    """A page of the gallery in a mixed order, which is the same for every call."""
 
     items: list[ItemAnswer]
     total: int
@@ -225,15 +230,15 @@ class BrowseAnswer(BaseModel):
 
 
 class Limits(BaseModel):
-    """What the service accepts."""
+    """The largest values that the service accepts."""
 
-    max_k: int = Field(description="most hits one search may ask for")
-    max_image_bytes: int = Field(description="largest accepted image file, in bytes")
-    max_text_chars: int = Field(description="longest accepted text, in characters")
+    max_k: int = Field(description="maximum number of hits of one search")
+    max_image_bytes: int = Field(description="maximum size of an image file, in bytes")
+    max_text_chars: int = Field(description="maximum length of a text, in characters")
 
 
 class ReadyAnswer(BaseModel):
-    """Searches can be answered; where they cannot, the answer is a problem that says why."""
+    """The service is ready; if it is not, the response is a problem with the reasons."""
 
     ready: Literal[True]
     snapshot: str

@@ -1,1 +1,1 @@
-"""The way of a query: prepared, batched, encoded, searched."""
+"""The path of a query: prepared, batched, encoded, searched."""

@@ -1,9 +1,9 @@
-"""What is asked and answered: one query made ready by itself, then many of a kind answered in one pass of the model."""
+"""A query and its answer: each query is prepared alone, then queries of one kind are answered in one batch."""
 
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -19,25 +19,25 @@ from service.errors import Unusable
 from service.images import thumbnails
 from service.settings import Settings
 
-Kind: TypeAlias = Literal["composed", "image", "text"]  # what the query is made of, and so the graphs that make it
+Kind: TypeAlias = Literal["composed", "image", "text"]  # the parts of a query, and so the graphs that encode it
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: an image (bytes, or an item of the gallery, perhaps with its bytes), a text, or both."""
+    """An image (bytes, or an item of the gallery, possibly with its bytes), a text, or both."""
 
     image: bytes | None
     item_id: str | None
     text: str | None
-    want: SearchRequest
+    request: SearchRequest
     exclude_reference: bool = True
-    text_weight: float | None = None  # None: the bundle's own
-    image_url: str | None = None  # where the image is to be had, as long as it is not fetched
+    text_weight: float | None = None  # None: the default of the bundle
+    image_url: str | None = None  # of an image that is not fetched yet
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsFetch:
-    """A query whose picture has to be fetched first: that of its URL, or of the item that it names."""
+    """A query whose image must be fetched first, from its URL or from the URI of its item."""
 
     query: Query
     item: GalleryItem | None
@@ -45,7 +45,7 @@ class NeedsFetch:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hits of one query, best first, with the milliseconds that each stage took."""
+    """The hits of one query, best first, with the milliseconds of each stage."""
 
     hits: list[Hit]
     total: int
@@ -58,46 +58,48 @@ class Answer:
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Milliseconds by stage, in the order the stages ended."""
+    """Milliseconds of each stage, in the order in which the stages first ended."""
 
     took_ms: dict[str, float] = field(default_factory=dict)
+    _stage: str | None = None
+    _began: float = 0.0  # of time.perf_counter
 
     def add(self, name: str, seconds: float) -> None:
-        """Adds to what the stage took before."""
+        """Adds to the time of a stage."""
         self.took_ms[name] = round(self.took_ms.get(name, 0.0) + seconds * 1000, 3)
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Times what is inside."""
-        return shared_stage([self], name)
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times the body of the `with` statement; a stage inside another stops the outer one until it ends."""
+        outer = self._switch(name)
+        try:
+            yield
+        finally:
+            self._switch(outer)
 
-
-@contextmanager
-def shared_stage(watches: Sequence[Stopwatch], name: str) -> Iterator[None]:
-    """Times what is inside for all of them."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds = time.perf_counter() - start
-        for watch in watches:
-            watch.add(name, seconds)
+    def _switch(self, stage: str | None) -> str | None:
+        now, previous = time.perf_counter(), self._stage
+        if previous is not None:
+            self.add(previous, now - self._began)
+        self._stage, self._began = stage, now
+        return previous
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedQuery:
-    """A query that has been read and decoded: nothing about it can be wrong any more."""
+    """A query that has been validated and decoded."""
 
     kind: Kind
     pixels: Pixels | None  # (3, S, S)
     text: str
     text_weight: float
-    want: SearchRequest
+    request: SearchRequest
     notes: Sequence[str]
     watch: Stopwatch
 
 
 def needs_fetch(query: Query, gallery: Gallery) -> NeedsFetch | None:
-    """What has to be fetched from another machine; None where nothing has. Raises UnknownItem."""
+    """Return the image to fetch over the network, None if there is none; raises UnknownItem."""
     item = None if query.item_id is None else gallery.item(query.item_id)
     if query.image_url is not None or (item is not None and "://" in item.uri):
         return NeedsFetch(query, item)
@@ -105,110 +107,110 @@ def needs_fetch(query: Query, gallery: Gallery) -> NeedsFetch | None:
 
 
 def prepare(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> PreparedQuery:
-    """Checks the query and decodes its picture; raises InputError for what cannot be used and UnknownItem."""
+    """Validates the query and decodes its image; raises UnknownItem, and InputError if the query cannot be used."""
     text = checked_text(query, settings)
-    want, data = query.want, query.image
-    if want.rerank and not encoder.reranks:
+    request, data = query.request, query.image
+    if request.rerank and not encoder.reranks:
         detail = f"{encoder.manifest.model_id} has no re-ranker: leave out rerank, or serve a bundle that has one"
         raise Unusable(detail, fields=[{"field": "rerank", "detail": detail}])
-    if not 1 <= want.k <= settings.max_k:
+    if not 1 <= request.k <= settings.max_k:
         raise Unusable(
-            f"k must lie between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
+            f"k must be between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
         )
     with watch.stage("decode"):
-        gallery.check(want)
+        gallery.check(request)
         if query.item_id is not None:
             item = gallery.item(query.item_id)
             if data is None:  # it was not fetched before
                 data = thumbnails.read(item, max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
-                want = replace(want, reference=query.item_id)
-        elif data is not None and text and query.exclude_reference:  # with no text, who sends a picture looks for it
-            want = replace(want, content=hashlib.sha256(data).hexdigest())
+                request = replace(request, reference=query.item_id)
+        elif data is not None and text and query.exclude_reference:  # without a text, the caller looks for this image
+            request = replace(request, content=hashlib.sha256(data).hexdigest())
         pixels = None if data is None else encoder.preprocess(data, max_pixels=settings.max_pixels)
     kind: Kind = "text" if pixels is None else "composed" if text else "image"
     notes = []
     if query.text_weight is not None and kind != "composed":
-        notes.append("text_weight was ignored: it mixes an image and a text, and only one was given")
-    if want.rerank and kind != "composed":
-        want = replace(want, rerank=0)
-        notes.append("rerank was ignored: it weighs an image and a text together, and only one was given")
+        notes.append("text_weight was ignored: it applies only to a query with both an image and a text")
+    if request.rerank and kind != "composed":
+        request = replace(request, rerank=0)
+        notes.append("rerank was ignored: it applies only to a query with both an image and a text")
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
-    return PreparedQuery(kind, pixels, text, weight, want, notes, watch)
+    return PreparedQuery(kind, pixels, text, weight, request, notes, watch)
 
 
-def answer_batch(asked: Sequence[PreparedQuery], *, encoder: Encoder, gallery: Gallery) -> list[Answer]:
-    """The answers to queries of one kind, by one pass of the model and one search of one snapshot."""
-    watches = [each.watch for each in asked]
-    with shared_stage(watches, "encode"):
-        embedded = _embedded(asked, encoder)
+def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery: Gallery) -> list[Answer]:
+    """Return the answers to queries of one kind, from one forward pass and one search of one snapshot."""
+    watch = Stopwatch()  # of the whole batch
 
     def rescore(numbers: Sequence[int], candidates: Embeddings) -> Scores:
-        began = time.perf_counter()
-        found = embedded.rescore(numbers, candidates, encoder)
-        seconds = time.perf_counter() - began
-        for watch in watches:  # a stage of its own, not a part of the one that it is asked in
-            watch.add("search", -seconds)
-            watch.add("rerank", seconds)
-        return found
+        with watch.stage("rerank"):
+            return encoded.rescore(numbers, candidates, encoder)
 
-    with shared_stage(watches, "search"):
-        answers = gallery.search(embedded.vectors, [each.want for each in asked], rescore=rescore)
-    told = f"the text was cut: the model reads {encoder.manifest.context_length} tokens"
+    try:
+        with watch.stage("encode"):
+            encoded = _encode(queries, encoder)
+        with watch.stage("search"):
+            results = gallery.search(encoded.vectors, [query.request for query in queries], rescore=rescore)
+    finally:
+        for query in queries:
+            for stage, ms in watch.took_ms.items():
+                query.watch.add(stage, ms / 1000)
+    truncated = f"the text was cut: the model reads {encoder.manifest.context_length} tokens"
     return [
         Answer(
-            found.hits,
-            found.total,
-            found.facets,
+            result.hits,
+            result.total,
+            result.facets,
             gallery.manifest.name,
             encoder.manifest.model_id,
-            each.watch.took_ms,
-            [*([told] if short else []), *each.notes, *found.notes],
+            query.watch.took_ms,
+            [*([truncated] if is_cut else []), *query.notes, *result.notes],
         )
-        for each, found, short in zip(asked, answers, embedded.cut, strict=True)
+        for query, result, is_cut in zip(queries, results, encoded.cut, strict=True)
     ]
 
 
 def answer_one(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Answer:
-    """Answers one query by itself; raises as `ready` does."""
-    one = prepare(query, encoder=encoder, gallery=gallery, settings=settings, watch=watch)
-    return answer_batch([one], encoder=encoder, gallery=gallery)[0]
+    """Answers one query by itself; raises as `prepare` does."""
+    prepared = prepare(query, encoder=encoder, gallery=gallery, settings=settings, watch=watch)
+    return answer_batch([prepared], encoder=encoder, gallery=gallery)[0]
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedded:
-    """Queries of one kind as vectors (B, d), and what they were made of where that is a picture with a change."""
+class _Encoded:
+    """Queries of one kind as vectors (B, d), and for composed queries what the re-ranker needs."""
 
     vectors: Embeddings
-    cut: Sequence[bool]  # (B,): whose text was
+    cut: Sequence[bool]  # (B,): whether the text was truncated
     pixels: Pixels | None = None  # (B, 3, S, S)
     changes: Changes | None = None
 
     def rescore(self, numbers: Sequence[int], candidates: Embeddings, encoder: Encoder) -> Scores:
-        """The re-ranker's scores (b, K) of candidates (b, K, d) of the queries with these numbers."""
-        assert self.pixels is not None and self.changes is not None  # `ready` lets no others be re-ranked
+        """Return the re-ranker's scores (b, K) for candidates (b, K, d) of the queries with these numbers."""
+        assert self.pixels is not None and self.changes is not None  # `prepare` lets only composed queries through
         rows = np.array(numbers)
         return encoder.rerank(
             self.pixels[rows], self.changes.take(rows), composed=self.vectors[rows], candidates=candidates
         )
 
 
-def _embedded(asked: Sequence[PreparedQuery], encoder: Encoder) -> _Embedded:
-    texts = [each.text for each in asked]
-    if asked[0].kind == "text":
+def _encode(queries: Sequence[PreparedQuery], encoder: Encoder) -> _Encoded:
+    texts = [query.text for query in queries]
+    if queries[0].kind == "text":
         words = encoder.tokenize(texts)
-        return _Embedded(encoder.words(words), words.truncated.tolist())
-    pixels = np.stack([each.pixels for each in asked if each.pixels is not None])  # (B, 3, S, S)
-    if asked[0].kind == "image":
-        return _Embedded(encoder.gallery(pixels), [False] * len(asked))
+        return _Encoded(encoder.words(words), words.truncated.tolist())
+    pixels = np.stack([query.pixels for query in queries if query.pixels is not None])  # (B, 3, S, S)
+    if queries[0].kind == "image":
+        return _Encoded(encoder.gallery(pixels), [False] * len(queries))
     changes = encoder.changes(texts)
-    weights = np.array([each.text_weight for each in asked], np.float32)
+    weights = np.array([query.text_weight for query in queries], np.float32)
     vectors = encoder.compose(pixels, changes, text_weight=weights)
-    return _Embedded(vectors, changes.tokens.truncated.tolist(), pixels, changes)
+    return _Encoded(vectors, changes.tokens.truncated.tolist(), pixels, changes)
 
 
 def checked_text(query: Query, settings: Settings) -> str:
-    """The query's text without white space around it, empty where there is none; raises Unusable."""
+    """Return the query's text without surrounding white space, empty if there is none; raises Unusable."""
     text = (query.text or "").strip()
     if len(text) > settings.max_text_chars:
         detail = f"the text has {len(text)} characters, more than {settings.max_text_chars}"

@@ -39,7 +39,7 @@ class RemoteReferences:
 
         Raises UnknownItem if the image of an item did not come in time, Unfetchable for a URL, and Overloaded.
         """
-        with watch.stage("fetch"), permit.aside():
+        with watch.stage("fetch"), permit.released():
             if away.item is not None:
                 return await self._fetch_item(away.item)
             assert self._downloader is not None and away.query.image_url is not None  # or the URL had been refused

@@ -1,4 +1,4 @@
-"""The searcher: what answers now, and the way of a query through decoding, a pass of the model and the search."""
+"""The searcher: holds what serves now, and takes a query through decoding, batching, encoding and search."""
 
 import asyncio
 import os
@@ -37,10 +37,10 @@ Fetch = Callable[[NeedsFetch, Permit, Stopwatch], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What queries must share to be answered together; by identity, since two models never compare equal."""
+    """The properties that queries of one batch share; compared by identity, since two models never compare equal."""
 
     kind: Kind
-    reranked: bool  # nobody waits for a re-ranking that another asked for
+    reranked: bool  # so that no query waits for the re-ranking of another
     encoder: Encoder
     gallery: Gallery
 
@@ -48,24 +48,27 @@ class BatchKey:
 class Searcher:
     """Answers queries on the live snapshot, in a bounded pool of threads.
 
-    `serving` is replaced by one assignment; a search keeps to the model and the snapshot it began with.
+    `serving` is replaced by one assignment; a search uses the same model and snapshot from its start to its end.
     """
 
-    def __init__(self, settings: Settings, told: Callable[[Kind, int], None]) -> None:
-        """Opens the settings' bundle, and tells of each pass its size; raises BundleMissing or BundleBroken."""
+    def __init__(self, settings: Settings, on_batch: Callable[[Kind, int], None]) -> None:
+        """Opens the bundle of the settings; raises BundleMissing or BundleBroken.
+
+        `on_batch` gets the kind and the size of each batch.
+        """
         encoder = open_bundle(settings.bundle, settings)
         self.serving = Active(settings.bundle, encoder, None, reason="no gallery is open yet")
         self._settings = settings
         threads = settings.shared(os.cpu_count() or 1)
         self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.max_waiting)
         self._batcher: Batcher[BatchKey, PreparedQuery, Answer] = Batcher(
-            "pass",
-            lambda key, asked: answer_batch(asked, encoder=key.encoder, gallery=key.gallery),
-            workers=threads.passes,
-            most=settings.max_batch,
-            told=lambda key, size: told(key.kind, size),
+            "batch",
+            lambda key, queries: answer_batch(queries, encoder=key.encoder, gallery=key.gallery),
+            workers=threads.batches,
+            max_batch=settings.max_batch,
+            on_batch=lambda key, size: on_batch(key.kind, size),
         )
-        self._probe = Pool("probe", workers=1, max_waiting=8)  # its own, so that load never looks like illness
+        self._probe = Pool("probe", workers=1, max_waiting=8)  # its own, so that load never looks like a failure
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,96 +82,96 @@ class Searcher:
 
     @property
     def active(self) -> int:
-        """Searches that compute or wait."""
+        """Number of searches that compute or wait."""
         return self._pool.active
 
     @property
     def depth(self) -> int:
-        """Searches that wait for a pass of the model."""
+        """Number of searches that wait for a batch."""
         return self._batcher.depth
 
     @property
     def capacity(self) -> int:
-        """Searches that may compute or wait at once."""
-        return self._pool.room
+        """Number of searches that may compute or wait at once."""
+        return self._pool.capacity
 
     @property
     def busy_s(self) -> float:
-        """How long the oldest pass of the model, or the oldest decoding of a query, has been running."""
+        """Seconds since the oldest running batch, or the oldest running decoding of a query, started."""
         return max(self._batcher.busy_s, self._pool.busy_s)
 
     def live(self) -> Gallery:
-        """The snapshot that answers now; raises NotReady where there is none."""
+        """Return the snapshot that serves now; raises NotReady if there is none."""
         return self.serving.live()
 
     def close(self, reason: str) -> None:
-        """Lets no search in, and says why."""
+        """Refuses all searches from now on, with this reason."""
         self.serving = replace(self.serving, gallery=None, reason=reason)
 
     async def swap(self, bundle: Path) -> Active:
-        """Lets the model in `bundle` answer with the live snapshot from the next search on.
+        """Serves the model in `bundle` with the live snapshot from the next search on.
 
-        Raises what opening either raises; then nothing has changed.
+        Raises what opening either of them raises; then nothing has changed.
         """
         encoder = await asyncio.to_thread(self.serving.model, bundle, self._settings)  # its threads will search
         self.serving = await run_in_thread(partial(self.serving.successor, bundle, encoder, self._settings))
         return self.serving
 
     async def salvage(self, reason: str) -> None:
-        """Serves what can be read of a damaged snapshot; raises GalleryError where that is nothing."""
+        """Serves the readable part of a damaged snapshot; raises GalleryError if nothing can be read."""
         serving, path = self.serving, self._settings.gallery
         space_id = serving.encoder.manifest.space_id
         gallery = await run_in_thread(partial(Gallery.salvage, path, space_id=space_id))
         self.serving = replace(serving, gallery=gallery, reason=reason)
 
-    def place(self) -> Permit:
-        """A place for one search, to be taken before its body is read; raises Overloaded and NotReady."""
+    def permit(self) -> Permit:
+        """Return a permit for one search, to be entered before its body is read; raises Overloaded and NotReady."""
         self.live()
-        return self._pool.place(wait_s=self._batcher.seconds(self._pool.active), within_s=self._settings.deadline_s)
+        return self._pool.permit(wait_s=self._batcher.seconds(self._pool.active), within_s=self._settings.deadline_s)
 
-    def widen(self, place: Permit, items: int) -> None:
-        """Makes a place one for so many searches; raises Overloaded."""
+    def widen(self, permit: Permit, items: int) -> None:
+        """Makes a permit count for so many searches; raises Overloaded."""
         wait_s = self._batcher.seconds(self._pool.active + items)
-        place.widen(items, wait_s=wait_s, within_s=self._settings.deadline_s)
+        permit.widen(items, wait_s=wait_s, within_s=self._settings.deadline_s)
 
     async def search(
-        self, parse: Callable[[], Query], *, place: Permit, watch: Stopwatch, fetch: Fetch | None = None
+        self, parse: Callable[[], Query], *, permit: Permit, watch: Stopwatch, fetch: Fetch | None = None
     ) -> Answer:
-        """Parses one query in a thread and answers it, telling `watch` its stages; `fetch` gets pictures of elsewhere.
+        """Parses one query in a thread and answers it; `watch` gets the stages, `fetch` downloads remote images.
 
-        Raises what all of them raise, and DeadlineExceeded where a stage would not begin in time.
+        Raises what these raise, and DeadlineExceeded if a stage does not start in time.
         """
-        serving = self.serving  # kept until the end, whatever is swapped in meanwhile
+        serving = self.serving  # the same until the end, even if another is swapped in
         encoder, gallery = serving.encoder, serving.live()
-        asked = time.perf_counter()
+        began = time.perf_counter()
         deadline = time.monotonic() + self._settings.deadline_s
 
-        def made(query: Query) -> PreparedQuery:
+        def prepared(query: Query) -> PreparedQuery:
             return prepare(query, encoder=encoder, gallery=gallery, settings=self._settings, watch=watch)
 
         def work() -> PreparedQuery | NeedsFetch:
-            watch.add("wait", time.perf_counter() - asked)
+            watch.add("wait", time.perf_counter() - began)
             with watch.stage("decode"):
                 query = parse()
-            return (None if fetch is None else needs_fetch(query, gallery)) or made(query)
+            return (None if fetch is None else needs_fetch(query, gallery)) or prepared(query)
 
         try:
-            each = await place.run(work, within_s=self._settings.deadline_s)
-            if isinstance(each, NeedsFetch):
+            ready = await permit.run(work, within_s=self._settings.deadline_s)
+            if isinstance(ready, NeedsFetch):
                 assert fetch is not None
-                query = replace(each.query, image=await fetch(each, place, watch), image_url=None)
-                each = await place.run(lambda: made(query), within_s=deadline - time.monotonic())
-            key = BatchKey(each.kind, each.want.rerank > 0, encoder, gallery)
-            found, waited_s = await self._batcher.answer(key, each, deadline=deadline)
+                query = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
+                ready = await permit.run(lambda: prepared(query), within_s=deadline - time.monotonic())
+            key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
+            answer, waited_s = await self._batcher.run(key, ready, deadline=deadline)
             watch.add("wait", waited_s)
-            return found
+            return answer
         finally:
-            watch.add("total", time.perf_counter() - asked)
+            watch.add("total", time.perf_counter() - began)
 
     async def probe(self) -> list[str]:
-        """Why searches cannot be answered, empty when they can: by a real forward pass and a real search.
+        """Return why searches fail, empty if they work: runs a real forward pass and a real search.
 
-        Ends when these do: how long one may take is for the caller to judge.
+        There is no time limit here: the caller decides how long one may take.
         """
         encoder, gallery = self.serving.encoder, self.serving.gallery
         if gallery is None:
@@ -180,6 +183,6 @@ class Searcher:
 
         try:
             await self._probe.run(work)
-        except Exception as error:  # whatever it is, this process cannot search
+        except Exception as error:  # any error means that this process cannot search
             return [f"a trial search failed ({type(error).__name__})"]
         return []

@@ -1,7 +1,7 @@
-"""Where a request stands in a trace of several services (W3C Trace Context), and the spans that tell of it.
+"""Traces (W3C Trace Context): the ids of a request's span, and the spans of its stages.
 
-FastAPI makes the span of a request, with OpenTelemetry's API that it brings along; here are its ids, the spans of its
-stages, and the one place that imports the SDK, which only an install with the `otel` extra has.
+FastAPI creates the span of a request through the OpenTelemetry API. Only this file imports the OpenTelemetry SDK, which
+is installed with the `otel` extra.
 """
 
 import secrets
@@ -17,19 +17,19 @@ from starlette.types import Scope
 
 from models.errors import ConfigError
 
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
-EXPORT_S = 5.0  # for one batch of spans to reach the collector
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # requested by machines every few seconds
+EXPORT_S = 5.0  # timeout for sending one batch of spans to the collector
 _HEADERS = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """Hands spans to `provider`; without one it makes none."""
+    """Sends spans to `provider`; creates none without one."""
 
     def __init__(self, provider: TracerProvider | None, *, close: Callable[[], None]) -> None:
-        self.close = close  # sends what has not been sent yet, and so may wait
+        self.close = close  # sends the remaining spans, so it may block
         self.config = TelemetryConfig(
             tracing=provider is not None,
-            metrics=False,  # there are our own
+            metrics=False,  # telemetry/metrics.py has them
             logs=False,
             operation_spans=False,
             auto_configure=False,
@@ -39,9 +39,9 @@ class Tracing:
         self._tracer = (provider or trace.NoOpTracerProvider()).get_tracer("likebut", metadata.version("likebut"))
 
     def stages(self, within: SpanContext, took_ms: Mapping[str, float], *, ended_ns: int) -> None:
-        """Makes a span of each stage of a search within that of its request.
+        """Creates a span for each stage of a search, as a child of the request's span.
 
-        They are laid end to end, the last ending at `ended_ns`: what is measured is how long each took.
+        Only durations are measured, so the spans are placed one after the other, the last one ending at `ended_ns`.
         """
         if not within.trace_flags.sampled:
             return
@@ -52,8 +52,8 @@ class Tracing:
             ended_ns = began_ns
 
 
-def opened(endpoint: str) -> Tracing:
-    """Traces to the OTLP collector at that URL, none where it is empty; raises ConfigError without the extra."""
+def connect(endpoint: str) -> Tracing:
+    """Return traces to the OTLP collector at that URL, none if it is empty; raises ConfigError without the extra."""
     if not endpoint:
         return Tracing(None, close=lambda: None)
     try:
@@ -62,21 +62,21 @@ def opened(endpoint: str) -> Tracing:
         from opentelemetry.sdk.trace import TracerProvider as Provider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        raise ConfigError("otlp_endpoint needs OpenTelemetry's SDK: install Likebut with the extra otel") from error
+        raise ConfigError("otlp_endpoint needs the OpenTelemetry SDK: install Likebut with the extra otel") from error
     ours = resources.Resource(
         {resources.SERVICE_NAME: "likebut", resources.SERVICE_VERSION: metadata.version("likebut")}
     )
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES lie over ours; OTEL_TRACES_SAMPLER is read by the SDK itself
+    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override ours; OTEL_TRACES_SAMPLER is read by the SDK itself
     provider = Provider(resource=ours.merge(resources.OTELResourceDetector().detect()), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_S)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return Tracing(provider, close=provider.shutdown)
 
 
-def here(headers: Iterable[tuple[bytes, bytes]]) -> SpanContext:
-    """The span of the request that is being answered; without one ids of its own, in the caller's trace if it has one.
+def request_span(headers: Iterable[tuple[bytes, bytes]]) -> SpanContext:
+    """Return the span of the current request; without one, new ids in the caller's trace, if the caller has one.
 
-    A traceparent that is none is passed over, as the standard wants.
+    An invalid traceparent is ignored, as the standard requires.
     """
     current = trace.get_current_span().get_span_context()
     if current.is_valid:
@@ -89,7 +89,7 @@ def here(headers: Iterable[tuple[bytes, bytes]]) -> SpanContext:
 
 
 def traceparent(context: SpanContext) -> str:
-    """The header that says so."""
+    """Return the traceparent header of a span."""
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 

@@ -1,8 +1,8 @@
-"""Work of many callers in one pass: whatever waits is taken together, and nobody waits for company.
+"""Dynamic batching: groups the requests that wait at the same time into one forward pass.
 
-A worker that is free takes at once what there is, so a lone caller never waits, and under load passes fill by
-themselves. A pass is never so large that what comes next would wait long for its end: a model that is slow for one item
-gains little from company. Only what has the same key shares a pass.
+A free worker takes what is queued at once, so a single request never waits for others; under load the batches fill by
+themselves. The batch size is limited so that a batch ends soon: a model that is slow for one item gains little from a
+large batch. Only items with the same key share a batch.
 """
 
 import asyncio
@@ -22,45 +22,45 @@ from service.workers.pool import result_or_deadline
 from service.workers.threads import RunningWork, lower_priority
 
 Key = TypeVar("Key", bound=Hashable)
-Wanted = TypeVar("Wanted")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Output = TypeVar("Output")
 
-RECENT = 15  # passes whose median tells the time of an item: one that hung says nothing of the next
-PASS_S = 0.25  # that a pass may take by what items took last, where it has more than one
-END_S = 10.0  # for what still computes when the batcher ends
+RECENT = 15  # batches for the median time of an item: one that hung must not change the estimate
+BATCH_S = 0.25  # target duration of a batch of more than one item, estimated from the recent batches
+END_S = 10.0  # for running batches when the batcher ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting(Generic[Key, Wanted, Answer]):
+class _Waiting(Generic[Key, Item, Output]):
     key: Key
-    wanted: Wanted
+    item: Item
     since: float  # of time.monotonic
-    future: "Future[tuple[Answer, float]]" = field(default_factory=Future)
+    future: "Future[tuple[Output, float]]" = field(default_factory=Future)
 
 
-class Batcher(Generic[Key, Wanted, Answer]):
-    """`workers` threads that run `work` on up to `most` items of one key at a time, the oldest first.
+class Batcher(Generic[Key, Item, Output]):
+    """Runs `work` in `workers` threads, on up to `max_batch` items of one key at a time, the oldest first.
 
-    `work` gives an answer for each item in their order. Where it raises, its items are tried one by one, so that only
-    those that fail alone get an error. How much may wait is for the caller to bound.
+    `work` returns one output for each item, in order. If it raises, its items are retried one by one, and only
+    those that fail alone get an error. The caller must limit how many items wait.
     """
 
     def __init__(
         self,
         name: str,
-        work: Callable[[Key, Sequence[Wanted]], Sequence[Answer]],
+        work: Callable[[Key, Sequence[Item]], Sequence[Output]],
         *,
         workers: int,
-        most: int,
-        told: Callable[[Key, int], None],
+        max_batch: int,
+        on_batch: Callable[[Key, int], None],
     ) -> None:
-        """`told` hears of each pass its key and its size."""
-        self._work, self._most, self._told = work, most, told
-        self._waiting: deque[_Waiting[Key, Wanted, Answer]] = deque()
+        """`on_batch` gets the key and the size of each batch before it runs."""
+        self._work, self._max_batch, self._on_batch = work, max_batch, on_batch
+        self._queue: deque[_Waiting[Key, Item, Output]] = deque()
         self._change = threading.Condition()
         self._ended = False
         self._running = RunningWork()
-        self._took: deque[float] = deque(maxlen=RECENT)  # seconds that one item took of all workers together
+        self._item_s: deque[float] = deque(maxlen=RECENT)  # seconds per item, with all workers busy
         self._threads = [
             threading.Thread(target=self._serve, name=f"likebut-{name}-{number}", daemon=True)
             for number in range(workers)
@@ -70,37 +70,38 @@ class Batcher(Generic[Key, Wanted, Answer]):
 
     @property
     def depth(self) -> int:
-        """Items that wait for a pass."""
-        return len(self._waiting)
+        """Number of items that wait for a batch."""
+        return len(self._queue)
 
     @property
     def busy_s(self) -> float:
-        """How long the oldest pass that runs has been running; 0 where none runs."""
+        """Seconds since the oldest running batch started; 0 if none runs."""
         return self._running.busy_s
 
     def seconds(self, items: int) -> float:
-        """About how long so many items take, by those answered last."""
+        """Return an estimate of how long so many items take."""
         with self._change:
-            return items * median(self._took or (0.0,))
+            return items * median(self._item_s or (0.0,))
 
-    async def answer(self, key: Key, wanted: Wanted, *, deadline: float) -> tuple[Answer, float]:
-        """The answer, and the seconds that it waited for its pass; a caller that leaves meanwhile costs nothing.
+    async def run(self, key: Key, item: Item, *, deadline: float) -> tuple[Output, float]:
+        """Return the output for an item, and the seconds that it waited for its batch.
 
-        `deadline` is of time.monotonic. Raises DeadlineExceeded where no pass began before it, NotReady at the end of
-        the service, and what `work` raises of this item alone.
+        If the caller is cancelled while the item waits, the item leaves the queue. `deadline` is of time.monotonic.
+        Raises DeadlineExceeded if no batch started before it, NotReady at the end of the service, and the error that
+        `work` raises for this item alone.
         """
-        each: _Waiting[Key, Wanted, Answer] = _Waiting(key, wanted, time.monotonic())
+        waiting: _Waiting[Key, Item, Output] = _Waiting(key, item, time.monotonic())
         with self._change:
             if self._ended:
-                raise NotReady("the service is ending")
-            self._waiting.append(each)
+                raise NotReady("the service is stopping: retry on another instance")
+            self._queue.append(waiting)
             self._change.notify()
         try:
-            return await result_or_deadline(each.future, within_s=deadline - time.monotonic())
+            return await result_or_deadline(waiting.future, within_s=deadline - time.monotonic())
         finally:
-            if each.future.cancelled():  # it is not kept, however long the workers may hang
+            if waiting.future.cancelled():  # frees its memory now, even if all workers hang
                 with self._change, suppress(ValueError):
-                    self._waiting.remove(each)
+                    self._queue.remove(waiting)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,7 +109,7 @@ class Batcher(Generic[Key, Wanted, Answer]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Answers all that wait, and lets nothing more in."""
+        """Accepts no more items, waits for running batches, and answers the queued items with NotReady."""
         with self._change:
             self._ended = True
             self._change.notify_all()
@@ -116,63 +117,63 @@ class Batcher(Generic[Key, Wanted, Answer]):
         for thread in self._threads:
             await asyncio.to_thread(thread.join, max(0.0, until - time.monotonic()))
         with self._change:
-            left, self._waiting = list(self._waiting), deque()
-        for each in left:
-            if each.future.set_running_or_notify_cancel():
-                each.future.set_exception(NotReady("the service is ending"))
+            left, self._queue = list(self._queue), deque()
+        for waiting in left:
+            if waiting.future.set_running_or_notify_cancel():
+                waiting.future.set_exception(NotReady("the service is stopping: retry on another instance"))
 
     def _serve(self) -> None:
         lower_priority()
         while batch := self._next():
             self._answer(batch)
 
-    def _next(self) -> "list[_Waiting[Key, Wanted, Answer]]":
-        """The next pass, as soon as something waits; empty at the end."""
+    def _next(self) -> "list[_Waiting[Key, Item, Output]]":
+        """Return the next batch as soon as an item waits; an empty list at the end."""
         with self._change:
             while True:
-                if batch := self._taken():
+                if batch := self._pop_batch():
                     return batch
                 if self._ended:
                     return []
                 self._change.wait()
 
-    def _taken(self) -> "list[_Waiting[Key, Wanted, Answer]]":
-        """The oldest item with the next ones of its key; those whose caller left just now go."""
-        most = self._size()
-        batch: list[_Waiting[Key, Wanted, Answer]] = []
-        others: deque[_Waiting[Key, Wanted, Answer]] = deque()
-        while self._waiting and len(batch) < most:
-            each = self._waiting.popleft()
-            if batch and each.key != batch[0].key:
-                others.append(each)
-            elif each.future.set_running_or_notify_cancel():
-                batch.append(each)
-        others.extend(self._waiting)
-        self._waiting = others
+    def _pop_batch(self) -> "list[_Waiting[Key, Item, Output]]":
+        """Return the oldest item with the next ones of its key; cancelled items are dropped."""
+        size = self._batch_size()
+        batch: list[_Waiting[Key, Item, Output]] = []
+        others: deque[_Waiting[Key, Item, Output]] = deque()
+        while self._queue and len(batch) < size:
+            waiting = self._queue.popleft()
+            if batch and waiting.key != batch[0].key:
+                others.append(waiting)
+            elif waiting.future.set_running_or_notify_cancel():
+                batch.append(waiting)
+        others.extend(self._queue)
+        self._queue = others
         if others:
             self._change.notify()  # for another worker
         return batch
 
-    def _size(self) -> int:
-        """How many items a pass may have now."""
-        item_s = len(self._threads) * median(self._took or (0.0,))
-        return self._most if item_s * self._most <= PASS_S else max(1, int(PASS_S / item_s))
+    def _batch_size(self) -> int:
+        """Return how many items the next batch may have."""
+        item_s = len(self._threads) * median(self._item_s or (0.0,))
+        return self._max_batch if item_s * self._max_batch <= BATCH_S else max(1, int(BATCH_S / item_s))
 
-    def _answer(self, batch: "Sequence[_Waiting[Key, Wanted, Answer]]") -> None:
+    def _answer(self, batch: "Sequence[_Waiting[Key, Item, Output]]") -> None:
         began = time.monotonic()
         try:
-            self._told(batch[0].key, len(batch))
-            with self._running.noted():
-                answers = self._work(batch[0].key, [each.wanted for each in batch])
-            for each, answer in zip(batch, answers, strict=True):
-                each.future.set_result((answer, began - each.since))
-        except BaseException as error:  # whatever it is, the worker lives on and its callers are told
-            for each in batch:
+            self._on_batch(batch[0].key, len(batch))
+            with self._running.track():
+                outputs = self._work(batch[0].key, [waiting.item for waiting in batch])
+            for waiting, output in zip(batch, outputs, strict=True):
+                waiting.future.set_result((output, began - waiting.since))
+        except BaseException as error:  # the worker must live on, and every caller needs an answer
+            for waiting in batch:
                 if len(batch) == 1:
-                    each.future.set_exception(error)
-                elif not each.future.done():
-                    self._answer([each])
+                    waiting.future.set_exception(error)
+                elif not waiting.future.done():
+                    self._answer([waiting])
         finally:
             ended = time.monotonic()
             with self._change:
-                self._took.append((ended - began) / len(batch) / len(self._threads))
+                self._item_s.append((ended - began) / len(batch) / len(self._threads))

@@ -1,4 +1,4 @@
-"""A bounded pool of named threads that coroutines hand their computing to."""
+"""Bounded thread pools: coroutines take a permit, then run their computing in a thread."""
 
 import asyncio
 import math
@@ -12,29 +12,32 @@ from service.errors import DeadlineExceeded, Overloaded
 from service.workers.threads import RunningWork, lower_priority
 
 Result = TypeVar("Result")
-END_S = 10.0  # for what still computes when the pool ends
+END_S = 10.0  # for running work when the pool ends
 
 
 async def result_or_deadline(future: "futures.Future[Result]", *, within_s: float | None) -> Result:
-    """What the future gives; raises DeadlineExceeded where it has not begun by then. Who leaves cancels it."""
+    """Return the result of the future; raises DeadlineExceeded if its work has not started in time.
+
+    If the caller is cancelled, work that has not started is cancelled too.
+    """
     wrapped = asyncio.wrap_future(future)
     try:
         await asyncio.wait((wrapped,), timeout=None if within_s is None else max(0.0, within_s))
         if not wrapped.done() and future.cancel():
-            raise DeadlineExceeded("nothing was free to begin with it in time: try again")
+            raise DeadlineExceeded("no worker became free before the deadline: retry later")
         return await wrapped
     finally:
-        future.cancel()  # what has not begun never will; what has ended is as it is
+        future.cancel()  # affects only work that has not started
         wrapped.cancel()
 
 
 class Pool:
-    """`workers` threads; at most `max_waiting` more pieces of work may wait, the next is refused at once."""
+    """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once."""
 
     def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
         self.name = name
-        self.active = 0  # places taken; only touched from the event loop
-        self.room = workers + max_waiting
+        self.active = 0  # permits in use; only changed by the event loop
+        self.capacity = workers + max_waiting
         self._threads = futures.ThreadPoolExecutor(
             workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
         )
@@ -48,57 +51,57 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        # in a thread, since waiting here would stop the event loop and with it every other end
+        # in a thread, because waiting here would stop the event loop, which other work needs to end
         await asyncio.to_thread(futures.wait, list(self._computing), timeout=END_S)
 
     @property
     def busy_s(self) -> float:
-        """How long the oldest piece of work that runs has been running; 0 where none runs."""
+        """Seconds since the oldest running work started; 0 if none runs."""
         return self._running.busy_s
 
-    def place(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Permit":
-        """A place for one piece of work, to be entered.
+    def permit(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Permit":
+        """Return a permit for one piece of work; it counts while it is entered.
 
-        Raises Overloaded when none is free, or when the wait of about `wait_s` is longer than it may be.
+        Raises Overloaded if no permit is free, or if the estimated `wait_s` is longer than `within_s`.
         """
         self.check(1, wait_s=wait_s, within_s=within_s)
         return Permit(self)
 
     def check(self, items: int, *, wait_s: float = 0.0, within_s: float = math.inf) -> None:
-        """Raises Overloaded where so many more have no place."""
-        if self.active + items > self.room or wait_s > within_s:
+        """Raises Overloaded if so many more permits cannot be given."""
+        if self.active + items > self.capacity or wait_s > within_s:
             raise Overloaded(
-                f"{self.active} {self.name} requests are under way and no more may wait: try again",
+                f"the service is overloaded, with {self.active} {self.name} requests at once: retry later",
                 retry_after_s=max(1, math.ceil(wait_s)),
             )
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` gives, computed in a thread; raises Overloaded when no more may wait."""
-        with self.place() as place:
-            return await place.run(work)
+        """Return the result of `work`, computed in a thread; raises Overloaded if no permit is free."""
+        with self.permit() as permit:
+            return await permit.run(work)
 
     def take(self, items: int) -> None:
-        """Counts so many places as taken."""
+        """Counts so many permits as used."""
         self.active += items
 
-    def leave(self, items: int) -> None:
-        """Counts so many places as free."""
+    def release(self, items: int) -> None:
+        """Counts so many permits as free."""
         self.active -= items
 
     def submit(self, work: Callable[[], None]) -> futures.Future[None]:
-        """Hands `work` to the threads."""
-        future = self._threads.submit(self._timed, work)
+        """Queues `work` for the threads."""
+        future = self._threads.submit(self._tracked, work)
         self._computing.add(future)
         future.add_done_callback(self._computing.discard)
         return future
 
-    def _timed(self, work: Callable[[], None]) -> None:
-        with self._running.noted():
+    def _tracked(self, work: Callable[[], None]) -> None:
+        with self._running.track():
             work()
 
 
 class Permit:
-    """Places in a pool: free again when they are left and what was run in them has ended."""
+    """Permission for work in a pool; free again when it is left and the work that runs in it has ended."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -112,34 +115,34 @@ class Permit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        left = [future for future in self._computing if not future.done()]
-        self._pool.leave(self._items - len(left))
+        running = [future for future in self._computing if not future.done()]
+        self._pool.release(self._items - len(running))
         loop = asyncio.get_running_loop()
 
-        def leave(_: object) -> None:
+        def release(_: object) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._pool.leave, 1)
+                loop.call_soon_threadsafe(self._pool.release, 1)
 
-        for future in left:
-            future.add_done_callback(leave)  # the caller has gone, but the thread still computes
+        for future in running:
+            future.add_done_callback(release)  # the caller has left, but the thread still computes
 
     def widen(self, items: int, *, wait_s: float, within_s: float) -> None:
-        """Takes places for so many in all, where one was taken; raises Overloaded as `Pool.place` does."""
+        """Makes this permit count for so many items in all; raises Overloaded as `Pool.permit` does."""
         self._pool.check(items - self._items, wait_s=wait_s, within_s=within_s)
         self._pool.take(items - self._items)
         self._items = items
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Another may have one place while one is inside; it is there again afterwards, whatever is taken then."""
-        self._pool.leave(1)
+    def released(self) -> Iterator[None]:
+        """Gives the permit back while the caller waits for something else; takes it again after that in any case."""
+        self._pool.release(1)
         try:
             yield
         finally:
             self._pool.take(1)
 
     async def run(self, work: Callable[[], Result], *, within_s: float | None = None) -> Result:
-        """What `work` gives, computed in one of the pool's threads; raises DeadlineExceeded as `begun` does."""
+        """Return the result of `work`, computed in a thread; raises DeadlineExceeded if it has not started in time."""
         results: list[Result] = []
         self._computing = [future for future in self._computing if not future.done()]
         future = self._pool.submit(lambda: results.append(work()))

@@ -1,4 +1,4 @@
-"""What runs beside the requests, or in threads of its own, so that it ends with the service and a hang can be told."""
+"""Background tasks, thread priorities, and how long work in threads has been running."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 NICER = 5  # than the event loop
-LAST = 15  # of what no caller waits for
+LAST = 15  # for work that no caller waits for
 
 
 @asynccontextmanager
 async def background_task(work: Coroutine[None, None, None], *, name: str) -> AsyncIterator[None]:
-    """Runs `work` as a task until this is left."""
+    """Runs `work` as a task, and cancels it at the end of the context."""
     task = asyncio.create_task(work, name=name)
     try:
         yield
@@ -30,8 +30,8 @@ async def background_task(work: Coroutine[None, None, None], *, name: str) -> As
 
 
 async def run_in_thread(work: Callable[[], Result]) -> Result:
-    """What `work` gives, computed in a thread that lets the searches go first, as do all threads that it begins."""
-    thread = ThreadPoolExecutor(1, thread_name_prefix="likebut-apart", initializer=partial(lower_priority, LAST))
+    """Return the result of `work`, computed in a thread of low priority; threads that it starts inherit that."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="likebut-low", initializer=partial(lower_priority, LAST))
     try:
         return await asyncio.get_running_loop().run_in_executor(thread, work)
     finally:
@@ -39,37 +39,37 @@ async def run_in_thread(work: Callable[[], Result]) -> Result:
 
 
 def lower_priority(by: int = NICER) -> None:
-    """Has the calling thread compute after the event loop, so that a refusal is quick while all cores compute.
+    """Lowers the priority of the calling thread, so that the event loop refuses quickly while all cores compute.
 
-    `by` as Linux counts priorities; threads that it begins have its own.
+    `by` is in units of Linux niceness; threads started by this one inherit it.
     """
-    if sys.platform == "linux":  # elsewhere a priority is the whole process's
+    if sys.platform == "linux":  # on other systems, a priority belongs to the whole process
         priority = os.getpriority(os.PRIO_PROCESS, 0) + by
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), priority)
 
 
 class RunningWork:
-    """What threads are computing now."""
+    """Start times of the work that runs in threads now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._began: dict[object, float] = {}  # of time.monotonic
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """What is inside is running."""
-        one = object()
+    def track(self) -> Iterator[None]:
+        """Counts the body of the `with` statement as running work."""
+        token = object()
         with self._lock:
-            self._began[one] = time.monotonic()
+            self._began[token] = time.monotonic()
         try:
             yield
         finally:
             with self._lock:
-                del self._began[one]
+                del self._began[token]
 
     @property
     def busy_s(self) -> float:
-        """How long the oldest has been running; 0 where nothing runs."""
+        """Seconds since the oldest running work started; 0 if none runs."""
         with self._lock:
             began = min(self._began.values(), default=None)
         return 0.0 if began is None else time.monotonic() - began

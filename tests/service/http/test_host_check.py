@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.auth import keys
-from service.http.host_check import names_this_machine
+from service.http.middleware import is_local_host
 from service.settings import Settings
 
 Inside = Callable[..., object]
@@ -22,7 +22,7 @@ Inside = Callable[..., object]
     ],
 )  # fmt: skip
 def test_localhost_and_addresses_are_near(host: str) -> None:
-    assert names_this_machine(host)
+    assert is_local_host(host)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_localhost_and_addresses_are_near(host: str) -> None:
     ],
 )  # fmt: skip
 def test_every_other_name_is_not(host: str) -> None:
-    assert not names_this_machine(host)
+    assert not is_local_host(host)
 
 
 def test_without_keys_a_rebound_name_reads_and_changes_nothing(gallery: Path, inside: Inside) -> None:

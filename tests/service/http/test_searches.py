@@ -89,7 +89,7 @@ def test_the_body_of_a_call_is_bounded_by_a_few_pictures_or_as_the_operator_says
 def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         body = {"searches": [{"text": "x"}] * 3}
-        with app.state.service.searcher.place():
+        with app.state.service.searcher.permit():
             refused = await client.post("/searches", json=body)
         assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
         never = await client.post("/searches", json={"searches": [{"text": "x"}] * 4})
@@ -105,7 +105,7 @@ def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
     gallery: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "service.workers.batcher.PASS_S", 1000.0
+        "service.workers.batcher.BATCH_S", 1000.0
     )  # or the pass that hangs would leave the next but one item
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:

@@ -207,8 +207,8 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
             writer.write(image_response(picture("ring", "green")))
             await writer.drain()
 
-        async with serve_site() as site, downloading(site, timeout_s=60) as service.remote:
-            service.elsewhere = RemoteReferences(service.remote, max_bytes=settings.max_image_bytes)
+        async with serve_site() as site, downloading(site, timeout_s=60) as service.downloader:
+            service.remote_references = RemoteReferences(service.downloader, max_bytes=settings.max_image_bytes)
             site.answers = {"/late": late, "/x.png": image_response(picture("ring", "green"))}
 
             async def ask(path: str) -> httpx.Response:
@@ -225,7 +225,7 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
             full = await ask("/x.png")
             assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
             with pytest.raises(Overloaded):
-                await service.remote.fetch(site.url())
+                await service.downloader.fetch(site.url())
             for _ in range(3):
                 start = time.monotonic()
                 assert (await client.post("/search", json={"text": "ball"})).status_code == 200

@@ -150,7 +150,7 @@ def test_a_search_that_has_begun_ends_with_the_model_and_the_snapshot_it_began_w
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
-        query = Query(image=None, item_id="red-box", text="in blue", want=SearchRequest(k=5))
+        query = Query(image=None, item_id="red-box", text="in blue", request=SearchRequest(k=5))
         begun, go_on = threading.Event(), threading.Event()
 
         def parse() -> Query:
@@ -158,10 +158,10 @@ def test_a_search_that_has_begun_ends_with_the_model_and_the_snapshot_it_began_w
             assert go_on.wait(120)
             return query
 
-        with searcher.place() as place:
-            before = await searcher.search(lambda: query, place=place, watch=Stopwatch())
-        with searcher.place() as place:
-            running = asyncio.create_task(searcher.search(parse, place=place, watch=Stopwatch()))
+        with searcher.permit() as permit:
+            before = await searcher.search(lambda: query, permit=permit, watch=Stopwatch())
+        with searcher.permit() as permit:
+            running = asyncio.create_task(searcher.search(parse, permit=permit, watch=Stopwatch()))
             assert await asyncio.to_thread(begun.wait, 60)
             try:
                 job = await swapped(client, bundle=str(split_bundle))

@@ -95,7 +95,7 @@ def test_a_host_that_hangs_delays_no_other_search(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         web(app)
         service = app.state.service
-        service.elsewhere = RemoteReferences(None, max_bytes=10**6, timeout_s=2)
+        service.remote_references = RemoteReferences(None, max_bytes=10**6, timeout_s=2)
         gate.clear()
         waiting = [asyncio.create_task(client.post("/search", json=BY_ITEM)) for _ in range(3)]
         assert await asyncio.to_thread(requested.wait, 10)

@@ -124,7 +124,7 @@ def test_more_searches_than_may_wait_are_refused_at_once(gallery: Path, inside: 
         counts = {status: sum(answer.status_code == status for answer in answers) for status in (200, 429)}
         assert counts[200] + counts[429] == 40 and counts[200] >= 3 and counts[429] >= 1
         refused = next(answer for answer in answers if answer.status_code == 429)
-        assert int(refused.headers["retry-after"]) >= 1 and "try again" in refused.json()["detail"]
+        assert int(refused.headers["retry-after"]) >= 1 and refused.json()["type"].endswith(":overloaded")
         assert (await client.post("/search", json={"text": "x"})).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
 
@@ -143,7 +143,7 @@ def test_an_overload_is_answered_before_the_body_is_read(gallery: Path, inside: 
             answer = await client.post("/search", content=body(), headers={"Content-Type": "application/json"})
             return answer.status_code
 
-        with app.state.service.searcher.place():
+        with app.state.service.searcher.permit():
             assert await asked() == 429 and not read
         assert await asked() == 200 and read
         # a place is free again after whatever goes wrong while it is held
@@ -164,11 +164,11 @@ def test_a_body_is_parsed_in_a_thread_of_the_pool(gallery: Path, inside: Inside)
 
         def parse() -> Query:
             threads.append(threading.current_thread().name)
-            return Query(image=None, item_id=None, text="x", want=SearchRequest(k=1))
+            return Query(image=None, item_id=None, text="x", request=SearchRequest(k=1))
 
         searcher = app.state.service.searcher
-        with searcher.place() as place:
-            await searcher.search(parse, place=place, watch=Stopwatch())
+        with searcher.permit() as permit:
+            await searcher.search(parse, permit=permit, watch=Stopwatch())
         assert threads[0].startswith("likebut-search")
 
     inside(Settings(gallery=gallery), scenario)
@@ -180,11 +180,11 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
         raise AssertionError
 
     request = Request({"type": "http", "method": "POST", "headers": []}, never)
-    with pytest.raises(BodyTooSlow, match=r"0\.05 s at most") as raised:
-        asyncio.run(bodies.body(request, max_bytes=10, within_s=0.05))
+    with pytest.raises(BodyTooSlow) as raised:
+        asyncio.run(bodies.read(request, max_bytes=10, within_s=0.05))
     assert status_of(raised.value) == 408
-    with pytest.raises(BodyTooSlow, match=r"it has 0\.05 s"):
-        asyncio.run(asyncio.wait_for(bodies.body(request, max_bytes=10, first_s=0.05), 10))
+    with pytest.raises(BodyTooSlow):
+        asyncio.run(asyncio.wait_for(bodies.read(request, max_bytes=10, first_s=0.05), 10))
 
 
 @pytest.mark.parametrize(("piece", "whole"), [(200_000, True), (500, False)])
@@ -198,7 +198,7 @@ def test_a_body_has_as_long_as_its_bytes_bought_it(piece: int, whole: bool) -> N
         return {"type": "http.request", "body": b"x" * piece, "more_body": left > 0}
 
     request = Request({"type": "http", "method": "POST", "headers": []}, slowly)
-    reading = bodies.body(request, max_bytes=10_000_000, first_s=0.8)  # of the second that all of it takes
+    reading = bodies.read(request, max_bytes=10_000_000, first_s=0.8)  # of the second that all of it takes
     if whole:
         assert len(asyncio.run(reading)) == 20 * piece
     else:

@@ -91,7 +91,7 @@ def test_a_callers_trace_goes_on_in_the_answer_and_in_the_log(
     ],
 )  # fmt: skip
 def test_a_traceparent_that_is_none_is_passed_over(wrong: str) -> None:
-    context = tracing.here([(b"traceparent", wrong.encode())])
+    context = tracing.request_span([(b"traceparent", wrong.encode())])
     assert context.is_valid and not context.trace_flags.sampled
     assert f"{context.trace_id:032x}" != TRACE
     assert WRITTEN.fullmatch(tracing.traceparent(context))
@@ -207,7 +207,7 @@ def test_without_an_endpoint_no_sdk_is_imported() -> None:
 def test_an_endpoint_without_the_sdk_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(ConfigError, match="extra otel"):
-        tracing.opened("http://127.0.0.1:4318")
+        tracing.connect("http://127.0.0.1:4318")
 
 
 def test_an_endpoint_that_is_no_url_is_refused() -> None:

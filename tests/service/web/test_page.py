@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from service.http.site import WEB
+from service.http.state import WEB
 
 Draw = Callable[..., bytes]
 

@@ -40,7 +40,9 @@ def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
     work = Doubling()
 
     async def whole() -> None:
-        batcher: Batcher[str, int, int] = Batcher("test", work, workers=workers, most=most, told=lambda *_: None)
+        batcher: Batcher[str, int, int] = Batcher(
+            "test", work, workers=workers, max_batch=most, on_batch=lambda *_: None
+        )
         async with batcher:
             try:
                 await scenario(batcher, work)
@@ -54,13 +56,13 @@ def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a test says is slow bounds a pass."""
-    monkeypatch.setattr("service.workers.batcher.PASS_S", 1000.0)
+    monkeypatch.setattr("service.workers.batcher.BATCH_S", 1000.0)
 
 
 def ask(
     batcher: "Batcher[str, int, int]", number: int, *, key: str = "a", within: float = SOON
 ) -> "asyncio.Task[tuple[int, float]]":
-    return asyncio.create_task(batcher.answer(key, number, deadline=time.monotonic() + within))
+    return asyncio.create_task(batcher.run(key, number, deadline=time.monotonic() + within))
 
 
 async def held(batcher: "Batcher[str, int, int]", work: Doubling) -> "asyncio.Task[tuple[int, float]]":
@@ -156,7 +158,7 @@ def test_a_slow_model_gets_no_more_at_once_than_a_pass_may_take(monkeypatch: pyt
         others = [ask(batcher, number) for number in range(1, 7)]
         await waiting(batcher, 6)
         await asyncio.sleep(0.02)  # so long does an item take
-        monkeypatch.setattr("service.workers.batcher.PASS_S", 0.01)
+        monkeypatch.setattr("service.workers.batcher.BATCH_S", 0.01)
         work.open.set()
         assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
 

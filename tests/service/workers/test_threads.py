@@ -33,9 +33,9 @@ def test_a_task_runs_until_it_is_left() -> None:
 def test_the_oldest_of_what_runs_says_how_long() -> None:
     running = RunningWork()
     assert running.busy_s == 0
-    with running.noted():
+    with running.track():
         first = running.busy_s
-        with running.noted():
+        with running.track():
             assert running.busy_s >= first > 0
         assert running.busy_s > first
     assert running.busy_s == 0

@@ -1,0 +1,169 @@
+"""ASGI middleware around the routes: request id and trace, response headers, last-resort errors, Host check, HEAD."""
+
+import asyncio
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import errors
+from service.telemetry import tracing
+from service.telemetry.metrics import Metrics
+
+Headers = Sequence[tuple[bytes, bytes]]
+SECURITY_HEADERS: Headers = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+        b" frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
+CLOSE: Headers = ((b"connection", b"close"),)
+FOREIGN_HOST = "foreign-host"
+FOREIGN_HOST_DETAIL = (
+    "without keys the service answers only to localhost and IP addresses, because any other name may belong to a web"
+    " page that resolves to this machine: use 127.0.0.1, or start the service with --keys FILE"
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PORT = re.compile(":[0-9]*$")
+
+
+class RequestIdentity:
+    """Gives each request its id and its span, in `state` and in the headers of the response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = request_id(_header(scope["headers"], b"x-request-id"))
+        span = tracing.request_span(scope["headers"])
+        scope.setdefault("state", {}).update(request_id=identity, span=span)
+        headers = (b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(span).encode())
+        await self._app(scope, receive, _adding(send, lambda: headers))
+
+
+class ResponseHeaders:
+    """Adds the security headers to every response, and `connection: close` while the service drains.
+
+    While it drains no connection stays open, because the end of the process would cut off the next request on it.
+    """
+
+    def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
+        self._app = app
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
+        await self._app(
+            scope, receive, _adding(send, lambda: (*SECURITY_HEADERS, *(CLOSE if self._draining() else ())))
+        )
+
+
+class CatchAll:
+    """Answers 500 if the app raises and 503 if the service ends first, then passes the exception on to be logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
+        started = False
+
+        async def observed(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        except ClientDisconnect:
+            raise  # nobody reads an answer any more
+        except asyncio.CancelledError:  # the service ends, and this request took longer than its grace period
+            if scope["type"] == "http" and not started:
+                ending = errors.NotReady("the service stopped before it could answer: retry on another instance")
+                await errors.answer(ending, request_id=scope["state"]["request_id"])(scope, receive, send)
+            raise
+        except Exception:
+            if scope["type"] == "http" and not started:
+                body = errors.unexpected(request_id=scope["state"]["request_id"])  # the details go to the log only
+                await JSONResponse(body, 500, media_type=errors.PROBLEM_TYPE)(scope, receive, send)
+            raise
+
+
+class HostCheck:
+    """Answers 421 if the Host header is a name that DNS could point at this machine; for a service without keys.
+
+    Otherwise DNS rebinding gives a foreign web page the origin of the service, and the page could change the gallery.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope; probes are checked too, since they come by IP address."""
+        # browsers always send Host; a request without it has an empty one
+        if scope["type"] != "http" or is_local_host(_header(scope["headers"], b"host") or ""):
+            await self._app(scope, receive, send)
+            return
+        self._metrics.rejected.labels(FOREIGN_HOST).inc()
+        problem = errors.problem(421, FOREIGN_HOST_DETAIL, reason=FOREIGN_HOST, request_id=scope["state"]["request_id"])
+        await problem(scope, receive, send)
+
+
+class HeadAsGet:
+    """Passes a HEAD request to the app as GET; the server leaves out the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope; the outer scope still says HEAD, so that the server sends no body."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, send)
+        finally:
+            scope["route"] = as_get.get("route")  # for the log and the metrics
+
+
+def request_id(header: str | None) -> str:
+    """Return the caller's own id if it is safe to log, else a new one."""
+    return header if header and _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
+
+
+def is_local_host(host: str) -> bool:
+    """Return whether a Host header names localhost, a sub-domain of it, or an IP address, with or without a port."""
+    name = _PORT.sub("", host.lower()).removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):  # browsers never look these up in DNS
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _adding(send: Send, headers: Callable[[], Headers]) -> Send:
+    async def add(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *headers()]
+        await send(message)
+
+    return add
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in headers if key == name), None)

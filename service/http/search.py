@@ -1,0 +1,93 @@
+"""The search routes: one search, several searches in one call, and the limits of a search."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from models.errors import LikebutError
+from service import errors
+from service.auth import guard
+from service.http import body, openapi
+from service.http.state import AppState, AppStateDep
+from service.schemas import search as schemas
+from service.search.query import Query, Stopwatch
+from service.workers.pool import Permit
+
+LOG = logging.getLogger("likebut")
+routes = APIRouter(dependencies=[guard.SEARCH])
+
+
+@routes.post(
+    "/search", operation_id="search", tags=["search"], summary="Search with an image, a text, or both",
+    openapi_extra={"requestBody": openapi.SEARCH_BODY}, response_model=schemas.SearchAnswer,
+)  # fmt: skip
+async def search(request: Request, state: AppStateDep) -> Response:
+    """Finds the items that match the reference image, changed as the text says.
+
+    The image is uploaded as a form file, sent as base64, or named by item id or URL. Send JSON or a multipart form.
+    """
+    watch = Stopwatch()
+    request.state.took_ms = watch.took_ms  # for the log, also if the search fails
+    with state.searcher.permit() as permit:  # first, so that an overload is answered before the body is read
+        guard.spend(request, searches=1)
+        posted = await body.search_body(request, state.settings)
+        parse = partial(body.query, posted, state.settings)
+        try:
+            work = state.searcher.search(parse, permit=permit, watch=watch, fetch=state.remote_references.fetch)
+            answer = await body.unless_disconnected(request, work)
+        finally:
+            state.metrics.observe_stages(watch.took_ms)
+    timing = ", ".join(f"{stage};dur={ms}" for stage, ms in answer.took_ms.items())
+    return Response(to_json(schemas.answer(answer)), media_type="application/json", headers={"Server-Timing": timing})
+
+
+@routes.post(
+    "/searches", operation_id="searches", tags=["search"], summary="Several searches in one call",
+    openapi_extra={"requestBody": openapi.SEARCHES_BODY}, response_model=schemas.SearchesAnswer,
+)  # fmt: skip
+async def searches(request: Request, state: AppStateDep) -> Response:
+    """Answers each search separately, in the order of the request.
+
+    Each search counts as one for the rate limit and for the queue.
+    """
+    with state.searcher.permit() as permit:
+        posted = await body.json_bytes(request, max_bytes=body.searches_bytes(state.settings))
+        max_searches = min(state.settings.max_searches, state.searcher.capacity)
+        bodies = await permit.run(partial(body.searches, posted, max_searches=max_searches))
+        state.searcher.widen(permit, len(bodies))
+        guard.spend(request, searches=len(bodies))
+        parsers = [partial(body.one_of_many, item, state.settings) for item in bodies]
+        answers = await body.unless_disconnected(request, _answers(parsers, permit, request, state))
+    return Response(to_json({"answers": answers}), media_type="application/json")
+
+
+@routes.get("/limits", operation_id="getLimits", tags=["search"], summary="Limits of a search")
+async def limits(state: AppStateDep) -> schemas.Limits:
+    """Returns the largest values that a search may use."""
+    return schemas.Limits.model_validate(state.settings, from_attributes=True)
+
+
+async def _answers(
+    parsers: Sequence[Callable[[], Query]], permit: Permit, request: Request, state: AppState
+) -> list[dict[str, object]]:
+    return await asyncio.gather(*[_answer(parse, permit, request, state) for parse in parsers])
+
+
+async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, state: AppState) -> dict[str, object]:
+    """Return the answer of one search of several, or the problem that it failed with."""
+    watch = Stopwatch()
+    try:
+        fetch = state.remote_references.fetch
+        return schemas.answer(await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch))
+    except LikebutError as error:
+        state.metrics.rejected.labels(errors.reason(error)).inc()
+        return errors.facts(error, request_id=request.state.request_id)
+    except Exception:  # a bug in one search must not fail the others
+        LOG.exception("one of several searches failed", extra={"facts": {"request_id": request.state.request_id}})
+        return errors.unexpected(request_id=request.state.request_id)
+    finally:
+        state.metrics.observe_stages(watch.took_ms)
