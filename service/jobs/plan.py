@@ -88,21 +88,12 @@ def _kept_snapshot(name: str, settings: Settings, live: SnapshotManifest) -> Sna
     return snapshots[name]
 
 
-<<<<<<< HEAD
-def _source(named: str) -> str:
-    """The folder or table that a request names; raises Unusable where there is none that a build could read."""
-    way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
-    if object_stores.is_store(named):
-        try:
-            readable = object_stores.is_folder(named) or PurePosixPath(named).suffix.lower() in tables.SUFFIXES
-=======
 def _source(name: str) -> str:
     """Return the folder or table that a request names; raises Unusable if a build could not read it."""
-    way_out = f"name a folder of images, or a {', '.join(tables.READERS)} table"
+    way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
     if object_stores.is_store(name):
         try:
-            readable = object_stores.is_folder(name) or PurePosixPath(name).suffix.lower() in tables.READERS
->>>>>>> 9cb15d6 (Split the service's routes by noun, its middleware by concern)
+            readable = object_stores.is_folder(name) or PurePosixPath(name).suffix.lower() in tables.SUFFIXES
         except SourceError as error:
             raise _unusable("source", str(error)) from error
         if not readable:
@@ -111,15 +102,9 @@ def _source(name: str) -> str:
     try:
         source = Path(name).resolve(strict=True)
     except (OSError, ValueError) as error:
-<<<<<<< HEAD
-        raise _unusable("source", f"there is no {named!r} on the server: {way_out}") from error
-    if not source.is_dir() and source.suffix.lower() not in tables.SUFFIXES:
-        raise _unusable("source", f"{named!r} is neither a folder nor a table that can be read: {way_out}")
-=======
         raise _unusable("source", f"{name!r} does not exist on the server: {way_out}") from error
-    if not source.is_dir() and source.suffix.lower() not in tables.READERS:
+    if not source.is_dir() and source.suffix.lower() not in tables.SUFFIXES:
         raise _unusable("source", f"{name!r} is neither a folder nor a readable table: {way_out}")
->>>>>>> 9cb15d6 (Split the service's routes by noun, its middleware by concern)
     return str(source)
 
 

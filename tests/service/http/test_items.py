@@ -153,9 +153,9 @@ def test_a_job_that_is_deleted_ends_and_leaves_what_answers(copy: Path, inside: 
         before = (await client.get("/index")).json()["snapshot"]
         job = (await client.post("/index", json={"source": str(shop)})).json()["job"]
         again = await client.post("/index", json={"source": str(shop)})
-        assert again.status_code == 409 and "delete it" in again.json()["detail"]
+        assert again.status_code == 409 and job in again.json()["detail"]
         ended_job = (await client.delete(f"/index/jobs/{job}")).json()
-        assert ended_job["state"] == "cancelled" and "deleted" in ended_job["error"]
+        assert ended_job["state"] == "cancelled" and ended_job["error"]
         assert (await client.get("/index")).json()["snapshot"] == before
         assert (await ended(client, (await client.post("/index", json={"source": str(shop)})).json()["job"]))[
             "state"

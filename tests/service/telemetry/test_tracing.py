@@ -206,7 +206,7 @@ def test_without_an_endpoint_no_sdk_is_imported() -> None:
 
 def test_an_endpoint_without_the_sdk_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(ConfigError, match="extra otel"):
+    with pytest.raises(ConfigError, match="otlp_endpoint"):
         tracing.connect("http://127.0.0.1:4318")
 
 
