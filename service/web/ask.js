@@ -1,48 +1,48 @@
-// Asking the service: what an address stands for, and its failures as sentences for a person.
+// Requests to the service: the answer to a query, and failures as sentences for the shopper.
 
-import { keep, kept, withKey } from "/web/key.js";
+import { storedKey, storeKey, withKey } from "/web/key.js";
 import * as state from "/web/state.js";
 import { keyDialog } from "/web/view.js";
 
-let given = null; // the promise of a key that the person is asked for
+let prompt = null; // the promise of a key, while its dialog is open
 
-/** What the service finds; browsing leaves out the first `known`, a search cannot. */
-export async function answer(asked, signal, { known = 0 } = {}) {
-  if (!state.asks(asked)) {
-    const found = await fetched(`/browse?offset=${known}&limit=${Math.max(1, asked.k - known)}`, { signal });
-    return { items: found.items, total: found.total, browsing: true };
+/** Returns the answer to a query, or a page of the gallery if it is empty; only that page skips the first `known` items. */
+export async function answer(query, signal, { known = 0 } = {}) {
+  if (!state.hasQuery(query)) {
+    const page = await fetchJson(`/browse?offset=${known}&limit=${Math.max(1, query.k - known)}`, { signal });
+    return { items: page.items, total: page.total, browsing: true };
   }
-  const words = asked.but.join(", ");
-  let sent;
-  if (asked.upload) {
-    const picture = state.kept(asked.upload);
-    if (!picture) throw failure("Your picture lived only in the tab where you chose it. Drop it here again, or take it back.");
+  const words = query.but.join(", ");
+  let request;
+  if (query.upload) {
+    const image = state.storedImage(query.upload);
+    if (!image) throw failure("Your image is stored only in the tab where you chose it. Drop it here again, or remove it.");
     const form = new FormData();
-    form.set("image", picture.blob, "picture");
+    form.set("image", image.blob, "image");
     if (words) form.set("text", words);
-    form.set("k", String(asked.k));
-    sent = { body: form };
+    form.set("k", String(query.k));
+    request = { body: form };
   } else {
-    const body = { k: asked.k, ...(words && { text: words }), ...(asked.item && { image: { item_id: asked.item } }) };
-    sent = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+    const body = { k: query.k, ...(words && { text: words }), ...(query.item && { image: { item_id: query.item } }) };
+    request = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   }
-  const found = await fetched("/search", { method: "POST", signal, ...sent });
-  return { items: found.hits, took: found.took_ms, notes: found.notes };
+  const result = await fetchJson("/search", { method: "POST", signal, ...request });
+  return { items: result.hits, took: result.took_ms, notes: result.notes };
 }
 
-/** The JSON at a path; throws a sentence for a person, with `again` where asking again may help, `locked` without a key. */
-export async function fetched(path, options = {}) {
-  const key = kept();
+/** Returns the JSON at a path; throws an error for the shopper, with `again` if a retry may help, `locked` without a key. */
+export async function fetchJson(path, options = {}) {
+  const key = storedKey();
   let response;
   try {
     response = await fetch(path, { ...options, headers: withKey(options.headers) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw failure("The shop cannot be reached just now.", true);
+    throw failure("The shop cannot be reached at the moment.", true);
   }
   if (response.status === 401) {
-    if (key === kept()) await (given ??= keyGiven(key).finally(() => { given = null; })); // else it has just been given
-    return fetched(path, options);
+    if (key === storedKey()) await (prompt ??= promptKey(key).finally(() => { prompt = null; })); // else there is a new one
+    return fetchJson(path, options);
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
@@ -50,13 +50,13 @@ export async function fetched(path, options = {}) {
   throw failure(detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : "."), response.status === 429 || response.status >= 500);
 }
 
-/** Asks the person for another key than `refused`; throws where they close the dialog. */
-function keyGiven(refused) {
-  return new Promise((give, fail) => {
+/** Opens the dialog for a key other than `refused`; throws if it is closed. */
+function promptKey(refused) {
+  return new Promise((resolve, reject) => {
     keyDialog({
       refused: Boolean(refused),
-      give: (key) => { keep(key); give(); },
-      leave: () => fail(Object.assign(failure("This shop opens with a key only.", true), { locked: true })),
+      give: (key) => { storeKey(key); resolve(); },
+      leave: () => reject(Object.assign(failure("This shop needs a key.", true), { locked: true })),
     });
   });
 }

@@ -1,37 +1,37 @@
-// The key of a shop that asks for one, kept in this tab. It travels in a header and never in a cookie, so that no foreign
-// page can make a browser send it; pictures are fetched with it for that reason, since an <img> sends no headers.
+// The key of a shop that needs one, stored in this tab. It is sent in a header and never in a cookie, so that no foreign
+// page can make a browser send it. An <img> sends no headers, so images are fetched by script if there is a key.
 
-const KEPT = "likebut:key";
-let memory = ""; // where storage is forbidden: the key then lives until the page is left
+const STORED = "likebut:key";
+let memory = ""; // if storage is forbidden: the key then lasts until the page is left
 
-/** The key, empty where none was given. */
-export function kept() {
+/** Returns the key, empty if there is none. */
+export function storedKey() {
   try {
-    return sessionStorage.getItem(KEPT) ?? memory;
+    return sessionStorage.getItem(STORED) ?? memory;
   } catch {
     return memory;
   }
 }
 
-/** Keeps a key for this tab. */
-export function keep(key) {
+/** Stores a key for this tab. */
+export function storeKey(key) {
   memory = key;
   try {
-    sessionStorage.setItem(KEPT, key);
+    sessionStorage.setItem(STORED, key);
   } catch {
     // it is in memory
   }
 }
 
-/** The given headers, and the key where there is one. */
-export const withKey = (headers = {}) => (kept() ? { ...headers, Authorization: `Bearer ${kept()}` } : headers);
+/** Returns the headers with the key, if there is one. */
+export const withKey = (headers = {}) => (storedKey() ? { ...headers, Authorization: `Bearer ${storedKey()}` } : headers);
 
-const waiting = new Map(); // image → address, until it comes near the screen
-const near = new IntersectionObserver((seen) => seen.filter((each) => each.isIntersecting).forEach(({ target }) => load(target)), { rootMargin: "600px" });
+const waiting = new Map(); // image → URL, until it comes near the screen
+const near = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => load(target)), { rootMargin: "600px" });
 
-/** Gives an image its picture, with the key where there is one, and gives the image back. */
-export function pictured(image, url) {
-  if (kept() && url.startsWith("/images/")) {
+/** Sets the source of an image, fetched with the key if there is one, and returns the image. */
+export function setSource(image, url) {
+  if (storedKey() && url.startsWith("/images/")) {
     waiting.set(image, url);
     near.observe(image);
   } else image.src = url;
@@ -47,7 +47,7 @@ async function load(image) {
     if (!response.ok) throw new Error(response.statusText);
     const source = URL.createObjectURL(await response.blob());
     for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(source), { once: true });
-    image.loading = "eager"; // a lazy one that leaves the page would never load, nor free what it holds
+    image.loading = "eager"; // a lazy image that leaves the page would never load, and its URL would never be revoked
     image.src = source;
   } catch {
     image.dispatchEvent(new Event("error"));

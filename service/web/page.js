@@ -1,7 +1,7 @@
 // The shop search: one query in the address, one answer on the page.
 
-import { answer, fetched } from "/web/ask.js";
-import { pictured } from "/web/key.js";
+import { answer, fetchJson } from "/web/ask.js";
+import { setSource } from "/web/key.js";
 import * as state from "/web/state.js";
 import * as view from "/web/view.js";
 
@@ -10,9 +10,9 @@ const [composer, text, chips, file, ideas, problem, count, said, times, notes, r
   ["composer", "text", "chips", "file", "ideas", "problem", "count", "said", "times", "notes", "results", "more", "detail", "drop", "hero", "lead"].map($);
 
 let current = state.read();
-let asking = new AbortController(); // of the answer that is awaited
+let pending = new AbortController(); // of the request that is under way
 let shown = []; // the products on the page
-const seen = new Map(); // every product met, by id, so that a reference needn't be asked for
+const seen = new Map(); // every product seen so far, by id, so that a reference need not be fetched
 
 // --- changing the query -------------------------------------------------------------------------------------------
 
@@ -35,12 +35,12 @@ function wish(words) {
   if (clean) go({ ...current, but: [...current.but, clean], k: state.limits.page });
 }
 
-async function upload(picture) {
+async function upload(image) {
   say("");
-  if (!picture) return;
+  if (!image) return;
   let key;
   try {
-    key = await state.keep(picture);
+    key = await state.storeImage(image);
   } catch (error) {
     say(error.message);
     return;
@@ -49,28 +49,28 @@ async function upload(picture) {
   text.focus();
 }
 
-/** Adds the next products below those that are shown, without touching them. */
+/** Adds the next products below those on the page. */
 async function extend() {
   if (more.hasAttribute("aria-busy")) return;
-  asking.abort();
-  const mine = (asking = new AbortController());
-  const wanted = { ...current, k: Math.min(state.limits.most, current.k + state.limits.page) };
+  pending.abort();
+  const mine = (pending = new AbortController());
+  const larger = { ...current, k: Math.min(state.limits.most, current.k + state.limits.page) };
   more.setAttribute("aria-busy", "true");
   say("");
   try {
-    const found = await answer(wanted, mine.signal, { known: shown.length });
+    const result = await answer(larger, mine.signal, { known: shown.length });
     if (mine.signal.aborted) return;
-    current = wanted;
+    current = larger;
     history.replaceState({}, "", state.address(current));
     const ids = new Set(shown.map(({ id }) => id));
-    const added = found.items.filter(({ id }) => !ids.has(id)).map((item) => { seen.set(item.id, item); shown.push(item); return view.card(item, { like, open }); });
+    const added = result.items.filter(({ id }) => !ids.has(id)).map((item) => { seen.set(item.id, item); shown.push(item); return view.card(item, { like, open }); });
     results.append(...added);
     (added[0]?.querySelector(".frame") ?? count).focus();
-    tell(found);
+    showStatus(result);
   } catch (error) {
     if (mine.signal.aborted) return;
     say(error.message, error.again && extend);
-    problem.scrollIntoView({ block: "center" }); // it is far above the button
+    problem.scrollIntoView({ block: "center" }); // the message is far above the button
   } finally {
     more.removeAttribute("aria-busy");
   }
@@ -78,116 +78,116 @@ async function extend() {
 
 // --- showing it ---------------------------------------------------------------------------------------------------
 
-/** Replaces what an element holds; where that had the focus, it goes to the heir instead of getting lost. */
+/** Replaces the children of an element; if one of them had the focus, `heir` gets it. */
 function fill(element, children, heir = count) {
-  const held = element.contains(document.activeElement);
+  const focused = element.contains(document.activeElement);
   element.replaceChildren(...children);
-  if (held) heir.focus({ preventScroll: true });
+  if (focused) heir.focus({ preventScroll: true });
 }
 
 async function show() {
-  asking.abort();
-  const mine = (asking = new AbortController());
-  hero.classList.toggle("unseen", state.asks(current)); // its heading stays the page's, also unseen
-  lead.hidden = state.asks(current);
+  pending.abort();
+  const mine = (pending = new AbortController());
+  hero.classList.toggle("unseen", state.hasQuery(current)); // the hidden heading is still the heading of the page
+  lead.hidden = state.hasQuery(current);
   say("");
   drawChips();
-  offer(false); // what is shown is no longer what is asked for
-  const patience = setTimeout(() => { // a fast answer needs no ghosts, and flickers with them
+  offer(false); // the products on the page belong to the previous query
+  const placeholders = setTimeout(() => { // a fast answer would only flicker with placeholders
     fill(results, view.ghosts(12));
     results.setAttribute("aria-busy", "true");
     count.textContent = said.textContent = "Searching …";
     times.textContent = "";
   }, 120);
   try {
-    const found = await answer(current, mine.signal);
+    const result = await answer(current, mine.signal);
     if (mine.signal.aborted) return;
-    draw(found);
+    draw(result);
   } catch (error) {
     if (mine.signal.aborted) return;
     draw({ items: [], failed: true });
     say(error.message, error.again && show);
   } finally {
-    clearTimeout(patience);
+    clearTimeout(placeholders);
     if (!mine.signal.aborted) results.removeAttribute("aria-busy");
   }
 }
 
-function draw(found) {
-  shown = found.items;
+function draw(result) {
+  shown = result.items;
   for (const item of shown) seen.set(item.id, item);
   fill(results, shown.map((item) => view.card(item, { like, open })));
-  if (!shown.length && !found.failed) results.append(view.make("li", { className: "nothing" }, "Nothing here. Take a wish back, or try another picture."));
-  tell(found);
+  if (!shown.length && !result.failed) results.append(view.make("li", { className: "nothing" }, "No products match. Remove a wish, or try another image."));
+  showStatus(result);
   drawIdeas();
-  document.title = state.asks(current) ? `${[reference()?.name, ...current.but].filter(Boolean).join(", but ")} · Likebut` : "Likebut: like this, but …";
+  document.title = state.hasQuery(current) ? `${[reference()?.name, ...current.but].filter(Boolean).join(", but ")} · Likebut` : "Likebut: like this, but …";
 }
 
-/** Says how much is shown, how long it took, and whether there is more. */
-function tell({ total, took, browsing = false, failed = false, notes: noted = [] }) {
+/** Shows the number of products, the time of the search, and whether there are more. */
+function showStatus({ total, took, browsing = false, failed = false, notes: remarks = [] }) {
   if (failed) count.textContent = "No products to show";
   else if (browsing) count.textContent = total ? `A look around ${total.toLocaleString()} products` : "The shop is empty";
   else count.textContent = shown.length === 1 ? "1 product" : `${shown.length} products, best first`;
-  said.textContent = failed ? "" : count.textContent; // a failure is an alert already
+  said.textContent = failed ? "" : count.textContent; // the alert reports a failure
   times.textContent = took ? view.times(took) : "";
-  notes.hidden = noted.length === 0;
-  notes.textContent = noted.map((note) => note[0].toUpperCase() + note.slice(1) + ".").join(" ");
+  notes.hidden = remarks.length === 0;
+  notes.textContent = remarks.map((note) => note[0].toUpperCase() + note.slice(1) + ".").join(" ");
   const all = failed || shown.length < current.k || current.k >= state.limits.most || (total !== undefined && shown.length >= total);
   offer(!all);
 }
 
-/** Offers more products, or no more. */
-function offer(any) {
-  if (!any && document.activeElement === more) count.focus({ preventScroll: true });
-  more.hidden = !any;
+/** Shows or hides the button for more products. */
+function offer(hasMore) {
+  if (!hasMore && document.activeElement === more) count.focus({ preventScroll: true });
+  more.hidden = !hasMore;
 }
 
 function reference() {
-  if (current.upload) return { url: state.kept(current.upload)?.url ?? "/web/icon.svg", name: "your picture" };
+  if (current.upload) return { url: state.storedImage(current.upload)?.url ?? "/web/icon.svg", name: "your image" };
   if (!current.item) return null;
   const item = seen.get(current.item);
   return { url: `/images/${encodeURIComponent(current.item)}?size=96`, name: item ? view.title(item) : "this product" };
 }
 
 function drawChips() {
-  const given = reference();
-  const parts = current.but.map((words, place) => view.wishChip(words, {
-    but: Boolean(given) || place > 0,
-    remove: () => { go({ ...current, but: current.but.filter((_, at) => at !== place), k: state.limits.page }); },
+  const chosen = reference();
+  const parts = current.but.map((words, at) => view.wishChip(words, {
+    but: Boolean(chosen) || at > 0,
+    remove: () => { go({ ...current, but: current.but.filter((_, other) => other !== at), k: state.limits.page }); },
   }));
-  if (given) parts.unshift(view.referenceChip(given, { remove: () => go({ ...current, item: null, upload: null, k: state.limits.page }) }));
+  if (chosen) parts.unshift(view.referenceChip(chosen, { remove: () => go({ ...current, item: null, upload: null, k: state.limits.page }) }));
   fill(chips, parts, text);
-  text.placeholder = given ? "but … in red, with long sleeves" : current.but.length ? "but …" : "Describe it, or drop a picture";
+  text.placeholder = chosen ? "but … in red, with long sleeves" : current.but.length ? "but …" : "Describe it, or drop an image";
   if (current.item && !seen.has(current.item)) name(current.item);
 }
 
 async function name(id) {
   try {
-    seen.set(id, await fetched(`/items/${encodeURIComponent(id)}`, {}));
+    seen.set(id, await fetchJson(`/items/${encodeURIComponent(id)}`, {}));
     if (current.item === id) drawChips();
   } catch {
-    // the search itself says what is wrong with the reference
+    // the search itself reports a problem with the reference
   }
 }
 
 function drawIdeas() {
-  const given = current.item || current.upload;
-  const offered = given
+  const hasReference = current.item || current.upload;
+  const offered = hasReference
     ? view.wishes(seen.get(current.item), [...seen.values()]).filter((words) => !current.but.includes(words)).map((words) => ({ text: words, wish: words }))
-    : state.asks(current) ? [] : view.ideas(shown);
+    : state.hasQuery(current) ? [] : view.ideas(shown);
   fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
     on: { click: () => (idea.item ? go({ item: idea.item.id, but: [idea.wish] }) : wish(idea.wish)) },
-  }, idea.item ? pictured(view.make("img", { alt: `like ${view.title(idea.item)},` }), `${idea.item.image_url}?size=96`) : "", idea.text)));
+  }, idea.item ? setSource(view.make("img", { alt: `like ${view.title(idea.item)},` }), `${idea.item.image_url}?size=96`) : "", idea.text)));
   ideas.hidden = offered.length === 0;
 }
 
-/** Shows what went wrong, with a button that does it `again` where that may help; nothing where all is well. */
+/** Shows an error message, with a button to try `again` if that may help; an empty message hides it. */
 function say(message, again = null) {
   fill(problem, [message]);
   problem.hidden = !message;
   if (again) problem.append(view.make("button", { type: "button", on: { click: () => again() } }, "Try again"));
-  else if (message && state.asks(current)) problem.append(view.make("button", { type: "button", on: { click: () => go({}) } }, "Start again"));
+  else if (message && state.hasQuery(current)) problem.append(view.make("button", { type: "button", on: { click: () => go({}) } }, "Start again"));
 }
 
 function open(item) {
@@ -195,7 +195,7 @@ function open(item) {
   detail.showModal();
 }
 
-// --- hands ---------------------------------------------------------------------------------------------------------
+// --- events ---------------------------------------------------------------------------------------------------------
 
 composer.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -205,7 +205,7 @@ composer.addEventListener("submit", (event) => {
 });
 composer.addEventListener("click", (event) => { if (event.target === composer) text.focus(); });
 $("pick").addEventListener("click", () => file.click());
-file.addEventListener("change", async () => { const [picture] = file.files; file.value = ""; await upload(picture); });
+file.addEventListener("change", async () => { const [image] = file.files; file.value = ""; await upload(image); });
 more.addEventListener("click", extend);
 detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); }); // the backdrop
 $("home").addEventListener("click", (event) => {
@@ -219,7 +219,7 @@ window.addEventListener("popstate", () => { current = state.read(); if (detail.o
 text.addEventListener("keydown", (event) => {
   if (event.key === "Backspace" && text.value === "") {
     event.preventDefault();
-    if (event.repeat) return; // the key is held to empty the field, not to take the search apart
+    if (event.repeat) return; // a held key empties the field and must not remove wishes
     if (current.but.length) {
       text.value = current.but.at(-1);
       go({ ...current, but: current.but.slice(0, -1), k: state.limits.page });
@@ -254,13 +254,13 @@ results.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("paste", (event) => {
-  const picture = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
-  if (!picture || detail.open) return; // words are pasted as ever
+  const image = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
+  if (!image || detail.open) return; // text is pasted as usual
   event.preventDefault();
-  upload(picture);
+  upload(image);
 });
 
-let over = 0; // enters less leaves, since every element below sends its own
+let over = 0; // dragenter minus dragleave events: every element below sends its own
 const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 document.addEventListener("dragenter", (event) => { if (carries(event)) { over += 1; drop.hidden = detail.open; } });
 document.addEventListener("dragleave", () => { over = Math.max(0, over - 1); drop.hidden = over === 0; });
@@ -276,15 +276,15 @@ document.addEventListener("drop", (event) => {
 async function start() {
   say("");
   try {
-    state.limited(await fetched("/limits"));
+    state.setLimits(await fetchJson("/limits"));
   } catch (error) {
     if (error.locked) {
       draw({ items: [], failed: true });
       say(error.message, start);
       return;
-    } // else the search itself says what is wrong
+    } // else the search itself reports the problem
   }
-  current = state.read(); // again, within those limits
+  current = state.read(); // again, within these limits
   show();
 }
 

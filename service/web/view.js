@@ -1,12 +1,12 @@
-// What things look like: cards, chips, the product in full. Nothing here fetches or remembers.
+// The elements of the page: cards, chips, the product dialog. This file fetches and stores nothing.
 
-import { pictured } from "/web/key.js";
+import { setSource } from "/web/key.js";
 
 const PRICE = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const MATCH = "How alike the model finds the two (cosine similarity): 1 is the same";
-const APART = new Set(["title", "price", "in_stock"]); // shown in places of their own
+const MATCH = "Similarity of the product and your search (cosine): 1 is identical";
+const APART = new Set(["title", "price", "in_stock"]); // shown separately
 
-/** An element with properties, and children that are elements or text; never HTML. */
+/** Returns an element with properties and children, which are elements or text; never HTML. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -18,71 +18,71 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** What a product is called. */
+/** Returns the name of a product. */
 export function title(item) {
-  const { title: given, name, category } = item.attributes;
-  return String(given || name || category || item.id.split("/").pop().replace(/[-_]+/g, " "));
+  const { title: own, name, category } = item.attributes;
+  return String(own || name || category || item.id.split("/").pop().replace(/[-_]+/g, " "));
 }
 
-/** A price as the shop gives it: a number with two places, a text as it is; null where there is none. */
-function priced(price) {
+/** Returns the price as text: a number with two decimals, a string unchanged; null if there is none. */
+function formatPrice(price) {
   if (typeof price === "number") return PRICE.format(price);
   return typeof price === "string" && price.trim() ? price : null;
 }
 
-/** A product of the grid; one that was browsed, not searched, has no score. */
+/** Returns the card of a product; while browsing there is no score. */
 export function card(item, { like, open }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
   const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}${inStock === false ? ", sold out" : ""}, details`, on: { click: () => open(item) } },
-    pictured(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), `${item.image_url}?size=480`),
+    setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), `${item.image_url}?size=480`),
     inStock === false ? make("span", { className: "badge" }, "sold out") : null);
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
     make("span", { className: "brandname" }, typeof brand === "string" ? brand : ""),
-    priced(price) === null ? null : make("span", { className: "price" }, priced(price)));
+    formatPrice(price) === null ? null : make("span", { className: "price" }, formatPrice(price)));
   const more = make("button", { type: "button", className: "like", ariaLabel: `More like this, but …: ${name}`, on: { click: () => like(item) } },
     "Like this, ", make("em", {}, "but …"));
   const score = item.score === undefined ? null : make("span", { className: "score", title: MATCH, role: "img", ariaLabel: `match ${item.score.toFixed(2)}. ${MATCH}` }, `match ${item.score.toFixed(2)}`);
   return make("li", { className: "card" }, frame, make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
 }
 
-/** Grey cards that stand where products will be. */
+/** Returns grey placeholder cards. */
 export function ghosts(count) {
   return Array.from({ length: count }, () =>
     make("li", { className: "card ghost", ariaHidden: "true" },
       make("div", { className: "frame" }), make("div", { className: "line" }), make("div", { className: "line" })));
 }
 
-/** The reference, as the first part of the query. */
+/** Returns the chip of the reference, the first part of the query. */
 export function referenceChip({ url, name }, { remove }) {
   const image = make("img", { alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
-  pictured(image, url);
+  setSource(image, url);
   return make("li", { className: "chip reference" }, image, make("span", { className: "word" }, name),
-    make("button", { type: "button", ariaLabel: `Take back the picture: ${name}`, on: { click: remove } }, "×"));
+    make("button", { type: "button", ariaLabel: `Remove the image: ${name}`, on: { click: remove } }, "×"));
 }
 
-/** One wish, as a part of the query. */
+/** Returns the chip of one wish. */
 export function wishChip(wish, { but, remove }) {
   return make("li", { className: "chip wish" },
     make("span", { className: "word", title: wish }, but ? make("span", { className: "but" }, "but ") : "", wish),
-    make("button", { type: "button", ariaLabel: `Take back: ${wish}`, on: { click: remove } }, "×"));
+    make("button", { type: "button", ariaLabel: `Remove: ${wish}`, on: { click: remove } }, "×"));
 }
 
-/** Fills the dialog with all that is known of a product. */
+/** Fills the dialog with all attributes of a product. */
 export function detail(dialog, item, { like }) {
   const { price, in_stock: inStock } = item.attributes;
-  const known = Object.entries(item.attributes).filter(([name, value]) =>
+  const attributes = Object.entries(item.attributes).filter(([name, value]) =>
     name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
-  const facts = known.flatMap(([name, value]) => [
+  const facts = attributes.flatMap(([name, value]) => [
     make("dt", {}, name.replaceAll("_", " ")),
     make("dd", {}, typeof value === "boolean" ? (value ? "yes" : "no") : String(value)),
   ]);
-  const line = [priced(price), inStock === false ? "sold out" : null].filter(Boolean);
+  const line = [formatPrice(price), inStock === false ? "sold out" : null].filter(Boolean);
   dialog.replaceChildren(
     make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"),
     make("div", { className: "sides" },
-      pictured(make("img", { className: "picture", alt: title(item) }), `${item.image_url}?size=1024`),
+      setSource(make("img", { className: "picture", alt: title(item) }), `${item.image_url}?size=1024`),
       make("div", { className: "words" },
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
@@ -90,12 +90,12 @@ export function detail(dialog, item, { like }) {
         make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, "More like this, but …"))));
 }
 
-/** Asks for a key: `give` gets it, `leave` is called where the dialog is closed without one. */
+/** Opens the dialog for a key: calls `give` with the key, or `leave` if the dialog is closed without one. */
 export function keyDialog({ refused, give, leave }) {
-  const field = make("input", { type: "password", id: "key", required: true, pattern: "\\s*[!-~]+\\s*", title: "letters, digits and signs", autocomplete: "off", ariaDescribedby: "key-said" });
+  const field = make("input", { type: "password", id: "key", required: true, pattern: "\\s*[!-~]+\\s*", title: "letters, digits and symbols", autocomplete: "off", ariaDescribedby: "key-said" });
   const form = make("form", { method: "dialog", className: "words" },
-    make("h2", { id: "key-title" }, "This shop opens with a key"),
-    make("p", { id: "key-said" }, refused ? "It does not know the key that was given. Try another." : "Its operator can give you one. It is kept in this tab and nowhere else."),
+    make("h2", { id: "key-title" }, "This shop needs a key"),
+    make("p", { id: "key-said" }, refused ? "The shop does not know this key. Try another one." : "The operator of the shop can give you one. It is stored only in this tab."),
     make("label", { htmlFor: "key" }, "Key"), field,
     make("button", { type: "submit", className: "primary" }, "Open the shop"));
   const dialog = make("dialog", { className: "detail ask", ariaLabelledby: "key-title" }, form);
@@ -106,14 +106,14 @@ export function keyDialog({ refused, give, leave }) {
   dialog.showModal();
 }
 
-/** Milliseconds by stage, in one quiet line. */
+/** Returns the milliseconds of each stage in one line. */
 export function times(took) {
-  const said = { wait: "waiting", decode: "picture", encode: "model", search: "search" };
-  const parts = Object.entries(took).filter(([stage, ms]) => said[stage] && ms >= 0.5).map(([stage, ms]) => `${said[stage]} ${Math.round(ms)}`);
+  const labels = { wait: "waiting", decode: "image", encode: "model", search: "search" };
+  const parts = Object.entries(took).filter(([stage, ms]) => labels[stage] && ms >= 0.5).map(([stage, ms]) => `${labels[stage]} ${Math.round(ms)}`);
   return `${Math.max(1, Math.round(took.total))} ms` + (parts.length ? ` (${parts.join(" · ")})` : "");
 }
 
-/** Things to try first, from what this shop really has: {text, item?, wish}. */
+/** Returns first ideas from the products of this shop: {text, item?, wish}. */
 export function ideas(items) {
   const described = items.filter(({ attributes: { category, colour } }) => category && colour);
   const kinds = [...new Map(described.map((item) => [item.attributes.category, item])).values()];
@@ -130,9 +130,9 @@ export function ideas(items) {
   return [...changed, ...texts];
 }
 
-/** What might be wished of a reference: other colours and patterns among what has been seen. */
+/** Returns wishes for a reference: other colours and patterns of the products seen so far. */
 export function wishes(item, seen) {
-  const values = (name) => [...new Set(seen.map((each) => each.attributes[name]).filter((value) => value && value !== item?.attributes[name]))];
+  const values = (name) => [...new Set(seen.map((product) => product.attributes[name]).filter((value) => value && value !== item?.attributes[name]))];
   const patterns = values("pattern").map((value) => (value === "plain" ? "without a pattern" : value));
   return [...values("colour").slice(0, 3).map((colour) => `in ${colour}`), ...patterns.slice(0, 2)];
 }

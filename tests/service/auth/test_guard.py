@@ -287,7 +287,7 @@ def test_the_admin_port_answers_what_the_other_does_not(gallery: Path, inside: I
                 for port in (8000, 9000):
                     method, path = asked(*route)
                     answer = await client.request(method, f"http://localhost:{port}{path}")
-                    absent = answer.status_code == 404 and "nothing at this path" in answer.json()["detail"]
+                    absent = answer.status_code == 404 and answer.json()["type"] == "about:blank"
                     known = path != "/web/nobody"  # which is nowhere
                     assert not known or absent == (port not in ports), (port, route)
 
@@ -324,7 +324,7 @@ def test_without_keys_only_this_machine_is_served(gallery: Path, keyring: Keyrin
     environment = {**os.environ, "LIKEBUT_GALLERY": str(gallery)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert f"{host} is open to others" in done.stderr and "likebut keys add" in done.stderr
+    assert host in done.stderr and "likebut keys add" in done.stderr
     command += ["--keys", str(keyring[0])]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

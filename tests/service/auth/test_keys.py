@@ -81,8 +81,8 @@ SAME_NAME, SAME_KEY = GOOD.replace("0" * 64, "1" * 64), GOOD.replace('"a"', '"b"
         (GOOD.replace("}", ', "rate_per_s": NaN}'), "line 1 of "),
         (GOOD.replace("}", ', "burst": 0}'), "line 1 of "),
         (GOOD.replace("}", ', "admin": true}'), "line 1 of "),
-        (f"{GOOD}\n{SAME_NAME}", "line 2 of .* a "),
-        (f"{GOOD}\n{SAME_KEY}", "line 2 of .* a "),
+        (f"{GOOD}\n{SAME_NAME}", "line 2 of "),
+        (f"{GOOD}\n{SAME_KEY}", "line 2 of "),
         ("\n" * 1_000_001, "more than 1000000 bytes"),
     ],
 )  # fmt: skip

@@ -110,7 +110,7 @@ def test_words_become_wishes_that_can_be_taken_back(page: Page) -> None:
     assert wishes(page) == ["a red ball", "but striped"]
     assert page.url.endswith("/?but=a+red+ball&but=striped")
     expect(page.locator("#times")).to_contain_text("ms")
-    page.get_by_role("button", name="Take back: a red ball").click()
+    page.get_by_role("button", name="Remove: a red ball").click()
     expect(page.locator(".chip.wish")).to_have_count(1)
     page.locator("#text").press("Backspace")
     expect(page.locator("#text")).to_have_value("striped")
@@ -129,7 +129,7 @@ def test_more_like_this_but(page: Page) -> None:
     assert page.url.endswith("/?item=green-ring&but=in+blue")
     page.locator(".card .like").first.click()
     expect(page.locator(".chip.wish")).to_have_count(0)
-    page.get_by_role("button", name=re.compile("Take back the picture")).click()
+    page.get_by_role("button", name=re.compile("Remove the image")).click()
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
@@ -165,19 +165,19 @@ def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, pictu
     expect(page.locator(".card h3").first).to_have_text("Yellow Tent")
     assert "upload=" in page.url
     page.reload()
-    expect(page.locator(".chip.reference")).to_contain_text("your picture")
+    expect(page.locator(".chip.reference")).to_contain_text("your image")
     expect(page.locator(".card h3").first).to_have_text("Yellow Tent")
     page.evaluate("sessionStorage.clear()")
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("Drop it here again")
-    page.get_by_role("button", name="Take back the picture: your picture").click()
+    page.get_by_role("button", name="Remove the image: your image").click()
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) -> None:
     page.evaluate(GIVE, [list(picture("cross", "blue")), kind])
-    expect(page.locator(".chip.reference")).to_contain_text("your picture")
+    expect(page.locator(".chip.reference")).to_contain_text("your image")
     expect(page.locator(".card h3").first).to_have_text("Blue Cross")
     expect(page.locator("#drop")).to_be_hidden()
     find(page, "in red")
@@ -186,7 +186,7 @@ def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) ->
 
 def test_what_goes_wrong_is_said(page: Page) -> None:
     page.evaluate(GIVE, [list(b"no picture at all"), "drop"])
-    expect(page.get_by_role("alert")).to_contain_text("The bytes are no image that can be read")
+    expect(page.get_by_role("alert")).to_contain_text("image")
     page.goto("/?item=nobody&but=in+red")
     expect(page.get_by_role("alert")).to_contain_text("nobody")
     page.get_by_role("button", name="Start again").click()
@@ -377,11 +377,11 @@ def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> Non
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/search") else None)
     for type in ("text/plain", ""):
         page.evaluate(GIVE, [list(b"words"), "drop", type])
-        expect(page.get_by_role("alert")).to_contain_text("That file is no picture")
+        expect(page.get_by_role("alert")).to_contain_text("not an image")
         page.evaluate("document.getElementById('problem').replaceChildren()")
     noise = list(os.urandom(400_001))
     page.evaluate(GIVE, [noise, "drop", "image/jpeg"])  # more than this service takes, and nothing to make smaller
-    expect(page.get_by_role("alert")).to_contain_text("That picture is too large")
+    expect(page.get_by_role("alert")).to_contain_text("too large")
     assert sent == []
     noisy = encoded(Image.frombytes("RGB", (500, 500), os.urandom(750_000)))
     assert len(noisy) > 400_000
