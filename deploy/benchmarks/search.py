@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
 
     asked = shop.composed(arguments.shop)[: arguments.queries]
     settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery)
-    encoder = Encoder.open(arguments.bundle, threads=settings.shared(os.cpu_count() or 1).each)
+    encoder = Encoder.open(arguments.bundle, threads=settings.shared(os.cpu_count() or 1).per_batch)
     gallery = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id)
     weight = encoder.manifest.text_weight
 

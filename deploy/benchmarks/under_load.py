@@ -51,7 +51,7 @@ class Raw:
 
     def __init__(self, settings: Settings, asked: Sequence[tuple[bytes, str]]) -> None:
         self.threads = settings.shared(os.cpu_count() or 1)
-        self._encoder = Encoder.open(settings.bundle, threads=self.threads.each, reference_cache_bytes=0)
+        self._encoder = Encoder.open(settings.bundle, threads=self.threads.per_batch, reference_cache_bytes=0)
         self._gallery = Gallery.open(settings.gallery, space_id=self._encoder.manifest.space_id)
         self._asked = asked
         self.model = self._encoder.manifest.backbone
@@ -67,11 +67,11 @@ class Raw:
     def per_s(self, size: int) -> float:
         """Searches a second, by as many threads as the service runs passes."""
         began, done = time.perf_counter(), 0
-        with ThreadPoolExecutor(self.threads.passes) as pool:
+        with ThreadPoolExecutor(self.threads.batches) as pool:
             while time.perf_counter() - began < SECONDS:
-                starts = range(done, done + 4 * self.threads.passes * size, size)
+                starts = range(done, done + 4 * self.threads.batches * size, size)
                 list(pool.map(lambda start: self.batch(start, size), starts))
-                done += 4 * self.threads.passes * size
+                done += 4 * self.threads.batches * size
         return done / (time.perf_counter() - began)
 
     def alone_ms(self) -> float:

@@ -166,7 +166,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    """Replaces the file in one step, so that nobody reads half of it; owner and mode stay, a new one is its owner's."""
+    """Replaces the file atomically; owner and mode stay, and only its owner may read a new file."""
     path = path.resolve()  # a link stays a link
     with files.replacing(path) as part:
         part.touch(0o600, exist_ok=False)

@@ -87,7 +87,7 @@ class CatchAll:
         try:
             await self._app(scope, receive, observed)
         except ClientDisconnect:
-            raise  # nobody reads an answer any more
+            raise  # there is no caller to answer
         except asyncio.CancelledError:  # the service ends, and this request took longer than its grace period
             if scope["type"] == "http" and not started:
                 ending = errors.NotReady("the service stopped before it could answer: retry on another instance")

@@ -44,8 +44,8 @@ class Active:
         Raises GalleryError if the snapshot cannot be used or belongs to another space.
         """
         snapshot.current(settings.gallery)  # raises here if there is no gallery; otherwise a journal would be created
-        kept = None if self.gallery is None else self.gallery.journal
-        journal = kept if isinstance(kept, Journal) else opened_journal(settings.gallery)  # else a copy
+        current = None if self.gallery is None else self.gallery.journal
+        journal = current if isinstance(current, Journal) else opened_journal(settings.gallery)  # else a copy
         restate(journal, encoder, max_pixels=settings.max_pixels)  # before the journal is read
         gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id, journal=journal)
         return Active(bundle, encoder, gallery)

@@ -1,4 +1,4 @@
-"""Without keys no name that DNS could lead here is answered, or a web page of that name could change the gallery."""
+"""Middleware: without keys, a Host header with a name that DNS could point here is refused (DNS rebinding)."""
 
 from collections.abc import Callable
 from pathlib import Path
