@@ -1,5 +1,7 @@
-"""What several folders of tests share: the service as its own process, as a user starts it."""
+"""Fixtures and markers of all tests: the service as its own process, exported bundles, what a test needs to run."""
 
+import inspect
+import os
 import signal
 import subprocess
 import sys
@@ -7,11 +9,69 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import pytest
+from filelock import FileLock
 
-ROOT = Path(__file__).parents[1]
+from tests.imports import ROOT, reach
+
 Serve = Callable[..., AbstractContextManager[str]]
+
+# What the extras train and triplets install.
+TRAINING = {"jinja2", "matplotlib", "onnx", "onnxscript", "open_clip", "peft", "tenacity", "tomli_w", "torch"} | {
+    "torchvision",
+    "transformers",
+}
+PROCESSES = {"Popen", "multiprocessing", "subprocess"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip the files that cannot be imported without torch, if the tests that need it are not selected."""
+    file = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    left_out = "not torch" in config.option.markexpr and file.suffix == ".py" and file.exists() and _needs_torch(file)
+    return True if left_out else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what it needs: torch, a browser, processes of its own."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        if _needs_torch(item.path):
+            item.add_marker("torch")
+        if "browser" in item.fixturenames:
+            item.add_marker("browser")
+        fixtures = [fixture.func for defs in item._fixtureinfo.name2fixturedefs.values() for fixture in defs]
+        if any(_uses(function, PROCESSES) for function in (item.function, *fixtures)):
+            item.add_marker("process")
+
+
+def _needs_torch(path: Path) -> bool:
+    return not TRAINING.isdisjoint(name.split(".")[0] for name in reach(path))
+
+
+def _uses(function: Callable[..., object], names: set[str]) -> bool:
+    """Return whether the function, or one of its own file that it calls, uses one of the global names."""
+    rest, seen = [inspect.unwrap(function)], list[object]()
+    while rest:
+        caller = rest.pop()
+        if not isinstance(caller, FunctionType) or caller in seen:
+            continue
+        seen.append(caller)
+        used = set(_names(caller.__code__))
+        if not names.isdisjoint(used):
+            return True
+        values = [inspect.unwrap(value) for name in used if callable(value := caller.__globals__.get(name))]
+        rest += [value for value in values if getattr(value, "__module__", None) == caller.__module__]
+    return False
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the global names and attributes that a function and those defined in it use."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +103,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
 @pytest.fixture(scope="session")
 def split_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny two-stage bundle, exported in a process of its own: what serves never imports torch."""
-    out = tmp_path_factory.mktemp("bundle") / "tiny"
-    subprocess.run([sys.executable, "-m", "tests.models.tiny", out], cwd=ROOT, check=True, capture_output=True)
-    return out
+    return exported(tmp_path_factory, "tiny")
 
 
 @pytest.fixture(scope="session")
-def reranking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reranking_bundle(split_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a re-ranker."""
-    out = tmp_path_factory.mktemp("bundle") / "reranking"
-    words = [sys.executable, "-m", "tests.models.tiny", out, "rerank"]
-    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    return exported(tmp_path_factory, "reranking", split_bundle)
+
+
+def exported(tmp_path_factory: pytest.TempPathFactory, name: str, *words: str | Path) -> Path:
+    """Return a bundle that `tests.models.tiny` writes once for all workers of pytest-xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with FileLock(folder / f"{name}.lock"):
+        if not (out := folder / name).exists():
+            command = [sys.executable, "-m", "tests.models.tiny", out, *words]
+            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return out

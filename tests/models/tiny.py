@@ -80,19 +80,19 @@ def write(out: Path) -> None:
         )
 
 
-def write_reranking(out: Path) -> None:
-    """The bundle with its re-ranker."""
-    with TemporaryDirectory() as scratch:
-        write(Path(scratch) / "bundle")
-        first = Bundle.open(Path(scratch) / "bundle")
-        end = Tokenizer.open(first.file("tokenizer.json"), context_length=CONTEXT).end
-        extend.extended(first, reranker(end=end), text="# tiny\n", out=out)
+def write_reranking(out: Path, first: Bundle) -> None:
+    """Writes a bundle of `write` with a re-ranker."""
+    end = Tokenizer.open(first.file("tokenizer.json"), context_length=CONTEXT).end
+    extend.extended(first, reranker(end=end), text="# tiny\n", out=out)
 
 
 def main(argv: Sequence[str]) -> int:
-    """`python -m tests.models.tiny OUT`, or OUT and "rerank"."""
-    out, *more = argv
-    (write_reranking if more else write)(Path(out))
+    """`python -m tests.models.tiny OUT`, or OUT and the bundle to add a re-ranker to."""
+    out, *first = map(Path, argv)
+    if first:
+        write_reranking(out, Bundle.open(first[0]))
+    else:
+        write(out)
     return 0
 
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from training.methods import runs
-
 
 @pytest.fixture(scope="module")
 def config_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -18,6 +16,8 @@ def config_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="module")
 def run(config_file: Path) -> Path:
     """The folder of the whole run."""
+    from training.methods import runs  # here, since tests that need no torch share this file
+
     out = config_file.parent / "whole"
     runs.train(config_file, out)
     return out
