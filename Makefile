@@ -7,15 +7,20 @@ GALLERY := build/gallery
 BUNDLES := models/bundles
 BUNDLE := $(BUNDLES)/two-stage
 RUNS := runs
+# One thread each, since two workers of several threads would wait for each other.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check openapi bench bench-index bench-service bench-desk soak bundles table help clean
+.PHONY: demo test test-fast check openapi bench bench-index bench-service bench-desk soak bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
 
 test: $(VENV)/test  ## run the tests
 	$(BIN)/pytest
+
+test-fast: $(VENV)/test  ## run the tests that need no torch, browser or processes (within a minute)
+	$(PARALLEL) -m "not torch and not browser and not process and not slow"
 
 check: $(VENV)/test  ## lint, spelling, types and layers
 	$(BIN)/ruff check .

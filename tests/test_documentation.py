@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -80,7 +81,12 @@ def test_every_target_a_document_names_is_in_the_makefile() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_a_document_names_parses(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[argparse.Namespace] = []
-    monkeypatch.setattr(cli, "run", lambda parser, argv: ran.append(parser.parse_args(argv)) or 0)
+
+    def run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
+        ran.append(parser.parse_args(argv))
+        return 0
+
+    monkeypatch.setattr(cli, "run", run)
     asked = [
         words[1:]
         for words in commands(document)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def odd(folder: Path, photograph: Path) -> dict[str, Path]:
     image = Image.open(photograph).convert("RGB")
     times = (12e6 / (image.width * image.height)) ** 0.5
     large = (round(image.width * times), round(image.height * times))
-    forms = {
+    forms: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
         "grey": (image.convert("L"), "JPEG", {}),
         "cmyk": (image.convert("CMYK"), "JPEG", {}),
         "webp": (image, "WEBP", {"quality": 90}),
@@ -72,7 +73,17 @@ def built(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) 
     lines = [{**row, "image": str(PHOTOGRAPHS / row["image"])} for row in rows]
     lines += [{"id": name, "image": str(path), "category": "odd"} for name, path in extra.items()]
     table.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    command = [sys.executable, "-m", "index", "build", table, "--gallery", folder / "gallery", "--bundle", BUNDLE]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "index",
+        "build",
+        table,
+        "--gallery",
+        folder / "gallery",
+        "--bundle",
+        BUNDLE,
+    ]
     done = subprocess.run([*command, "--progress", "json"], cwd=ROOT, capture_output=True, text=True, check=True)
     return folder / "gallery", Report.model_validate_json(done.stdout.splitlines()[-1])
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -170,6 +171,7 @@ def peak_mib() -> float:
 def raw_index(live: snapshot.Snapshot) -> faiss.IndexIVF:
     """One FAISS index of all the shards' vectors, in memory."""
     first, *others = [faiss.read_index(str(path)) for path in live.shards]
+    assert isinstance(first, faiss.IndexIVF)
     for other in others:
         first.merge_from(other, 0)
     return first
@@ -207,7 +209,7 @@ def same_ids(shards: Shards, raw: faiss.IndexIVF, queries: Embeddings, nprobe: i
 
 
 def in_turn(
-    one: Callable[[Embeddings], None], other: Callable[[Embeddings], None], asked: Sequence[Embeddings]
+    one: Callable[[Embeddings], object], other: Callable[[Embeddings], object], asked: Sequence[Embeddings]
 ) -> tuple[float, float]:
     """The median seconds of each."""
     took: tuple[list[float], list[float]] = ([], [])
@@ -257,7 +259,7 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
         found = gallery.search(queries, [want] * len(queries))
         scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
         with_it, without = in_turn(
-            lambda some, want=want: gallery.search(some, [want]),
+            partial(gallery.search, wants=[want]),
             lambda some: gallery.search(some, [SearchRequest(k=K)]),
             [query[np.newaxis] for query in queries],
         )

@@ -51,10 +51,11 @@ def text(found: Found, items: int, dimension: int) -> str:
     ]
     for form, facts in found.items():
         p50, per_s = facts["p50_ms"], facts["per_s"]
-        assert isinstance(p50, list) and isinstance(per_s, list)
+        same = facts["same"]
+        assert isinstance(p50, list) and isinstance(per_s, list) and isinstance(same, float)
         lines.append(
             f"| {form} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f} | {p50[0] / p50[1]:.2f}"
-            f" | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} | {100 * facts['same']:.1f} % |"
+            f" | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} | {100 * same:.1f} % |"
         )
     lines += [
         "",
@@ -97,7 +98,7 @@ def draw(found: Found) -> None:
     forms = [name for name, facts in found.items() if "curve" in facts]
     colours = [f"C{number}" for number in range(len(forms))]
     bars = sizes.bar(forms, [found[name]["bytes"] for name in forms], color=colours)
-    seconds = [sum(found[name]["seconds"].values()) for name in forms]
+    seconds = [sum(parts.values()) for name in forms if isinstance(parts := found[name]["seconds"], dict)]
     sizes.bar_label(bars, [f"{each:.0f} s" for each in seconds])
     sizes.set(ylabel="bytes an item, of the shards", title="built in")
     figure.savefig(PLOT, dpi=110)

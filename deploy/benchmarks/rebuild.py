@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from index.build.build import Built, Progress, build
+from index.build.build import Built, build
+from index.build.snapshot_writer import Progress
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 

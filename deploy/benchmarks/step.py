@@ -106,7 +106,7 @@ class InstructMethod:
         combining = Combining(pair=pair, data=data, loss=loss, steps=0, loop=last.loop, world=world)
         yield Part(instruct.COMBINING, combining, last.optim, last.loop)
 
-    def graphs(self) -> tuple[export.Graphs, float]:
+    def graphs(self) -> tuple[Graphs, float]:
         return export.reformulated(self.net), 1.0 - float(self.net.online.combiner.weight.detach())
 
 

@@ -125,10 +125,15 @@ def asked(url: str, body: dict[str, object] | None = None) -> dict[str, object]:
         return found
 
 
+def _wait_for_a_line(stop: threading.Event) -> None:
+    sys.stdin.readline()
+    stop.set()
+
+
 def load(address: str, rate: float) -> None:
     """Searches at fixed times until a line comes in, and then prints one line for each."""
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_a_line, args=(stop,), daemon=True).start()
     answers: list[dict[str, object]] = []
 
     def search(number: int, due: float) -> None:

@@ -24,6 +24,7 @@ import shop
 from index.gallery import Gallery
 from index.search.request import SearchRequest
 from models.encoder import Encoder
+from service.search.active import Active
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -76,7 +77,7 @@ class Raw:
 
     def alone_ms(self) -> float:
         """The median of single searches, one after the other."""
-        took = []
+        took: list[float] = []
         end = time.perf_counter() + SECONDS / 2
         while (began := time.perf_counter()) < end:
             self.batch(len(took), 1)
@@ -156,7 +157,11 @@ def times(found: Sequence[Ended]) -> list[float]:
 
 def metrics_s() -> float:
     """Seconds that the metrics of one search take."""
-    metrics = Metrics(serving=lambda: None, provider="cpu")  # asked only when scraped
+
+    def serving() -> Active:
+        raise AssertionError("only a scrape needs the active model and gallery")
+
+    metrics = Metrics(serving=serving, provider="cpu")
     stages = dict.fromkeys(("wait", "decode", "encode", "search", "total"), 1.0)
     began = time.perf_counter()
     for _ in range(10_000):

@@ -6,6 +6,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -18,25 +19,26 @@ from tests.deploy.conftest import ROOT, Tool
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSION = "1.37"  # of Kubernetes
 IMAGE = dockerfile.variables(dockerfile.steps(dockerfile.read(ROOT / "Dockerfile"), "serve"), "ENV")
+Manifest = dict[str, Any]  # as Kubernetes nests it
 
 
 @pytest.fixture(scope="module")
-def objects(tool: Tool) -> dict[str, dict]:
+def objects(tool: Tool) -> dict[str, Manifest]:
     """What would be applied, by kind and name."""
     return rendered(tool("kubectl", "kustomize", FOLDER))
 
 
-def rendered(text: str) -> dict[str, dict]:
+def rendered(text: str) -> dict[str, Manifest]:
     return {f"{each['kind']}/{each['metadata']['name']}": each for each in yaml.safe_load_all(text)}
 
 
 @pytest.fixture(scope="module")
-def pod(objects: dict[str, dict]) -> dict:
+def pod(objects: dict[str, Manifest]) -> Manifest:
     return objects["Deployment/likebut"]["spec"]["template"]["spec"]
 
 
 @pytest.fixture(scope="module")
-def container(pod: dict) -> dict:
+def container(pod: Manifest) -> Manifest:
     (only,) = pod["containers"]
     return only
 
@@ -49,7 +51,7 @@ def test_every_object_is_as_the_schemas_of_kubernetes_say(tool: Tool) -> None:
                 kubernetes_validate.validate(each, VERSION, strict=True)
 
 
-def test_what_selects_the_pods_finds_them(objects: dict[str, dict]) -> None:
+def test_what_selects_the_pods_finds_them(objects: dict[str, Manifest]) -> None:
     spec = {name: each.get("spec", {}) for name, each in objects.items()}
     labels = spec["Deployment/likebut"]["template"]["metadata"]["labels"]
     (together,) = spec["Deployment/likebut"]["template"]["spec"]["affinity"]["podAffinity"].values()
@@ -65,7 +67,7 @@ def test_what_selects_the_pods_finds_them(objects: dict[str, dict]) -> None:
     assert {each["metadata"].get("namespace", "likebut") for each in objects.values()} == {"likebut"}
 
 
-def test_every_port_that_is_named_is_the_containers(objects: dict[str, dict], container: dict) -> None:
+def test_every_port_that_is_named_is_the_containers(objects: dict[str, Manifest], container: Manifest) -> None:
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     admin = objects[next(name for name in objects if name.startswith("ConfigMap/"))]["data"]["LIKEBUT_ADMIN_PORT"]
     assert ports == {"http": 8000, "admin": int(admin)}
@@ -75,7 +77,7 @@ def test_every_port_that_is_named_is_the_containers(objects: dict[str, dict], co
     assert {*probes, *behind, *let_in} == set(ports)
 
 
-def test_a_pod_is_no_root_and_writes_its_volumes_only(pod: dict, container: dict) -> None:
+def test_a_pod_is_no_root_and_writes_its_volumes_only(pod: Manifest, container: Manifest) -> None:
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] == 1000
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not pod["automountServiceAccountToken"]
@@ -86,7 +88,9 @@ def test_a_pod_is_no_root_and_writes_its_volumes_only(pod: dict, container: dict
     assert writable == {IMAGE["LIKEBUT_GALLERY"], IMAGE["HOME"]}
 
 
-def test_a_pod_finds_its_volumes_and_its_settings(objects: dict[str, dict], pod: dict, container: dict) -> None:
+def test_a_pod_finds_its_volumes_and_its_settings(
+    objects: dict[str, Manifest], pod: Manifest, container: Manifest
+) -> None:
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     claims = {volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if len(volume) == 2 and
               "persistentVolumeClaim" in volume}  # fmt: skip
@@ -98,7 +102,7 @@ def test_a_pod_finds_its_volumes_and_its_settings(objects: dict[str, dict], pod:
     assert not pod["enableServiceLinks"]  # LIKEBUT_ADMIN_PORT=tcp://… would be taken for the setting
 
 
-def test_the_nightly_rebuild_asks_the_admin_port_with_its_key(objects: dict[str, dict], tmp_path: Path) -> None:
+def test_the_nightly_rebuild_asks_the_admin_port_with_its_key(objects: dict[str, Manifest], tmp_path: Path) -> None:
     job = objects["CronJob/likebut-rebuild"]["spec"]["jobTemplate"]["spec"]["template"]
     (only,) = job["spec"]["containers"]
     said: list[tuple[str, str, bytes]] = []
@@ -128,7 +132,7 @@ def test_the_nightly_rebuild_asks_the_admin_port_with_its_key(objects: dict[str,
     assert {"podSelector": {"matchLabels": labels}} in allowed
 
 
-def test_a_rollout_never_leaves_less_than_there_was(objects: dict[str, dict], pod: dict) -> None:
+def test_a_rollout_never_leaves_less_than_there_was(objects: dict[str, Manifest], pod: Manifest) -> None:
     deployment = objects["Deployment/likebut"]["spec"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert "replicas" not in deployment  # they are the autoscaler's
@@ -139,14 +143,14 @@ def test_a_rollout_never_leaves_less_than_there_was(objects: dict[str, dict], po
     assert pod["terminationGracePeriodSeconds"] > float(drain) + grace_s
 
 
-def test_the_autoscaler_asks_for_what_the_adapter_gives(objects: dict[str, dict]) -> None:
+def test_the_autoscaler_asks_for_what_the_adapter_gives(objects: dict[str, Manifest]) -> None:
     (metric,) = objects["HorizontalPodAutoscaler/likebut"]["spec"]["metrics"]
     (rule,) = yaml.safe_load((FOLDER / "adapter.yaml").read_text(encoding="utf-8"))["rules"]["custom"]
     assert rule["seriesQuery"].split("{")[0] == metric["pods"]["metric"]["name"]
 
 
 def test_the_service_monitor_scrapes_the_admin_port_and_the_dashboard_is_found(
-    objects: dict[str, dict], tool: Tool
+    objects: dict[str, Manifest], tool: Tool
 ) -> None:
     found = rendered(tool("kubectl", "kustomize", FOLDER / "monitoring"))
     monitor = found["ServiceMonitor/likebut"]["spec"]

@@ -26,7 +26,7 @@ class Instance(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        port = self.server.server_address[1]
+        _, port = self.connection.getsockname()
         self.taken.append((port, self.path))
         if body == "die" and len([path for _, path in self.taken if path == self.path]) == 1:
             self.close_connection = True

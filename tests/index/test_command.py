@@ -20,7 +20,7 @@ from index.sources import clip_retrieval
 from models.encoder import Encoder
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
@@ -153,6 +153,7 @@ def test_a_bar_of_a_resumed_build_counts_only_its_own_speed(capsys: pytest.Captu
     assert rates
 
 
+@pytest.mark.slow
 def test_a_recall_that_is_not_reached_is_said(
     tmp_path: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,7 @@ from models.errors import GalleryError, SpaceMismatch, UnknownItem, UnknownSnaps
 from tests.index.uploads import PIXELS, opened, picture, quiet
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 COUNT = 150
 

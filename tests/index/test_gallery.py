@@ -22,7 +22,7 @@ from models.encoder import Encoder
 from models.errors import GalleryBroken, GalleryMissing, InputError, SpaceMismatch, UnknownItem
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 COUNT = 90
 FILES = (

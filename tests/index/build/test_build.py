@@ -27,7 +27,7 @@ from models.encoder import Encoder
 from models.errors import BundleBroken, ConfigError, GalleryError, JobRunning, SourceError
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 def quiet(progress: Progress) -> None:

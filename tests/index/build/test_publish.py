@@ -22,7 +22,7 @@ from models.encoder import Encoder
 from tests.index.uploads import PIXELS, opened, picture, quiet
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 @pytest.fixture

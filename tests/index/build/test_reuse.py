@@ -17,7 +17,7 @@ from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 class Counting(Encoder):

@@ -17,7 +17,7 @@ from index.storage.changes import Delete
 from models.encoder import Encoder
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 ROOT = Path(__file__).parents[3]
 COUNT = 150

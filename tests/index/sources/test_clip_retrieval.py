@@ -20,7 +20,7 @@ from models.encoder import Encoder
 from models.errors import GalleryError, SourceError
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 def quiet(progress: Progress) -> None:

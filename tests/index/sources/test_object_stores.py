@@ -19,7 +19,7 @@ from models.encoder import Encoder
 from models.errors import ImageTooLarge, SourceError, UnreadableImage
 
 if TYPE_CHECKING:
-    from conftest import Draw
+    from tests.index.conftest import Draw
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def measured(
         yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened), probing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 0.7, 0.5, 0.3, 0.2, 0.15, 0.05, 0.01, 0.002])
 def test_what_a_filter_keeps_is_found_as_well_as_all(measured: tuple[Ranking, ProbeCounts], share: float) -> None:
     ranking, _ = measured

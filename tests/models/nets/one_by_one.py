@@ -3,10 +3,11 @@
 import math
 
 import torch
+from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 
 from models.nets.backbone import Backbone
-from models.nets.two_stage import Adapter, Injection, TwoStage
+from models.nets.two_stage import Adapter, Injection, TwoStage, _Round
 
 
 def dense(layers: nn.Module, x: Tensor) -> Tensor:
@@ -56,6 +57,7 @@ def injected(injection: Injection, word: Tensor, end: Tensor, patches: Tensor) -
     regions = regions_of(injection, patches)
     query, steer = dense(injection.of_word, word), dense(injection.of_end, end)
     for layer in injection.rounds:
+        assert isinstance(layer, _Round)
         a = attend(layer.attention, query + steer, regions, heads=8)
         first, second = (module for module in layer.dense.modules() if isinstance(module, nn.Linear))
         hidden = first.weight @ a + first.bias
@@ -64,7 +66,7 @@ def injected(injection: Injection, word: Tensor, end: Tensor, patches: Tensor) -
     return dense(injection.out, query)
 
 
-def block(backbone: Backbone, layer: nn.Module, states: Tensor) -> Tensor:
+def block(backbone: Backbone, layer: ResidualAttentionBlock, states: Tensor) -> Tensor:
     """A text block on one text (L, D), each token attending to itself and those before it alone."""
     normed = torch.stack([norm(layer.ln_1, x) for x in states])
     heads = backbone.clip.transformer.resblocks[0].attn.num_heads

@@ -1,7 +1,7 @@
 """The nets that make pseudo-words: where a word is put, what it is made of, and that CLIP does not learn."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nets.lincir import LinCir, noisy
@@ -52,7 +52,7 @@ def test_lincir_reads_directions_alone_and_searle_lengths_too() -> None:
     lincir, searle = (kind(tiny.backbone(end=END), dropout=0.5).eval() for kind in (LinCir, Searle))
     assert torch.allclose(lincir.word(seen), lincir.word(3 * seen), atol=1e-6)
     assert not torch.allclose(searle.word(seen), searle.word(3 * seen), atol=1e-2)
-    assert [tuple(layer.weight.shape) for layer in searle.mapper if hasattr(layer, "weight")] == [
+    assert [tuple(layer.weight.shape) for layer in searle.mapper.modules() if isinstance(layer, nn.Linear)] == [
         (96, 24), (96, 96), (32, 96)
     ]  # fmt: skip
 

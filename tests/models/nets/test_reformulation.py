@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
-from models.nets.reformulation import Reformulation
+from models.nets.reformulation import Crossing, Reformulation
 from models.nets.reformulation_graphs import ReformulationGalleryGraph, ReformulationQueryGraph
 from tests.models import tiny
 
@@ -52,6 +52,7 @@ def one_by_one(net: Reformulation, picture: Tensor, tokens: Tensor) -> Tensor:
     visual = clip.visual
     x = visual._embeds(net.backbone.normal_pixels(picture[None]))[0]  # (1+N, w)
     for block, crossing in zip(visual.transformer.resblocks, net.crossings, strict=True):
+        assert isinstance(crossing, Crossing)
         x = x + block.attn(*[block.ln_1(x)] * 3, need_weights=False)[0]
         asked = crossing.query(crossing.norm(x))
         x = x + crossing.out(attention(asked, crossing.key(text), crossing.value(text), heads=crossing.heads))
@@ -74,6 +75,7 @@ def test_with_silent_cross_attention_the_image_tower_is_clips_own(pixels: Tensor
     words = net.words(TOKENS)
     assert not torch.allclose(net.look(pixels, net.keys(words.states), words.heard), net.backbone.image(pixels))
     for crossing in net.crossings:
+        assert isinstance(crossing, Crossing)
         nn.init.zeros_(crossing.out.weight)
     assert torch.allclose(net.look(pixels, net.keys(words.states), words.heard), net.backbone.image(pixels), atol=1e-6)
     without = Reformulation(net.backbone, null=NULL, crossed=False)

@@ -151,6 +151,7 @@ def test_a_key_travels_in_one_of_two_headers(
     inside(Settings(gallery=gallery, keys=path), scenario)
 
 
+@pytest.mark.slow
 def test_keys_are_rotated_while_the_service_runs(gallery: Path, keyring: Keyring, inside: Inside) -> None:
     path, search, _ = keyring
 
@@ -334,6 +335,7 @@ def test_without_keys_only_this_machine_is_served(gallery: Path, keyring: Keyrin
         assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 def test_each_search_of_a_call_counts_against_the_rate(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "rated.jsonl"
     headers = bearer(keys.add(path, name="shop", role="search", rate_per_s=0.01, burst=5))

@@ -50,6 +50,7 @@ def builds(gallery: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert (await client.get("/livez")).status_code == 200
@@ -76,6 +77,7 @@ def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, i
     inside(Settings(gallery=tmp_path / "gallery"), scenario)
 
 
+@pytest.mark.slow
 def test_the_swap_fails_no_search_and_one_job_runs_at_a_time(
     tmp_path: Path, shop: Path, gallery: Path, inside: Inside
 ) -> None:
@@ -113,6 +115,7 @@ def test_the_swap_fails_no_search_and_one_job_runs_at_a_time(
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 def test_a_failed_job_says_why_and_leaves_the_gallery_serving(tmp_path: Path, gallery: Path, inside: Inside) -> None:
     copy = tmp_path / "gallery"
     shutil.copytree(gallery, copy)
@@ -168,6 +171,7 @@ def test_the_end_of_the_service_ends_its_job(tmp_path: Path, shop: Path, inside:
     assert job.state == "failed" and "stopped" in job.error
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has it")
 def test_a_build_lets_the_searches_go_first_before_it_has_loaded_anything(
     tmp_path: Path, shop: Path, inside: Inside
@@ -185,6 +189,7 @@ def test_a_build_lets_the_searches_go_first_before_it_has_loaded_anything(
     inside(Settings(gallery=tmp_path / "gallery"), scenario)
 
 
+@pytest.mark.slow
 def test_a_gallery_of_another_model_leaves_it_not_ready(
     tmp_path: Path, gallery: Path, shop: Path, inside: Inside
 ) -> None:

@@ -45,6 +45,7 @@ async def best(client: httpx.AsyncClient, picture: bytes, **body: object) -> lis
     return [hit["id"] for hit in answer.json()["hits"]]
 
 
+@pytest.mark.slow
 def test_an_item_is_put_changed_and_deleted_and_every_answer_knows_it(
     copy: Path, inside: Inside, picture: Draw
 ) -> None:
@@ -105,6 +106,7 @@ def test_of_many_changes_each_has_its_own_answer(copy: Path, inside: Inside, pic
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 def test_changes_are_folded_in_when_there_are_many_and_on_demand(copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         first = (await client.get("/index")).json()["snapshot"]
@@ -148,6 +150,7 @@ def test_what_another_process_publishes_is_searched_here_too(copy: Path, inside:
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_deleted_ends_and_leaves_what_answers(copy: Path, inside: Inside, shop: Path) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         before = (await client.get("/index")).json()["snapshot"]
@@ -218,6 +221,7 @@ def test_filters_facets_groups_pages_and_pins_of_a_search(client: httpx.Client) 
         assert answer.status_code == 422 and said in answer.json()["detail"], json.dumps(answer.json())
 
 
+@pytest.mark.slow
 def test_a_compaction_that_fails_is_not_tried_again_every_second(copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         ids = [item["id"] for item in (await client.get("/browse?limit=200")).json()["items"]]

@@ -101,6 +101,7 @@ def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
     inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
 
 
+@pytest.mark.slow
 def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
     gallery: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_remote_image_serves_as_a_reference_like_a_local_one(
     inside(Settings(gallery=gallery), scenario)
 
 
+@pytest.mark.slow
 def test_a_host_that_hangs_delays_no_other_search(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
 ) -> None:

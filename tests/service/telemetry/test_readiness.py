@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from index.gallery import Gallery
@@ -69,6 +70,7 @@ async def until(client: httpx.AsyncClient, status: int, said: str = "") -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_search_that_hangs_makes_it_not_ready_and_one_that_ends_ready_again(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         gated(app.state.service)
@@ -94,6 +96,7 @@ def test_who_asks_often_starts_no_more_searches(gallery: Path, inside: Inside) -
     inside(Settings(gallery=gallery, stale_after_s=3000), scenario)
 
 
+@pytest.mark.slow
 def test_what_was_swapped_in_is_tried_before_it_counts_as_ready(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         await until(client, 200)
@@ -110,6 +113,7 @@ def test_what_was_swapped_in_is_tried_before_it_counts_as_ready(gallery: Path, i
     inside(Settings(gallery=gallery, stale_after_s=6), scenario)
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         gated(app.state.service)
@@ -131,6 +135,7 @@ def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(galler
     inside(Settings(gallery=gallery, stale_after_s=3), scenario)
 
 
+@pytest.mark.slow
 def test_a_picture_that_hangs_its_decoder_makes_it_not_ready_too(
     gallery: Path, inside: Inside, picture: Callable[..., bytes]
 ) -> None:

@@ -184,6 +184,7 @@ def attributes(found: Iterable[KeyValue]) -> dict[str, str]:
     return {each.key: str(getattr(each.value, each.value.WhichOneof("value"))) for each in found}
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_not_there_costs_no_search_and_no_clean_end(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> float:
         assert (await client.post("/search", json={"text": "x"})).status_code == 200

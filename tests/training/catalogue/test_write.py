@@ -128,6 +128,7 @@ def test_a_path_that_is_a_file_or_below_one_is_refused_in_one_sentence(tmp_path:
         write_small(tmp_path / "file" / below)
 
 
+@pytest.mark.slow
 def test_two_processes_draw_what_one_draws(tmp_path: Path) -> None:
     write_small(tmp_path / "one")
     write_small(tmp_path / "two", workers=2)

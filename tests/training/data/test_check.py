@@ -71,6 +71,7 @@ def test_a_broken_picture_spoils_every_triplet_that_uses_it(shop: Path) -> None:
     assert [flaw.name for flaw in report.flaws] == ["6:gone>a", "3:a>half", "4:half>b", "5:b>text"]
 
 
+@pytest.mark.slow
 def test_processes_find_the_same(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "0.tar", "w") as tar:
         for number in range(check._CHUNK + 9):

@@ -1,6 +1,7 @@
 """Metrics against naive oracles on random rankings, with ties and with more targets than K."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_an_order_is_by_score_then_by_row(ranking: tuple[list[float], set[int]])
     assert ranks.tolist() == [order.tolist().index(row) + 1 for row in wanted]
 
 
+@pytest.mark.slow
 @given(rankings, st.integers(1, 12))
 def test_average_precision_equals_its_definition(ranking: tuple[list[float], set[int]], k: int) -> None:
     found = naive_ranks(ranking[0], sorted(ranking[1]))

@@ -21,6 +21,8 @@ from training.data.formats import jsonl
 from training.triplets import store, write
 from training.triplets.store import Store
 
+pytestmark = pytest.mark.torch  # for tenacity, which the endpoint imports late
+
 ROOT = Path(__file__).parents[3]
 FILES = (write.TRIPLETS, write.REJECTED, write.REPORT)
 CONCURRENCY = 4

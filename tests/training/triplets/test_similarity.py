@@ -13,6 +13,7 @@ from training.triplets.config import FolderImages
 BUNDLE = bundle.SHIPPED.parent / "sum"
 
 
+@pytest.mark.slow
 def test_the_vectors_are_the_bundles_own_and_kept(pictures: Path, tmp_path: Path) -> None:
     (pictures / "coats" / "broken.jpg").write_bytes(b"no picture")
     found = items.read(FolderImages(source="folder", folder=str(pictures))).items

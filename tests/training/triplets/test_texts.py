@@ -11,6 +11,8 @@ from training.triplets.config import EndpointReformulator, FilterConfig, Templat
 from training.triplets.store import Store
 from training.triplets.texts import Attempt, CaptionPair, ReformulationTexts
 
+pytestmark = pytest.mark.torch  # for tenacity, which the endpoint imports late
+
 RULES = FilterConfig()
 
 

@@ -73,6 +73,7 @@ def often() -> str:
     return "\n".join(plainly(paraphrase(question, Random(lot))) for question in asked for lot in range(12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", sorted(set(rewordings())))
 def test_a_template_meets_no_text_of_training_and_has_a_use(template: str) -> None:
     pattern = fitting(template)

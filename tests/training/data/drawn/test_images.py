@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from training.data.drawn import images
 
 
+@pytest.mark.slow
 def test_cached_pictures_are_those_of_the_products_one_by_one(tmp_path: Path) -> None:
     cached = images.pictures(7, split="val", seed=3, size=48, cache=tmp_path)
     one_by_one = [images.picture(product, size=48) for product in images.products(7, split="val", seed=3)]

@@ -101,6 +101,7 @@ def test_where_no_index_can_be_kept_the_shards_are_read_all_the_same(folder: Pat
     assert len(webdataset.find(str(folder), caption="txt").whole(skip=None)) == 5
 
 
+@pytest.mark.slow
 def test_many_shards_are_indexed_by_processes_to_the_same_rows(tmp_path: Path, draw: Draw, pack: Pack) -> None:
     for number in range(6):
         pack(tmp_path / f"{number}.tar", sample(f"k{number}", draw(number), f"caption {number}"))
