@@ -37,6 +37,7 @@ def imports(path: Path, *, lazy: bool) -> set[str]:
     return names
 
 
+@cache
 def reach(path: Path) -> set[str]:
     """Return everything that importing a file imports, by way of our own modules too."""
     names, rest = set[str](), [path]

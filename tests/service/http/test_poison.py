@@ -25,9 +25,10 @@ JSON = {"Content-Type": "application/json"}
 def cases() -> list[Case]:
     """All that is refused, as requests to the service."""
     found: list[Case] = []
-    for name, data, status in poison_files.files():
+    files = poison_files.files()
+    for name, data, status in files:
         found.append((f"file: {name}", {"files": {"image": data}}, status))
-    for name, data, status in poison_files.files()[::3]:
+    for name, data, status in files[::3]:
         body = {"image": {"base64": base64.b64encode(data).decode()}}
         found.append((f"base64: {name}", {"json": body}, status))
     for name, data, status in poison_bodies.bodies():
