@@ -165,8 +165,8 @@ def metrics_s() -> float:
     stages = dict.fromkeys(("wait", "decode", "encode", "search", "total"), 1.0)
     began = time.perf_counter()
     for _ in range(10_000):
-        metrics.request(route="/search", method="POST", status=200, seconds=0.1)
-        metrics.stages(stages)
+        metrics.observe_request(route="/search", method="POST", status=200, seconds=0.1)
+        metrics.observe_stages(stages)
         metrics.observe_batch("composed", 4)
     return (time.perf_counter() - began) / 10_000
 
