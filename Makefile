@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast check openapi bench bench-index bench-service bench-desk soak bundles table help clean
+.PHONY: demo test test-fast check words openapi bench bench-index bench-service bench-desk soak bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -28,6 +28,9 @@ check: $(VENV)/test  ## lint, spelling, types and layers
 	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+words: $(VENV)/test  ## count the words "where" and "if" in the docstrings
+	$(BIN)/python -m tests.docstring_words
 
 openapi: $(VENV)/serve  ## write service/openapi.json anew, after a change of the HTTP interface
 	$(BIN)/likebut openapi > service/openapi.json
