@@ -8,8 +8,7 @@ from random import Random
 import pytest
 
 from training.catalogue.language.modification import Modification, modification, towards
-from training.catalogue.language.nouns import NOUNS, vocabulary
-from training.catalogue.language.spelling import misspelt
+from training.catalogue.language.nouns import NOUNS
 from training.catalogue.world.sample import changed, held_out, product
 from training.catalogue.world.world import CATEGORIES, NONE, ORDERED, PLAIN, Product
 
@@ -114,33 +113,6 @@ def test_training_never_asks_for_a_held_out_combination() -> None:
         asked = modification(reference, Random(index))
         facts = {**reference.facts(), **asked.changes}
         assert not held_out(facts["category"], facts["colour"])
-
-
-def test_about_six_in_a_hundred_texts_have_one_slip() -> None:
-    slipped = [asked for asked in ASKED if asked.text != asked.spelt]
-    assert len(slipped) / len(ASKED) == pytest.approx(0.06, abs=0.012)
-    for asked in slipped:
-        ours, theirs = asked.spelt.split(), asked.text.split()
-        assert len(ours) == len(theirs)
-        assert sum(one != other for one, other in zip(ours, theirs, strict=True)) == 1
-
-
-def test_a_slip_keeps_first_and_last_letter_and_short_words() -> None:
-    assert misspelt("in red", Random(1)) == "in red"
-    for seed in range(300):
-        wrong = misspelt("longer sleeves", Random(seed))
-        assert wrong != "longer sleeves"
-        for right, word in zip(("longer", "sleeves"), wrong.split(), strict=True):
-            assert (word[0], word[-1]) == (right[0], right[-1])
-            assert abs(len(word) - len(right)) <= 1
-
-
-def test_a_slip_makes_no_other_word_of_ours() -> None:
-    ours = {word for phrase in vocabulary() for word in re.findall("[a-z]+", phrase.lower())}
-    assert {"short", "shirt", "black", "back", "sand", "stand"} <= ours
-    for word in ("short", "stand", "black", "straps", "shorts", "boots"):
-        for seed in range(400):
-            assert misspelt(f"a {word}", Random(seed)).split()[1] not in ours
 
 
 SNEAKERS = {
