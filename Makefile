@@ -16,8 +16,8 @@ PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
 
-test: $(VENV)/test  ## run the tests
-	$(BIN)/pytest
+test: $(VENV)/test  ## run the tests, and print the percentage of lines that they run
+	$(PARALLEL) --cov --cov-report=term
 
 test-fast: $(VENV)/test  ## run the tests that need no torch, browser or processes (within a minute)
 	$(PARALLEL) -m "not torch and not browser and not process and not slow"

@@ -77,6 +77,7 @@ def hits(gallery: Gallery, queries: Embeddings, wants: list[SearchRequest]) -> l
     return [found.hits for found in gallery.search(queries, wants)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 10, 89, 90, 91, 5000])
 def test_the_hits_are_those_of_an_exact_search(built: Path, gallery: Gallery, queries: Embeddings, k: int) -> None:
     for found, truth in zip(

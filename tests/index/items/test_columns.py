@@ -60,6 +60,7 @@ def appended(folder: Path, rows: list[Row], cut: int) -> Columns:
     return grown
 
 
+@pytest.mark.slow
 @given(ROWS, st.data())
 @settings(deadline=None, max_examples=50)
 def test_rows_that_are_appended_read_as_rows_that_were_written(

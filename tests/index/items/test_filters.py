@@ -90,6 +90,7 @@ def kind(value: object) -> str:
     return "text" if isinstance(value, str) else "number"
 
 
+@pytest.mark.slow
 @given(ROWS, FILTERS, st.data())
 @settings(deadline=None, max_examples=150)
 def test_the_mask_is_what_a_plain_evaluation_of_every_row_finds(

@@ -51,6 +51,7 @@ def test_what_a_filter_keeps_is_found_as_well_as_all(measured: tuple[Ranking, Pr
     assert ranking.scans(only) == (only.count <= FEW)
 
 
+@pytest.mark.slow
 def test_the_fewer_rows_the_more_lists(measured: tuple[Ranking, ProbeCounts]) -> None:
     ranking, probing = measured
     assert probing.recall_at_10 >= GOAL

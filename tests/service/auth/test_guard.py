@@ -36,6 +36,7 @@ def asked(method: str, path: str) -> tuple[str, str]:
     return method, re.sub(r"\{\w+(:path)?\}", "nobody", path)
 
 
+@pytest.mark.slow
 def test_every_route_has_its_role_and_none_is_open_by_oversight(
     gallery: Path, keyring: Keyring, inside: Inside
 ) -> None:

@@ -71,6 +71,7 @@ def test_it_says_what_serves_and_how_old_that_is(gallery: Path, inside: Inside) 
     assert abs((said - made).total_seconds()) < 1e-3
 
 
+@pytest.mark.slow
 def test_a_roll_back_takes_back_no_success(gallery: Path, shop: Path, tmp_path: Path, inside: Inside) -> None:
     copy = Path(shutil.copytree(gallery, tmp_path / "gallery"))
 

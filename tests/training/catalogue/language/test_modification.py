@@ -196,6 +196,7 @@ def many() -> list[Modification]:
     return ASKED + [modification(product, Random(f"more/{product.id}"), split="test") for product in SHOP]
 
 
+@pytest.mark.slow
 def test_what_one_thing_is_instead_of_is_never_left_open() -> None:
     for asked in many():
         parts = re.split(" instead of | rather than ", asked.spelt)
@@ -223,6 +224,7 @@ def test_with_stays_before_no_after_a_verb() -> None:
         assert not re.search(r"(?i)^(please|this|these|want this) no ", asked.spelt), asked.spelt
 
 
+@pytest.mark.slow
 def test_what_stands_before_one_can_stand_there() -> None:
     for asked in many():
         assert not re.search(r"\b(in colou?r|a bit \w+|at the ankle) ones?\b", asked.spelt), asked.spelt

@@ -82,6 +82,7 @@ def test_a_template_meets_no_text_of_training_and_has_a_use(template: str) -> No
     assert pattern.search(often())
 
 
+@pytest.mark.slow
 def test_no_paraphrase_has_the_frame_of_a_text_of_training() -> None:
     phrases = sorted({plainly(phrase) for phrase in vocabulary()}, key=len, reverse=True)
     value = re.compile(rf"\b(?:{'|'.join(map(re.escape, phrases))})\b")

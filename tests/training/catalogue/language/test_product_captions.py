@@ -52,6 +52,7 @@ def test_a_caption_always_names_the_category() -> None:
         assert any(plainly(noun.text) in plainly(phrase.text) for noun in NOUNS[thing.category]), phrase
 
 
+@pytest.mark.slow
 def test_captions_describe_few_products() -> None:
     by_category: dict[str, list[Product]] = defaultdict(list)
     for thing in SHOP:
