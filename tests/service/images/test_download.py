@@ -1,6 +1,7 @@
 """Images are downloaded by URL from real servers, which misbehave in every way."""
 
 import asyncio
+import contextlib
 import gzip
 import ssl
 import subprocess
@@ -244,6 +245,36 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
             assert service.searcher.active == 0
 
     inside(settings, scenario)
+
+
+def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(picture: Draw) -> None:
+    async def scenario() -> None:
+        left = asyncio.Event()
+
+        async def silent(writer: asyncio.StreamWriter) -> None:
+            await left.wait()
+
+        async with serve_site() as site, downloading(site, timeout_s=1.0) as downloader:
+            site.answers = {"/silent": silent, "/x.png": image_response(picture())}
+            tasks = [asyncio.create_task(downloader.fetch(site.url("/silent"))) for _ in range(FETCHES)]
+            while len(site.heads) < FETCHES:
+                await asyncio.sleep(0.005)
+            with pytest.raises(Overloaded):
+                await downloader.fetch(site.url())
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            start = time.monotonic()
+            for _ in range(FETCHES):
+                while True:
+                    with contextlib.suppress(Overloaded):
+                        assert await downloader.fetch(site.url()) == picture()
+                        break
+                    await asyncio.sleep(0.01)
+            assert time.monotonic() - start < LONG_S
+            left.set()
+
+    asyncio.run(scenario())
 
 
 def test_a_url_is_refused_if_no_host_is_allowed_and_always_for_items(gallery: Path, inside: Inside) -> None:
