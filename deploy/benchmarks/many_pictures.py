@@ -134,7 +134,7 @@ def check(bundle: Path, data: Path, cache: Path) -> None:
     """Embeds some pictures anew and fails where the kept rows are others, or where there are several files."""
     (path,) = cache.glob("*.npy")
     kept = np.load(path, mmap_mode="r")
-    pictures = sorted(published.load("circo", data, split="val", variant="official").pictures.items())
+    pictures = sorted(published.load("circo", data, split="val", variant="official").images.items())
     encoder = Encoder.open(bundle)
     for row in Random(SEED).sample(range(len(kept)), CHECKED):
         pixels = benchmark_images.pixels(pictures[row][1], size=encoder.manifest.image_size)

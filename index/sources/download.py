@@ -102,8 +102,9 @@ class Downloader:
             try:
                 result = self._request(current, max_bytes=max_bytes, deadline_s=deadline_s, unless=unless)
             except ValueError as error:
-                prefix = "" if current == url else f"it redirects to {printable(current)}, but "
-                raise ValueError(f"{prefix}{error}") from error
+                if current == url:
+                    raise
+                raise ValueError(f"it redirects to {printable(current)}, but {error}") from error
             if not isinstance(result, str):
                 return result
             current = result
@@ -115,18 +116,17 @@ class Downloader:
         target = httpcore.URL(
             scheme=location.scheme, host=location.host.strip("[]"), port=location.port, target=location.target
         )
-        headers: list[tuple[str, str | bytes]] = [
-            ("Host", location.authority),
-            ("User-Agent", "likebut"),
-            ("Accept", "image/*"),
-            ("Accept-Encoding", "identity"),
-            ("Connection", "close"),
-            *fingerprint.conditions(unless).items(),
-        ]
+        headers = {
+            "Host": location.authority,
+            "User-Agent": "likebut",
+            "Accept": "image/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        } | fingerprint.conditions(unless)
         backend = LimitedBackend(self._policy, deadline_s=deadline_s)
         with (
             httpcore.HTTPConnection(target.origin, ssl_context=self._tls, network_backend=backend) as connection,
-            connection.stream("GET", target, headers=headers) as response,
+            connection.stream("GET", target, headers=_encoded(headers)) as response,
         ):
             answer = _decoded(response.headers)
             if response.status in REDIRECTS and "location" in answer:
@@ -158,15 +158,23 @@ class LimitedBackend(httpcore.NetworkBackend):
         self._received = 0
         self._policy = policy
         self._deadline_s = deadline_s
+        self._sockets = httpcore.SyncBackend()
 
-    def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore.NetworkStream:
-        """Connect to the first address of the host that accepts; the timeout and the options are not used."""
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: object = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of the host that accepts; the parameters beside host and port are unused."""
         addresses = self._policy.addresses(host, port)
         failure: Exception = OSError("its name has no address")
         for number, address in enumerate(addresses, start=1):
             limit_s = self.left_s() if number == len(addresses) else min(CONNECT_S, self.left_s())
             try:
-                return _LimitedStream(httpcore.SyncBackend().connect_tcp(address, port, timeout=limit_s), self)
+                return _LimitedStream(self._sockets.connect_tcp(address, port, timeout=limit_s), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -213,6 +221,9 @@ class _LimitedStream(httpcore.NetworkStream):
             raise
         return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._backend)
 
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
 
 def resolve(host: str, port: int) -> list[str]:
     """Look a name up with the system's resolver; blocks, and raises OSError."""
@@ -227,6 +238,10 @@ def printable(text: str) -> str:
     """Return text of others as an error sentence may contain it: in ASCII, and not too long."""
     plain = ascii(text)[1:-1]
     return plain if len(plain) <= PRINTABLE_CHARS else f"{plain[:PRINTABLE_CHARS]}…"
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _decoded(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -52,10 +52,10 @@ def of_response(headers: Mapping[str, str]) -> str:
     return MODIFIED + modified if settled(changed_s, sent_s) else ""
 
 
-def conditions(fingerprint: str) -> dict[str, bytes]:
-    """Return the headers of a request for the image only if `fingerprint` is outdated; values are Latin-1."""
+def conditions(fingerprint: str) -> dict[str, str]:
+    """Return the request headers that ask a server for the image only if `fingerprint` is outdated."""
     if fingerprint.startswith(ETAG):
-        return {"If-None-Match": fingerprint.removeprefix(ETAG).encode("latin-1")}
+        return {"If-None-Match": fingerprint.removeprefix(ETAG)}
     if fingerprint.startswith(MODIFIED):
-        return {"If-Modified-Since": fingerprint.removeprefix(MODIFIED).encode("latin-1")}
+        return {"If-Modified-Since": fingerprint.removeprefix(MODIFIED)}
     return {}

@@ -14,6 +14,7 @@ from models.errors import ImageTooLarge, UnreadableImage
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
+MAX_REDIRECTS = 10
 URL_SIGNS = "!$%&'()*+,/:;=?@[]~"  # not percent-encoded in a path or query; % itself begins what is encoded already
 
 
@@ -71,7 +72,7 @@ class OperatorPolicy:
     Paths may contain spaces and other letters than ASCII, and hosts may be international names, as browsers allow.
     """
 
-    max_redirects = 10
+    max_redirects = MAX_REDIRECTS
 
     def locate(self, url: str) -> Location:
         """Split a URL and percent-encode it."""

@@ -6,6 +6,7 @@ Disabled unless an operator allows hosts.
 import asyncio
 import functools
 import ssl
+from types import TracebackType
 from typing import Self
 
 from index.sources.download import Downloader, printable
@@ -49,8 +50,10 @@ class ImageDownloader:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._pool.__aexit__(None, None, None)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.__aexit__(kind, error, trace)
 
     async def fetch(self, url: str) -> bytes:
         """Download an image file and check its header; raises Unfetchable, and Overloaded if the pool is full.

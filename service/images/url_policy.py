@@ -11,6 +11,7 @@ from index.sources.download import PORTS, Location, printable
 from service.images.public_addresses import Network, is_public
 
 MAX_CHARS = 4096
+MAX_REDIRECTS = 3
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATTERN = re.compile(r"(?P<host>\*|(\*\.)?[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -51,7 +52,7 @@ class CallerPolicy:
     A URL that two parsers could read differently is refused, so that the checked URL is the requested one.
     """
 
-    max_redirects = 3
+    max_redirects = MAX_REDIRECTS
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from types import TracebackType
 from typing import Self
 
 from index.items.items import GalleryItem
@@ -28,8 +29,10 @@ class RemoteReferences:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._pool.__aexit__(None, None, None)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.__aexit__(kind, error, trace)
 
     async def fetch(self, away: NeedsFetch, permit: Permit, watch: Stopwatch) -> bytes:
         """Fetch the image file, with the permit of the search released in the meantime.

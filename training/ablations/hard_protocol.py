@@ -1,4 +1,4 @@
-"""The hard protocol's table: each method asked in three kinds of texts, beside what its own halves reach alone."""
+"""Table of the hard protocol: each method with three kinds of texts, beside image only, text only and their sum."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from training.ablations.rows import ROWS, AblationRow
 from training.evaluation import compare
 from training.evaluation.result import Result, Texts
 
-GROUPS = ("Baselines", "Two-stage", "Re-ranking", "InstructCIR")  # the methods themselves, not what is left out of them
+GROUPS = ("Baselines", "Two-stage", "Re-ranking", "InstructCIR")  # the methods themselves, not their ablations
 TEXTS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt")
 METRICS = ("R@1", "R@10", "R_subset@1")
 BESIDE = ("image only", "text only", "sum")  # R@1 of each
@@ -25,17 +25,17 @@ Results = Mapping[str, Mapping[Texts, Result]]  # by row
 
 
 def has_hard_results(row: AblationRow) -> bool:
-    """Whether the row is asked the hard protocol."""
+    """Return whether the row is evaluated by the hard protocol."""
     return row.group in GROUPS
 
 
 def files(folder: Path, row: AblationRow) -> dict[Texts, Path]:
-    """A row's results below the folder of runs."""
+    """Return the paths of a row's results below the folder of runs."""
     return {texts: folder / "results" / "hard" / texts / f"{row.name}.json" for texts in TEXTS}
 
 
 def read(folder: Path) -> Results:
-    """The results of all rows that have one for every kind of text; raises ConfigError where two do not match."""
+    """Read the results of all rows that have one for every kind of text; raises ConfigError if two protocols differ."""
     found = {
         row.name: {texts: Result.read(path) for texts, path in files(folder, row).items()}
         for row in ROWS
@@ -45,12 +45,12 @@ def read(folder: Path) -> Results:
     for name, protocol in protocols.items():
         first = next(iter(protocols))
         if protocol != protocols[first]:
-            raise ConfigError(f"{first} and {name} were not asked the same hard protocol: evaluate again")
+            raise ConfigError(f"{first} and {name} have different hard protocols: evaluate again")
     return found
 
 
 def markdown(results: Results) -> str:
-    """A line for each row and kind of text."""
+    """Return a table with a line for each row and kind of text."""
     head = ["", "run", "texts", *METRICS, *(f"R@1, {way}" for way in BESIDE)]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in ROWS:
@@ -64,7 +64,7 @@ def markdown(results: Results) -> str:
 
 
 def write(results: Results, root: Path) -> None:
-    """Writes the figures and their page in docs/benchmarks below the folder `root`."""
+    """Write the figures and their page in docs/benchmarks below the folder `root`."""
     figures = {
         name: {
             texts: {way: {metric: asdict(e) for metric, e in row.items()} for way, row in result.rows.items()}

@@ -1,4 +1,4 @@
-"""The table of the methods: what its rows reached, and where that is written."""
+"""Table of the methods: the results of its rows, and the files it is written to."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -38,41 +38,41 @@ BASELINES = (*ALONE, "sum")
 class ResultsTable:
     """All rows that have a result."""
 
-    comparisons: dict[str, Comparison]  # all rows, by the row that they are set against
+    comparisons: dict[str, Comparison]  # all rows, by the row that they are compared with
     alone: dict[str, dict[str, Estimate]]  # row → image only and text only of its own graphs → R@1
     words: dict[str, Estimate]  # row → R@1 of its pseudo-words
-    triplets: dict[str, int]  # row → how many it was trained on, where it learns from triplets
+    triplets: dict[str, int]  # row → number of triplets it was trained on, if it learns from triplets
     steps: dict[str, int]  # row → batches of them over all epochs
     answers: Answered
 
     @property
     def rows(self) -> list[AblationRow]:
-        """Those of ROWS that are there."""
+        """The rows of ROWS that have a result."""
         return [row for row in ROWS if row.name in self.answers.answers]
 
-    def of(self, row: AblationRow) -> compare.ComparisonRow:
-        """What a row reached, set against what its group is."""
+    def comparison(self, row: AblationRow) -> compare.ComparisonRow:
+        """Return a row's metrics, compared with the row of its group."""
         return self.comparisons[row.against].rows[row.name]
 
 
 def files(folder: Path, row: AblationRow) -> tuple[Path, Path]:
-    """A row's results of composed and of pseudo-word retrieval."""
+    """Return the paths of a row's results of composed and of pseudo-word retrieval."""
     return folder / "results" / f"{row.name}.json", folder / "results" / "pseudo-words" / f"{row.name}.json"
 
 
 def read(folder: Path) -> ResultsTable:
-    """The results below the folder of runs, and what the runs' own configs say of them.
+    """Read the results below the folder of runs, and the configs of the runs.
 
-    Raises ConfigError where a row that others are set against has none, or where a run's config is gone.
+    Raises ConfigError if a row that others are compared with has no result, or if the config of a run is missing.
     """
     there = [row for row in ROWS if files(folder, row)[0].exists()]
     needed = dict.fromkeys([AGAINST, *(row.against for row in there)])
     for name in needed:
         if name not in {*BASELINES, *(row.name for row in there)}:
-            raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are set against it")
+            raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are compared with it")
     found = compare.rows([files(folder, row)[0] for row in there])
     names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
-    names |= {name: name for name in BASELINES}  # of another space than the first bundle's they are left out
+    names |= {name: name for name in BASELINES}  # left out if they are of another space than the first bundle
     kept = {names[name]: value for name, value in found.answers.items() if name in names}
     answers = Answered(found.protocol, found.queries, kept)
     alone, words, triplets, steps = {}, {}, {}, {}
@@ -91,7 +91,7 @@ def read(folder: Path) -> ResultsTable:
 
 
 def markdown(table: ResultsTable) -> str:
-    """A table for each group of rows."""
+    """Return a table for each group of rows."""
     parts = []
     for group in dict.fromkeys(row.group for row in ROWS):
         rows = [row for row in table.rows if row.group == group]
@@ -110,7 +110,7 @@ def markdown(table: ResultsTable) -> str:
 
 
 def write(table: ResultsTable, root: Path) -> None:
-    """Writes the figures, the plots and their page in docs/benchmarks below the folder `root`."""
+    """Write the figures, the plots and their page in docs/benchmarks below the folder `root`."""
     (root / RESULTS).parent.mkdir(parents=True, exist_ok=True)
     (root / RESULTS).write_text(json.dumps(_figures(table), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def write(table: ResultsTable, root: Path) -> None:
 
 
 def _line(table: ResultsTable, row: AblationRow, *, words: bool) -> str:
-    """A row of a group, or a baseline beside it; with a cell for its pseudo-words where the group has `words`."""
+    """Return the line of a row, or of a baseline; with a cell for its pseudo-words if the group has `words`."""
     found, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
     metrics = [compare.estimate(found.metrics[metric]) for metric in METRICS]
     away = "" if row.name == row.against else compare.difference(found, "R@1")
@@ -136,7 +136,7 @@ def _cells(cells: list[str]) -> str:
 
 
 def _figures(table: ResultsTable) -> dict[str, object]:
-    """All of the table as plain values."""
+    """Return the whole table as plain values."""
     rows: dict[str, object] = {}
     for name in BASELINES:
         found = {against: asdict(comparison.rows[name]) for against, comparison in table.comparisons.items()}
@@ -145,28 +145,28 @@ def _figures(table: ResultsTable) -> dict[str, object]:
         lengths = {"triplets": table.triplets.get(row.name), "steps": table.steps.get(row.name)}
         words = {"pseudo_word_recall_1": asdict(table.words[row.name])} if row.name in table.words else {}
         halves = {way: asdict(one) for way, one in table.alone[row.name].items()}
-        rows[row.name] = {**asdict(row), **lengths, **words, "alone": halves, **asdict(table.of(row))}
+        rows[row.name] = {**asdict(row), **lengths, **words, "alone": halves, **asdict(table.comparison(row))}
     return {"protocol": asdict(table.answers.protocol), "rows": rows}
 
 
 def _shown(table: ResultsTable) -> dict[str, Rows]:
-    """The first ranks of the baselines and of the methods' own rows, by title."""
+    """Return the first ranks of the baselines and of the methods' own rows, by title."""
     titles = {name: name for name in BASELINES}
     titles |= {row.name: f"{row.group}: {row.title}" for row in table.rows if row.shown}
     return {title: table.answers.answers[name].best for name, title in titles.items()}
 
 
 def _curves(table: ResultsTable) -> dict[str, dict[int, Estimate]]:
-    """R@1 by the number of triplets, of each way of training that has a row."""
+    """Return R@1 by the number of triplets, for each kind of training that has a row."""
     curves: dict[str, dict[int, Estimate]] = {}
     for row in table.rows:
         if row.curve is not None:
-            curves.setdefault(row.curve, {})[table.triplets[row.name]] = table.of(row).metrics["R@1"]
+            curves.setdefault(row.curve, {})[table.triplets[row.name]] = table.comparison(row).metrics["R@1"]
     return curves
 
 
 def _length(file: Path) -> tuple[int, int] | None:
-    """How many triplets a run's config is trained on, and in how many batches over all epochs; None for other data."""
+    """Return how many triplets a run's config trains on, and in how many batches; None for other data."""
     data, loop = _learning(config.read(file))
     if data is None or loop is None:
         return None
@@ -177,7 +177,7 @@ def _length(file: Path) -> tuple[int, int] | None:
 
 
 def _learning(settings: AnyConfig) -> tuple[TripletData | None, LoopConfig | None]:
-    """The triplets that a method learns from, and how long."""
+    """Return the triplets that a method learns from, and the settings of their loop."""
     match settings:
         case TwoStageConfig():
             return settings.composing.data, settings.composing.loop

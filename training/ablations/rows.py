@@ -1,4 +1,4 @@
-"""The rows of the table: runs of the methods, and of each what is left out or changed."""
+"""Rows of the table: runs of the methods, and their ablations."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,18 +11,18 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 @dataclass(frozen=True, slots=True)
 class AblationRow:
-    """One run and what it shows; the bundle and the result have its name, and the run's folder if it has its own."""
+    """One run; the bundle and the result have its name, and the run's folder if it has its own."""
 
     name: str
     title: str
     group: str
-    against: str  # the row that its group is set against, or one of the ways to ask any bundle
-    stage: str  # the last one that is trained and exported; "" where there are none
-    mapping: str | None = None  # the row whose first stage is taken over; None: its own, or there is none
-    of: str | None = None  # the row whose run this one only asks otherwise, up to its own `stage`
-    texts: Texts = "written"  # what is asked
+    against: str  # the row that its group is compared with, or a baseline of every bundle
+    stage: str  # the last one that is trained and exported; "" if there are none
+    mapping: str | None = None  # the row whose first stage is reused; None: its own, or it has none
+    of: str | None = None  # the row whose run this one evaluates in another way, up to its own `stage`
+    texts: Texts = "written"  # the texts of its queries
     rerank: bool = False  # whether the first 100 are re-ranked
-    words: bool = False  # whether its pseudo-word is measured alone, too
+    words: bool = False  # whether its pseudo-word is also measured alone
     shown: bool = False  # whether it is in the plot of R@k over k
     curve: str | None = None  # the line in the plot of R@1 over triplets
     file: str | None = None  # below CONFIGS, without its suffix; None: the ablation of its run's name

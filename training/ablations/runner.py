@@ -1,4 +1,4 @@
-"""The table of the methods: each row trained, exported and asked the same, and all of it written down."""
+"""Runner of the table: trains, exports and evaluates each row in the same way, and writes the table."""
 
 import argparse
 import os
@@ -18,11 +18,11 @@ from training.methods import config
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the rows that are asked for, and prints or writes the table of all rows that have a result."""
+    """Run the requested rows, and print or write the table of all rows that have a result."""
     parser = argparse.ArgumentParser(prog="python -m training.ablations.runner", description=__doc__)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", metavar="A,B", help=f"instead of all: some of {', '.join(names)}")
-    parser.add_argument("--jobs", type=cli.at_least(1), default=1, help="rows that run at once, sharing the cores")
+    parser.add_argument("--jobs", type=cli.at_least(1), default=1, help="rows that run in parallel and share the cores")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs and of their cache")
     parser.add_argument("--configs", type=Path, default=CONFIGS, help="folder of the configs")
     parser.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
@@ -53,18 +53,18 @@ def _table(arguments: argparse.Namespace) -> None:
 
 
 def with_needed(names: Sequence[str]) -> list[AblationRow]:
-    """The rows of those names, those whose stage or run others take over in front; raises ConfigError for no row."""
+    """Return the rows of those names, after the rows that they depend on; raises ConfigError for an unknown name."""
     rows = {row.name: row for row in ROWS}
     unknown = [name for name in names if name not in rows]
     if unknown:
-        raise ConfigError(f"there is no row {unknown[0]!r}: take some of {', '.join(rows)}")
+        raise ConfigError(f"there is no row {unknown[0]!r}: choose from {', '.join(rows)}")
     needed = [mapping for name in names if (mapping := rows[name].mapping) is not None]
     return [rows[name] for name in dict.fromkeys([*needed, *(rows[name].run for name in names), *names])]
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Takes rows from their configs to their results, by the commands that a person would type."""
+    """Runs rows from their configs to their results, with the commands of the command line."""
 
     folder: Path  # of all runs
     configs: Path
@@ -73,34 +73,34 @@ class Runner:
     threads: int  # of each command
 
     def run(self, rows: Sequence[AblationRow], *, jobs: int) -> list[str]:
-        """Runs the rows, `jobs` at a time, leaving out what is done; gives the names of those that failed."""
+        """Run the rows, `jobs` in parallel, without those that are done; return the names of those that failed."""
         first, *others = rows
-        if not self._well(first):  # alone: it draws and computes what the others share
+        if not self._well(first):  # alone: it draws and computes the data that the others share
             return [first.name]
         runs = [[row for row in others if row.run == run] for run in dict.fromkeys(row.run for row in others)]
         with ThreadPoolExecutor(jobs) as pool:  # the rows of one run after each other
             return [name for failed in pool.map(self._failed, runs) for name in failed]
 
     def _failed(self, rows: Sequence[AblationRow]) -> list[str]:
-        """Runs rows that ask one run, in their order; the names of those that failed, the others after it included."""
+        """Run the rows of one run in order; return the names of the first that failed and of all after it."""
         for number, row in enumerate(rows):
             if not self._well(row):
                 return [each.name for each in rows[number:]]
         return []
 
     def commands(self, row: AblationRow) -> list[list[str]]:
-        """What follows `likebut` to make the row's result."""
+        """Return the words after `likebut` that make the row's result."""
         out, same = self.folder / row.run, any(each.name == row.of and each.stage == row.stage for each in ROWS)
         bundle = (out if same else self.folder / row.name) / "bundle"
         train = ["train", str(self._config(row)), "--out", str(out), *(["--until", row.stage] if row.stage else [])]
         stage = ["--stage", row.stage] if row.stage else []
         taken = [] if row.mapping is None else ["--mapping", str(self.folder / row.mapping)]
         texts = [] if row.texts == "written" else ["--texts", row.texts]
-        asked = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
+        options = ["--bundle", str(bundle), "--products", str(self.products), "--cache", str(self.folder / "cache")]
         composed, words = results.files(self.folder, row)
-        alone = ["evaluate", "pseudo-words", *asked, "--out", str(words)]
+        alone = ["evaluate", "pseudo-words", *options, "--out", str(words)]
         again = ["--rerank"] if row.rerank else []
-        shop = ["evaluate", "catalogue", *asked, "--queries", str(self.queries), *again]
+        shop = ["evaluate", "catalogue", *options, "--queries", str(self.queries), *again]
         harder = hard_protocol.files(self.folder, row) if hard_protocol.has_hard_results(row) else {}
         return [
             *([] if row.of else [[*train, *taken]]),
@@ -111,20 +111,20 @@ class Runner:
         ]
 
     def _results(self, row: AblationRow) -> list[Path]:
-        """All that the row's commands leave."""
+        """Return the files that the row's commands write."""
         composed, words = results.files(self.folder, row)
         harder = hard_protocol.files(self.folder, row) if hard_protocol.has_hard_results(row) else {}
         return [composed, *([words] if row.words else []), *harder.values()]
 
     def _well(self, row: AblationRow) -> bool:
-        """Runs a row, unless its result is there and its config is the run's; False where a command failed."""
+        """Run a row, unless its result exists and its config is the run's; return False if a command failed."""
         began, kept = time.monotonic(), self.folder / row.run / config.CONFIG_FILE
         done = all(result.exists() for result in self._results(row))
         if done and kept.exists() and config.read(kept) == config.read(self._config(row)):
             return True
         for each in ROWS if row.of is None else [row]:
             if each.run == row.run:
-                for result in self._results(each):  # or an old one would stand for a run that is killed
+                for result in self._results(each):  # or an old result would stand for a run that is killed
                     result.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{row.name}.log").open("a", encoding="utf-8") as log:

@@ -1,1 +1,1 @@
-"""The drawn world: products with exact attributes, their pictures, words and triplets."""
+"""The drawn catalogue: products with exact attributes, their images, texts and triplets."""

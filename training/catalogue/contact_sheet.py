@@ -1,4 +1,4 @@
-"""Many products on one picture, each with what the caption says of it."""
+"""Contact sheet: many products in one image, each with its caption."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _MARGIN = 10
 _FONT_SIZE = 11
 _LINE = 14
 _LINES = 4
-_LETTER = 6.2  # pixels that a letter takes, on average
+_LETTER = 6.2  # average width of a letter in pixels
 
 
 def contact_sheet(products: Sequence[Product], *, columns: int, size: int) -> Image.Image:
-    """The products row by row, each drawn at `size` with a caption of up to four lines below."""
+    """Arrange the products row by row, each drawn at `size` with up to four lines of its caption below."""
     rows = -(-len(products) // columns)
     cell = (size + _MARGIN, size + _MARGIN + _LINES * _LINE)
     sheet = Image.new("RGB", (columns * cell[0] + _MARGIN, rows * cell[1] + _MARGIN), "white")

@@ -1,4 +1,4 @@
-"""Texts written from two captions, as `likebut triplets` writes them, in place of a shopper's own."""
+"""Texts generated from two captions, as `likebut triplets` writes them, for drawn products."""
 
 from random import Random
 
@@ -7,15 +7,15 @@ from training.catalogue.language import attribute_templates, product_captions
 from training.catalogue.world.world import Product
 from training.templates.difference import text as difference
 
-_LOOKS = 50  # at a pair, until its captions differ: that a look misses the difference is rare
+_LOOKS = 50  # captions of a pair that are compared until they differ; that all are alike is rare
 
 
 def text(reference: Product, target: Product, *, seed: int) -> str:
-    """What templates make of the captions of both products, the same for a pair and a seed.
+    """Return the template text of the difference between the captions of both products; fixed for a pair and a seed.
 
-    Both are described in the same manner, as one captioner would: what differs in the captions is then mostly what
-    differs in the products. A pair whose captions never differ, which is rare, is told apart by what differs in the
-    products themselves, in the words of templates.py. Raises ModelRefused where that is nothing.
+    Both products are described in the same style, as one captioner would do it, so that most differences of the
+    captions are differences of the products. If no captions of a pair differ, which is rare, the text names the
+    attributes that differ. Raises ModelRefused if no attribute differs.
     """
     name = f"{seed}/{reference.id}>{target.id}"
     for look in range(_LOOKS):
@@ -27,5 +27,5 @@ def text(reference: Product, target: Product, *, seed: int) -> str:
         except ModelRefused:
             continue
     if (reference.category, reference.facts()) == (target.category, target.facts()):
-        raise ModelRefused(f"nothing tells {target.id} from {reference.id}: pair products that differ")
+        raise ModelRefused(f"{target.id} does not differ from {reference.id}: pair products that differ")
     return attribute_templates.text(reference, target, ())

@@ -1,48 +1,51 @@
-"""Hard negatives: items that differ from a question's target in exactly one visible way, and do not answer it."""
+"""Hard negatives: items that differ from a question's target in exactly one visible attribute and do not answer it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
 from training.catalogue.language.modification import Question
-from training.catalogue.world.colour_families import distinct, seconds
+from training.catalogue.world.colour_families import distinct, second_colours
 from training.catalogue.world.sample import allowed
 from training.catalogue.world.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
-PER_QUESTION = 4  # negatives of a question: half of them wrong in what its text says, half in what its picture shows
+PER_QUESTION = 4  # half of them contradict the question's text, half of them only its image
 
 
-def negatives(asked: Sequence[Question], *, split: str, seed: int) -> list[tuple[Product, ...]]:
-    """For each question EACH negatives, of the target's picture seed: mostly its photograph but for that one thing.
+def negatives(questions: Sequence[Question], *, split: str, seed: int) -> list[tuple[Product, ...]]:
+    """Return PER_QUESTION negatives for each question; their images have the target's seed, so that they are alike.
 
-    Another colour may bring another background, before which it shows. Where the text says too little, or leaves too
-    little to the picture, the other kind fills up. Another question may well be answered by them.
+    Another colour may bring another background, so that the product stays visible. If the text names too few or too
+    many attributes to have half of each kind, the other kind fills up. A negative may be an answer to another question.
     """
     return [
         tuple(
-            replace(look, id=f"hn-{number:07d}-{place}")
-            for place, look in enumerate(_chosen(question, Random(f"{seed}/negatives/{number}"), split=split))
+            replace(product, id=f"hn-{number:07d}-{place}")
+            for place, product in enumerate(_chosen(question, Random(f"{seed}/negatives/{number}"), split=split))
         )
-        for number, question in enumerate(asked)
+        for number, question in enumerate(questions)
     ]
 
 
 def _chosen(question: Question, random: Random, *, split: str) -> list[Product]:
-    said: list[list[Product]] = []
-    shown: list[list[Product]] = []
+    against_text: list[list[Product]] = []
+    against_image: list[list[Product]] = []
+    modification = question.modification
     for name in question.target.look:
-        wrong = [one for one in _others(question.target, name, split=split) if not question.asked.wish.accepts(one)]
+        wrong = [
+            product for product in _others(question.target, name, split=split) if not modification.wish.accepts(product)
+        ]
         random.shuffle(wrong)
-        (said if name in question.asked.changes else shown).append(wrong)
-    for kind in (said, shown):
-        random.shuffle(kind)
-    one, other = list(_in_turns(said)), list(_in_turns(shown))
+        (against_text if name in modification.changes else against_image).append(wrong)
+    for groups in (against_text, against_image):
+        random.shuffle(groups)
+    named, seen = list(_in_turns(against_text)), list(_in_turns(against_image))
     half = PER_QUESTION // 2
-    return [*one[: max(half, PER_QUESTION - len(other))], *other[: max(half, PER_QUESTION - len(one))]]
+    return [*named[: max(half, PER_QUESTION - len(seen))], *seen[: max(half, PER_QUESTION - len(named))]]
 
 
 def _others(product: Product, name: str, *, split: str) -> Iterator[Product]:
-    """The same product with another value of that attribute which an eye tells from its own, nothing else changed."""
+    """Yield the product with another, visibly different value of that attribute; nothing else changes."""
     look = product.look
     match name:
         case "colour":
@@ -55,7 +58,7 @@ def _others(product: Product, name: str, *, split: str) -> Iterator[Product]:
                 and allowed(product.category, colour, split=split)
             ]
         case "second_colour":
-            values = [colour for colour in seconds(look["colour"]) if distinct(colour, look["second_colour"])]
+            values = [colour for colour in second_colours(look["colour"]) if distinct(colour, look["second_colour"])]
         case "pattern":  # plain and patterned differ in the second colour as well
             values = [pattern for pattern in PATTERNS if PLAIN not in (pattern, look["pattern"])]
         case _:
@@ -66,6 +69,6 @@ def _others(product: Product, name: str, *, split: str) -> Iterator[Product]:
 
 
 def _in_turns(groups: Sequence[Sequence[Product]]) -> Iterator[Product]:
-    """One of each group, then another of each."""
+    """Yield one item of each group, then a second one of each, and so on."""
     for turn in range(max(map(len, groups), default=0)):
         yield from (group[turn] for group in groups if turn < len(group))

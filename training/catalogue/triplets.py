@@ -13,13 +13,13 @@ from training.catalogue.world.world import CATEGORIES, NONE, PLAIN, Product, Wis
 _PAINT = ("colour", "pattern", "second_colour")
 _OTHER_CATEGORY_SHARE = 0.08
 _REMOVAL_SHARE = 0.15
-_COUNTS = ((1, 2, 3), (45, 40, 15))  # how many changes, and how often
-_ROUNDS = 8  # how often each product is tried as a reference before fewer triplets than asked are given
+_COUNTS = ((1, 2, 3), (45, 40, 15))  # number of changes, and their weights
+_ROUNDS = 8  # times that each product is tried as a reference before fewer triplets than requested are returned
 
 
 @dataclass(frozen=True, slots=True)
 class Triplet:
-    """Ids of one gallery; `satisfying` are all items that the text describes, the reference excluded."""
+    """Ids of one gallery; `satisfying` are all items that the text describes, without the reference."""
 
     reference: str
     text: str
@@ -29,7 +29,7 @@ class Triplet:
 
 
 class Facts:
-    """The facts of all products as one table of small numbers, to ask the whole gallery at once."""
+    """Attributes of all products as one table of small integers, to filter a whole gallery at once."""
 
     def __init__(self, products: Sequence[Product]) -> None:
         rows = [product.facts() for product in products]
@@ -43,17 +43,17 @@ class Facts:
             self._values.append(list(values))
 
     def column(self, name: str) -> NDArray[np.int16]:
-        """The codes of one fact, (products,)."""
+        """Return the codes of one attribute, (products,)."""
         codes: NDArray[np.int16] = self.codes[self._column[name]]
         return codes
 
     def code(self, name: str, value: str) -> int:
-        """The number of a value; -1 where no product has it."""
+        """Return the code of a value; -1 if no product has it."""
         values = self._values[self._column[name]]
         return values.index(value) if value in values else -1
 
     def accepted(self, wish: Wish) -> NDArray[np.bool_]:
-        """Which products the wish accepts, (products,)."""
+        """Return a mask of the products that the wish accepts, (products,)."""
         accepted = np.ones(self.codes.shape[1], bool)
         for name, values in wish.allowed.items():
             if name not in self._column:
@@ -66,17 +66,17 @@ class Facts:
 
 
 def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
-    """Up to `count` triplets of different questions; fewer where the gallery has not that many answers."""
-    return answered(questions(products, count, seed=seed), products)
+    """Return up to `count` triplets with different questions; fewer if the gallery has not enough answers."""
+    return answer_questions(draw_questions(products, count, seed=seed), products)
 
 
-def questions(products: Sequence[Product], count: int, *, seed: int) -> list[Question]:
-    """Up to `count` different questions about products whose answers are among them."""
+def draw_questions(products: Sequence[Product], count: int, *, seed: int) -> list[Question]:
+    """Draw up to `count` different questions about products whose answers are among them."""
     random = Random(f"{seed}/triplets")
     facts = Facts(products)
-    found: dict[tuple[str, str], Question] = {}
+    questions: dict[tuple[str, str], Question] = {}
     for reference in _references(len(products), random):
-        if len(found) == count:
+        if len(questions) == count:
             break
         target = _target(facts, products, reference, random)
         if target is None:
@@ -84,47 +84,51 @@ def questions(products: Sequence[Product], count: int, *, seed: int) -> list[Que
         question = Question(
             reference=products[reference],
             target=products[target],
-            asked=towards(products[reference], products[target], random),
+            modification=towards(products[reference], products[target], random),
         )
-        found.setdefault((question.reference.id, question.asked.text), question)
-    return list(found.values())
+        questions.setdefault((question.reference.id, question.modification.text), question)
+    return list(questions.values())
 
 
-def answered(asked: Iterable[Question], gallery: Sequence[Product]) -> list[Triplet]:
-    """The questions, with all items of the gallery that satisfy each."""
+def answer_questions(questions: Iterable[Question], gallery: Sequence[Product]) -> list[Triplet]:
+    """Return a triplet for each question, with all items of the gallery that satisfy it."""
     facts = Facts(gallery)
     ids = np.array([product.id for product in gallery], dtype=object)
     return [
         Triplet(
             reference=question.reference.id,
-            text=question.asked.text,
+            text=question.modification.text,
             target=question.target.id,
-            satisfying=tuple(id for id in ids[facts.accepted(question.asked.wish)] if id != question.reference.id),
-            kinds=question.asked.kinds,
+            satisfying=tuple(
+                id for id in ids[facts.accepted(question.modification.wish)] if id != question.reference.id
+            ),
+            kinds=question.modification.kinds,
         )
-        for question in asked
+        for question in questions
     ]
 
 
-def drifted(products: Sequence[Product], found: Sequence[Triplet], *, share: float, seed: int) -> list[Triplet]:
-    """The triplets at low quality: in a share of them the target differs in one to three ways that no word says.
+def drift_targets(
+    products: Sequence[Product], triplets: Sequence[Triplet], *, share: float, seed: int
+) -> list[Triplet]:
+    """Lower the quality of triplets: in a share of them, replace the target by one with up to three unnamed changes.
 
-    So are the pictures of generated triplets: the edit changes more than its text. What satisfies such a text is
-    unknown but for its target.
+    The images of generated triplets are like this: the edit changes more than its text says. All items that satisfy
+    such a text are unknown except for its target.
     """
     random = Random(f"{seed}/drift")
     facts = Facts(products)
     row_of = {product.id: row for row, product in enumerate(products)}
-    made = []
-    for triplet in found:
+    drifted = []
+    for triplet in triplets:
         rows, _ = _alike(facts, products, row_of[triplet.target])
         others = [row for row in rows.tolist() if products[row].id != triplet.reference]
         if not others or random.random() >= share:
-            made.append(triplet)
+            drifted.append(triplet)
             continue
         target = products[random.choice(others)].id
-        made.append(replace(triplet, target=target, satisfying=(target,)))
-    return made
+        drifted.append(replace(triplet, target=target, satisfying=(target,)))
+    return drifted
 
 
 def _references(count: int, random: Random) -> Iterator[int]:
@@ -135,7 +139,7 @@ def _references(count: int, random: Random) -> Iterator[int]:
 
 
 def _target(facts: Facts, products: Sequence[Product], reference: int, random: Random) -> int | None:
-    """A product that differs from the reference in one to three ways; none where there is none."""
+    """Draw a product that differs from the reference in one to three attributes; None if there is none."""
     alike = _alike(facts, products, reference)
     related = _related(facts, products, reference)
     if related.size and (not alike[0].size or random.random() < _OTHER_CATEGORY_SHARE):
@@ -152,7 +156,7 @@ def _target(facts: Facts, products: Sequence[Product], reference: int, random: R
 def _without_removals(
     facts: Facts, reference: int, rows: NDArray[np.intp], distances: NDArray[np.int64], random: Random
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Mostly leaves out the plain targets of a patterned reference: each has many, whatever its pattern was."""
+    """Leave out most plain targets of a patterned reference, since there are many of them for any pattern."""
     pattern, plain = facts.column("pattern"), facts.code("pattern", PLAIN)
     others = pattern[rows] != plain
     if pattern[reference] == plain or not others.any() or random.random() < _REMOVAL_SHARE:
@@ -161,7 +165,7 @@ def _without_removals(
 
 
 def _alike(facts: Facts, products: Sequence[Product], reference: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The products of the same category that differ in one to three ways, and in how many."""
+    """Return the products of the same category that differ in one to three attributes, and in how many."""
     category = facts.column("category")
     rows = np.flatnonzero(category == category[reference])
     names = [*_PAINT[:2], *CATEGORIES[products[reference].category].attributes]
@@ -171,7 +175,7 @@ def _alike(facts: Facts, products: Sequence[Product], reference: int) -> tuple[N
 
 
 def _related(facts: Facts, products: Sequence[Product], reference: int) -> NDArray[np.intp]:
-    """The products of another category of the same department that differ in at most two ways of paint."""
+    """Return products of another category of the department that differ least in paint, in at most two attributes."""
     own = products[reference].category
     others = [
         facts.code("category", name)
@@ -180,7 +184,7 @@ def _related(facts: Facts, products: Sequence[Product], reference: int) -> NDArr
     ]
     rows = np.flatnonzero(np.isin(facts.column("category"), others))
     distances = _differing(facts, _PAINT[:2], rows, reference) + _other_second(facts, rows, reference)
-    # The nearest there are, or else nearly every question about another category would change two more things.
+    # Only the nearest ones, or nearly every question about another category would change two more attributes.
     return rows[distances == distances.min()] if rows.size and distances.min() <= 2 else rows[:0]
 
 
@@ -192,7 +196,7 @@ def _differing(facts: Facts, names: Iterable[str], rows: NDArray[np.intp], refer
 
 
 def _other_second(facts: Facts, rows: NDArray[np.intp], reference: int) -> NDArray[np.bool_]:
-    """Where both are patterned and the second colours differ; a pattern that comes or goes counts once."""
+    """Return a mask: both are patterned, with different second colours; a pattern that comes or goes counts once."""
     if "second_colour" not in facts.names:
         return np.zeros(len(rows), bool)
     pattern, second = facts.column("pattern"), facts.column("second_colour")

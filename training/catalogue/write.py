@@ -1,4 +1,4 @@
-"""Writes a drawn shop to a folder: pictures, the table of items, and the triplets."""
+"""Write a drawn shop to a folder: images, the item table, and the triplets."""
 
 import json
 import multiprocessing
@@ -16,7 +16,7 @@ from training.catalogue.triplets import Triplet, triplets
 from training.catalogue.world.sample import SPLITS, catalogue
 from training.catalogue.world.world import CATEGORIES, Product
 
-VERSION = 3  # raised when the same seed draws other pictures or words, so that old folders are not mixed in
+VERSION = 3  # increased if the same seed draws other images or texts, so that old folders are not reused
 
 CATALOGUE = "catalogue.json"
 ITEMS = "items.parquet"
@@ -25,12 +25,12 @@ IMAGES = "images"
 
 _IMAGE = re.compile(r"[a-z]{2}-\d{7}(-1)?\.jpg")
 _QUALITY = 90
-_CHUNK = 32  # pictures that a worker draws before it reports
+_CHUNK = 32  # images that a worker draws before it reports progress
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a call did: products and triplets in the folder, pictures drawn now and kept from before."""
+    """Result of a call: products and triplets in the folder, images drawn now and kept from before."""
 
     products: int
     triplets: int
@@ -50,21 +50,28 @@ def write(
     force: bool = False,
     progress: bool = True,
 ) -> Written:
-    """Writes the shop of that seed; called again after an interruption it draws only what is missing.
+    """Write the shop of that seed; after an interruption, another call draws only the missing images.
 
-    The parameters are written first, so that pictures are known to be theirs, and the table of items
-    last, so that it means complete. `force` replaces a catalogue of other parameters. Raises InputError
-    for a folder that holds something else or cannot be made, and for more triplets than the shop has.
+    The parameters are written first, so that the images are known to belong to them, and the item table last, so that
+    it marks the folder as complete. `force` replaces a catalogue of other parameters. Raises InputError if the folder
+    holds something else or cannot be created, and if the shop has too few triplets.
     """
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}")
-    asked = {"version": VERSION, "split": split, "products": products, "triplets": triplets, "size": size, "seed": seed}
+    parameters = {
+        "version": VERSION,
+        "split": split,
+        "products": products,
+        "triplets": triplets,
+        "size": size,
+        "seed": seed,
+    }
     shop = catalogue(products, split=split, seed=seed)
-    questions = _triplets(shop, triplets, seed=seed)  # first, for it may refuse
-    _claim(out, asked, force=force)
+    questions = _triplets(shop, triplets, seed=seed)  # first, since it may fail
+    _claim(out, parameters, force=force)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        files.write(out / CATALOGUE, json.dumps(asked))
+        files.write(out / CATALOGUE, json.dumps(parameters))
         (out / IMAGES).mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
@@ -82,12 +89,12 @@ def write(
 
 
 def image(product: Product) -> str:
-    """The path of the product's picture, relative to the table of items."""
+    """Return the path of the product's image, relative to the item table."""
     return f"{IMAGES}/{product.id}.jpg"
 
 
 def read_triplets(path: Path) -> list[Triplet]:
-    """The triplets of a written file, in its order."""
+    """Read the triplets of a written file, in its order."""
     with path.open(encoding="utf-8") as lines:
         rows = map(json.loads, lines)
         return [
@@ -96,31 +103,32 @@ def read_triplets(path: Path) -> list[Triplet]:
         ]
 
 
-def _claim(out: Path, asked: Mapping[str, object], *, force: bool) -> None:
-    """Makes sure that the folder is empty or holds the catalogue asked for, whole or in part."""
+def _claim(out: Path, parameters: Mapping[str, object], *, force: bool) -> None:
+    """Check that the folder is empty or holds the requested catalogue, complete or in part; clear it with `force`."""
     if not out.exists():
         return
     if _is_remnant(out):
-        shutil.rmtree(out / IMAGES, ignore_errors=True)  # of which seed and size nobody knows
+        shutil.rmtree(out / IMAGES, ignore_errors=True)  # their seed and size are unknown
         return
     try:
         before = json.loads((out / CATALOGUE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{out} holds something that is not a drawn catalogue: name a new or empty folder") from error
     if not isinstance(before, dict) or "version" not in before:
-        raise InputError(f"{out / CATALOGUE} is not that of a drawn catalogue: name a new or empty folder")
-    if {name: before.get(name) for name in asked} == asked:
+        raise InputError(f"{out / CATALOGUE} does not describe a drawn catalogue: name a new or empty folder")
+    if {name: before.get(name) for name in parameters} == parameters:
         return
     if not force:
         raise InputError(f"{out} holds a catalogue of other parameters: name another folder, or --force to replace it")
-    # The old parameters stay until the new ones replace them: an interruption here leaves no pictures unnamed.
+    # The old parameters stay until the new ones replace them: after an interruption here, no image is without its
+    # parameters.
     for name in (ITEMS, TRIPLETS):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / IMAGES, ignore_errors=True)
 
 
 def _is_remnant(out: Path) -> bool:
-    """True for a folder without parameters that holds nothing but what a call may leave: pictures and parts."""
+    """Return True for a folder without parameters that holds only images and partial files of an interrupted call."""
     if not out.is_dir():
         return False
     left = [path for path in out.iterdir() if not files.is_temporary(path)]
@@ -131,17 +139,19 @@ def _is_remnant(out: Path) -> bool:
 
 
 def _triplets(shop: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
-    found = triplets(shop, count, seed=seed)
-    if len(found) < count:
-        raise InputError(f"a shop of {len(shop)} has only {len(found)} triplets: ask for fewer, or for more products")
-    return found
+    drawn = triplets(shop, count, seed=seed)
+    if len(drawn) < count:
+        raise InputError(
+            f"a shop of {len(shop)} products has only {len(drawn)} triplets: request fewer triplets or more products"
+        )
+    return drawn
 
 
 def _draw(missing: Sequence[Product], out: Path, *, size: int, workers: int, progress: bool) -> None:
     from tqdm import tqdm
 
     chunks = [missing[start : start + _CHUNK] for start in range(0, len(missing), _CHUNK)]
-    with tqdm(total=len(missing), unit="picture", desc="drawing", disable=not (progress and missing)) as bar:
+    with tqdm(total=len(missing), unit="image", desc="drawing", disable=not (progress and missing)) as bar:
         for done in _drawn(chunks, out, size=size, workers=workers):
             bar.update(done)
 
@@ -170,7 +180,7 @@ def _draw_chunk(products: Sequence[Product], out: Path, size: int) -> int:
 
 
 def _write_items(shop: Sequence[Product], path: Path) -> None:
-    """The table: one row a product, one string column for each attribute of any category, null where it has none."""
+    """Write one row per product and one string column per attribute of any category, null if the category has none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

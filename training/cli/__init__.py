@@ -1,1 +1,1 @@
-"""The sub-commands of the training command line, a file each."""
+"""Sub-commands of the training command line, one file each."""

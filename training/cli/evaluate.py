@@ -1,4 +1,4 @@
-"""The command line of `likebut evaluate`: one bundle on one benchmark."""
+"""`likebut evaluate`: measure one bundle on one benchmark."""
 
 import argparse
 import json
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from models.encoder import Encoder
     from training.evaluation.result import Result
 
-SEED = 7  # of the world that the shipped bundles and the documented numbers come from
+SEED = 7  # of the drawn world of the shipped bundles and the documented numbers
 EXAMPLES = 8  # hits in a report, and misses
 CACHE = Path("runs/cache")
 
 
 def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds a verb for each benchmark."""
+    """Add a verb for each benchmark."""
     for name, preset in PRESETS.items():
         published = benchmarks.add_parser(name, help=preset.what, formatter_class=argparse.RawDescriptionHelpFormatter)
         published.description = "variants:\n" + "\n".join(f"  {each}: {what}" for each, what in preset.variants.items())
-        published.add_argument("--data", type=Path, required=True, metavar="DIR", help="where its files were unpacked")
+        published.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of its files")
         published.add_argument("--split", choices=preset.splits, default=preset.splits[0])
         published.add_argument("--variant", choices=tuple(preset.variants), default=next(iter(preset.variants)))
         published.add_argument(
             "--allow-missing",
             action="store_true",
-            help="score although pictures are missing, which the result then says on top",
+            help="evaluate even if images are missing; the result has a note then",
         )
-        published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="keep embeddings there")
+        published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder that caches embeddings")
         published.set_defaults(verb=_published)
     shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
     shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
@@ -39,14 +39,14 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--variant",
         choices=("shop", "hard"),
         default="shop",
-        help="hard: ranks four items a query, too, each with one visible attribute other than its target's",
+        help="hard: also rank four items per query that differ from its target in one visible attribute each",
     )
     shop.add_argument(
         "--texts",
         choices=("written", "paraphrased", "misspelt", "generated"),
         default="written",
-        help="in place of the queries' own texts the same in phrases of no training text, or with slips of the finger, "
-        "or what templates make of both products' captions",
+        help="texts of the queries: the shopper's own, paraphrased in words that no training text has, with typos, or "
+        "template texts of both products' captions",
     )
     shop.add_argument(
         "--rerank",
@@ -55,22 +55,24 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         const=100,
         default=0,
         metavar="COUNT",
-        help="a row more: the first COUNT, or 100, put in order by the bundle's re-ranker",
+        help="also re-rank the first COUNT, or 100, with the bundle's re-ranker",
     )
-    words = benchmarks.add_parser("pseudo-words", help='"a photo of *" of each picture of a drawn shop finds it again')
+    words = benchmarks.add_parser(
+        "pseudo-words", help='find each image of a drawn shop by its pseudo-word, "a photo of *"'
+    )
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
     for drawn in (shop, words, captions):
         drawn.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
         drawn.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
         drawn.add_argument("--seed", type=int, default=SEED)
-        drawn.add_argument("--cache", type=Path, metavar="DIR", help="keep drawn pictures and galleries there")
+        drawn.add_argument("--cache", type=Path, metavar="DIR", help="folder that caches drawn images and galleries")
         drawn.set_defaults(verb=_drawn)
     for name, benchmark in benchmarks.choices.items():
         if name in (*PRESETS, "catalogue"):
             benchmark.add_argument("--text-weight", type=cli.share, help="instead of the bundle's default")
         benchmark.add_argument("--bundle", type=Path, required=True)
         benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
-        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="keep the result, query by query")
+        benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="write the result, query by query")
         benchmark.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots, hits and misses")
         benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -1,4 +1,4 @@
-"""The command line of `likebut submission`: files for the test servers of CIRR and CIRCO, written and checked."""
+"""`likebut submission`: write and check files for the test servers of CIRR and CIRCO."""
 
 import argparse
 import json
@@ -10,19 +10,19 @@ _LISTED = 20  # mistakes of each kind
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the verbs `write` and `check`."""
+    """Add the verbs `write` and `check`."""
     write = verbs.add_parser("write", help="write the files to submit from a result of the test split")
-    write.add_argument("result", type=Path, metavar="RESULT.json", help="what evaluate --out left")
-    write.add_argument("--way", help="the way of asking to submit; else the bundle's own")
+    write.add_argument("result", type=Path, metavar="RESULT.json", help="a file of evaluate --out")
+    write.add_argument("--way", help="row to submit; default: the bundle's own")
     write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
     write.set_defaults(verb=_write)
-    check = verbs.add_parser("check", help="name every mistake a server refuses; exit status 1 where there is one")
+    check = verbs.add_parser("check", help="list every mistake that a server refuses; exit status 1 if there is one")
     servers = check.add_subparsers(required=True, metavar="SERVER", dest="server")
     cirr = servers.add_parser("cirr", help="CIRR's two files, recall and recall_subset, in any order")
     circo = servers.add_parser("circo", help="CIRCO's one file")
     for server, split in ((cirr, "test1"), (circo, "test")):
         server.add_argument("files", type=Path, nargs="+", metavar="FILE")
-        server.add_argument("--split", choices=("val", split), default=split, help="whose queries are answered")
+        server.add_argument("--split", choices=("val", split), default=split, help="split of the queries")
         server.add_argument("--json", action="store_true", help="one JSON object on stdout")
         server.set_defaults(verb=_check)
     for one in (write, cirr, circo):
@@ -35,9 +35,9 @@ def _write(arguments: argparse.Namespace) -> None:
     from training.evaluation.result import Result
 
     result = Result.read(arguments.result)
-    _warn(result.notes, "the server asks the benchmark as published")
-    asked = result.protocol
-    benchmark = published.load(asked.benchmark, arguments.data, split=asked.split, variant=asked.variant)
+    _warn(result.notes, "the server expects the published benchmark")
+    protocol = result.protocol
+    benchmark = published.load(protocol.benchmark, arguments.data, split=protocol.split, variant=protocol.variant)
     for path in submission.write(result, benchmark, arguments.out, way=arguments.way or result.own):
         print(path)
 
@@ -69,4 +69,4 @@ def _check(arguments: argparse.Namespace) -> None:
                 if len(details) > _LISTED:
                     print(f"  {kind}: … and {len(details) - _LISTED} more")
     if any(found.values()):
-        sys.exit(1)  # 2 is for what could not be looked at
+        sys.exit(1)  # 2 means that a file could not be read

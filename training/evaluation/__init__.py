@@ -1,1 +1,1 @@
-"""Metrics, protocols and reports; everything is ranked exactly, without FAISS."""
+"""Evaluation: protocols, results and reports; everything is ranked exactly, without FAISS."""

@@ -1,4 +1,4 @@
-"""A benchmark's picture, as a person sees it and as the model does."""
+"""A benchmark's image for people, and its pixels for a model."""
 
 from PIL import Image
 
@@ -7,33 +7,33 @@ from models.arrays import Pixels
 from models.errors import ImageTooLarge, InputError, UnreadableImage
 from training.evaluation.benchmarks.benchmark import BenchmarkImage, Box
 
-DILATION = 0.7  # GeneCIS: of the box's sides
+DILATION = 0.7  # GeneCIS: share of the box's sides
 
 
-def image(picture: BenchmarkImage, *, side: int | None = None) -> Image.Image:
-    """The picture in RGB, or the part of it in its box; a large whole one may come smaller where `side` is given.
+def image(source: BenchmarkImage, *, side: int | None = None) -> Image.Image:
+    """Return the image in RGB, or the part of it in its box; a large whole image may be smaller if `side` is given.
 
-    Raises InputError with the file's name where it is no picture or damaged.
+    Raises InputError with the file's name if it is not an image or damaged.
     """
     try:
-        data = picture.path.read_bytes()
-        if picture.box is None:
+        data = source.path.read_bytes()
+        if source.box is None:
             return preprocess.decode(data, side=side)
-        return cropped(preprocess.decode(data), picture.box)
+        return cropped(preprocess.decode(data), source.box)
     except (OSError, UnreadableImage, ImageTooLarge) as error:
-        raise InputError(f"the picture {picture.path} cannot be read ({error}): fetch it again") from error
+        raise InputError(f"the image {source.path} cannot be read ({error}): fetch it again") from error
 
 
-def pixels(picture: BenchmarkImage, *, size: int) -> Pixels:
-    """The picture as a model sees it (3, S, S); raises what `image` does."""
-    return preprocess.pixels(image(picture, side=size), size=size)
+def pixels(source: BenchmarkImage, *, size: int) -> Pixels:
+    """Return the pixels that a model receives (3, S, S); raises the errors of `image`."""
+    return preprocess.pixels(image(source, side=size), size=size)
 
 
 def cropped(whole: Image.Image, box: Box) -> Image.Image:
-    """The box as GeneCIS's authors cut it out, in the middle of a black square.
+    """Return the box as GeneCIS's authors cut it out, in the middle of a black square.
 
     Their code moves the left and the top by DILATION and then takes 1 + DILATION of the sides from there: away from the
-    picture's edges the right and the bottom stay where they were.
+    image's edges the right and the bottom do not move.
     """
     left, top, width, height = box
     left, top = max(0.0, left - DILATION * width), max(0.0, top - DILATION * height)

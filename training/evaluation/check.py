@@ -1,4 +1,4 @@
-"""What `likebut data check` says of a published benchmark's folder: counts, what is missing, broken, twice or blank."""
+"""Check of a published benchmark's folder: counts, and missing, broken, duplicate or blank entries."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,45 +17,45 @@ from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkReport:
-    """What a folder holds of one split."""
+    """Contents of a folder for one split."""
 
     benchmark: str
     split: str
     queries: int
     expected_queries: int
-    galleries: dict[str, list[int]]  # sizes; a query's own by its task
+    galleries: dict[str, list[int]]  # sizes; of a query's own gallery by its task
     expected: dict[str, int]
-    pictures: int  # that are named
-    missing_pictures: int
-    broken_pictures: int
-    same_pictures: int | None  # whose bytes are those of an earlier one; None where they were not read whole
-    same_queries: int  # that repeat an earlier one
+    images: int  # named images
+    missing_images: int
+    broken_images: int
+    same_images: int | None  # whose bytes are those of an earlier one; None if they were not read whole
+    same_queries: int  # queries that repeat an earlier one
     blank_texts: int
-    flaws: tuple[Flaw, ...]  # which keep the split from being scored
-    remarks: tuple[Flaw, ...]  # what the published files have, too: it is scored all the same
+    flaws: tuple[Flaw, ...]  # these prevent the split from being scored
+    remarks: tuple[Flaw, ...]  # these are in the published files too: the split is scored with them
 
 
 def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> BenchmarkReport:
-    """Looks at the header of every picture, or with `decode` at every pixel."""
+    """Read the header of every image, or with `decode` every pixel."""
     wrong = [Flaw(benchmark.name, "not the protocol's count", detail) for detail in counts.wrong(benchmark)]
-    files: dict[Path, list[str]] = {}  # several boxes may be of one file
-    for name, picture in benchmark.pictures.items():
-        files.setdefault(picture.path, []).append(name)
+    files: dict[Path, list[str]] = {}  # several boxes may be in one file
+    for name, image in benchmark.images.items():
+        files.setdefault(image.path, []).append(name)
     missing = [file for file in files if not file.is_file()]
     there = sorted(files.keys() - set(missing))
-    pictures = Images.of_files([files[file][0] for file in there], [str(file) for file in there])
-    looks = list(check.looked_at(pictures, np.arange(len(there)), decode=decode, workers=workers))
+    images = Images.of_files([files[file][0] for file in there], [str(file) for file in there])
+    looks = list(check.looked_at(images, np.arange(len(there)), decode=decode, workers=workers))
     broken = [
-        Flaw(name, "broken picture", look.problem)
+        Flaw(name, "broken image", look.problem)
         for file, look in zip(there, looks, strict=True)
         for name in files[file]
         if look.problem
     ]
     whole = {file: look.digest for file, look in zip(there, looks, strict=True) if not look.problem}
-    boxes = [flaw for file in whole for flaw in _outside({name: benchmark.pictures[name] for name in files[file]})]
+    boxes = [flaw for file in whole for flaw in _outside({name: benchmark.images[name] for name in files[file]})]
     same = list(_same(whole, files)) if decode else []
     twice, blank = list(_twice(benchmark)), list(_blank(benchmark, path))
-    gone = [Flaw(name, "no picture", str(file)) for file in missing for name in files[file]]
+    gone = [Flaw(name, "no image", str(file)) for file in missing for name in files[file]]
     return BenchmarkReport(
         benchmark=benchmark.name,
         split=benchmark.split,
@@ -63,10 +63,10 @@ def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> B
         expected_queries=benchmark.expected_queries,
         galleries={name: sorted(sizes) for name, sizes in counts.sizes(benchmark).items()},
         expected=dict(benchmark.expected),
-        pictures=len(benchmark.pictures),
-        missing_pictures=len(gone),
-        broken_pictures=len(broken) + len(boxes),
-        same_pictures=len(same) if decode else None,
+        images=len(benchmark.images),
+        missing_images=len(gone),
+        broken_images=len(broken) + len(boxes),
+        same_images=len(same) if decode else None,
         same_queries=len(twice),
         blank_texts=len(blank),
         flaws=(*wrong, *gone, *broken, *boxes),
@@ -75,16 +75,16 @@ def folder(benchmark: Benchmark, path: Path, *, decode: bool, workers: int) -> B
 
 
 def facts(report: BenchmarkReport) -> dict[str, object]:
-    """The report as names and values, a gallery's size beside the protocol's."""
+    """Return the report as names and values, each gallery's size beside the protocol's."""
     sizes = {
         f"gallery {name}": f"{' or '.join(map(str, report.galleries.get(name, [0])))} of {expected}"
         for name, expected in report.expected.items()
     }
     numbers = {
-        "pictures": report.pictures,
-        "missing pictures": report.missing_pictures,
-        "broken pictures": report.broken_pictures,
-        "same pictures": "not looked for: --decode" if report.same_pictures is None else report.same_pictures,
+        "images": report.images,
+        "missing images": report.missing_images,
+        "broken images": report.broken_images,
+        "same images": "not looked for: --decode" if report.same_images is None else report.same_images,
         "same queries": report.same_queries,
         "blank texts": report.blank_texts,
     }
@@ -92,13 +92,13 @@ def facts(report: BenchmarkReport) -> dict[str, object]:
     return {**head, **sizes, **numbers}
 
 
-def _outside(pictures: dict[str, BenchmarkImage]) -> Iterator[Flaw]:
-    """Boxes of one file that hold none of its pixels."""
-    boxes = {name: picture.box for name, picture in pictures.items() if picture.box is not None}
+def _outside(images: dict[str, BenchmarkImage]) -> Iterator[Flaw]:
+    """Yield the boxes of one file that contain none of its pixels."""
+    boxes = {name: image.box for name, image in images.items() if image.box is not None}
     if not boxes:
         return
-    with Image.open(next(iter(pictures.values())).path) as image:
-        width, height = image.size
+    with Image.open(next(iter(images.values())).path) as opened:
+        width, height = opened.size
     for name, (left, top, _, _) in boxes.items():
         if left >= width or top >= height:
             yield Flaw(name, "box outside", f"of its {width}×{height} pixels")
@@ -109,7 +109,7 @@ def _same(digests: dict[Path, bytes], files: dict[Path, list[str]]) -> Iterator[
     for file, digest in digests.items():
         earlier = first.setdefault(digest, file)
         if earlier is not file:
-            yield Flaw(files[file][0], "same picture", f"as {files[earlier][0]}")
+            yield Flaw(files[file][0], "same image", f"as {files[earlier][0]}")
 
 
 def _twice(benchmark: Benchmark) -> Iterator[Flaw]:
@@ -122,7 +122,7 @@ def _twice(benchmark: Benchmark) -> Iterator[Flaw]:
 
 
 def _blank(benchmark: Benchmark, path: Path) -> Iterator[Flaw]:
-    """Queries of which a text is blank; FashionIQ's are joined where they are asked, so its files are read again."""
+    """Yield the queries with a blank text; FashionIQ's files are read again, since queries join its captions."""
     if benchmark.name != "fashioniq":
         for query in benchmark.queries:
             if not all(text.strip() for text in query.texts):

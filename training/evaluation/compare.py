@@ -1,4 +1,4 @@
-"""Results of one benchmark side by side, with what the differences are worth: a paired bootstrap over the queries."""
+"""Results of one benchmark side by side, with a paired bootstrap of their differences over the queries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +14,16 @@ _FIRST = ("benchmark", "variant", "split")
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One way of asking: its metrics, and how far each lies above that of the row it is set against."""
+    """One row of a comparison: its metrics, and their differences from the row that it is compared with."""
 
     metrics: dict[str, Estimate]
-    differences: dict[str, Estimate]  # of the same queries, pair by pair
-    real: dict[str, bool]  # whether the difference's interval excludes 0
+    differences: dict[str, Estimate]  # of the same queries, paired
+    real: dict[str, bool]  # if the difference's interval excludes 0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Rows that were asked the same."""
+    """Rows with the same protocol."""
 
     protocol: Protocol
     against: str
@@ -38,28 +38,28 @@ class ComparedAnswers:
     protocol: Protocol
     queries: tuple[BenchmarkQuery, ...]
     answers: dict[str, Answers]
-    notes: tuple[str, ...] = ()  # what a reader must know first, of whichever result
+    notes: tuple[str, ...] = ()  # of any result
 
     def only(self, group: str) -> "ComparedAnswers":
-        """The answers to the queries of one group alone; raises ConfigError where there is none."""
+        """Return the answers to the queries of one group; raises ConfigError if there is no such group."""
         found = groups(self.queries)
         if group not in found:
-            raise ConfigError(f"there is no group {group!r} among {', '.join(found) or 'no groups at all'}")
+            raise ConfigError(f"there is no group {group!r}: choose one of {', '.join(found) or 'no groups at all'}")
         chosen = found[group].tolist()
         queries = tuple(replace(self.queries[row], groups=(group,)) for row in chosen)
         answers = {name: each.take(chosen) for name, each in self.answers.items()}
         return replace(self, protocol=replace(self.protocol, queries=len(queries)), queries=queries, answers=answers)
 
     def values(self) -> dict[str, dict[str, Values]]:
-        """Row → metric → a value a query (B,)."""
+        """Return row → metric → a value per query (B,)."""
         return {name: values(self.protocol.scoring, self.queries, found) for name, found in self.answers.items()}
 
 
 def rows(paths: Sequence[Path]) -> ComparedAnswers:
-    """The rows of all the files: a bundle's own answers under its file's name, a baseline of several once.
+    """Read the rows of all files: a bundle's own answers under its file's name, each baseline once.
 
-    Rows that were asked with other texts than the queries' own are called after them, too.
-    Raises ConfigError where two protocols or two files' names do not go together.
+    Rows with other texts than the queries' own have these texts in their name, too. Raises ConfigError if two protocols
+    differ or two files have the same name.
     """
     results = {path.stem: Result.read(path) for path in paths}
     if len(results) < len(paths):
@@ -68,9 +68,9 @@ def rows(paths: Sequence[Path]) -> ComparedAnswers:
     for name, other in others:
         if other.protocol != one.protocol or _queries(other) != _queries(one):
             differing = _differing(one.protocol, other.protocol) or "other queries"
-            raise ConfigError(f"{first} and {name} were not asked the same ({differing}): evaluate again")
+            raise ConfigError(f"{first} and {name} have different protocols ({differing}): evaluate again")
     if not one.protocol.scoring.metrics:
-        raise ConfigError(f"only the test server knows the answers of {one.protocol.split}: compare results of val")
+        raise ConfigError(f"only the test server has the answers of {one.protocol.split}: compare results of val")
     answers: dict[str, Answers] = {}
     for stem, result in results.items():
         ending = "" if result.model.texts == "written" else f", {result.model.texts} texts"
@@ -88,21 +88,21 @@ def rows(paths: Sequence[Path]) -> ComparedAnswers:
 
 
 def best(found: ComparedAnswers) -> str:
-    """The name of the row with the highest headline metric, and of those the highest last one."""
+    """Return the row with the highest headline metric; of several, the one with the highest last metric."""
     values, metrics = found.values(), found.protocol.scoring.metrics
     return max(values, key=lambda name: (values[name][metrics[0]].mean(), values[name][metrics[-1]].mean()))
 
 
 def compare(found: ComparedAnswers, *, against: str) -> Comparison:
-    """Every row's metrics and their paired differences to the row `against`; raises ConfigError where there is none."""
+    """Return every row's metrics and paired differences from the row `against`; raises ConfigError if it is missing."""
     if against not in found.answers:
-        raise ConfigError(f"there is no row {against!r} among {', '.join(found.answers)}")
+        raise ConfigError(f"there is no row {against!r}: choose one of {', '.join(found.answers)}")
     values = found.values()
     rows = {}
     for name, own in values.items():
-        differences = {metric: Estimate.of(column - values[against][metric]) for metric, column in own.items()}
+        differences = {metric: Estimate.from_values(column - values[against][metric]) for metric, column in own.items()}
         rows[name] = ComparisonRow(
-            metrics={metric: Estimate.of(column) for metric, column in own.items()},
+            metrics={metric: Estimate.from_values(column) for metric, column in own.items()},
             differences=differences,
             real={metric: e.low > 0 or e.high < 0 for metric, e in differences.items()},
         )
@@ -110,14 +110,14 @@ def compare(found: ComparedAnswers, *, against: str) -> Comparison:
 
 
 def markdown(found: Comparison, *, metric: str | None = None) -> str:
-    """A table, best row first; a difference of the `metric`, None for the headline's, that may be chance is marked.
+    """Return a table, best row first; a difference of `metric` (None: the headline's) that may be chance is marked.
 
-    Raises ConfigError where the results have no such metric.
+    Raises ConfigError if the results do not have that metric.
     """
     metrics = found.protocol.scoring.metrics
     head = metric or metrics[0]
     if head not in metrics:
-        raise ConfigError(f"there is no metric {head!r} among {', '.join(metrics)}")
+        raise ConfigError(f"there is no metric {head!r}: choose one of {', '.join(metrics)}")
     ordered = sorted(found.rows.items(), key=lambda item: -item[1].metrics[head].value)
     lines = [f"| | {' | '.join(metrics)} | {head} against {found.against} |", "|---" * (len(metrics) + 2) + "|"]
     for name, row in ordered:
@@ -127,19 +127,19 @@ def markdown(found: Comparison, *, metric: str | None = None) -> str:
 
 
 def estimate(found: Estimate) -> str:
-    """As ".395 [.376, .413]"."""
+    """Format as ".395 [.376, .413]"."""
     return f"{short(found.value)} [{short(found.low)}, {short(found.high)}]"
 
 
 def difference(row: ComparisonRow, metric: str) -> str:
-    """As "−.080 [−.101, −.058]", with a remark where the interval holds 0."""
+    """Format as "−.080 [−.101, −.058]", with a remark if the interval contains 0."""
     found = row.differences[metric]
     low, high = _signed(found.low), _signed(found.high)
     return f"{_signed(found.value)} [{low}, {high}]" + ("" if row.real[metric] else ", not sure")
 
 
 def short(value: float) -> str:
-    """As ".395"."""
+    """Format as ".395"."""
     return f"{value:.3f}".removeprefix("0") if value < 0.9995 else "1.00"
 
 
@@ -149,14 +149,14 @@ def _signed(value: float) -> str:
 
 
 def _queries(result: Result) -> list[tuple[str, str, tuple[str, ...]]]:
-    """What must be the same of every query; its text may be put otherwise."""
+    """Return the parts of every query that must be equal; its text may differ."""
     return [(query.id, query.reference, query.relevant) for query in result.queries]
 
 
 def _differing(one: Protocol, other: Protocol) -> str:
     mine, theirs = _fields(one), _fields(other)
     names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
-    names = [name for name in names if name in _FIRST] or names  # what follows from these need not be said
+    names = [name for name in names if name in _FIRST] or names  # differences that follow from these are left out
     return ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in names)
 
 

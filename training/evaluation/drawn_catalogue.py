@@ -1,4 +1,4 @@
-"""The drawn catalogue as a benchmark of bundles: composed, pseudo-word and text → image retrieval."""
+"""Evaluation of bundles on the drawn catalogue: composed, pseudo-word and text → image retrieval."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +15,8 @@ from training.catalogue import generated_texts, hard_negatives, write
 from training.catalogue.language import product_captions
 from training.catalogue.language.modification import Question
 from training.catalogue.language.paraphrase import paraphrase
-from training.catalogue.language.spelling import badly
-from training.catalogue.triplets import Facts, Triplet, answered, questions
+from training.catalogue.language.spelling import add_typos
+from training.catalogue.triplets import Facts, Triplet, answer_questions, draw_questions
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
@@ -28,7 +28,7 @@ SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the 
 GALLERY = "catalogue"
 SCORING = Scoring(("R@1", "R@5", "R@10", "R@50", "mAP@10"), counts="any")
 HARD_SCORING = replace(SCORING, metrics=(*SCORING.metrics, "R_subset@1"))
-NAMED = 10  # names of each ranking that are kept
+RANKED_NAMES = 10  # names of each ranking that are stored
 Variant = Literal["shop", "hard"]
 
 
@@ -46,49 +46,51 @@ def composed(
     rerank: int = 0,
     cache: Path | None = None,
 ) -> Result:
-    """R@1/5/10/50 and mAP@10 of composed queries over a shop: image only, text only, their sum, and the bundle's own.
+    """Measure R@1/5/10/50 and mAP@10 of composed queries: image only, text only, their sum, the bundle's ranking.
 
-    The first three are of the bundle's own gallery and text graphs. A query counts as answered at rank r where any
-    item that satisfies it stands there; the reference is never ranked. The group "unseen" are the queries with a
-    target whose category and colour never met in training; val has none. Other texts stand in place of the shopper's,
-    with the same answers counting. The hard variant ranks each query's hard negatives, too, and has R_subset@1: whether
-    the target stands before all of its own. With `rerank` there is one more way of asking: the bundle's own, the first
-    so many re-ranked; raises ConfigError where it has no re-ranker.
+    The first three use the bundle's gallery and text graphs. A query counts as answered at rank r if any item that
+    satisfies it is there; the reference is never ranked. The group "unseen" are the queries with a target whose
+    category and colour never occur together in training; val has none. Other `texts` replace the shopper's, with the
+    same correct answers. The hard variant also ranks each query's hard negatives, and has R_subset@1: the share of
+    targets that rank before all of their own negatives. With `rerank` there is one more row: the bundle's own ranking
+    with its first `rerank` items re-ranked; raises ConfigError if the bundle has no re-ranker.
     """
     if rerank and not encoder.reranks:  # before anything is drawn
         raise ConfigError(f"{encoder.manifest.model_id} has no re-ranker: leave out --rerank, or train one")
     sampled = sample.catalogue(products, split=split, seed=seed)
-    asked = questions(sampled, queries, seed=seed)
-    wrong = hard_negatives.negatives(asked, split=split, seed=seed) if variant == "hard" else [()] * len(asked)
+    questions = draw_questions(sampled, queries, seed=seed)
+    wrong = hard_negatives.negatives(questions, split=split, seed=seed) if variant == "hard" else [()] * len(questions)
     added = [product for own in wrong for product in own]
     shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache, added=added)
     gallery = shop.gallery(encoder)  # (N, d)
-    references = np.array([shop.row_of[question.reference.id] for question in asked], dtype=np.int64)  # (B,)
-    said = [_text(question, texts, seed=seed) for question in asked]
-    image, words = gallery[references], _texts(encoder, said)  # (B, d)
+    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)  # (B,)
+    query_texts = [_text(question, texts, seed=seed) for question in questions]
+    image, words = gallery[references], _texts(encoder, query_texts)  # (B, d)
     asked_with = {
         "image only": image,
         "text only": words,
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
-        encoder.manifest.method: _composed(encoder, shop, references, said, text_weight=text_weight),
+        encoder.manifest.method: _composed(encoder, shop, references, query_texts, text_weight=text_weight),
     }
     posed = [
         _query(shop, triplet, text, [product.id for product in own])
-        for triplet, text, own in zip(answered(asked, shop.products), said, wrong, strict=True)
+        for triplet, text, own in zip(answer_questions(questions, shop.products), query_texts, wrong, strict=True)
     ]
     answers: dict[str, Answers] = {}
     for name, vectors in asked_with.items():
         scores = vectors @ gallery.T  # (B, N)
-        scores[np.arange(len(asked)), references] = -np.inf
+        scores[np.arange(len(questions)), references] = -np.inf
         answers[name] = _answers(shop, scores, posed)
         if rerank and name == encoder.manifest.method:
             best = reranking.best_rows(scores, min(rerank, len(gallery) - 1))
-            found = _reranked(encoder, shop, references, said, composed=vectors, gallery=gallery, rows=best)
+            found = _reranked(encoder, shop, references, query_texts, composed=vectors, gallery=gallery, rows=best)
             scores = reranking.rerank_scores(scores, best, found)
             answers[f"{name} + re-ranking of {rerank}"] = _answers(shop, scores, posed)
-    return Result.of(
+    return Result.from_answers(
         _protocol("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked"),
-        EvaluatedModel.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts),
+        EvaluatedModel.from_manifest(
+            encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts
+        ),
         posed,
         answers,
         date=date,
@@ -98,17 +100,17 @@ def composed(
 def pseudo_words(
     encoder: Encoder, *, split: str, products: int, seed: int, date: str, cache: Path | None = None
 ) -> Result:
-    """R@1/5/10/50 of finding each picture of a shop, among all of them, by its own pseudo-word: "a photo of *".
+    """Measure R@1/5/10/50 of finding each image of a shop among all of them by its own pseudo-word: "a photo of *".
 
-    Raises ConfigError where the bundle makes none.
+    Raises ConfigError if the bundle makes no pseudo-words.
     """
     sentence = encoder.sentence  # before anything is drawn
     shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
     queries = [BenchmarkQuery(each.id, each.id, (sentence,), (each.id,), GALLERY) for each in shop.products]
     scores = shop.sentences(encoder) @ shop.gallery(encoder).T  # (N, N)
-    return Result.of(
+    return Result.from_answers(
         _protocol("pseudo-word retrieval", split, seed, shop=shop, queries=queries, reference="ranked"),
-        EvaluatedModel.of(encoder.manifest, template=sentence, text_weight=0.0),
+        EvaluatedModel.from_manifest(encoder.manifest, template=sentence, text_weight=0.0),
         queries,
         {sentence: _answers(shop, scores, queries)},
         date=date,
@@ -116,7 +118,7 @@ def pseudo_words(
 
 
 def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: str, cache: Path | None = None) -> Result:
-    """R@1/5/10/50 and mAP@10 of text → image retrieval: a caption for each product of the split, all of them ranked.
+    """Measure R@1/5/10/50 and mAP@10 of text → image retrieval: a caption for each product of the split, all ranked.
 
     Every product that the caption describes counts.
     """
@@ -128,9 +130,9 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: st
         described = ids[facts.accepted(phrase.wish)].tolist()
         queries.append(BenchmarkQuery(product.id, "", (phrase.text,), _first(product.id, described), GALLERY))
     scores = _texts(encoder, [phrase.text for phrase in phrases]) @ shop.gallery(encoder).T  # (B, N)
-    return Result.of(
+    return Result.from_answers(
         _protocol("text to image", split, seed, shop=shop, queries=queries, reference="none"),
-        EvaluatedModel.of(encoder.manifest, template="{text}", text_weight=1.0),
+        EvaluatedModel.from_manifest(encoder.manifest, template="{text}", text_weight=1.0),
         queries,
         {"caption": _answers(shop, scores, queries)},
         date=date,
@@ -156,16 +158,16 @@ def _first(target: str, satisfying: Sequence[str]) -> tuple[str, ...]:
 
 def _text(question: Question, texts: Texts, *, seed: int) -> str:
     reference, target = question.reference, question.target
-    random = Random(f"{seed}/{texts}/{reference.id}>{target.id}/{question.asked.text}")
+    random = Random(f"{seed}/{texts}/{reference.id}>{target.id}/{question.modification.text}")
     match texts:
         case "written":
-            return question.asked.text
+            return question.modification.text
         case "generated":
             return generated_texts.text(reference, target, seed=seed)
         case "paraphrased":
             return paraphrase(question, random)
         case "misspelt":
-            return badly(question.asked.spelt, random)
+            return add_typos(question.modification.spelt, random)
 
 
 def _composed(
@@ -188,7 +190,7 @@ def _reranked(
     gallery: Embeddings,
     rows: Rows,
 ) -> Scores:
-    """The re-ranker's scores (B, K) of the candidates `rows` (B, K), from vectors in half precision as when serving."""
+    """Return the re-ranker's scores (B, K) of the candidates `rows` (B, K), from float16 vectors as when serving."""
     blocks = []
     for start in range(0, len(references), BATCH):
         block = slice(start, start + BATCH)
@@ -210,7 +212,7 @@ def _answers(shop: Shop, scores: Scores, queries: Sequence[BenchmarkQuery]) -> A
         wanted = np.array([shop.row_of[id] for id in query.relevant], dtype=np.int64)
         order = retrieval.order(values, last=wanted)
         ranks.append(tuple(retrieval.ranks(order, wanted).tolist()))
-        first.append(tuple(shop.products[row].id for row in order[:NAMED]))
+        first.append(tuple(shop.products[row].id for row in order[:RANKED_NAMES]))
         own = np.array([shop.row_of[id] for id in query.subset], dtype=np.int64)
         subsets.append(tuple(query.subset[place] for place in np.argsort(retrieval.ranks(order, own))))
     return Answers(ranks=tuple(ranks), first=tuple(first), subset=tuple(subsets) if any(subsets) else ())

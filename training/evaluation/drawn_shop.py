@@ -1,4 +1,4 @@
-"""A drawn shop to be ranked: its pictures drawn once, its gallery embedded once a space."""
+"""Drawn shop for evaluation: its images drawn once, its gallery embedded once per space."""
 
 import hashlib
 import json
@@ -23,48 +23,48 @@ _Array = TypeVar("_Array", bound=NDArray[np.generic])
 
 
 class Shop:
-    """Products, their pictures at one size, and their embeddings; what a bundle is asked about."""
+    """Products, their images at one size, and their embeddings."""
 
     def __init__(self, products: list[Product], *, name: str, size: int, cache: Path | None) -> None:
-        """`name` says how the products were sampled; pictures and galleries are kept in `cache` where there is one."""
+        """`name` identifies the sampling of the products; images and galleries are stored in `cache` if it is given."""
         self.products = products
         self.row_of = {product.id: row for row, product in enumerate(products)}
         self._key = [write.VERSION, name, len(products), size, images.SIDES]
         self._cache = cache
-        self.pixels: Pixels = self._kept("pixels", [], lambda: _drawn(products, size=size))  # (N, 3, S, S)
+        self.pixels: Pixels = self._cached("pixels", [], lambda: _drawn(products, size=size))  # (N, 3, S, S)
 
     @classmethod
     def catalogue(
         cls, count: int, *, split: str, seed: int, size: int, cache: Path | None, added: Sequence[Product] = ()
     ) -> "Shop":
-        """A shop with siblings, as `likebut catalogue` draws it, and behind them the hard negatives `added`."""
+        """Draw a shop with siblings, as `likebut catalogue` does, followed by the hard negatives `added`."""
         products = sample.catalogue(count, split=split, seed=seed)
         name = f"catalogue {split} {seed}{f' and {len(added)} hard negatives' if added else ''}"
         return cls([*products, *added], name=name, size=size, cache=cache)
 
     @classmethod
     def independent(cls, count: int, *, split: str, seed: int, size: int, cache: Path | None) -> "Shop":
-        """The first products of a split, each drawn for itself."""
+        """Draw the first products of a split, each independent of the others."""
         products = images.products(count, split=split, seed=seed)
         return cls(products, name=f"products {split} {seed}", size=size, cache=cache)
 
     def gallery(self, encoder: Encoder) -> Embeddings:
-        """Embeddings of all pictures (N, d); every bundle of one space shares the file."""
+        """Return the embeddings of all images (N, d); all bundles of one space share the file."""
         space = encoder.manifest.space_id
-        return self._kept(
+        return self._cached(
             "gallery", [space], lambda: np.concatenate([encoder.gallery(part) for part in self._parts("gallery")])
         )
 
     def sentences(self, encoder: Encoder) -> Embeddings:
-        """Every picture as the bundle's pseudo-sentence (N, d); raises ConfigError where the bundle has none."""
+        """Return every image as the bundle's pseudo-sentence (N, d); raises ConfigError if the bundle has none."""
         return np.concatenate([encoder.sentences(part) for part in self._parts("pseudo-words")])
 
     def _parts(self, label: str) -> Iterator[Pixels]:
         for start in tqdm(range(0, len(self.pixels), BATCH), desc=label, unit="batch", leave=False):
             yield np.array(self.pixels[start : start + BATCH])
 
-    def _kept(self, what: str, more: list[str], compute: Callable[[], _Array]) -> _Array:
-        """The array in the cache, computed and kept where it is missing."""
+    def _cached(self, what: str, more: list[str], compute: Callable[[], _Array]) -> _Array:
+        """Return the array from the cache; compute and store it if it is missing."""
         if self._cache is None:
             return compute()
         digest = hashlib.sha256(json.dumps([*self._key, *more]).encode()).hexdigest()
@@ -78,5 +78,5 @@ class Shop:
 
 
 def _drawn(products: list[Product], *, size: int) -> Pixels:
-    bar = tqdm(products, desc="drawing", unit="picture", leave=False, mininterval=1.0)
+    bar = tqdm(products, desc="drawing", unit="image", leave=False, mininterval=1.0)
     return np.stack([images.picture(product, size=size) for product in bar])

@@ -1,4 +1,4 @@
-"""The desk: checks that a published benchmark is whole, asks a bundle its queries and ranks the answers."""
+"""Evaluation on a published benchmark: check that it is complete, embed its queries with a bundle, rank the answers."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +18,13 @@ from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery
 from training.evaluation.result import EvaluatedModel, Protocol, Result
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
-BATCH = 64  # queries that go through the graphs at once
-NAMED = 5  # pictures that a refusal names
+BATCH = 64  # queries per run of the graphs
+LISTED = 5  # missing images that an error names
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A benchmark that may be asked, without what is missing of it, and the notes that say so."""
+    """A benchmark that can be evaluated, without its missing parts, and the notes that name these."""
 
     benchmark: Benchmark
     allow_missing: bool
@@ -32,37 +32,37 @@ class Checked:
 
 
 def check(benchmark: Benchmark, *, allow_missing: bool) -> Checked:
-    """Compares the counts with the protocol and looks for every picture's file.
+    """Compare the counts with the protocol and look for every image's file.
 
-    Raises InputError where anything is missing, unless that is allowed: then it is left out. A query is left out with
-    its reference; a target that is left out is never found.
+    Raises InputError if anything is missing, unless that is allowed: then it is left out. A query is left out with its
+    reference; a target that is left out is never found.
     """
     checked = Checked(benchmark, allow_missing)
     wrong = list(counts.wrong(benchmark))
     if wrong:
         checked = _noted(checked, f"not the protocol's counts: {'; '.join(wrong)}")
-    missing = [name for name in counts.used(benchmark) if not benchmark.pictures[name].path.is_file()]
+    missing = [name for name in counts.used(benchmark) if not benchmark.images[name].path.is_file()]
     return _without(checked, missing, "missing") if missing else checked
 
 
 def evaluate(encoder: Encoder, checked: Checked, *, text_weight: float, date: str, cache: Path) -> Result:
-    """The bundle's own answers, and beside them image only, text only and their sum from the same bundle.
+    """Rank by the bundle's own queries, and by image only, text only and their sum from the same bundle.
 
-    Embeddings of the gallery are kept in `cache`, once a space. Raises InputError where a picture cannot be decoded,
+    Embeddings of the gallery are stored in `cache`, once per space. Raises InputError if an image cannot be decoded,
     unless missing ones are allowed.
     """
     names = counts.used(checked.benchmark)
-    pictures = checked.benchmark.pictures
-    vectors = embeddings.embeddings(encoder, [(name, pictures[name]) for name in names], cache=cache)  # (N, d)
+    images = checked.benchmark.images
+    vectors = embeddings.embeddings(encoder, [(name, images[name]) for name in names], cache=cache)  # (N, d)
     broken = [names[row] for row in np.flatnonzero(np.isnan(vectors[:, 0]))]
     if broken:
         checked = _without(checked, broken, "broken")
     benchmark, row_of = checked.benchmark, {name: row for row, name in enumerate(names)}
     ways = _ways(encoder, benchmark, vectors, row_of, text_weight=text_weight)
     answers = ranking.ranked(ways, benchmark.queries, benchmark.galleries, vectors=vectors, row_of=row_of)
-    return Result.of(
+    return Result.from_answers(
         _protocol(benchmark),
-        EvaluatedModel.of(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
+        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
         benchmark.queries,
         answers,
         date=date,
@@ -71,17 +71,17 @@ def evaluate(encoder: Encoder, checked: Checked, *, text_weight: float, date: st
 
 
 def _without(checked: Checked, missing: Sequence[str], why: str) -> Checked:
-    """The benchmark less those pictures; raises InputError where that is not allowed."""
+    """Return the benchmark without those images; raises InputError if that is not allowed."""
     benchmark, gone = checked.benchmark, frozenset(missing)
     kept = [_less(query, gone) for query in benchmark.queries if query.reference not in gone]
     lost = len(benchmark.queries) - len(kept)
-    some = ", ".join(str(benchmark.pictures[name].path) for name in missing[:NAMED])
-    note = f"{len(missing)} pictures are {why} ({some}{', …' if len(missing) > NAMED else ''})"
+    some = ", ".join(str(benchmark.images[name].path) for name in missing[:LISTED])
+    note = f"{len(missing)} images are {why} ({some}{', …' if len(missing) > LISTED else ''})"
     checked = _noted(checked, note + (f", and with them the references of {lost} queries" if lost else ""))
     if not kept:
-        raise InputError(f"no query of {benchmark.name} has its reference: check the folder of the pictures")
-    asked = {query.gallery for query in kept}  # a category without pictures has no gallery that could be too small
-    galleries = {name: _rest(gallery, gone) for name, gallery in benchmark.galleries.items() if name in asked}
+        raise InputError(f"no query of {benchmark.name} has its reference: check the folder of the images")
+    queried = {query.gallery for query in kept}  # the gallery of a category without images cannot be too small
+    galleries = {name: _rest(gallery, gone) for name, gallery in benchmark.galleries.items() if name in queried}
     return replace(checked, benchmark=replace(benchmark, galleries=galleries, queries=tuple(kept)))
 
 
@@ -107,7 +107,7 @@ def _rest(names: Sequence[str], gone: frozenset[str]) -> tuple[str, ...]:
 def _ways(
     encoder: Encoder, benchmark: Benchmark, vectors: Embeddings, row_of: Mapping[str, int], *, text_weight: float
 ) -> dict[str, Embeddings]:
-    """The vectors (B, d) that each way asks with."""
+    """Return the vectors (B, d) of each way to query."""
     queries = benchmark.queries
     image = np.asarray(vectors[[row_of[query.reference] for query in queries]])
     words, composed = [], []
@@ -116,7 +116,7 @@ def _ways(
             block = queries[start : start + BATCH]
             owners = [row for row, query in enumerate(block) for _ in query.texts]
             texts = [text for query in block for text in query.texts]
-            shown = [benchmark.pictures[query.reference] for query in block]
+            shown = [benchmark.images[query.reference] for query in block]
             pixels = np.stack(list(pool.map(partial(benchmark_images.pixels, size=encoder.manifest.image_size), shown)))
             words.append(_mean(encoder.texts(texts), owners))
             composed.append(_mean(encoder.queries(pixels[owners], texts, text_weight=text_weight), owners))
@@ -130,7 +130,7 @@ def _ways(
 
 
 def _mean(vectors: Embeddings, owners: Sequence[int]) -> Embeddings:
-    """The normalised mean of each query's vectors (b, d), where the rows (P, d) are of the queries `owners`."""
+    """Return the normalised mean of each query's vectors (b, d); the rows (P, d) belong to the queries `owners`."""
     found = np.zeros((owners[-1] + 1, vectors.shape[1]), dtype=np.float32)
     np.add.at(found, owners, vectors)
     return normalised(found)

@@ -12,24 +12,24 @@ from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.result import NEVER, RANKING_NAMES, Answers
 from training.metrics import retrieval
 
-BLOCK = 64  # queries that are scored at once: 30 MB of scores over CIRCO's gallery
+BLOCK = 64  # queries that are scored together: 30 MB of scores over CIRCO's gallery
 
 
 @dataclass(frozen=True, slots=True)
 class RankedGallery:
-    """Pictures to rank: sorted names, so that a tie says nothing of the target, and their embeddings."""
+    """Images to rank: sorted names, so that a tie carries no information about the target, and their embeddings."""
 
     names: Sequence[str]
     vectors: Embeddings  # (N, d)
-    places: Mapping[str, int]  # of a name that comes twice the later one: it stands behind its own copy
+    places: Mapping[str, int]  # for a name that occurs twice, the later one: it ranks behind its own copy
 
     @classmethod
-    def of(cls, names: Sequence[str], vectors: Embeddings, row_of: Mapping[str, int]) -> "RankedGallery":
-        """The pictures of those names, whose embeddings stand in the rows of `vectors` (all, d)."""
+    def select(cls, names: Sequence[str], vectors: Embeddings, row_of: Mapping[str, int]) -> "RankedGallery":
+        """Select the images of those names; their embeddings are in the rows of `vectors` (all, d)."""
         ordered = sorted(names)
         rows = np.array([row_of[name] for name in ordered], dtype=np.int64)
         whole = len(rows) == len(vectors) and bool((rows == np.arange(len(rows))).all())
-        chosen = vectors if whole else vectors[rows]  # no copy of a large memory-mapped one
+        chosen = vectors if whole else vectors[rows]  # no copy of a large memory-mapped array
         return cls(ordered, chosen, {name: place for place, name in enumerate(ordered)})
 
 
@@ -41,12 +41,12 @@ def ranked(
     vectors: Embeddings,
     row_of: Mapping[str, int],
 ) -> dict[str, Answers]:
-    """Each way's answers to the queries, asked with its vectors (B, d); a picture's own stands at `row_of[name]`.
+    """Return the answers of each way, from its query vectors (B, d); an image's own vector is at `row_of[name]`.
 
-    Raises InputError for a vector that is not finite: it has no order, not even behind what is never ranked.
+    Raises InputError for a vector that is not finite: it has no order, not even behind excluded items.
     """
-    for way, asked in ways.items():
-        lost = np.flatnonzero(~np.isfinite(asked).all(axis=1))
+    for way, query_vectors in ways.items():
+        lost = np.flatnonzero(~np.isfinite(query_vectors).all(axis=1))
         if len(lost):
             id = queries[int(lost[0])].id
             raise InputError(f"the query {id} has no finite vector by {way}: take another provider")
@@ -54,8 +54,8 @@ def ranked(
     for rows, gallery in _by_gallery(queries, galleries, vectors, row_of):
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            for way, asked in ways.items():
-                scores = asked[block] @ gallery.vectors.T  # (b, N)
+            for way, query_vectors in ways.items():
+                scores = query_vectors[block] @ gallery.vectors.T  # (b, N)
                 for row, values in zip(block, scores, strict=True):
                     found[way][row] = _answer(queries[row], values, gallery)
     subsets = any(query.subset for query in queries)
@@ -85,15 +85,15 @@ def _by_gallery(
     vectors: Embeddings,
     row_of: Mapping[str, int],
 ) -> Iterator[tuple[list[int], RankedGallery]]:
-    """Rows of the queries over each gallery, those of a small one of their own alone."""
+    """Yield the rows of the queries over each gallery; a query with its own small gallery alone."""
     shared: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         if isinstance(query.gallery, str):
             shared.setdefault(query.gallery, []).append(row)
         else:
-            yield [row], RankedGallery.of(query.gallery, vectors, row_of)
+            yield [row], RankedGallery.select(query.gallery, vectors, row_of)
     for name, rows in shared.items():
-        yield rows, RankedGallery.of(galleries[name], vectors, row_of)
+        yield rows, RankedGallery.select(galleries[name], vectors, row_of)
 
 
 def _answer(query: BenchmarkQuery, scores: NDArray[np.float32], gallery: RankedGallery) -> _Answer:

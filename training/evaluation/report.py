@@ -1,4 +1,4 @@
-"""A result as a page to read: what was asked, how each way fared, overall and by group, and hits and misses."""
+"""Report of a result as a Markdown page: protocol, metrics overall and by group, and hits and misses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,19 +15,19 @@ from training.evaluation.strips import Example, Show
 
 FILE = "report.md"
 LONGEST = 50  # the last k of the curves
-MISSED = 10  # a target that stands behind this rank is missed
+MISSED = 10  # a target behind this rank is a miss
 _ALONE = ("image only", "text only")
 
 
 def write(found: Result, out: Path, *, way: str | None, show: Show, examples: int) -> Path:
-    """Writes report.md with its pictures into a folder and gives its path.
+    """Write report.md with its images into a folder and return its path.
 
-    The examples are those of one `way` of asking, None for the bundle's own. Raises ConfigError where the result has no
-    such way.
+    The examples are of one `way` to query, None for the bundle's own. Raises ConfigError if the result does not have
+    it.
     """
     own = way or found.own
     if own not in found.answers:
-        raise ConfigError(f"there is no way of asking {own!r} among {', '.join(found.answers)}")
+        raise ConfigError(f"there is no row {own!r}: choose one of {', '.join(found.answers)}")
     out.mkdir(parents=True, exist_ok=True)
     parts = [*_head(found, own), *_overall(found, own, out), *_by_group(found, out)]
     parts += _strips(found, own, out, show, count=examples)
@@ -36,15 +36,15 @@ def write(found: Result, out: Path, *, way: str | None, show: Show, examples: in
 
 
 def _head(found: Result, own: str) -> list[str]:
-    asked = found.protocol
-    title = f"# {asked.benchmark} {asked.split}, {asked.variant}: {own}"
+    protocol = found.protocol
+    title = f"# {protocol.benchmark} {protocol.split}, {protocol.variant}: {own}"
     notes = [f"> **Not the benchmark as published**: {note}." for note in found.notes]
     rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in found.facts().items()]
     return [title, *notes, "\n".join(["| | |", "|---|---|", *rows])]
 
 
 def _overall(found: Result, own: str, out: Path) -> list[str]:
-    """The table of all ways and their curves; nothing of them where the targets are hidden."""
+    """Return the table of all rows and their curves; empty if the targets are hidden."""
     if not found.protocol.scoring.metrics:
         return ["Only the test server knows the targets of this split: `likebut submission write` makes its files."]
     rows = ComparedAnswers(found.protocol, found.queries, found.answers)
@@ -55,7 +55,7 @@ def _overall(found: Result, own: str, out: Path) -> list[str]:
 
 
 def _curves(found: Result) -> dict[str, list[float]]:
-    """R@1, R@2, … of each way, with the weights that its metrics have."""
+    """Return R@1, R@2, … of each row, with the weights of its metrics."""
     longest = min(LONGEST, *found.protocol.galleries.values())
     scoring = replace(found.protocol.scoring, metrics=tuple(f"R@{k}" for k in range(1, longest + 1)))
     return {
@@ -65,7 +65,7 @@ def _curves(found: Result) -> dict[str, list[float]]:
 
 
 def _alone(found: Result, own: str) -> list[str]:
-    """How many queries need both the picture and the words, and how the way fares on these."""
+    """Return how many queries need both the image and the text, and the recall on these."""
     if own in _ALONE or not all(way in found.answers for way in _ALONE):
         return []
     recall = next((metric for metric in found.protocol.scoring.metrics if metric.startswith("R@")), None)
@@ -75,14 +75,14 @@ def _alone(found: Result, own: str) -> list[str]:
     hit = {way: result.values(scoring, found.queries, found.answers[way])[recall] > 0 for way in (*_ALONE, own)}
     both = ~(hit["image only"] | hit["text only"])
     first = f"the first {k}" if (k := recall.removeprefix("R@")) != "1" else "the first place"
-    sentence = f"The picture alone or the words alone bring {1 - both.mean():.0%} of the targets to {first}"
+    sentence = f"Image only or text only rank {1 - both.mean():.0%} of the targets in {first}"
     if not both.any():
         return [f"{sentence}."]
-    return [f"{sentence}; of the other {both.sum()}, {own} brings {hit[own][both].mean():.0%} there."]
+    return [f"{sentence}; of the other {both.sum()}, {own} ranks {hit[own][both].mean():.0%} there."]
 
 
 def _by_group(found: Result, out: Path) -> list[str]:
-    """Each group's queries in the metric that is published by group: CIRCO's mAP@10, else the headline."""
+    """Return each group's queries in the metric that is published by group: CIRCO's mAP@10, else the headline."""
     groups, metrics = result.groups(found.queries), found.protocol.scoring.metrics
     if not groups or not metrics:
         return []
@@ -99,7 +99,7 @@ def _by_group(found: Result, out: Path) -> list[str]:
 
 
 def _strips(found: Result, own: str, out: Path, show: Show, *, count: int) -> list[str]:
-    """Hits and misses of the way, spread evenly over the queries; of hidden targets just what was found."""
+    """Return hits and misses, spread evenly over the queries; only the first hits if the targets are hidden."""
     answers = found.answers[own]
     rows = np.arange(len(found.queries))
     parts = ["## Examples"]

@@ -1,4 +1,4 @@
-"""A benchmark's result: what was asked, of which bundle, and how each way of asking it fared, query by query."""
+"""Result of a benchmark: the protocol, the bundle, and the answers of each way to query, query by query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,20 +16,20 @@ from models.errors import ConfigError
 from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.metrics import bootstrap, retrieval
 
-NEVER = 2**31 - 1  # the rank of an item that is not in the gallery, since its picture is missing
+NEVER = 2**31 - 1  # rank of an item that is not in the gallery, since its image is missing
 RANKING_NAMES = 50  # names of a ranking, at most
-# A shopper's own, what templates make of two captions, or the shopper's in phrases of no training text or with slips.
+# The shopper's own texts, template texts of two captions, or the shopper's as paraphrases or with typos.
 Texts = Literal["written", "generated", "paraphrased", "misspelt"]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What was asked: two results may be compared where all of it is the same."""
+    """Protocol of an evaluation: two results are comparable if their protocols are equal."""
 
     benchmark: str
     variant: str
     split: str
-    says: dict[str, str]  # the rest of it in words
+    says: dict[str, str]  # the rest of the protocol in words
     scoring: Scoring
     galleries: dict[str, int]  # items ranked
     queries: int
@@ -37,19 +37,21 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedModel:
-    """Which bundle was asked, and how."""
+    """The evaluated bundle and its settings."""
 
     method: str
     model_id: str  # with the digest of all weights
     space_id: str
     template: str
     text_weight: float
-    texts: Texts = "written"  # with the texts of the queries, or with others in their place
-    preprocessing: str = ""  # how a picture became pixels; results of earlier versions do not say
+    texts: Texts = "written"  # the texts of the queries, or others in their place
+    preprocessing: str = ""  # how an image becomes pixels; empty in results of earlier versions
 
     @classmethod
-    def of(cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written") -> "EvaluatedModel":
-        """The bundle of that manifest."""
+    def from_manifest(
+        cls, manifest: Manifest, *, template: str, text_weight: float, texts: Texts = "written"
+    ) -> "EvaluatedModel":
+        """Describe the bundle of that manifest."""
         pixels = manifest.preprocessing
         return cls(
             method=manifest.method,
@@ -71,22 +73,22 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: Values) -> "Estimate":
-        """The mean of one value a query."""
+    def from_values(cls, values: Values) -> "Estimate":
+        """Return the mean of one value per query."""
         low, high = bootstrap.interval(values)
         return cls(value=float(values.mean()), low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How one way of asking fared, an entry a query."""
+    """Answers of one way to query, one entry per query."""
 
     ranks: tuple[tuple[int, ...], ...]  # of the relevant items in the query's order, from 1, or NEVER
-    first: tuple[tuple[str, ...], ...]  # names, best first, up to KEPT
+    first: tuple[tuple[str, ...], ...]  # names, best first, up to RANKING_NAMES
     subset: tuple[tuple[str, ...], ...] = ()  # CIRR: the names of the query's subset, best first
 
     def take(self, rows: Sequence[int]) -> "Answers":
-        """The answers to some of the queries, in their order."""
+        """Return the answers to some of the queries, in their order."""
         return Answers(
             ranks=tuple(self.ranks[row] for row in rows),
             first=tuple(self.first[row] for row in rows),
@@ -106,23 +108,23 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One benchmark of one bundle."""
+    """Result of one bundle on one benchmark."""
 
     protocol: Protocol
     model: EvaluatedModel
-    date: str  # ISO 8601, when it was asked
-    notes: tuple[str, ...]  # what a reader must know first: missing pictures
-    rows: dict[str, dict[str, Estimate]]  # way of asking, or "way, group" → metric → estimate
+    date: str  # ISO 8601, time of the evaluation
+    notes: tuple[str, ...]  # what a reader must know first: missing images
+    rows: dict[str, dict[str, Estimate]]  # way to query, or "way, group" → metric → estimate
     queries: tuple[BenchmarkQuery, ...]
-    answers: dict[str, Answers]  # way of asking → what the estimates are of
+    answers: dict[str, Answers]  # way to query → the answers that the estimates are computed from
 
     @property
     def own(self) -> str:
-        """The bundle's own way of asking: the last, and so re-ranked where that was asked for."""
+        """The bundle's own way to query: the last, and so re-ranked if a re-ranker was used."""
         return list(self.answers)[-1]
 
     @classmethod
-    def of(
+    def from_answers(
         cls,
         protocol: Protocol,
         model: EvaluatedModel,
@@ -132,7 +134,7 @@ class Result:
         date: str,
         notes: Sequence[str] = (),
     ) -> "Result":
-        """Estimates of all the answers, and of those to each group of queries in rows of their own."""
+        """Estimate the metrics of all answers, and of each group of queries in rows of their own."""
         rows: dict[str, dict[str, Estimate]] = {}
         for way, found in answers.items() if protocol.scoring.metrics else ():
             rows[way] = _estimates(values(protocol.scoring, queries, found))
@@ -150,11 +152,11 @@ class Result:
         )
 
     def values(self, way: str) -> dict[str, Values]:
-        """Each metric's value for every query (B,) of a way of asking."""
+        """Return each metric's value for every query (B,) of a way to query."""
         return values(self.protocol.scoring, self.queries, self.answers[way])
 
     def facts(self) -> dict[str, object]:
-        """What was asked, of which bundle and when, line by line."""
+        """Return protocol, bundle and date as lines."""
         protocol, sizes = self.protocol, (f"{name} {count}" for name, count in self.protocol.galleries.items())
         return {
             "benchmark": protocol.benchmark,
@@ -168,7 +170,7 @@ class Result:
         }
 
     def summary(self) -> dict[str, object]:
-        """Plain values for `json.dumps`, without the single queries."""
+        """Return plain values for `json.dumps`, without the single queries."""
         return {
             "protocol": asdict(self.protocol),
             "model": asdict(self.model),
@@ -178,13 +180,13 @@ class Result:
         }
 
     def write(self, path: Path) -> None:
-        """Keeps the whole result as JSON, so that it can be compared later."""
+        """Write the whole result as JSON, so that it can be compared later."""
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, _RESULT.dump_json(self))
 
     @classmethod
     def read(cls, path: Path) -> "Result":
-        """What `write` kept; raises ConfigError for anything else."""
+        """Read a file of `write`; raises ConfigError for anything else."""
         try:
             return _RESULT.validate_json(path.read_bytes())
         except OSError as error:
@@ -199,9 +201,9 @@ _RESULT = TypeAdapter(Result)
 
 
 def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, Values]:
-    """Each metric's value for every query (B,); its mean is the metric.
+    """Return each metric's value for every query (B,); its mean is the metric.
 
-    Where the metric is the mean of groups, a query of a small group weighs more: B / (groups · queries of its group).
+    If the metric is the mean of groups, a query of a small group weighs more: B / (groups · queries of its group).
     """
     plain = _plain(scoring, queries, answers)
     if scoring.mean == "queries":
@@ -214,7 +216,7 @@ def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
 
 
 def groups(queries: Sequence[BenchmarkQuery]) -> dict[str, NDArray[np.int64]]:
-    """The rows of each group's queries, in the order in which the groups come."""
+    """Return the rows of each group's queries, in the order of the groups' first queries."""
     found: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         for group in query.groups:
@@ -223,7 +225,7 @@ def groups(queries: Sequence[BenchmarkQuery]) -> dict[str, NDArray[np.int64]]:
 
 
 def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, Values]:
-    """Each metric's own value for every query (B,)."""
+    """Return each metric's unweighted value for every query (B,)."""
     found: dict[str, Values] = {}
     for metric in scoring.metrics:
         kind, _, k = metric.partition("@")
@@ -245,4 +247,4 @@ def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
 
 
 def _estimates(columns: Mapping[str, Values]) -> dict[str, Estimate]:
-    return {metric: Estimate.of(column) for metric, column in columns.items()}
+    return {metric: Estimate.from_values(column) for metric, column in columns.items()}

@@ -1,4 +1,4 @@
-"""Queries and what was found, as strips of pictures: the reference, the words, the first hits, the target."""
+"""Strips of images that show queries and their answers: the reference, the text, the first hits, the target."""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from models.errors import InputError
 
-Show = Callable[[str], Image.Image]  # a picture by its name; raises InputError where there is none
+Show = Callable[[str], Image.Image]  # an image by its name; raises InputError if there is none
 
-SIDE = 112  # of a picture, in pixels
-SHOWN = 5  # hits of a query
+SIDE = 112  # of an image, in pixels
+SHOWN = 5  # hits per query
 _GAP = 8
 _FRAME = 4
-_WORDS = 150  # width of the words
+_WORDS = 150  # width of the text
 _FONT, _LINE, _LETTER = 12, 15, 6.4  # size, height and a letter's mean width, in pixels
 _INK, _PALE, _RIGHT, _TARGET = "#222222", "#777777", "#2e8b57", "#c77700"
 
@@ -23,15 +23,15 @@ _INK, _PALE, _RIGHT, _TARGET = "#222222", "#777777", "#2e8b57", "#c77700"
 class Example:
     """One query and its answer."""
 
-    reference: str  # "" where the query has none
+    reference: str  # "" if the query has none
     text: str
     found: tuple[str, ...]  # best first
-    relevant: tuple[str, ...]  # the first is the target; empty where only the test server knows
-    target: str  # what is said of where the target stands, "rank 7"
+    relevant: tuple[str, ...]  # the first is the target; empty if only the test server has the targets
+    target: str  # label of the target, "rank 7"
 
 
 def sheet(examples: Sequence[Example], show: Show) -> Image.Image:
-    """The examples one below the other; hits that answer are framed, the target stands at the end."""
+    """Arrange the examples one below the other; correct hits are framed, the target is at the end."""
     height = SIDE + 2 * _FRAME + _LINE + _GAP
     words = _GAP + SIDE + 2 * _FRAME + _GAP
     left = words + _WORDS + _GAP
@@ -68,13 +68,13 @@ def _frame(example: Example, name: str) -> str:
 
 
 def _paste(whole: Image.Image, name: str, place: tuple[int, int], show: Show, *, frame: str) -> None:
-    """The picture in a frame; where there is none, a grey field that says so."""
+    """Paste the image in a frame; if it is missing, a grey field that says so."""
     field = Image.new("RGB", (SIDE, SIDE), "#eeeeee")
     try:
         shown = ImageOps.contain(show(name), (SIDE, SIDE))
         field.paste(shown, ((SIDE - shown.width) // 2, (SIDE - shown.height) // 2))
     except InputError:
         ImageDraw.Draw(field).text(
-            (_GAP, SIDE // 2 - _LINE), "no picture", fill=_PALE, font=ImageFont.load_default(_FONT)
+            (_GAP, SIDE // 2 - _LINE), "no image", fill=_PALE, font=ImageFont.load_default(_FONT)
         )
     whole.paste(ImageOps.expand(field, _FRAME, frame), place)

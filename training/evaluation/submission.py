@@ -1,8 +1,8 @@
-"""Files for the test servers of CIRR and CIRCO: written from a ranking, and checked here for all that they refuse.
+"""Files for the test servers of CIRR and CIRCO: written from a ranking, and checked for everything that they refuse.
 
 CIRR (Test-split_server.md of its repository) takes two files, {"version": "rc2", "metric": "recall", "12063": [50
-names], …} and the same with "recall_subset" and 3 names of the query's own set; the reference is never listed.
-CIRCO (its README) takes one, {"0": [50 numbers], …, "799": […]}.
+names], …} and the same with "recall_subset" and 3 names of the query's own set; the reference is never listed. CIRCO
+(its README) takes one, {"0": [50 numbers], …, "799": […]}.
 """
 
 import json
@@ -17,7 +17,7 @@ from training.evaluation.result import Result
 
 Server = Literal["cirr", "circo"]
 Metric = Literal["recall", "recall_subset"]
-Name = str | int  # CIRR's pictures have names, CIRCO's numbers
+Name = str | int  # CIRR's images have names, CIRCO's numbers
 
 VERSION = "rc2"
 LENGTHS: Mapping[Metric, int] = {"recall": 50, "recall_subset": 3}
@@ -26,16 +26,16 @@ MAX_BYTES = 5_000_000  # CIRR's server says 5 MB; the smaller reading is safe in
 
 @dataclass(frozen=True, slots=True)
 class SubmittedQuery:
-    """What may be listed for one query."""
+    """The names that may be listed for one query."""
 
     among: frozenset[Name]
-    never: frozenset[Name]  # its reference, where that is not ranked
+    never: frozenset[Name]  # its reference, if that is not ranked
     length: int  # how many are listed
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRules:
-    """What a server asks of one file."""
+    """Requirements of a server for one file."""
 
     server: Server
     head: Mapping[str, str]  # entries beside the queries
@@ -44,16 +44,16 @@ class SubmissionRules:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that a server refuses, or silently counts wrong."""
+    """One mistake that a server refuses or counts wrong without a warning."""
 
     kind: str  # one of few
     detail: str
 
 
 def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> SubmissionRules:
-    """What a benchmark's server asks of a file, for CIRR of the one with that `metric`.
+    """Return the server's requirements for a file; `metric` selects one of CIRR's two.
 
-    Raises ConfigError where the benchmark has no server.
+    Raises ConfigError if the benchmark has no server.
     """
     server = _server(benchmark.name)
     galleries = {name: frozenset(_names(names, server)) for name, names in benchmark.galleries.items()}
@@ -71,23 +71,24 @@ def rules(benchmark: Benchmark, *, metric: Metric = "recall") -> SubmissionRules
 
 
 def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[Path]:
-    """Writes the files to submit into a folder, from one way of asking, and gives their paths.
+    """Write the files to submit into a folder, from one way to query, and return their paths.
 
-    Raises ConfigError, and writes none, where the result has no such way or the server would not take one of them.
+    Raises ConfigError, and writes none, if the result does not have that way or the server would refuse one of the
+    files.
     """
     if way not in result.answers:
-        raise ConfigError(f"there is no way of asking {way!r} among {', '.join(result.answers)}")
+        raise ConfigError(f"there is no row {way!r}: choose one of {', '.join(result.answers)}")
     found, files = result.answers[way], dict[Path, bytes]()
     lists: dict[Metric, Sequence[Sequence[str]]] = {"recall": found.first}
     if benchmark.name == "cirr":
         lists["recall_subset"] = found.subset
     for metric, names in lists.items():
-        asked = rules(benchmark, metric=metric)
+        limits = rules(benchmark, metric=metric)
         listed = zip((query.id for query in result.queries), names, strict=True)
-        cut = {query: list(_names(best[: LENGTHS[metric]], asked.server)) for query, best in listed}
+        cut = {query: list(_names(best[: LENGTHS[metric]], limits.server)) for query, best in listed}
         path = out / f"{benchmark.name}-{benchmark.split}-{metric}.json"
-        files[path] = json.dumps({**asked.head, **cut}).encode()
-        for mistake in _mistakes(files[path], asked):
+        files[path] = json.dumps({**limits.head, **cut}).encode()
+        for mistake in _mistakes(files[path], limits):
             refused = f"{path} would be refused ({mistake.kind}: {mistake.detail})"
             raise ConfigError(f"{refused}: evaluate the whole split again")
     out.mkdir(parents=True, exist_ok=True)
@@ -97,9 +98,9 @@ def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[
 
 
 def metric(path: Path) -> Metric:
-    """Which of CIRR's two files this is: what it says, and where it says neither, what its first list looks like.
+    """Return which of CIRR's two files this is, from its entry or, if it has none, from the length of its first list.
 
-    Raises InputError where the file cannot be read.
+    Raises InputError if the file cannot be read.
     """
     try:
         content: object = json.loads(_read(path))
@@ -115,12 +116,12 @@ def metric(path: Path) -> Metric:
 
 
 def mistakes(path: Path, rules: SubmissionRules) -> list[Mistake]:
-    """Everything in the file that the server refuses or counts wrong; raises InputError where it cannot be read."""
+    """Return every mistake that the server refuses or counts wrong; raises InputError if the file cannot be read."""
     return list(_mistakes(_read(path), rules))
 
 
 def _server(benchmark: str) -> Server:
-    """The server of a benchmark by its name."""
+    """Return the server of a benchmark by its name."""
     match benchmark:
         case "cirr" | "circo":
             return benchmark
@@ -141,10 +142,10 @@ def _read(path: Path) -> bytes:
 
 def _mistakes(data: bytes, rules: SubmissionRules) -> Iterator[Mistake]:
     if rules.server == "cirr" and len(data) > MAX_BYTES:
-        yield Mistake("too large", f"{len(data)} bytes of at most {MAX_BYTES}: list no more names than are asked for")
+        yield Mistake("too large", f"{len(data)} bytes of at most {MAX_BYTES}: list no more names than are requested")
     twice: list[str] = []
     try:
-        # decoded here, since json.loads takes bytes of other encodings too, and a server does not
+        # decoded here, since json.loads accepts bytes of other encodings too, and a server does not
         content: object = json.loads(data.decode("utf-8"), object_pairs_hook=lambda pairs: _once(pairs, twice))
     except (ValueError, RecursionError) as error:
         yield Mistake("no JSON", str(error))
@@ -166,7 +167,7 @@ def _mistakes(data: bytes, rules: SubmissionRules) -> Iterator[Mistake]:
 
 
 def _once(pairs: list[tuple[str, object]], twice: list[str]) -> dict[str, object]:
-    """The pairs as a dict; keys that a plain reader would silently drop are added to `twice`."""
+    """Return the pairs as a dict; keys that a plain reader would silently drop are added to `twice`."""
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
@@ -184,12 +185,12 @@ def _head(content: Mapping[str, object], rules: SubmissionRules) -> Iterator[Mis
 
 
 def _list(query: str, listed: object, rules: SubmissionRules) -> Iterator[Mistake]:
-    asked = rules.queries[query]
+    limits = rules.queries[query]
     if not isinstance(listed, list):
         yield Mistake("no list", f"{query} has {listed!r:.80}")
         return
-    if len(listed) != asked.length:
-        yield Mistake("wrong length", f"{query} lists {len(listed)} in place of {asked.length}")
+    if len(listed) != limits.length:
+        yield Mistake("wrong length", f"{query} lists {len(listed)} in place of {limits.length}")
     kind, called = (str, "name") if rules.server == "cirr" else (int, "number")
     seen: set[Name] = set()
     for name in listed:
@@ -199,7 +200,7 @@ def _list(query: str, listed: object, rules: SubmissionRules) -> Iterator[Mistak
         if name in seen:
             yield Mistake("listed twice", f"{query} lists {name!r} again")
         seen.add(name)
-        if name in asked.never:
+        if name in limits.never:
             yield Mistake("reference listed", f"{query} lists {name!r}, its own reference")
-        elif name not in asked.among:
-            yield Mistake("not to be ranked", f"{query} lists {name!r}, which is not among the {len(asked.among)}")
+        elif name not in limits.among:
+            yield Mistake("not to be ranked", f"{query} lists {name!r}, which is not among the {len(limits.among)}")

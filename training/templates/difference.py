@@ -1,4 +1,4 @@
-"""Texts without a language model: templates filled with what differs, after TransAgg's baseline (Liu et al., 2023)."""
+"""Difference texts without a language model: filled templates, after TransAgg (Liu et al., 2023)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from random import Random
 from models.errors import ModelRefused
 from training.templates import product_caption
 
-WORDS = 12  # of a text, as many as the paper's prompt asks of a language model
-_PHRASE = 4  # words of one side of a change: a longer one is no single change
+WORDS = 12  # of a text, as many as the paper's prompt allows a language model
+_PHRASE = 4  # words on one side of a change: a longer one is not a single change
 _CHANGES = 3  # in one text
 
 REPLACED: tuple[str, ...] = (
@@ -21,7 +21,7 @@ REPLACED: tuple[str, ...] = (
     "has {b}, not {a}",
     "swap {a} for {b}",
 )
-NAMED: tuple[str, ...] = (  # where the shop says which attribute it is
+NAMED: tuple[str, ...] = (  # if the shop's data names the attribute
     "change the {name} from {a} to {b}",
     "make the {name} {b} instead of {a}",
     "with {name} {b}, not {a}",
@@ -92,22 +92,22 @@ _EMPTY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Words of the reference that go and of the target that come; "" on the side where there are none."""
+    """Words of the reference that are removed and of the target that are added; "" on a side without any."""
 
     gone: str
     come: str
-    name: str = ""  # of the attribute, where it is known
+    name: str = ""  # of the attribute, if it is known
 
 
 def text(captions: tuple[str, str], facts: tuple[Mapping[str, str], Mapping[str, str]], *, name: str, seed: int) -> str:
-    """How the reference becomes the target, in at most 12 words; a pair's `name` and the seed choose the wording.
+    """Return the change from reference to target in at most 12 words; a pair's `name` and the seed choose the wording.
 
-    What a shop says of both products is compared where it has attributes, else the first sentences of the captions.
-    Raises ModelRefused where no difference can be said.
+    The attributes of both products are compared if there are any, else the first sentences of the captions. Raises
+    ModelRefused if no difference fits a template.
     """
     changes = _of_facts(*facts) or _of_captions(*captions)
     if not changes:
-        raise ModelRefused("the templates find no difference that they could name")
+        raise ModelRefused("the templates find no difference that they can name")
     random = Random(f"{seed}/{name}")
     random.shuffle(changes)
     said = ""
@@ -122,13 +122,13 @@ def text(captions: tuple[str, str], facts: tuple[Mapping[str, str], Mapping[str,
 
 
 def _of_facts(reference: Mapping[str, str], target: Mapping[str, str]) -> list[_Change]:
-    """The attributes that differ, in the order of the columns."""
+    """Return the attributes that differ, in the order of the columns."""
     before, after = product_caption.attributes(reference), product_caption.attributes(target)
     changes = []
     for column in before:
         gone, come = _plain(before[column]), _plain(after.get(column, ""))
         if not gone or not come or gone.casefold() == come.casefold():
-            continue  # what only one product states the other may have all the same
+            continue  # if only one product states it, the other may have it too
         had, has = product_caption.holds(gone), product_caption.holds(come)
         if had is None and has is None:
             changes.append(_Change(gone=gone, come=come, name=column))
@@ -138,12 +138,12 @@ def _of_facts(reference: Mapping[str, str], target: Mapping[str, str]) -> list[_
 
 
 def _plain(value: str) -> str:
-    """The words alone: what else a shop writes the filter would reject."""
+    """Keep the words only: the filter would reject everything else."""
     return " ".join(_WORD.findall(value))
 
 
 def _of_captions(reference: str, target: str) -> list[_Change]:
-    """The runs of words that differ between the first sentences, each with the word that follows it in both."""
+    """Return the runs of words that differ between the first sentences, each with the word that follows it in both."""
     before, after = _words(reference), _words(target)
     changes = []
     for kind, start, stop, other, other_stop in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -151,7 +151,7 @@ def _of_captions(reference: str, target: str) -> list[_Change]:
             continue
         gone, come = _trimmed(before[start:stop]), _trimmed(after[other:other_stop])
         following = before[stop : stop + 1]
-        if gone and come and following and following[0] not in _EMPTY:  # "short sleeves" says more than "short"
+        if gone and come and following and following[0] not in _EMPTY:  # "short sleeves" is clearer than "short"
             gone, come = [*gone, *following], [*come, *following]
         if (gone or come) and gone != come and max(len(gone), len(come)) <= _PHRASE:
             changes.append(_Change(gone=" ".join(gone), come=" ".join(come)))
@@ -159,7 +159,7 @@ def _of_captions(reference: str, target: str) -> list[_Change]:
 
 
 def _of_words(before: Sequence[str], after: Sequence[str]) -> list[_Change]:
-    """Of sentences without a common shape: the first words that only one of them has."""
+    """Return the first words that only one of the sentences has, for sentences without a common shape."""
     gone = [word for word in before if word not in {*after, *_EMPTY}][:_PHRASE]
     come = [word for word in after if word not in {*before, *_EMPTY}][:_PHRASE]
     return [_Change(gone=" ".join(gone), come=" ".join(come))] if gone or come else []
@@ -170,7 +170,7 @@ def _words(caption: str) -> list[str]:
 
 
 def _trimmed(words: Sequence[str]) -> list[str]:
-    """Without the words at both ends that say nothing by themselves."""
+    """Remove the words at both ends that carry no meaning by themselves."""
     said = [place for place, word in enumerate(words) if word not in _EMPTY]
     return list(words[said[0] : said[-1] + 1]) if said else []
 

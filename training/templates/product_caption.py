@@ -1,4 +1,4 @@
-"""A shop's own product data as captions: the columns of its table in one sentence or a few."""
+"""Captions from a shop's own product data: the columns of its table in one or a few sentences."""
 
 import html
 import re
@@ -11,9 +11,9 @@ _YES, _NO = frozenset({"true", "yes"}), frozenset({"false", "no"})
 
 
 def caption(facts: Mapping[str, str]) -> str:
-    """What the columns say, in their order: "Summer dress. Colour red, sleeves short, with pockets."
+    """Return the columns as text, in their order: "Summer dress. Colour red, sleeves short, with pockets."
 
-    Titles and descriptions are sentences of their own; "" where nothing is said.
+    Titles and descriptions are sentences of their own; "" if all columns are blank.
     """
     sentences, attributes = [], []
     for column, value in readable(facts).items():
@@ -31,18 +31,18 @@ def caption(facts: Mapping[str, str]) -> str:
 
 
 def attributes(facts: Mapping[str, str]) -> dict[str, str]:
-    """The columns that are a single fact and no prose, in words: {"colour": "red", "pockets": "yes"}."""
+    """Return the columns that are a single fact and not prose: {"colour": "red", "pockets": "yes"}."""
     return {column: value for column, value in readable(facts).items() if column not in _STAND_ALONE}
 
 
 def readable(facts: Mapping[str, str]) -> dict[str, str]:
-    """The columns that say anything: names in words, values without markup."""
+    """Return the columns that are not blank: names as words, values without markup."""
     found = {" ".join(re.split(r"[_\W]+", column)).strip().casefold(): _plain(value) for column, value in facts.items()}
     return {column: value for column, value in found.items() if value.casefold() not in _NOTHING}
 
 
 def holds(value: str) -> bool | None:
-    """Whether a fact of yes or no holds; None for one of another kind."""
+    """Return whether a yes-or-no value is yes; None for any other value."""
     return True if value.casefold() in _YES else False if value.casefold() in _NO else None
 
 

@@ -1,4 +1,4 @@
-"""What a model is asked and what it answers, each answer once and for all."""
+"""Requests to a model and its replies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked; the picture where there is one to look at."""
+    """One prompt, with an image if there is one to describe."""
 
     prompt: str
     image: Path | None = None
@@ -16,7 +16,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What it says, and how many tokens that took."""
+    """Text of a reply, and the tokens it took."""
 
     text: str
     prompt_tokens: int
@@ -24,11 +24,11 @@ class Reply:
 
 
 class AnsweringModel(Protocol):
-    """Words for a request: an endpoint or a model on this machine."""
+    """Model that answers requests: an endpoint or a model on this machine."""
 
     @property
     def name(self) -> str:
-        """Its identity: two models that may answer differently have different names."""
+        """Identity: two models that may answer differently have different names."""
 
     @property
     def batch(self) -> int:
@@ -36,10 +36,10 @@ class AnsweringModel(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """How many calls may be under way, each in a thread of its own."""
+        """The most calls at the same time, each in a thread of its own."""
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
-        """A reply to each; raises ModelRefused for a request that has none, ModelError where nothing has any."""
+        """Answer each request; raises ModelRefused if one has no answer, ModelError if none can be answered."""
 
     def stop(self) -> None:
-        """Brings the calls under way to an end as soon as may be; none follow."""
+        """End the current calls as soon as possible; none follow."""

@@ -1,4 +1,4 @@
-"""Asks a model for all that the store does not have, many at a time, and keeps each answer at once."""
+"""Send the requests that the store has no answer for, many in parallel, and store each answer immediately."""
 
 import sys
 import time
@@ -16,25 +16,25 @@ from training.triplets import store
 from training.triplets.answers import AnsweringModel, Reply, Request
 from training.triplets.store import Store
 
-AHEAD = 2  # calls for each thread that are handed out before they are taken up
-GIVE_UP = 20  # refusals in a row: then the fault is not with the requests
+AHEAD = 2  # calls per thread that are queued in advance
+GIVE_UP = 20  # refusals in a row: then the requests are not the cause
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost, in any currency."""
+    """Price of a million tokens, in any currency."""
 
     prompt: float = 0.0
     completion: float = 0.0
 
-    def of(self, reply: Reply) -> float:
-        """What the reply cost."""
+    def cost(self, reply: Reply) -> float:
+        """Return the cost of the reply."""
         return (reply.prompt_tokens * self.prompt + reply.completion_tokens * self.completion) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request has no answer. It is not kept but noted: the next run asks again."""
+    """Reason that a request has no answer. It is noted, not stored: the next run sends the request again."""
 
     reason: str
 
@@ -45,7 +45,7 @@ _Answered = Generator[dict[bytes, Answer], None, None]
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the answers of a run took, those of earlier runs included."""
+    """Totals of a run's answers, those of earlier runs included."""
 
     answers: int
     refused: int
@@ -58,21 +58,21 @@ class Asker:
     """A model with the store of its answers."""
 
     def __init__(
-        self, model: AnsweringModel, *, kept: Store, digests: Mapping[Path, str], price: Price, label: str
+        self, model: AnsweringModel, *, stored: Store, digests: Mapping[Path, str], price: Price, label: str
     ) -> None:
-        """`digests` of the pictures that it is shown; `label` of the progress bar."""
+        """`digests` of the images in the requests; `label` of the progress bar."""
         self.model = model
-        self._kept = kept
+        self._stored = stored
         self._digests = digests
         self._price = price
         self._label = label
         self._used: dict[bytes, Answer] = {}
 
     def ask(self, request: Callable[[int], Request], count: int, *, attempt: int) -> list[Answer]:
-        """The answers to request(0) … request(count − 1), of equal ones only the first asked.
+        """Return the answers to request(0) … request(count − 1); equal requests are sent once.
 
-        Requests are made twice rather than held, since prompts are long. Raises ModelError where the model answers
-        nothing any more; what it answered before is kept.
+        Requests are built twice rather than stored, since prompts are long. Raises ModelError if the model no longer
+        answers at all; its earlier answers stay stored.
         """
         keys = [self._key(request(row), attempt) for row in range(count)]
         found: dict[bytes, Answer] = {}
@@ -80,17 +80,17 @@ class Asker:
         for row, key in enumerate(keys):
             if key in found or key in missing:
                 continue
-            reply = self._kept.get(key)
+            reply = self._stored.get(key)
             if reply is None:
                 missing[key] = row
             else:
                 found[key] = reply
         total = len(found) + len(missing)
         with tqdm(total=total, initial=len(found), desc=self._label, unit="answer", smoothing=0.05) as bar:
-            # Those refused by an earlier run stand together now, and say nothing of the model.
-            progress = _Progress(bar, self._price, expected=self._kept.refused())
-            asked = zip(missing, map(request, missing.values()), strict=True)
-            with closing(self._answered(asked, attempt)) as answered:
+            # Requests that an earlier run refused are adjacent now; their refusals are not a sign of a broken model.
+            progress = _Progress(bar, self._price, expected=self._stored.refused())
+            requests = zip(missing, map(request, missing.values()), strict=True)
+            with closing(self._answered(requests, attempt)) as answered:
                 for done in answered:
                     progress.add(done)
                     found |= done
@@ -98,14 +98,14 @@ class Asker:
         return [found[key] for key in keys]
 
     def spent(self) -> Spent:
-        """What all answers so far took."""
+        """Return the totals of all answers so far."""
         replies = [answer for answer in self._used.values() if isinstance(answer, Reply)]
         return Spent(
             answers=len(replies),
             refused=len(self._used) - len(replies),
             prompt_tokens=sum(reply.prompt_tokens for reply in replies),
             completion_tokens=sum(reply.completion_tokens for reply in replies),
-            cost=round(sum(self._price.of(reply) for reply in replies), 6),
+            cost=round(sum(self._price.cost(reply) for reply in replies), 6),
         )
 
     def _key(self, request: Request, attempt: int) -> bytes:
@@ -115,7 +115,7 @@ class Asker:
         return "" if request.image is None else self._digests[request.image]
 
     def _answered(self, requests: Iterable[tuple[bytes, Request]], attempt: int) -> _Answered:
-        """The answers of call after call, as they come."""
+        """Yield the answers of each call as it ends."""
         waiting = iter(requests)
         calls = iter(lambda: tuple(islice(waiting, self.model.batch)), ())
         pool = ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="ask")
@@ -130,27 +130,27 @@ class Asker:
                 for call in done:
                     yield call.result()
         except KeyboardInterrupt:
-            print("\nlikebut: waiting for the answers under way, which are kept", file=sys.stderr)
+            print("\nlikebut: waiting for the current answers, which are stored", file=sys.stderr)
             raise
         finally:
-            if under_way:  # Ctrl-C or an error; a call may be asleep for minutes until a busy server is asked again
+            if under_way:  # Ctrl-C or an error; a call may wait minutes before it tries a busy server again
                 self.model.stop()
-            pool.shutdown(cancel_futures=True)  # waits for the calls under way, whose answers are kept
+            pool.shutdown(cancel_futures=True)  # waits for the current calls, whose answers are stored
 
     def _call(self, call: Sequence[tuple[bytes, Request]], attempt: int) -> dict[bytes, Answer]:
-        """Asks and keeps; where one request of several is refused, each is asked alone."""
+        """Send a call and store its answers; if one of several requests is refused, send each alone."""
         requests = [request for _, request in call]
         begun = time.monotonic()
         try:
             replies = self.model.answer(requests)
         except ModelRefused as error:
             if len(call) == 1:
-                self._kept.refuse(call[0][0])
+                self._stored.refuse(call[0][0])
                 return {call[0][0]: Refusal(str(error))}
             return {key: answer for one in call for key, answer in self._call([one], attempt).items()}
         seconds = (time.monotonic() - begun) / len(call)
         for request, reply in zip(requests, replies, strict=True):
-            self._kept.put(
+            self._stored.put(
                 model=self.model.name,
                 prompt=request.prompt,
                 image=self._image(request),
@@ -162,16 +162,16 @@ class Asker:
 
 
 class _Progress:
-    """The bar, with tokens and cost; it ends the run where refusals follow one another."""
+    """Progress bar with tokens and cost; ends the run after too many refusals in a row."""
 
     def __init__(self, bar: "tqdm[None]", price: Price, *, expected: frozenset[bytes]) -> None:
-        """`expected` refusals do not count towards the end."""
+        """`expected` refusals do not count."""
         self._bar, self._price, self._expected = bar, price, expected
         self._tokens, self._cost = 0, 0.0
         self._refused, self._in_a_row = 0, 0
 
     def add(self, answers: Mapping[bytes, Answer]) -> None:
-        """Counts answers by key; raises ModelError after too many refusals in a row."""
+        """Count answers by key; raises ModelError after too many refusals in a row."""
         for key, answer in answers.items():
             self._bar.update()
             if isinstance(answer, Refusal):
@@ -182,7 +182,7 @@ class _Progress:
             else:
                 self._in_a_row = 0
                 self._tokens += answer.prompt_tokens + answer.completion_tokens
-                self._cost += self._price.of(answer)
+                self._cost += self._price.cost(answer)
         facts = [f"{self._tokens} tokens"]
         facts += [f"cost {self._cost:.2f}"] if self._cost else []
         facts += [f"{self._refused} refused"] if self._refused else []

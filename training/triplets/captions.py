@@ -1,4 +1,4 @@
-"""A caption of every picture that a pair needs: from a model, or from what the shop says of its products."""
+"""A caption of every image in a pair: from a model, or from the shop's product data."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,30 +14,30 @@ from training.triplets.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """What is said of N pictures."""
+    """Captions of N images."""
 
-    texts: tuple[str, ...]  # (N,), on one line; "" where there is none
-    problems: Mapping[int, str]  # why there is none, by row
+    texts: tuple[str, ...]  # (N,), on one line; "" if there is none
+    problems: Mapping[int, str]  # reason that there is none, by row
     report: Mapping[str, object]
 
 
-def write(section: Captioner, pictures: Sequence[SourceImage], *, kept: Store) -> Captions:
-    """The captions of the pictures, each asked for once."""
+def write(section: Captioner, images: Sequence[SourceImage], *, stored: Store) -> Captions:
+    """Caption each image once."""
     if isinstance(section, ProductCaptioner):
         from training.templates import product_caption
 
-        said = [product_caption.caption(item.facts) for item in pictures]
+        said = [product_caption.caption(item.facts) for item in images]
         return _captions(said, {}, {"model": "products"})
     prompt = config.prompt(section.prompt, default="caption.txt", fields=())
     with _opened(section) as model:
         asker = Asker(
             model,
-            kept=kept,
-            digests={item.path: item.digest for item in pictures},
+            stored=stored,
+            digests={item.path: item.digest for item in images},
             price=Price(section.prompt_price, section.completion_price),
             label="captions",
         )
-        answers = asker.ask(lambda row: Request(prompt, pictures[row].path), len(pictures), attempt=0)
+        answers = asker.ask(lambda row: Request(prompt, images[row].path), len(images), attempt=0)
     refused = {row: answer.reason for row, answer in enumerate(answers) if isinstance(answer, Refusal)}
     texts = ["" if isinstance(answer, Refusal) else answer.text for answer in answers]
     return _captions(texts, refused, {"model": model.name, "prompt": prompt, **asdict(asker.spent())})

@@ -1,4 +1,4 @@
-"""What triplets are made of and by whom: one strict TOML file."""
+"""Configuration of a triplet run: one strict TOML file."""
 
 import tomllib
 from pathlib import Path
@@ -16,34 +16,36 @@ class _StrictSection(BaseModel):
 
 
 class FolderImages(_StrictSection):
-    """The pictures of a folder and its sub-folders; the first sub-folder is a picture's class."""
+    """The images of a folder and its sub-folders; the first sub-folder is an image's class."""
 
     source: Literal["folder"]
     folder: str
 
 
 class TableImages(_StrictSection):
-    """The rows of a CSV, JSONL or Parquet table; paths of pictures are relative to it."""
+    """The rows of a CSV, JSONL or Parquet table; paths of images are relative to it."""
 
     source: Literal["table"]
     table: str
     id: str = "id"  # the columns
     image: str = "image"
-    meta_class: str = ""  # none: all pictures are of one class
-    products: Annotated[tuple[str, ...], Field(strict=False)] = ()  # what a shop says of its products
+    meta_class: str = ""  # none: all images are of one class
+    products: Annotated[tuple[str, ...], Field(strict=False)] = ()  # columns with product data
 
 
 Cosine = Annotated[float, Field(ge=-1, le=1, strict=False)]
 
 
 class PairsConfig(_StrictSection):
-    """Which pictures become reference and target."""
+    """Selection of the pairs of reference and target."""
 
     count: int = Field(ge=1)
     within: Literal["class", "all"] = "class"
     seed: int = 0
-    window: Annotated[tuple[Cosine, Cosine] | None, Field(strict=False)] = None  # least and most similar
-    bundle: str = ""  # whose gallery vectors say how similar
+    window: Annotated[tuple[Cosine, Cosine] | None, Field(strict=False)] = (
+        None  # smallest and largest cosine similarity
+    )
+    bundle: str = ""  # its gallery vectors measure the similarity
 
     @model_validator(mode="after")
     def _measured(self) -> "PairsConfig":
@@ -54,8 +56,8 @@ class PairsConfig(_StrictSection):
         return self
 
 
-class _AskedSection(_StrictSection):
-    """What a model is asked, and what its words cost."""
+class _PromptedSection(_StrictSection):
+    """Prompt of a model, and the price of its tokens."""
 
     prompt: str = ""  # a file instead of the paper's prompt
     max_tokens: int = Field(ge=1)
@@ -63,7 +65,7 @@ class _AskedSection(_StrictSection):
     completion_price: float = Field(default=0.0, ge=0, strict=False)
 
 
-class _Endpoint(_AskedSection):
+class _Endpoint(_PromptedSection):
     """A model behind an OpenAI-compatible address."""
 
     kind: Literal["endpoint"]
@@ -73,11 +75,11 @@ class _Endpoint(_AskedSection):
     temperature: float | None = Field(default=0.0, ge=0, strict=False)
     concurrency: int = Field(default=8, ge=1, le=256)
     timeout_s: float = Field(default=120.0, gt=0, strict=False)
-    tries: int = Field(default=6, ge=1)  # of a request, while the server is busy or broken
-    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # what the server calls it
+    tries: int = Field(default=6, ge=1)  # of a request, while the server is busy or failing
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # the server's name of the limit
 
 
-class _Local(_AskedSection):
+class _Local(_PromptedSection):
     """A transformers model on this machine."""
 
     kind: Literal["local"]
@@ -101,7 +103,7 @@ class LocalCaptioner(_Local):
 
 
 class ProductCaptioner(_StrictSection):
-    """No model: what the shop's table says of its products."""
+    """No model: captions from the columns of the shop's table."""
 
     kind: Literal["products"]
 
@@ -123,7 +125,7 @@ class LocalReformulator(_Local):
 
 
 class TemplateReformulator(_StrictSection):
-    """No model: templates filled with what differs."""
+    """No model: templates filled with the differences."""
 
     kind: Literal["template"]
 
@@ -132,7 +134,7 @@ Reformulator = EndpointReformulator | LocalReformulator | TemplateReformulator
 
 
 class FilterConfig(_StrictSection):
-    """Which texts are kept."""
+    """Rules of the filter."""
 
     words: int = Field(default=12, ge=1)  # at most
     retries: int = Field(default=1, ge=0)  # of a rejected text
@@ -156,7 +158,7 @@ class Config(_StrictSection):
 
 
 def read(path: Path) -> Config:
-    """Parses a TOML file; raises ConfigError that names the file and the key."""
+    """Parse a TOML file; raises ConfigError that names the file and the key."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -167,12 +169,12 @@ def read(path: Path) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise ConfigError(f"{path}: {key}: {first['msg']}") from error
 
 
 def prompt(file: str, *, default: str, fields: tuple[str, ...]) -> str:
-    """The prompt of a file, or the paper's of that name; raises ConfigError where it lacks one of its `{fields}`."""
+    """Read the prompt of a file, or the paper's of that name; raises ConfigError if it lacks one of its `{fields}`."""
     path = Path(file) if file else PROMPTS / default
     try:
         text = path.read_text(encoding="utf-8").strip()

@@ -30,8 +30,8 @@ from models.errors import ConfigError, InputError, ModelError, ModelRefused
 from training.triplets.answers import Reply, Request
 from training.triplets.config import EndpointCaptioner, EndpointReformulator
 
-LONGEST_WAIT_S = 60.0  # before trying again
-LONGEST_RETRY_AFTER_S = 600.0  # however long the server asks for
+LONGEST_WAIT_S = 60.0  # before a retry
+LONGEST_RETRY_AFTER_S = 600.0  # even if the server requests more
 JPEG_QUALITY = 90
 
 
@@ -49,14 +49,14 @@ class _Usage(BaseModel):
 
 
 class _Completion(BaseModel):
-    """What we need of a chat completion."""
+    """The used fields of a chat completion."""
 
     choices: list[_Choice] = Field(min_length=1)
     usage: _Usage | None = None
 
 
 class _Again(Exception):
-    """This try failed, the next may not."""
+    """This try failed, the next one may succeed."""
 
     def __init__(self, reason: str, *, after_s: float = 0.0, reached: bool = True) -> None:
         super().__init__(reason)
@@ -66,17 +66,17 @@ class _Again(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Asks one request a call; many threads may call at once."""
+    """Sends one request per call; many threads may call at the same time."""
 
     client: httpx.Client
     model: str
     temperature: float | None
     max_tokens: int
-    token_limit: str  # what the server calls the limit
-    image_side: int  # pixels of a picture's longer side, at most; 0 where it is shown none
+    token_limit: str  # the server's name of the limit
+    image_side: int  # pixels of an image's longer side, at most; 0 if no images are sent
     tries: int
     concurrency: int
-    first_wait_s: float  # before trying again; doubled each time, with up to as much at random
+    first_wait_s: float  # before a retry; doubled each time, with up to as much at random
     batch: int = 1
     answered: Event = field(default_factory=Event)  # once
     stopped: Event = field(default_factory=Event)  # no request is tried again
@@ -86,7 +86,7 @@ class Endpoint:
     def open(
         cls, section: EndpointCaptioner | EndpointReformulator, *, image_side: int = 0, first_wait_s: float = 1.0
     ) -> Iterator["Endpoint"]:
-        """As a config says; raises ConfigError where the variable that should hold the API key holds none."""
+        """Open the model of a config; raises ConfigError if the variable that should hold the API key is empty."""
         with _client(section) as client:
             yield cls(
                 client=client,
@@ -102,17 +102,20 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """The model with all that its answers depend on; not the address, which changes from day to day."""
+        """The model with all settings that its answers depend on; not the address, which may change."""
         facts = {"temperature": self.temperature, "max_tokens": self.max_tokens, "image_side": self.image_side}
         return " ".join([self.model, *(f"{name}={value}" for name, value in facts.items())])
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
-        """The replies; raises ModelRefused for a request that the server will not answer however often it is asked,
-        ModelError where it has answered none and the address, key or model is wrong."""
+        """Return the replies.
+
+        Raises ModelRefused for a request that the server keeps refusing, ModelError if it has answered none and the
+        address, key or model is wrong.
+        """
         return [self._reply(request) for request in requests]
 
     def stop(self) -> None:
-        """Ends the waits for a server that is busy: the calls that wait are refused at once."""
+        """End the waits for a busy server: the waiting calls are refused immediately."""
         self.stopped.set()
 
     def _reply(self, request: Request) -> Reply:
@@ -137,7 +140,7 @@ class Endpoint:
         return Reply(text, usage.prompt_tokens, usage.completion_tokens)
 
     def _wait(self, state: RetryCallState) -> float:
-        """Seconds until the next try: growing, and never sooner than the server asked for."""
+        """Return the seconds until the next try: growing, and never less than the server requests."""
         growing = wait_exponential(self.first_wait_s, max=LONGEST_WAIT_S) + wait_random(max=self.first_wait_s)
         error = state.outcome.exception() if state.outcome is not None else None
         return max(growing(state), error.after_s if isinstance(error, _Again) else 0.0)
@@ -149,14 +152,14 @@ class Endpoint:
             raise _Again(f"{type(error).__name__} {error}".strip(), reached=False) from error
         except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
             raise ModelError(
-                f"{self.client.base_url} cannot be asked, since a header of the request is not valid: check the key"
+                f"a request to {self.client.base_url} has a header that is not valid: check the key"
             ) from None
         except httpx.TransportError as error:  # time-outs, a connection cut short
             raise _Again(f"{type(error).__name__} {error}".strip()) from error
         status = response.status_code
         if status in (408, 409, 425, 429) or status >= 500:
             raise _Again(f"status {status}", after_s=_retry_after_s(response.headers.get("retry-after", "")))
-        answered = self.answered.is_set()  # then neither key nor address is wrong, whatever is said to this request
+        answered = self.answered.is_set()  # then neither key nor address is wrong, for any status of this request
         if status == 401 and not answered:
             raise ModelError(
                 f"{self.client.base_url} refuses the key (status 401): name the variable that holds it with"
@@ -164,7 +167,9 @@ class Endpoint:
             )
         if status == 404 and not answered:
             raise ModelError(f"{response.url} is unknown there, or the model {self.model!r}: check url and model")
-        if status != 200:  # 403 too, by which some hosts refuse a single prompt: a resume may begin with just that one
+        if (
+            status != 200
+        ):  # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
             raise ModelRefused(f"status {status}: {' '.join(response.text[:300].split())}")
         try:
             completion = _Completion.model_validate_json(response.content)
@@ -176,8 +181,8 @@ class Endpoint:
     def _body(self, request: Request) -> dict[str, object]:
         content: object = request.prompt
         if request.image is not None:
-            picture = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
-            content = [picture, {"type": "text", "text": request.prompt}]
+            image = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
+            content = [image, {"type": "text", "text": request.prompt}]
         body = {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],
@@ -197,7 +202,7 @@ def _client(section: EndpointCaptioner | EndpointReformulator) -> httpx.Client:
 
 
 def _key(section: EndpointCaptioner | EndpointReformulator) -> str:
-    """The API key, without the line's end that a mounted secret has; no error ever quotes it."""
+    """Return the API key, without the line end that a mounted secret has; no error ever quotes it."""
     key = os.environ.get(section.key_variable, "").strip()
     if not key:
         raise ConfigError(
@@ -212,11 +217,11 @@ def _key(section: EndpointCaptioner | EndpointReformulator) -> str:
 
 
 def _data_url(path: Path, *, side: int) -> str:
-    """The picture upright in RGB, its longer side at most so many pixels, as a JPEG in a data URL."""
+    """Return the image upright in RGB, its longer side at most `side` pixels, as a JPEG in a data URL."""
     try:
         image = preprocess.decode(path.read_bytes())
     except (OSError, InputError) as error:
-        raise ModelRefused(f"{path} cannot be shown ({error})") from error
+        raise ModelRefused(f"{path} cannot be read as an image ({error})") from error
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
@@ -224,7 +229,7 @@ def _data_url(path: Path, *, side: int) -> str:
 
 
 def _retry_after_s(value: str) -> float:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     try:
         seconds = float(value) if value.strip().isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
     except ValueError:

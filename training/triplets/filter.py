@@ -1,4 +1,4 @@
-"""Which answers may stand as a change that a shopper wants, and why the others may not."""
+"""Filter for the answers: usable as the change that a shopper requests, or the reason for rejection."""
 
 import re
 from typing import Literal
@@ -12,14 +12,17 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
 def cleaned(answer: str) -> str:
-    """The answer without what models set around it: "Difference:", quotation marks, a list's dash, blanks."""
+    """Remove the decoration that models add to an answer: "Difference:", quotation marks, a list's dash, blanks."""
     text = _PREFIX.sub("", answer.strip().translate(_PLAIN))
     return text.strip(' \t\n"*-')
 
 
 def rejected(text: str, *, words: int, captions: tuple[str, str]) -> Reason | None:
-    """Why a cleaned text cannot be used: it says nothing or more than so many words, holds more than normal words,
-    or repeats a caption or a sentence of one."""
+    """Return the reason that a cleaned text cannot be used, None if it can.
+
+    It is rejected if it is blank or has too many words, holds more than normal words, or repeats a caption or a
+    sentence of one.
+    """
     if not any(map(str.isalnum, text)):
         return "empty"
     if len(text.split()) > words:

@@ -1,4 +1,4 @@
-"""A language model's folder: on this machine or fetched from the hub, and what tells it from every other."""
+"""Folder of a language model: local or fetched from the hub, and its identity."""
 
 import hashlib
 import json
@@ -12,22 +12,22 @@ from models.errors import ConfigError
 
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
-RECORD = "tune.json"  # beside an adapter of ours: what it was tuned on
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the first kind that is there; transformers unpickles tensors alone
+RECORD = "tune.json"  # beside an adapter of `likebut triplets tune`: its base model
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the first kind that exists; transformers unpickles only tensors
 _READ = (".json", ".model", ".txt", ".jinja")
-_PIECES = 64  # of a file of weights that are read
+_PIECES = 64  # pieces of a weights file that are read
 _PIECE_BYTES = 65536
 
 
-def found(model: str) -> Path:
-    """The folder of a model that is given as a folder or by its name on the hub; raises ConfigError without one."""
+def locate(model: str) -> Path:
+    """Return the folder of a model, given as a folder or by its name on the hub; raises ConfigError if none."""
     folder = Path(model)
     if not folder.is_dir():
         try:
             folder = _fetched(model)
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
             raise ConfigError(
-                f"no model {model}: it is no folder, and from the hub it cannot be fetched ({type(error).__name__})"
+                f"no model {model}: it is not a folder, and cannot be fetched from the hub ({type(error).__name__})"
             ) from error
     if not (folder / CONFIG).is_file() or not _weights(folder):
         raise ConfigError(f"{folder} holds no model: it needs {CONFIG} and weights in {' or '.join(_WEIGHTS)}")
@@ -35,13 +35,13 @@ def found(model: str) -> Path:
 
 
 def identity(folder: Path) -> str:
-    """What tells the model from another: a digest of 12 letters over its config, tokenizer and weights.
+    """Return a digest of 12 letters over the model's config, tokenizer and weights.
 
     Of large files only evenly spaced pieces are read, since reading 60 GB takes minutes; a fine-tuned copy of the same
     size differs in nearly every piece.
     """
     digest = hashlib.sha256()
-    for file in _told_apart(folder):
+    for file in _identifying_files(folder):
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         for piece in _pieces(file):
             digest.update(piece)
@@ -49,7 +49,7 @@ def identity(folder: Path) -> str:
 
 
 def tuned_on(adapter: Path) -> str:
-    """The identity of the model that an adapter belongs to; "" where it was not tuned by us."""
+    """Return the identity of the model that an adapter belongs to; "" if `likebut triplets tune` did not make it."""
     try:
         return str(json.loads((adapter / RECORD).read_text(encoding="utf-8"))["base"])
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def tuned_on(adapter: Path) -> str:
 
 
 def _fetched(model: str) -> Path:
-    """From the hub, without the same weights in another kind of file."""
+    """Fetch from the hub, without the same weights in another kind of file."""
     folder = Path(snapshot_download(model, allow_patterns=[f"*{suffix}" for suffix in _READ]))
     for kind in _WEIGHTS:
         if not _weights(folder):
@@ -68,12 +68,12 @@ def _fetched(model: str) -> Path:
 
 
 def _weights(folder: Path) -> list[Path]:
-    """The files of weights that transformers reads."""
+    """Return the weight files that transformers reads."""
     return next((files for kind in _WEIGHTS if (files := sorted(folder.glob(kind)))), [])
 
 
-def _told_apart(folder: Path) -> list[Path]:
-    """The files that change what the model says, by name; other things that lie there do not count."""
+def _identifying_files(folder: Path) -> list[Path]:
+    """Return the files that change the model's answers, by name; other files of the folder do not count."""
     found = [*(file for file in folder.iterdir() if file.suffix in _READ), *_weights(folder)]
     return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 

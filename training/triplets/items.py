@@ -1,4 +1,4 @@
-"""The pictures that triplets are made of: a folder of them, or a table with what a shop knows."""
+"""The images that triplets are made of: a folder, or a table with product data."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,38 +17,38 @@ _NAMED = 3  # rows that an error names
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """One picture."""
+    """One image."""
 
-    name: str  # its path in the folder of pictures, as triplets call it
+    name: str  # its path in the folder of images, as in the triplets
     path: Path
     meta_class: str
     digest: str  # SHA-256 of the file
-    facts: Mapping[str, str] = field(default_factory=dict)  # a shop's columns
+    facts: Mapping[str, str] = field(default_factory=dict)  # the columns with product data
 
 
 @dataclass(frozen=True, slots=True)
 class SourceImages:
-    """The pictures that can be used, no two the same."""
+    """The usable images, without duplicates."""
 
-    folder: Path  # what the names are relative to
+    folder: Path  # the names are relative to it
     items: tuple[SourceImage, ...]
-    same_pictures: int  # rows left out because an earlier picture is the same file
+    same_images: int  # rows left out because an earlier image is the same file
     without_class: int  # rows left out because their class is blank
 
 
 def read(images: FolderImages | TableImages) -> SourceImages:
-    """The pictures in the order of the table, or of their sorted paths; raises InputError where one is missing."""
+    """Read the images in the order of the table, or of their sorted paths; raises InputError if one is missing."""
     if isinstance(images, FolderImages):
         folder, rows = Path(images.folder), list(_folder(Path(images.folder)))
     else:
         folder, rows = Path(images.table).parent, list(_table(images))
     if not rows:
-        raise InputError(f"{folder} has no pictures: name a folder or a table with at least two")
+        raise InputError(f"{folder} has no images: name a folder or a table with at least two")
     classed = isinstance(images, TableImages) and bool(images.meta_class)
     seen: set[str] = set()
     found: list[SourceImage] = []
     same = without = 0
-    for name, path, meta_class, facts in tqdm(rows, desc="reading", unit="picture", mininterval=1.0):
+    for name, path, meta_class, facts in tqdm(rows, desc="reading", unit="image", mininterval=1.0):
         if classed and not meta_class:
             without += 1
             continue
@@ -58,14 +58,14 @@ def read(images: FolderImages | TableImages) -> SourceImages:
             continue
         seen.add(digest)
         found.append(SourceImage(name=name, path=path, meta_class=meta_class, digest=digest, facts=facts))
-    return SourceImages(folder=folder, items=tuple(found), same_pictures=same, without_class=without)
+    return SourceImages(folder=folder, items=tuple(found), same_images=same, without_class=without)
 
 
 _Row = tuple[str, Path, str, Mapping[str, str]]  # name, file, class, facts
 
 
 def _folder(folder: Path) -> Iterator[_Row]:
-    """The first sub-folder is the class; hidden files are passed over."""
+    """Yield the images of the folder; the first sub-folder is the class, and hidden files are skipped."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts) and path.is_file():
@@ -81,10 +81,10 @@ def _table(images: TableImages) -> Iterator[_Row]:
         row = dict(zip(columns, cells, strict=True))
         name = row[images.id]
         if not name or name in ids:
-            raise InputError(f"{path}, row {number}: the id {name!r} is blank or there twice: give each row its own")
+            raise InputError(f"{path}, row {number}: the id {name!r} is blank or occurs twice: give each row its own")
         ids.add(name)
-        picture = row[images.image]
-        file = located([path.parent], picture) if picture else None
+        image_path = row[images.image]
+        file = located([path.parent], image_path) if image_path else None
         if file is None:
             missing.append(name)
             continue
@@ -92,7 +92,9 @@ def _table(images: TableImages) -> Iterator[_Row]:
         yield _relative(file, path.parent), file, row.get(images.meta_class, ""), facts
     if missing:
         some = ", ".join(map(repr, missing[:_NAMED])) + (", …" if len(missing) > _NAMED else "")
-        raise InputError(f"{path}: no picture is there for {len(missing)} rows ({some}): mend the column or the files")
+        raise InputError(
+            f"{path}: {len(missing)} rows have no image file ({some}): correct the column or add the files"
+        )
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Language models on this machine, through transformers: one that describes pictures, one that writes the texts."""
+"""Language models on this machine, through transformers: one that describes images, one that writes the texts."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -37,11 +37,11 @@ _Loaded = TypeVar("_Loaded")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captioner:
-    """An image-text-to-text model, as LLaVA, that answers greedily."""
+    """An image-text-to-text model, such as LLaVA, with greedy decoding."""
 
     name: str
     batch: int
-    concurrency: int  # a batch fills the device already
+    concurrency: int  # one batch already fills the device
     max_tokens: int
     model: PreTrainedModel
     processor: ProcessorMixin
@@ -49,19 +49,19 @@ class Captioner:
 
     @classmethod
     def open(cls, section: LocalCaptioner) -> "Captioner":
-        """Loads the model; raises ConfigError where it is none of this kind or the device is missing."""
-        path = folder.found(section.model)
+        """Load the model; raises ConfigError if it is of another kind or the device is missing."""
+        path = folder.locate(section.model)
         read: Callable[[Path], ProcessorMixin] = AutoProcessor.from_pretrained
         processor = _load(path, lambda: read(path))
         tokenizer = getattr(processor, "tokenizer", None)
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
-            raise ConfigError(f"{path} has no processor of pictures and words: name a model that describes pictures")
+            raise ConfigError(f"{path} has no processor of images and text: name a model that describes images")
         device = _present(section.device)
         dtype = _DTYPES[section.dtype]
         model: PreTrainedModel = _load(
             path, lambda: AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, device_map=device)
         )
-        _say_the_likeliest(model, tokenizer)
+        _decode_greedily(model, tokenizer)
         return cls(
             name=_name(path, section),
             batch=section.batch,
@@ -73,25 +73,25 @@ class Captioner:
         )
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
-        """What it says of each picture; raises ModelRefused where one is missing or cannot be read."""
-        pictures = [[_picture(request)] for request in requests]
+        """Describe each image; raises ModelRefused if one is missing or cannot be read."""
+        images = [[_image(request)] for request in requests]
         texts = [self._prompted(request.prompt) for request in requests]
         special = not starts_itself(self.tokenizer, texts[0])
         inputs = self.processor(
-            text=texts, images=pictures, padding=True, add_special_tokens=special, return_tensors="pt"
+            text=texts, images=images, padding=True, add_special_tokens=special, return_tensors="pt"
         )
         # pixels take the precision of the weights
         inputs = inputs.to(self.model.device, self.model.dtype)
         return _replies(self.model, self.tokenizer, inputs, max_tokens=self.max_tokens)
 
     def stop(self) -> None:
-        """Nothing waits here: a batch under way is answered and kept."""
+        """Do nothing, since no call waits: the current batch is answered and stored."""
 
     def _prompted(self, prompt: str) -> str:
-        """The prompt as the model was taught to read it; the picture goes before the words."""
+        """Return the prompt in the model's chat template, the image before the text."""
         if self.processor.chat_template is not None:
             said = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
-            written: Callable[..., str] = self.processor.apply_chat_template  # its own type knows no pictures
+            written: Callable[..., str] = self.processor.apply_chat_template  # its own type does not know images
             return written(said, tokenize=False, add_generation_prompt=True)
         mark = str(getattr(self.processor, "image_token", ""))
         return prompt if mark in prompt else f"{mark}\n{prompt}"
@@ -99,7 +99,7 @@ class Captioner:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reformulator:
-    """A causal language model, with a LoRA adapter or without, that answers greedily."""
+    """A causal language model, with or without a LoRA adapter, with greedy decoding."""
 
     name: str
     batch: int
@@ -110,18 +110,18 @@ class Reformulator:
 
     @classmethod
     def open(cls, section: LocalReformulator) -> "Reformulator":
-        """Loads the model and its adapter; raises ConfigError where one is none or the device is missing."""
-        path, adapter = folder.found(section.model), Path(section.adapter)
+        """Load the model and its adapter; raises ConfigError if one of them is invalid or the device is missing."""
+        path, adapter = folder.locate(section.model), Path(section.adapter)
         if section.adapter and not (adapter / folder.ADAPTER).is_file():
             raise ConfigError(f"{adapter} holds no finished adapter: make one with `likebut triplets tune`")
         if section.adapter and folder.tuned_on(adapter) not in ("", folder.identity(path)):
             raise ConfigError(f"{adapter} was tuned on another model than {path}: name that one")
         model, tokenizer = language_model(path, device=section.device, dtype=section.dtype)
-        _say_the_likeliest(model, tokenizer)
+        _decode_greedily(model, tokenizer)
         if section.adapter:
-            # Its layers now stand in the model; not merged, since half precision would round small differences away.
+            # Its layers are now in the model; not merged, since half precision would round small differences away.
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of before
+                warnings.simplefilter("ignore", FutureWarning)  # peft imports a deprecated name of transformers
                 _load(adapter, lambda: PeftModel.from_pretrained(model, adapter)).eval()
         return cls(
             name=_name(path, section) + (f" + {folder.identity(adapter)}" if section.adapter else ""),
@@ -133,7 +133,7 @@ class Reformulator:
         )
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
-        """What it says to each prompt; raises ModelRefused where one is longer than the model can read."""
+        """Answer each prompt; raises ModelRefused if one is longer than the model can read."""
         texts = [prompted(self.tokenizer, request.prompt) for request in requests]
         inputs = self.tokenizer(
             texts, padding=True, add_special_tokens=not starts_itself(self.tokenizer, texts[0]), return_tensors="pt"
@@ -141,11 +141,11 @@ class Reformulator:
         return _replies(self.model, self.tokenizer, inputs.to(self.model.device), max_tokens=self.max_tokens)
 
     def stop(self) -> None:
-        """Nothing waits here: a batch under way is answered and kept."""
+        """Do nothing, since no call waits: the current batch is answered and stored."""
 
 
 def language_model(path: Path, *, device: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The causal language model of a folder, in eval mode, and its tokenizer; raises ConfigError."""
+    """Load the causal language model of a folder, in eval mode, and its tokenizer; raises ConfigError."""
     at = _present(device)
     tokenizer = _load(path, lambda: AutoTokenizer.from_pretrained(path))
     model: PreTrainedModel = _load(
@@ -155,7 +155,7 @@ def language_model(path: Path, *, device: str, dtype: Dtype) -> tuple[PreTrained
 
 
 def prompted(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
-    """The prompt as a chat model was taught to read it; as it is where the model has no chat template."""
+    """Return the prompt in the model's chat template, or unchanged if the model has none."""
     if tokenizer.chat_template is None:
         return prompt
     said = [{"role": "user", "content": prompt}]
@@ -163,15 +163,15 @@ def prompted(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
 
 
 def starts_itself(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
-    """Whether the chat template wrote the first token itself."""
+    """Return whether the chat template wrote the first token itself."""
     return bool(tokenizer.bos_token) and text.startswith(str(tokenizer.bos_token))
 
 
 class _Writes(Protocol):
-    """What models can do that the auto classes load; the library types it for another checker than ours."""
+    """Methods of the models that the auto classes load; the library's own types need another type checker."""
 
     def generate(self, *, max_new_tokens: int, **inputs: Tensor) -> Tensor:
-        """(B, L + said) token ids from (B, L)."""
+        """Return token ids (B, L + new) from (B, L)."""
 
 
 def _replies(
@@ -181,12 +181,12 @@ def _replies(
     *,
     max_tokens: int,
 ) -> list[Reply]:
-    """The rest of each of B prompts, padded on the left to (B, L), greedily."""
+    """Generate the continuation of B prompts, padded on the left to (B, L), greedily."""
     given = inputs["attention_mask"].sum(dim=1).tolist()  # (B,) tokens
     room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if room is not None and max(given) + max_tokens > room:
         raise ModelRefused(
-            f"the prompt has {max(given)} tokens, which with {max_tokens} more are over the model's {room}: "
+            f"the prompt has {max(given)} tokens, which with {max_tokens} more exceed the model's {room}: "
             "shorten the captions"
         )
     try:
@@ -203,35 +203,37 @@ def _replies(
 
 
 def _until(row: list[int], stops: frozenset[int]) -> list[int]:
-    """Up to and with the first token that ends an answer: what follows is padding."""
+    """Return the tokens up to and with the first one that ends an answer; the rest is padding."""
     for place, token in enumerate(row):
         if token in stops:
             return row[: place + 1]
     return row
 
 
-def _picture(request: Request) -> Image.Image:
+def _image(request: Request) -> Image.Image:
     if request.image is None:
-        raise ModelRefused("there is no picture to describe: give the request one")
+        raise ModelRefused("there is no image to describe: give the request one")
     try:
         return preprocess.decode(request.image.read_bytes())
     except (InputError, OSError) as error:
         raise ModelRefused(f"{request.image.name} cannot be read: {error}") from error
 
 
-def _say_the_likeliest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Greedy decoding, whatever the model's own settings are, over batches that end in the same place."""
+def _decode_greedily(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Set greedy decoding, whatever the model's own settings are, so that all batches end in the same way."""
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     settings = model.generation_config
     settings.do_sample, settings.num_beams = False, 1
-    settings.temperature = settings.top_p = settings.top_k = settings.max_length = None  # would only warn
+    settings.temperature = settings.top_p = settings.top_k = settings.max_length = (
+        None  # these would only cause warnings
+    )
     settings.pad_token_id = tokenizer.pad_token_id
 
 
 def _name(path: Path, section: LocalCaptioner | LocalReformulator) -> str:
-    """All that its answers depend on."""
+    """Return a name of all that the answers depend on."""
     return f"{Path(section.model).name} {folder.identity(path)} {section.dtype} {section.max_tokens}"
 
 
@@ -247,4 +249,4 @@ def _present(device: str) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        raise ConfigError(f"there is no device {device}: set device to cpu, or start where it is") from error
+        raise ConfigError(f"there is no device {device}: set device to cpu, or use a machine that has it") from error

@@ -1,4 +1,4 @@
-"""From pictures to triplets: pairs, captions, texts, the filter, files. Killed and started again it goes on."""
+"""Make triplets from images: pairs, captions, texts, the filter, files. A killed run continues if started again."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,24 +21,24 @@ NO_CAPTION = "no caption"
 
 
 def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, object]:
-    """Writes the triplets into `out` and gives the report, the same however often the run was killed.
+    """Write the triplets into `out` and return the report, which is the same after any interruptions.
 
-    Raises InputError for pictures or pairs that are not there, ModelError where a model answers nothing any more.
+    Raises InputError if images or pairs are missing, ModelError if a model no longer answers at all.
     """
-    with Store.open(out) as kept:
+    with Store.open(out) as stored:
         found = items.read(config.images)
         drawn = _drawn(config.pairs, found.items, cache=out)  # (P, 2)
         chosen = np.unique(drawn)
-        pictures = [found.items[row] for row in chosen.tolist()]
-        described = captions.write(config.captioner, pictures, kept=kept)
-        every = _Pairs(pictures, described, np.searchsorted(chosen, drawn))
+        images = [found.items[row] for row in chosen.tolist()]
+        described = captions.write(config.captioner, images, stored=stored)
+        every = _Pairs(images, described, np.searchsorted(chosen, drawn))
         whole = every.whole()
         said = texts.write(
             config.reformulator,
             [every.pair(row) for row in whole],
             rules=config.filter,
             seed=config.pairs.seed,
-            kept=kept,
+            stored=stored,
         )
         triplets = [every.triplet(whole[one.pair], one) for one in said.accepted()]
         rejected = every.without_caption() + [every.rejected(whole[one.pair], one) for one in said.rejected()]
@@ -46,9 +46,9 @@ def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, objec
             "triplets": len(triplets),
             "pictures": {
                 "folder": str(found.folder.resolve()),
-                "used": len(pictures),
+                "used": len(images),
                 "of": len(found.items),
-                "same_pictures": found.same_pictures,
+                "same_pictures": found.same_images,
                 "without_class": found.without_class,
             },
             "pairs": {"drawn": len(drawn), "asked_for": config.pairs.count, "without_caption": len(drawn) - len(whole)},
@@ -61,7 +61,7 @@ def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, objec
 
 
 def facts(report: Mapping[str, object]) -> dict[str, object]:
-    """What a person wants to know of a run: the report on lines, without prompts and settings."""
+    """Return the report as lines, without prompts and settings."""
     return dict(_flat("", {name: value for name, value in report.items() if name != "config"}))
 
 
@@ -74,7 +74,7 @@ def _flat(above: str, values: Mapping[str, object]) -> Iterator[tuple[str, objec
 
 
 def _drawn(section: PairsConfig, found: Sequence[SourceImage], *, cache: Path) -> Rows:
-    """(P, 2) rows of the pairs; says so where there are fewer than asked for."""
+    """Draw the rows of the pairs (P, 2); prints a note if there are fewer than requested."""
     names = sorted({item.meta_class for item in found}) if section.within == "class" else [""]
     number = {name: place for place, name in enumerate(names)}
     classes = np.array([number[item.meta_class] if len(names) > 1 else 0 for item in found], dtype=np.int64)
@@ -84,26 +84,26 @@ def _drawn(section: PairsConfig, found: Sequence[SourceImage], *, cache: Path) -
         vectors = similarity.vectors(found, Path(section.bundle), cache=cache)
         drawn = pairs.draw(classes, section.count, seed=section.seed, vectors=vectors, window=section.window)
     if not len(drawn):
-        raise InputError("no two pictures make a pair: widen pairs.window, or set pairs.within to all")
+        raise InputError("no two images make a pair: widen pairs.window, or set pairs.within to all")
     if len(drawn) < section.count:
-        print(f"likebut: {len(drawn)} pairs of the {section.count} asked for: there are no more", file=sys.stderr)
+        print(f"likebut: {len(drawn)} pairs of {section.count} requested: there are no more", file=sys.stderr)
     return drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """The pairs with what is known of their pictures."""
+    """The pairs with their images and captions."""
 
-    pictures: Sequence[SourceImage]
-    captions: Captions  # of the pictures
-    rows: Rows  # (P, 2), of pictures
+    images: Sequence[SourceImage]
+    captions: Captions  # of the images
+    rows: Rows  # (P, 2), of images
 
     def whole(self) -> list[int]:
-        """The pairs of which both pictures have a caption."""
+        """Return the pairs that have both captions."""
         return [row for row, pair in enumerate(self.rows.tolist()) if not self.captions.problems.keys() & set(pair)]
 
     def pair(self, row: int) -> CaptionPair:
-        first, second = (self.pictures[place] for place in self.rows[row].tolist())
+        first, second = (self.images[place] for place in self.rows[row].tolist())
         return CaptionPair(f"{first.name}>{second.name}", self._captions(row), (first.facts, second.facts))
 
     def triplet(self, row: int, text: Attempt) -> WrittenTriplet:
@@ -117,7 +117,7 @@ class _Pairs:
         return Rejected(reference, target, text.attempt, text.text, text.reason, caption, target_caption)
 
     def without_caption(self) -> list[Rejected]:
-        """The other pairs, with the reason of the first picture that has none."""
+        """Return the other pairs, with the reason of the first image without a caption."""
         found = []
         for row, pair in enumerate(self.rows.tolist()):
             problems = [self.captions.problems[place] for place in pair if place in self.captions.problems]
@@ -127,7 +127,7 @@ class _Pairs:
         return found
 
     def _names(self, row: int) -> tuple[str, str]:
-        first, second = (self.pictures[place].name for place in self.rows[row].tolist())
+        first, second = (self.images[place].name for place in self.rows[row].tolist())
         return first, second
 
     def _captions(self, row: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One HTML file to judge a run by: some of its triplets with their captions, and what was rejected and why."""
+"""HTML page to judge a run: some of its triplets with their captions, and the rejected texts with their reasons."""
 
 import base64
 import io
@@ -20,19 +20,19 @@ PAGE = "triplets.html"
 TEMPLATE = Path(__file__).with_name("page.html")
 _SIDE = 320  # pixels of a thumbnail's longer side
 _QUALITY = 80
-_REJECTED_PER_REASON = 12  # rejected ones of a reason
+_REJECTED_PER_REASON = 12  # shown for each reason
 
 _Row = Mapping[str, object]
 
 
 def show(folder: Path, *, count: int, images: Path | None, seed: int) -> Path:
-    """Writes `folder`/triplets.html and gives its path: `count` triplets drawn by the seed, and rejected ones.
+    """Write `folder`/triplets.html and return its path: `count` triplets drawn by the seed, and rejected ones.
 
-    `images` is the folder of the pictures, else the one that the run took them from. The file holds everything it
-    shows. Raises InputError where the folder holds no finished run.
+    `images` is the folder of the images; None: the one that the run read. The page is one file. Raises InputError if
+    the folder holds no finished run.
     """
     report = write.report(folder)
-    pictures = Path(str(write.fact(report, "pictures", "folder"))) if images is None else images
+    images = Path(str(write.fact(report, "pictures", "folder"))) if images is None else images
     triplets = _some(list(jsonl.records(folder / write.TRIPLETS)), count, seed=seed)
     rejected: dict[str, list[_Row]] = {}
     for row in jsonl.records(folder / write.REJECTED):
@@ -40,9 +40,9 @@ def show(folder: Path, *, count: int, images: Path | None, seed: int) -> Path:
     some = {reason: _some(rows, _REJECTED_PER_REASON, seed=seed) for reason, rows in rejected.items()}
     shown = [*triplets, *(row for rows in some.values() for row in rows)]
     names = dict.fromkeys(str(row[side]) for row in shown for side in ("reference", "target"))
-    bar = tqdm(names, desc="thumbnails", unit="picture", mininterval=1.0)
-    thumbnails = {name: _thumbnail(pictures / name) for name in bar}
-    # Every value is escaped on its way in, since captions and file names are anybody's.
+    bar = tqdm(names, desc="thumbnails", unit="image", mininterval=1.0)
+    thumbnails = {name: _thumbnail(images / name) for name in bar}
+    # Every value is escaped, since captions and file names are not trusted.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         triplets=triplets,
@@ -61,13 +61,13 @@ _T = TypeVar("_T")
 
 
 def _some(rows: Sequence[_T], count: int, *, seed: int) -> list[_T]:
-    """So many of the rows, in their order."""
+    """Draw up to `count` of the rows, in their order."""
     chosen = sorted(Random(seed).sample(range(len(rows)), min(count, len(rows))))
     return [rows[row] for row in chosen]
 
 
 def _thumbnail(path: Path) -> str:
-    """The picture as a small JPEG in a data URL; "" where it cannot be read."""
+    """Return the image as a small JPEG in a data URL; "" if it cannot be read."""
     try:
         image = preprocess.decode(path.read_bytes())
     except (OSError, InputError):

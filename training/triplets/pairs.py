@@ -1,4 +1,4 @@
-"""Which picture becomes a reference and which its target: drawn from a seed, each pair once."""
+"""Pairs of reference and target: drawn from a seed, each pair once."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from models.arrays import Rows
 
-_WHOLE = 20_000_000  # pairs of which all are put in order: 160 MB
+_WHOLE = 20_000_000  # up to so many pairs, all are shuffled: 160 MB
 _BLOCK = 65_536
-_LOOKS = 1_000  # for each pair wanted, where there are too many to look at all
+_LOOKS = 1_000  # pairs to try per requested pair, if there are too many to try all
 
 
 def draw(
@@ -20,23 +20,23 @@ def draw(
     vectors: NDArray[np.float32] | None = None,
     window: tuple[float, float] = (-1.0, 1.0),
 ) -> Rows:
-    """(P, 2) rows of reference and target, P ≤ count: ordered pairs within a class, none twice and none with itself.
+    """Draw rows of reference and target (P, 2), P ≤ count: ordered pairs of two items of a class, none twice.
 
     `classes` (N,) are numbers from 0. With unit `vectors` (N, d) only pairs whose cosine lies in the window; a row of
-    NaN is in no pair. A larger count begins with the pairs of a smaller one. Fewer than `count` come only where there
-    are no more, or where a thousand times as many were looked at.
+    NaN is in no pair. A larger count begins with the pairs of a smaller one. Fewer than `count` are returned only if
+    there are no more, or if none were found in a thousand tries for each.
     """
     ranked = _Ranked(classes)
-    kept: dict[int, None] = {}  # in order; a pair that was not kept may be looked at again, to the same end
+    chosen: dict[int, None] = {}  # in order; a rejected pair may come again, with the same result
     for ranks in _order(ranked.total, count, seed=seed):
         pairs = ranked.pairs(ranks)  # (block, 2)
         if vectors is not None:
             cosines = np.einsum("nd,nd->n", vectors[pairs[:, 0]], vectors[pairs[:, 1]])  # (block,)
             ranks = ranks[(cosines >= window[0]) & (cosines <= window[1])]
-        kept.update(dict.fromkeys(ranks.tolist()))
-        if len(kept) >= count:
+        chosen.update(dict.fromkeys(ranks.tolist()))
+        if len(chosen) >= count:
             break
-    return ranked.pairs(np.array(list(kept)[:count], dtype=np.int64))
+    return ranked.pairs(np.array(list(chosen)[:count], dtype=np.int64))
 
 
 class _Ranked:
@@ -50,17 +50,17 @@ class _Ranked:
         self.total = int(self._ends[-1]) if len(self._ends) else 0
 
     def pairs(self, ranks: Rows) -> Rows:
-        """(P, 2) the pairs of these places."""
+        """Return the pairs (P, 2) at these positions."""
         kind = np.searchsorted(self._ends, ranks, side="right")  # (P,)
         others = self._sizes[kind] - 1
         reference, target = np.divmod(ranks - (self._ends[kind] - self._sizes[kind] * others), others)
-        target += target >= reference  # it steps over the reference itself
+        target += target >= reference  # skips the reference itself
         start = self._starts[kind]
         return np.stack([self._members[start + reference], self._members[start + target]], axis=1)
 
 
 def _order(total: int, count: int, *, seed: int) -> Iterator[Rows]:
-    """Places in random order, in blocks: each once, or of very many some more than once."""
+    """Yield positions in random order, in blocks: each once, or if there are very many, some more than once."""
     generator = np.random.default_rng(seed)
     if total <= _WHOLE:
         order = generator.permutation(total)

@@ -1,4 +1,4 @@
-"""Seed data of the reformulator: texts that someone wrote for two captions, as token ids."""
+"""Seed data of the reformulator: human texts for two captions, as token ids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from training.data.formats import jsonl
 from training.triplets import texts
 from training.triplets.local import prompted, starts_itself
 
-IGNORED = -100  # a label of what is read and not written, as torch's cross entropy has it
+IGNORED = -100  # label of tokens that do not count in the loss, as torch's cross entropy has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SeedTokens:
 
 
 def read(path: Path) -> list[Seed]:
-    """The seeds of a file of JSON lines; raises InputError where one lacks a caption or the text."""
+    """Read the seeds of a file of JSON lines; raises InputError if one lacks a caption or the text."""
     return [
         Seed(*(_text(row, key, f"{path}, row {number}") for key in ("caption_a", "caption_b", "text")))
         for number, row in enumerate(jsonl.records(path), start=1)
@@ -45,17 +45,17 @@ def read(path: Path) -> list[Seed]:
 
 
 def encoded(seed: Seed, tokenizer: PreTrainedTokenizerBase, *, prompt: str) -> SeedTokens:
-    """The prompt as the reformulator is asked, and the answer that it should give to it."""
+    """Encode the reformulator's prompt, and the answer that it should give."""
     question = texts.filled(prompt, {"caption_a": seed.caption_a, "caption_b": seed.caption_b})
-    asked = prompted(tokenizer, question)
-    special = not starts_itself(tokenizer, asked)
-    ids = tokenizer(asked, add_special_tokens=special)["input_ids"]
-    answer = tokenizer(_answer(seed.text, question, asked, tokenizer), add_special_tokens=False)["input_ids"]
+    prompt_text = prompted(tokenizer, question)
+    special = not starts_itself(tokenizer, prompt_text)
+    ids = tokenizer(prompt_text, add_special_tokens=special)["input_ids"]
+    answer = tokenizer(_answer(seed.text, question, prompt_text, tokenizer), add_special_tokens=False)["input_ids"]
     return SeedTokens(prompt=tuple(ids), answer=tuple(answer))
 
 
 def padded(rows: Sequence[SeedTokens], *, filler: int) -> dict[str, Tensor]:
-    """B seeds as input_ids, attention_mask and labels, (B, L) each; labels are the answers alone."""
+    """Return B seeds as input_ids, attention_mask and labels, (B, L) each; only the answers are labels."""
     longest = max(map(len, rows))
     shape = (len(rows), longest)
     ids, mask = torch.full(shape, filler), torch.zeros(shape, dtype=torch.int64)
@@ -67,19 +67,19 @@ def padded(rows: Sequence[SeedTokens], *, filler: int) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def _answer(text: str, question: str, asked: str, tokenizer: PreTrainedTokenizerBase) -> str:
-    """The text with what ends it, as the chat template writes an answer that was given."""
+def _answer(text: str, question: str, prompt_text: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the text with its end token, as the chat template writes an answer."""
     end = str(tokenizer.eos_token)
     if tokenizer.chat_template is None:
         return f" {text}{end}"
-    said = [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
-    whole = str(tokenizer.apply_chat_template(said, tokenize=False))
-    answer = whole.removeprefix(asked) if whole.startswith(asked) else text
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
+    whole = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    answer = whole.removeprefix(prompt_text) if whole.startswith(prompt_text) else text
     return answer[: answer.index(end)] + end if end in answer else answer + end
 
 
-def _text(row: Mapping[str, object], key: str, where: str) -> str:
+def _text(row: Mapping[str, object], key: str, location: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f'{where} has no {key}: write {{"caption_a", "caption_b", "text"}}, none of them blank')
+        raise InputError(f'{location} has no {key}: write {{"caption_a", "caption_b", "text"}}, none of them blank')
     return " ".join(value.split())

@@ -1,4 +1,4 @@
-"""How alike pictures are: a bundle's gallery vectors of them, computed once, block by block."""
+"""Similarity of images: their gallery vectors from a bundle, computed once, block by block."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,28 +14,28 @@ from models.errors import InputError
 from training.triplets.items import SourceImage
 
 _BATCH = 64
-_BLOCK = 1024  # pictures whose vectors are kept together: a kill costs no more than these
+_BLOCK = 1024  # images whose vectors are stored together: a kill loses no more than these
 
 
 def vectors(items: Sequence[SourceImage], bundle: Path, *, cache: Path) -> NDArray[np.float32]:
-    """(N, d) unit vectors, NaN where a picture cannot be read; kept in `cache` for these pictures and this space."""
+    """Return unit vectors (N, d), NaN if an image cannot be read; cached in `cache` for these images and this space."""
     encoder = Encoder.open(bundle)
     space = encoder.manifest.space_id
     blocks = [items[start : start + _BLOCK] for start in range(0, len(items), _BLOCK)]
-    with tqdm(total=len(items), desc="comparing", unit="picture", mininterval=1.0) as bar:
-        kept = []
+    with tqdm(total=len(items), desc="comparing", unit="image", mininterval=1.0) as bar:
+        parts = []
         for block in blocks:
-            kept.append(_kept(encoder, block, cache / f"vectors-{_digest(space, block)}.npy"))
+            parts.append(_block_vectors(encoder, block, cache / f"vectors-{_digest(space, block)}.npy"))
             bar.update(len(block))
-    return np.concatenate(kept)
+    return np.concatenate(parts)
 
 
 def _digest(space: str, items: Sequence[SourceImage]) -> str:
     return hashlib.sha256("".join([space, *(item.digest for item in items)]).encode()).hexdigest()[:16]
 
 
-def _kept(encoder: Encoder, items: Sequence[SourceImage], path: Path) -> NDArray[np.float32]:
-    """(N, d) vectors of a block, from its file, which is there whole or not at all."""
+def _block_vectors(encoder: Encoder, items: Sequence[SourceImage], path: Path) -> NDArray[np.float32]:
+    """Return the vectors (N, d) of a block from its file, which is complete or missing."""
     if not path.exists():
         found = [_embedded(encoder, items[start : start + _BATCH]) for start in range(0, len(items), _BATCH)]
         with files.replacing(path) as part:

@@ -1,4 +1,4 @@
-"""Every answer of every model, kept on disk as soon as it is given: nothing is asked twice, and no kill loses any."""
+"""Store of every model answer, on disk as soon as it arrives: no request is sent twice, and no kill loses an answer."""
 
 import hashlib
 import sqlite3
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY,
     model TEXT NOT NULL,
     prompt TEXT NOT NULL,
-    image TEXT NOT NULL,        -- SHA-256 of the picture's file, or nothing
+    image TEXT NOT NULL,        -- SHA-256 of the image's file, or nothing
     attempt INTEGER NOT NULL,
     text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL,
@@ -40,21 +40,23 @@ class Store:
     @classmethod
     @contextmanager
     def open(cls, folder: Path) -> Iterator["Store"]:
-        """Opens or makes DIR/answers.sqlite for one run alone; raises JobRunning where another holds it."""
+        """Open or create DIR/answers.sqlite for one run alone; raises JobRunning if another run holds it."""
         folder.mkdir(parents=True, exist_ok=True)
         busy = JobRunning(f"another run writes triplets to {folder}: wait until it is done")
         with files.lock(folder / LOCK, timeout_s=0, busy=busy):
             try:
                 with closing(sqlite3.connect(folder / FILE, check_same_thread=False, isolation_level=None)) as database:
                     database.execute("PRAGMA journal_mode = WAL")
-                    database.execute("PRAGMA synchronous = FULL")  # an answer may have cost money: no power cut either
+                    database.execute(
+                        "PRAGMA synchronous = FULL"
+                    )  # an answer may have cost money: not even a power cut may lose it
                     database.executescript(_TABLES)
                     yield cls(database)
             except sqlite3.DatabaseError as error:
                 raise ConfigError(f"{folder / FILE} cannot be used ({error}): name another folder") from error
 
     def get(self, key: bytes) -> Reply | None:
-        """The answer of that key, if it was given."""
+        """Return the answer of that key, if there is one."""
         with self._lock:
             row: tuple[str, int, int] | None = self._database.execute(
                 "SELECT text, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
@@ -62,19 +64,19 @@ class Store:
         return None if row is None else Reply(*row)
 
     def put(self, *, model: str, prompt: str, image: str, attempt: int, reply: Reply, seconds: float) -> None:
-        """Keeps an answer; on disk when this returns."""
+        """Store an answer; it is on disk when this returns."""
         answer = (model, prompt, image, attempt, reply.text, reply.prompt_tokens, reply.completion_tokens, seconds)
         values = (key(model=model, prompt=prompt, image=image, attempt=attempt), *answer)
         with self._lock:
             self._database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def refuse(self, key: bytes) -> None:
-        """Notes that the request of that key was refused; it may be answered yet."""
+        """Note that the request of that key was refused; it may still be answered later."""
         with self._lock:
             self._database.execute("INSERT OR IGNORE INTO refused VALUES (?)", (key,))
 
     def refused(self) -> frozenset[bytes]:
-        """The keys of all requests that were ever refused."""
+        """Return the keys of all requests that were ever refused."""
         with self._lock:
             return frozenset(key for (key,) in self._database.execute("SELECT key FROM refused"))
 
@@ -85,8 +87,8 @@ class Store:
 
 
 def key(*, model: str, prompt: str, image: str, attempt: int) -> bytes:
-    """What an answer is kept under."""
+    """Return the key of a request's answer."""
     digest = hashlib.sha256()
     for part in (model, prompt, image, str(attempt)):
-        digest.update(hashlib.sha256(part.encode()).digest())  # of each alone, so that no two can run together
+        digest.update(hashlib.sha256(part.encode()).digest())  # of each part alone, so that no two can run together
     return digest.digest()

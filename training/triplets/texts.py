@@ -1,4 +1,4 @@
-"""The text of every pair, from a model or from templates: filtered, and asked for again where it was rejected."""
+"""A text for every pair, from a model or from templates: filtered, and requested again if it was rejected."""
 
 import re
 from collections import Counter
@@ -25,11 +25,11 @@ NO_ANSWER = "no answer"
 
 @dataclass(frozen=True, slots=True)
 class CaptionPair:
-    """What the writer of a text knows of a pair."""
+    """Captions and facts of a pair, the input of a text."""
 
-    name: str  # for templates to draw by
+    name: str  # seed of the templates
     captions: tuple[str, str]  # of reference and target
-    facts: tuple[Mapping[str, str], Mapping[str, str]]  # what the shop says of both
+    facts: tuple[Mapping[str, str], Mapping[str, str]]  # product data of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Attempt:
     pair: int
     attempt: int  # from 0
     text: str
-    reason: str  # why it may not stand; "" where it may
+    reason: str  # reason for rejection; "" if it was accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ class ReformulationTexts:
     report: Mapping[str, object]
 
     def accepted(self) -> list[Attempt]:
-        """Those that may stand, at most one a pair, in the order of the pairs."""
+        """Return the accepted ones, at most one per pair, in the order of the pairs."""
         return sorted((one for one in self.attempts if not one.reason), key=lambda one: one.pair)
 
     def rejected(self) -> list[Attempt]:
-        """Those that may not."""
+        """Return the rejected ones."""
         return [one for one in self.attempts if one.reason]
 
 
 class _Writer(Protocol):
-    """Who writes the texts."""
+    """Source of the texts: a model or the templates."""
 
     def answers(self, pairs: Sequence[CaptionPair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
-        """One for each of `before`, the rejected answers of the attempt before this one."""
+        """Return one answer for each of `before`, the rejected answers of the previous attempt."""
 
     def report(self) -> dict[str, object]:
-        """Who it is, and what its answers took."""
+        """Return the source's name, and the totals of its answers."""
 
 
 def write(
@@ -74,13 +74,13 @@ def write(
     *,
     rules: FilterConfig,
     seed: int,
-    kept: Store,
+    stored: Store,
 ) -> ReformulationTexts:
-    """A text for each pair where one can be had; a model whose answer is rejected is told why and asked again."""
+    """Write a text for each pair if possible; a model receives the reason for a rejection and a second try."""
     if isinstance(section, TemplateReformulator):
-        return _written(_Templates(seed), pairs, rules=rules)
+        return _written(_TemplateWriter(seed), pairs, rules=rules)
     with _opened(section) as model:
-        return _written(_Asked(section, model, kept=kept), pairs, rules=rules)
+        return _written(_ModelWriter(section, model, stored=stored), pairs, rules=rules)
 
 
 def _written(writer: _Writer, pairs: Sequence[CaptionPair], *, rules: FilterConfig) -> ReformulationTexts:
@@ -107,17 +107,17 @@ def _judged(answer: Answer, pair: CaptionPair, row: int, *, attempt: int, words:
     return Attempt(row, attempt, text, filter.rejected(text, words=words, captions=pair.captions) or "")
 
 
-class _Asked:
+class _ModelWriter:
     """A chat model with the paper's prompt."""
 
     def __init__(
-        self, section: EndpointReformulator | LocalReformulator, model: AnsweringModel, *, kept: Store
+        self, section: EndpointReformulator | LocalReformulator, model: AnsweringModel, *, stored: Store
     ) -> None:
         fields = ("{caption_a}", "{caption_b}")
         self._prompt = config.prompt(section.prompt, default="reformulate.txt", fields=fields)
         self._again = config.prompt("", default="again.txt", fields=("{prompt}", "{answer}", "{reason}"))
         price = Price(section.prompt_price, section.completion_price)
-        self._asker = Asker(model, kept=kept, digests={}, price=price, label="texts")
+        self._asker = Asker(model, stored=stored, digests={}, price=price, label="texts")
 
     def answers(self, pairs: Sequence[CaptionPair], before: Sequence[Attempt], *, attempt: int) -> list[Answer]:
         def request(place: int) -> Request:
@@ -125,7 +125,7 @@ class _Asked:
             first, second = pairs[rejected.pair].captions
             prompt = filled(self._prompt, {"caption_a": first, "caption_b": second})
             if attempt:
-                # The same words again would get the same answer from a model that always says the likeliest.
+                # The same prompt again would get the same answer from greedy decoding.
                 prompt = filled(self._again, {"prompt": prompt, "answer": rejected.text, "reason": rejected.reason})
             return Request(prompt)
 
@@ -135,7 +135,7 @@ class _Asked:
         return {"model": self._asker.model.name, "prompt": self._prompt, **asdict(self._asker.spent())}
 
 
-class _Templates:
+class _TemplateWriter:
     """The baseline without a model."""
 
     def __init__(self, seed: int) -> None:
@@ -158,7 +158,7 @@ class _Templates:
 
 
 def filled(prompt: str, values: Mapping[str, str]) -> str:
-    """The prompt with its {fields} in one pass: braces in a caption stay as they are."""
+    """Fill the {fields} of the prompt in one step: braces in a caption stay as they are."""
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), prompt)
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning the reformulator with LoRA (Hu et al., 2021): seed data → an adapter's folder, with the house's loop."""
+"""Fine-tuning of the reformulator with LoRA (Hu et al., 2021): from seed data to an adapter's folder."""
 
 import json
 import warnings
@@ -23,12 +23,12 @@ from training.engine.settings import LoopConfig, OptimConfig
 from training.triplets import folder, local, seeds
 from training.triplets.seeds import IGNORED, SeedTokens
 
-_MANNER = ("device", "microbatch")  # settings that a resume may change
+_MANNER = ("device", "microbatch")  # settings that a resumed run may change
 
 
 @dataclass(frozen=True, slots=True)
 class TuneSettings:
-    """How the adapter is trained; the paper says LoRA and 10 epochs, the rest is the field's custom."""
+    """Settings of the training; LoRA and 10 epochs are the paper's, the rest are common values."""
 
     rank: int = 16
     alpha: int = 32
@@ -36,7 +36,7 @@ class TuneSettings:
     epochs: int = 10
     learning_rate: float = 2e-4
     batch: int = 16
-    microbatch: int = 0  # rows that go through the model at once; 0: a rank's whole share
+    microbatch: int = 0  # rows per forward pass; 0: a rank's whole share
     held_out: int = 64  # seeds that choose the best epoch
     longest: int = 1024  # tokens of a seed
     device: str = "cpu"
@@ -45,16 +45,16 @@ class TuneSettings:
 
 
 def tune(path: Path, *, model: str, out: Path, prompt: str, settings: TuneSettings) -> Mapping[str, object]:
-    """Trains an adapter in the folder `out`, going on where an interrupted run stopped, and gives what it reached.
+    """Train an adapter in the folder `out`, continuing an interrupted run, and return its results.
 
-    `prompt` has {caption_a} and {caption_b}. Leaves what `loop.fit` leaves, tune.json, and last the adapter of the
-    epoch with the best likelihood of the held-out seeds. Raises InputError for seeds that cannot be used and
-    ConfigError for settings that cannot be or another run's folder.
+    `prompt` has {caption_a} and {caption_b}. Writes the files of `loop.fit`, tune.json, and last the adapter of the
+    epoch with the best likelihood of the held-out seeds. Raises InputError for unusable seeds, and ConfigError for
+    invalid settings or another run's folder.
     """
     steps, optim = _steps(settings)
     with World.join(torch.device(settings.device)) as world:
         with world.first():
-            base = folder.found(model)
+            base = folder.locate(model)
             rows = seeds.read(path)
             out.mkdir(parents=True, exist_ok=True)
             digest = files.digest(path)
@@ -72,7 +72,7 @@ def tune(path: Path, *, model: str, out: Path, prompt: str, settings: TuneSettin
 
 
 class _Writing:
-    """What the loop needs to know: the likelihood of each answer after its prompt."""
+    """Stage of the training loop: the likelihood of each answer after its prompt."""
 
     score = "likelihood"
 
@@ -84,7 +84,7 @@ class _Writing:
         settings: TuneSettings,
         world: World,
     ) -> None:
-        """Raises InputError where there are too few seeds, or one is too long."""
+        """Raises InputError if there are too few seeds, or one is too long."""
         over = [row for row, seed in enumerate(tokens, start=1) if len(seed) > settings.longest]
         if over:
             raise InputError(
@@ -108,19 +108,19 @@ class _Writing:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in one pass over the seeds."""
+        """Number of whole batches in an epoch."""
         return len(self._seeds) // self._settings.batch
 
     def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
-        """This rank's rows of each global batch, from number `start` of the epoch on."""
+        """Yield this rank's rows of each global batch, from number `start` of the epoch on."""
         order = shuffled(len(self._seeds), batch=self._settings.batch, seed=self._settings.seed, epoch=epoch)
         for rows in order[start:]:
             yield seeds.padded([self._seeds[row] for row in rows[self._share]], filler=self._filler)
 
     def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """loss (B,), summed over the tokens of each answer, and tokens (B,)."""
+        """Return the loss (B,), summed over the tokens of each answer, and the tokens (B,)."""
         logits = self.net(batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False).logits
-        labels = batch["labels"][:, 1:]  # (B, L - 1): each token is foretold at the one before
+        labels = batch["labels"][:, 1:]  # (B, L - 1): each token is predicted at the one before
         written = labels != IGNORED
         surprise = F.cross_entropy(logits[:, :-1][written].float(), labels[written], reduction="none")  # (T,)
         row = written.nonzero()[:, 0]  # (T,)
@@ -128,15 +128,15 @@ class _Writing:
         return {"loss": loss, "tokens": written.sum(dim=1)}
 
     def loss(self, found: dict[str, Tensor]) -> Tensor:
-        """The mean over all tokens of all answers."""
+        """Return the mean over all tokens of all answers."""
         return found["loss"].sum() / found["tokens"].sum()
 
     def stepped(self, done: float) -> None:
-        """Nothing follows a step here."""
+        """Do nothing: this stage has no work after a step."""
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
-        """The mean log-likelihood of a token of the held-out answers."""
+        """Return the mean log-likelihood of a token of the held-out answers."""
         size = self._settings.microbatch or self._settings.batch
         total, count = 0.0, 0
         for start in range(0, len(self._held_out), size):
@@ -147,8 +147,8 @@ class _Writing:
 
 
 def _adapted(net: PreTrainedModel, settings: TuneSettings) -> PeftModel:
-    """The model with new low-rank layers beside all its linear ones, which alone train."""
-    torch.manual_seed(settings.seed)  # a resume must begin with the same
+    """Return the model with new low-rank layers beside all its linear ones; only these are trained."""
+    torch.manual_seed(settings.seed)  # a resumed run must begin with the same values
     shape = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
@@ -157,7 +157,7 @@ def _adapted(net: PreTrainedModel, settings: TuneSettings) -> PeftModel:
         task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of before
+        warnings.simplefilter("ignore", FutureWarning)  # peft imports a deprecated name of transformers
         return get_peft_model(net, shape)
 
 
@@ -176,7 +176,7 @@ def _steps(settings: TuneSettings) -> tuple[LoopConfig, OptimConfig]:
 
 
 def _claim(out: Path, record: Mapping[str, object]) -> None:
-    """Keeps what the run depends on in its folder; raises ConfigError where the folder holds another run."""
+    """Store the settings that the run depends on in its folder; raises ConfigError if the folder holds another run."""
     kept = out / folder.RECORD
     if not kept.exists():
         files.write(kept, json.dumps(record, indent=1, ensure_ascii=False))
@@ -188,11 +188,11 @@ def _claim(out: Path, record: Mapping[str, object]) -> None:
 
 
 def _write(net: nn.Module, out: Path) -> None:
-    """The best epoch's adapter as peft reads it, its config last so that it means complete."""
+    """Write the best epoch's adapter in peft's format, its config last so that it means complete."""
     assert isinstance(net, PeftModel)
     checkpoint.load(net, checkpoint.best(out))
     with files.temporary_folder(out / "adapter") as part:
-        net.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub
+        net.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would send a request to the hub
         files.sync_tree(part)
         for file in sorted(part.iterdir(), key=lambda file: file.name == folder.ADAPTER):
             file.replace(out / file.name)

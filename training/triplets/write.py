@@ -1,4 +1,4 @@
-"""A run's triplets as files: JSON lines that training reads, what was rejected, and the report, each whole or not."""
+"""Files of a run, each written as a whole: JSON lines for training, the rejected texts, and the report."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ TRIPLETS, PARQUET, REJECTED, REPORT = "triplets.jsonl", "triplets.parquet", "rej
 class WrittenTriplet:
     """The keys that training/data/formats/jsonl.py reads."""
 
-    reference: str  # path of the picture in the folder of pictures
+    reference: str  # path of the image in the folder of images
     text: str
     target: str
     caption: str  # of the reference
@@ -27,7 +27,7 @@ class WrittenTriplet:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An answer that the filter did not let through, or a pair without one."""
+    """An answer that the filter rejected, or a pair without one."""
 
     reference: str
     target: str
@@ -46,8 +46,8 @@ def write(
     *,
     with_parquet: bool,
 ) -> None:
-    """Writes the files, each beside its place and then renamed, the report last: where it is, they belong together."""
-    (out / REPORT).unlink(missing_ok=True)  # of an earlier run, which would vouch for this one's files
+    """Write the files, each to a temporary name first, the report last: if it exists, all belong together."""
+    (out / REPORT).unlink(missing_ok=True)  # of an earlier run, or it would vouch for this one's files
     files.write(out / TRIPLETS, _lines(triplets))
     files.write(out / REJECTED, _lines(rejected))
     if with_parquet:
@@ -55,12 +55,12 @@ def write(
         with files.replacing(out / PARQUET) as part:
             parquet.write_table(pyarrow.table(columns), part)
     else:
-        (out / PARQUET).unlink(missing_ok=True)  # of an earlier run, whose triplets were others
+        (out / PARQUET).unlink(missing_ok=True)  # of an earlier run with other triplets
     files.write(out / REPORT, json.dumps(about, ensure_ascii=False, indent=2) + "\n")
 
 
 def report(out: Path) -> Mapping[str, object]:
-    """The report; raises InputError where the folder holds no finished run."""
+    """Read the report; raises InputError if the folder holds no finished run."""
     try:
         found = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -73,13 +73,11 @@ def report(out: Path) -> Mapping[str, object]:
 
 
 def fact(about: Mapping[str, object], *keys: str) -> object:
-    """The value below these keys of a report; raises InputError where there is none."""
+    """Return the value below these keys of a report; raises InputError if there is none."""
     value: object = about
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:
-            raise InputError(
-                f"{REPORT} says nothing of {'.'.join(keys)}: make the triplets again with `likebut triplets make`"
-            )
+            raise InputError(f"{REPORT} has no {'.'.join(keys)}: make the triplets again with `likebut triplets make`")
         value = value[key]
     return value
 

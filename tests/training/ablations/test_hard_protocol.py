@@ -28,7 +28,7 @@ def result(texts: Texts, right: int, *, protocol: Protocol = PROTOCOL, method: s
 
     ways = {"image only": answers(2), "text only": answers(4), "sum": answers(8), method: answers(right)}
     model = EvaluatedModel(method, "a", "b", "{text}", 0.5, texts=texts)
-    return Result.of(protocol, model, queries, ways, date="2026-01-01T00:00:00+00:00")
+    return Result.from_answers(protocol, model, queries, ways, date="2026-01-01T00:00:00+00:00")
 
 
 def written(folder: Path, name: str, *rights: int, protocol: Protocol = PROTOCOL) -> None:
@@ -74,7 +74,7 @@ def test_the_table_is_written_to_a_page(tmp_path: Path) -> None:
 def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
     written(tmp_path, "instruct", 20, 12, 16, protocol=replace(PROTOCOL, galleries={"catalogue": 99}))
-    with pytest.raises(ConfigError, match="base and instruct were not asked the same"):
+    with pytest.raises(ConfigError, match="base and instruct"):
         hard_protocol.read(tmp_path)
 
 

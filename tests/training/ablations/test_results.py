@@ -76,10 +76,10 @@ def test_a_re_ranked_row_is_its_last_answer_and_what_ranked_first_counts_once(tm
     first = Result.read(results_table.files(tmp_path, OF_NAME["two-stage-small"])[0]).answers["two-stage"]
     ways = {"two-stage": first, "two-stage + re-ranking of 100": whole.answers[whole.own]}
     baselines = {way: whole.answers[way] for way in results_table.BASELINES}
-    Result.of(whole.protocol, whole.model, whole.queries, baselines | ways, date=whole.date).write(path)
+    Result.from_answers(whole.protocol, whole.model, whole.queries, baselines | ways, date=whole.date).write(path)
     found = results_table.read(tmp_path)
     assert [row.name for row in found.rows] == ["base", "two-stage-small", "rerank-small"]
-    own = found.of(OF_NAME["rerank-small"])
+    own = found.comparison(OF_NAME["rerank-small"])
     assert (own.metrics["R@1"].value, round(own.differences["R@1"].value, 9)) == (0.6, 0.1)
 
 
@@ -111,8 +111,8 @@ def results(folder: Path, **right: int) -> None:
         model = EvaluatedModel(str(document["method"]), "a", "b", "a * that {text}", 0.0, texts=row.texts)
         baselines = {"image only": answers(1), "text only": answers(2), "sum": answers(8)}
         every = {**baselines, model.method: answers(count)}
-        Result.of(protocol, model, queries, every, date="2026-01-01").write(composed)
-        Result.of(protocol, model, queries, {"a *": answers(4)}, date="2026-01-01").write(words)
+        Result.from_answers(protocol, model, queries, every, date="2026-01-01").write(composed)
+        Result.from_answers(protocol, model, queries, {"a *": answers(4)}, date="2026-01-01").write(words)
 
 
 def test_the_table_is_written_to_a_page_with_figures_and_plots(tmp_path: Path) -> None:

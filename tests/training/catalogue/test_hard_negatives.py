@@ -4,13 +4,13 @@ import numpy as np
 
 from training.catalogue.draw.draw import draw
 from training.catalogue.hard_negatives import PER_QUESTION, negatives
-from training.catalogue.triplets import answered, questions
+from training.catalogue.triplets import answer_questions, draw_questions
 from training.catalogue.world.colour_families import distinct
 from training.catalogue.world.sample import catalogue, held_out
 from training.catalogue.world.world import CATEGORIES, Product
 
 SHOP = catalogue(1_200, split="test", seed=4)
-ASKED = questions(SHOP, 600, seed=4)
+ASKED = draw_questions(SHOP, 600, seed=4)
 WRONG = negatives(ASKED, split="test", seed=4)
 PAIRS = [(question, one) for question, own in zip(ASKED, WRONG, strict=True) for one in own]
 
@@ -51,10 +51,12 @@ def test_the_difference_shows_in_the_picture_and_nothing_else_is_another_photogr
 
 def test_no_negative_satisfies_its_question_and_the_gallery_knows_which_others_do() -> None:
     for question, one in PAIRS:
-        assert not question.asked.wish.accepts(one)
+        assert not question.modification.wish.accepts(one)
     gallery = [*SHOP, *(one for own in WRONG for one in own)]
-    for question, own, triplet in list(zip(ASKED, WRONG, answered(ASKED, gallery), strict=True))[:60]:
-        plain = [each.id for each in gallery if question.asked.wish.accepts(each) and each is not question.reference]
+    for question, own, triplet in list(zip(ASKED, WRONG, answer_questions(ASKED, gallery), strict=True))[:60]:
+        plain = [
+            each.id for each in gallery if question.modification.wish.accepts(each) and each is not question.reference
+        ]
         assert list(triplet.satisfying) == plain
         assert not {one.id for one in own} & set(triplet.satisfying)
 
@@ -63,7 +65,9 @@ def test_half_of_them_are_wrong_in_what_the_text_says_and_half_in_what_the_pictu
     assert all(len(own) == PER_QUESTION for own in WRONG)
     both = 0
     for question, own in zip(ASKED, WRONG, strict=True):
-        told = [name for one in own for name in differing(question.target, one) if name in question.asked.changes]
+        told = [
+            name for one in own for name in differing(question.target, one) if name in question.modification.changes
+        ]
         both += len(told) == PER_QUESTION // 2
         assert len({tuple(one.facts().items()) for one in own}) == PER_QUESTION
     assert both > 0.8 * len(ASKED)
@@ -76,7 +80,7 @@ def test_ids_are_new_and_the_same_seed_gives_the_same_negatives() -> None:
 
 
 def test_val_holds_no_combination_that_training_never_saw() -> None:
-    asked = questions(catalogue(600, split="val", seed=4), 300, seed=4)
+    asked = draw_questions(catalogue(600, split="val", seed=4), 300, seed=4)
     found = [one for own in negatives(asked, split="val", seed=4) for one in own]
     assert len(found) == 300 * PER_QUESTION
     assert not any(held_out(one.category, one.look["colour"]) for one in found)

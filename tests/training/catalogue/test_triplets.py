@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from training.catalogue.language.modification import modification
-from training.catalogue.triplets import Facts, Triplet, drifted, triplets
+from training.catalogue.triplets import Facts, Triplet, drift_targets, triplets
 from training.catalogue.world.sample import catalogue, product
 from training.catalogue.world.world import Wish
 
@@ -74,7 +74,7 @@ def test_a_large_gallery_is_asked_in_seconds() -> None:
 def test_drifted_triplets_keep_their_words_and_mostly_lead_to_another_product_nearby() -> None:
     by_id = {thing.id: thing for thing in SHOP}
     found = triplets(SHOP, 400, seed=1)
-    low = drifted(SHOP, found, share=0.7, seed=1)
+    low = drift_targets(SHOP, found, share=0.7, seed=1)
     assert [(one.reference, one.text, one.kinds) for one in low] == [
         (one.reference, one.text, one.kinds) for one in found
     ]
@@ -91,11 +91,11 @@ def test_drifted_triplets_keep_their_words_and_mostly_lead_to_another_product_ne
 
 def test_drift_is_the_same_from_the_same_seed() -> None:
     found = triplets(SHOP, 50, seed=1)
-    once, again, other = (drifted(SHOP, found, share=0.7, seed=seed) for seed in (1, 1, 2))
+    once, again, other = (drift_targets(SHOP, found, share=0.7, seed=seed) for seed in (1, 1, 2))
     assert once == again != other
 
 
 def test_a_triplet_whose_target_is_alone_does_not_drift() -> None:
     pair = [product(1, split="test", seed=1), product(2, split="test", seed=1)]
     only = Triplet(reference=pair[0].id, text="it", target=pair[1].id, satisfying=(pair[1].id,), kinds=("colour",))
-    assert drifted(pair, [only] * 20, share=0.7, seed=1) == [only] * 20
+    assert drift_targets(pair, [only] * 20, share=0.7, seed=1) == [only] * 20

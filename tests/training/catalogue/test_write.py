@@ -145,7 +145,7 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_another_json_of_that_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "catalogue.json").write_text("[1]")
-    with pytest.raises(InputError, match="not that of a drawn catalogue"):
+    with pytest.raises(InputError, match=r"catalogue\.json"):
         write_small(tmp_path, force=True)
 
 
@@ -159,7 +159,7 @@ def test_other_parameters_are_refused_unless_forced(tmp_path: Path) -> None:
 
 
 def test_more_triplets_than_there_are_is_said_before_anything_is_drawn(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ask for fewer"):
+    with pytest.raises(InputError, match="fewer"):
         write_small(tmp_path / "shop", triplets=5000)
     assert not (tmp_path / "shop").exists()
 
@@ -167,7 +167,7 @@ def test_more_triplets_than_there_are_is_said_before_anything_is_drawn(tmp_path:
 def test_a_forced_call_that_is_refused_keeps_what_was_there(tmp_path: Path) -> None:
     write_small(tmp_path)
     before = bytes_of(tmp_path)
-    with pytest.raises(InputError, match="ask for fewer"):
+    with pytest.raises(InputError, match="fewer"):
         write_small(tmp_path, triplets=5000, force=True)
     assert bytes_of(tmp_path) == before
 

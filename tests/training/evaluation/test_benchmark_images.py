@@ -49,7 +49,7 @@ def test_pixels_are_those_of_the_one_preprocessing(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     for name in ("text.jpg", "none.jpg"):
-        with pytest.raises(InputError, match=rf"the picture .*{name} cannot be read"):
+        with pytest.raises(InputError, match=rf"{name} cannot be read"):
             benchmark_images.image(BenchmarkImage(tmp_path / name))
     synthetic.picture(tmp_path / "small.jpg", seed=1, size=(20, 20))
     with pytest.raises(InputError, match="lies outside of its 20×20 pixels"):

@@ -47,27 +47,27 @@ def looked(name: str, folder: Path, *, decode: bool = True) -> check.BenchmarkRe
 
 def test_of_circo_the_broken_the_same_and_the_blank_are_named(circo: Path) -> None:
     report = looked("circo", circo)
-    assert (report.queries, report.pictures, report.galleries) == (4, 60, {"unlabeled2017": [60]})
-    assert [(flaw.kind, flaw.name) for flaw in report.flaws] == [("broken picture", "1014")]
+    assert (report.queries, report.images, report.galleries) == (4, 60, {"unlabeled2017": [60]})
+    assert [(flaw.kind, flaw.name) for flaw in report.flaws] == [("broken image", "1014")]
     assert [(flaw.kind, flaw.name, flaw.detail) for flaw in report.remarks] == [
-        ("same picture", "1007", "as 1000"),
+        ("same image", "1007", "as 1000"),
         ("same query", "2", "as 0"),
         ("blank text", "1", ""),
     ]
-    assert (report.broken_pictures, report.same_pictures, report.same_queries, report.blank_texts) == (1, 1, 1, 1)
+    assert (report.broken_images, report.same_images, report.same_queries, report.blank_texts) == (1, 1, 1, 1)
 
 
 def test_headers_alone_do_not_show_a_picture_that_is_cut_short(circo: Path) -> None:
     report = looked("circo", circo, decode=False)
-    assert report.flaws == () and report.same_pictures is None
+    assert report.flaws == () and report.same_images is None
 
 
 def test_a_lost_picture_is_named(circo: Path) -> None:
     place(circo, 1_021).unlink()
     report = looked("circo", circo)
     gone, *_ = report.flaws
-    assert (gone.kind, gone.name, gone.detail) == ("no picture", "1021", str(place(circo, 1_021)))
-    assert report.missing_pictures == 1 and report.pictures == 60
+    assert (gone.kind, gone.name, gone.detail) == ("no image", "1021", str(place(circo, 1_021)))
+    assert report.missing_images == 1 and report.images == 60
 
 
 def test_of_fashioniq_blank_captions_are_counted_and_keep_nobody(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_of_fashioniq_blank_captions_are_counted_and_keep_nobody(tmp_path: Path)
     rows[4]["captions"] = [" . ", "?"]
     synthetic.document(file, rows)
     report = looked("fashioniq", tmp_path)
-    assert report.flaws == () and report.queries == 15 and report.pictures == 27 and report.blank_texts == 4
+    assert report.flaws == () and report.queries == 15 and report.images == 27 and report.blank_texts == 4
     blank = [(flaw.name, flaw.detail) for flaw in report.remarks if flaw.kind == "blank text"]
     one = "1 of its 2 captions"
     assert blank == [("dress-0", one), ("shirt-0", one), ("shirt-4", "2 of its 2 captions"), ("toptee-0", one)]
@@ -85,7 +85,7 @@ def test_of_fashioniq_blank_captions_are_counted_and_keep_nobody(tmp_path: Path)
 
 def test_of_genecis_a_box_outside_of_its_picture_is_named_and_boxes_of_one_file_are_no_twins(tmp_path: Path) -> None:
     synthetic.genecis(tmp_path)
-    assert looked("genecis", tmp_path).flaws == () and looked("genecis", tmp_path).same_pictures == 0
+    assert looked("genecis", tmp_path).flaws == () and looked("genecis", tmp_path).same_images == 0
     rows = json.loads((tmp_path / "change_attribute.json").read_text())
     rows[0]["target"] = {"image_id": "2304", "instance_bbox": [90, 2, 6, 6]}
     synthetic.document(tmp_path / "change_attribute.json", rows)
@@ -131,5 +131,5 @@ def test_cirrs_published_files_have_the_protocols_counts_and_no_pictures() -> No
         benchmark = published.load("cirr", PUBLISHED, split=split, variant="official")
         report = check.folder(benchmark, PUBLISHED, decode=False, workers=0)
         assert (report.queries, report.galleries) == (queries, {"split": [pictures]})
-        assert {flaw.kind for flaw in report.flaws} == {"no picture"} and report.missing_pictures == pictures
+        assert {flaw.kind for flaw in report.flaws} == {"no image"} and report.missing_images == pictures
         assert (report.blank_texts, report.same_queries) == (blank, twice)

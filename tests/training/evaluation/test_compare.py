@@ -48,7 +48,7 @@ def result(
     model = EvaluatedModel(
         method="two-stage", model_id="a", space_id="b", template="{text}", text_weight=0.0, texts=texts
     )
-    return Result.of(protocol, model, queries, {"sum": baseline, "two-stage": own}, date="2026-01-01")
+    return Result.from_answers(protocol, model, queries, {"sum": baseline, "two-stage": own}, date="2026-01-01")
 
 
 def written(folder: Path, **results: Result) -> list[Path]:
@@ -132,7 +132,7 @@ def test_rows_that_were_asked_with_generated_texts_say_so(tmp_path: Path) -> Non
 )
 def test_another_protocol_is_refused_in_one_sentence(tmp_path: Path, other: Protocol, said: str) -> None:
     paths = written(tmp_path, good=result(GOOD), other=result(POOR, protocol=other))
-    with pytest.raises(ConfigError, match=f"good and other were not asked the same .{said}"):
+    with pytest.raises(ConfigError, match=f"good and other .*{said}"):
         compare.rows(paths)
 
 
@@ -153,7 +153,7 @@ def test_results_whose_targets_are_hidden_are_not_compared(tmp_path: Path) -> No
     protocol = replace(PROTOCOL, scoring=Scoring(()))
     paths = written(tmp_path, mine=result(answered, protocol=protocol, queries=hidden, baseline=answered))
     assert Result.read(paths[0]).rows == {}
-    with pytest.raises(ConfigError, match="only the test server knows"):
+    with pytest.raises(ConfigError, match="test server"):
         compare.rows(paths)
 
 
@@ -161,7 +161,7 @@ def test_two_files_of_one_name_and_a_row_that_is_not_there_are_refused(tmp_path:
     one, two = written(tmp_path, good=result(GOOD)), written(tmp_path / "more", good=result(POOR))
     with pytest.raises(ConfigError, match="same file name"):
         compare.rows([*one, *two])
-    with pytest.raises(ConfigError, match="no row 'best' among sum, good"):
+    with pytest.raises(ConfigError, match=r"'best'.* sum, good"):
         compare.compare(compare.rows(one), against="best")
 
 
@@ -170,7 +170,7 @@ def test_one_group_is_compared_alone(tmp_path: Path) -> None:
     assert rows.protocol.queries == len(rows.queries) == QUERIES // 10
     found = compare.compare(rows, against="good")
     assert found.rows["poor"].metrics["R@1"].value == pytest.approx((POOR.target[::10] == 1).mean())
-    with pytest.raises(ConfigError, match="no group 'seen' among unseen"):
+    with pytest.raises(ConfigError, match=r"'seen'.* unseen"):
         rows.only("seen")
 
 
@@ -190,7 +190,7 @@ def test_the_difference_of_another_metric_is_shown_where_it_is_asked_for(tmp_pat
     head, _, _, poor, _ = compare.markdown(found, metric="R@10").splitlines()
     assert head.endswith("| R@10 against good |")
     assert poor.endswith(f"| {compare.difference(found.rows['poor'], 'R@10')} |")
-    with pytest.raises(ConfigError, match="no metric 'R@2' among R@1, R@10"):
+    with pytest.raises(ConfigError, match=r"'R@2'.* R@1, R@10"):
         compare.markdown(found, metric="R@2")
 
 

@@ -13,7 +13,7 @@ from models.tokenizer import Template
 from tests.models import tiny
 from training.catalogue import generated_texts
 from training.catalogue.hard_negatives import PER_QUESTION, negatives
-from training.catalogue.triplets import questions, triplets
+from training.catalogue.triplets import draw_questions, triplets
 from training.catalogue.world import sample
 from training.data.drawn import images
 from training.evaluation import compare, drawn_catalogue
@@ -71,7 +71,7 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
             best = min(order.index(id) for id in triplet.satisfying) + 1
             assert abs(found.answers[name].best[number] - best) <= 1, name  # sums in another order
             named = found.answers[name].first[number]
-            assert len(named) == drawn_catalogue.NAMED and triplet.reference not in named
+            assert len(named) == drawn_catalogue.RANKED_NAMES and triplet.reference not in named
             np.testing.assert_allclose([scores[id] for id in named], sorted(scores.values())[-10:][::-1], atol=1e-4)
 
 
@@ -179,13 +179,13 @@ def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(wor
     assert found.protocol.galleries == {"catalogue": PRODUCTS + QUERIES * PER_QUESTION}
     assert found.protocol != easy.protocol and found.protocol.variant == "hard"
     shop = sample.catalogue(PRODUCTS, split="test", seed=3)
-    asked = questions(shop, QUERIES, seed=3)
+    asked = draw_questions(shop, QUERIES, seed=3)
     gallery = [*shop, *(one for own in negatives(asked, split="test", seed=3) for one in own)]
     pixels = np.stack([images.picture(product, size=words.manifest.image_size) for product in gallery])
     vectors, place = words.gallery(pixels), {product.id: row for row, product in enumerate(gallery)}
     metrics = found.values("image only")
     for number, (question, query) in enumerate(zip(asked, found.queries, strict=True)):
-        answers = {each.id for each in gallery if question.asked.wish.accepts(each)} - {question.reference.id}
+        answers = {each.id for each in gallery if question.modification.wish.accepts(each)} - {question.reference.id}
         assert set(query.relevant) == answers and query.relevant[0] == question.target.id
         assert query.subset[0] == question.target.id and not set(query.subset[1:]) & answers
         scores = vectors @ vectors[place[question.reference.id]]
@@ -204,9 +204,9 @@ def test_other_texts_ask_the_hard_variant_the_same_and_stand_beside_each_other(w
         assert result.protocol == results["written"].protocol and result.model.texts == texts
         assert result.answers["image only"] == results["written"].answers["image only"]
         assert texts == "written" or result.answers["text only"] != results["written"].answers["text only"]
-    asked = questions(sample.catalogue(PRODUCTS, split="test", seed=3), QUERIES, seed=3)
+    asked = draw_questions(sample.catalogue(PRODUCTS, split="test", seed=3), QUERIES, seed=3)
     for question, *queries in zip(asked, *(result.queries for result in results.values()), strict=True):
         own, other, slipped = (query.texts[0] for query in queries)
-        assert own == question.asked.text and len({own, other, slipped}) == 3
+        assert own == question.modification.text and len({own, other, slipped}) == 3
     rows = compare.rows([tmp_path / f"{texts}.json" for texts in results])
     assert {"written", "paraphrased, paraphrased texts", "misspelt, misspelt texts", "image only"} <= set(rows.answers)

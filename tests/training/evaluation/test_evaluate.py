@@ -48,7 +48,7 @@ def evaluated(encoder: Encoder, benchmark: Benchmark, cache: Path) -> Result:
 
 def one_by_one(encoder: Encoder, benchmark: Benchmark, query: BenchmarkQuery, way: str) -> NDArray[np.float32]:
     """The vector (d,) that a query asks with."""
-    pixels = benchmark_images.pixels(benchmark.pictures[query.reference], size=encoder.manifest.image_size)[None]
+    pixels = benchmark_images.pixels(benchmark.images[query.reference], size=encoder.manifest.image_size)[None]
     image = encoder.gallery(pixels)
     words = normalised(np.mean([encoder.texts([text]) for text in query.texts], axis=0))
     composed = np.mean([encoder.queries(pixels, [text], text_weight=0.25) for text in query.texts], axis=0)
@@ -95,7 +95,7 @@ def test_every_metric_equals_one_query_at_a_time(
     size = encoder.manifest.image_size
     vectors = {
         each: encoder.gallery(benchmark_images.pixels(picture, size=size)[None])[0]
-        for each, picture in benchmark.pictures.items()
+        for each, picture in benchmark.images.items()
     }
     for way in found.answers:
         values: dict[str, dict[str, list[float]]] = {}
@@ -122,7 +122,7 @@ def test_a_result_says_its_protocol_and_that_it_is_not_the_whole(encoder: Encode
     size = encoder.manifest.image_size
     assert found.facts()["preprocessing"] == f"shorter side, centre crop to {size}, bicubic"
     assert found.notes == (
-        "not the protocol's counts: the gallery unlabeled2017 has 60 pictures and not 123403; 4 queries and not 220",
+        "not the protocol's counts: the gallery unlabeled2017 has 60 images and not 123403; 4 queries and not 220",
     )
     found.write(tmp_path / "result.json")
     assert Result.read(tmp_path / "result.json") == found
@@ -152,20 +152,20 @@ def test_hidden_targets_are_ranked_without_metrics(
             assert sorted(subset) == sorted(query.subset) and len(subset) == 5
 
 
-def test_missing_and_broken_pictures_are_left_out_only_where_allowed(encoder: Encoder, tmp_path: Path) -> None:
+def test_missing_and_broken_images_are_left_out_only_where_allowed(encoder: Encoder, tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
     benchmark = published.load("fashioniq", tmp_path, split="val", variant="original")
     first = benchmark.queries[0]
-    lost = benchmark.pictures[first.reference].path
+    lost = benchmark.images[first.reference].path
     target = next(t for q in benchmark.queries if first.reference not in (q.reference, t := q.relevant[0]))
     lost.unlink()
-    benchmark.pictures[target].path.write_bytes(b"no picture")
+    benchmark.images[target].path.write_bytes(b"no picture")
     with pytest.raises(InputError, match="not whole"):
         evaluate.check(benchmark, allow_missing=False)
     counted = evaluate.check(benchmark, allow_missing=True)
-    assert str(lost) in counted.notes[1] and counted.notes[1].startswith("1 pictures are missing")
+    assert str(lost) in counted.notes[1] and counted.notes[1].startswith("1 images are missing")
     strict = evaluate.Checked(counted.benchmark, allow_missing=False)
-    with pytest.raises(InputError, match=rf"1 pictures are broken \(.*{target}"):
+    with pytest.raises(InputError, match=rf"1 images are broken \(.*{target}"):
         evaluate.evaluate(encoder, strict, text_weight=0.0, date=DATE, cache=tmp_path / "cache")
     found = evaluate.evaluate(encoder, counted, text_weight=0.0, date=DATE, cache=tmp_path / "cache")
     gone = {first.reference, target}
@@ -183,7 +183,7 @@ def test_a_category_of_which_no_picture_is_there_is_not_ranked(encoder: Encoder,
     benchmark = published.load("fashioniq", tmp_path, split="val", variant="original")
     for category in ("shirt", "toptee"):
         for name in benchmark.galleries[category]:
-            benchmark.pictures[name].path.unlink()
+            benchmark.images[name].path.unlink()
     found = evaluated(encoder, benchmark, tmp_path / "cache")
     assert found.protocol.galleries == {"dress": 9} and found.protocol.queries == 5
     page = report.write(found, tmp_path / "page", way=None, show=report_images.files(benchmark), examples=4)

@@ -33,7 +33,7 @@ def test_a_groups_own_row_is_the_plain_mean_of_its_queries() -> None:
     scoring = Scoring(("R@10", "R@50"), mean="groups")
     queries = asked("dress", "dress", "dress", "shirt")
     protocol = Protocol("fashioniq", "original", "val", {}, scoring, {"dress": 9, "shirt": 9}, queries=4)
-    found = Result.of(protocol, MODEL, queries, {"sum": answers(1, 11, 60, 60)}, date="2026-01-01")
+    found = Result.from_answers(protocol, MODEL, queries, {"sum": answers(1, 11, 60, 60)}, date="2026-01-01")
     assert found.rows["sum"]["R@10"].value == pytest.approx((1 / 3 + 0) / 2)
     assert found.rows["sum, dress"]["R@50"].value == pytest.approx(2 / 3)
     assert found.rows["sum, shirt"]["R@50"].value == 0.0
@@ -48,7 +48,9 @@ def test_circos_aspects_have_the_plain_mean_of_their_queries_and_the_whole_count
         BenchmarkQuery("1", "r", ("",), ("t",), "all", groups=("addition",)),
     ]
     protocol = Protocol("circo", "official", "val", {}, scoring, {"all": 9}, queries=2)
-    found = Result.of(protocol, MODEL, queries, {"sum": Answers(((3, 1), (NEVER,)), ((), ()))}, date="2026-01-01").rows
+    found = Result.from_answers(
+        protocol, MODEL, queries, {"sum": Answers(((3, 1), (NEVER,)), ((), ()))}, date="2026-01-01"
+    ).rows
     assert found["sum, negation"]["mAP@5"].value == pytest.approx((1 + 2 / 3) / 2)
     assert found["sum, addition"]["mAP@5"].value == found["sum"]["mAP@5"].value == pytest.approx((1 + 2 / 3) / 4)
 

@@ -1,4 +1,4 @@
-"""Asking: nothing twice, only so much at once, every answer kept at once, refusals borne up to a point."""
+"""Asking: nothing twice, only so much at once, every answer stored at once, refusals borne up to a point."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -52,100 +52,100 @@ class Echo:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Store]:
+def stored(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "store") as opened:
         yield opened
 
 
-def asker(model: Echo, kept: Store, **keys: object) -> Asker:
-    return Asker(model, kept=kept, **{"digests": {}, "price": Price(), "label": "test", **keys})
+def asker(model: Echo, stored: Store, **keys: object) -> Asker:
+    return Asker(model, stored=stored, **{"digests": {}, "price": Price(), "label": "test", **keys})
 
 
-def test_answers_come_in_the_order_of_the_requests_and_equal_ones_are_asked_once(kept: Store) -> None:
+def test_answers_come_in_the_order_of_the_requests_and_equal_ones_are_asked_once(stored: Store) -> None:
     model, prompts = Echo(), ["a", "b", "a", "c", "b"]
-    found = asker(model, kept).ask(lambda row: Request(prompts[row]), 5, attempt=0)
+    found = asker(model, stored).ask(lambda row: Request(prompts[row]), 5, attempt=0)
     assert [answer.text for answer in found if isinstance(answer, Reply)] == ["A", "B", "A", "C", "B"]
-    assert sorted(model.asked) == ["a", "b", "c"] and len(kept) == 3
+    assert sorted(model.asked) == ["a", "b", "c"] and len(stored) == 3
 
 
-def test_what_the_store_has_is_not_asked(kept: Store) -> None:
-    asker(Echo(), kept).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
+def test_what_the_store_has_is_not_asked(stored: Store) -> None:
+    asker(Echo(), stored).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
     later = Echo()
-    found = asker(later, kept).ask(lambda row: Request(f"p{row}"), 15, attempt=0)
+    found = asker(later, stored).ask(lambda row: Request(f"p{row}"), 15, attempt=0)
     assert sorted(later.asked) == [f"p{row}" for row in (10, 11, 12, 13, 14)]
     assert [answer.text for answer in found if isinstance(answer, Reply)] == [f"P{row}" for row in range(15)]
     again = Echo()
-    asker(again, kept).ask(lambda row: Request(f"p{row}"), 2, attempt=1)
+    asker(again, stored).ask(lambda row: Request(f"p{row}"), 2, attempt=1)
     assert sorted(again.asked) == ["p0", "p1"]  # another attempt is another question
 
 
-def test_a_picture_is_known_by_what_it_holds_not_by_its_name(kept: Store, tmp_path: Path) -> None:
+def test_a_picture_is_known_by_what_it_holds_not_by_its_name(stored: Store, tmp_path: Path) -> None:
     first, same, other = tmp_path / "a.jpg", tmp_path / "b.jpg", tmp_path / "c.jpg"
     model = Echo()
     digests = {first: "1", same: "1", other: "2"}
     pictures = [first, same, other]
-    asker(model, kept, digests=digests).ask(lambda row: Request("p", pictures[row]), 3, attempt=0)
+    asker(model, stored, digests=digests).ask(lambda row: Request("p", pictures[row]), 3, attempt=0)
     assert len(model.asked) == 2
 
 
-def test_as_many_calls_are_under_way_as_the_model_bears_and_no_more(kept: Store) -> None:
+def test_as_many_calls_are_under_way_as_the_model_bears_and_no_more(stored: Store) -> None:
     model = Echo(concurrency=3, together=3)  # a call goes on only when three are there
-    asker(model, kept).ask(lambda row: Request(f"p{row}"), 30, attempt=0)
-    assert model.most_at_once == 3 and len(kept) == 30
+    asker(model, stored).ask(lambda row: Request(f"p{row}"), 30, attempt=0)
+    assert model.most_at_once == 3 and len(stored) == 30
 
 
-def test_a_call_holds_a_batch(kept: Store) -> None:
+def test_a_call_holds_a_batch(stored: Store) -> None:
     model = Echo(batch=4, concurrency=1)
-    asker(model, kept).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
+    asker(model, stored).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
     assert [len(call) for call in model.calls] == [4, 4, 2]
 
 
-def test_one_that_is_refused_leaves_its_neighbours_and_is_not_kept(kept: Store) -> None:
+def test_one_that_is_refused_leaves_its_neighbours_and_is_not_kept(stored: Store) -> None:
     model, prompts = Echo(batch=4, concurrency=1), ["a", "no", "b", "c", "d"]
-    found = asker(model, kept).ask(lambda row: Request(prompts[row]), 5, attempt=0)
+    found = asker(model, stored).ask(lambda row: Request(prompts[row]), 5, attempt=0)
     assert found[1] == Refusal("said no")
     assert [answer.text for answer in found if isinstance(answer, Reply)] == ["A", "B", "C", "D"]
     later = Echo()
-    asker(later, kept).ask(lambda row: Request(prompts[row]), 5, attempt=0)
+    asker(later, stored).ask(lambda row: Request(prompts[row]), 5, attempt=0)
     assert later.asked == ["no"]
 
 
-def test_an_error_ends_the_run_and_what_was_answered_is_kept(kept: Store) -> None:
+def test_an_error_ends_the_run_and_what_was_answered_is_kept(stored: Store) -> None:
     model, prompts = Echo(concurrency=1), ["a", "b", "break", *"cdefghijk"]
     with pytest.raises(ModelError, match="broken"):
-        asker(model, kept).ask(lambda row: Request(prompts[row]), len(prompts), attempt=0)
-    assert len(kept) >= 2 and len(model.asked) <= 5  # and it does not go on to the end
+        asker(model, stored).ask(lambda row: Request(prompts[row]), len(prompts), attempt=0)
+    assert len(stored) >= 2 and len(model.asked) <= 5  # and it does not go on to the end
 
 
-def test_who_waits_for_a_busy_server_is_woken_by_an_error_and_not_by_the_end(kept: Store) -> None:
+def test_who_waits_for_a_busy_server_is_woken_by_an_error_and_not_by_the_end(stored: Store) -> None:
     model = Echo(concurrency=2)
-    asker(model, kept).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
+    asker(model, stored).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
     assert not model.stopped.is_set()  # it is asked again
     prompts = ["wait", "break"]
     with pytest.raises(ModelError, match="broken"):
-        asker(model, kept).ask(lambda row: Request(prompts[row]), 2, attempt=0)
+        asker(model, stored).ask(lambda row: Request(prompts[row]), 2, attempt=0)
     assert model.stopped.is_set()
 
 
-def test_refusals_in_a_row_end_the_run_and_scattered_ones_do_not(kept: Store) -> None:
+def test_refusals_in_a_row_end_the_run_and_scattered_ones_do_not(stored: Store) -> None:
     model = Echo(concurrency=1)
     with pytest.raises(ModelError, match="all refused: said no"):
-        asker(model, kept).ask(lambda row: Request(f"no {row}"), 500, attempt=0)
+        asker(model, stored).ask(lambda row: Request(f"no {row}"), 500, attempt=0)
     assert GIVE_UP <= len(model.asked) <= GIVE_UP + 4
     scattered = [f"no {row}" if row % 10 else f"yes {row}" for row in range(10 * GIVE_UP)]
-    found = asker(Echo(concurrency=1), kept).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
+    found = asker(Echo(concurrency=1), stored).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
     assert sum(isinstance(answer, Refusal) for answer in found) == 9 * GIVE_UP
     # Asked again they stand in a row, since what lay between is answered.
-    again = asker(Echo(concurrency=1), kept).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
+    again = asker(Echo(concurrency=1), stored).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
     assert again == found
     with pytest.raises(ModelError, match="all refused"):
-        asker(Echo(concurrency=1), kept).ask(lambda row: Request(f"no, again {row}"), 500, attempt=0)
+        asker(Echo(concurrency=1), stored).ask(lambda row: Request(f"no, again {row}"), 500, attempt=0)
 
 
-def test_tokens_and_cost_count_every_answer_once_whether_asked_now_or_before(kept: Store) -> None:
+def test_tokens_and_cost_count_every_answer_once_whether_asked_now_or_before(stored: Store) -> None:
     prompts = ["a", "b", "a", "no"]
     for model in (Echo(), Echo()):
-        one = asker(model, kept, price=Price(prompt=3.0, completion=15.0))
+        one = asker(model, stored, price=Price(prompt=3.0, completion=15.0))
         one.ask(lambda row: Request(prompts[row]), 4, attempt=0)
         spent = one.spent()
         assert (spent.answers, spent.refused, spent.prompt_tokens, spent.completion_tokens) == (2, 1, 200, 40)

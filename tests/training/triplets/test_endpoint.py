@@ -94,7 +94,7 @@ def test_a_request_that_is_no_http_ends_the_run_and_quotes_no_header() -> None:
     with (
         serving(script(says("x"))) as server,
         opened(server, tries=1) as endpoint,
-        pytest.raises(ModelError, match="cannot be asked") as raised,
+        pytest.raises(ModelError, match="check the key") as raised,
     ):
         endpoint.client.headers["authorization"] = "Bearer s3cret\n"
         endpoint.answer([Request("hello")])
@@ -199,7 +199,7 @@ def test_a_wait_for_a_busy_server_ends_when_it_is_stopped() -> None:
 
 def test_a_picture_that_cannot_be_read_is_refused_without_asking(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with serving(script(says("x"))) as server, pytest.raises(ModelRefused, match=r"a\.jpg cannot be shown"):
+    with serving(script(says("x"))) as server, pytest.raises(ModelRefused, match=r"a\.jpg cannot be read"):
         ask(server, Request("Describe.", tmp_path / "a.jpg"))
     assert server.asked == []
 

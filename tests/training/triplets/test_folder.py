@@ -76,7 +76,7 @@ def test_weights_of_before_safetensors_are_a_model_too(made: Path, copy: Path) -
     assert folder.identity(copy) == folder.identity(made)  # transformers does not read it
     (copy / "model.safetensors").unlink()
     torch.save(weights, copy / "pytorch_model.bin")
-    assert folder.found(str(copy)) == copy and folder.identity(copy) != folder.identity(made)
+    assert folder.locate(str(copy)) == copy and folder.identity(copy) != folder.identity(made)
     loaded, same = (local.language_model(path, device="cpu", dtype="float32")[0] for path in (copy, made))
     assert all(torch.equal(value, same.state_dict()[name]) for name, value in loaded.state_dict().items())
 
@@ -91,9 +91,9 @@ def test_weights_that_would_run_code_are_refused(copy: Path) -> None:
 def test_a_folder_without_weights_is_refused(copy: Path) -> None:
     (copy / "model.safetensors").unlink()
     with pytest.raises(ConfigError, match="safetensors"):
-        folder.found(str(copy))
+        folder.locate(str(copy))
 
 
 def test_a_name_that_is_no_folder_and_cannot_be_fetched_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="no model no such model: it is no folder"):
-        folder.found("no such model")  # no valid name on the hub either, so nothing is looked up
+    with pytest.raises(ConfigError, match="no such model"):
+        folder.locate("no such model")  # no valid name on the hub either, so nothing is looked up

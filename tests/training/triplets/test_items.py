@@ -43,7 +43,7 @@ def test_a_table_names_pictures_classes_and_facts(pictures: Path) -> None:
 def test_the_same_picture_under_two_names_is_one(pictures: Path) -> None:
     shutil.copy(pictures / "hats" / "00.jpg", pictures / "hats" / "twin.jpg")
     found = items.read(FolderImages(source="folder", folder=str(pictures)))
-    assert found.same_pictures == 1 and len(found.items) == 12
+    assert found.same_images == 1 and len(found.items) == 12
     assert "hats/twin.jpg" not in {item.name for item in found.items}
 
 
@@ -53,9 +53,9 @@ def test_a_row_without_a_class_is_left_out_and_counted(pictures: Path) -> None:
 
 
 def test_missing_pictures_and_ids_that_are_not_one_each_are_refused(pictures: Path) -> None:
-    with pytest.raises(InputError, match=r"no picture is there for 2 rows \('2', '3'\)"):
+    with pytest.raises(InputError, match=r"2 rows .*\('2', '3'\)"):
         items.read(table(pictures, ("1", "coats/01", "c", ""), ("2", "coats/99", "c", ""), ("3", "", "c", "")))
-    with pytest.raises(InputError, match="row 2: the id '1' is blank or there twice"):
+    with pytest.raises(InputError, match="row 2: the id '1'"):
         items.read(table(pictures, ("1", "coats/01", "c", ""), ("1", "coats/03", "c", "")))
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         items.read(FolderImages(source="folder", folder=str(pictures / "none")))

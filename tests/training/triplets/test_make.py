@@ -207,7 +207,7 @@ def test_a_picture_without_a_caption_costs_its_pairs_and_no_other(tmp_path: Path
         assert __main__.main(["triplets", "make", str(config), "--out", str(out)]) == 0
     rejected = rows(out / write.REJECTED)
     reasons = Counter(re.sub(r"\(.*", "", row["reason"]) for row in rejected)
-    refused = f"no caption: {pictures}/coats/broken.jpg cannot be shown "
+    refused = f"no caption: {pictures}/coats/broken.jpg cannot be read as an image "
     assert set(reasons) == {"no caption: the caption is blank", refused}
     assert len(rows(out / write.TRIPLETS)) + len(rejected) == 40
     report = json.loads((out / write.REPORT).read_text())
@@ -229,7 +229,7 @@ def test_a_window_takes_only_pairs_that_are_so_alike_and_says_when_there_are_few
         config = settings(tmp_path, pictures, server, more=more.replace("[0.5", "[-1"))
         config.write_text(config.read_text().replace("count = 40", "count = 100"))
         assert __main__.main(["triplets", "make", str(config), "--out", str(tmp_path / "out")]) == 0
-    assert "60 pairs of the 100 asked for: there are no more" in capsys.readouterr().err
+    assert "60 pairs of 100 requested" in capsys.readouterr().err
     assert len(rows(tmp_path / "out" / write.TRIPLETS)) == 60
 
 

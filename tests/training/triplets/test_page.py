@@ -78,7 +78,7 @@ def test_what_was_rejected_is_told_with_reason_and_count(made: Path) -> None:
     words = [word.strip() for word in Shown((made / page.PAGE).read_text(encoding="utf-8")).words]
     assert words[words.index("too long", words.index("Rejected")) + 1] == "20"
     assert sum(word.startswith(NASTY + " ") for word in words) == 12  # of many of one reason only some
-    assert "no answer: status 400, asked again" in words and "gone.jpg" in words
+    assert "no answer: status 400, requested again" in words and "gone.jpg" in words
 
 
 def test_pictures_that_lie_elsewhere_now_are_named(made: Path, pictures: Path) -> None:
@@ -91,5 +91,5 @@ def test_a_folder_without_a_finished_run_is_refused(tmp_path: Path, capsys: pyte
     assert __main__.main(["triplets", "page", str(tmp_path)]) == 2
     assert "holds no finished run" in capsys.readouterr().err
     (tmp_path / write.REPORT).write_text(json.dumps({"triplets": 3}))
-    with pytest.raises(InputError, match=r"says nothing of pictures\.folder"):
+    with pytest.raises(InputError, match=r"pictures\.folder"):
         page.show(tmp_path, count=3, images=None, seed=1)

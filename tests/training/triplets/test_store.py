@@ -18,34 +18,34 @@ import os, signal, sys
 from pathlib import Path
 from training.triplets.answers import Reply
 from training.triplets.store import Store
-with Store.open(Path(sys.argv[1])) as kept:
-    kept.put(model="m", prompt="p", image="", attempt=0, reply=Reply("a coat", 10, 3), seconds=0.5)
+with Store.open(Path(sys.argv[1])) as stored:
+    stored.put(model="m", prompt="p", image="", attempt=0, reply=Reply("a coat", 10, 3), seconds=0.5)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def put(kept: Store, **keys: object) -> bytes:
+def put(stored: Store, **keys: object) -> bytes:
     values = {"model": "m", "prompt": "p", "image": "", "attempt": 0, **keys}
-    kept.put(**values, reply=REPLY, seconds=0.5)
+    stored.put(**values, reply=REPLY, seconds=0.5)
     return store.key(**values)
 
 
 def test_an_answer_outlives_a_kill(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, tmp_path])
     assert done.returncode == -9
-    with Store.open(tmp_path) as kept:
-        assert kept.get(store.key(model="m", prompt="p", image="", attempt=0)) == REPLY
-        assert len(kept) == 1
+    with Store.open(tmp_path) as stored:
+        assert stored.get(store.key(model="m", prompt="p", image="", attempt=0)) == REPLY
+        assert len(stored) == 1
 
 
 def test_every_part_of_a_question_tells_answers_apart(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as kept:
-        put(kept)
-        keys = [put(kept, **part) for part in ({"model": "n"}, {"prompt": "q"}, {"image": "i"}, {"attempt": 1})]
+    with Store.open(tmp_path) as stored:
+        put(stored)
+        keys = [put(stored, **part) for part in ({"model": "n"}, {"prompt": "q"}, {"image": "i"}, {"attempt": 1})]
         # joined plainly, these would run together with others
-        keys += [put(kept, model="mp", prompt=""), put(kept, model="", prompt="mp")]
-        assert len(set(keys)) == 6 and len(kept) == 7
-        assert kept.get(store.key(model="m", prompt="never", image="", attempt=0)) is None
+        keys += [put(stored, model="mp", prompt=""), put(stored, model="", prompt="mp")]
+        assert len(set(keys)) == 6 and len(stored) == 7
+        assert stored.get(store.key(model="m", prompt="never", image="", attempt=0)) is None
 
 
 def test_only_one_run_at_a_time_may_ask(tmp_path: Path) -> None:

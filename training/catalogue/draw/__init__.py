@@ -1,1 +1,1 @@
-"""Draws products with Cairo."""
+"""Drawing of products with Cairo."""

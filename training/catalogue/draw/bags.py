@@ -1,4 +1,4 @@
-"""Draws bags: handbags and backpacks, from the front."""
+"""Draw bags: handbags and backpacks, from the front."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -24,7 +24,7 @@ from training.catalogue.world.world import NONE, Product
 
 
 def handbag(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A handbag: its body rectangular, round or a bucket, its handle short, long or a chain, closed by flap or zip."""
+    """Draw a handbag: body rectangular, round or a bucket; handle short, long or a chain; closed by flap or zip."""
     shape, handle, closure = (product.look[name] for name in ("shape", "handle", "closure"))
     steel = metal(random)
     leather = mix(trim(fabric).colour, contrast(fabric), 0.15)
@@ -72,7 +72,7 @@ def handbag(canvas: Canvas, product: Product, fabric: Fabric, random: Random) ->
 
 
 def backpack(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A backpack from the front: rectangular or rounded, with or without a front pocket, closed by flap or zip."""
+    """Draw a backpack: rectangular or rounded, with or without a front pocket, closed by flap or zip."""
     angular = product.look["shape"] == "rectangular"
     closure = product.look["closure"]
     steel = metal(random)
@@ -111,7 +111,7 @@ def backpack(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -
 
 
 def _handle(canvas: Canvas, handle: str, leather: RGB, steel: RGB, *, left: float, right: float, top: float) -> None:
-    """The handle behind the bag: a short arch, a long strap or a chain, and the rings that hold it."""
+    """Draw the handle behind the bag: a short arch, a long strap or a chain, and the rings that hold it."""
     if handle == "short":
         path, feet = f"M 35 {top + 4} C 34 {top - 24} 66 {top - 24} 65 {top + 4}", (35.0, 65.0)
         strap(canvas, path, leather, width=6.5)
@@ -127,7 +127,7 @@ def _handle(canvas: Canvas, handle: str, leather: RGB, steel: RGB, *, left: floa
 
 
 def _front_pocket(canvas: Canvas, fabric: Fabric, steel: RGB, *, angular: bool) -> None:
-    """A big pocket low on the front, with its own zip."""
+    """Draw a big pocket low on the front, with its own zip."""
     pocket = (
         box(24, 62, 76, 90, corner=2.5)
         if angular
@@ -137,7 +137,7 @@ def _front_pocket(canvas: Canvas, fabric: Fabric, steel: RGB, *, angular: bool) 
     canvas.context.translate(0, 1.6)
     canvas.fill(pocket, (0, 0, 0), alpha=0.3)
     canvas.context.restore()
-    canvas.cloth(pocket, hem(fabric), shade=0.1)  # plain, so that it shows on any pattern
+    canvas.cloth(pocket, hem(fabric), shade=0.1)  # plain, so that it is visible on any pattern
     canvas.line(pocket, toned(fabric.colour, 0.55), width=1.6)
     stitches(canvas, "M 27 86 L 73 86", contrast(fabric))
     line = "M 28 68 L 72 68" if angular else "M 28 70 Q 50 63 72 70"

@@ -1,4 +1,4 @@
-"""Draws garments from the waist down: skirt, trousers, shorts."""
+"""Draw garments from the waist down: skirt, trousers, shorts."""
 
 from collections.abc import Callable, Mapping
 from random import Random

@@ -1,4 +1,4 @@
-"""The canvas: curves, cloth and light on a square picture of 100 by 100 units."""
+"""Canvas: curves, cloth and light on a square image of 100 by 100 units."""
 
 import re
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ Step = tuple[str, tuple[float, ...]]
 
 
 class Canvas:
-    """A picture of 100×100 units, y down, drawn at any size in pixels.
+    """Image of 100×100 units, y down, drawn at any size in pixels.
 
-    It starts transparent and holds the product alone: `scene` puts the background and the shadow beneath.
-    `divide` is the height (y) at which a colour-block changes its colour; a drawing sets it before its first cloth.
+    It starts transparent and holds the product alone: `scene` adds the background and the shadow. `divide` is the
+    height (y) at which a colour-block changes its colour; a drawing sets it before its first cloth.
     """
 
     def __init__(self, *, size: int, pose: cairocffi.Matrix, light: float) -> None:
-        """`pose` carries units of the product to units of the picture; `light` is where from: -1 left to 1 right."""
+        """`pose` maps units of the product to units of the image; `light` is its direction: -1 left to 1 right."""
         self.size = size
         self.light = light
         self.divide = 58.0
@@ -39,7 +39,7 @@ class Canvas:
         self._sheets: dict[Fabric, cairocffi.ImageSurface] = {}
 
     def path(self, d: str) -> None:
-        """Starts a new path from SVG-like data: absolute M, L, C, Q and Z only. Raises ValueError for anything else."""
+        """Start a new path from SVG-like data: absolute M, L, C, Q and Z only. Raises ValueError for anything else."""
         context = self.context
         context.new_path()
         for letter, numbers in _steps(d):
@@ -53,7 +53,7 @@ class Canvas:
                 context.close_path()
 
     def cloth(self, d: str, fabric: Fabric, *, shade: float = 0.0) -> None:
-        """Fills d with the fabric under soft light, with a thin outline; shade above 0 darkens, below 0 lightens."""
+        """Fill d with the fabric under soft light, with a thin outline; shade above 0 darkens, below 0 lightens."""
         context = self.context
         self.path(d)
         self._set_cloth(fabric)
@@ -68,20 +68,20 @@ class Canvas:
         context.stroke()
 
     def fill(self, d: str, colour: RGB, *, alpha: float = 1.0) -> None:
-        """Fills d with one flat colour."""
+        """Fill d with one flat colour."""
         self.path(d)
         self.context.set_source_rgba(*colour, alpha)
         self.context.fill()
 
     def line(self, d: str, colour: RGB, *, width: float, alpha: float = 1.0) -> None:
-        """Strokes d, `width` units wide, with round ends."""
+        """Stroke d, `width` units wide, with round ends."""
         self.path(d)
         self.context.set_source_rgba(*colour, alpha)
         self.context.set_line_width(width)
         self.context.stroke()
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: RGB, *, alpha: float = 1.0) -> None:
-        """Fills the upright ellipse around (x, y)."""
+        """Fill the upright ellipse around (x, y)."""
         context = self.context
         context.new_path()
         context.save()
@@ -93,20 +93,20 @@ class Canvas:
         context.fill()
 
     def nearer(self, times: float) -> None:
-        """Enlarges everything drawn from now on about the middle, pattern too; called before the first cloth."""
+        """Enlarge all that is drawn from now on about the centre, pattern too; called before the first cloth."""
         self.context.translate(50, 50)
         self.context.scale(times, times)
         self.context.translate(-50, -50)
         self._pose = self.context.get_matrix()
 
     def lower(self, units: float) -> None:
-        """Moves everything drawn from now on downwards, pattern and `divide` too; called before the first cloth."""
+        """Move all that is drawn from now on downwards, pattern and `divide` too; called before the first cloth."""
         self.context.translate(0, units)
         self._pose = self.context.get_matrix()
 
     @contextmanager
     def mirrored(self) -> Iterator[None]:
-        """What is drawn inside is mirrored at the middle (x = 50): the other sleeve, the other leg."""
+        """Mirror all that is drawn inside the block at the centre (x = 50): the other sleeve, the other leg."""
         context, matrix, light = self.context, self.context.get_matrix(), self.light
         context.translate(100, 0)
         context.scale(-1, 1)
@@ -119,7 +119,7 @@ class Canvas:
 
     @contextmanager
     def within(self, d: str) -> Iterator[None]:
-        """What is drawn inside shows only within d: folds, stitches and shadows that must not leave the cloth."""
+        """Clip all that is drawn inside the block to d: folds, stitches and shadows that must not leave the cloth."""
         self.context.save()
         self.path(d)
         self.context.clip()
@@ -135,7 +135,7 @@ class Canvas:
         sheet = self._sheets.get(fabric)
         if sheet is None:
             sheet = self._sheets[fabric] = self._sheet(fabric)
-        # The sheet lies in pixels, so that one pattern runs on through every part of the product.
+        # The sheet lies in pixels, so that one pattern continues through every part of the product.
         matrix = self.context.get_matrix()
         self.context.identity_matrix()
         self.context.set_source_surface(sheet)
@@ -175,7 +175,7 @@ def _steps(d: str) -> tuple[Step, ...]:
         if len(numbers) != count:
             raise ValueError(f"path data {d!r} ends within a {letter}")
         place += count
-        if letter == "Q":  # as the cubic that is the same curve
+        if letter == "Q":  # as the equal cubic curve
             a, b, u, v = numbers
             numbers = (x + (a - x) * 2 / 3, y + (b - y) * 2 / 3, u + (a - u) * 2 / 3, v + (b - v) * 2 / 3, u, v)
         steps.append(("C" if letter == "Q" else letter, numbers))

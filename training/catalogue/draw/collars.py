@@ -1,4 +1,4 @@
-"""What surrounds the neck of a garment: openings, bindings, collars, lapels, hoods."""
+"""Draw the neck of a garment: openings, bindings, collars, lapels, hoods."""
 
 from training.catalogue.draw.canvas import Canvas
 from training.catalogue.draw.fabric import Fabric, contrast, seam, trim
@@ -8,14 +8,14 @@ Point = tuple[float, float]
 
 
 def inside(canvas: Canvas, fabric: Fabric, *, neck: Point, depth: float) -> None:
-    """The dark inside of the back, seen through the neck opening; drawn before the front."""
+    """Draw the dark inside of the back, seen through the neck opening; drawn before the front."""
     x, y = neck
     canvas.cloth(f"M{x} {y} Q50 {y + 3.5} {100 - x} {y} L{100 - x - 1} {depth} L{x + 1} {depth} Z", fabric, shade=0.42)
     canvas.ellipse(50, y + 4.6, 2.4, 1.3, (0.97, 0.96, 0.93), alpha=0.9)  # the label
 
 
 def opening(kind: str, *, neck: Point, drop: float) -> str:
-    """A neckline from the right neck point to the left one: round, v-neck or square, `drop` units deep."""
+    """Return a neckline from the right neck point to the left one: round, v-neck or square, `drop` units deep."""
     x, y = neck
     match kind:
         case "v-neck":
@@ -27,7 +27,7 @@ def opening(kind: str, *, neck: Point, drop: float) -> str:
 
 
 def binding(canvas: Canvas, fabric: Fabric, d: str, *, neck: Point, width: float) -> None:
-    """The ribbed band along a neckline (the path that `opening` gave)."""
+    """Draw the ribbed band along a neckline (the path from `opening`)."""
     x, y = neck
     line = f"M{100 - x} {y} {d}"
     canvas.line(line, seam(fabric), width=width + 1.0)
@@ -35,7 +35,7 @@ def binding(canvas: Canvas, fabric: Fabric, d: str, *, neck: Point, width: float
 
 
 def pointed_collar(canvas: Canvas, fabric: Fabric, *, neck: Point, point: Point, meet: float) -> None:
-    """Two folded leaves that end in points; they meet in the middle at height `meet`."""
+    """Draw two folded leaves that end in points; they meet in the middle at height `meet`."""
     (nx, ny), (px, py) = neck, point
     back = (
         f"M{nx} {ny - 3} Q50 {ny - 6.5} {100 - nx} {ny - 3} L{100 - nx - 2} {ny + 3} Q50 {ny + 1} {nx + 2} {ny + 3} Z"
@@ -57,7 +57,7 @@ def pointed_collar(canvas: Canvas, fabric: Fabric, *, neck: Point, point: Point,
 
 
 def band_collar(canvas: Canvas, fabric: Fabric, *, neck: Point, height: float) -> None:
-    """A standing band around the neck, in the trim's tone, without points."""
+    """Draw a standing band around the neck, in the trim's tone, without points."""
     (x, y), h, cloth = neck, height, trim(fabric)
     back = f"M{x + 0.5} {y - h} Q50 {y - h - 3.5} {99.5 - x} {y - h} L{99.5 - x} {y} L{x + 0.5} {y} Z"
     canvas.cloth(back, cloth, shade=0.40)
@@ -69,7 +69,7 @@ def band_collar(canvas: Canvas, fabric: Fabric, *, neck: Point, height: float) -
 
 
 def lapels(canvas: Canvas, fabric: Fabric, *, neck: Point, spread: float, meet: float) -> None:
-    """Broad notched lapels around a deep V, down to height `meet`, with a light shirt-like lining inside."""
+    """Draw broad notched lapels around a deep V, down to height `meet`, with a light lining inside."""
     x, y = neck
     lining = contrast(fabric)
     canvas.fill(f"M{x} {y} Q50 {y + 3} {100 - x} {y} L50 {meet} Z", toned(fabric.colour, 0.62))
@@ -92,7 +92,7 @@ def lapels(canvas: Canvas, fabric: Fabric, *, neck: Point, spread: float, meet: 
 
 
 def hood(canvas: Canvas, fabric: Fabric, *, neck: Point, top: float, half: float) -> None:
-    """A big hood above the shoulders, its dark opening to the front."""
+    """Draw a big hood above the shoulders, its dark opening to the front."""
     (x, y), h = neck, half
     outer = (
         f"M{x - 3} {y + 7} C{50 - h - 5} {y - 2} {50 - h} {top} 50 {top} "
@@ -110,7 +110,7 @@ def hood(canvas: Canvas, fabric: Fabric, *, neck: Point, top: float, half: float
 
 
 def _cast(canvas: Canvas, d: str) -> None:
-    # The soft shadow that a part lying on top casts below itself.
+    # Soft shadow below a part that lies on top.
     context = canvas.context
     context.save()
     context.translate(0, 1.3)

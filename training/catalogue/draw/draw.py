@@ -1,4 +1,4 @@
-"""Draws a product: the one door from what a product is to how it looks."""
+"""Draw a product: the one entry point from a product to its image."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -28,7 +28,7 @@ DRAWINGS: Mapping[str, Drawing] = {
 
 
 def draw(product: Product, *, size: int) -> NDArray[np.uint8]:
-    """The product's picture, (S, S, 3) RGB: the same bytes for the same product and size."""
+    """Return the product's image, (S, S, 3) RGB: the same bytes for the same product and size."""
     random = Random(product.picture_seed)
     place = scene(product.look["colour"], random)
     cloth = fabric(product, random)
@@ -37,8 +37,8 @@ def draw(product: Product, *, size: int) -> NDArray[np.uint8]:
     return _array(compose(canvas, place))
 
 
-def _array(picture: cairocffi.ImageSurface) -> NDArray[np.uint8]:
-    picture.flush()
-    size = picture.get_width()
-    words = np.frombuffer(picture.get_data(), dtype=np.uint32).reshape(size, -1)  # (S, S), 0x00RRGGBB each
+def _array(image: cairocffi.ImageSurface) -> NDArray[np.uint8]:
+    image.flush()
+    size = image.get_width()
+    words = np.frombuffer(image.get_data(), dtype=np.uint32).reshape(size, -1)  # (S, S), 0x00RRGGBB each
     return np.stack([words >> 16, words >> 8, words], axis=-1).astype(np.uint8)  # keeps the lowest byte of each

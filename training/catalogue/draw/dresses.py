@@ -1,4 +1,4 @@
-"""Draws dresses."""
+"""Draw dresses."""
 
 from collections.abc import Callable, Mapping
 from random import Random

@@ -1,4 +1,4 @@
-"""What a product is made of: its colours, its pattern and its texture."""
+"""Fabric of a product: its colours, its pattern and its texture."""
 
 from dataclasses import dataclass, replace
 from random import Random
@@ -11,7 +11,7 @@ KNIT = "knit"
 TWILL = "twill"
 LINEN = "linen"
 
-# What a category is usually made of; whatever is not here is smooth.
+# Usual textures of a category; all others are smooth.
 _TEXTURES: dict[str, tuple[str, ...]] = {
     "t-shirt": (SMOOTH, LINEN),
     "shirt": (SMOOTH, LINEN),
@@ -33,7 +33,7 @@ _BRASS: RGB = (0.83, 0.60, 0.18)
 
 @dataclass(frozen=True, slots=True)
 class Fabric:
-    """A cloth: `second` is the pattern's colour; `scale` and `phase` size the pattern and move its start."""
+    """Cloth: `second` is the pattern's colour; `scale` and `phase` size the pattern and move its start."""
 
     colour: RGB
     second: RGB | None
@@ -44,7 +44,7 @@ class Fabric:
 
 
 def fabric(product: Product, random: Random) -> Fabric:
-    """The product's cloth, its colours moved a little around the named ones."""
+    """Draw the product's cloth, its colours slightly varied around the named ones."""
     second = product.look.get("second_colour")
     return Fabric(
         colour=_near(NAMED[product.look["colour"]], random),
@@ -57,7 +57,7 @@ def fabric(product: Product, random: Random) -> Fabric:
 
 
 def contrast(fabric: Fabric) -> RGB:
-    """A colour for details (buttons, zips, buckles) that stands out from both colours of the fabric."""
+    """Return a colour for details (buttons, zips, buckles) that stands out from both colours of the fabric."""
     grounds = [fabric.colour] if fabric.second is None else [fabric.colour, fabric.second]
     if len(grounds) == 1:
         return _CREAM if luma(fabric.colour) < 0.5 else _DARK
@@ -65,19 +65,19 @@ def contrast(fabric: Fabric) -> RGB:
 
 
 def trim(fabric: Fabric) -> Fabric:
-    """A plain fabric of the same colour, a bit darker (lighter where it is dark): ribbing, bands, soles."""
+    """Return a plain fabric of the same colour, slightly darker (lighter if it is dark): ribbing, bands, soles."""
     dark = luma(fabric.colour) < 0.28
     colour = mix(fabric.colour, (1.0, 1.0, 1.0), 0.14) if dark else toned(fabric.colour, 0.14)
     return replace(fabric, colour=colour, second=None, pattern=PLAIN, texture=SMOOTH)
 
 
 def patch(fabric: Fabric) -> Fabric:
-    """What pockets and plackets are cut from: plain on an all-over pattern, which would hide them otherwise."""
+    """Return the fabric of pockets and plackets: plain on an all-over pattern, which would hide them otherwise."""
     return fabric if fabric.pattern in (PLAIN, "colour-block") else trim(fabric)
 
 
 def seam(fabric: Fabric) -> RGB:
-    """The colour of seams, folds and outlines: darker than the fabric, lighter where darker would not show."""
+    """Return the colour of seams, folds and outlines: darker than the fabric, or lighter if darker is not visible."""
     return toned(fabric.colour, -0.30 if luma(fabric.colour) < 0.16 else 0.45)
 
 

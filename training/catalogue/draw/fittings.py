@@ -1,4 +1,4 @@
-"""The small parts that shoes, bags, hats and homeware share: outlines, stitches, metal, zips, buckles."""
+"""Draw small parts of shoes, bags, hats and homeware: outlines, stitches, metal, zips, buckles."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,18 +22,18 @@ Point = tuple[float, float]
 
 
 def metal(random: Random) -> RGB:
-    """Gold or silver."""
+    """Return gold or silver."""
     return random.choice((GOLD, SILVER))
 
 
 def hem(fabric: Fabric) -> Fabric:
-    """The trim of what lies below: a colour-block's second colour, else the first."""
+    """Return the trim for the lower part: a colour-block's second colour, else the first."""
     below = fabric.second if fabric.second is not None and fabric.pattern == "colour-block" else fabric.colour
     return trim(replace(fabric, colour=below))
 
 
 def box(left: float, top: float, right: float, bottom: float, *, corner: float = 0.0) -> str:
-    """A rectangle's outline, its corners rounded by `corner` units."""
+    """Return a rectangle's outline, its corners rounded by `corner` units."""
     if corner <= 0:
         return f"M {left} {top} L {right} {top} L {right} {bottom} L {left} {bottom} Z"
     c = corner
@@ -45,7 +45,7 @@ def box(left: float, top: float, right: float, bottom: float, *, corner: float =
 
 
 def oval(x: float, y: float, rx: float, ry: float) -> str:
-    """An ellipse's outline."""
+    """Return an ellipse's outline."""
     a, b = rx * ROUND, ry * ROUND
     left, right, top, bottom = x - rx, x + rx, y - ry, y + ry
     return (
@@ -55,7 +55,7 @@ def oval(x: float, y: float, rx: float, ry: float) -> str:
 
 
 def along(start: Point, first: Point, second: Point, end: Point, t: float) -> Point:
-    """The point at `t` (0 to 1) of a cubic curve."""
+    """Return the point at `t` (0 to 1) of a cubic curve."""
     u = 1 - t
     a, b, c, d = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
     return (
@@ -65,19 +65,19 @@ def along(start: Point, first: Point, second: Point, end: Point, t: float) -> Po
 
 
 def dashes(canvas: Canvas, d: str, colour: RGB, *, width: float, on: float, off: float, alpha: float = 1.0) -> None:
-    """A dashed line: zip teeth, ribs, chain links."""
+    """Draw a dashed line: zip teeth, ribs, chain links."""
     canvas.context.set_dash([on, off])
     canvas.line(d, colour, width=width, alpha=alpha)
     canvas.context.set_dash([])
 
 
 def stitches(canvas: Canvas, d: str, colour: RGB) -> None:
-    """A seam: fine dashes, half seen through."""
+    """Draw a seam: fine dashes, half transparent."""
     dashes(canvas, d, colour, width=0.6, on=1.6, off=1.1, alpha=0.6)
 
 
 def gleam(canvas: Canvas, d: str, colour: RGB, start: Point, end: Point) -> None:
-    """Fills an outline as polished metal or glaze, lit from `start`."""
+    """Fill an outline as polished metal or glaze, lit from `start`."""
     gradient = cairocffi.LinearGradient(*start, *end)
     light, dark = toned(colour, -0.65), toned(colour, 0.38)
     for offset, stop in ((0.0, colour), (0.25, light), (0.55, colour), (0.9, dark), (1.0, colour)):
@@ -89,7 +89,7 @@ def gleam(canvas: Canvas, d: str, colour: RGB, start: Point, end: Point) -> None
 
 
 def veil(canvas: Canvas, d: str, start: Point, end: Point, stops: Sequence[tuple[float, float]]) -> None:
-    """Lays light or shadow over an outline: at each (offset, strength), white if positive and black if negative."""
+    """Lay light or shadow over an outline: at each (offset, strength), white if positive and black if negative."""
     gradient = cairocffi.LinearGradient(*start, *end)
     for offset, strength in stops:
         tone = 1.0 if strength > 0 else 0.0
@@ -100,7 +100,7 @@ def veil(canvas: Canvas, d: str, start: Point, end: Point, stops: Sequence[tuple
 
 
 def rounded(canvas: Canvas, d: str, left: float, right: float) -> None:
-    """Makes an outline look like an upright cylinder between two x."""
+    """Shade an outline like an upright cylinder between two x."""
     veil(
         canvas,
         d,
@@ -111,20 +111,20 @@ def rounded(canvas: Canvas, d: str, left: float, right: float) -> None:
 
 
 def zipper(canvas: Canvas, d: str, tape: RGB, colour: RGB, *, width: float) -> None:
-    """A zip along a line: a broad tape with metal teeth."""
+    """Draw a zip along a line: a broad tape with metal teeth."""
     canvas.line(d, toned(tape, 0.35), width=width + 0.9)
     canvas.line(d, tape, width=width)
     dashes(canvas, d, toned(colour, -0.3), width=width * 0.5, on=1.1, off=0.9)
 
 
 def puller(canvas: Canvas, x: float, y: float, colour: RGB, *, length: float = 8.0) -> None:
-    """A zip's puller that hangs from (x, y)."""
+    """Draw a zip's puller that hangs from (x, y)."""
     gleam(canvas, box(x - 1.7, y - 1.7, x + 1.7, y + 1.7, corner=1), colour, (x - 2, y - 2), (x + 2, y + 2))
     gleam(canvas, box(x - 1.3, y + 1.2, x + 1.3, y + length, corner=1.2), colour, (x - 2, y), (x + 2, y + length))
 
 
 def buckle(canvas: Canvas, x: float, y: float, rx: float, ry: float, colour: RGB) -> None:
-    """A frame buckle around (x, y) with its pin."""
+    """Draw a frame buckle around (x, y) with its pin."""
     frame = box(x - rx, y - ry, x + rx, y + ry, corner=1.6)
     canvas.line(frame, toned(colour, 0.55), width=3.0)
     canvas.line(frame, colour, width=2.2)
@@ -133,14 +133,14 @@ def buckle(canvas: Canvas, x: float, y: float, rx: float, ry: float, colour: RGB
 
 
 def strap(canvas: Canvas, d: str, colour: RGB, *, width: float) -> None:
-    """A leather strap along a line, with darker edges and a soft light in the middle."""
+    """Draw a leather strap along a line, with darker edges and a soft light in the middle."""
     canvas.line(d, toned(colour, 0.45), width=width + 1.0)
     canvas.line(d, colour, width=width)
     canvas.line(d, toned(colour, -0.3), width=width * 0.3, alpha=0.5)
 
 
 def chain(canvas: Canvas, d: str, colour: RGB, *, width: float) -> None:
-    """A chain along a line: long links, each with a hole."""
+    """Draw a chain along a line: long links, each with a hole."""
     dark = toned(colour, 0.6)
     canvas.line(d, dark, width=1.2)
     dashes(canvas, d, dark, width=width + 1.2, on=2.8, off=6.2)

@@ -1,4 +1,4 @@
-"""Draws shoes: sneakers, boots and heels, each as one shoe from the side with its toe to the right."""
+"""Draw shoes: sneakers, boots and heels, each as one shoe from the side with its toe to the right."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -29,7 +29,7 @@ Curve = tuple[Point, Point, Point, Point]
 
 
 def sneakers(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A sneaker: its top low or high, closed by laces, velcro or elastic."""
+    """Draw a sneaker: its top low or high, closed by laces, velcro or elastic."""
     high = product.look["top"] == "high"
     canvas.divide = 42 if high else 51
     closure = product.look["closure"]
@@ -70,7 +70,7 @@ def sneakers(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -
 
 
 def boots(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A boot: shaft to the ankle, calf or knee; heel flat, low or high; closed by zip, laces or buckle."""
+    """Draw a boot: shaft to the ankle, calf or knee; heel flat, low or high; closed by zip, laces or buckle."""
     shaft, heel, closure = (product.look[name] for name in ("shaft", "heel", "closure"))
     steel = metal(random)
     seat = {"flat": 88.0, "low": 82.0, "high": 71.0}[heel]
@@ -79,7 +79,7 @@ def boots(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> N
     wide = {"ankle": 1.0, "calf": 3.0, "knee": 6.0}[shaft] + random.uniform(-1, 1)
     sole = mix(trim(fabric).colour, (0.1, 0.07, 0.05), 0.7)
     canvas.context.save()
-    # Stretched, so that a small boot fills the picture too.
+    # Stretched, so that a small boot fills the image too.
     wide_by, tall_by = (1.0, 1.0) if shaft != "ankle" else (1.05, 1.07) if heel == "high" else (1.05, 1.15)
     _centre(canvas, top, 94, divide=(top + 92) / 2, wide=wide_by, tall=tall_by)
     instep: Curve = ((51, ankle), (53, ankle + 12), (66, 63), (79, 66))
@@ -117,7 +117,7 @@ def boots(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> N
 
 
 def heels(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A pump: heel low or high, toe round, pointed or open, with or without an ankle strap."""
+    """Draw a pump: heel low or high, toe round, pointed or open, with or without an ankle strap."""
     toe = product.look["toe"]
     seat = {"low": 76.0, "high": 56.0}[product.look["heel"]] + random.uniform(-1, 1)
     strapped = product.look["closure"] != NONE
@@ -171,7 +171,7 @@ def heels(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> N
 
 
 def _centre(canvas: Canvas, top: float, bottom: float, *, divide: float, wide: float, tall: float) -> None:
-    """Moves what lies between two heights to the picture's middle, stretched; a colour-block changes at `divide`."""
+    """Stretch the part between two heights and move it to the centre; a colour-block changes at `divide`."""
     context = canvas.context
     context.translate(50, 50)
     context.scale(wide, tall)
@@ -180,13 +180,13 @@ def _centre(canvas: Canvas, top: float, bottom: float, *, divide: float, wide: f
 
 
 def _to(curve: Curve) -> str:
-    """The rest of a path along a curve whose start has been reached."""
+    """Return the rest of a path along a curve whose start has been reached."""
     _, first, second, end = curve
     return f"C {first[0]} {first[1]} {second[0]} {second[1]} {end[0]} {end[1]}"
 
 
 def _inward(curve: Curve, t: float, depth: float) -> tuple[Point, Point]:
-    """A point of a curve's edge, and the one `depth` units inside the shoe, to its lower left."""
+    """Return a point of a curve's edge, and the one `depth` units inside the shoe, to its lower left."""
     x, y = along(*curve, t)
     ahead, behind = along(*curve, min(1.0, t + 0.02)), along(*curve, max(0.0, t - 0.02))
     dx, dy = ahead[0] - behind[0], ahead[1] - behind[1]
@@ -195,7 +195,7 @@ def _inward(curve: Curve, t: float, depth: float) -> tuple[Point, Point]:
 
 
 def _laces(canvas: Canvas, curve: Curve, colour: RGB, *, rows: int, bow: bool) -> None:
-    """Crossed laces over a dark tongue along the edge, eyelets below; where wanted, a bow on top."""
+    """Draw crossed laces over a dark tongue along the edge, eyelets below; with `bow`, a bow on top."""
     steps = [0.06 + 0.86 * row / (rows - 1) for row in range(rows)]
     pairs = [_inward(curve, t, 11) for t in steps]
     edge = " L ".join(f"{a[0]} {a[1]}" for a, _ in pairs)
@@ -222,7 +222,7 @@ def _laces(canvas: Canvas, curve: Curve, colour: RGB, *, rows: int, bow: bool) -
 
 
 def _velcro(canvas: Canvas, curve: Curve, colour: RGB, places: tuple[float, ...]) -> None:
-    """Broad straps from the edge down the side."""
+    """Draw broad straps from the edge down the side."""
     for t in places:
         (x, y), _ = _inward(curve, t, 1)
         path = f"M {x + 0.5} {y + 1} C {x - 8} {y + 2} {x - 16} {y + 8} {x - 22} {y + 17}"
@@ -233,7 +233,7 @@ def _velcro(canvas: Canvas, curve: Curve, colour: RGB, places: tuple[float, ...]
 
 
 def _elastic(canvas: Canvas, colour: RGB, *, high: bool) -> None:
-    """A ribbed elastic wedge in the side, and a loop to pull the heel on."""
+    """Draw a ribbed elastic wedge in the side, and a loop to pull the heel on."""
     wedge = (
         "M 24 8.5 L 47 7 C 45 26 42 36 37 46 C 30 36 26 24 24 8.5 Z"
         if high
@@ -253,7 +253,7 @@ def _elastic(canvas: Canvas, colour: RGB, *, high: bool) -> None:
 
 
 def _boot_sole(canvas: Canvas, heel: str, seat: float, colour: RGB) -> None:
-    """The sole from heel to toe, and a heel of the height that the seat leaves."""
+    """Draw the sole from heel to toe, and a heel as high as the seat leaves room."""
     canvas.line(f"M 14 {seat + 0.5} L 32 {seat + 0.5} C 44 {seat + 0.5} 50 89 64 91 L 94 91", colour, width=3.4)
     if heel == "flat":
         canvas.line(f"M 14 {seat + 2} L 94 92", colour, width=4.5)

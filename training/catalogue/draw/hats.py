@@ -1,4 +1,4 @@
-"""Draws hats: brimmed hats and knitted beanies, from the front."""
+"""Draw hats: brimmed hats and knitted beanies, from the front."""
 
 from collections.abc import Callable, Mapping
 from math import cos, pi, sin
@@ -12,9 +12,9 @@ from training.catalogue.world.world import NONE, Product
 
 
 def hat(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A hat: its brim narrow or wide, its crown round or flat, with or without a ribbon in a contrasting colour."""
+    """Draw a hat: brim narrow or wide, crown round or flat, with or without a ribbon in a contrasting colour."""
     wide = product.look["brim"] == "wide"
-    side, floor = (29.0, 66.0) if wide else (35.0, 76.0)  # half the crown's width, and where the brim is
+    side, floor = (29.0, 66.0) if wide else (35.0, 76.0)  # half the crown's width, and the height of the brim
     reach, depth = (48.0, 17.0) if wide else (42.0, 9.5)
     top = floor - (random.uniform(47, 51) if wide else random.uniform(54, 57))
     canvas.divide = (top + floor) / 2 - (6 if product.look["band"] != NONE else 0)
@@ -50,7 +50,7 @@ def hat(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> Non
 
 
 def beanie(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A knitted cap: with or without a pompom, its edge folded up or not."""
+    """Draw a knitted cap: with or without a pompom, its edge folded up or not."""
     folded = product.look["cuff"] != NONE
     topped = product.look["pompom"] != NONE
     top = 22.0 if topped else 12.0
@@ -83,7 +83,7 @@ def beanie(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> 
 
 
 def _ribbon(canvas: Canvas, fabric: Fabric, *, left: float, right: float, floor: float, seam: float) -> None:
-    """A broad ribbon around the foot of the crown, with a bow at its side."""
+    """Draw a broad ribbon around the foot of the crown, with a bow at its side."""
     colour = contrast(fabric)
     high = 13.0
     top, start, end = floor - high, left - 0.6, right + 0.6
@@ -103,7 +103,7 @@ def _ribbon(canvas: Canvas, fabric: Fabric, *, left: float, right: float, floor:
 
 
 def _pompom(canvas: Canvas, colour: RGB, random: Random, *, y: float) -> None:
-    """A ball of yarn on top."""
+    """Draw a ball of yarn on top."""
     canvas.ellipse(50, y, 14, 13, toned(colour, 0.25))
     turn = random.uniform(0, pi)
     for step in range(18):

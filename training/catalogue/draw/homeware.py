@@ -1,4 +1,4 @@
-"""Draws homeware: mugs, cushions and table lamps."""
+"""Draw homeware: mugs, cushions and table lamps."""
 
 from collections.abc import Callable, Mapping
 from math import cos, sin, tau
@@ -16,7 +16,7 @@ STEEL = (0.30, 0.31, 0.34)
 
 
 def mug(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A mug: low or tall, its handle round, square or none."""
+    """Draw a mug: low or tall; handle round, square or none."""
     handle = product.look["handle"]
     if product.look["height"] == "tall":
         left, right, top, bottom = 24.0, 72.0, 12.0, 93.0
@@ -56,11 +56,11 @@ def mug(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> Non
 
 
 def cushion(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A cushion: square, round or rectangular, bare, with tassels or with piping."""
+    """Draw a cushion: square, round or rectangular; bare, with tassels or with piping."""
     shape, edge = product.look["shape"], product.look["trim"]
     detail = contrast(fabric)
     canvas.divide = 50
-    room = 4.0 if edge == "tassels" else 0.0  # keeps what hangs out of it inside the picture
+    room = 4.0 if edge == "tassels" else 0.0  # so that the tassels stay inside the image
     if shape == "round":
         x, y, rx, ry = 50.0, 50.0, 41 - room, 40 - room
         outline = oval(x, y, rx, ry)
@@ -101,7 +101,7 @@ def cushion(canvas: Canvas, product: Product, fabric: Fabric, random: Random) ->
 
 
 def lamp(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> None:
-    """A table lamp: the shade, in the fabric, a cone, drum or dome; the base a stick, ball or tripod."""
+    """Draw a table lamp: the shade, in the fabric, a cone, drum or dome; the base a stick, ball or tripod."""
     brass = random.choice((GOLD, SILVER))
     rim = 61.0
     canvas.divide = 35
@@ -132,7 +132,7 @@ def lamp(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> No
 
 
 def _base(canvas: Canvas, base: str, brass: RGB, random: Random) -> None:
-    """What the shade stands on, in neutral metal, wood or ceramic."""
+    """Draw the base below the shade, in neutral metal, wood or ceramic."""
     if base == "stick":
         foot = "M 28 93 Q 28 88 50 88 Q 72 88 72 93 Q 50 97 28 93 Z"
         gleam(canvas, foot, brass, (28, 88), (72, 96))
@@ -153,7 +153,7 @@ def _base(canvas: Canvas, base: str, brass: RGB, random: Random) -> None:
 
 
 def _tassel(canvas: Canvas, colour: RGB, x: float, y: float, a: float, b: float) -> None:
-    """A tassel that hangs from (x, y) towards (a, b)."""
+    """Draw a tassel that hangs from (x, y) towards (a, b)."""
     dark = toned(colour, 0.45)
     for spread, tone in ((-0.5, dark), (0.5, dark), (0.0, colour), (-0.28, colour), (0.28, colour)):
         dx, dy = a - b * spread, b + a * spread

@@ -1,4 +1,4 @@
-"""Draws what is worn over the rest: jacket and coat."""
+"""Draw outerwear: jacket and coat."""
 
 from collections.abc import Callable, Mapping
 from random import Random

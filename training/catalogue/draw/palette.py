@@ -1,10 +1,10 @@
-"""What the named colours look like, and how far apart two of them are."""
+"""RGB values of the named colours, and their distances."""
 
 from collections.abc import Mapping
 
 RGB = tuple[float, float, float]  # 0..1
 
-# Chosen well apart, so that mild light never carries one into its neighbour.
+# Far enough apart that mild light never makes one look like another.
 NAMED: Mapping[str, RGB] = {
     "white": (0.965, 0.965, 0.955),
     "grey": (0.55, 0.56, 0.575),
@@ -26,23 +26,23 @@ NAMED: Mapping[str, RGB] = {
 
 
 def mix(first: RGB, second: RGB, share: float) -> RGB:
-    """The colour on the straight way from `first` (share 0) to `second` (share 1)."""
+    """Return the colour on the straight line from `first` (share 0) to `second` (share 1)."""
     (r, g, b), (s, t, u) = first, second
     return (r + (s - r) * share, g + (t - g) * share, b + (u - b) * share)
 
 
 def toned(colour: RGB, amount: float) -> RGB:
-    """The colour darkened (amount above 0, up to 1: black) or lightened (below 0, down to -1: white)."""
+    """Return the colour darkened (amount above 0, up to 1: black) or lightened (below 0, down to -1: white)."""
     return mix(colour, (0.0, 0.0, 0.0), amount) if amount > 0 else mix(colour, (1.0, 1.0, 1.0), -amount)
 
 
 def luma(colour: RGB) -> float:
-    """How light the colour looks, 0 to 1."""
+    """Return the perceived lightness of the colour, 0 to 1."""
     return 0.30 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
 
 
 def distance(first: RGB, second: RGB) -> float:
-    """How different two colours look: the redmean approximation, 0 for the same colour to about 3."""
+    """Return how different two colours look: the redmean approximation, from 0 (equal) to about 3."""
     red = (first[0] + second[0]) / 2
     r, g, b = (one - other for one, other in zip(first, second, strict=True))
     return float(((2 + red) * r * r + 4 * g * g + (3 - red) * b * b) ** 0.5)

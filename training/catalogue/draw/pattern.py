@@ -1,4 +1,4 @@
-"""Paints a fabric's pattern and texture over a whole sheet."""
+"""Paint a fabric's pattern and texture over a whole sheet."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from training.catalogue.draw.fabric import KNIT, LINEN, SMOOTH, TWILL, Fabric
 from training.catalogue.draw.palette import luma
 from training.catalogue.world.world import PLAIN
 
-# A product lies within 0 to 100 units, so its sheet does too, whatever the pose.
+# A product lies within 0 to 100 units, so its sheet does too, for any pose.
 _LOW, _HIGH = -1.0, 101.0
 
 _STAR = tuple(
@@ -21,12 +21,12 @@ _PETALS = tuple((2.3 * math.sin(turn * math.tau / 5), -2.3 * math.cos(turn * mat
 
 
 def is_flat(fabric: Fabric) -> bool:
-    """True where the fabric is one colour and nothing else."""
+    """Return True if the fabric is one flat colour."""
     return fabric.pattern == PLAIN and fabric.texture == SMOOTH
 
 
 def paint(context: cairocffi.Context, fabric: Fabric, *, divide: float) -> None:
-    """Covers the context, in units, with the fabric; `divide` is the height at which a colour-block changes colour."""
+    """Cover the context, in units, with the fabric; `divide` is the height at which a colour-block changes colour."""
     context.set_source_rgb(*fabric.colour)
     context.paint()
     if fabric.second is not None:
@@ -43,7 +43,7 @@ def _pattern(context: cairocffi.Context, fabric: Fabric, divide: float) -> None:
             _lines(context, fabric, period=7.2, width=1.7, across=False)
         case "checked":
             r, g, b = fabric.second or fabric.colour
-            context.set_source_rgba(r, g, b, 0.68)  # so that crossings show darker, as in woven gingham
+            context.set_source_rgba(r, g, b, 0.68)  # so that crossings are darker, as in woven gingham
             _lines(context, fabric, period=10.4, width=4.0, across=True)
             _lines(context, fabric, period=10.4, width=4.0, across=False)
         case "zigzag":
@@ -136,7 +136,7 @@ def _hatch(context: cairocffi.Context, *, period: float, width: float, lean: flo
 
 
 def _steps(fabric: Fabric, period: float) -> Iterator[float]:
-    """Where a repeat of `period` units starts, once or more over the whole sheet."""
+    """Yield the starts of a pattern's repeats, `period` units apart, over the whole sheet."""
     step = period * fabric.scale
     place = _LOW - fabric.phase * step
     while place < _HIGH:
@@ -145,7 +145,7 @@ def _steps(fabric: Fabric, period: float) -> Iterator[float]:
 
 
 def _places(fabric: Fabric, *, across: float, down: float) -> Iterator[tuple[float, float]]:
-    """Where motifs sit: rows `down` units apart, every other row moved by half of `across`."""
+    """Yield the positions of motifs: rows `down` units apart, every other row moved by half of `across`."""
     for row, y in enumerate(_steps(fabric, down)):
         for x in _steps(fabric, across):
             yield x + (row % 2) * across * fabric.scale / 2, y

@@ -1,4 +1,4 @@
-"""Where a product is pictured: its pose, the background, the shadow and the light."""
+"""Scene of a product's image: its pose, the background, the shadow and the light."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import cairocffi
 from training.catalogue.draw.canvas import Canvas
 from training.catalogue.draw.palette import NAMED, RGB, distance, toned
 
-# Grounds a shop would photograph on: papers, soft room colours, wood. All pale or muted, so that no ground
-# is taken for the product's colour.
+# Usual grounds of product photographs: papers, soft room colours, wood. All are pale or muted, so that no ground is
+# taken for the product's colour.
 _GROUNDS: tuple[RGB, ...] = (
     (0.93, 0.93, 0.93),
     (0.86, 0.87, 0.88),
@@ -29,19 +29,19 @@ _APART = 0.36  # the least `distance` of a ground from the product's colour
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture may vary without changing the product."""
+    """Properties of an image that can vary without changing the product."""
 
     pose: cairocffi.Matrix
-    light: float  # from where it falls: -1 left to 1 right
+    light: float  # its direction: -1 left to 1 right
     ground: RGB
     wooden: bool
-    grain: float  # 0..1, where the boards of a wooden ground meet
+    grain: float  # 0..1, position of the joints between the boards of a wooden ground
     falloff: float  # how much darker the ground is away from the light
-    exposure: float  # above 0 lightens the whole picture, below 0 darkens it
+    exposure: float  # above 0 lightens the whole image, below 0 darkens it
 
 
 def scene(colour: str, random: Random) -> Scene:
-    """A scene for a product of the named colour, on a ground that it stands out from."""
+    """Draw a scene for a product of the named colour, on a ground that it stands out from."""
     wooden = random.random() < 0.16
     grounds = [ground for ground in (_WOODS if wooden else _GROUNDS) if distance(ground, NAMED[colour]) > _APART]
     if not grounds:
@@ -58,10 +58,10 @@ def scene(colour: str, random: Random) -> Scene:
 
 
 def compose(canvas: Canvas, scene: Scene) -> cairocffi.ImageSurface:
-    """The finished picture: background, shadow, the canvas, vignette and exposure; opaque, as large as the canvas."""
+    """Return the finished image: background, shadow, canvas, vignette and exposure; opaque, as large as the canvas."""
     size = canvas.size
-    picture = cairocffi.ImageSurface(cairocffi.FORMAT_RGB24, size, size)
-    context = cairocffi.Context(picture)
+    image = cairocffi.ImageSurface(cairocffi.FORMAT_RGB24, size, size)
+    context = cairocffi.Context(image)
     context.scale(size / 100, size / 100)
     _background(context, scene)
     # Two blurs of the product's own outline: close and dark, wide and faint.
@@ -73,7 +73,7 @@ def compose(canvas: Canvas, scene: Scene) -> cairocffi.ImageSurface:
     level = 1.0 if scene.exposure > 0 else 0.0
     context.set_source_rgba(level, level, level, abs(scene.exposure))
     context.paint()
-    return picture
+    return image
 
 
 def _pose(random: Random) -> cairocffi.Matrix:
@@ -122,7 +122,7 @@ def _boards(context: cairocffi.Context, scene: Scene) -> None:
 def _shadow(
     context: cairocffi.Context, canvas: Canvas, *, cells: int, shift: tuple[float, float], alpha: float
 ) -> None:
-    # Shrunk to a few cells and drawn large again, the outline is blurred by the filters of both ways.
+    # The outline is reduced to a few cells and enlarged again; the filters of both steps blur it.
     small = cairocffi.ImageSurface(cairocffi.FORMAT_A8, cells, cells)
     shrink = cairocffi.Context(small)
     shrink.scale(cells / canvas.size, cells / canvas.size)

@@ -1,4 +1,4 @@
-"""The parts that garments share: sleeves, bodies, hems, folds, buttons, zips, pockets, belts.
+"""Draw parts of garments: sleeves, bodies, hems, folds, buttons, zips, pockets, belts.
 
 Parts are drawn for the left half (x below 50) and mirrored, or across the whole front.
 """
@@ -28,14 +28,14 @@ def sleeve(
     lean: float = 0.36,
     rib: float = 0.0,
 ) -> None:
-    """Both sleeves: from the shoulder point and the armpit `reach` units down the arm, `cuff` wide at the end.
+    """Draw both sleeves: from the shoulder point and the armpit `reach` units down the arm, `cuff` wide at the end.
 
     `lean` is how far an arm goes outwards for each unit down; `rib` the length of a knitted or buttoned cuff.
     """
     length = math.hypot(lean, 1.0)
     along, across = (-lean / length, 1 / length), (-1 / length, -lean / length)  # down the arm; outwards of it
     (sx, sy), (ax, ay) = shoulder, armpit
-    mx, my = (sx + ax) / 2 - 1.5, sy + 7.0  # where the arm begins
+    mx, my = (sx + ax) / 2 - 1.5, sy + 7.0  # the start of the arm
     ex, ey = mx + along[0] * reach, my + along[1] * reach  # where it ends
     ox, oy = ex + across[0] * cuff / 2, ey + across[1] * cuff / 2
     ix, iy = ex - across[0] * cuff / 2, ey - across[1] * cuff / 2
@@ -58,7 +58,7 @@ def sleeve(
 def body(
     *, neck: Point, opening: str, shoulder: Point, armpit: Point, waist: Point, hem: Point, sag: float = 2.0
 ) -> str:
-    """A front's outline, left points given; `opening` is the path from the right neck point back to the left one."""
+    """Return a front's outline, left points given; `opening` is the path from the right neck point to the left one."""
     (nx, ny), (sx, sy), (ax, ay), (wx, wy), (hx, hy) = neck, shoulder, armpit, waist, hem
     return (
         f"M{nx} {ny} L{sx} {sy} Q{ax + 1.5} {(sy + ay) / 2 + 2} {ax} {ay} Q{wx} {wy} {hx} {hy} "
@@ -68,7 +68,7 @@ def body(
 
 
 def folds(canvas: Canvas, fabric: Fabric, d: str, random: Random, *, top: float, bottom: float, half: float) -> None:
-    """Soft creases within the outline d, between the heights `top` and `bottom`, up to `half` units from the middle."""
+    """Draw soft creases within the outline d, from height `top` to `bottom`, up to `half` units from the middle."""
     dark = luma(fabric.colour) < 0.2
     tone, strength = ((1.0, 1.0, 1.0), 0.6) if dark else (toned(fabric.colour, 0.55), 1.0)
     side = random.choice((-1, 1))
@@ -83,13 +83,13 @@ def folds(canvas: Canvas, fabric: Fabric, d: str, random: Random, *, top: float,
 
 
 def hem(canvas: Canvas, fabric: Fabric, *, hem: Point, sag: float = 2.0, up: float = 2.6) -> None:
-    """The stitched line above a hem."""
+    """Draw the stitched line above a hem."""
     x, y = hem
     canvas.line(f"M{x + 0.6} {y - up} Q50 {y + sag - up} {99.4 - x} {y - up}", seam(fabric), width=0.55, alpha=0.6)
 
 
 def ribbing(canvas: Canvas, fabric: Fabric, *, top: Point, bottom: Point, sag: float = 2.0) -> None:
-    """A knitted band across the whole front, from the left point `top` to the left point `bottom`."""
+    """Draw a knitted band across the whole front, from the left point `top` to the left point `bottom`."""
     (tx, ty), (bx, by) = top, bottom
     d = f"M{tx} {ty} Q50 {ty + sag} {100 - tx} {ty} L{100 - bx} {by} Q50 {by + sag} {bx} {by} Z"
     if fabric.pattern == "colour-block" and fabric.second is not None:  # the band lies in the lower part
@@ -103,7 +103,7 @@ def ribbing(canvas: Canvas, fabric: Fabric, *, top: Point, bottom: Point, sag: f
 
 
 def buttons(canvas: Canvas, fabric: Fabric, *, x: float, top: float, bottom: float, count: int, radius: float) -> None:
-    """A row of buttons down the front."""
+    """Draw a row of buttons down the front."""
     colour = contrast(fabric)
     rim = toned(colour, 0.45 if luma(colour) > 0.5 else -0.4)
     for number in range(count):
@@ -116,14 +116,14 @@ def buttons(canvas: Canvas, fabric: Fabric, *, x: float, top: float, bottom: flo
 
 
 def placket(canvas: Canvas, fabric: Fabric, *, top: float, bottom: float, half: float) -> None:
-    """The strip down the middle that carries the buttons."""
+    """Draw the strip down the middle that carries the buttons."""
     cloth = patch(fabric)
     d = f"M{50 - half} {top} L{50 + half} {top} L{50 + half} {bottom} L{50 - half} {bottom} Z"
     canvas.cloth(d, cloth, shade=-0.10 if luma(fabric.colour) < 0.2 else 0.07)
 
 
 def zipper(canvas: Canvas, fabric: Fabric, *, top: float, bottom: float) -> None:
-    """A broad metal zip down the middle, with teeth and a puller."""
+    """Draw a broad metal zip down the middle, with teeth and a puller."""
     dark = (0.20, 0.20, 0.22) if luma(fabric.colour) > 0.3 else (0.62, 0.63, 0.66)
     canvas.line(f"M50 {top} L50 {bottom}", dark, width=4.4)
     canvas.line(f"M50 {top} L50 {bottom}", STEEL, width=2.2)
@@ -136,7 +136,7 @@ def zipper(canvas: Canvas, fabric: Fabric, *, top: float, bottom: float) -> None
 
 
 def chest_pocket(canvas: Canvas, fabric: Fabric, *, x: float, y: float, width: float = 12.5) -> None:
-    """A big patch pocket with a flap, its upper left corner at (x, y)."""
+    """Draw a big patch pocket with a flap, its upper left corner at (x, y)."""
     cloth = patch(fabric)
     w, edge = width, contrast(fabric)
     canvas.cloth(
@@ -153,7 +153,7 @@ def chest_pocket(canvas: Canvas, fabric: Fabric, *, x: float, y: float, width: f
 
 
 def side_pockets(canvas: Canvas, fabric: Fabric, *, x: float, y: float, width: float, height: float) -> None:
-    """Two big patch pockets low on both sides; (x, y) is the upper left corner of the left one."""
+    """Draw two big patch pockets low on both sides; (x, y) is the upper left corner of the left one."""
     cloth = patch(fabric)
     w, h, edge = width, height, contrast(fabric)
     outline = (
@@ -173,7 +173,7 @@ def side_pockets(canvas: Canvas, fabric: Fabric, *, x: float, y: float, width: f
 
 
 def belt(canvas: Canvas, fabric: Fabric, *, left: float, y: float, height: float) -> None:
-    """A belt in a contrasting tone with a big buckle, across the front at height y."""
+    """Draw a belt in a contrasting tone with a big buckle, across the front at height y."""
     colour, half = contrast(fabric), height / 2
     edge = toned(colour, 0.4 if luma(colour) > 0.5 else -0.3)
     d = (

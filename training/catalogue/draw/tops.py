@@ -1,4 +1,4 @@
-"""Draws garments of the upper body: t-shirt, shirt, sweater, hoodie."""
+"""Draw garments of the upper body: t-shirt, shirt, sweater, hoodie."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -9,7 +9,7 @@ from training.catalogue.draw.fabric import Fabric, contrast, seam, trim
 from training.catalogue.draw.tailoring import body, buttons, chest_pocket, folds, hem, placket, ribbing, sleeve, zipper
 from training.catalogue.world.world import Product
 
-# Units down the arm, and where hems end: well apart, so that one glance tells them.
+# Lengths in units down the arm, and heights of hems: far enough apart to tell them at a glance.
 _REACH = {"short": 19.0, "three-quarter": 36.0, "long": 55.0}
 _HEM = {"short": 54.0, "medium": 73.0, "long": 93.0}
 

@@ -1,4 +1,4 @@
-"""Modification texts of always the same words, after TransAgg's templates: every difference, attribute by attribute."""
+"""Modification texts with fixed wording, after TransAgg's templates: every difference, attribute by attribute."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,27 +12,28 @@ REMOVED = "without {thing}"
 
 
 def text(reference: Product, target: Product, kinds: Sequence[str]) -> str:
-    """How the target differs: "with navy colour instead of red and without pockets".
+    """Return the differences as text: "with navy colour instead of red and without pockets".
 
-    Of a target of another category only its colours and pattern count, and the details that the triplet's `kinds` name.
+    If the target is of another category, only its colours and pattern count, and the details that the triplet's `kinds`
+    name.
     """
     return joined([_phrase(*difference) for difference in _differences(reference, target, kinds)])
 
 
 def _differences(reference: Product, target: Product, kinds: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Name, old and new value of each, in the order of the world's tables."""
+    """Yield name, old and new value of each difference, in the order of the world's tables."""
     before, after = reference.facts(), target.facts()
     details = tuple(CATEGORIES[target.category].attributes)
     if reference.category != target.category:
         yield "category", reference.category, target.category
     for name in ("colour", "pattern", "second_colour"):
         old, new = before.get(name, NONE), after.get(name, NONE)
-        if old != new and not (name == "second_colour" and new == NONE):  # it goes with its pattern
+        if old != new and not (name == "second_colour" and new == NONE):  # it disappears with its pattern
             yield name, old, new
     for name in details:
         if reference.category == target.category and before[name] != after[name]:
             yield name, before[name], after[name]
-        elif reference.category != target.category and name in kinds:  # said, whatever the reference has
+        elif reference.category != target.category and name in kinds:  # even if the reference has it
             yield name, NONE, after[name]
 
 
@@ -42,5 +43,5 @@ def _phrase(name: str, old: str, new: str) -> str:
     thing = name.replace("_", " ")
     if new == NONE:
         return REMOVED.format(thing=thing)
-    thing = thing if new == name else f"{new} {thing}"  # a pompom is no "pompom pompom"
+    thing = thing if new == name else f"{new} {thing}"  # avoids "pompom pompom"
     return ADDED.format(thing=thing) if old == NONE else REPLACED.format(thing=thing, old=old)

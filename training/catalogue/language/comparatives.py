@@ -1,8 +1,8 @@
-"""How comparatives of the ordered attributes are said: "longer", "with a wider brim", "make the heel lower"."""
+"""Comparatives of the ordered attributes: "longer", "with a wider brim", "make the heel lower"."""
 
 from collections.abc import Mapping
 
-# By attribute: ways to say *further up* and *further down* the order of its values, by role.
+# By attribute: wordings for *further up* and *further down* in the order of its values, by role.
 COMPARED: Mapping[str, tuple[Mapping[str, list[str]], Mapping[str, list[str]]]] = {
     "sleeve": (
         {"with": ["longer sleeves", "longer sleeves"], "command": ["make the sleeves longer", "lengthen the sleeves"]},

@@ -1,4 +1,4 @@
-"""How people say the values of every attribute: before the noun, after *with*, and as remarks of their own."""
+"""Wordings of the attribute values: before the noun, after *with*, and as separate remarks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from training.catalogue.world.world import NONE
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """The ways to say one value: before the noun, after *with*, and as a remark of its own."""
+    """Wordings of one value: before the noun, after *with*, and as a separate remark."""
 
     adjectives: tuple[str, ...] = ()
     nouns: tuple[str, ...] = ()
@@ -17,7 +17,7 @@ class Saying:
 
 _TOPS = ("t-shirt", "sweater", "hoodie", "jacket")
 
-# By attribute and value, where all categories say it alike.
+# By attribute and value, if all categories use the same wording.
 _ALIKE: Mapping[str, Mapping[str, Saying]] = {
     "sleeve": {
         "sleeveless": Saying(("sleeveless",), ("no sleeves",), ("without sleeves",)),
@@ -142,7 +142,7 @@ _HEM_LENGTHS = _lengths(
     Saying(("long", "maxi", "ankle-length"), ("a long hem",), ("down to the ankles",)),
 )
 
-# By category, where one says it differently.
+# By category, if its wording differs.
 _OWN: Mapping[str, Mapping[str, Mapping[str, Saying]]] = {
     **{category: {"length": _TOP_LENGTHS} for category in _TOPS},
     "coat": {
@@ -225,7 +225,7 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Saying]]] = {
     },
 }
 
-# By category and attribute: words that hold for more values than the one they stand with.
+# By category and attribute: words that are true for more values than their own.
 _BROAD: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
     ("sneakers", "closure"): dict.fromkeys(("laceless", "no laces", "without laces"), frozenset(("slip-on", "velcro"))),
     ("handbag", "handle"): dict.fromkeys(("a shoulder strap", "a long handle"), frozenset(("long", "chain"))),
@@ -234,7 +234,7 @@ _BROAD: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
 
 
 def saying(category: str, attribute: str, value: str) -> Saying:
-    """How the value is said of that category; `meaning` tells for which other values a word holds."""
+    """Return the wordings of the value for that category; `meaning` returns the values that a word is true for."""
     own = _OWN.get(category, {}).get(attribute, {})
     if value in own:
         return own[value]
@@ -242,5 +242,5 @@ def saying(category: str, attribute: str, value: str) -> Saying:
 
 
 def meaning(category: str, attribute: str, value: str, words: str) -> frozenset[str]:
-    """All values of which the words are true, which `saying` gives for one of them."""
+    """Return all values that the words are true for, if `saying` gives them for `value`."""
     return _BROAD.get((category, attribute), {}).get(words, frozenset((value,)))

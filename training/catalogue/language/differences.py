@@ -1,4 +1,4 @@
-"""What differs between a reference and a target, and the ways to say each difference."""
+"""Differences between a reference and a target, and the wordings of each."""
 
 from collections.abc import Sequence
 from random import Random
@@ -12,27 +12,27 @@ from training.catalogue.world.world import NONE, ORDERED, Product
 
 
 def differences(reference: Product, target: Product, random: Random) -> list[Change]:
-    """Every difference between the two that can be seen, in the order in which one would say them.
+    """Return every visible difference between the two, in a natural order.
 
-    Of a target of another category only its colours and pattern count, and sometimes one detail.
+    If the target is of another category, only its colours and pattern count, and sometimes one detail.
     """
     pronoun = "them" if NOUNS[reference.category][0].plural else "it"
-    found = [*paint(reference.look, target.look, pronoun, random)]
+    changes = [*paint(reference.look, target.look, pronoun, random)]
     if target.category != reference.category:
-        found.insert(0, _category(reference.category, target.category, pronoun))
-        if len(found) < 3 and random.random() < 0.3:
+        changes.insert(0, _category(reference.category, target.category, pronoun))
+        if len(changes) < 3 and random.random() < 0.3:
             name = random.choice(details(target))
-            found.append(_detail(target.category, name, target.look[name], random))
-        return found
+            changes.append(_detail(target.category, name, target.look[name], random))
+        return changes
     names = [name for name in details(target) if target.look[name] != reference.look[name]]
     random.shuffle(names)
-    return found + [
+    return changes + [
         _attribute(target.category, name, reference.look[name], target.look[name], pronoun, random) for name in names
     ]
 
 
 def details(product: Product) -> tuple[str, ...]:
-    """The attributes of the product besides its colours and pattern."""
+    """Return the attributes of the product besides its colours and pattern."""
     return tuple(name for name in product.look if category_values(product.category, name))
 
 
@@ -44,13 +44,13 @@ def _category(old: str, new: str, pronoun: str) -> Change:
         named = noun.text if noun.plural else with_article(noun.text)
         ways["as"] += [f"as {named}", f"as {named}", f"as {named} instead of {old_name}"]
         ways["command"] += [f"turn {pronoun} into {named}", f"change {pronoun} to {named}"]
-        if noun.plural == old_noun.plural:  # "make them a sweater" would be a present
+        if noun.plural == old_noun.plural:  # "make them a sweater" would mean a gift
             ways["command"].append(f"make {pronoun} {named}")
     return Change("category", {"category": frozenset((new,))}, ways)
 
 
 def _sayings(category: str, name: str, old: str | None, new: str, random: Random) -> tuple[Saying, frozenset[str]]:
-    """Ways to say the new value that all hold for the same values, never for the old one; and these values."""
+    """Return wordings of the new value that are true for the same values and not for the old one, and these values."""
     words = saying(category, name, new)
     every = (*words.adjectives, *words.nouns, *words.remarks)
     means = random.choice([means for word in every if old not in (means := meaning(category, name, new, word))])
@@ -62,12 +62,12 @@ def _sayings(category: str, name: str, old: str | None, new: str, random: Random
 
 
 def _detail(category: str, name: str, value: str, random: Random) -> Change:
-    """An attribute spoken of where the reference says nothing about it."""
+    """Return a change for an attribute that the reference does not have."""
     words, means = _sayings(category, name, None, value, random)
     return Change(name, {name: means}, ways_by_role(words))
 
 
-_MEASURES = ("length", "fit", "height")  # no parts, which could be swapped
+_MEASURES = ("length", "fit", "height")  # these are not parts, which could be swapped
 
 
 def _attribute(category: str, name: str, old: str, new: str, pronoun: str, random: Random) -> Change:
@@ -93,24 +93,24 @@ def _attribute(category: str, name: str, old: str, new: str, pronoun: str, rando
         ways["with"] = [*words.nouns * 2, *(f"{noun} instead of the {counterpart(noun, had)}" for noun in now)]
         ways["command"] = [f"swap the {thing} for {noun}" for noun in now for thing in had[:2]]
         ways["command"] += [f"replace the {counterpart(noun, had)} with {noun}" for noun in now]
-    else:  # the reference has nothing in that place
+    else:  # the reference has no such part
         ways["command"] = [command for noun in now for command in (f"add {noun}", f"give {pronoun} {noun}")]
     return Change("removal" if gone else name, {name: means}, ways)
 
 
 def counterpart(noun: str, had: Sequence[str]) -> str:
-    """What the reference has, called as the new thing is where that can be: "a wide fit", so "the slim fit"."""
+    """Return the reference's part in the words of the new one if possible: "a wide fit" gives "the slim fit"."""
     return next((thing for thing in had if thing.split()[-1] == noun.split()[-1]), had[0])
 
 
 def _compared(category: str, name: str, old: str, new: str, pronoun: str) -> Change | None:
-    """The change as a comparative, which every value further along satisfies; none where there is no such."""
+    """Return the change as a comparative that every value further along satisfies; None if there is none."""
     order = [value for value in ORDERED.get(name, ()) if value in category_values(category, name)]
     if old not in order or new not in order:
         return None
     here, there = order.index(old), order.index(new)
     further = order[here + 1 :] if there > here else order[:here]
-    further = [value for value in further if value != "sleeveless"]  # nobody calls none at all shorter
+    further = [value for value in further if value != "sleeveless"]  # sleeveless is not called shorter
     if not further or new == "sleeveless":
         return None
     ways = dict(COMPARED[name][0 if there > here else 1])

@@ -1,4 +1,4 @@
-"""What things are called, and the articles before them."""
+"""Names of the categories, and their articles."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Noun:
     plural: bool
 
 
-# Every name is true of exactly one category; the first is the plain one, used in titles.
+# Every name belongs to exactly one category; the first is the plain one, used in titles.
 NOUNS: Mapping[str, tuple[Noun, ...]] = {
     category: tuple(Noun(text, plural) for text in names)
     for category, plural, names in (
@@ -45,7 +45,7 @@ NOUNS: Mapping[str, tuple[Noun, ...]] = {
 
 
 def vocabulary() -> Iterator[str]:
-    """Every name, colour, pattern and saying, as phrases."""
+    """Yield every name, colour, pattern and saying as a phrase."""
     for names in NOUNS.values():
         yield from (noun.text for noun in names)
     for words in (*COLOUR_WORDS.values(), VAGUE_COLOURS):
@@ -60,7 +60,7 @@ def vocabulary() -> Iterator[str]:
 
 
 def bare(phrase: str) -> str:
-    """The phrase without its article, as a hurried shopper types it."""
+    """Return the phrase without its article, as a hurried shopper types it."""
     for article in ("a ", "an "):
         if phrase.startswith(article):
             return phrase[len(article) :]
@@ -68,10 +68,10 @@ def bare(phrase: str) -> str:
 
 
 def with_article(phrase: str) -> str:
-    """The phrase with *a* or *an* by its sound."""
+    """Return the phrase with *a* or *an*, chosen by its sound."""
     return f"{'an' if phrase[:1].lower() in 'aeiou' and not phrase.startswith(('uni', 'eu')) else 'a'} {phrase}"
 
 
 def category_values(category: str, attribute: str) -> tuple[str, ...]:
-    """The values that the attribute has in that category; empty where it has none."""
+    """Return the values that the attribute has in that category; empty if it has none."""
     return CATEGORIES[category].attributes.get(attribute, ())

@@ -1,4 +1,4 @@
-"""What differs in colour and pattern, and the ways to say it."""
+"""Differences in colour and pattern, and their wordings."""
 
 from collections.abc import Mapping
 from random import Random
@@ -12,8 +12,8 @@ from training.catalogue.world.world import PLAIN
 
 
 def paint(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: Random) -> list[Change]:
-    """The differences in colour, pattern and second colour, in the order in which one would say them."""
-    found = []
+    """Return the differences in colour, pattern and second colour, in a natural order."""
+    changes = []
     patterned = new["pattern"] != PLAIN
     recoloured = new["colour"] != old["colour"]
     if patterned and old["pattern"] == new["pattern"] and recoloured and new["second_colour"] != old["second_colour"]:
@@ -21,16 +21,16 @@ def paint(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: 
         if pair is not None and random.random() < 0.6:
             return [pair]
     if recoloured:
-        found.append(_colour(old, new, pronoun, random))
+        changes.append(_colour(old, new, pronoun, random))
     if new["pattern"] != old["pattern"]:
-        found.append(_pattern(old, new, random))
+        changes.append(_pattern(old, new, random))
     elif patterned and new["second_colour"] != old["second_colour"]:
-        found.append(_second_colour(old, new, random))
-    return found
+        changes.append(_second_colour(old, new, random))
+    return changes
 
 
 def _pair(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: Random) -> Change | None:
-    """Both colours at once; none where the words would describe the reference as well."""
+    """Return a change of both colours at once; None if the words would describe the reference as well."""
     one, other = new["colour"], new["second_colour"]
     if (one, other) == (old["second_colour"], old["colour"]):
         allowed = {"colour": frozenset((one,)), "second_colour": frozenset((other,))}
@@ -87,7 +87,7 @@ def _colour(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random
 
 
 def old_figures(look: Mapping[str, str], new: str) -> str:
-    """What a reference's pattern is called when another is to take its place."""
+    """Return the name of the reference's pattern in a text that replaces it."""
     if look["pattern"] == "colour-block":
         return f"{look['second_colour']} {PATTERN_WORDS['colour-block'].marks[0]}"
     if look["pattern"] == "striped" and new == "pinstriped":
@@ -110,26 +110,26 @@ def _pattern(old: Mapping[str, str], new: Mapping[str, str], random: Random) -> 
         "adjective": [word for word in adjectives if word not in BEFORE],
         "before": [word for word in adjectives if word in BEFORE],
     }
-    kept = old.get("second_colour")
+    old_second = old.get("second_colour")
     halved = new["pattern"] == "colour-block"
-    # A second colour the reference does not have is either spoken of or free.
-    if kept != new["second_colour"] and (kept is not None or random.random() < 0.6):
+    # A second colour that the reference does not have is either mentioned or free.
+    if old_second != new["second_colour"] and (old_second is not None or random.random() < 0.6):
         word, colours = colour_word(new["second_colour"], random, vague=0.03)
         allowed["second_colour"] = colours
         figure = f"{word} {random.choice(figures)}"
         return Change("pattern", allowed, _figured(with_article(figure) if halved else figure, old, new))
-    if halved and kept is None:
+    if halved and old_second is None:
         return Change("pattern", allowed, {**shapes, "command": ["make the lower half another colour"]})
-    figure = with_article(f"{kept} {random.choice(figures)}") if halved else random.choice(figures)
+    figure = with_article(f"{old_second} {random.choice(figures)}") if halved else random.choice(figures)
     return Change("pattern", allowed, {**_figured(figure, old, new), **shapes})
 
 
 def _no_pattern(old: Mapping[str, str], *, recoloured: bool) -> Change:
     allowed = {"pattern": frozenset((PLAIN,))}
     ways: Ways = {"adjective": ["plain", "plain", "solid", "single-coloured"]}
-    if not recoloured:  # "in red and one colour" is no English
+    if not recoloured:  # "in red and one colour" is not English
         ways["in"] = ["one colour", "a single colour", "a solid colour"]
-    if old["pattern"] == "colour-block":  # without its lower half nothing would be left of it
+    if old["pattern"] == "colour-block":  # without its lower half nothing of it would remain
         second = old["second_colour"]
         ways["remark"] = ["without the second colour", f"without the {second}", "the same colour all over"]
         ways["command"] = ["remove the second colour", "lose the second colour", f"lose the {second}"]
@@ -148,7 +148,7 @@ def _figured(figures: str, old: Mapping[str, str], new: Mapping[str, str]) -> Wa
     ways: Ways = {"with": [figures], "command": [f"add {figures}"]}
     if old["pattern"] != PLAIN:
         gone = old_figures(old, new["pattern"])
-        # Two phrases of other places would be needed for a half: "instead of white lower half" is no English.
+        # A half needs two phrases in other places: "instead of white lower half" is not English.
         loose = [f"{figures} instead of {gone}"] if old["pattern"] != "colour-block" else []
         ways["with"] = [figures, figures, *loose, f"{figures} instead of the {gone}"]
         ways["command"] = [f"replace the {gone} with {figures}", f"change the {gone} to {figures}"]

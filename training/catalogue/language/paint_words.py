@@ -1,7 +1,7 @@
-"""How people say colours and patterns.
+"""Wordings of colours and patterns.
 
-A bare colour word names exactly that one of the 16 colours, as the filters of a shop do: "blue" is neither
-"light blue" nor "navy". Words that hold for several colours or values are listed as such, beside the others.
+A bare colour word names exactly one of the 16 colours, as the filters of a shop do: "blue" is neither "light blue" nor
+"navy". Words that are true for several colours or values are listed separately.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from training.catalogue.world.world import PLAIN
 
-# What a colour is called. A word that people use for two colours stands with both.
+# Names of the colours. A word that is used for two colours stands with both.
 COLOUR_WORDS: Mapping[str, tuple[str, ...]] = {
     "white": ("white", "snow white"),
     "grey": ("grey", "gray"),
@@ -40,7 +40,7 @@ VAGUE_COLOURS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class PatternWords:
-    """The ways to say one pattern; `marks` stand after the second colour: *white dots*."""
+    """Wordings of one pattern; `marks` stand after the second colour: *white dots*."""
 
     adjectives: tuple[str, ...]
     marks: tuple[str, ...]
@@ -64,7 +64,7 @@ PATTERN_WORDS: Mapping[str, PatternWords] = {
 
 _TWO_COLOURED = frozenset(PATTERN_WORDS) - {PLAIN}
 _STRIPES = frozenset(("striped", "pinstriped"))
-# Pattern words that hold for more patterns than the one they stand with.
+# Pattern words that are true for more patterns than their own.
 BROAD_PATTERN_WORDS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("striped", "stripy", "stripey", "stripes"), _STRIPES),
     "two-tone": _TWO_COLOURED,
@@ -72,5 +72,5 @@ BROAD_PATTERN_WORDS: Mapping[str, frozenset[str]] = {
 
 
 def pattern_meaning(pattern: str, words: str) -> frozenset[str]:
-    """All patterns of which the words are true, which stand with one of them."""
+    """Return all patterns that the words are true for, if they stand with `pattern`."""
     return BROAD_PATTERN_WORDS.get(words, frozenset((pattern,)))

@@ -1,4 +1,4 @@
-"""A modification in other turns of phrase than any that training has, with exactly the same meaning."""
+"""Paraphrases of a modification, with wordings that are not in the training texts and exactly the same meaning."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -13,14 +13,14 @@ from training.catalogue.language.paint_differences import old_figures
 from training.catalogue.language.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
 from training.catalogue.language.product_captions import joined
 from training.catalogue.language.rewordings import Mood, Rewording
-from training.catalogue.language.spelling import loosely
+from training.catalogue.language.spelling import vary_spelling
 from training.catalogue.world.world import COLOURS, NONE, ORDERED, PLAIN, Product
 
 MAX_WORDS = 18
 
 _HALVED = "colour-block"
-_PAINTED = ("mug", "lamp")  # nobody dyes them
-_Way = tuple[Rewording, Mapping[str, str]]  # and what to put into it
+_PAINTED = ("mug", "lamp")  # these are not dyed
+_Way = tuple[Rewording, Mapping[str, str]]  # and the values for its fields
 _FRAMES: Mapping[Mood, Sequence[str]] = {
     "deeds": rewordings.DEEDS,
     "states": rewordings.STATES,
@@ -29,31 +29,31 @@ _FRAMES: Mapping[Mood, Sequence[str]] = {
 
 
 def paraphrase(question: Question, random: Random) -> str:
-    """The question's text in other words, which the same products satisfy."""
+    """Return the question's text in other words, which the same products satisfy."""
     while True:
-        text = loosely(_sentence(question, random), random)
+        text = vary_spelling(_sentence(question, random), random)
         if len(text.split()) <= MAX_WORDS:
             return text
 
 
 def _sentence(question: Question, random: Random) -> str:
-    reference, found = question.reference, question.asked.found
+    reference, changes = question.reference, question.modification.differences
     noun = random.choice(NOUNS[reference.category])
     named = {"noun": noun.text, "it": "them" if noun.plural else "it", "this": "these" if noun.plural else "this"}
-    if found[0].kind == "category":
+    if changes[0].kind == "category":
         other = random.choice(NOUNS[question.target.category])
         head = random.choice(rewordings.OTHER_THING).format(thing=_named(other), name=other.text, **named)
-        return ", ".join((head, *(_clause(question, change, "remarks", random) for change in found[1:])))
+        return ", ".join((head, *(_clause(question, change, "remarks", random) for change in changes[1:])))
     mood = random.choice(list(_FRAMES))
-    clauses = [_clause(question, change, mood, random) for change in found]
-    # An "and" would reach back into a remark: "taking the place of grey and of the belted kind".
+    clauses = [_clause(question, change, mood, random) for change in changes]
+    # An "and" would refer back into a remark: "taking the place of grey and of the belted kind".
     loose = mood == "remarks" or any(" and " in clause for clause in clauses)
     return random.choice(_FRAMES[mood]).format(said=", ".join(clauses) if loose else joined(clauses), **named)
 
 
 def _clause(question: Question, change: Change, mood: Mood, random: Random) -> str:
     reference, target = question.reference, question.target
-    ways = [(way.of(mood), words) for way, words in _ways(change, reference, target, random)]
+    ways = [(way.in_mood(mood), words) for way, words in _ways(change, reference, target, random)]
     templates, words = random.choice([(templates, words) for templates, words in ways if templates])
     dye = "paint" if target.category in _PAINTED else "dye"
     they, it = ("they", "them") if NOUNS[reference.category][0].plural else ("it", "it")
@@ -154,14 +154,14 @@ def _part(change: Change, reference: Product, target: Product, random: Random) -
             ways += [(rewordings.NEW_PART if old is not None else rewordings.PART, {"new": noun})]
     if adjectives:
         ways += [(rewordings.SORT, {"new": random.choice(adjectives)})]
-    if not ways:  # "no pockets", of a thing of another category
+    if not ways:  # "no pockets", for a product of another category
         none = [noun.removeprefix("no ") for noun in saying(target.category, name, target.look[name]).nouns]
         ways += [(rewordings.LACKING, {"new": random.choice(none)})]
     return ways
 
 
 def _fitting(change: Change, name: str, target: Product) -> tuple[list[str], list[str]]:
-    """The adjectives and the nouns that mean exactly what the change allows."""
+    """Return the adjectives and the nouns that mean exactly the values that the change allows."""
     words, value = saying(target.category, name, target.look[name]), target.look[name]
     adjectives, nouns = (
         [word for word in choices if meaning(target.category, name, value, word) == change.allowed[name]]
@@ -171,10 +171,12 @@ def _fitting(change: Change, name: str, target: Product) -> tuple[list[str], lis
 
 
 def _colour_name(means: frozenset[str], random: Random) -> str:
-    """A word for exactly these colours, of one mostly the everyday one."""
+    """Return a word for exactly these colours; for a single colour mostly the everyday word."""
     if len(means) == 1:
         (colour,) = means
-        names = [name for name in COLOUR_WORDS[colour] if not name.endswith("coloured")]  # nobody dyes sand-coloured
+        names = [
+            name for name in COLOUR_WORDS[colour] if not name.endswith("coloured")
+        ]  # "dye it sand-coloured" is not English
         return names[0] if random.random() < 0.7 else random.choice(names)
     return random.choice([word for word, colours in VAGUE_COLOURS.items() if frozenset(colours) == means])
 

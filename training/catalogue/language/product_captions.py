@@ -1,4 +1,4 @@
-"""Captions and titles: what a product looks like, as a shop or a shopper would say it."""
+"""Captions and titles: the look of a product in the words of a shop or a shopper."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from random import Random
 from training.catalogue.language.detail_words import meaning, saying
 from training.catalogue.language.nouns import NOUNS, Noun, bare, with_article
 from training.catalogue.language.paint_words import COLOUR_WORDS, PATTERN_WORDS, VAGUE_COLOURS, pattern_meaning
-from training.catalogue.language.spelling import loosely
+from training.catalogue.language.spelling import vary_spelling
 from training.catalogue.world.world import PLAIN, Product, Wish
 
-MAX_WORDS = 23  # longer captions leave an attribute out, so that none is cut by the tokenizer
+MAX_WORDS = 23  # longer captions leave an attribute out, so that the tokenizer cuts none
 
-_FULL_SHARE = 0.7  # of captions that say (nearly) all that can be seen
+_FULL_SHARE = 0.7  # share of the captions that mention (nearly) all visible attributes
 _FABRICS: Mapping[str, tuple[str, ...]] = {
     "t-shirt": ("cotton", "jersey", "slub-cotton", "organic-cotton"),
     "shirt": ("linen-look", "poplin", "Oxford", "brushed-cotton"),
@@ -39,7 +39,7 @@ _FABRICS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A text, and exactly what its words claim."""
+    """A text, and exactly the values that its words claim."""
 
     text: str
     wish: Wish
@@ -47,24 +47,24 @@ class Phrase:
 
 @dataclass(slots=True)
 class _Parts:
-    """What a caption is put together from: before the noun, after *in*, after *with*, and remarks."""
+    """Parts of a caption: before the noun, after *in*, after *with*, and remarks."""
 
     adjectives: list[str] = field(default_factory=list)
     paint: str = ""  # the adjective of colour and pattern
-    tail: str = ""  # what follows *in*
+    tail: str = ""  # the words after *in*
     nouns: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     claims: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def caption(product: Product, random: Random) -> Phrase:
-    """A true description in one of many wordings, and the wish that accepts all products it describes."""
+    """Draw a true description in one of many wordings, and the wish that accepts all products it describes."""
     said = _spoken_attributes(product, random)
     style = random.choices((_sentence, _list, _adjectives, _noun_first, _request), (30, 34, 8, 14, 14))[0]
     noun = random.choice(NOUNS[product.category])
     while True:
         parts = _parts(product, said, random, only_adjectives=style is _adjectives)
-        text = loosely(style(noun, parts, random), random)
+        text = vary_spelling(style(noun, parts, random), random)
         if len(text.split()) <= MAX_WORDS:
             wish = Wish({"category": frozenset((product.category,)), **parts.claims})
             return Phrase(text, wish)
@@ -72,7 +72,7 @@ def caption(product: Product, random: Random) -> Phrase:
 
 
 def title(product: Product) -> str:
-    """A short title for a shop card, always the same for the same product."""
+    """Return a short title for a shop card, always the same for the same product."""
     look = product.look
     fabrics = _FABRICS[product.category]
     fabric = fabrics[product.picture_seed % len(fabrics)]
@@ -81,7 +81,7 @@ def title(product: Product) -> str:
 
 
 def colour_word(colour: str, random: Random, *, vague: float) -> tuple[str, frozenset[str]]:
-    """A word for the colour and the colours it may mean; with probability `vague` one that means two."""
+    """Draw a word for the colour, and the colours it may mean; with probability `vague` a word for two colours."""
     if random.random() < vague:
         words = [word for word, means in VAGUE_COLOURS.items() if colour in means]
         if words:
@@ -94,19 +94,19 @@ def colour_word(colour: str, random: Random, *, vague: float) -> tuple[str, froz
 
 
 def marks(pattern: str, colour: str, random: Random) -> tuple[str, frozenset[str]]:
-    """The pattern's figures in a colour, such as "white dots" or "a red lower half", and the patterns it may mean."""
+    """Draw a pattern's figures in a colour, as "white dots" or "a red lower half", and the patterns they may mean."""
     word = random.choice(PATTERN_WORDS[pattern].marks)
     text = f"{colour} {word}"
     return with_article(text) if pattern == "colour-block" else text, pattern_meaning(pattern, word)
 
 
 def joined(phrases: Sequence[str]) -> str:
-    """One, two, or "one, two and three"."""
+    """Join phrases: one, two, or "one, two and three"."""
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
 def _spoken_attributes(product: Product, random: Random) -> list[str]:
-    """The attributes that the caption speaks of, the most telling first."""
+    """Draw the attributes that the caption mentions, the most important first."""
     names = list(product.look)
     if random.random() < _FULL_SHARE:
         said = [name for name in names if name in ("colour", "pattern") or random.random() < 0.95]
@@ -147,7 +147,7 @@ def _parts(product: Product, said: Iterable[str], random: Random, *, only_adject
 
 
 def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: Random) -> None:
-    """Says colour, pattern and second colour, those of them that are to be said."""
+    """Add colour, pattern and second colour to the parts, if the caption mentions them."""
     pattern = look["pattern"]
     colour, means = colour_word(look["colour"], random, vague=0.05)
     if "colour" in said:
@@ -196,7 +196,7 @@ def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: 
 
 
 def _claimed(parts: _Parts, words: str, patterns: frozenset[str]) -> str:
-    """The words, after noting which patterns they claim."""
+    """Return the words, after noting the patterns that they claim."""
     parts.claims["pattern"] = patterns
     return words
 
@@ -209,7 +209,7 @@ def _place_colour(parts: _Parts, words: str, random: Random) -> None:
 
 
 def _ahead(parts: _Parts, random: Random) -> list[str]:
-    """The adjectives in their order; the colour mostly next to the noun."""
+    """Return the adjectives in their order, the colour mostly next to the noun."""
     ahead = list(parts.adjectives)
     if parts.paint:
         ahead.insert(len(ahead) if random.random() < 0.6 else 0, parts.paint)

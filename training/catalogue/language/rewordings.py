@@ -1,6 +1,6 @@
-"""Ways to say a change that no training text has: as a deed to do, a state to find, or a remark behind the thing.
+"""Wordings of changes that no training text has: as a deed, as a state, or as a remark after the noun.
 
-`{new}` and `{old}` are the world's own names of values, which training knows; everything around them it never heard.
+`{new}` and `{old}` are the world's own names of values, which occur in training; the words around them do not.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ Mood = Literal["deeds", "states", "remarks"]
 
 @dataclass(frozen=True, slots=True)
 class Rewording:
-    """The same thing said in three moods: "dye it navy", "the colour is navy", "dyed navy"."""
+    """The same change in three moods: "dye it navy", "the colour is navy", "dyed navy"."""
 
     deeds: tuple[str, ...]
     states: tuple[str, ...]
     remarks: tuple[str, ...]
 
-    def of(self, mood: Mood) -> tuple[str, ...]:
-        """The templates of one mood, of which there may be none."""
+    def in_mood(self, mood: Mood) -> tuple[str, ...]:
+        """Return the templates of one mood; there may be none."""
         return {"deeds": self.deeds, "states": self.states, "remarks": self.remarks}[mood]
 
 
@@ -28,7 +28,7 @@ COLOUR = Rewording(
     ("the colour is {new}", "{new} took over from {old}", "the {old} made way for {new}"),
     ("{dyed} {new}", "{new} taking the place of {old}", "tinted {new}"),
 )
-BASE_COLOUR = Rewording(  # where a pattern stays on it
+BASE_COLOUR = Rewording(  # if a pattern stays on it
     ("let the base colour be {new}", "trade the {old} for {new}", "{dye} the base colour {new}"),
     ("the base colour is {new}", "{new} took over from {old} as the base"),
     ("the base colour being {new}", "{new} taking the place of {old}"),
@@ -89,7 +89,7 @@ PLAIN = Rewording(
     ("nothing remains of the {old}", "the {old} disappeared"),
     ("minus the {old}", "stripped of the {old}"),
 )
-ONE_COLOUR = Rewording(  # where nothing would be left of a half
+ONE_COLOUR = Rewording(  # if nothing of a half would remain
     ("let one colour run all over",), ("one colour runs from top to bottom",), ("one colour from top to bottom",)
 )
 FIGURES_COLOUR = Rewording(
@@ -97,7 +97,7 @@ FIGURES_COLOUR = Rewording(
     ("the {old} appear {new}", "{new} got picked for the {old}"),
     ("the {old} recoloured {new}", "{new} being the colour of the {old}"),
 )
-PART = Rewording((), (), ("featuring {new}", "sporting {new}", "showing {new}"))  # of a thing of another category
+PART = Rewording((), (), ("featuring {new}", "sporting {new}", "showing {new}"))  # for a product of another category
 OTHER_PART = Rewording(
     ("trade the {old} for {new}", "let {new} take the place of the {old}"),
     ("the {old} made way for {new}", "{new} took over from the {old}"),
@@ -113,14 +113,14 @@ GONE = Rewording(
     ("nothing remains of the {old}", "the {old} disappeared"),
     ("minus the {old}", "stripped of the {old}"),
 )
-SORT = Rewording(  # for adjectives, of which any can stand here
+SORT = Rewording(  # for adjectives, any of which can stand here
     ("go for the {new} kind", "pick the {new} type"),
     ("you get the {new} kind",),
     ("of the {new} kind", "of the {new} type"),
 )
-LACKING = Rewording((), (), ("free of any {new}", "lacking any {new}"))  # of a thing of another category
+LACKING = Rewording((), (), ("free of any {new}", "lacking any {new}"))  # for a product of another category
 
-# By attribute: further up and further down the order of its values.
+# By attribute: further up and further down in the order of its values.
 COMPARED: Mapping[str, tuple[Rewording, Rewording]] = {
     "sleeve": (
         Rewording(("extend the sleeves",), ("the sleeves reach further down the arm",), ("the sleeves extended",)),
@@ -169,7 +169,7 @@ COMPARED: Mapping[str, tuple[Rewording, Rewording]] = {
         Rewording(("squash {it} down",), ("the rim sits further down",), ("squashed down",)),
     ),
 }
-SLEEVES = Rewording(  # for a sleeveless thing, which has none to be longer
+SLEEVES = Rewording(  # for a sleeveless product, which has none to make longer
     ("attach sleeves", "put sleeves on {it}"),
     ("you find sleeves on {it}", "{they} gained sleeves"),
     ("sleeves thrown in",),
@@ -208,7 +208,7 @@ OTHER_THING = (
 
 
 def templates() -> Iterator[str]:
-    """Every template of this file."""
+    """Yield every template of this file."""
     every = [value for value in globals().values() if isinstance(value, Rewording)]
     for rewording in (*every, *(one for pair in COMPARED.values() for one in pair)):
         yield from (*rewording.deeds, *rewording.states, *rewording.remarks)

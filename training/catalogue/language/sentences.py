@@ -1,4 +1,4 @@
-"""The sentences that changes are put into: "same but …", "make it …", "a … one with …"."""
+"""Sentences that changes are put into: "same but …", "make it …", "a … one with …"."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.catalogue.language.product_captions import joined
 
 @dataclass(frozen=True, slots=True)
 class SentenceWords:
-    """What a sentence is about: the things' names, and the wordings chosen, by role."""
+    """Words of one sentence: the names of the things, and the chosen wordings by role."""
 
     reference: Noun
     target: Noun
@@ -28,7 +28,7 @@ class SentenceWords:
 
     @property
     def after_verb(self) -> str:
-        """What can be said of it: "longer and striped", "longer, red and white"."""
+        """The words after a verb: "longer and striped", "longer, red and white"."""
         words = sorted((*self.said["adjective"], *self.said["after"]), key=_has_and)
         return ", ".join(words) if any(map(_has_and, words)) else joined(words) if words else ""
 
@@ -40,22 +40,22 @@ class SentenceWords:
 Frame = Callable[[SentenceWords, Random], str]
 
 
-def write_sentence(found: Sequence[Change], reference: Noun, target: Noun, random: Random) -> str:
-    """The changes as one text, in one of the sentences that have a place for each of them."""
-    fitting = [sentence for sentence in _SENTENCES if _fits(found, sentence)]
+def write_sentence(changes: Sequence[Change], reference: Noun, target: Noun, random: Random) -> str:
+    """Return the changes as one text, in a sentence that has a role for each of them."""
+    fitting = [sentence for sentence in _SENTENCES if _fits(changes, sentence)]
     sentence = random.choices(fitting, [sentence.weight for sentence in fitting])[0]
-    said = _chosen(found, sentence, random)
+    said = _chosen(changes, sentence, random)
     while not _clear(said):
-        said = _chosen(found, sentence, random)
+        said = _chosen(changes, sentence, random)
     text = sentence.frame(SentenceWords(reference, target, said), random)
     return text[0].upper() + text[1:] if random.random() < 0.12 else text
 
 
-def _chosen(found: Sequence[Change], sentence: "_Sentence", random: Random) -> dict[str, list[str]]:
+def _chosen(changes: Sequence[Change], sentence: "_Sentence", random: Random) -> dict[str, list[str]]:
     said: dict[str, list[str]] = {role: [] for role in ROLES}
-    # The one change that fills the place without which the sentence would not stand.
-    bearer = random.choice([change for change in found if _ways(change, sentence.needs or sentence.roles)])
-    for change in found:
+    # The one change that fills the role that the sentence needs.
+    bearer = random.choice([change for change in changes if _ways(change, sentence.needs or sentence.roles)])
+    for change in changes:
         needed = sentence.needs if sentence.needs and change is bearer else sentence.roles
         role = random.choice(_ways(change, needed))
         said[role].append(random.choice(change.ways[role]))
@@ -66,14 +66,14 @@ def _ways(change: Change, roles: Iterable[str]) -> list[str]:
     return [role for role in roles if change.ways.get(role)]
 
 
-def _fits(found: Sequence[Change], sentence: "_Sentence") -> bool:
-    if sentence.needs and not any(_ways(change, sentence.needs) for change in found):
+def _fits(changes: Sequence[Change], sentence: "_Sentence") -> bool:
+    if sentence.needs and not any(_ways(change, sentence.needs) for change in changes):
         return False
-    return all(_ways(change, sentence.roles) for change in found)
+    return all(_ways(change, sentence.roles) for change in changes)
 
 
 def _clear(said: Mapping[str, Sequence[str]]) -> bool:
-    """False where a second "instead of" or a "no …" would leave open what is instead of what."""
+    """Return False if a second "instead of" or a "no …" would leave open which thing replaces which."""
     instead = sum(_opposes(words) for choices in said.values() for words in choices)
     refused = any(words.startswith("no ") for words in said["with"])
     return instead < 2 and not (instead and refused)
@@ -88,12 +88,12 @@ def _has_and(words: str) -> bool:
 
 
 def _held(phrases: Sequence[str]) -> str:
-    """The phrases after *with*, those last whose ending could be taken to be about the next one as well."""
+    """Join the phrases after *with*; those that could be read together with the next one come last."""
     return joined(sorted(phrases, key=lambda words: (_opposes(words), words.startswith(("no ", "the ")))))
 
 
 def _clauses(scene: SentenceWords, *, bare_no: bool) -> list[str]:
-    """What follows the head of a sentence: "as a skirt", "in red", "with a belt and long sleeves", the remarks.
+    """Return the clauses after the head of a sentence: "as a skirt", "in red", "with a belt and long sleeves", remarks.
 
     `bare_no` leaves *with* out before "no pockets", as after "but".
     """
@@ -104,7 +104,7 @@ def _clauses(scene: SentenceWords, *, bare_no: bool) -> list[str]:
     if said["with"]:
         held = _held(said["with"])
         clauses.append(held if bare_no and len(said["with"]) == 1 and held.startswith("no ") else f"with {held}")
-    # "instead of" last, or it would reach over what follows.
+    # "instead of" last, or it would refer to the words after it.
     return sorted([*clauses, *said["remark"]], key=_opposes)
 
 
@@ -112,7 +112,7 @@ _CONNECTED = ("in ", "with ", "without ")
 
 
 def _strung(clauses: Sequence[str], random: Random) -> str:
-    """The clauses as one: with nothing between only what begins with a word that parts it from the last."""
+    """Join the clauses; without a separator only if the next one begins with a word that separates it."""
     between = random.choice((", ", ", ", " ", " and "))
     if between == " and " and any(map(_opposes, clauses)):
         between = ", "
@@ -126,7 +126,7 @@ def _strung(clauses: Sequence[str], random: Random) -> str:
 
 
 def _trailed(named: str, clauses: Sequence[str], random: Random) -> str:
-    """A thing and the clauses about it; not "a pink one and with a bobble"."""
+    """Append the clauses to a thing; avoids "a pink one and with a bobble"."""
     if not clauses:
         return named
     parted = random.random() < 0.5 or not clauses[0].startswith(_CONNECTED) or named.endswith(" instead")
@@ -168,7 +168,7 @@ def _following(scene: SentenceWords, random: Random) -> str:
     )[0]
     clauses = _clauses(scene, bare_no=not opening or opening.endswith("but") or opening in _CALLED_SAME)
     if opening in _CALLED_SAME and not clauses[0].startswith(_CONNECTED):
-        opening = f"{opening} but"  # not "the same as a skirt", "the same cut short"
+        opening = f"{opening} but"  # avoids "the same as a skirt", "the same cut short"
     opening = opening.format(it=scene.it, this=scene.this)
     text = f"{opening} {_strung(clauses, random)}".strip()
     if opening.startswith(_QUESTIONS):
@@ -252,7 +252,7 @@ def _terse(scene: SentenceWords, random: Random) -> str:
     text = phrases[0]
     unparted = random.random() < 0.3
     for before, phrase in pairwise(phrases):
-        # Nothing between them only where the one cannot be taken to be about the other.
+        # No separator only if one phrase cannot be read together with the other.
         apart = phrase.startswith(("no ", "without ")) or {before, phrase} <= set(adjectives) - set(said["in"])
         text += (" " if unparted and apart else ", ") + phrase
     if said["remark"] or said["as"] or _opposes(text):
@@ -262,7 +262,7 @@ def _terse(scene: SentenceWords, random: Random) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A frame, the roles of which it cannot do without one, those it has a place for, and how common it is."""
+    """A frame, the roles of which it needs one, the roles that it can hold, and its weight."""
 
     frame: Frame
     needs: tuple[str, ...]

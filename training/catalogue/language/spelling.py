@@ -1,4 +1,4 @@
-"""How people spell in a search box: American, without hyphens, and with slips of the finger."""
+"""Spelling in a search box: American, without hyphens, and with typos."""
 
 import re
 from functools import cache
@@ -10,8 +10,8 @@ from training.catalogue.language.nouns import vocabulary
 _WORD = re.compile(r"[a-z]{5,}")
 _LETTERS = re.compile(r"[a-z]+")
 _LONG = re.compile(r"(?<![A-Za-z])[A-Za-z][a-z]{3,}(?![A-Za-z])")
-_SLIPS = 3  # in one text
-# What sentences are made of besides names of values and comparatives.
+_MOST_TYPOS = 3  # in one text
+# The words of sentences besides names of values and comparatives.
 _SENTENCE_WORDS = """
     add all and another anything are as background be but can change color colored colors colour coloured colours d
     darker do drop exactly exchange for get give half has have i instead into is it just lighter like looking lose
@@ -19,7 +19,7 @@ _SENTENCE_WORDS = """
     similar style swap swapped take than that them these thing this those upper want way with you
 """
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-# The letters to the left and right of each on the keyboard.
+# The letters to the left and right of each letter on the keyboard.
 _NEIGHBOURS = {
     letter: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
     for row in _ROWS
@@ -27,48 +27,48 @@ _NEIGHBOURS = {
 }
 
 
-def loosely(text: str, random: Random) -> str:
-    """The text as somebody may spell it who knows how: sometimes "color", sometimes "long sleeved"."""
+def vary_spelling(text: str, random: Random) -> str:
+    """Vary the spelling without errors: sometimes "color", sometimes "long sleeved"."""
     american, unhyphenated = random.random() < 0.25, random.random() < 0.15
     if american:
         text = text.replace("colour", "color")
     return text.replace("-", " ") if unhyphenated and " - " not in text else text
 
 
-def misspelt(text: str, random: Random) -> str:
-    """The text with one slip inside one of its longer words, which makes no other word of ours of it.
+def add_typo(text: str, random: Random) -> str:
+    """Put one typo into one of the longer words, such that the result is not another word of the vocabulary.
 
-    The same text where it has no longer word.
+    Returns the same text if it has no longer word.
     """
     words = list(_WORD.finditer(text))
     if not words:
         return text
     while True:
-        found = random.choice(words)
-        wrong = _slipped(found.group(), random)
+        word = random.choice(words)
+        wrong = _typo(word.group(), random)
         if wrong not in _known():
-            return text[: found.start()] + wrong + text[found.end() :]
+            return text[: word.start()] + wrong + text[word.end() :]
 
 
-def badly(text: str, random: Random) -> str:
-    """The text with slips in one to three of its words of four letters and more, which can all be undone.
+def add_typos(text: str, random: Random) -> str:
+    """Put typos, which can all be undone, into one to three words of at least four letters.
 
-    Each slip leaves a word from which only one word of ours, or of this text, is a slip away; the first is in a word
-    that says a value, where one is long enough. The same text where there is nothing to slip in.
+    From each misspelt word, only one word of the vocabulary or of this text is one typo away. The first typo is in a
+    word that names a value, if one is long enough. Returns the same text if no word fits.
     """
     words = list(_LONG.finditer(text))
     random.shuffle(words)
-    telling = next((found for found in words if found.group().lower() in _telling()), None)
-    if telling is not None:
-        words.remove(telling)
-        words.insert(0, telling)
-    known = _telling() | frozenset(_LETTERS.findall(f"{_SENTENCE_WORDS} {text.lower()}"))
-    slipped: dict[int, tuple[int, str]] = {}  # where a word begins → where it ends, and what is there instead
-    for found in words:
-        wrong = _undoable(found.group(), known, random)
+    value_word = next((word for word in words if word.group().lower() in _value_words()), None)
+    if value_word is not None:
+        words.remove(value_word)
+        words.insert(0, value_word)
+    known = _value_words() | frozenset(_LETTERS.findall(f"{_SENTENCE_WORDS} {text.lower()}"))
+    slipped: dict[int, tuple[int, str]] = {}  # start of a word → its end, and the misspelt word
+    for word in words:
+        wrong = _unambiguous_typo(word.group(), known, random)
         if wrong is not None:
-            slipped[found.start()] = (found.end(), wrong)
-        if len(slipped) == _SLIPS or (slipped and random.random() < 0.4):
+            slipped[word.start()] = (word.end(), wrong)
+        if len(slipped) == _MOST_TYPOS or (slipped and random.random() < 0.4):
             break
     for start in sorted(slipped, reverse=True):
         end, wrong = slipped[start]
@@ -76,18 +76,18 @@ def badly(text: str, random: Random) -> str:
     return text
 
 
-def _undoable(word: str, known: frozenset[str], random: Random) -> str | None:
-    """The word with a slip that leads back to it alone; None where eight slips did not."""
+def _unambiguous_typo(word: str, known: frozenset[str], random: Random) -> str | None:
+    """Return the word with a typo that leads back to it alone; None if eight tries give none."""
     for _ in range(8):
-        wrong = word[0] + _slipped(word.lower(), random)[1:]
-        near = {other for other in known if _slip_away(wrong.lower(), other)}
+        wrong = word[0] + _typo(word.lower(), random)[1:]
+        near = {other for other in known if _is_typo_of(wrong.lower(), other)}
         if wrong.lower() not in known and near <= {word.lower()}:
             return wrong
     return None
 
 
-def _slip_away(one: str, other: str) -> bool:
-    """True where one letter lost, added or struck, or two neighbours swapped, make the one of the other."""
+def _is_typo_of(one: str, other: str) -> bool:
+    """Return True if one letter lost, added or replaced, or two adjacent ones swapped, turn one into the other."""
     if abs(len(one) - len(other)) > 1 or one == other:
         return one == other
     short, long = sorted((one, other), key=len)
@@ -99,8 +99,8 @@ def _slip_away(one: str, other: str) -> bool:
 
 
 @cache
-def _telling() -> frozenset[str]:
-    """The words that say a value or how it compares."""
+def _value_words() -> frozenset[str]:
+    """Return the words that name a value or a comparative."""
     compared = [phrase for pair in COMPARED.values() for ways in pair for said in ways.values() for phrase in said]
     return _known() | frozenset(_LETTERS.findall(" ".join(compared)))
 
@@ -110,9 +110,9 @@ def _known() -> frozenset[str]:
     return frozenset(word for phrase in vocabulary() for word in _LETTERS.findall(phrase.lower()))
 
 
-def _slipped(word: str, random: Random) -> str:
+def _typo(word: str, random: Random) -> str:
     wrong = random.choice((_swapped, _dropped, _doubled, _struck))(word, random)
-    # Two like letters swapped, say, change nothing: then a letter is lost.
+    # Swapping two equal letters changes nothing: then a letter is dropped.
     return wrong if wrong != word else _dropped(word, random)
 
 

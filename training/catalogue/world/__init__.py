@@ -1,1 +1,1 @@
-"""The drawn world: categories, colours, attributes, and products drawn by lot."""
+"""The drawn world: categories, colours, attributes, and randomly drawn products."""

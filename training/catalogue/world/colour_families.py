@@ -1,10 +1,10 @@
-"""Which colours an eye tells apart, and which lie further along in their family."""
+"""Colours that can be told apart by eye, and their order from light to dark within a family."""
 
 from itertools import pairwise
 
 from training.catalogue.world.world import COLOUR_FAMILIES, COLOURS
 
-# Pairs from different families that a shade of light can make alike; neighbours in one family are added below.
+# Pairs from different families that look alike under some light; adjacent colours of one family are added below.
 _ALIKE = frozenset(
     frozenset(pair)
     for pair in (
@@ -38,22 +38,22 @@ _ALIKE = frozenset(
 
 
 def distinct(one: str, other: str) -> bool:
-    """True where a pattern in these two colours can be seen, and neither is taken for the other."""
+    """Return True if a pattern in these two colours is visible and neither colour is mistaken for the other."""
     return one != other and frozenset((one, other)) not in _ALIKE
 
 
-def seconds(colour: str) -> tuple[str, ...]:
-    """The colours that a pattern on `colour` may have."""
+def second_colours(colour: str) -> tuple[str, ...]:
+    """Return the colours that a pattern on `colour` may have."""
     return tuple(other for other in COLOURS if distinct(colour, other))
 
 
 def darker(colour: str) -> tuple[str, ...]:
-    """The darker colours of its family, the nearest first; empty for the darkest."""
+    """Return the darker colours of the family, nearest first; empty for the darkest."""
     family = next(family for family in COLOUR_FAMILIES if colour in family)
     return family[family.index(colour) + 1 :]
 
 
 def lighter(colour: str) -> tuple[str, ...]:
-    """The lighter colours of its family, the nearest first; empty for the lightest."""
+    """Return the lighter colours of the family, nearest first; empty for the lightest."""
     family = next(family for family in COLOUR_FAMILIES if colour in family)
     return family[: family.index(colour)][::-1]

@@ -1,9 +1,9 @@
-"""Draws products by lot: every one follows from (seed, split, index), on any machine."""
+"""Draw random products: each follows from (seed, split, index), on any machine."""
 
 from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.world.colour_families import darker, distinct, lighter, seconds
+from training.catalogue.world.colour_families import darker, distinct, lighter, second_colours
 from training.catalogue.world.world import BRANDS, CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
 SPLITS = ("train", "val", "test")
@@ -16,7 +16,7 @@ _SEEN_ONLY = ("train", "val")  # the splits that never hold a held-out combinati
 _CATEGORY_NAMES = tuple(CATEGORIES)
 _PATTERNED = tuple(pattern for pattern in PATTERNS if pattern != PLAIN)
 
-# What a category costs in an ordinary brand, in the shop's currency.
+# Usual price of a category for an ordinary brand, in the shop's currency.
 _PRICES: Mapping[str, float] = {
     "t-shirt": 22,
     "shirt": 48,
@@ -62,16 +62,16 @@ _AUDIENCES: Mapping[str, tuple[str, ...]] = {
 
 
 def held_out(category: str, colour: str) -> bool:
-    """True for the one in twelve combinations that only the test split holds.
+    """Return True for the one in twelve combinations that only the test split holds.
 
-    Both step sizes are coprime to twelve, so that every category lacks one or two colours, and every
-    colour one or two categories.
+    Both step sizes are coprime to twelve, so that every category lacks one or two colours, and every colour one or two
+    categories.
     """
     return (7 * _CATEGORY_NAMES.index(category) + COLOURS.index(colour)) % 12 == 0
 
 
 def product(index: int, *, split: str, seed: int) -> Product:
-    """The product number `index` of a split; in train and val never of a held-out combination."""
+    """Draw product number `index` of a split; in train and val never with a held-out combination."""
     random = Random(f"{seed}/{split}/{index}")
     while True:
         category, colour = random.choice(_CATEGORY_NAMES), random.choice(COLOURS)
@@ -82,13 +82,15 @@ def product(index: int, *, split: str, seed: int) -> Product:
 
 
 def allowed(category: str, colour: str, *, split: str) -> bool:
-    """True where the split may hold a product of that category and colour."""
+    """Return True if the split may hold a product of that category and colour."""
     return not (split in _SEEN_ONLY and held_out(category, colour))
 
 
-def changed(product: Product, changes: Mapping[str, str], *, id: str, picture_seed: int) -> Product:
-    """The same thing with some attributes changed, and what they entail: plain loses its second colour,
-    a pattern gains one, another category keeps the values that it knows and draws the others by lot.
+def apply_changes(product: Product, changes: Mapping[str, str], *, id: str, picture_seed: int) -> Product:
+    """Change some attributes of a product, with their consequences.
+
+    A plain product loses its second colour, a patterned one gains one, and another category keeps the values that it
+    shares; its other attributes are drawn.
     """
     random = Random(f"{id}/{picture_seed}")
     look = {**product.look, **changes}
@@ -109,10 +111,10 @@ def changed(product: Product, changes: Mapping[str, str], *, id: str, picture_se
     )
 
 
-def changes(product: Product, random: Random, *, split: str) -> dict[str, str]:
-    """One to three changes by lot that the split allows, to hand to `changed`."""
+def draw_changes(product: Product, random: Random, *, split: str) -> dict[str, str]:
+    """Draw one to three changes that the split allows, for `apply_changes`."""
     while True:
-        drawn = _changes(product, random)
+        drawn = _draw_changes(product, random)
         colour, category = drawn.get("colour", product.look["colour"]), drawn.get("category", product.category)
         second = drawn.get("second_colour", product.look.get("second_colour"))
         patterned = drawn.get("pattern", product.look["pattern"]) != PLAIN
@@ -121,27 +123,28 @@ def changes(product: Product, random: Random, *, split: str) -> dict[str, str]:
 
 
 def catalogue(count: int, *, split: str, seed: int) -> list[Product]:
-    """A shop: every second product is a sibling of another, changed in one to three ways, so that
-    questions about a reference have an answer and near misses; shuffled, each id given once.
+    """Draw a shop whose every second product is a sibling of another, changed in one to three attributes.
+
+    So questions about a reference have an answer and near misses. The order is shuffled; ids are unique.
     """
     shop = []
     for index in range((count + 1) // 2):
         base = product(index, split=split, seed=seed)
         random = Random(f"{seed}/{split}/{index}/sibling")
-        sibling = changed(
-            base, changes(base, random, split=split), id=f"{base.id}-1", picture_seed=random.getrandbits(31)
+        sibling = apply_changes(
+            base, draw_changes(base, random, split=split), id=f"{base.id}-1", picture_seed=random.getrandbits(31)
         )
         shop += [base, sibling]
     Random(f"{seed}/{split}/{count}/order").shuffle(shop)
     return shop[:count]
 
 
-def _changes(product: Product, random: Random) -> dict[str, str]:
+def _draw_changes(product: Product, random: Random) -> dict[str, str]:
     drawn: dict[str, str] = {}
     category, look = product.category, product.look
     if random.random() < _OTHER_CATEGORY_SHARE:
         category = drawn["category"] = random.choice(_relatives(category))
-    # The attributes of another category are free, so that only what both kinds of thing have is left to change.
+    # Another category draws its attributes anew, so only the attributes that both categories share can change.
     facets = {"colour": 3.0, "pattern": 2.0, "second_colour": 1.0 if look["pattern"] != PLAIN else 0.0}
     if "category" not in drawn:
         facets |= dict.fromkeys(CATEGORIES[category].attributes, 1.4)
@@ -167,10 +170,10 @@ def _change(name: str, category: str, look: Mapping[str, str], random: Random) -
             return {"pattern": PLAIN}
         pattern = random.choice([pattern for pattern in _PATTERNED if pattern != look["pattern"]])
         if look["pattern"] == PLAIN or random.random() < 0.3:
-            return {"pattern": pattern, "second_colour": random.choice(seconds(look["colour"]))}
+            return {"pattern": pattern, "second_colour": random.choice(second_colours(look["colour"]))}
         return {"pattern": pattern}
     if name == "second_colour":
-        others = [colour for colour in seconds(look["colour"]) if colour != look["second_colour"]]
+        others = [colour for colour in second_colours(look["colour"]) if colour != look["second_colour"]]
         return {"second_colour": random.choice(others)}
     return {name: random.choice([value for value in CATEGORIES[category].attributes[name] if value != look[name]])}
 
@@ -185,10 +188,10 @@ def _pattern(random: Random) -> str:
 
 
 def _complete(partial: Mapping[str, str], *, category: str, random: Random) -> dict[str, str]:
-    """A whole look of that category: what `partial` holds and the category knows, the rest by lot."""
+    """Complete the look for that category: take values of `partial` that the category has, draw the others."""
     look = {"colour": partial["colour"], "pattern": partial["pattern"]}
     if look["pattern"] != PLAIN:
-        look["second_colour"] = partial.get("second_colour") or random.choice(seconds(look["colour"]))
+        look["second_colour"] = partial.get("second_colour") or random.choice(second_colours(look["colour"]))
     for name, values in CATEGORIES[category].attributes.items():
         value = partial.get(name)
         look[name] = value if value in values else random.choice(values)

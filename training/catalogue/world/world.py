@@ -1,4 +1,4 @@
-"""The drawn world: which categories, colours, patterns and attributes exist, and what a product is."""
+"""The drawn world: its categories, colours, patterns and attributes, and the types of a product and a wish."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A kind of product. `attributes` maps what can be seen on it, besides colour and pattern, to its values."""
+    """Category of products; `attributes` maps each visible attribute besides colour and pattern to its values."""
 
     department: str
     attributes: Mapping[str, tuple[str, ...]]
@@ -151,11 +151,11 @@ AUDIENCES: tuple[str, ...] = ("women", "men", "girls", "boys", "everyone")
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One thing of the shop.
+    """Product of the drawn shop.
 
-    `look` holds every attribute that its picture shows: `colour`, `pattern`, `second_colour` (only when
-    the pattern is not plain) and exactly those of its category. `picture_seed` seeds what the picture may
-    vary without changing any attribute: pose, scale, light, background, shade of the colour, fabric.
+    `look` holds every attribute that its image shows: `colour`, `pattern`, `second_colour` (only if the pattern is not
+    plain) and exactly those of its category. `picture_seed` seeds everything that may vary in the image without
+    changing an attribute: pose, scale, light, background, shade of the colour, fabric.
     """
 
     id: str
@@ -168,17 +168,17 @@ class Product:
     picture_seed: int
 
     def facts(self) -> dict[str, str]:
-        """What a picture can be asked about: the category and the look, as one mapping."""
+        """Return the category and the look in one mapping: everything that a text can mention."""
         return {"category": self.category, **self.look}
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a text asks for: for each attribute it speaks of, the values that satisfy it."""
+    """Wish of a text: for each attribute that it mentions, the values that satisfy it."""
 
     allowed: Mapping[str, frozenset[str]]
 
     def accepts(self, product: Product) -> bool:
-        """True where the product has, for every attribute the wish speaks of, one of the values it allows."""
+        """Return True if, for every attribute of the wish, the product has one of the allowed values."""
         facts = product.facts()
         return all(facts.get(name, NONE) in values for name, values in self.allowed.items())

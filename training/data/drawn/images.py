@@ -87,7 +87,7 @@ def _caption(product: Product, random: Random) -> Phrase:
     phrase = product_captions.caption(product, random)
     if random.random() >= _MISSPELT_SHARE:
         return phrase
-    return Phrase(text=spelling.misspelt(phrase.text, random), wish=phrase.wish)
+    return Phrase(text=spelling.add_typo(phrase.text, random), wish=phrase.wish)
 
 
 def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:

@@ -13,7 +13,7 @@ from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from training.catalogue import generated_texts
 from training.catalogue.language import attribute_templates
-from training.catalogue.triplets import Triplet, drifted, triplets
+from training.catalogue.triplets import Triplet, drift_targets, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
 from training.data.config import DrawnTriplets
@@ -90,7 +90,7 @@ def chosen(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> 
             sought = _retold(shop, sought)
         elif config.texts == "generated":
             sought = _generated(shop, sought, seed=seed)
-        found += drifted(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
+        found += drift_targets(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
     Random(f"{seed}/order").shuffle(found)
     if len(found) < config.triplets:
         raise ConfigError(

@@ -1,1 +1,1 @@
-"""Benchmarks, a file each."""
+"""Benchmarks, one file each."""

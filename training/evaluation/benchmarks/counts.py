@@ -1,4 +1,4 @@
-"""How many pictures and queries a benchmark has, set against how many its protocol has."""
+"""Numbers of images and queries of a benchmark, compared with its protocol."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from training.evaluation.benchmarks.benchmark import Benchmark
 
 
 def used(benchmark: Benchmark) -> list[str]:
-    """The names of all pictures that are ranked or asked with, sorted."""
+    """Return the names of all images that are ranked or references, sorted."""
     names = {name for gallery in benchmark.galleries.values() for name in gallery}
     for query in benchmark.queries:
         names.add(query.reference)
@@ -15,7 +15,7 @@ def used(benchmark: Benchmark) -> list[str]:
 
 
 def sizes(benchmark: Benchmark) -> dict[str, set[int]]:
-    """The sizes of the galleries, of queries' own ones by their first group."""
+    """Return the sizes of the galleries; of queries' own galleries by their first group."""
     found = {name: {len(gallery)} for name, gallery in benchmark.galleries.items()}
     for query in benchmark.queries:
         if isinstance(query.gallery, tuple):
@@ -24,12 +24,12 @@ def sizes(benchmark: Benchmark) -> dict[str, set[int]]:
 
 
 def wrong(benchmark: Benchmark) -> Iterator[str]:
-    """What differs from the protocol, in words."""
+    """Yield the differences from the protocol, in words."""
     found = sizes(benchmark)
     for name, expected in benchmark.expected.items():
         there = found.get(name, {0})
         if there != {expected}:
-            yield f"the gallery {name} has {_either(there)} pictures and not {expected}"
+            yield f"the gallery {name} has {_either(there)} images and not {expected}"
     if len(benchmark.queries) != benchmark.expected_queries:
         yield f"{len(benchmark.queries)} queries and not {benchmark.expected_queries}"
 

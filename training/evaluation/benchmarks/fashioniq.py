@@ -14,7 +14,7 @@ from training.evaluation.benchmarks.benchmark import Benchmark, BenchmarkImage, 
 
 CATEGORIES = ("dress", "shirt", "toptee")
 ORIGINAL = {"dress": 3_817, "shirt": 6_346, "toptee": 5_373}  # all of the split files
-VAL_SPLIT = {"dress": 2_628, "shirt": 3_089, "toptee": 2_902}  # references and targets alone
+VAL_SPLIT = {"dress": 2_628, "shirt": 3_089, "toptee": 2_902}  # references and targets only
 QUERIES = 2_017 + 2_038 + 1_961
 _NAME = "FashionIQ"
 _ORDERS: Mapping[str, Order] = {"": "written", "-both": "both", "-reversed": "reversed"}
@@ -26,9 +26,9 @@ _SAYS: Mapping[Order, str] = {
 
 
 def load(folder: Path, *, split: str, variant: str) -> Benchmark:
-    """The three categories; a variant is the galleries' name and how captions are joined: "val-split-both".
+    """Read the three categories; a variant names the galleries and how captions are joined: "val-split-both".
 
-    Raises InputError where a file is missing or not FashionIQ's.
+    Raises InputError if a file is missing or not FashionIQ's.
     """
     whole = variant.startswith("original")
     order = _ORDERS[variant.removeprefix("original" if whole else "val-split")]
@@ -47,7 +47,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
             "headline": "the unweighted mean of the three categories",
         },
         scoring=Scoring(("R@10", "R@50", "R@1", "R@5"), mean="groups"),
-        pictures=_pictures(folder, galleries, queries),
+        images=_listed_images(folder, galleries, queries),
         galleries=galleries,
         expected=ORIGINAL if whole else VAL_SPLIT,
         queries=tuple(queries),
@@ -61,13 +61,13 @@ def _queries(folder: Path, category: str, split: str, order: Order) -> list[Benc
     return [
         BenchmarkQuery(
             id=f"{category}-{number}",
-            reference=fields.text(row, "candidate", where),
-            texts=tuple(texts(row["captions"], where, order)),
-            relevant=(fields.text(row, "target", where),),
+            reference=fields.text(row, "candidate", location),
+            texts=tuple(texts(row["captions"], location, order)),
+            relevant=(fields.text(row, "target", location),),
             gallery=category,
             groups=(category,),
         )
-        for number, (where, row) in enumerate(rows)
+        for number, (location, row) in enumerate(rows)
     ]
 
 
@@ -80,13 +80,13 @@ def _used(queries: Sequence[BenchmarkQuery], category: str) -> tuple[str, ...]:
     return tuple(sorted({name for pair in pairs for name in pair}))
 
 
-def _pictures(
+def _listed_images(
     folder: Path, galleries: Mapping[str, Sequence[str]], queries: Sequence[BenchmarkQuery]
 ) -> dict[str, BenchmarkImage]:
-    images = fields.first_folder(folder, "images")
-    # of a picture that is there twice the same file on every machine: its .jpg
-    files = sorted(images.glob("*"), reverse=True)
+    root = fields.first_folder(folder, "images")
+    # of an image with two files the same one on every machine: its .jpg
+    files = sorted(root.glob("*"), reverse=True)
     there = {path.stem: path for path in files if path.suffix.lower() in (".jpg", ".jpeg", ".png")}
     names = {name for gallery in galleries.values() for name in gallery}
     names |= {name for query in queries for name in (query.reference, *query.relevant)}
-    return {name: BenchmarkImage(there.get(name, images / f"{name}.jpg")) for name in sorted(names)}
+    return {name: BenchmarkImage(there.get(name, root / f"{name}.jpg")) for name in sorted(names)}

@@ -1,6 +1,6 @@
 """GeneCIS (Vaze et al., 2023): four tasks, each query with a small gallery of its own.
 
-`{focus,change}_{attribute,object}.json`, maybe below `genecis/`; the attribute tasks' pictures are boxes of Visual
+`{focus,change}_{attribute,object}.json`, maybe below `genecis/`; the attribute tasks' images are boxes of Visual
 Genome's (`VG_100K_all/{image_id}.jpg`), the object tasks' whole ones of COCO's (`val2017/{id:012}.jpg`).
 """
 
@@ -18,14 +18,15 @@ _NAME = "GeneCIS"
 
 
 def load(folder: Path, *, split: str, variant: str) -> Benchmark:
-    """All four tasks, or the one that the variant names.
+    """Read all four tasks, or the one that the variant names.
 
-    A gallery is the target and its distractors; ties go by the pictures' names, which say nothing of the target, since
-    the files put it first. Raises InputError where a file is missing or not GeneCIS's.
+    A gallery is the target and its distractors. Ties are broken by the images' names, which carry no information about
+    the target; the order in the files would, since the target is first. Raises InputError if a file is missing or not
+    GeneCIS's.
     """
     tasks = tuple(GALLERIES) if variant == "official" else (variant,)
-    pictures: dict[str, BenchmarkImage] = {}
-    queries = [query for task in tasks for query in _queries(folder, task, pictures)]
+    images: dict[str, BenchmarkImage] = {}
+    queries = [query for task in tasks for query in _queries(folder, task, images)]
     return Benchmark(
         name="genecis",
         variant=variant,
@@ -38,7 +39,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
             "headline": "the mean of the tasks' means",
         },
         scoring=Scoring(("R@1", "R@2", "R@3"), mean="groups"),
-        pictures=pictures,
+        images=images,
         galleries={},
         expected={task: GALLERIES[task] for task in tasks},
         queries=tuple(queries),
@@ -46,20 +47,20 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
     )
 
 
-def _queries(folder: Path, task: str, pictures: dict[str, BenchmarkImage]) -> list[BenchmarkQuery]:
-    """The queries of a task; what they show is added to the pictures."""
+def _queries(folder: Path, task: str, images: dict[str, BenchmarkImage]) -> list[BenchmarkQuery]:
+    """Return the queries of a task; their images are added to `images`."""
     files = folder / "genecis" if (folder / "genecis").is_dir() else folder
     queries = []
     rows = annotations.rows(files / f"{task}.json", keys=("reference", "target", "gallery", "condition"), of=_NAME)
-    for number, (where, row) in enumerate(rows):
-        shown = [annotations.mapping(row[key], where, of=_NAME) for key in ("reference", "target")]
-        shown += fields.objects(row, "gallery", where, of=_NAME)
-        (reference, target, *others) = (_named(folder, each, where, task, pictures) for each in shown)
+    for number, (location, row) in enumerate(rows):
+        shown = [annotations.mapping(row[key], location, of=_NAME) for key in ("reference", "target")]
+        shown += fields.objects(row, "gallery", location, of=_NAME)
+        (reference, target, *others) = (_named(folder, each, location, task, images) for each in shown)
         queries.append(
             BenchmarkQuery(
                 id=f"{task}-{number}",
                 reference=reference,
-                texts=(fields.text(row, "condition", where),),
+                texts=(fields.text(row, "condition", location),),
                 relevant=(target,),
                 gallery=(target, *others),
                 groups=(task,),
@@ -68,26 +69,26 @@ def _queries(folder: Path, task: str, pictures: dict[str, BenchmarkImage]) -> li
     return queries
 
 
-def _named(folder: Path, row: Mapping[str, object], where: str, task: str, pictures: dict[str, BenchmarkImage]) -> str:
-    """The picture's name; a box of one is another picture than another box of it."""
+def _named(folder: Path, row: Mapping[str, object], location: str, task: str, images: dict[str, BenchmarkImage]) -> str:
+    """Return the image's name; each box of an image has its own."""
     if task.endswith("object"):
         key = "val_image_id" if "val_image_id" in row else "image_id"
-        name = fields.name(row, key, where)
+        name = fields.name(row, key, location)
         if not name.isdecimal():
-            raise InputError(f"{where} has the picture {name!r}, which is no id of COCO's: fetch the file again")
-        picture = BenchmarkImage(fields.first_folder(folder, "val2017", "coco2017/val2017") / f"{int(name):012d}.jpg")
+            raise InputError(f"{location} has the image {name!r}, which is no id of COCO's: fetch the file again")
+        image = BenchmarkImage(fields.first_folder(folder, "val2017", "coco2017/val2017") / f"{int(name):012d}.jpg")
     else:
-        image, box = fields.name(row, "image_id", where), _box(row.get("instance_bbox"), where)
-        name = f"{image}:{','.join(f'{side:g}' for side in box)}"
-        images = fields.first_folder(folder, "VG_100K_all", "Visual_Genome/VG_All")
-        picture = BenchmarkImage(images / f"{image}.jpg", box)
-    pictures.setdefault(name, picture)
+        id, box = fields.name(row, "image_id", location), _box(row.get("instance_bbox"), location)
+        name = f"{id}:{','.join(f'{side:g}' for side in box)}"
+        root = fields.first_folder(folder, "VG_100K_all", "Visual_Genome/VG_All")
+        image = BenchmarkImage(root / f"{id}.jpg", box)
+    images.setdefault(name, image)
     return name
 
 
-def _box(value: object, where: str) -> Box:
+def _box(value: object, location: str) -> Box:
     sides = [side for side in value if isinstance(side, int | float)] if isinstance(value, list) else []
     if len(sides) != 4 or sides[2] <= 0 or sides[3] <= 0:
-        raise InputError(f"{where} has no box of left, top, width and height: fetch the file again")
+        raise InputError(f"{location} has no box of left, top, width and height: fetch the file again")
     left, top, width, height = sides
     return float(left), float(top), float(width), float(height)

@@ -1,4 +1,4 @@
-"""The published benchmarks: which splits and variants each has, and how its folder is read."""
+"""Published benchmarks: their splits and variants, and the reader of each folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from training.evaluation.benchmarks.benchmark import Benchmark
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The ways in which a benchmark is asked; the first of each is the official one."""
+    """The splits and variants of a benchmark; the first of each is the official one."""
 
     what: str
     splits: tuple[str, ...]
-    variants: Mapping[str, str]  # name → what it is
+    variants: Mapping[str, str]  # name → description
 
 
 _JOINS = {
@@ -36,12 +36,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             },
         ),
         "cirr": Preset(
-            "CIRR: NLVR2's pictures, with subsets of six alike",
+            "CIRR: NLVR2's images, with subsets of six alike",
             ("val", "test1"),
-            {"official": "the split file's pictures, the query's reference removed"},
+            {"official": "the split file's images, the query's reference removed"},
         ),
         "circo": Preset(
-            "CIRCO: all of COCO's unlabeled pictures, several answers a query",
+            "CIRCO: all of COCO's unlabeled images, several answers a query",
             ("val", "test"),
             {
                 "official": "the relative caption alone",
@@ -64,9 +64,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def load(name: str, folder: Path, *, split: str, variant: str) -> Benchmark:
-    """The benchmark whose files lie in the folder; raises ConfigError for no preset, InputError for other files."""
+    """Read the benchmark from its folder; raises ConfigError for an unknown preset, InputError for other files."""
     if name not in PRESETS or split not in PRESETS[name].splits or variant not in PRESETS[name].variants:
-        raise ConfigError(f"there is no {name} {split} {variant}: `likebut evaluate {name} --help` lists what there is")
+        raise ConfigError(f"there is no {name} {split} {variant}: `likebut evaluate {name} --help` lists the choices")
     from training.evaluation.benchmarks import (  # they import more than a command's help needs
         circo,
         cirr,

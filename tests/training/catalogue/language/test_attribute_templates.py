@@ -4,7 +4,7 @@ import re
 
 from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import triplets
-from training.catalogue.world.sample import catalogue, changed, product
+from training.catalogue.world.sample import apply_changes, catalogue, product
 from training.catalogue.world.world import CATEGORIES, NONE, Product
 
 SHOP = catalogue(900, split="test", seed=4)
@@ -72,9 +72,9 @@ def test_a_difference_is_always_said_in_the_same_words() -> None:
     shirt = next(
         thing for number in range(999) if (thing := product(number, split="train", seed=1)).category == "shirt"
     )
-    plain = changed(shirt, {"pattern": "plain", "colour": "red", "pockets": "chest"}, id="a", picture_seed=0)
-    navy = changed(plain, {"colour": "navy", "pockets": NONE}, id="b", picture_seed=0)
-    dotted = changed(plain, {"pattern": "dotted", "second_colour": "white"}, id="c", picture_seed=1)
+    plain = apply_changes(shirt, {"pattern": "plain", "colour": "red", "pockets": "chest"}, id="a", picture_seed=0)
+    navy = apply_changes(plain, {"colour": "navy", "pockets": NONE}, id="b", picture_seed=0)
+    dotted = apply_changes(plain, {"pattern": "dotted", "second_colour": "white"}, id="c", picture_seed=1)
     assert attribute_templates.text(plain, navy, ()) == "with navy colour instead of red and without pockets"
     assert attribute_templates.text(navy, plain, ()) == "with red colour instead of navy and with chest pockets"
     assert (

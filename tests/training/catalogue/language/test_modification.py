@@ -9,7 +9,7 @@ import pytest
 
 from training.catalogue.language.modification import Modification, modification, towards
 from training.catalogue.language.nouns import NOUNS
-from training.catalogue.world.sample import changed, held_out, product
+from training.catalogue.world.sample import apply_changes, held_out, product
 from training.catalogue.world.world import CATEGORIES, NONE, ORDERED, PLAIN, Product
 
 SHOP = [product(index, split="test", seed=7) for index in range(3000)]
@@ -25,7 +25,7 @@ MUG = thing("mug", colour="grey", pattern="dotted", second_colour="red", handle=
 
 def test_the_changed_product_satisfies_the_text_and_the_reference_never_does() -> None:
     for reference, asked in zip(SHOP, ASKED, strict=True):
-        target = changed(reference, asked.changes, id="x", picture_seed=5)
+        target = apply_changes(reference, asked.changes, id="x", picture_seed=5)
         assert asked.wish.accepts(target), (reference, asked)
         assert not asked.wish.accepts(reference), (reference, asked)
 
@@ -177,7 +177,7 @@ def test_another_category_is_never_called_the_same() -> None:
 def test_plural_things_are_those(category: str) -> None:
     references = [product for product in SHOP if product.category == category][:120]
     texts = [
-        towards(one, changed(one, {"colour": "red"}, id="x", picture_seed=1), Random(7)).spelt
+        towards(one, apply_changes(one, {"colour": "red"}, id="x", picture_seed=1), Random(7)).spelt
         for one in references
         if one.look["colour"] not in ("red", "pink", "burgundy")
     ]

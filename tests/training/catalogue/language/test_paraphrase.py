@@ -18,13 +18,13 @@ from training.catalogue.language.nouns import NOUNS, vocabulary
 from training.catalogue.language.paint_words import COLOUR_WORDS, VAGUE_COLOURS
 from training.catalogue.language.paraphrase import MAX_WORDS, paraphrase
 from training.catalogue.language.rewordings import templates as rewordings
-from training.catalogue.triplets import questions
-from training.catalogue.world.sample import catalogue, changed, changes
+from training.catalogue.triplets import draw_questions
+from training.catalogue.world.sample import apply_changes, catalogue, draw_changes
 from training.catalogue.world.sample import product as sampled
 from training.catalogue.world.world import CATEGORIES, NONE, Product
 from training.templates.difference import ADDED, NAMED, REMOVED, REPLACED
 
-ASKED = questions(catalogue(3_000, split="test", seed=3), 2_500, seed=3)
+ASKED = draw_questions(catalogue(3_000, split="test", seed=3), 2_500, seed=3)
 SAID = [paraphrase(question, Random(f"paraphrase/{number}")) for number, question in enumerate(ASKED)]
 
 
@@ -36,12 +36,12 @@ def plainly(text: str) -> str:
 @cache
 def training() -> tuple[str, ...]:
     """Texts of every kind that training may see: shoppers', template's, generated ones and captions."""
-    asked = questions(catalogue(4_000, split="train", seed=5), 3_000, seed=5)
-    found = [question.asked.text for question in asked]
+    asked = draw_questions(catalogue(4_000, split="train", seed=5), 3_000, seed=5)
+    found = [question.modification.text for question in asked]
     found += [modification(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)]
     for question in asked[:800]:
         pair = question.reference, question.target
-        found += [attribute_templates.text(*pair, question.asked.kinds), generated_texts.text(*pair, seed=5)]
+        found += [attribute_templates.text(*pair, question.modification.kinds), generated_texts.text(*pair, seed=5)]
     found += [
         product_captions.caption(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)
     ]
@@ -63,7 +63,7 @@ def fitting(template: str) -> re.Pattern[str]:
 def often() -> str:
     """Paraphrases of rare sorts of question, in many wordings each."""
     rare = {"comparative", "colours swapped", "category"}
-    asked = [one for one in ASKED if rare & set(one.asked.kinds)]
+    asked = [one for one in ASKED if rare & set(one.modification.kinds)]
     asked += [one for one in ASKED if "colour-block" in (one.reference.look["pattern"], one.target.look["pattern"])]
     pink, red = (
         Product("x", "mug", dict(HALVED, colour=colour), "Cove", 9.9, True, "everyone", 1) for colour in ("pink", "red")
@@ -107,27 +107,29 @@ def test_the_same_words_about_one_thing_always_ask_for_the_same() -> None:
         meant: dict[str, object] = {}
         for lot in range(150):
             random = Random(f"{number}/{lot}")
-            target = changed(reference, changes(reference, random, split="test"), id="x", picture_seed=lot)
+            target = apply_changes(reference, draw_changes(reference, random, split="test"), id="x", picture_seed=lot)
             question = Question(reference, target, towards(reference, target, random))
             text = paraphrase(question, random)
-            assert meant.setdefault(text, question.asked.wish.allowed) == question.asked.wish.allowed, text
+            assert meant.setdefault(text, question.modification.wish.allowed) == question.modification.wish.allowed, (
+                text
+            )
 
 
 def test_a_new_colour_is_named_by_a_word_for_just_the_colours_that_count() -> None:
     words = {word: frozenset((colour,)) for colour, names in COLOUR_WORDS.items() for word in names}
     words |= {word: frozenset(colours) for word, colours in VAGUE_COLOURS.items()}
     for question, text in zip(ASKED, SAID, strict=True):
-        for change in question.asked.found:
+        for change in question.modification.differences:
             if change.kind in ("colour", "second colour"):
                 (means,) = change.allowed.values()
                 named = [word for word, colours in words.items() if colours == means]
-                assert any(plainly(word) in plainly(text) for word in named), (question.asked.text, text)
+                assert any(plainly(word) in plainly(text) for word in named), (question.modification.text, text)
 
 
 def test_a_part_is_named_by_a_word_for_just_the_values_that_count() -> None:
     for question, text in zip(ASKED, SAID, strict=True):
         kind = question.target.category
-        for change in question.asked.found:
+        for change in question.modification.differences:
             if change.kind in CATEGORIES[kind].attributes:
                 value = question.target.look[change.kind]
                 said = saying(kind, change.kind, value)
@@ -136,12 +138,12 @@ def test_a_part_is_named_by_a_word_for_just_the_values_that_count() -> None:
                     for word in (*said.adjectives, *said.nouns)
                     if meaning(kind, change.kind, value, word) == change.allowed[change.kind]
                 ]
-                assert any(plainly(word) in plainly(text) for word in named), (question.asked.text, text)
+                assert any(plainly(word) in plainly(text) for word in named), (question.modification.text, text)
 
 
 def test_what_goes_is_named_or_the_thing_is_called_without_it() -> None:
     for question, text in zip(ASKED, SAID, strict=True):
-        if question.asked.kinds == ("removal",):
+        if question.modification.kinds == ("removal",):
             words = "get rid|wipe|vanish|nothing remains|disappeared|minus|stripped|skip|leave the|kind|type|one colour"
             assert re.search(words, plainly(text)), text
 

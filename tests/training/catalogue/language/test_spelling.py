@@ -6,20 +6,20 @@ from random import Random
 
 from training.catalogue.language.comparatives import COMPARED
 from training.catalogue.language.nouns import vocabulary
-from training.catalogue.language.spelling import badly
-from training.catalogue.triplets import questions
+from training.catalogue.language.spelling import add_typos
+from training.catalogue.triplets import draw_questions
 from training.catalogue.world.sample import catalogue
 
 WORD = re.compile("[a-z]+")
-SPELT = [one.asked.spelt for one in questions(catalogue(1_000, split="test", seed=3), 400, seed=3)]
-SLIPPED = [badly(text, Random(f"badly/{number}")) for number, text in enumerate(SPELT)]
+SPELT = [one.modification.spelt for one in draw_questions(catalogue(1_000, split="test", seed=3), 400, seed=3)]
+SLIPPED = [add_typos(text, Random(f"badly/{number}")) for number, text in enumerate(SPELT)]
 COMPARATIVES = [phrase for pair in COMPARED.values() for ways in pair for said in ways.values() for phrase in said]
 VALUES = {word for phrase in (*vocabulary(), *COMPARATIVES) for word in WORD.findall(phrase.lower())}
 # Words of other texts, too, of which nothing here was made.
 WORLD = VALUES | {
     word
-    for one in questions(catalogue(2_000, split="train", seed=5), 1_500, seed=5)
-    for word in WORD.findall(one.asked.spelt.lower())
+    for one in draw_questions(catalogue(2_000, split="train", seed=5), 1_500, seed=5)
+    for word in WORD.findall(one.modification.spelt.lower())
 }
 WORLD |= {word for text in SPELT for word in WORD.findall(text.lower())}
 
@@ -70,7 +70,7 @@ def test_nearly_every_text_is_misspelt_mostly_in_a_word_that_says_a_value() -> N
 
 
 def test_a_text_of_short_words_stays_as_it_is() -> None:
-    assert badly("in red", Random(1)) == "in red"
+    assert add_typos("in red", Random(1)) == "in red"
 
 
 def test_the_same_lot_makes_the_same_slips_on_every_machine() -> None:

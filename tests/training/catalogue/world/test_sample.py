@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from training.catalogue.world.colour_families import darker, distinct, lighter, seconds
-from training.catalogue.world.sample import SPLITS, catalogue, changed, changes, held_out, product
+from training.catalogue.world.colour_families import darker, distinct, lighter, second_colours
+from training.catalogue.world.sample import SPLITS, apply_changes, catalogue, draw_changes, held_out, product
 from training.catalogue.world.world import (
     AUDIENCES,
     BRANDS,
@@ -92,8 +92,8 @@ def test_plain_things_and_things_in_stock_are_as_common_as_stated() -> None:
 def test_a_changed_product_is_valid_and_keeps_the_rest(split: str) -> None:
     for index in range(1500):
         base = product(index, split=split, seed=3)
-        drawn = changes(base, Random(index), split=split)
-        other = changed(base, drawn, id="x", picture_seed=index)
+        drawn = draw_changes(base, Random(index), split=split)
+        other = apply_changes(base, drawn, id="x", picture_seed=index)
         assert_valid(other)
         assert 1 <= len({*drawn} - {"second_colour"}) + ("second_colour" in drawn and "pattern" not in drawn) <= 3
         assert all(other.facts()[name] == value for name, value in drawn.items())
@@ -106,7 +106,7 @@ def test_a_changed_product_is_valid_and_keeps_the_rest(split: str) -> None:
 
 def test_another_category_keeps_the_attributes_that_both_have() -> None:
     dress = next(p for p in (product(i, split="test", seed=1) for i in range(999)) if p.category == "dress")
-    skirt = changed(dress, {"category": "skirt"}, id="x", picture_seed=1)
+    skirt = apply_changes(dress, {"category": "skirt"}, id="x", picture_seed=1)
     assert skirt.category == "skirt"
     assert {"neckline", "sleeve"}.isdisjoint(skirt.look)
     for name in ("colour", "pattern", "length", "fit"):
@@ -116,9 +116,9 @@ def test_another_category_keeps_the_attributes_that_both_have() -> None:
 def test_plain_loses_the_second_colour_and_a_pattern_gains_one() -> None:
     shop = [product(index, split="test", seed=1) for index in range(50)]
     for thing in shop:
-        plain = changed(thing, {"pattern": PLAIN}, id="x", picture_seed=1)
+        plain = apply_changes(thing, {"pattern": PLAIN}, id="x", picture_seed=1)
         assert "second_colour" not in plain.look
-        assert "second_colour" in changed(plain, {"pattern": "dotted"}, id="y", picture_seed=2).look
+        assert "second_colour" in apply_changes(plain, {"pattern": "dotted"}, id="y", picture_seed=2).look
 
 
 @pytest.mark.parametrize("count", [1, 2, 301])
@@ -144,4 +144,4 @@ def test_darker_and_lighter_move_within_one_family() -> None:
     for family in COLOUR_FAMILIES:
         for one, other in pairwise(family):
             assert not distinct(one, other)
-    assert all(len(seconds(colour)) >= 5 for colour in COLOURS)
+    assert all(len(second_colours(colour)) >= 5 for colour in COLOURS)

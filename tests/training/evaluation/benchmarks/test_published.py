@@ -26,7 +26,7 @@ def test_every_preset_loads_and_the_first_is_the_official_one(tmp_path: Path) ->
             for variant in preset.variants:
                 found = load(tmp_path / name, name, variant=variant, split=split)
                 assert (found.name, found.variant, found.split) == (name, variant, split)
-                assert found.queries and all(query.reference in found.pictures for query in found.queries)
+                assert found.queries and all(query.reference in found.images for query in found.queries)
     assert [next(iter(preset.variants)) for preset in published.PRESETS.values()] == ["original", *["official"] * 3]
     for name, split, variant in [("cirr", "val", "best"), ("cirr", "train", "official"), ("flickr", "val", "official")]:
         with pytest.raises(ConfigError, match=f"there is no {name} {split} {variant}"):
@@ -48,13 +48,13 @@ def test_fashioniqs_captions_are_joined_as_the_variant_says_and_a_blank_one_leav
 
 def test_fashioniqs_pictures_are_the_same_files_whatever_else_lies_beside_them(tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
-    before = load(tmp_path, "fashioniq").pictures
+    before = load(tmp_path, "fashioniq").images
     for path in [picture.path for picture in before.values()]:
         for suffix in (".txt", ".json", ".part"):
-            path.with_suffix(suffix).write_text("no picture")
+            path.with_suffix(suffix).write_text("no image")
         if path.suffix == ".jpg":
             path.with_suffix(".png").write_text("the same one again")
-    assert load(tmp_path, "fashioniq").pictures == before
+    assert load(tmp_path, "fashioniq").images == before
 
 
 def test_fashioniqs_galleries_are_the_split_files_or_what_queries_name(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_fashioniqs_galleries_are_the_split_files_or_what_queries_name(tmp_path:
         assert {query.gallery for query in asked} == {category} and not any(query.excluded for query in asked)
     assert whole.expected == {"dress": 3_817, "shirt": 6_346, "toptee": 5_373} and whole.expected_queries == 6_016
     assert used.expected == {"dress": 2_628, "shirt": 3_089, "toptee": 2_902}
-    assert whole.pictures["B1003"].path.name == "B1003.png" and whole.pictures["B1004"].path.name == "B1004.jpg"
+    assert whole.images["B1003"].path.name == "B1003.png" and whole.images["B1004"].path.name == "B1004.jpg"
     assert whole.scoring.mean == "groups"
 
 
@@ -82,11 +82,11 @@ def test_cirrs_reference_is_never_ranked_and_its_subset_are_the_other_five(tmp_p
     query = found.queries[1]
     assert (query.id, query.reference, query.relevant) == ("11", "val-0-1", ("val-0-3",))
     assert query.excluded == ("val-0-1",) and query.subset == ("val-0-0", "val-0-2", "val-0-3", "val-0-4", "val-0-5")
-    assert found.pictures["val-0-1"] == BenchmarkImage(tmp_path / "val" / "val-0-1.png")
+    assert found.images["val-0-1"] == BenchmarkImage(tmp_path / "val" / "val-0-1.png")
     hidden = load(tmp_path, "cirr", split="test1")
     assert hidden.scoring.metrics == () and {query.relevant for query in hidden.queries} == {()}
     (tmp_path / "img_raw").mkdir()
-    assert load(tmp_path, "cirr").pictures["val-0-1"].path == tmp_path / "img_raw" / "val" / "val-0-1.png"
+    assert load(tmp_path, "cirr").images["val-0-1"].path == tmp_path / "img_raw" / "val" / "val-0-1.png"
 
 
 def test_cirrs_captions_of_another_split_are_refused(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_cirrs_captions_of_another_split_are_refused(tmp_path: Path) -> None:
         load(tmp_path, "cirr")
     synthetic.cirr(tmp_path)
     (below / "image_splits" / "split.rc2.test1.json").rename(below / "image_splits" / "split.rc2.val.json")
-    with pytest.raises(InputError, match=r"pair 10 has the picture 'val-1-0', which .*split.rc2.val.json does not"):
+    with pytest.raises(InputError, match=r"pair 10 has the image 'val-1-0', which .*split.rc2.val.json does not"):
         load(tmp_path, "cirr")
 
 
@@ -106,7 +106,7 @@ def test_cirrs_real_files_have_the_protocols_counts(split: str) -> None:
     if not REAL_CIRR.is_dir():
         pytest.skip("the real annotation files are not here")
     found = load(REAL_CIRR, "cirr", split=split)
-    assert len(found.galleries["split"]) == found.expected["split"] == cirr.PICTURES[split]
+    assert len(found.galleries["split"]) == found.expected["split"] == cirr.IMAGES[split]
     assert len(found.queries) == found.expected_queries == cirr.QUERIES[split]
     for query in found.queries:
         assert len(query.subset) == 5 and query.reference not in query.subset
@@ -115,7 +115,7 @@ def test_cirrs_real_files_have_the_protocols_counts(split: str) -> None:
     assert sum(not query.texts[0].strip() for query in found.queries) == (1 if split == "test1" else 0)  # as published
     assert len({query.id for query in found.queries}) == len(found.queries)
     folder = "dev" if split == "val" else split
-    assert all(picture.path.parent == REAL_CIRR / folder for picture in found.pictures.values())
+    assert all(picture.path.parent == REAL_CIRR / folder for picture in found.images.values())
 
 
 def test_circos_answers_begin_with_the_target_and_the_shared_concept_is_a_variant(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_circos_answers_begin_with_the_target_and_the_shared_concept_is_a_varian
     (tmp_path / "COCO2017_unlabeled" / "annotations" / "image_info_unlabeled2017.json").unlink()
     listed = load(tmp_path, "circo")
     assert set(listed.galleries["unlabeled2017"]) == set(found.galleries["unlabeled2017"])
-    assert listed.pictures["1007"] == found.pictures["1007"]
+    assert listed.images["1007"] == found.images["1007"]
 
 
 def test_circo_without_pictures_and_without_their_list_is_refused(tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_genecis_galleries_are_the_target_and_its_distractors_and_boxes_of_one_p
     row = json.loads((tmp_path / "focus_attribute.json").read_text())[0]
     left, top, width, height = row["target"]["instance_bbox"]
     image = row["target"]["image_id"]
-    picture = found.pictures[found.queries[0].relevant[0]]
+    picture = found.images[found.queries[0].relevant[0]]
     assert picture == BenchmarkImage(tmp_path / "VG_100K_all" / f"{image}.jpg", (left, top, width, height))
     row["gallery"][0] = {**row["target"], "instance_bbox": [1, 2, 3, 4]}
     synthetic.document(tmp_path / "focus_attribute.json", [row])
     (query,) = load(tmp_path, "genecis", variant="focus_attribute").queries
     assert query.gallery[1] == f"{image}:1,2,3,4" and len(set(query.gallery)) == 10
     coco = load(tmp_path, "genecis", variant="change_object")
-    assert {picture.box for picture in coco.pictures.values()} == {None}
+    assert {picture.box for picture in coco.images.values()} == {None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from training.catalogue.language.modification import modification
 from training.catalogue.language.nouns import vocabulary
-from training.catalogue.language.spelling import misspelt
+from training.catalogue.language.spelling import add_typo
 from training.catalogue.world.sample import product
 
 SHOP = [product(index, split="test", seed=7) for index in range(3000)]
@@ -24,9 +24,9 @@ def test_about_six_in_a_hundred_texts_have_one_slip() -> None:
 
 
 def test_a_slip_keeps_first_and_last_letter_and_short_words() -> None:
-    assert misspelt("in red", Random(1)) == "in red"
+    assert add_typo("in red", Random(1)) == "in red"
     for seed in range(300):
-        wrong = misspelt("longer sleeves", Random(seed))
+        wrong = add_typo("longer sleeves", Random(seed))
         assert wrong != "longer sleeves"
         for right, word in zip(("longer", "sleeves"), wrong.split(), strict=True):
             assert (word[0], word[-1]) == (right[0], right[-1])
@@ -38,4 +38,4 @@ def test_a_slip_makes_no_other_word_of_ours() -> None:
     assert {"short", "shirt", "black", "back", "sand", "stand"} <= ours
     for word in ("short", "stand", "black", "straps", "shorts", "boots"):
         for seed in range(400):
-            assert misspelt(f"a {word}", Random(seed)).split()[1] not in ours
+            assert add_typo(f"a {word}", Random(seed)).split()[1] not in ours
