@@ -53,7 +53,10 @@ def test_inspect_says_the_kinds_of_every_attribute(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw(tmp_path, 2)
-    given = [{"price": 1, "name": "a", "new": True, "none": None}, {"price": 1.5, "name": None, "new": False}]
+    given: list[dict[str, object]] = [
+        {"price": 1, "name": "a", "new": True, "none": None},
+        {"price": 1.5, "name": None, "new": False},
+    ]
     records = [{"id": str(number), "image": f"{number:04d}.png", **each} for number, each in enumerate(given)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     arguments = ["build", str(tmp_path / "t.jsonl"), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]

@@ -23,6 +23,7 @@ from index.items.filters import parse
 from index.search.request import SearchRequest
 from index.storage import snapshot
 from index.storage.changes import Delete, Upsert
+from index.storage.journal import Journal
 from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
@@ -71,7 +72,7 @@ def test_what_is_put_changed_and_deleted_is_there_at_once_in_every_opened_galler
 
 def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
-    wanted = [
+    wanted: list[Put | Delete] = [
         Put("a", picture(1), {}),
         Put("b", b"no picture", {}),
         Put("c", None, {"x": 1}),
@@ -129,8 +130,8 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
             assert found[0].total == found[1].total
             np.testing.assert_allclose(scores[0], scores[1], atol=2e-3)  # a vector is rounded once more
     want = SearchRequest(filter=parse({"even": [True, False]}), facets=("even", "version"))
-    before, now = (each.search(queries[:1], [want])[0].facets for each in (gallery, after))
-    assert before == now
+    facets = [each.search(queries[:1], [want])[0].facets for each in (gallery, after)]
+    assert facets[0] == facets[1]
 
 
 def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, encoder: Encoder) -> None:
@@ -139,13 +140,15 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     for number in range(2):
         change([Put(f"n{number}", picture(number), {})], gallery, encoder, folder, max_pixels=PIXELS)
         compact(folder, progress=quiet)
-    assert gallery.journal.pruned() == 0  # the first snapshot is still kept, and lacks both
+    assert (
+        isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 0
+    )  # the first snapshot is still kept, and lacks both
     back = snapshot.roll_back(folder, first)
     assert back.manifest.name == first == snapshot.current(folder)
     again = opened(folder, encoder)
     assert "n0" in again and "n1" in again  # made since, so that they are not lost
     compact(folder, progress=quiet)
-    assert gallery.journal.pruned() == 1
+    assert isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 1
     with pytest.raises(UnknownSnapshot, match="keeps no snapshot 'x'"):
         snapshot.roll_back(folder, "x")
 
@@ -169,6 +172,7 @@ def test_a_rebuild_is_what_its_source_says_and_what_was_changed_since_it_began(
 
 def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
+    assert isinstance(gallery.journal, Journal)
     change([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder, folder, max_pixels=PIXELS)
     a, b = (Path(gallery.item(id).uri) for id in ("a", "b"))
     compact(folder, progress=quiet)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ FILTERS = st.recursive(
 )
 
 
-def holds(filter: Mapping[str, object], row: Mapping[str, Value]) -> bool:
+def holds(filter: Mapping[str, Any], row: Mapping[str, Value]) -> bool:
     """The naive oracle: one row, read straight from the JSON."""
     for name, wanted in filter.items():
         if name == "and":

@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 
 from index.__main__ import main
-from index.build.build import Built, Progress, build
+from index.build.build import Built, build
+from index.build.snapshot_writer import Progress
 from index.gallery import Gallery
 from index.search.request import SearchRequest
 from index.sources import clip_retrieval

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import fsspec
 import pytest
 
-from index.build.build import Progress, build
+from index.build.build import build
+from index.build.snapshot_writer import Progress
 from index.sources import object_stores
 from index.sources.image_bytes import read_if_changed, read_image, unchanged
 from index.sources.rows import SourceRow, rows

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -138,7 +138,7 @@ def python(script: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", COMMON + script, *map(str, arguments)]
 
 
-def answer(script: str, *arguments: object) -> object:
+def answer(script: str, *arguments: object) -> Any:
     done = subprocess.run(python(script, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -46,10 +46,10 @@ def check(view: OverlayState, snapshot: set[str], changed: Mapping[str, Upsert])
     """The view has exactly the snapshot's items of these ids and these upserts."""
     assert len(view.alive) == view.start + view.count
     assert len(view.alive) - view.dead == view.alive.sum() == len(snapshot) + len(changed)
-    for id, row in SNAPSHOT.items():
-        assert view.alive[row] == (id in snapshot)
+    for id, position in SNAPSHOT.items():
+        assert view.alive[position] == (id in snapshot)
         if id in snapshot:
-            assert view.row(id) == row
+            assert view.row(id) == position
         elif id not in changed:
             assert view.row(id) is None
     rows: dict[int, Upsert] = {}

@@ -17,8 +17,6 @@ def bearer(secret: str) -> dict[str, str]:
 def keyring(tmp_path: Path) -> Keyring:
     """A file with a key for searches and one for all, and the headers that carry them."""
     path = tmp_path / "keys.jsonl"
-    search, admin = (
-        keys.add(path, name=name, role=role, rate_per_s=None, burst=None)
-        for name, role in (("shop", "search"), ("ops", "admin"))
-    )
+    search = keys.add(path, name="shop", role="search", rate_per_s=None, burst=None)
+    admin = keys.add(path, name="ops", role="admin", rate_per_s=None, burst=None)
     return path, bearer(search), bearer(admin)

@@ -126,7 +126,7 @@ def test_a_key_travels_in_one_of_two_headers(
         assert (await client.get(f"/limits?key={secret}")).status_code == 401
         behind = {"Authorization": "Basic eDp5", "X-API-Key": secret}  # a proxy's own users
         assert (await client.get("/limits", headers=behind)).status_code == 200
-        odd = {"Authorization": b"Bearer \xff\xfe"}
+        odd = [(b"Authorization", b"Bearer \xff\xfe")]
         assert (await client.get("/limits", headers=odd)).status_code == 401
 
     inside(Settings(gallery=gallery, keys=path), scenario)

@@ -74,7 +74,18 @@ def test_origins_are_listed_with_commas(given: str, origins: tuple[str, ...] | N
 
 def test_one_process_serves_two_ports(gallery: Path, keyring: Keyring) -> None:
     path, search, admin = keyring
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--admin-port", "0", "--keys", path]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "service",
+        "serve",
+        "--port",
+        "0",
+        "--admin-port",
+        "0",
+        "--keys",
+        path,
+    ]
     command += ["--gallery", gallery]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -98,7 +109,7 @@ def test_one_process_serves_two_ports(gallery: Path, keyring: Keyring) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_without_keys_only_this_machine_is_served(gallery: Path, keyring: Keyring, host: str) -> None:
-    command = [sys.executable, "-m", "service", "serve", "--host", host, "--port", "0"]
+    command: list[str | Path] = [sys.executable, "-m", "service", "serve", "--host", host, "--port", "0"]
     environment = {**os.environ, "LIKEBUT_GALLERY": str(gallery)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1

@@ -81,7 +81,7 @@ def test_an_item_is_put_changed_and_deleted_and_every_answer_knows_it(
 
 def test_of_many_changes_each_has_its_own_answer(copy: Path, inside: Inside, picture: Draw) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        items = [
+        items: list[dict[str, object]] = [
             {"id": "a", "image": sent(picture("ring", "red")), "attributes": {"n": 1}},
             {"id": "b", "image": sent(b"nothing")},
             {"id": "c", "image": {"base64": "%%%"}},

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -130,7 +131,7 @@ def client(poisoned: str) -> Iterator[httpx.Client]:
         yield opened
 
 
-def asked(client: httpx.Client, request: dict[str, object], status: int, name: str) -> None:
+def asked(client: httpx.Client, request: dict[str, Any], status: int, name: str) -> None:
     """Sends one of them; it must be answered by its status, as problem details."""
     answer = client.request(**{"method": "POST", "url": "/search", **request})
     assert answer.status_code == status, (name, answer.status_code, answer.text[:300])

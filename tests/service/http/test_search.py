@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import numpy as np
@@ -199,7 +200,7 @@ def test_a_body_without_a_length_is_stopped_while_it_is_read(client: httpx.Clien
         ({"content": b"ball"}, 415),
     ],
 )  # fmt: skip
-def test_a_bad_form_gets_its_own_answer(client: httpx.Client, form: dict[str, object], status: int) -> None:
+def test_a_bad_form_gets_its_own_answer(client: httpx.Client, form: dict[str, Any], status: int) -> None:
     refused(client.request("POST", "/search", **form), status)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -67,7 +68,7 @@ def test_every_answer_under_a_swap_is_of_a_model_and_a_snapshot_that_belong_toge
     ]
     stop = threading.Event()
 
-    def ask(client: httpx.Client, query: dict[str, object]) -> tuple[Pair, list[float]]:
+    def ask(client: httpx.Client, query: dict[str, Any]) -> tuple[Pair, list[float]]:
         answer = client.request("POST", "/search", **query)
         assert answer.status_code == 200, answer.text
         found = answer.json()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ from service.settings import Settings
 from service.telemetry import tracing
 from service.telemetry.json_logs import JsonLineFormatter
 
-Inside = Callable[..., object]
+Inside = Callable[..., Any]
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 WRITTEN = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])")
 
@@ -181,7 +182,7 @@ def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> N
 
 def attributes(found: Iterable[KeyValue]) -> dict[str, str]:
     """Attributes as OTLP writes them, each value as a text."""
-    return {each.key: str(getattr(each.value, each.value.WhichOneof("value"))) for each in found}
+    return {each.key: str(getattr(each.value, each.value.WhichOneof("value") or "")) for each in found}
 
 
 @pytest.mark.slow

@@ -9,14 +9,15 @@ from training.methods.clip.config import ContrastConfig
 from training.methods.clip4cir.config import Clip4CirConfig
 from training.methods.config import AnyConfig
 from training.methods.instruct.config import InstructConfig
+from training.methods.reranker.config import RerankConfig
 from training.methods.slerp.config import SlerpConfig
 from training.methods.transagg.config import TransAggConfig
 from training.methods.two_stage.config import TwoStageConfig
 
 OF_NAME = {row.name: row for row in ROWS}
-EVERYTHING = {"composing.learns": "everything"}
+EVERYTHING: dict[str, object] = {"composing.learns": "everything"}
 SHARES = (1, 3, 10, 30)  # percent
-SCRATCH = {**EVERYTHING, "composing.start": "scratch"}
+SCRATCH: dict[str, object] = {**EVERYTHING, "composing.start": "scratch"}
 SHARE = ("data.share", "loop.epochs", "loop.validation_epochs")  # a smaller share has more epochs
 
 
@@ -132,6 +133,7 @@ def test_the_baselines_rest_on_one_clip_and_are_set_against_the_sum() -> None:
     assert {row.name for row in rows} == BASELINES - {"transagg"}
     for row in rows:
         own = settings(row)
+        assert not isinstance(own, RerankConfig)
         assert (own.seed, own.backbone, row.against) == (base.seed, base.backbone, "sum")
         assert (row.stage or None) == (own.stages[-1] if own.stages else None)
         if row.words:  # the same sentence as of the two-stage method's pseudo-words

@@ -15,7 +15,7 @@ OPTIM = OptimConfig(learning_rate=0.1, weight_decay=0.1, warmup_steps=1)
 START = TrainingState(epochs=2, steps_per_epoch=3, batch=4)
 
 
-def net(*, width: int = 2) -> nn.Module:
+def net(*, width: int = 2) -> nn.ModuleDict:
     """A frozen backbone, a trained head with a norm that counts, and a buffer that is not kept."""
     made = nn.ModuleDict({"backbone": nn.Linear(2, 2).requires_grad_(False), "head": nn.Linear(2, width)})
     made["norm"] = nn.BatchNorm1d(2)
@@ -69,10 +69,10 @@ def test_weights_of_another_net_are_refused_by_name(change: str) -> None:
 
 def test_loading_leaves_what_is_frozen_alone() -> None:
     one, other = net(), net()
-    before = other["backbone"].weight.clone()
+    before = other.get_parameter("backbone.weight").clone()
     checkpoint.load(other, checkpoint.trained(one))
-    assert torch.equal(other["backbone"].weight, before)
-    assert torch.equal(other["head"].weight, one["head"].weight)
+    assert torch.equal(other.get_parameter("backbone.weight"), before)
+    assert torch.equal(other.get_parameter("head.weight"), one.get_parameter("head.weight"))
 
 
 def test_a_run_that_has_not_ended_or_has_no_best_gives_no_weights(tmp_path: Path) -> None:

@@ -45,13 +45,13 @@ def cirr(folder: Path) -> None:
     for split, start in (("val", 0), ("test1", 50)):
         names = [f"{split}-{set_}-{place}" for set_ in range(2) for place in range(6)]
         places = {name: f"./{split}/{name}.png" for name in names}
-        for row, name in enumerate(names):
-            picture(folder / split / f"{name}.png", seed=start + row)
-        rows = []
+        for seed, name in enumerate(names, start):
+            picture(folder / split / f"{name}.png", seed=seed)
+        rows: list[dict[str, object]] = []
         for number in range(6):
             members = names[:6] if number % 2 else names[6:]
             reference, target = members[number % 6], members[(number + 2) % 6]
-            row = {"pairid": 10 + number, "reference": reference, "caption": "show two red dresses"}
+            row: dict[str, object] = {"pairid": 10 + number, "reference": reference, "caption": "show two red dresses"}
             img_set: dict[str, object] = {"id": number % 2, "members": members, "reference_rank": 3}
             if split == "val":
                 row |= {"target_hard": target, "target_soft": {target: 1.0}}
@@ -66,16 +66,18 @@ def circo(folder: Path) -> None:
     ids = [1_000 + 7 * row for row in range(60)]
     images = [{"id": id, "file_name": f"{id:012}.jpg"} for id in ids]
     below = folder / "COCO2017_unlabeled"
-    for row, image in enumerate(images):
-        picture(below / "unlabeled2017" / str(image["file_name"]), seed=row)
+    for seed, image in enumerate(images):
+        picture(below / "unlabeled2017" / str(image["file_name"]), seed=seed)
     document(below / "annotations" / "image_info_unlabeled2017.json", {"images": images})
     for split in ("val", "test"):
         rows = []
         for number in range(4):
-            row = {"reference_img_id": ids[number], "relative_caption": "has two of them", "shared_concept": "a dress"}
+            row: dict[str, object] = {"reference_img_id": ids[number], "shared_concept": "a dress"}
             answers = ids[10 + 6 * number : 11 + 7 * number]
             known = {"target_img_id": answers[0], "gt_img_ids": answers, "semantic_aspects": ASPECTS[: 1 + number % 3]}
-            rows.append({**row, "id": number, **(known if split == "val" else {})})
+            rows.append(
+                {**row, "relative_caption": "has two of them", "id": number, **(known if split == "val" else {})}
+            )
         document(folder / "annotations" / f"{split}.json", rows)
 
 
@@ -89,6 +91,7 @@ def genecis(folder: Path) -> None:
         rows = []
         for number in range(3):
             count = (10 if task == "focus_attribute" else 15) + 1
+            shown: list[dict[str, object]]
             if task.endswith("object"):
                 shown = [{"val_image_id": image} for image in random.sample(range(20), count)]
             else:

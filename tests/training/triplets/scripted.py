@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,20 @@ class Answer:
 class Asked:
     """What the server was sent."""
 
-    body: dict[str, object]
+    body: dict[str, Any]
     key: str  # of the authorization
     at: float  # seconds, monotonic
 
     @property
     def text(self) -> str:
         content = self.body["messages"][0]["content"]
-        return content if isinstance(content, str) else content[1]["text"]
+        return str(content if isinstance(content, str) else content[1]["text"])
 
     @property
     def picture(self) -> str:
         """The data URL, or nothing."""
         content = self.body["messages"][0]["content"]
-        return "" if isinstance(content, str) else content[0]["image_url"]["url"]
+        return "" if isinstance(content, str) else str(content[0]["image_url"]["url"])
 
 
 @dataclass

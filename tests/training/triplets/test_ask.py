@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,9 @@ def stored(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def asker(model: Echo, stored: Store, **keys: object) -> Asker:
-    return Asker(model, stored=stored, **{"digests": {}, "price": Price(), "label": "test", **keys})
+def asker(model: Echo, stored: Store, **keys: Any) -> Asker:
+    values: dict[str, Any] = {"digests": {}, "price": Price(), "label": "test", **keys}
+    return Asker(model, stored=stored, **values)
 
 
 def test_answers_come_in_the_order_of_the_requests_and_equal_ones_are_asked_once(stored: Store) -> None:

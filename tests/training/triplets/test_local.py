@@ -51,8 +51,8 @@ def test_a_reformulator_says_what_the_model_says_by_hand(chat: Path) -> None:
     tokenizer, net = AutoTokenizer.from_pretrained(chat), AutoModelForCausalLM.from_pretrained(chat)
     for prompt, reply in zip(PROMPTS, reformulator(chat).answer([Request(p) for p in PROMPTS]), strict=True):
         ids = tokenizer(f"USER: {prompt}\nASSISTANT:", return_tensors="pt", add_special_tokens=False)["input_ids"]
-        said = net.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]
-        assert reply.text == tokenizer.decode(said, skip_special_tokens=True).strip()
+        said = net.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]  # type: ignore[misc]  # a mixin of transformers
+        assert reply.text == str(tokenizer.decode(said, skip_special_tokens=True)).strip()
         assert (reply.prompt_tokens, reply.completion_tokens) == (ids.shape[1], len(said))
 
 
@@ -66,7 +66,7 @@ def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Pat
             text="USER: <image>\nDescribe this image.\nASSISTANT:", images=Image.open(file), return_tensors="pt"
         )
         length = inputs["input_ids"].shape[1]
-        said = net.generate(**inputs, max_new_tokens=12, do_sample=False)[0, length:]
+        said = net.generate(**inputs, max_new_tokens=12, do_sample=False)[0, length:]  # type: ignore[misc]  # a mixin of transformers
         assert reply.text == processor.decode(said, skip_special_tokens=True).strip()
         assert reply.prompt_tokens == length
     assert len({reply.text for reply in together}) > 1  # it looks at the pictures

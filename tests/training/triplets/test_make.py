@@ -84,7 +84,7 @@ def test_every_pair_becomes_a_triplet_that_training_reads(
 
 
 def started(config: Path, out: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "training", "triplets", "make", config, "--out", out]
+    command: list[str | Path] = [sys.executable, "-m", "training", "triplets", "make", config, "--out", out]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -252,7 +252,7 @@ def test_product_data_and_templates_need_no_model_at_all(tmp_path: Path, picture
     )
     heavy = {"torch", "transformers", "httpx", "tenacity"}
     code = f"import sys; from training.__main__ import main; main(sys.argv[1:]); print({heavy} & set(sys.modules))"
-    command = [sys.executable, "-c", code, "triplets", "make", config, "--out", tmp_path / "out"]
+    command: list[str | Path] = [sys.executable, "-c", code, "triplets", "make", config, "--out", tmp_path / "out"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
     triplets = rows(tmp_path / "out" / write.TRIPLETS)

@@ -26,8 +26,8 @@ def test_the_prompt_is_what_the_reformulator_asks_and_the_answer_ends(tokenizer:
     asked = "Caption A: a red shirt Caption B: a {caption_a} dress Difference:"
     if tokenizer.chat_template is not None:
         asked = f"USER: {asked}\nASSISTANT:"
-    assert tokenizer.decode(tokens.prompt) == asked
-    assert tokenizer.decode(tokens.answer).strip() == "change it to a dress</s>"
+    assert tokenizer.decode(list(tokens.prompt)) == asked
+    assert str(tokenizer.decode(list(tokens.answer))).strip() == "change it to a dress</s>"
     assert tokens.answer[-1] == tokenizer.eos_token_id
 
 
@@ -35,7 +35,7 @@ def test_a_template_that_writes_answers_in_its_own_way_is_followed(tokenizer: Pr
     template = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% if m['role'] == 'assistant' %}!{% endif %}"
     tokenizer.chat_template = f"{template}{{% endfor %}}{{% if add_generation_prompt %}}[assistant]{{% endif %}}"
     tokens = seeds.encoded(SEED, tokenizer, prompt=PROMPT)
-    assert tokenizer.decode(tokens.answer) == "change it to a dress!</s>"
+    assert tokenizer.decode(list(tokens.answer)) == "change it to a dress!</s>"
 
 
 def test_rows_are_padded_on_the_right_and_only_answers_are_labels() -> None:

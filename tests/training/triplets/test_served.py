@@ -38,7 +38,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("log") / "serve"
-    command = [Path(sys.executable).with_name("transformers"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("transformers"),
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with log.open("wb") as file:
         process = subprocess.Popen([*command, "--device", "cpu"], env=OFFLINE, stdout=file, stderr=file)
     try:

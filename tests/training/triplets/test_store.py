@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ with Store.open(Path(sys.argv[1])) as stored:
 """
 
 
-def put(stored: Store, **keys: object) -> bytes:
-    values = {"model": "m", "prompt": "p", "image": "", "attempt": 0, **keys}
+def put(stored: Store, **keys: Any) -> bytes:
+    values: dict[str, Any] = {"model": "m", "prompt": "p", "image": "", "attempt": 0, **keys}
     stored.put(**values, reply=REPLY, seconds=0.5)
     return store.key(**values)
 

@@ -65,7 +65,7 @@ def tiny_llava(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
     config = LlavaConfig(
         vision_config=vision,
         text_config=_language(tokenizer),
-        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=tokenizer.get_vocab()[IMAGE],
         image_seq_length=(SIDE // PATCH) ** 2,
         vision_feature_layer=-1,
     )

@@ -13,6 +13,7 @@ from training import __main__
 from training.data import sources
 from training.data.formats import cirr
 from training.methods import config
+from training.methods.instruct.config import InstructConfig
 
 Draw = Callable[..., bytes]
 
@@ -91,9 +92,11 @@ def test_the_shipped_config_hands_the_triplets_to_the_network(folder: Path) -> N
     files = {name: str(folder / file) for name, file in (("captions", "captions.json"), ("split", "split.json"))}
     data = {"source": "cirr", "images": str(folder / "images"), "validation": 2, **files}
     write(folder / "captions.json", [*CAPTIONS, {**CAPTIONS[0], "reference": TWO, "target_hard": THREE}])
-    reformulating = {**document["reformulating"], "data": data}
+    section = document["reformulating"]
+    assert isinstance(section, dict)
+    reformulating = {**section, "data": data}
     settings = config.parse({**document, "reformulating": reformulating}, name="cirr")
-    assert isinstance(settings, config.InstructConfig)
+    assert isinstance(settings, InstructConfig)
     tokenizer = tiny.tokenizer(folder / "tokenizer.json")
     found = sources.reformulating(settings, size=8, tokenizer=tokenizer, cache=folder)
     assert len(found) == 1 and len(found.questions.references) == 2

@@ -1,7 +1,7 @@
 """Triplets in JSON lines, written by hand or by `likebut catalogue`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, draw: Draw) -> Path:
     return tmp_path
 
 
-def lines(folder: Path, *records: dict[str, object]) -> Path:
+def lines(folder: Path, *records: Mapping[str, object]) -> Path:
     (folder / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return folder / "t.jsonl"
 

@@ -24,7 +24,7 @@ LLM = {
         "tgt_cap": "The dining table is decorated with a vase of flowers.",
     },
 }
-TEMPLATE = [
+TEMPLATE: list[dict[str, object]] = [
     {"ref_image_id": "306448", "relative_cap": "beds has been newly placed.", "tgt_image_id": "347794"},
     {"ref_image_id": 443110, "relative_cap": "necklace has been newly placed.", "tgt_image_id": 936860, "type": "llm"},
 ]

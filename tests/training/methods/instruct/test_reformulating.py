@@ -91,7 +91,7 @@ def test_no_gradient_reaches_the_average_and_a_step_moves_it_by_one_minus_the_mo
     assert all(not value.requires_grad and torch.equal(value, before[name]) for name, value in average.values().items())
     with torch.no_grad():
         for parameter in made.online.parameters():
-            parameter += torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter))
     stage.stepped(0.5)  # half-way from .9 to 1
     for name, parameter in made.online.named_parameters():
         moved = 0.95 * before[name] + 0.05 * parameter
@@ -103,7 +103,7 @@ def test_with_the_average_targets_are_its_own_and_without_they_learn() -> None:
     made = pair()
     with torch.no_grad():
         for parameter in made.online.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     pixels = Triplets().pictures
     settled, old = made.settled(), pair().online
     with torch.no_grad():

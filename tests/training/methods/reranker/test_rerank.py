@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -186,7 +187,8 @@ def test_a_bundle_is_ranked_first_only_without_a_re_ranker_and_keeps_its_text_we
 
 
 def test_the_catalogue_asks_it_as_one_more_way_that_only_reorders_the_first(reranking_bundle: Path) -> None:
-    shop, encoder = {"split": "test", "products": 60, "queries": 20, "seed": 3}, Encoder.open(reranking_bundle)
+    shop: dict[str, Any] = {"split": "test", "products": 60, "queries": 20, "seed": 3}
+    encoder = Encoder.open(reranking_bundle)
     found = drawn_catalogue.composed(encoder, **shop, text_weight=0.0, rerank=5, date="today")
     assert list(found.answers)[-2:] == ["two-stage", "two-stage + re-ranking of 5"]
     plain, new = found.answers["two-stage"], found.answers["two-stage + re-ranking of 5"]
