@@ -64,6 +64,14 @@ def test_the_quick_start_runs_in_a_checkout(tmp_path: Path) -> None:
     assert "red-t-shirt" in done.stdout.splitlines()[1]  # the first hit, after the line of the build
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_in_backticks_exists(document: Path) -> None:
+    folders = {"service", "index", "models", "training", "deploy", "tests", "docs"}
+    for name in re.findall(r"`([\w.-]+/[\w./-]*)`", document.read_text(encoding="utf-8")):
+        if name.split("/")[0] in folders and document.name != "CHANGELOG.md":
+            assert (ROOT / name).exists(), name
+
+
 def commands(document: Path) -> list[list[str]]:
     """The words of every command in a fenced block or in backticks."""
     text = document.read_text(encoding="utf-8")
