@@ -57,8 +57,8 @@ _instruct_few = partial(_instruct_triplets, curve="InstructCIR")
 
 ROWS = (
     _baseline("slerp-small", "slerp at .8, nothing learnt", stage="", file="slerp-small"),
-    _baseline("pic2word-small", "Pic2Word, on pictures", stage="naming", file="pic2word-small", words=True),
-    _baseline("searle-small", "SEARLE, on pictures", stage="distilling", file="searle-small", words=True),
+    _baseline("pic2word-small", "Pic2Word, on images", stage="naming", file="pic2word-small", words=True),
+    _baseline("searle-small", "SEARLE, on images", stage="distilling", file="searle-small", words=True),
     _baseline("lincir-small", "LinCIR, on captions", stage="masking", file="lincir-small", words=True),
     _baseline("clip4cir", "CLIP4Cir's combiner, on triplets", stage="combiner"),
     _whole("mapping", "stage I", stage="mapping", mapping=None, file="ablations/base"),
@@ -94,10 +94,10 @@ ROWS = (
     _instruct_whole("instruct-small", "as shipped: supervised, ten times the triplets, twice", file="instruct-small"),
     _instruct_changed("instruct-average", "targets by an average of past weights, as in the paper"),
     _instruct_changed("instruct-no-crossing", "no cross-attention"),
-    _instruct_changed("instruct-no-captions", "captions are not learnt along, as in the paper"),
+    _instruct_changed("instruct-no-captions", "captions are not trained on, as in the paper"),
     _instruct_changed("instruct-no-combiner", "first phase alone", stage="reformulating", of="instruct"),
     _instruct_changed(
-        "instruct-asked-generated", "asked with templates over two captions", of="instruct", texts="generated"
+        "instruct-asked-generated", "evaluated with templates over two captions", of="instruct", texts="generated"
     ),
     _instruct_triplets("instruct-template", "always the same words for a difference"),
     _instruct_few("instruct-03", "3 %"),
