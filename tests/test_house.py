@@ -21,7 +21,7 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("paths", [SOURCES], ids=["sources"])
+@pytest.mark.parametrize("paths", [SOURCES, TESTS], ids=["sources", "tests"])
 def test_no_file_is_longer_than_a_reader_wants(paths: list[Path]) -> None:
     lines = {named(path): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
     assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}

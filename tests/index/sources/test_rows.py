@@ -4,8 +4,6 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 
 import pyarrow
@@ -173,16 +171,6 @@ def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         list(rows(tmp_path / "t.csv"))
 
 
-def test_a_damaged_parquet_table_is_not_said_to_lack_utf8(tmp_path: Path) -> None:
-    records = [{"id": f"{number}", "image": f"{number * 7919}.png"} for number in range(1000)]
-    path = write_parquet(tmp_path / "t.parquet", records)
-    whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:40] + b"\xff" * 400 + whole[440:]):
-        path.write_bytes(damaged)
-        with pytest.raises(SourceError, match=r"is not a whole Parquet table .*write or copy it again"):
-            list(rows(path))
-
-
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
 def test_a_table_that_the_disk_does_not_give_is_said_so(tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("/proc/self/mem")  # a file whose start cannot be read, not even by root
@@ -213,52 +201,6 @@ def test_article_numbers_stay_exact_in_csv(tmp_path: Path) -> None:
         values = [row.attributes[name] for row in found]
         assert values == expected, name
         assert [type(value) for value in values] == [type(value) for value in expected], name
-
-
-def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Path) -> None:
-    table = pyarrow.table(
-        {
-            "id": ["a", "b"],
-            "image": ["a.png", "b.png"],
-            "day": [date(2024, 5, 1), None],
-            "moment": [datetime(2024, 5, 1, 12, 30, tzinfo=UTC), None],
-            "exact": pyarrow.array([1_714_566_600_000_000_001, None], pyarrow.timestamp("ns")),
-            "opens": [time(9, 30), None],
-            "closes": pyarrow.array([1001, None], pyarrow.time64("ns")),
-            "price": [Decimal("9.50"), None],
-            "colour": pyarrow.array(["red", None]).dictionary_encode(),
-        }
-    )
-    parquet.write_table(table, tmp_path / "t.parquet")
-    first, second = rows(tmp_path / "t.parquet")
-    assert first.attributes == {
-        "day": "2024-05-01",
-        "moment": "2024-05-01T12:30:00+00:00",
-        "exact": "2024-05-01T12:30:00",
-        "opens": "09:30:00",
-        "closes": "00:00:00.000001",
-        "price": 9.5,
-        "colour": "red",
-    }
-    assert set(second.attributes.values()) == {None}
-
-
-@pytest.mark.parametrize(
-    ("column", "match"),
-    [
-        (pyarrow.array([[1, 2]]), "column 'x' is a list<.*>: .*leave the column out"),
-        (pyarrow.array([{"y": 1}]), "column 'x' is a struct<.*>: .*leave the column out"),
-        (pyarrow.array([b"\xff"]), "column 'x' holds a bytes"),
-        (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "column 'x' .*out of range.*as text"),
-        (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "column 'x' .*as text"),
-    ],
-)
-def test_a_parquet_column_that_is_no_attribute_is_refused_by_name(
-    tmp_path: Path, column: pyarrow.Array, match: str
-) -> None:
-    parquet.write_table(pyarrow.table({"id": ["a"], "image": ["a.png"], "x": column}), tmp_path / "t.parquet")
-    with pytest.raises(SourceError, match=match):
-        list(rows(tmp_path / "t.parquet"))
 
 
 def test_a_file_whose_name_is_not_utf8_is_a_bad_row_shown_with_escapes(tmp_path: Path) -> None:
@@ -295,11 +237,3 @@ def test_what_is_left_out_of_a_folder_gives_no_rows(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     found = rows(tmp_path, without=[tmp_path / "link" / "own", tmp_path / "CURRENT"])
     assert [row.id for row in found] == ["a", "owner"]
-
-
-def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:
-    table = pyarrow.table({"id": [7], "image": ["a.png"], "price": [float("nan")]})
-    parquet.write_table(table, tmp_path / "t.parquet")
-    (row,) = rows(tmp_path / "t.parquet")
-    assert row.id == "7"
-    assert row.attributes == {"price": None}

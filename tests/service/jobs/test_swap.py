@@ -26,7 +26,6 @@ from service.settings import Settings
 
 Inside = Callable[..., object]
 Pair = tuple[str, str]  # a model and a snapshot
-
 SUM = SHIPPED.parent / "sum"  # another model of the shipped one's space
 
 
