@@ -44,7 +44,7 @@ K = 10
 TURNS = 400  # single queries
 CURVE_QUERIES, ENOUGH = 128, 0.99  # of the plot, which ends at that recall
 BATCH = 64
-KEPT = (500, 100, 10, 1)  # of 1000 rows
+PASSING = (500, 100, 10, 1)  # of 1000 rows
 VARIANTS: Mapping[str, tuple[Encoding, int]] = {**{form: (form, 1) for form in ENCODINGS}, "sq8, 4 shards": ("sq8", 4)}
 
 
@@ -209,11 +209,11 @@ def same_ids(shards: Shards, raw: faiss.IndexIVF, queries: Embeddings, nprobe: i
 
 
 def in_turn(
-    one: Callable[[Embeddings], object], other: Callable[[Embeddings], object], asked: Sequence[Embeddings]
+    one: Callable[[Embeddings], object], other: Callable[[Embeddings], object], queries: Sequence[Embeddings]
 ) -> tuple[float, float]:
     """The median seconds of each."""
     took: tuple[list[float], list[float]] = ([], [])
-    for number, each in enumerate([*asked[:8], *asked]):
+    for number, each in enumerate([*queries[:8], *queries]):
         for way, into in zip((one, other), took, strict=True):
             begun = time.perf_counter()
             way(each)
@@ -252,9 +252,9 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
     queries = queries[:200]
     buckets = np.random.default_rng(2).integers(1000, size=len(vectors))
     exact, rows = Exact(vectors, scaled(vectors)), []
-    for kept in KEPT:
-        want = SearchRequest(k=K, filter=parse({"bucket": {"lt": kept}}))
-        mask = buckets < kept
+    for passing in PASSING:
+        want = SearchRequest(k=K, filter=parse({"bucket": {"lt": passing}}))
+        mask = buckets < passing
         truth = exact.best(queries, np.flatnonzero(mask), K)[0]
         found = gallery.search(queries, [want] * len(queries))
         scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
@@ -265,7 +265,7 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
         )
         rows.append(
             {
-                "kept": kept / 1000,
+                "kept": passing / 1000,
                 "recall": recall.recall(scores, truth),
                 "ms": 1000 * with_it,
                 "without_ms": 1000 * without,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import faiss
 from matplotlib import pyplot
 
-Found: TypeAlias = Mapping[str, Mapping[str, object]]
+Figures: TypeAlias = Mapping[str, Mapping[str, object]]
 
 PAGE = Path("docs/benchmarks/index.md")
 PLOT = PAGE.with_name("index.png")
@@ -19,13 +19,13 @@ HEADING = """\
 Written by `make bench-index`; [the index](../index.md#encodings-and-recall) says what is measured."""
 
 
-def write(text: str, found: Found) -> None:
+def write(text: str, figures: Figures) -> None:
     """Writes the page and its plot."""
     PAGE.write_text(f"{HEADING}\n\n{text}\n\n![Recall over time]({PLOT.name})\n", encoding="utf-8")
-    draw(found)
+    draw(figures)
 
 
-def text(found: Found, items: int, dimension: int) -> str:
+def text(figures: Figures, items: int, dimension: int) -> str:
     """The tables as Markdown."""
     lines = [
         f"{items} × {dimension} clustered vectors, {os.cpu_count()} cores ({platform.machine()}), FAISS"
@@ -34,7 +34,7 @@ def text(found: Found, items: int, dimension: int) -> str:
         "| form | shards B/item | all files B/item | training s | writing s | lists | probed | recall@10 |",
         "|---" * 8 + "|",
     ]
-    for form, facts in found.items():
+    for form, facts in figures.items():
         seconds = facts["seconds"]
         assert isinstance(seconds, dict)
         lines.append(
@@ -49,7 +49,7 @@ def text(found: Found, items: int, dimension: int) -> str:
         "| form | CPU ms | p50 ms | raw | ratio | queries/s, 64 at once | raw | ratio | ids of one unsharded index |",
         "|---" * 9 + "|",
     ]
-    for form, facts in found.items():
+    for form, facts in figures.items():
         p50, per_s = facts["p50_ms"], facts["per_s"]
         same = facts["same"]
         assert isinstance(p50, list) and isinstance(per_s, list) and isinstance(same, float)
@@ -64,7 +64,7 @@ def text(found: Found, items: int, dimension: int) -> str:
         "| form | first answer after s | before | then | after 512 queries | peak with mapped pages |",
         "|---" * 6 + "|",
     ]
-    for form, facts in found.items():
+    for form, facts in figures.items():
         opening = facts["opening"]
         assert isinstance(opening, dict)
         lines.append(
@@ -72,7 +72,7 @@ def text(found: Found, items: int, dimension: int) -> str:
             f" | {opening['later']:.0f} | {opening['peak']:.0f} |"
         )
     lines += ["", "Filters, sq8:", "", "| kept | recall@10 | p50 ms | without | how |", "|---" * 5 + "|"]
-    filters = found["sq8"]["filters"]
+    filters = figures["sq8"]["filters"]
     assert isinstance(filters, list)
     for each in filters:
         lines.append(
@@ -82,10 +82,10 @@ def text(found: Found, items: int, dimension: int) -> str:
     return "\n".join(lines)
 
 
-def draw(found: Found) -> None:
+def draw(figures: Figures) -> None:
     """Recall over the time of a single query, a line for each form; and what a form takes of disk and of build time."""
     figure, (axes, sizes) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=(3, 2))
-    for form, facts in found.items():
+    for form, facts in figures.items():
         points = facts.get("curve", [])
         assert isinstance(points, list)
         if not points:
@@ -95,10 +95,10 @@ def draw(found: Found) -> None:
     axes.set(xlabel="ms a query, one thread", ylabel="recall@10 of composed queries", xscale="log")
     axes.grid(alpha=0.3)
     axes.legend()
-    forms = [name for name, facts in found.items() if "curve" in facts]
+    forms = [name for name, facts in figures.items() if "curve" in facts]
     colours = [f"C{number}" for number in range(len(forms))]
-    bars = sizes.bar(forms, [found[name]["bytes"] for name in forms], color=colours)
-    seconds = [sum(parts.values()) for name in forms if isinstance(parts := found[name]["seconds"], dict)]
+    bars = sizes.bar(forms, [figures[name]["bytes"] for name in forms], color=colours)
+    seconds = [sum(parts.values()) for name in forms if isinstance(parts := figures[name]["seconds"], dict)]
     sizes.bar_label(bars, [f"{each:.0f} s" for each in seconds])
     sizes.set(ylabel="bytes an item, of the shards", title="built in")
     figure.savefig(PLOT, dpi=110)

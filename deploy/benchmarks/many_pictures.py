@@ -69,8 +69,8 @@ def main() -> None:
 
 def command(bundle: Path, data: Path, cache: Path, out: Path) -> list[str]:
     """What a person would type."""
-    asked = ["evaluate", "circo", "--bundle", str(bundle), "--data", str(data), "--cache", str(cache)]
-    return [sys.executable, "-m", "training", *asked, "--allow-missing", "--out", str(out)]
+    words = ["evaluate", "circo", "--bundle", str(bundle), "--data", str(data), "--cache", str(cache)]
+    return [sys.executable, "-m", "training", *words, "--allow-missing", "--out", str(out)]
 
 
 def ways(rows: dict[str, object]) -> Sequence[str]:

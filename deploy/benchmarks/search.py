@@ -25,8 +25,8 @@ from service.settings import Settings
 
 Raw: TypeAlias = Callable[[bytes, str], None]  # the work itself: picture, text
 Body: TypeAlias = Callable[[bytes, str], dict[str, object]]  # the same as a request's body
-Asked: TypeAlias = Sequence[tuple[bytes, str]]
-Ways: TypeAlias = dict[str, tuple[Raw, Body, Asked]]
+Queries: TypeAlias = Sequence[tuple[bytes, str]]
+Ways: TypeAlias = dict[str, tuple[Raw, Body, Queries]]
 
 WARM_UP = 20
 STAGES = ("wait", "decode", "encode", "search")
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--queries", type=int, default=300)
     arguments = parser.parse_args(argv)
 
-    asked = shop.composed(arguments.shop)[: arguments.queries]
+    queries = shop.composed(arguments.shop)[: arguments.queries]
     settings = Settings(bundle=arguments.bundle, gallery=arguments.gallery)
     encoder = Encoder.open(arguments.bundle, threads=settings.shared(os.cpu_count() or 1).per_batch)
     gallery = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id)
@@ -53,15 +53,15 @@ def main(argv: Sequence[str]) -> int:
     def words(data: bytes, text: str) -> None:
         gallery.search(encoder.texts([text]), [SearchRequest(k=20)])
 
-    ways: Ways = {"picture + text": (composed, shop.body, asked)}
+    ways: Ways = {"picture + text": (composed, shop.body, queries)}
     if encoder.reference_cache is not None:  # what the bundle knows of the picture is kept
-        ways["same picture, next words"] = (composed, shop.body, [(asked[0][0], text) for _, text in asked])
+        ways["same picture, next words"] = (composed, shop.body, [(queries[0][0], text) for _, text in queries])
     ways |= {
-        "picture": (picture, lambda data, text: shop.body(data), asked),
-        "text": (words, lambda data, text: shop.body(text=text), asked),
+        "picture": (picture, lambda data, text: shop.body(data), queries),
+        "text": (words, lambda data, text: shop.body(text=text), queries),
     }
     with shop.served(arguments) as (_, address):
-        _measure(ways, address=address, items=len(gallery), queries=len(asked))
+        _measure(ways, address=address, items=len(gallery), queries=len(queries))
     return 0
 
 
@@ -70,13 +70,13 @@ def _measure(ways: Ways, *, address: str, items: int, queries: int) -> None:
     print("medians in milliseconds, p99 in brackets.\n")
     print(f"| query | {' | '.join(STAGES)} | server total | over HTTP | raw | HTTP / raw |")
     print("|---" * (len(STAGES) + 5) + "|")
-    for name, (raw, body, asked) in ways.items():
-        print(_row(name, raw, body, asked, address=address), flush=True)
+    for name, (raw, body, rows) in ways.items():
+        print(_row(name, raw, body, rows, address=address), flush=True)
 
 
-def _row(name: str, raw: Raw, body: Body, asked: Asked, *, address: str) -> str:
+def _row(name: str, raw: Raw, body: Body, queries: Queries, *, address: str) -> str:
     took: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total", "http", "raw")}
-    for number, (data, text) in enumerate([*asked[:WARM_UP], *asked]):
+    for number, (data, text) in enumerate([*queries[:WARM_UP], *queries]):
         sent = json.dumps({**body(data, text), "k": 20}).encode()
         began = time.perf_counter()
         with urlopen(Request(f"{address}/search", data=sent, headers={"Content-Type": "application/json"})) as reply:

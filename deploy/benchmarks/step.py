@@ -225,10 +225,10 @@ def _export(settings: TwoStageConfig | InstructConfig, method: Method, *, out: P
     )
     print(f"| one query ({QUERIES} each) | ms | CPU ms |")
     print("|---" * 3 + "|")
-    asked = ["new picture"]
+    names = ["new picture"]
     if encoder.reference_cache is not None:
-        asked.append("same picture, next words")  # the second time each picture's features are kept
-    for name in asked:
+        names.append("same picture, next words")  # the second time each picture's features are kept
+    for name in names:
         took, worked = [], []
         for pixels in pictures:
             began, busy = time.perf_counter(), time.process_time()

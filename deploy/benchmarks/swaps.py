@@ -106,9 +106,9 @@ def served(service: "subprocess.Popen[bytes]", log: Path) -> str:
 
 def rebuild(address: str, named: Path) -> None:
     """One job, from its start to its end."""
-    job = asked(f"{address}/index", {"source": str(named)})["job"]
+    job = fetch_json(f"{address}/index", {"source": str(named)})["job"]
     while True:
-        found = asked(f"{address}/index/jobs/{job}")
+        found = fetch_json(f"{address}/index/jobs/{job}")
         if found["state"] == "done":
             return
         if found["state"] not in ("queued", "running"):
@@ -116,7 +116,7 @@ def rebuild(address: str, named: Path) -> None:
         time.sleep(0.1)
 
 
-def asked(url: str, body: dict[str, object] | None = None) -> dict[str, object]:
+def fetch_json(url: str, body: dict[str, object] | None = None) -> dict[str, object]:
     """The JSON that a URL answers."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
@@ -139,7 +139,7 @@ def load(address: str, rate: float) -> None:
     def search(number: int, due: float) -> None:
         try:
             body: dict[str, object] = {"text": WORDS[number % len(WORDS)], "k": 20}
-            answer = asked(f"{address}/search", body)
+            answer = fetch_json(f"{address}/search", body)
             hits = answer["hits"]
             assert isinstance(hits, list)
             prefixes = sorted({hit["id"][0] for hit in hits})

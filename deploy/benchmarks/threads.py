@@ -41,15 +41,15 @@ class Measured:
 
 def main(argv: Sequence[str]) -> int:
     arguments = shop.parser(__doc__).parse_args(argv)
-    asked = [
+    queries = [
         Posted("application/json", json.dumps(shop.body(data, text)).encode())
         for data, text in shop.composed(arguments.shop)
     ]
-    asyncio.run(measured(arguments.bundle, arguments.gallery, asked))
+    asyncio.run(measured(arguments.bundle, arguments.gallery, queries))
     return 0
 
 
-async def measured(bundle: Path, gallery: Path, asked: Sequence[Posted]) -> None:
+async def measured(bundle: Path, gallery: Path, queries: Sequence[Posted]) -> None:
     """Measures all ways in turn and prints the table."""
     ways = [(passes, threads, decoders) for passes, threads in WAYS for decoders in DECODERS]
     found = {way: Measured() for way in ways}
@@ -63,10 +63,10 @@ async def measured(bundle: Path, gallery: Path, asked: Sequence[Posted]) -> None
             searcher = await stack.enter_async_context(Searcher(settings, lambda *_: None))
             await searcher.swap(bundle)
             searchers[passes, threads, decoders] = searcher
-        queries = itertools.cycle(asked)
+        turns = itertools.cycle(queries)
         for number in range(ROUNDS + 1):
             for way, searcher in searchers.items():
-                alone, many = await round_of(searcher, queries, 1), await round_of(searcher, queries, CALLERS)
+                alone, many = await round_of(searcher, turns, 1), await round_of(searcher, turns, CALLERS)
                 if number:  # the first is to warm up
                     found[way].alone_ms.append(1000 * median(alone))
                     found[way].per_s.append(len(many) / SECONDS)

@@ -50,16 +50,16 @@ def main(argv: Sequence[str]) -> int:
 class Raw:
     """The work itself."""
 
-    def __init__(self, settings: Settings, asked: Sequence[tuple[bytes, str]]) -> None:
+    def __init__(self, settings: Settings, queries: Sequence[tuple[bytes, str]]) -> None:
         self.threads = settings.shared(os.cpu_count() or 1)
         self._encoder = Encoder.open(settings.bundle, threads=self.threads.per_batch, reference_cache_bytes=0)
         self._gallery = Gallery.open(settings.gallery, space_id=self._encoder.manifest.space_id)
-        self._asked = asked
+        self._queries = queries
         self.model = self._encoder.manifest.backbone
 
     def batch(self, start: int, size: int) -> None:
         """Answers so many searches in one pass."""
-        some = [self._asked[(start + number) % len(self._asked)] for number in range(size)]
+        some = [self._queries[(start + number) % len(self._queries)] for number in range(size)]
         pixels = np.stack([self._encoder.preprocess(data) for data, _ in some])
         weight = self._encoder.manifest.text_weight
         vectors = self._encoder.queries(pixels, [text for _, text in some], text_weight=weight)
