@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
+from models.nets.frozen_clip import FrozenClipHead
 
 _PROJECTED, _HIDDEN = 4, 8  # widths, in those of an embedding
 
 
-class Clip4Cir(nn.Module):
+class Clip4Cir(FrozenClipHead):
     """A frozen CLIP with the combiner."""
 
     def __init__(self, backbone: Backbone, *, dropout: float) -> None:
-        super().__init__()
+        super().__init__(backbone)
         width = backbone.dimension
-        self.backbone = backbone.requires_grad_(False)
         self.of_text = _dense(width, width * _PROJECTED, dropout)
         self.of_image = _dense(width, width * _PROJECTED, dropout)
         both = 2 * width * _PROJECTED

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
+from models.nets.frozen_clip import FrozenClipHead
 
 HEADS = 8
 LAYERS = 2
 _WIDER = 4  # the fusing MLP's hidden layer, in widths of its input
 
 
-class TransAgg(nn.Module):
+class TransAgg(FrozenClipHead):
     """A frozen CLIP with the fusing transformer and the aggregation of text, fused and image vector."""
 
     def __init__(self, backbone: Backbone, *, dropout: float) -> None:
-        super().__init__()
+        super().__init__(backbone)
         width = backbone.dimension
-        self.backbone = backbone.requires_grad_(False)
         layer = nn.TransformerEncoderLayer(
             width, HEADS, dropout=dropout, activation="gelu", batch_first=True, norm_first=True
         )
@@ -37,7 +37,7 @@ class TransAgg(nn.Module):
         )
         self.weigh = nn.Linear(width, 3)
 
-    def compose(self, picture: Tensor, tokens: Tensor) -> Tensor:
+    def compose(self, image: Tensor, tokens: Tensor) -> Tensor:
         """Image states (B, 1+N, d), as `Backbone.image_states` gives them, and token ids (B, L) → unit query (B, d).
 
         The embeddings go into the mixture at their own length, as in the authors' release.
@@ -45,14 +45,14 @@ class TransAgg(nn.Module):
         words = self.backbone.text_states(tokens) @ self.backbone.clip.text_projection  # (B, L, d)
         rows = torch.arange(tokens.shape[0], device=tokens.device)
         ends = self.backbone.ends(tokens)  # (B,)
-        between = self.separator.expand(picture.shape[0], 1, -1)
+        between = self.separator.expand(image.shape[0], 1, -1)
         padding = torch.arange(tokens.shape[1], device=tokens.device) > ends[:, None]  # (B, L)
-        silent = F.pad(padding, (0, 1 + picture.shape[1]), value=False)  # (B, L+1+1+N)
-        states = self.fusion(torch.cat([words, between, picture], dim=1), src_key_padding_mask=silent)
+        silent = F.pad(padding, (0, 1 + image.shape[1]), value=False)  # (B, L+1+1+N)
+        states = self.fusion(torch.cat([words, between, image], dim=1), src_key_padding_mask=silent)
         read = torch.cat([states[:, tokens.shape[1] + 1], states[rows, ends]], dim=-1)  # (B, 2d): class and end token
         fused = self.fuse(read)  # (B, d)
-        text, own, image = self.weigh(fused).split(1, dim=-1)  # (B, 1) each
-        return F.normalize(text * words[rows, ends] + own * fused + image * picture[:, 0], dim=-1)
+        text, mixture, plain = self.weigh(fused).split(1, dim=-1)  # (B, 1) each
+        return F.normalize(text * words[rows, ends] + mixture * fused + plain * image[:, 0], dim=-1)
 
 
 class TransAggQueryGraph(nn.Module):

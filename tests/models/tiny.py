@@ -15,9 +15,10 @@ from models.nets.reranker import Reranker
 from models.nets.reranker import RerankerShape as RerankerShape
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
-from training.bundles import export
+from training.bundles.export import FinishedModel
 from training.engine import vocabulary
-from training.methods.reranker import extend
+from training.methods.reranker.extend_bundle import FinishedReranker
+from training.methods.two_stage import two_stage
 
 SIZE = 32
 CONTEXT = 32
@@ -51,9 +52,9 @@ def reranker(*, end: int) -> Reranker:
     """A re-ranker on it that has opinions: an untrained one would leave every ranking as it is."""
     tower = backbone(end=end)
     torch.manual_seed(1)
-    made = Reranker(tower, RerankerShape(width=16, layers=2)).eval()
-    torch.nn.init.normal_(made.head.weight, std=4.0)
-    return made
+    net = Reranker(tower, RerankerShape(width=16, layers=2)).eval()
+    torch.nn.init.normal_(net.head.weight, std=4.0)
+    return net
 
 
 def tokenizer(path: Path) -> Tokenizer:
@@ -69,21 +70,21 @@ def write(out: Path) -> None:
         tokens = tokenizer(path)
         slot = tokens.slot(Template.parse(TEMPLATE))
         assert slot is not None
-        export.export(
-            export.composed(net(end=tokens.end), slot=slot),
-            export.ExportedMethod(name="two-stage", backbone="tiny", template=TEMPLATE, text_weight=0.0),
-            image_size=SIZE,
+        model = FinishedModel(
+            method="two-stage",
+            backbone="tiny",
+            template=TEMPLATE,
+            text_weight=0.0,
+            graphs=two_stage.graphs(net(end=tokens.end), slot=slot),
             tokenizer_file=path,
-            context_length=CONTEXT,
-            config="# tiny\n",
-            out=out,
         )
+        model.export(out, config="# tiny\n")
 
 
 def write_reranking(out: Path, first: Bundle) -> None:
     """Writes a bundle of `write` with a re-ranker."""
     end = Tokenizer.open(first.file("tokenizer.json"), context_length=CONTEXT).end
-    extend.extended(first, reranker(end=end), text="# tiny\n", out=out)
+    FinishedReranker(first, reranker(end=end)).export(out, config="# tiny\n")
 
 
 def main(argv: Sequence[str]) -> int:

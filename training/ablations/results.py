@@ -7,20 +7,13 @@ from pathlib import Path
 from models.arrays import Rows
 from models.errors import ConfigError
 from training.ablations.rows import ROWS, AblationRow
-from training.data.config import DrawnTriplets, TripletData
+from training.data.config import DrawnTriplets
 from training.engine import frozen
-from training.engine.settings import LoopConfig
 from training.evaluation import charts, compare
 from training.evaluation.compare import ComparedAnswers as Answered
 from training.evaluation.compare import Comparison
 from training.evaluation.result import Estimate, Result
 from training.methods import config
-from training.methods.clip4cir.config import Clip4CirConfig
-from training.methods.config import AnyConfig
-from training.methods.instruct.config import InstructConfig
-from training.methods.reranker.config import RerankConfig
-from training.methods.transagg.config import TransAggConfig
-from training.methods.two_stage.config import TwoStageConfig
 
 RESULTS = Path("training/results/catalogue.json")  # written below the working directory
 PAGE = Path("docs/benchmarks/methods.md")
@@ -167,27 +160,11 @@ def _curves(table: ResultsTable) -> dict[str, dict[int, Estimate]]:
 
 def _length(file: Path) -> tuple[int, int] | None:
     """Return how many triplets a run's config trains on, and in how many batches; None for other data."""
-    data, loop = _learning(config.read(file))
-    if data is None or loop is None:
+    stage = config.read(file).triplets
+    if stage is None:
         return None
+    data, loop = stage
     if not isinstance(data, DrawnTriplets):
         raise ConfigError(f"{file} trains on no drawn triplets: the table has no row for it")
     triplets = round(data.triplets * data.share)
     return triplets, loop.epochs * frozen.steps(triplets, loop.batch)
-
-
-def _learning(settings: AnyConfig) -> tuple[TripletData | None, LoopConfig | None]:
-    """Return the triplets that a method learns from, and the settings of their loop."""
-    match settings:
-        case TwoStageConfig():
-            return settings.composing.data, settings.composing.loop
-        case InstructConfig():
-            return settings.reformulating.data, settings.reformulating.loop
-        case TransAggConfig():
-            return settings.aggregating.data, settings.aggregating.loop
-        case RerankConfig():
-            return settings.reranking.data, settings.reranking.loop
-        case Clip4CirConfig():
-            return settings.combiner.data, settings.combiner.loop
-        case _:
-            return None, None

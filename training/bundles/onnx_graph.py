@@ -1,4 +1,4 @@
-"""A method's torch modules as ONNX graphs, and the large tensors of many graphs in one blob."""
+"""Torch modules as ONNX graphs, and the large tensors of several graphs in one blob."""
 
 import hashlib
 import warnings
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import onnx
 import torch
-from onnx import TensorProto, external_data_helper
+from onnx import external_data_helper
 from torch import Tensor, nn
+
+from models.nets.backbone import Backbone
 
 OPSET = 18
 INLINE_BYTES = 1024  # smaller tensors stay in their graph
@@ -17,7 +19,7 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A query whose image work does not depend on the words, as two modules in eval mode."""
+    """A query whose image features do not depend on the text, as two modules in eval mode."""
 
     reference: nn.Module  # pixels → a tuple of features
     compose: nn.Module  # those features, tokens → composed, or composed and text
@@ -32,6 +34,20 @@ class Graphs:
     query: nn.Module | Split  # pixels, tokens → composed, or composed and text
     text: nn.Module  # tokens → vector
 
+    @property
+    def image_backbone(self) -> Backbone:
+        """The CLIP whose image tower the gallery graph has."""
+        return _backbone(self.gallery)
+
+    @property
+    def text_backbone(self) -> Backbone:
+        """The CLIP whose text tower the text graph has."""
+        return _backbone(self.text)
+
+
+def _backbone(graph: nn.Module) -> Backbone:
+    return next(module for module in graph.modules() if isinstance(module, Backbone))
+
 
 def traced(
     module: nn.Module,
@@ -41,9 +57,9 @@ def traced(
     *,
     counted: Sequence[str] = (),
 ) -> onnx.ModelProto:
-    """The module in eval mode as a graph of those inputs and outputs, whose first dimension is free: the batch.
+    """Return the module in eval mode as a graph with those inputs and outputs, whose first dimension is the free batch.
 
-    Of the inputs that are `counted` the second is free, too.
+    The second dimension of the inputs in `counted` is free, too.
     """
     batch, count = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("count", min=1, max=4096)
     shapes = tuple({0: batch, 1: count} if name in counted else {0: batch} for name in names)
@@ -65,8 +81,8 @@ def traced(
     proto: onnx.ModelProto = program.model_proto
     for value in (*proto.graph.input, *proto.graph.output):
         if not value.type.tensor_type.shape.dim[0].dim_param:
-            raise AssertionError(f"{value.name} lost its free batch: some len() or int() in the module fixed it")
-    # Stack traces with paths of this machine: nobody's business, and other bytes on every machine.
+            raise AssertionError(f"{value.name} has no free batch: some len() or int() in the module fixed it")
+    # Stack traces contain paths of this machine, and would make other bytes on every machine.
     del proto.metadata_props[:]
     proto.doc_string = ""
     for part in (proto.graph, *proto.functions):
@@ -85,35 +101,39 @@ class Blob:
     """The large tensors of several graphs, each content once."""
 
     def __init__(self, name: str, data: bytes = b"") -> None:
-        """`name` is the file, beside the graphs, that the blob will stand in; `data` what it holds already."""
+        """`name` is the blob's file, beside the graphs; `data` is the content to begin with."""
         self.data = bytearray(data)
         self._name = name
-        self._places: dict[bytes, int] = {}
+        self._offsets: dict[bytes, int] = {}  # by digest
 
-    def know(self, proto: onnx.ModelProto) -> None:
-        """Finds the places of the tensors of a graph that the blob already holds, so that none is stored again."""
+    def register(self, proto: onnx.ModelProto) -> None:
+        """Register the tensors of a graph whose contents the blob has already, so that none is stored again."""
         for tensor in proto.graph.initializer:
             if external_data_helper.uses_external_data(tensor):
                 info = external_data_helper.ExternalDataInfo(tensor)
                 offset, length = int(info.offset or 0), int(info.length or 0)
-                self._places[hashlib.sha256(self.data[offset : offset + length]).digest()] = offset
+                self._offsets[hashlib.sha256(self.data[offset : offset + length]).digest()] = offset
+
+    def offset(self, data: bytes) -> int | None:
+        """Return the offset of a content, or None if the blob does not have it."""
+        return self._offsets.get(hashlib.sha256(data).digest())
+
+    def add(self, data: bytes) -> int:
+        """Store a content, if the blob does not have it, and return its offset."""
+        key = hashlib.sha256(data).digest()
+        if key not in self._offsets:
+            self.data.extend(b"\0" * (-len(self.data) % ALIGNMENT))
+            self._offsets[key] = len(self.data)
+            self.data.extend(data)
+        return self._offsets[key]
 
     def take(self, proto: onnx.ModelProto) -> None:
-        """Moves the graph's large initializers into the blob, and leaves their places in the graph."""
+        """Move the graph's large initializers into the blob, and leave their offsets in the graph."""
         for tensor in proto.graph.initializer:
-            data = raw(tensor)
+            data = tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes()  # little-endian
             if len(data) < INLINE_BYTES:
                 continue
-            key = hashlib.sha256(data).digest()
-            if key not in self._places:
-                self.data.extend(b"\0" * (-len(self.data) % ALIGNMENT))
-                self._places[key] = len(self.data)
-                self.data.extend(data)
+            offset = self.add(data)
             tensor.raw_data = data
-            external_data_helper.set_external_data(tensor, self._name, offset=self._places[key], length=len(data))
+            external_data_helper.set_external_data(tensor, self._name, offset=offset, length=len(data))
             tensor.ClearField("raw_data")
-
-
-def raw(tensor: TensorProto) -> bytes:
-    """The tensor's content, little-endian and in its own order."""
-    return tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes()

@@ -1,4 +1,4 @@
-"""A bundle that is written only once a copy of it has passed its self-test."""
+"""Write a bundle only after a copy of it has passed its self-test."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +9,8 @@ from models.bundle import Bundle, Manifest
 from models.encoder import Encoder
 
 
-def proven(out: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Manifest:
-    """Writes the bundle at `out` and gives its manifest; raises BundleBroken, with nothing written there."""
+def write_verified(out: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Manifest:
+    """Write the bundle at `out` and return its manifest; raises BundleBroken, with nothing written there."""
     with TemporaryDirectory() as scratch:
         trial = Path(scratch) / "bundle"
         bundle.write(trial, files, manifest)

@@ -12,10 +12,9 @@ from tqdm import tqdm
 
 from models import preprocess
 from models.errors import InputError, UnreadableImage
-from training.data.formats.img2dataset import Downloads
 from training.data.images import Images
 from training.data.processes import in_order
-from training.data.rows import Captioned, Flaw, LoadedRows, Triplets
+from training.data.rows import Captioned, Downloads, Flaw, LoadedRows, Triplets
 
 _LISTED = 20  # flaws of each kind
 _CHUNK = 512  # pictures that a process looks at before it reports
@@ -51,11 +50,11 @@ def check(found: LoadedRows[Captioned] | LoadedRows[Triplets], *, decode: bool, 
     """Looks at the header of every picture that is used, or with `decode` at every pixel."""
     rows = found.rows
     uses = _uses(rows)  # (N, 1 or 2)
-    held = np.stack([rows.pictures.files, rows.pictures.offsets])
+    held = np.stack([rows.images.files, rows.images.offsets])
     _, first, inverse = np.unique(held, axis=1, return_index=True, return_inverse=True)
     places = inverse.reshape(-1)[uses]  # (N, 1 or 2): two names may mean one place on the disk
     used = np.unique(places)
-    looks = list(looked_at(rows.pictures, first[used], decode=decode, workers=workers))
+    looks = list(looked_at(rows.images, first[used], decode=decode, workers=workers))
     problems = {int(place): look.problem for place, look in zip(used, looks, strict=True) if look.problem}
     broken = tuple(_broken(rows, uses, places, problems))
     texts = rows.captions if isinstance(rows, Captioned) else rows.texts
@@ -119,7 +118,7 @@ def _broken(
     bad = np.isin(places, list(problems))  # (N, 1 or 2)
     for row in np.flatnonzero(bad.any(axis=1)).tolist():
         which = int(bad[row].argmax())
-        problem = f"{rows.pictures.name(int(uses[row, which]))}: {problems[int(places[row, which])]}"
+        problem = f"{rows.images.name(int(uses[row, which]))}: {problems[int(places[row, which])]}"
         yield Flaw(rows.names[row], "broken picture", problem)
 
 

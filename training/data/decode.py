@@ -1,4 +1,4 @@
-"""Pieces of a batch: pictures read, decoded and cut. Without torch, so that processes for it start at once."""
+"""Read, decode and crop images. Imports no torch, so that loader processes start quickly."""
 
 from random import Random
 
@@ -9,22 +9,22 @@ from models.arrays import Pixels, Rows
 from training.data.images import Images
 from training.data.views import views
 
-ROWS = 64  # of a piece: what a process decodes before it hands it over
+ROWS = 64  # of a chunk: what a process decodes before it returns them
 
 
-def plain(pictures: Images, *, size: int) -> Pixels:
-    """The pictures as in serving, (B, 3, S, S); raises InputError that names a broken one."""
-    return np.stack([preprocess.pixels(pictures.decode(row, side=size), size=size) for row in range(len(pictures))])
+def plain(images: Images, *, size: int) -> Pixels:
+    """Return the images as in serving, (B, 3, S, S); raises InputError with the name of the image if one is broken."""
+    return np.stack([preprocess.pixels(images.decode(row, side=size), size=size) for row in range(len(images))])
 
 
-def viewed(pictures: Images, rows: Rows, *, seed: int, epoch: int, size: int) -> tuple[Pixels, Pixels]:
-    """The reference and the target views of the pictures, (B, 3, S, S) each; `rows` are their numbers in the source.
+def viewed(images: Images, rows: Rows, *, seed: int, epoch: int, size: int) -> tuple[Pixels, Pixels]:
+    """Return the reference and the target views, (B, 3, S, S) each; `rows` are the images' numbers in the source.
 
-    Raises InputError that names a broken one.
+    Raises InputError with the name of the image if one is broken.
     """
     pairs = [
-        views(pictures.decode(place), size=size, random=Random(f"{seed}/view/{epoch}/{row}"))
-        for place, row in enumerate(rows.tolist())
+        views(images.decode(index), size=size, random=Random(f"{seed}/view/{epoch}/{row}"))
+        for index, row in enumerate(rows.tolist())
     ]
     references, targets = zip(*pairs, strict=True)
     return np.stack(references), np.stack(targets)

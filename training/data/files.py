@@ -1,4 +1,4 @@
-"""Files as training data: the rows of a source, some of them held out by lot, and their batches."""
+"""Datasets of files: the rows of a source, some of them held out at random, and their batches."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,20 +7,21 @@ from torch import Tensor
 
 from models.arrays import Rows
 from models.errors import ConfigError
-from training.data import batches
-from training.data.batches import Batch, Tokenise
+from training.data import load
+from training.data.batch import CaptionedBatch, TripletBatch
+from training.data.datasets import ValidationQueries
+from training.data.load import Tokenise
 from training.data.order import shuffled
 from training.data.rows import Captioned, Triplets
-from training.methods.from_triplets import Questions
 
 
-class LoadedCaptions:
-    """Captioned pictures for the mapping stage."""
+class FileCaptions:
+    """Captioned images."""
 
     def __init__(
         self, data: Captioned, *, validation: int, tokenise: Tokenise, seed: int, size: int, workers: int
     ) -> None:
-        """`validation` rows are held out, the same for a seed; raises ConfigError where none is left."""
+        """Hold out `validation` rows, the same for a seed; raises ConfigError if none is left to train on."""
         self._data = data
         self._held_out, self._rows = _split(np.arange(len(data)), validation, seed=seed)
         self._tokenise = tokenise
@@ -31,9 +32,9 @@ class LoadedCaptions:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[Batch]:
-        """For each of the orders its rows' views and caption, as `batches.mapping` gives them."""
-        return batches.mapping(
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[CaptionedBatch]:
+        """Yield the views and the captions of each order, as `load.captioned` does."""
+        return load.captioned(
             self._data,
             [self._rows[order] for order in orders],
             tokenise=self._tokenise,
@@ -44,21 +45,21 @@ class LoadedCaptions:
         )
 
     def captions(self, rows: Rows, *, epoch: int) -> list[str]:
-        """The captions of some of the rows to train on; no epoch differs."""
+        """Return the captions of some of the rows to train on, the same in every epoch."""
         return [self._data.captions[row] for row in self._rows[rows]]
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
-        """The pictures that were held out, uint8 (B, 3, S, S)."""
+        """Yield the images that were held out, uint8 (B, 3, S, S)."""
         blocks = _blocks(self._held_out, batch)
-        return batches.plain(self._data.pictures, blocks, size=self._size, workers=self._workers)
+        return load.plain(self._data.images, blocks, size=self._size, workers=self._workers)
 
 
-class LoadedTriplets:
-    """Triplets of files, for every method.
+class FileTriplets:
+    """Triplets, for every method.
 
-    Validation asks the held-out triplets among the pictures that they name. Rows of the same reference and target are
-    held out together, whatever their texts; rows to train on may name one of the two pictures, and the same picture
-    under two names is two.
+    Validation ranks the images of the held-out triplets. Rows with the same reference and target are held out together,
+    whatever their texts. A row to train on may name one of the two images, and the same image under two names counts as
+    two.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class LoadedTriplets:
         size: int,
         workers: int,
     ) -> None:
-        """At least `validation` rows are held out, the same for a seed; raises ConfigError where none is left."""
+        """Hold out at least `validation` rows, the same for a seed; raises ConfigError if none is left to train on."""
         self._data = data
-        pairs = data.references * len(data.pictures) + data.targets  # (N,)
+        pairs = data.references * len(data.images) + data.targets  # (N,)
         held_out, self._rows = _split(pairs, validation, seed=seed)
         named = np.concatenate([data.references[held_out], data.targets[held_out]])
-        self._gallery, places = np.unique(named, return_inverse=True)
-        references, targets = np.split(places, 2)  # (validation,) each, rows of the gallery
-        self.questions = Questions(
+        self._gallery, rows = np.unique(named, return_inverse=True)
+        references, targets = np.split(rows, 2)  # (validation,) each, rows of the gallery
+        self.validation_queries = ValidationQueries(
             references=references,
             texts=texts([data.texts[row] for row in held_out]),
             relevant=list(targets[:, None]),
@@ -94,12 +95,12 @@ class LoadedTriplets:
         return len(self._rows)
 
     def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
-        """The rows of each global batch of an epoch."""
+        """Return the rows of each global batch of an epoch."""
         return shuffled(len(self), batch=batch, seed=self._seed, epoch=epoch)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[Batch]:
-        """For each of the orders the `share` of its rows, as `batches.composing` gives them; no epoch differs."""
-        return batches.composing(
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[TripletBatch]:
+        """Yield the `share` of each order, as `load.triplets` does; the same in every epoch."""
+        return load.triplets(
             self._data,
             [self._rows[order] for order in orders],
             share=share,
@@ -110,19 +111,19 @@ class LoadedTriplets:
         )
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
-        """The pictures that the questions' rows name, uint8 (B, 3, S, S)."""
+        """Yield the images that the validation queries rank, uint8 (B, 3, S, S)."""
         blocks = _blocks(self._gallery, batch)
-        return batches.plain(self._data.pictures, blocks, size=self._size, workers=self._workers)
+        return load.plain(self._data.images, blocks, size=self._size, workers=self._workers)
 
 
 def _split(kinds: Rows, validation: int, *, seed: int) -> tuple[Rows, Rows]:
-    """Which rows are held out, and which are trained on, both ascending; those of one of `kinds` (N,) stay together.
+    """Return the rows that are held out and those that are trained on, both ascending.
 
-    Kinds are drawn by lot until they have `validation` rows.
+    Kinds are drawn at random until they have `validation` rows; rows of one of `kinds` (N,) stay together.
     """
     _, kind, sizes = np.unique(kinds, return_inverse=True, return_counts=True)
-    lots = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
-    drawn = lots[: int(np.searchsorted(sizes[lots].cumsum(), validation)) + 1]
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
+    drawn = order[: int(np.searchsorted(sizes[order].cumsum(), validation)) + 1]
     held_out = np.isin(kind, drawn)  # (N,)
     if held_out.all():
         raise ConfigError(f"data.validation holds out {validation} of {len(kinds)} rows: leave some to train on")

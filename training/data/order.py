@@ -1,4 +1,4 @@
-"""The order of a training epoch: which rows make which batch, from the seed and the epoch alone."""
+"""Order of a training epoch: the rows of each batch, from the seed and the epoch alone."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from models.arrays import Rows
 
 
 def shuffled(count: int, *, batch: int, seed: int, epoch: int) -> list[Rows]:
-    """All of `count` rows in whole batches, shuffled; sorted within a batch, so that files are read in one sweep."""
+    """Return all of `count` rows in whole batches, shuffled; sorted within a batch, so that files are read in order."""
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
     rows = random.permutation(count)[: count // batch * batch]
     return [np.sort(part) for part in rows.reshape(-1, batch)]
 
 
 def alike(kinds: Rows, *, share: float, batch: int, seed: int, epoch: int) -> list[Rows]:
-    """As `shuffled`, but a share of the batches holds rows of one or two of the `kinds` (N,) each.
+    """Return batches as `shuffled` does, but a share of them has rows of only one or two of the `kinds` (N,).
 
-    Their members can only be told apart by details.
+    Such rows differ in details alone, so that they are hard negatives of each other.
     """
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
     steps = len(kinds) // batch

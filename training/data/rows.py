@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from training.data.formats.img2dataset import Downloads
 from training.data.images import Images
 from training.data.texts import Texts
 
 NAMED = 3  # rows that an error names of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """Numbers of images that img2dataset was given and what became of them, over all shards with statistics."""
+
+    asked_for: int
+    downloaded: int
+    failed_to_download: int
+    failed_to_resize: int
+    shards_that_do_not_tell: int  # with no statistics beside them, or none that can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +40,27 @@ class Flaw:
 class Captioned:
     """N pictures and a caption of each; a row is called as its picture is."""
 
-    pictures: Images
+    images: Images
     captions: Texts  # (N,)
 
     @property
     def names(self) -> Texts:
         """What skip files call the rows."""
-        return self.pictures.names
+        return self.images.names
 
     def __len__(self) -> int:
         return len(self.captions)
 
     def take(self, rows: Sequence[int]) -> "Captioned":
         """The rows alone, in their order."""
-        return Captioned(pictures=self.pictures.take(rows), captions=self.captions.take(rows))
+        return Captioned(images=self.images.take(rows), captions=self.captions.take(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triplets:
     """N triplets over P pictures; captions of references or targets are "" where the source has none."""
 
-    pictures: Images  # P
+    images: Images  # P
     references: NDArray[np.int64]  # (N,), rows of pictures
     targets: NDArray[np.int64]  # (N,), rows of pictures
     texts: Texts  # (N,)
@@ -65,7 +75,7 @@ class Triplets:
         """The rows alone, in their order; the pictures stay."""
         chosen = np.asarray(rows, dtype=np.int64)
         return Triplets(
-            pictures=self.pictures,
+            images=self.images,
             references=self.references[chosen],
             targets=self.targets[chosen],
             texts=self.texts.take(rows),

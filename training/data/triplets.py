@@ -45,7 +45,7 @@ def found(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path]) -
         good.append(row)
         names.append(name)
     triplets = Triplets(
-        pictures=Images.of_files([name for name, number in numbers.items() if number != _MISSING], paths),
+        images=Images.of_files([name for name, number in numbers.items() if number != _MISSING], paths),
         references=np.array([numbers[row.reference or ""] for row in good], dtype=np.int64),
         targets=np.array([numbers[row.target or ""] for row in good], dtype=np.int64),
         texts=Texts.of((row.text or "").strip() for row in good),

@@ -1,4 +1,4 @@
-"""A run's state on disk: enough to go on to the identical loss after a kill, and the best weights so far."""
+"""State of a run on disk: enough to resume with the identical loss after a kill, and the best weights so far."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,28 +17,28 @@ BEST = "best.pt"
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """How far a run has come, and what its order of batches depends on."""
+    """Progress of a run, and all that its order of batches depends on."""
 
     epochs: int
     steps_per_epoch: int
     batch: int  # rows of a global batch, whatever the number of ranks
     step: int = 0  # steps done
-    best: float = float("-inf")  # score so far
+    best: float = float("-inf")  # best score so far
 
     @property
     def steps(self) -> int:
-        """The whole run's."""
+        """Steps of the whole run."""
         return self.epochs * self.steps_per_epoch
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:
-    """What training changes: the state without frozen parameters, by name."""
+    """Return the state without frozen parameters, by name."""
     frozen = {name for name, p in net.named_parameters(remove_duplicate=False) if not p.requires_grad}
     return {name: tensor for name, tensor in net.state_dict().items() if name not in frozen}
 
 
 def load(net: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Loads what `trained` gave; raises ConfigError where anything is missing, unexpected or of another shape."""
+    """Load a result of `trained`; raises ConfigError if a tensor is missing, unexpected or of another shape."""
     expected = trained(net)
     differing = sorted(expected.keys() ^ state.keys()) or [
         name for name, tensor in expected.items() if tensor.shape != state[name].shape
@@ -48,27 +48,27 @@ def load(net: nn.Module, state: Mapping[str, Tensor]) -> None:
             f"the weights are of another net, which differs in {len(differing)} tensors, as {differing[0]}: "
             "was the run's config changed?"
         )
-    net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it
+    net.load_state_dict(dict(state), strict=False)  # frozen parameters are not in it
 
 
 def save(folder: Path, net: nn.Module, optimizer: Optimizer, progress: TrainingState) -> None:
-    """Replaces the run's checkpoint, whole or not at all."""
+    """Replace the run's checkpoint atomically."""
     _replace(folder / FILE, {"net": trained(net), "optimizer": optimizer.state_dict(), "progress": asdict(progress)})
 
 
 def save_best(folder: Path, net: nn.Module, *, score: float, epoch: int) -> None:
-    """Replaces the run's best weights, whole or not at all.
+    """Replace the run's best weights atomically.
 
-    To be called before the epoch's `save`: a kill between the two repeats the epoch, and with it this file.
+    Call it before the epoch's `save`: a kill between the two repeats the epoch, and writes this file again.
     """
     _replace(folder / BEST, {"net": trained(net), "score": score, "epoch": epoch})
 
 
 def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: TrainingState) -> TrainingState:
-    """Loads the run's checkpoint into net and optimizer and gives its progress; `start` where there is none.
+    """Load the run's checkpoint into net and optimizer and return its progress, or `start` if there is none.
 
-    Raises ConfigError for the checkpoint of a run with other epochs or batches than `start`, and for that of an earlier
-    version which groups the weights otherwise, unless the run has ended: then no step needs the optimizer.
+    Raises ConfigError if the checkpoint's run has other epochs or batches than `start`, and if an earlier version with
+    other parameter groups wrote it, unless the run has ended: then no step needs the optimizer.
     """
     if not (folder / FILE).is_file():
         return start
@@ -87,8 +87,16 @@ def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: Traini
     return progress
 
 
+def has_ended(folder: Path) -> bool:
+    """Return whether the folder has the checkpoint of a run that has done all its steps."""
+    if not (folder / FILE).is_file():
+        return False
+    progress, _, _ = _read(folder)
+    return progress.step == progress.steps
+
+
 def weights(folder: Path) -> dict[str, Tensor]:
-    """What was trained, as it was at the end of a run; raises ConfigError where there is none or it has not ended."""
+    """Return the trained weights at the end of a run; raises ConfigError if there is no run or it has not ended."""
     progress, net, _ = _read(folder)
     if progress.step < progress.steps:
         raise ConfigError(
@@ -98,7 +106,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 
 def best(folder: Path) -> dict[str, Tensor]:
-    """What was trained, as it was after the best epoch; raises ConfigError where the run has not ended."""
+    """Return the trained weights of the best epoch; raises ConfigError if the run has not ended."""
     weights(folder)
     if not (folder / BEST).is_file():
         raise ConfigError(f"no {BEST} in {folder}: it was deleted, or no epoch had a score, so train again")

@@ -1,4 +1,4 @@
-"""The processes that train one net together, as torchrun starts them: who I am, and what we say to each other."""
+"""Processes that train one net together, as torchrun starts them: rank, shares and collective operations."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 
 from models.errors import ConfigError
 
-_PATIENCE = timedelta(hours=6)  # the others wait while the first draws pictures or validates
+_TIMEOUT = timedelta(hours=6)  # the others wait while the first draws images or validates
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +24,21 @@ class World:
 
     @classmethod
     def alone(cls, device: torch.device) -> "World":
-        """A world of this process only."""
+        """Return a world of this process only."""
         return cls(rank=0, size=1, device=device)
 
     @classmethod
     @contextmanager
     def join(cls, device: torch.device) -> Iterator["World"]:
-        """The world that torchrun set up in the environment, until the block ends; without torchrun, this process.
+        """Join the processes that torchrun started until the block ends; without torchrun, be alone.
 
-        Each rank of a machine takes its own GPU. Raises ConfigError where torch sees no GPU, or fewer than ranks.
+        Each rank of a machine takes its own GPU. Raises ConfigError if torch sees no GPU, or fewer than ranks.
         """
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if device.type == "cuda" and torch.cuda.device_count() <= max(local, device.index or 0):
             seen = torch.cuda.device_count()
             raise ConfigError(
-                f"the config asks for {device}, but torch sees {seen} GPUs: set device to cpu or ask fewer"
+                f"the config needs {device}, but torch sees {seen} GPUs: set device to cpu, or start fewer ranks"
             )
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             yield cls.alone(device)
@@ -46,7 +46,7 @@ class World:
         if device.type == "cuda":
             device = torch.device("cuda", local)
             torch.cuda.set_device(device)
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
         yield cls(rank=distributed.get_rank(), size=distributed.get_world_size(), device=device)
         distributed.destroy_process_group()  # not after an error, when the others may never answer
 
@@ -56,14 +56,14 @@ class World:
         return self.rank == 0
 
     def share(self, batch: int) -> slice:
-        """This rank's rows of a global batch; raises ConfigError where the ranks' shares would differ."""
+        """Return this rank's rows of a global batch; raises ConfigError if the ranks' shares would differ."""
         if batch % self.size:
             raise ConfigError(f"a batch of {batch} does not divide among {self.size} ranks: change loop.batch")
         rows = batch // self.size
         return slice(self.rank * rows, (self.rank + 1) * rows)
 
     def gather(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Every rank's rows below each other in the order of ranks: (b, …) → (M, …), detached."""
+        """Return the rows of all ranks in their order, detached: (b, …) → (M, …)."""
         if self.size == 1:
             return {name: tensor.detach() for name, tensor in own.items()}
         gathered = {}
@@ -74,7 +74,7 @@ class World:
         return gathered
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Makes every rank's gradients their sum over the ranks, in one message."""
+        """Replace each gradient by its sum over the ranks, in one message."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -84,19 +84,19 @@ class World:
             gradient.copy_(total.view_as(gradient))
 
     def follow(self, tensors: Iterable[Tensor]) -> None:
-        """Makes every rank's tensors those of the first rank, in place."""
+        """Replace the tensors by those of the first rank, in place."""
         if self.size > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, src=0)
 
     def barrier(self) -> None:
-        """Returns when every rank has come here."""
+        """Wait until every rank has reached this line."""
         if self.size > 1:
             distributed.barrier()
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """The first rank goes through the block before the others, which then find on disk what it made."""
+        """Run the block on the first rank, then on the others, which find its files on disk."""
         if not self.is_first:
             self.barrier()
         yield

@@ -1,4 +1,4 @@
-"""AdamW's parameter groups and the schedule of its learning rate."""
+"""AdamW's parameter groups, and its learning rate over the steps."""
 
 import math
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ from training.engine.settings import OptimConfig
 
 
 def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> AdamW:
-    """AdamW over the trainable parameters, with weight decay on matrices only; each group knows its `factor`.
+    """Return AdamW over the trainable parameters, with weight decay on matrices only; each group has a `factor`.
 
-    Biases, norms, scalars (fewer than two dimensions) and positions are not decayed, as in CLIP. CLIP's weights, in a
-    module named backbone, have `config.backbone` for their factor on the learning rate, the others 1.
+    Biases, norms, scalars (fewer than two dimensions) and positions are not decayed, as in CLIP. The
+    learning rate of CLIP's weights, in a module named backbone, is multiplied by `config.backbone`.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in named:
@@ -29,12 +29,12 @@ def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> Ada
 
 
 def warmup(steps: int, *, config: OptimConfig) -> int:
-    """Steps of the warm-up: the config's, but at most a tenth of a run of `steps`."""
+    """Return the number of warm-up steps: the config's, but at most a tenth of `steps`."""
     return min(config.warmup_steps, steps // 10)
 
 
 def rate(step: int, *, steps: int, config: OptimConfig) -> float:
-    """The learning rate of the 0-based `step` of `steps`: the warm-up, then a cosine."""
+    """Return the learning rate of the 0-based `step` of `steps`: a warm-up, then a cosine."""
     first = warmup(steps, config=config)
     if step < first:
         return config.learning_rate * (step + 1) / first

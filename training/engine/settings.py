@@ -1,4 +1,4 @@
-"""The sections that every method's config has."""
+"""Sections that every method's config has."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """Strict and frozen: an unknown key is an error."""
+    """A part of a config, strict and frozen: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class BackboneConfig(Section):
-    """Which open_clip model, and from where its weights."""
+    """An open_clip model and its weights."""
 
     name: str
     pretrained: str = ""  # one of open_clip's tags, a file, a bundle's folder, or nothing for random weights
@@ -22,7 +22,7 @@ class OptimConfig(Section):
     """AdamW with a linear warm-up and a cosine to zero."""
 
     learning_rate: float = Field(gt=0)
-    backbone: float = Field(default=1.0, gt=0)  # the factor on it for CLIP's own weights
+    backbone: float = Field(default=1.0, gt=0)  # factor on the learning rate of CLIP's own weights
     weight_decay: float = Field(ge=0)  # not on biases, norms, embeddings of positions and the temperature
     betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)
     eps: float = Field(default=1e-6, gt=0)
@@ -31,7 +31,7 @@ class OptimConfig(Section):
 
 
 class LoopConfig(Section):
-    """How long, in what batches, at what precision."""
+    """Length, batches and precision of training."""
 
     epochs: int = Field(ge=1)
     batch: int = Field(ge=2)  # the rows of all ranks together
@@ -47,4 +47,4 @@ class TripletLoss(Section):
     """−log softmax of cos(z_q, z_t) / temperature over the targets of the batch."""
 
     temperature: float = Field(default=0.01, gt=0)
-    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none
+    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper knows none

@@ -1,4 +1,4 @@
-"""Tokenizers, as tokenizer.json files: CLIP's own, and a small one learned from the drawn world's words."""
+"""Tokenizers as tokenizer.json files: CLIP's own, and a small one that is learned from texts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ _WORD_END = "</w>"
 
 
 def learn(texts: Iterable[str], *, size: int, path: Path) -> None:
-    """Trains a byte-level BPE of `size` tokens on `texts` and writes it.
+    """Train a byte-level BPE of `size` tokens on `texts` and write it.
 
     The end token has the highest id, where open_clip's own pooling looks for it. Case and width of letters are folded.
     """
@@ -31,9 +31,9 @@ def learn(texts: Iterable[str], *, size: int, path: Path) -> None:
 
 
 def clip(path: Path) -> None:
-    """Writes the tokenizer of CLIP's own models: the merges that open_clip ships, in tokenizer.json's form.
+    """Write the tokenizer of CLIP's own models: the merges that open_clip ships, as a tokenizer.json.
 
-    It gives open_clip's ids for all text but what its `ftfy` repairs (text decoded with a wrong encoding).
+    It gives open_clip's ids for all texts except those that its `ftfy` repairs (decoded with a wrong encoding).
     """
     own = SimpleTokenizer()
     ids = {token: id for token, id in own.encoder.items() if token not in ("<start_of_text>", "<end_of_text>")}

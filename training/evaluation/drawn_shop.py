@@ -79,4 +79,4 @@ class Shop:
 
 def _drawn(products: list[Product], *, size: int) -> Pixels:
     bar = tqdm(products, desc="drawing", unit="image", leave=False, mininterval=1.0)
-    return np.stack([images.picture(product, size=size) for product in bar])
+    return np.stack([images.product_pixels(product, size=size) for product in bar])

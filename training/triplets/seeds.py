@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from models.errors import InputError
 from training.data.formats import jsonl
+from training.engine.batch import Batch
 from training.triplets import texts
 from training.triplets.local import prompted, starts_itself
 
@@ -54,8 +55,17 @@ def encoded(seed: Seed, tokenizer: PreTrainedTokenizerBase, *, prompt: str) -> S
     return SeedTokens(prompt=tuple(ids), answer=tuple(answer))
 
 
-def padded(rows: Sequence[SeedTokens], *, filler: int) -> dict[str, Tensor]:
-    """Return B seeds as input_ids, attention_mask and labels, (B, L) each; only the answers are labels."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedBatch(Batch):
+    """B seeds, padded on the right."""
+
+    input_ids: Tensor  # int64 (B, L)
+    attention_mask: Tensor  # int64 (B, L): 0 for padding
+    labels: Tensor  # int64 (B, L): the answer's ids, IGNORED elsewhere
+
+
+def padded(rows: Sequence[SeedTokens], *, filler: int) -> SeedBatch:
+    """Return the seeds as one batch, padded with the id `filler`."""
     longest = max(map(len, rows))
     shape = (len(rows), longest)
     ids, mask = torch.full(shape, filler), torch.zeros(shape, dtype=torch.int64)
@@ -64,7 +74,7 @@ def padded(rows: Sequence[SeedTokens], *, filler: int) -> dict[str, Tensor]:
         ids[place, : len(row)] = torch.tensor(row.prompt + row.answer)
         mask[place, : len(row)] = 1
         labels[place, len(row.prompt) : len(row)] = torch.tensor(row.answer)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    return SeedBatch(input_ids=ids, attention_mask=mask, labels=labels)
 
 
 def _answer(text: str, question: str, prompt_text: str, tokenizer: PreTrainedTokenizerBase) -> str:

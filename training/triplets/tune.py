@@ -21,7 +21,7 @@ from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
 from training.triplets import folder, local, seeds
-from training.triplets.seeds import IGNORED, SeedTokens
+from training.triplets.seeds import IGNORED, SeedBatch, SeedTokens
 
 _MANNER = ("device", "microbatch")  # settings that a resumed run may change
 
@@ -111,16 +111,16 @@ class _Writing:
         """Number of whole batches in an epoch."""
         return len(self._seeds) // self._settings.batch
 
-    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+    def batches(self, epoch: int, *, start: int) -> Iterator[SeedBatch]:
         """Yield this rank's rows of each global batch, from number `start` of the epoch on."""
         order = shuffled(len(self._seeds), batch=self._settings.batch, seed=self._settings.seed, epoch=epoch)
         for rows in order[start:]:
             yield seeds.padded([self._seeds[row] for row in rows[self._share]], filler=self._filler)
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def embeddings(self, batch: SeedBatch) -> dict[str, Tensor]:
         """Return the loss (B,), summed over the tokens of each answer, and the tokens (B,)."""
-        logits = self.net(batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False).logits
-        labels = batch["labels"][:, 1:]  # (B, L - 1): each token is predicted at the one before
+        logits = self.net(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
+        labels = batch.labels[:, 1:]  # (B, L - 1): each token is predicted at the one before
         written = labels != IGNORED
         surprise = F.cross_entropy(logits[:, :-1][written].float(), labels[written], reduction="none")  # (T,)
         row = written.nonzero()[:, 0]  # (T,)
@@ -141,7 +141,7 @@ class _Writing:
         total, count = 0.0, 0
         for start in range(0, len(self._held_out), size):
             batch = seeds.padded(self._held_out[start : start + size], filler=self._filler)
-            found = self.embeddings({name: tensor.to(self._device) for name, tensor in batch.items()})
+            found = self.embeddings(batch.to(self._device))
             total, count = total + float(found["loss"].sum()), count + int(found["tokens"].sum())
         return {"likelihood": -total / count}
 

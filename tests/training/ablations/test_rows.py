@@ -5,14 +5,14 @@ import pytest
 from training.ablations.rows import CONFIGS, ROWS, AblationRow
 from training.data.config import DrawnTriplets
 from training.methods import config
-from training.methods.clip.config import ContrastConfig
-from training.methods.clip4cir.config import Clip4CirConfig
+from training.methods.clip import ContrastConfig
+from training.methods.clip4cir import Clip4CirConfig
 from training.methods.config import AnyConfig
-from training.methods.instruct.config import InstructConfig
-from training.methods.reranker.config import RerankConfig
-from training.methods.slerp.config import SlerpConfig
-from training.methods.transagg.config import TransAggConfig
-from training.methods.two_stage.config import TwoStageConfig
+from training.methods.instruct.instruct import InstructConfig
+from training.methods.reranker.reranker import RerankConfig
+from training.methods.slerp import SlerpConfig
+from training.methods.transagg import TransAggConfig
+from training.methods.two_stage.two_stage import TwoStageConfig
 
 OF_NAME = {row.name: row for row in ROWS}
 EVERYTHING: dict[str, object] = {"composing.learns": "everything"}

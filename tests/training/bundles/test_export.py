@@ -1,19 +1,22 @@
 """Exported bundles against torch, and a backbone's weights out of a bundle again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from models import bundle
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import BundleBroken, ConfigError
 from models.nets.backbone import Backbone
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
-from training.bundles import export
-from training.bundles.import_weights import backbone_weights
+from training.bundles import parameter_map
+from training.bundles.parameter_map import backbone_weights
+from training.methods.clip import weighted_sum_model
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +39,8 @@ def backbone(tokens: Tokenizer) -> Backbone:
 def exported(backbone: Backbone, split_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sum baseline of that backbone."""
     out = tmp_path_factory.mktemp("sum") / "bundle"
-    export.export(
-        export.summed(backbone),
-        export.ExportedMethod(name="sum", backbone="tiny", template="{text}", text_weight=0.5),
-        image_size=tiny.SIZE,
-        tokenizer_file=split_bundle / "tokenizer.json",
-        context_length=tiny.CONTEXT,
-        config="",
-        out=out,
-    )
+    model = weighted_sum_model(backbone, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
+    model.export(out, config="")
     return out
 
 
@@ -101,17 +97,26 @@ def test_weights_of_another_backbone_are_refused(exported: Path, backbone: Backb
         backbone_weights(exported, other)
 
 
+def test_a_bundle_without_a_parameter_map_names_the_way_out(exported: Path, backbone: Backbone, tmp_path: Path) -> None:
+    opened = Bundle.open(exported)
+    files = {name: opened.file(name).read_bytes() for name in opened.manifest.files if name != parameter_map.FILE}
+    bundle.write(tmp_path / "old", files, opened.manifest)
+    with pytest.raises(BundleBroken, match="export it again"):
+        backbone_weights(tmp_path / "old", backbone)
+
+
+@pytest.mark.parametrize("name", ["sum", "two-stage"])
+def test_the_weights_of_a_shipped_bundle_can_be_read(name: str) -> None:
+    path = SHIPPED.with_name(name)
+    end = Tokenizer.open(path / "tokenizer.json", context_length=3).end
+    fresh = Backbone.create("clip-small", pretrained="", end=end)
+    fresh.load_state_dict(backbone_weights(path, fresh))
+
+
 def test_a_template_without_a_place_is_refused_before_anything_is_traced(
     backbone: Backbone, split_bundle: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="after it"):
-        export.export(
-            export.summed(backbone),
-            export.ExportedMethod(name="sum", backbone="tiny", template="{text} of *", text_weight=0.5),
-            image_size=tiny.SIZE,
-            tokenizer_file=split_bundle / "tokenizer.json",
-            context_length=tiny.CONTEXT,
-            config="",
-            out=tmp_path / "bundle",
-        )
+        model = weighted_sum_model(backbone, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
+    replace(model, template="{text} of *").export(tmp_path / "bundle", config="")
     assert not list(tmp_path.iterdir())

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from models import preprocess
 from models.errors import ConfigError
-from training.data.files import LoadedCaptions, LoadedTriplets
+from training.data.batch import CaptionedBatch
+from training.data.datasets import EpochDataset, TripletDataset
+from training.data.files import FileCaptions, FileTriplets
 from training.data.images import Images
 from training.data.order import shuffled
 from training.data.rows import Captioned, Triplets
 from training.data.texts import Texts
-from training.methods.from_triplets import ComposingData
-from training.methods.two_stage import mapping
 
 COUNT, HELD_OUT = 40, 9
 
@@ -32,16 +32,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Images:
     return Images.of_files(names, [str(folder / name) for name in names])
 
 
-def captions(pictures: Images, *, seed: int = 3) -> LoadedCaptions:
+def captions(pictures: Images, *, seed: int = 3) -> FileCaptions:
     data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
-    return LoadedCaptions(data, validation=HELD_OUT, tokenise=tokenise, seed=seed, size=8, workers=0)
+    return FileCaptions(data, validation=HELD_OUT, tokenise=tokenise, seed=seed, size=8, workers=0)
 
 
-def triplets(pictures: Images) -> LoadedTriplets:
+def triplets(pictures: Images) -> FileTriplets:
     rows = np.arange(COUNT)
     texts, descriptions = (Texts.of(f"{word} {row}" for row in rows) for word in ("text", "caption"))
     data = Triplets(pictures, rows, (rows + 1) % COUNT, texts, descriptions, descriptions, Texts.of(map(str, rows)))
-    return LoadedTriplets(data, validation=HELD_OUT, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
+    return FileTriplets(data, validation=HELD_OUT, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
 
 def shown(pixels: Tensor) -> list[int]:
@@ -50,17 +50,17 @@ def shown(pixels: Tensor) -> list[int]:
 
 
 def test_an_epoch_of_captions_is_all_rows_that_are_not_held_out(pictures: Images) -> None:
-    data: mapping.MappingData = captions(pictures)
+    data: EpochDataset[CaptionedBatch] = captions(pictures)
     held_out = [row for block in data.validation(batch=4) for row in shown(block)]
     orders = shuffled(len(data), batch=len(data), seed=0, epoch=0)
-    trained = [row for batch in data.batches(orders, epoch=0) for row in batch["caption"].flatten().tolist()]
+    trained = [row for batch in data.batches(orders, epoch=0) for row in batch.caption.flatten().tolist()]
     assert len(held_out) == HELD_OUT and len(data) == COUNT - HELD_OUT
     assert sorted(held_out + trained) == list(range(COUNT))
 
 
 def test_captions_belong_to_their_views(pictures: Images) -> None:
     for batch in captions(pictures).batches([np.arange(5), np.array([30, 2])], epoch=1):
-        assert shown(batch["reference"]) == shown(batch["target"]) == batch["caption"].flatten().tolist()
+        assert shown(batch.reference) == shown(batch.target) == batch.caption.flatten().tolist()
 
 
 def test_validation_pictures_are_as_in_serving(pictures: Images) -> None:
@@ -76,9 +76,9 @@ def test_what_is_held_out_depends_on_the_seed_alone(pictures: Images) -> None:
 
 
 def test_triplets_keep_their_parts_together_and_apart_from_the_questions(pictures: Images) -> None:
-    data: ComposingData = triplets(pictures)
+    data: TripletDataset = triplets(pictures)
     gallery = [row for block in data.gallery(batch=7) for row in shown(block)]
-    asked = data.questions
+    asked = data.validation_queries
     held_out = asked.texts.flatten().tolist()
     for question, text in enumerate(held_out):
         assert gallery[asked.references[question]] == text
@@ -86,10 +86,10 @@ def test_triplets_keep_their_parts_together_and_apart_from_the_questions(picture
     trained: list[int] = []
     orders = data.orders(batch=8, epoch=2)
     for order, batch in zip(orders, data.batches(orders, epoch=2, share=slice(2, 6)), strict=True):
-        rows = batch["text"].flatten().tolist()
-        whole = next(data.batches([order], epoch=2, share=slice(None)))["text"].flatten().tolist()
-        assert rows == whole[2:6] == batch["caption"].flatten().tolist() == batch["picture"].tolist()
-        assert shown(batch["reference"]) == rows and shown(batch["target"]) == [(row + 1) % COUNT for row in rows]
+        rows = batch.text.flatten().tolist()
+        whole = next(data.batches([order], epoch=2, share=slice(None))).text.flatten().tolist()
+        assert rows == whole[2:6] == batch.caption.flatten().tolist() == batch.reference_row.tolist()
+        assert shown(batch.reference) == rows and shown(batch.target) == [(row + 1) % COUNT for row in rows]
         trained += whole
     assert len(set(trained)) == len(trained) == 24 and not set(trained) & set(held_out)
 
@@ -99,18 +99,18 @@ def test_triplets_of_one_pair_of_pictures_are_held_out_together(pictures: Images
     references, targets = rows % 5, rows % 7  # 35 pairs, of three or four texts each
     texts = Texts.of(f"text {row}" for row in rows)
     data = Triplets(pictures, references, targets, texts, texts, texts, Texts.of(map(str, rows)))
-    loaded = LoadedTriplets(data, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
-    held_out = set(loaded.questions.texts.flatten().tolist())
+    loaded = FileTriplets(data, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
+    held_out = set(loaded.validation_queries.texts.flatten().tolist())
     batch = next(loaded.batches([np.arange(len(loaded))], epoch=0, share=slice(None)))
-    trained = set(batch["text"].flatten().tolist())
+    trained = set(batch.text.flatten().tolist())
     assert held_out | trained == set(range(120)) and 10 <= len(held_out) <= 13
     assert not {(row % 5, row % 7) for row in held_out} & {(row % 5, row % 7) for row in trained}
     one = Triplets(pictures, references * 0, targets * 0, texts, texts, texts, Texts.of(map(str, rows)))
     with pytest.raises(ConfigError, match="holds out 10 of 120 rows"):
-        LoadedTriplets(one, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
+        FileTriplets(one, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
 
 def test_to_hold_out_everything_is_refused(pictures: Images) -> None:
     data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
     with pytest.raises(ConfigError, match="holds out 40 of 40 rows"):
-        LoadedCaptions(data, validation=COUNT, tokenise=tokenise, seed=3, size=8, workers=0)
+        FileCaptions(data, validation=COUNT, tokenise=tokenise, seed=3, size=8, workers=0)

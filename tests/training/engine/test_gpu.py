@@ -13,10 +13,10 @@ from models.nets.reformulation import Reformulation
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.data.datasets import ValidationQueries
 from training.engine import loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig
-from training.methods.from_triplets import Questions
 from training.methods.instruct.config import Momentum, ReformulatingLoss
 from training.methods.instruct.reformulating import Pair, Reformulating
 from training.methods.two_stage.composing import ComposingStage
@@ -43,7 +43,7 @@ class Noise:
         texts = [f"is {'very ' * (row % 3)}blue, with {row} sleeves" for row in range(ROWS)]
         self._texts = torch.from_numpy(tokens.encode(texts, template=Template.parse(tiny.TEMPLATE)).ids)
         self._captions = torch.from_numpy(tokens.encode(texts).ids)
-        self.questions = Questions(
+        self.validation_queries = ValidationQueries(
             references=np.arange(ROWS),
             texts=self._texts,
             relevant=[np.array([(row + 1) % ROWS]) for row in range(ROWS)],

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.engine import checkpoint, loop
+from training.engine.batch import Batch
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
 
@@ -37,6 +39,15 @@ class Net(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return F.normalize(self.head(self.body(self.frozen(pixels)).relu()), dim=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TinyBatch(Batch):
+    """Images and the vectors that they should become."""
+
+    pixels: Tensor  # (b, 6)
+    targets: Tensor  # (b, 4)
+    ignored: Tensor  # bool (b, M)
 
 
 class Tiny:
@@ -64,7 +75,7 @@ class Tiny:
         self.seen: list[dict[str, Tensor]] = []  # the state at each validation
         self.done: list[float] = []  # after each step
 
-    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
+    def batches(self, epoch: int, *, start: int) -> Iterator[TinyBatch]:
         self.epoch = epoch
         order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(epoch)).view(-1, BATCH)
         for number in range(start, len(order)):
@@ -76,12 +87,12 @@ class Tiny:
             own = self.world.share(BATCH)
             pixels = self.pixels[rows][own] * (float("nan") if step == self.broken_step else 1.0)
             ignored = ignored.fill_diagonal_(False)[own]  # (b, M)
-            yield {"pixels": pixels, "targets": self.targets[rows][own], "ignored": ignored}
+            yield TinyBatch(pixels=pixels, targets=self.targets[rows][own], ignored=ignored)
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        found = self.net(batch["pixels"])
+    def embeddings(self, batch: TinyBatch) -> dict[str, Tensor]:
+        found = self.net(batch.pixels)
         scale = self.net.scale.exp().expand(len(found))
-        return {"found": found, "targets": batch["targets"], "scale": scale, "ignored": batch["ignored"]}
+        return {"found": found, "targets": batch.targets, "scale": scale, "ignored": batch.ignored}
 
     def loss(self, found: dict[str, Tensor]) -> Tensor:
         scores = found["scale"][:, None] * found["found"] @ found["targets"].T  # (M, M)

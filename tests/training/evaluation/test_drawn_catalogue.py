@@ -181,7 +181,7 @@ def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(wor
     shop = sample.catalogue(PRODUCTS, split="test", seed=3)
     asked = draw_questions(shop, QUERIES, seed=3)
     gallery = [*shop, *(one for own in negatives(asked, split="test", seed=3) for one in own)]
-    pixels = np.stack([images.picture(product, size=words.manifest.image_size) for product in gallery])
+    pixels = np.stack([images.product_pixels(product, size=words.manifest.image_size) for product in gallery])
     vectors, place = words.gallery(pixels), {product.id: row for row, product in enumerate(gallery)}
     metrics = found.values("image only")
     for number, (question, query) in enumerate(zip(asked, found.queries, strict=True)):

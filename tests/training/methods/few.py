@@ -8,7 +8,8 @@ from torch import Tensor
 
 from models.arrays import Rows
 from tests.models import tiny
-from training.methods.from_triplets import Questions
+from training.data.batch import TripletBatch
+from training.data.datasets import ValidationQueries
 
 END = 3
 ROWS = 6
@@ -26,7 +27,7 @@ class Triplets:
         self.satisfied = torch.zeros(ROWS, ROWS, dtype=torch.bool)
         self.satisfied[0, 2] = self.satisfied[4, 1] = True
         relevant = [np.array([(row + 1) % ROWS]) for row in range(ROWS)]
-        self.questions = Questions(np.arange(ROWS), self.texts, relevant)
+        self.validation_queries = ValidationQueries(np.arange(ROWS), self.texts, relevant)
 
     def __len__(self) -> int:
         return ROWS
@@ -34,17 +35,17 @@ class Triplets:
     def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
         return list(np.arange(ROWS).reshape(-1, batch))
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[TripletBatch]:
         for order in orders:
             rows = torch.from_numpy(order[share])
-            yield {
-                "reference": self.pictures[rows],
-                "target": self.pictures.roll(-1, 0)[rows],
-                "target_caption": self.texts.roll(-2, 0)[rows],
-                "text": self.texts[rows],
-                "shown": (rows + 1) % ROWS,
-                "satisfied": self.satisfied[rows][:, order],
-            }
+            yield TripletBatch(
+                reference=self.pictures[rows],
+                target=self.pictures.roll(-1, 0)[rows],
+                target_caption=self.texts.roll(-2, 0)[rows],
+                text=self.texts[rows],
+                target_row=(rows + 1) % ROWS,
+                satisfied=self.satisfied[rows][:, order],
+            )
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         yield from self.pictures.split(4)

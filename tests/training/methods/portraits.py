@@ -8,6 +8,7 @@ from torch import Tensor
 from models.arrays import Rows
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.data.batch import ImageBatch
 from training.engine.distributed import World
 
 ALONE = World.alone(torch.device("cpu"))
@@ -24,9 +25,9 @@ class Portraits:
     def __len__(self) -> int:
         return 8
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[ImageBatch]:
         for rows in orders:
-            yield {"target": self.pixels[rows]}
+            yield ImageBatch(target=self.pixels[rows])
 
     def captions(self, rows: Rows, *, epoch: int) -> list[str]:
         return [TEXTS[row] for row in rows]

@@ -15,17 +15,15 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.nets.pseudo_word import column
 from models.nets.slerp import slerp as along
-from training.bundles import export
 from training.engine import backbones, checkpoint
 from training.methods import config, runs
-from training.methods.clip4cir import clip4cir
-from training.methods.clip4cir.combiner import CombinerStage
-from training.methods.clip4cir.config import Clip4CirConfig
-from training.methods.pseudo_words import pseudo_words
-from training.methods.pseudo_words.config import LinCirConfig, Pic2WordConfig, SearleConfig
-from training.methods.pseudo_words.words import PseudoWordStage
-from training.methods.slerp import slerp
-from training.methods.slerp.config import SlerpConfig
+from training.methods.clip4cir import Clip4CirConfig
+from training.methods.frozen_clip import HeadStage
+from training.methods.pseudo_words.lincir import LinCirConfig
+from training.methods.pseudo_words.pic2word import Pic2WordConfig
+from training.methods.pseudo_words.searle import SearleConfig
+from training.methods.pseudo_words.stage import PseudoWordStage
+from training.methods.slerp import SlerpConfig
 
 SUM = SHIPPED.with_name("sum")
 CLIP = f"""
@@ -90,7 +88,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], tupl
         (file := folder / f"{method}.toml").write_text(CONFIGS[method])
         if not (out := folder / name).exists():
             out.mkdir()
-            for kept in (backbones.KEPT_WEIGHTS, backbones.TOKENIZER):
+            for kept in (backbones.BUNDLE_WEIGHTS, backbones.TOKENIZER):
                 shutil.copyfile(clip / kept, out / kept)
         return file, out
 
@@ -124,12 +122,12 @@ def test_a_killed_run_goes_on_to_the_identical_weights(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        for stage in (PseudoWordStage, CombinerStage):
+        for stage in (PseudoWordStage, HeadStage):
             patch.setattr(stage, "stepped", stepped)
         with pytest.raises(KeyboardInterrupt):
             runs.train(file, out)
     with pytest.raises(ConfigError, match="train it to its end"):
-        export.run(out, out=out / "bundle")
+        runs.export(out, out=out / "bundle")
     runs.train(file, out)
     one, other = (checkpoint.weights(path / LAST[method]) for path in (whole, out))
     assert one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
@@ -140,13 +138,13 @@ def asked(method: str, folder: Path, pixels: Tensor, tokens: Tensor) -> Tensor:
     settings = config.read(folder / config.CONFIG_FILE)
     match settings:
         case SlerpConfig():
-            backbone = slerp.finished(settings, folder)
+            backbone = settings.best(folder)
             return along(backbone.image(pixels), backbone.text(tokens), share=0.8)
         case Clip4CirConfig():
-            combiner = clip4cir.finished(settings, folder)
+            combiner = settings.best(folder)
             return combiner.compose(combiner.backbone.image_states(pixels)[:, 0], tokens)
         case Pic2WordConfig() | SearleConfig() | LinCirConfig():
-            net = pseudo_words.finished(settings, folder, stage=LAST[method])
+            net = settings.best(folder)
             word = net.word(net.backbone.image_states(pixels)[:, 0])
             return net.compose(word, tokens, places=column(2, tokens.shape[1], device=tokens.device))
         case _:
@@ -159,7 +157,7 @@ def test_the_exported_bundle_agrees_with_torch_and_keeps_the_space_of_its_clip(
     method: str, run: Callable[[str], Path], tmp_path: Path
 ) -> None:
     folder = run(method) if method in LAST else run("slerp")
-    manifest = export.run(folder, out=tmp_path / "bundle")
+    manifest = runs.export(folder, out=tmp_path / "bundle")
     opened = Bundle.open(tmp_path / "bundle")
     assert (manifest.method, manifest.text_weight) == (method, 0)
     assert manifest.space_id == Bundle.open(SUM).manifest.space_id
@@ -184,7 +182,7 @@ def test_searles_first_stage_can_be_ended_with_and_gone_on_from_but_not_exported
     runs.train(file, out, until="inverting")
     assert not (out / "distilling").exists()
     with pytest.raises(ConfigError, match="leave out --stage inverting"):
-        export.run(out, stage="inverting", out=out / "bundle")
+        runs.export(out, stage="inverting", out=out / "bundle")
     runs.train(file, out)
     one, other = (checkpoint.weights(path / "distilling") for path in (run("searle"), out))
     assert all(torch.equal(value, other[name]) for name, value in one.items())

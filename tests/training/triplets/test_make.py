@@ -258,5 +258,5 @@ def test_product_data_and_templates_need_no_model_at_all(tmp_path: Path, picture
     triplets = rows(tmp_path / "out" / write.TRIPLETS)
     assert len(triplets) + len(rows(tmp_path / "out" / write.REJECTED)) >= 30 and len(triplets) > 20
     found = jsonl.find(tmp_path / "out" / write.TRIPLETS, images=tmp_path).whole(skip=None)
-    assert len(found) == len(triplets) and len(found.pictures) == 12
+    assert len(found) == len(triplets) and len(found.images) == 12
     assert (tmp_path / "out" / store.FILE).exists()

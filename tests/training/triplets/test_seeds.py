@@ -40,10 +40,10 @@ def test_a_template_that_writes_answers_in_its_own_way_is_followed(tokenizer: Pr
 
 def test_rows_are_padded_on_the_right_and_only_answers_are_labels() -> None:
     batch = seeds.padded([SeedTokens((5, 6, 7), (8, 2)), SeedTokens((5,), (9, 2))], filler=0)
-    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 2], [5, 9, 2, 0, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
+    assert batch.input_ids.tolist() == [[5, 6, 7, 8, 2], [5, 9, 2, 0, 0]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
     no = seeds.IGNORED
-    assert batch["labels"].tolist() == [[no, no, no, 8, 2], [no, 9, 2, no, no]]
+    assert batch.labels.tolist() == [[no, no, no, 8, 2], [no, 9, 2, no, no]]
 
 
 def test_seeds_are_read_and_a_row_without_a_text_is_named(tmp_path: Path) -> None:

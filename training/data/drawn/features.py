@@ -40,7 +40,7 @@ class Features:
         self._cache = cache
         self._seed = seed
         self._split = split
-        self._pixels = images.pictures(count, split=split, seed=seed, size=backbone.image_size, cache=cache)
+        self._pixels = images.pixels(count, split=split, seed=seed, size=backbone.image_size, cache=cache)
         self._weights = _digest(backbone)
 
     def states(self) -> Halves:

@@ -29,7 +29,7 @@ BLOCK = 500  # pictures a worker draws at a time
 _MISSPELT_SHARE = 0.04
 
 
-def picture(product: Product, *, size: int) -> Pixels:
+def product_pixels(product: Product, *, size: int) -> Pixels:
     """A product's pixels (3, S, S), drawn at one of SIDES and taken to S as serving would."""
     side = Random(product.picture_seed ^ 0x51DE).choice(SIDES)
     return preprocess.pixels(Image.fromarray(draw.draw(product, size=side)), size=size)
@@ -40,7 +40,7 @@ def products(count: int, *, split: str, seed: int) -> list[Product]:
     return [sample.product(index, split=split, seed=seed) for index in range(count)]
 
 
-def pictures(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
+def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
     """The pictures of `products`, (N, 3, S, S), memory-mapped from `cache`; drawn by all cores where missing."""
     digest = hashlib.sha256(key(count, split=split, seed=seed, size=size).encode()).hexdigest()
     path = cache / f"{split}-{digest[:16]}.npy"
@@ -91,4 +91,4 @@ def _caption(product: Product, random: Random) -> Phrase:
 
 
 def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:
-    return np.stack([picture(sample.product(index, split=split, seed=seed), size=size) for index in indices])
+    return np.stack([product_pixels(sample.product(index, split=split, seed=seed), size=size) for index in indices])

@@ -1,6 +1,7 @@
-"""The drawn world as data of the two-stage method: captioned pictures, and triplets with all that satisfies them."""
+"""Captioned images and triplets of the drawn world, as outputs of the frozen towers that are computed once."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,15 +10,16 @@ from torch import Tensor
 from models.arrays import Rows
 from models.nets.two_stage import Reference, TwoStage
 from models.tokenizer import Template, Tokenizer
+from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn.features import Features, Halves
-from training.data.drawn.triplets import DrawnQueries
+from training.data.drawn.triplets import DrawnTripletRows, tensor
 
 _BLOCK = 256
 
 
-class DrawnMapping:
-    """Captioned pictures, seen by the frozen towers beforehand; the epochs take turns with `views` pairs of views."""
+class DrawnCaptioned:
+    """Captioned images; the epochs take turns with `views` pairs of views."""
 
     def __init__(self, train: Features, val: Features, *, views: int) -> None:
         self._captions = train.captions()
@@ -28,23 +30,23 @@ class DrawnMapping:
     def __len__(self) -> int:
         return len(self._captions)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
-        """`reference` (b, 1+N, d), `target` and `caption` (b, d), all half."""
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[CaptionedBatch]:
+        """Yield reference states (b, 1+N, d), target and caption embeddings (b, d), all half."""
         view = epoch % len(self._references)
         for rows in orders:
-            yield {
-                "reference": torch.from_numpy(self._references[view][rows]),
-                "target": torch.from_numpy(self._targets[view][rows]),
-                "caption": torch.from_numpy(self._captions[rows]),
-            }
+            yield CaptionedBatch(
+                reference=torch.from_numpy(self._references[view][rows]),
+                target=torch.from_numpy(self._targets[view][rows]),
+                caption=torch.from_numpy(self._captions[rows]),
+            )
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
-        """Image states of the val split."""
+        """Yield image states of the val split."""
         yield from _blocks(self._validation, batch)
 
 
-class DrawnComposing(DrawnQueries):
-    """Triplets whose pictures the frozen towers have seen beforehand, and the frozen mapping modules too."""
+class DrawnStateTriplets(DrawnTripletRows):
+    """Triplets whose images went through the frozen image tower beforehand, and through frozen mapping modules too."""
 
     def __init__(
         self,
@@ -57,46 +59,45 @@ class DrawnComposing(DrawnQueries):
         seed: int,
         net: TwoStage | None,
     ) -> None:
-        """With a `net`, its token learner, patch map and injections are frozen, so their work is done here once."""
+        """With a `net`, its token learner, patch map and injections are frozen, so their outputs are computed here."""
         super().__init__(config, train.products, val.products, tokenizer=tokenizer, template=template, seed=seed)
         self._states = train.states()
         self._captions = train.captions()
-        used, self._places = np.unique(self.references, return_inverse=True)
+        used, self._mapped_rows = np.unique(self.references, return_inverse=True)
         self._mapped = None if net is None else _mapped(net, self._states, used)
         self._gallery = val.states()
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
-        """What `Composing.embeddings` takes, pictures and captions as the frozen parts made of them."""
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[TripletBatch]:
+        """Yield the `share` of each order; images and captions are outputs of the frozen parts."""
         for rows in orders:
             own = rows[share]
             references, targets = self.references[own], self.targets[own]
-            batch = self.known(rows, share)
-            batch |= {"target": self._states[targets, 0], "caption": self._captions[references]}
-            if self._mapped is None:
-                batch |= {"reference": self._states[references]}
-            else:
+            states = self._states[references] if self._mapped is None else self._states[references, 0]
+            batch = self.batch(rows, share, reference=states, target=self._states[targets, 0])
+            batch = replace(batch, caption=tensor(self._captions[references]))
+            if self._mapped is not None:
                 words, regions = self._mapped
-                batch |= {"reference": self._states[references, 0]}
-                batch |= {"word": words[self._places[own]], "regions": regions[self._places[own]]}
-            yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
+                mapped = self._mapped_rows[own]
+                batch = replace(batch, word=tensor(words[mapped]), regions=tensor(regions[mapped]))
+            yield batch
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
-        """Image states of the val split."""
+        """Yield image states of the val split."""
         yield from _blocks(self._gallery, batch)
 
 
 @torch.no_grad()
 def _mapped(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
-    """Words (U, D) and regions (U, K, patches, r) of the `used` pictures, as precise as the `Features`."""
+    """Return words (U, D) and regions (U, K, N, r) of the `used` images, as precise as the `Features`."""
     net.eval()
     device = net.backbone.mean.device
     words, regions = [], []
     for start in range(0, len(used), _BLOCK):
         block = torch.from_numpy(states[used[start : start + _BLOCK]])
         with torch.autocast(device.type, torch.bfloat16):
-            found: Reference = net.reference(block.to(device).float())
-        words.append(found.word.half().cpu().numpy())
-        regions.append(found.regions.half().cpu().numpy())
+            reference: Reference = net.reference(block.to(device).float())
+        words.append(reference.word.half().cpu().numpy())
+        regions.append(reference.regions.half().cpu().numpy())
     return np.concatenate(words), np.concatenate(regions)
 
 

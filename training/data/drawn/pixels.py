@@ -1,6 +1,7 @@
 """Triplets of the drawn world as pixels, for a net whose image tower learns."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ from torch import Tensor
 
 from models.arrays import Rows
 from models.tokenizer import Template, Tokenizer
+from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
-from training.data.drawn.triplets import DrawnQueries
+from training.data.drawn.triplets import DrawnTripletRows, tensor
 
 
-class DrawnReformulating(DrawnQueries):
-    """Triplets with their pictures, which are drawn once and memory-mapped for every run."""
+class DrawnPixelTriplets(DrawnTripletRows):
+    """Triplets with their images, which are drawn once and memory-mapped for every run."""
 
     def __init__(
         self,
@@ -28,9 +30,9 @@ class DrawnReformulating(DrawnQueries):
         cache: Path,
         captions: bool = False,
     ) -> None:
-        """`size` is the side of the pixels; with `captions` each target comes with one.
+        """`size` is the side of the pixels; with `captions` each batch has its `target_caption`.
 
-        Raises ConfigError where there are too few triplets.
+        Raises ConfigError if there are too few triplets.
         """
         train, val = (
             images.products(count, split=split, seed=seed)
@@ -41,23 +43,19 @@ class DrawnReformulating(DrawnQueries):
         if captions:
             texts = [phrase.text for phrase in images.captions(train, seed=seed, epoch=0)]
             self._captions = tokenizer.encode(texts).ids  # (products, L)
-        self._pixels = images.pictures(len(train), split="train", seed=seed, size=size, cache=cache)
-        self._gallery = images.pictures(len(val), split="val", seed=seed, size=size, cache=cache)
+        self._pixels = images.pixels(len(train), split="train", seed=seed, size=size, cache=cache)
+        self._gallery = images.pixels(len(val), split="val", seed=seed, size=size, cache=cache)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
-        """`reference` and `target` uint8 (b, 3, S, S), what `known` has, and with captions `target_caption` (b, L')."""
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[TripletBatch]:
+        """Yield the `share` of each order, with images as pixels uint8 (b, 3, S, S)."""
         for rows in orders:
-            own = rows[share]
-            pictures = {
-                "reference": self._pixels[self.references[own]],
-                "target": self._pixels[self.targets[own]],
-            }
-            batch = pictures | self.known(rows, share)
+            references, targets = self.references[rows[share]], self.targets[rows[share]]
+            batch = self.batch(rows, share, reference=self._pixels[references], target=self._pixels[targets])
             if self._captions is not None:
-                batch["target_caption"] = self.cut(self._captions[self.targets[own]])
-            yield {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
+                batch = replace(batch, target_caption=tensor(self.cut(self._captions[targets])))
+            yield batch
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
-        """The pictures of the val split, uint8 (B, 3, S, S)."""
+        """Yield the images of the val split, uint8 (B, 3, S, S)."""
         for start in range(0, len(self._gallery), batch):
             yield torch.from_numpy(np.array(self._gallery[start : start + batch]))

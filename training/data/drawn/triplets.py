@@ -1,4 +1,4 @@
-"""Triplets of the drawn world, with all that satisfies each: what does not depend on how a net sees their pictures."""
+"""Triplets of the drawn world with all products that satisfy each, whatever form their images have."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +7,9 @@ from random import Random
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from models.arrays import Rows
+from models.arrays import Rows, TokenIds
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from training.catalogue import generated_texts
@@ -16,13 +17,14 @@ from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import Triplet, drift_targets, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
+from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
-from training.methods.from_triplets import Questions
+from training.data.datasets import ValidationQueries
 
-SHOP = 5_000  # products among which a triplet is sought
+SHOP = 5_000  # products of one shop, among which the answers of a triplet are known
 
 
-class DrawnQueries:
+class DrawnTripletRows:
     """The triplets of a config: rows of the products, texts, known answers, and the order of an epoch."""
 
     def __init__(
@@ -35,96 +37,108 @@ class DrawnQueries:
         template: Template,
         seed: int,
     ) -> None:
-        """Raises ConfigError where the products have fewer triplets than are asked for."""
-        asked = chosen(train, config, seed=seed)
+        """Raises ConfigError if the products have fewer triplets than the config says."""
+        chosen = choose(train, config, seed=seed)
         row_of = {product.id: row for row, product in enumerate(train)}
-        self.references = np.array([row_of[triplet.reference] for triplet in asked])  # (N,)
-        self.targets = np.array([row_of[triplet.target] for triplet in asked])  # (N,)
-        self._satisfying = [np.array([row_of[id] for id in triplet.satisfying]) for triplet in asked]
-        self._texts = tokenizer.encode([triplet.text for triplet in asked], template=template).ids  # (N, L)
+        self.references = np.array([row_of[triplet.reference] for triplet in chosen])  # (N,)
+        self.targets = np.array([row_of[triplet.target] for triplet in chosen])  # (N,)
+        self._satisfying = [np.array([row_of[id] for id in triplet.satisfying]) for triplet in chosen]
+        self._texts = tokenizer.encode([triplet.text for triplet in chosen], template=template).ids  # (N, L)
         self._end = tokenizer.end
         names = list(CATEGORIES)
         self._kinds = np.array([names.index(train[row].category) for row in self.targets])  # (N,)
         self._alike = config.alike
         self._seed = seed
-        self.questions = _questions(val, config, tokenizer=tokenizer, template=template, seed=seed)
+        self.validation_queries = _validation_queries(val, config, tokenizer=tokenizer, template=template, seed=seed)
 
     def __len__(self) -> int:
         return len(self.references)
 
     def orders(self, *, batch: int, epoch: int) -> list[Rows]:
-        """The rows of each global batch of an epoch."""
+        """Return the rows of each global batch of an epoch."""
         return order.alike(self._kinds, share=self._alike, batch=batch, seed=self._seed, epoch=epoch)
 
-    def known(self, rows: Rows, share: slice) -> dict[str, NDArray[np.generic]]:
-        """Of the `share` of a global batch: `text` (b, L'), `picture` and `shown` (b,) and `satisfied` (b, M).
+    def batch(
+        self, rows: Rows, share: slice, *, reference: NDArray[np.generic], target: NDArray[np.generic]
+    ) -> TripletBatch:
+        """Return the `share` of a global batch; `reference` and `target` are its images (b, …), as the net reads them.
 
-        `picture` numbers the references, `shown` the targets.
+        All optional fields but `reference_row`, `target_row` and `satisfied` are None.
         """
         own = rows[share]
-        satisfied = np.stack([np.isin(self.targets[rows], self._satisfying[row]) for row in own])
+        satisfied = np.stack([np.isin(self.targets[rows], self._satisfying[row]) for row in own])  # (b, M)
         satisfied[np.arange(len(own)), np.arange(len(rows))[share]] = False
-        return {
-            "text": self.cut(self._texts[own]),
-            "picture": self.references[own],
-            "shown": self.targets[own],
-            "satisfied": satisfied,
-        }
+        return TripletBatch(
+            reference=tensor(reference),
+            target=tensor(target),
+            text=tensor(self.cut(self._texts[own])),
+            reference_row=tensor(self.references[own]),
+            target_row=tensor(self.targets[own]),
+            satisfied=tensor(satisfied),
+        )
 
-    def cut(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Token ids (b, L) without the columns that are padding in every row (b, L')."""
+    def cut(self, ids: TokenIds) -> TokenIds:
+        """Return token ids (b, L) without the columns that are padding in every row (b, L')."""
         return ids[:, : int((ids == self._end).argmax(axis=1).max()) + 1]
 
 
-def chosen(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
-    """The config's triplets, each within SHOP products, in an order that makes the first of them a fair sample.
+def tensor(array: NDArray[np.generic]) -> Tensor:
+    """Return an array as a tensor, copied if it is not contiguous."""
+    return torch.from_numpy(np.ascontiguousarray(array))
 
-    Raises ConfigError where there are too few.
+
+def choose(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
+    """Return the config's triplets, each within SHOP products, in an order that makes the first of them a fair sample.
+
+    Raises ConfigError if there are too few.
     """
     shops = [products[start : start + SHOP] for start in range(0, len(products), SHOP)]
-    each = -(-config.triplets // len(shops))
-    found: list[Triplet] = []
+    count = -(-config.triplets // len(shops))
+    chosen: list[Triplet] = []
     for number, shop in enumerate(shops):
-        sought = triplets(shop, each, seed=seed + number)
-        if config.texts == "template":  # before any drift, which no word says
-            sought = _retold(shop, sought)
+        drawn = triplets(shop, count, seed=seed + number)
+        if config.texts == "template":  # before any drift, which no text mentions
+            drawn = _with_template_texts(shop, drawn)
         elif config.texts == "generated":
-            sought = _generated(shop, sought, seed=seed)
-        found += drift_targets(shop, sought, share=config.drift, seed=seed + number) if config.drift else sought
-    Random(f"{seed}/order").shuffle(found)
-    if len(found) < config.triplets:
+            drawn = _with_generated_texts(shop, drawn, seed=seed)
+        chosen += drift_targets(shop, drawn, share=config.drift, seed=seed + number) if config.drift else drawn
+    Random(f"{seed}/order").shuffle(chosen)
+    if len(chosen) < config.triplets:
         raise ConfigError(
-            f"{len(products)} products have only {len(found)} triplets: lower data.triplets or raise data.products"
+            f"{len(products)} products have only {len(chosen)} triplets: lower data.triplets or raise data.products"
         )
-    return found[: round(config.triplets * config.share)]
+    return chosen[: round(config.triplets * config.share)]
 
 
-def _retold(shop: Sequence[Product], found: Sequence[Triplet]) -> list[Triplet]:
-    """The triplets with texts from templates; what satisfies each stays as its own text had it."""
+def _with_template_texts(shop: Sequence[Product], drawn: Sequence[Triplet]) -> list[Triplet]:
+    """Replace the texts by those of templates; the products that satisfy a triplet stay those of its own text."""
     product_of = {product.id: product for product in shop}
     return [
-        replace(one, text=attribute_templates.text(product_of[one.reference], product_of[one.target], one.kinds))
-        for one in found
+        replace(
+            triplet,
+            text=attribute_templates.text(product_of[triplet.reference], product_of[triplet.target], triplet.kinds),
+        )
+        for triplet in drawn
     ]
 
 
-def _generated(shop: Sequence[Product], found: Sequence[Triplet], *, seed: int) -> list[Triplet]:
-    """The triplets with texts written from two captions; what else satisfies those is unknown."""
+def _with_generated_texts(shop: Sequence[Product], drawn: Sequence[Triplet], *, seed: int) -> list[Triplet]:
+    """Replace the texts by ones written from two captions; only the target is known to satisfy them."""
     product_of = {product.id: product for product in shop}
-    pairs = [(product_of[one.reference], product_of[one.target]) for one in found]
+    pairs = [(product_of[triplet.reference], product_of[triplet.target]) for triplet in drawn]
     return [
-        replace(one, text=generated_texts.text(*pair, seed=seed), satisfying=(one.target,))
-        for one, pair in zip(found, pairs, strict=True)
+        replace(triplet, text=generated_texts.text(*pair, seed=seed), satisfying=(triplet.target,))
+        for triplet, pair in zip(drawn, pairs, strict=True)
     ]
 
 
-def _questions(
+def _validation_queries(
     val: Sequence[Product], config: DrawnTriplets, *, tokenizer: Tokenizer, template: Template, seed: int
-) -> Questions:
-    asked = triplets(val, config.validation_triplets, seed=seed)
+) -> ValidationQueries:
+    chosen = triplets(val, config.validation_triplets, seed=seed)
     row_of = {product.id: row for row, product in enumerate(val)}
-    return Questions(
-        references=np.array([row_of[triplet.reference] for triplet in asked]),
-        texts=torch.from_numpy(tokenizer.encode([triplet.text for triplet in asked], template=template).ids),
-        relevant=[np.array([row_of[id] for id in triplet.satisfying]) for triplet in asked],
+    return ValidationQueries(
+        references=np.array([row_of[triplet.reference] for triplet in chosen]),
+        texts=torch.from_numpy(tokenizer.encode([triplet.text for triplet in chosen], template=template).ids),
+        relevant=[np.array([row_of[id] for id in triplet.satisfying]) for triplet in chosen],
     )

@@ -2,19 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Downloads:
-    """Pictures that were asked for and what became of them, over all shards that tell."""
-
-    asked_for: int
-    downloaded: int
-    failed_to_download: int
-    failed_to_resize: int
-    shards_that_do_not_tell: int  # with no stats beside them, or none that can be read
+from training.data.rows import Downloads
 
 
 def read(shards: Sequence[Path]) -> Downloads:

@@ -24,7 +24,7 @@ def find(path: str, *, text: str = TEXT) -> LoadedRows[Triplets]:
     )
     count = len(found.names)
     rows = Triplets(
-        pictures=_joined(*found.pictures),
+        images=_joined(*found.pictures),
         references=np.arange(count, dtype=np.int64),
         targets=np.arange(count, 2 * count, dtype=np.int64),
         texts=found.texts[0],

@@ -1,11 +1,9 @@
-"""The config of InstructCIR."""
-
-from typing import ClassVar, Literal
+"""Configs of the two phases."""
 
 from pydantic import Field
 
 from training.data.config import TripletData
-from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section, TripletLoss
+from training.engine.settings import LoopConfig, OptimConfig, Section, TripletLoss
 
 
 class ReformulatingNet(Section):
@@ -16,13 +14,13 @@ class ReformulatingNet(Section):
 
 
 class ReformulatingLoss(TripletLoss):
-    """Of InstructCIR's first phase."""
+    """Loss of the first phase."""
 
     captions: float = Field(default=0.0, ge=0)  # weight of the targets' captions, for search by text; 0 as in the paper
 
 
 class Momentum(Section):
-    """Of the average that encodes the targets, rising in a straight line; 0 for no average but the network itself."""
+    """Momentum of the average that encodes the targets, rising linearly; `start` 0 is for no average."""
 
     start: float = Field(default=0.996, ge=0, lt=1)
     end: float = Field(default=1.0, ge=0, le=1)
@@ -40,26 +38,8 @@ class ReformulatingConfig(Section):
 
 
 class CombiningConfig(Section):
-    """The second phase: the weight of the combiner alone learns, on the first phase's triplets."""
+    """The second phase: the combiner's weight alone learns, on the first phase's triplets."""
 
     steps: int = Field(default=0, ge=0)  # batches of an epoch, however many triplets there are; 0: each triplet once
     optim: OptimConfig
     loop: LoopConfig
-
-
-class InstructConfig(Section):
-    """InstructCIR: an image tower that reads the wanted change."""
-
-    stages: ClassVar[tuple[str, ...]] = ("reformulating", "combining")
-
-    method: Literal["instruct"]
-    seed: int
-    template: str = Field(default="{text}", pattern=r"^[^*]*\{text\}[^*]*$")
-    backbone: BackboneConfig
-    reformulating: ReformulatingConfig
-    combining: CombiningConfig
-
-    @property
-    def device(self) -> str:
-        """Where its phases train."""
-        return self.reformulating.loop.device

@@ -1,55 +1,140 @@
-"""An InstructCIR run: its network, its phases one after the other, and what they leave."""
+"""InstructCIR, an image tower that reads the wanted change: its run, phase by phase, and its finished model."""
 
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 
+from models.errors import ConfigError
+from models.nets import weighted_sum
 from models.nets.reformulation import Reformulation
+from models.nets.reformulation_graphs import ReformulationGalleryGraph, ReformulationQueryGraph
 from models.tokenizer import Tokenizer
-from training.data import sources
+from training.bundles.export import FinishedModel
+from training.bundles.onnx_graph import Graphs
+from training.data.config import DrawnTriplets, TripletData
+from training.data.datasets import TripletDataset
+from training.data.sources import triplets
 from training.engine import backbones, checkpoint, loop
 from training.engine.distributed import World
-from training.methods.instruct.config import InstructConfig
+from training.engine.settings import BackboneConfig, LoopConfig, Section
+from training.methods.instruct.config import CombiningConfig, ReformulatingConfig
 from training.methods.instruct.reformulating import Combining, Pair, Reformulating
 
-REFORMULATING, COMBINING = InstructConfig.stages
+REFORMULATING, COMBINING = "reformulating", "combining"
 
 
-def train(settings: InstructConfig, out: Path, *, until: str, world: World) -> None:
-    """Trains the phases in the folders reformulating and combining of `out`; see `runs.train`."""
-    with world.first():
-        tokenizer = backbones.write_tokenizer(settings.backbone, out / backbones.TOKENIZER)
-        pair = untrained(settings, out).to(world.device)
-        size, cache = pair.online.backbone.image_size, out.parent / "cache"
-        data = sources.reformulating(settings, size=size, tokenizer=tokenizer, cache=cache)
-    first, folder = settings.reformulating, out / REFORMULATING
-    stage = Reformulating(pair=pair, data=data, loss=first.loss, momentum=first.momentum, loop=first.loop, world=world)
-    folder.mkdir(exist_ok=True)
-    loop.fit(stage, seed=settings.seed, optim=first.optim, loop=first.loop, folder=folder, world=world)
-    if until == REFORMULATING:
-        return
-    checkpoint.load(pair, checkpoint.best(folder))  # as it was trained: the average and what learnt
-    second, folder = settings.combining, out / COMBINING
-    combining = Combining(pair=pair, data=data, loss=first.loss, steps=second.steps, loop=second.loop, world=world)
-    folder.mkdir(exist_ok=True)
-    loop.fit(combining, seed=settings.seed, optim=second.optim, loop=second.loop, folder=folder, world=world)
+class InstructConfig(Section):
+    """A run of InstructCIR."""
+
+    stages: ClassVar[tuple[str, ...]] = (REFORMULATING, COMBINING)
+
+    method: Literal["instruct"]
+    seed: int
+    template: str = Field(default="{text}", pattern=r"^[^*]*\{text\}[^*]*$")
+    backbone: BackboneConfig
+    reformulating: ReformulatingConfig
+    combining: CombiningConfig
+
+    @property
+    def device(self) -> str:
+        """The device that both phases train on."""
+        return self.reformulating.loop.device
+
+    @property
+    def triplets(self) -> tuple[TripletData, LoopConfig]:
+        """The triplets that the first phase learns from, and how long."""
+        return self.reformulating.data, self.reformulating.loop
+
+    def train(self, out: Path, *, until: str, world: World) -> None:
+        """Train the phases in the folders reformulating and combining of `out`; see `Method.train`."""
+        first, second = self.reformulating, self.combining
+        with world.first():
+            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            pair = self.untrained(out).to(world.device)
+            data = self.data(size=pair.online.backbone.image_size, tokenizer=tokenizer, cache=out.parent / "cache")
+        reformulating = Reformulating(
+            pair=pair, data=data, loss=first.loss, momentum=first.momentum, loop=first.loop, world=world
+        )
+        folder = out / REFORMULATING
+        loop.fit(reformulating, seed=self.seed, optim=first.optim, loop=first.loop, folder=folder, world=world)
+        if until == REFORMULATING:
+            return
+        checkpoint.load(pair, checkpoint.best(folder))  # while the first phase's parameters still require gradients
+        combining = Combining(pair=pair, data=data, loss=first.loss, steps=second.steps, loop=second.loop, world=world)
+        folder = out / COMBINING
+        loop.fit(combining, seed=self.seed, optim=second.optim, loop=second.loop, folder=folder, world=world)
+
+    def data(self, *, size: int, tokenizer: Tokenizer, cache: Path) -> TripletDataset:
+        """Return the triplets of both phases as pixels of side `size`; raises InputError if files are missing."""
+        part = self.reformulating
+        if isinstance(part.data, DrawnTriplets):
+            return triplets.drawn_pixels(
+                part.data,
+                size=size,
+                tokenizer=tokenizer,
+                template=self.template,
+                seed=self.seed,
+                cache=cache,
+                captions=bool(part.loss.captions),
+            )
+        rows = triplets.rows(part.data)
+        if part.loss.captions and (lacking := sum(not caption for caption in rows.target_captions)):
+            raise ConfigError(
+                f"reformulating.loss.captions needs captions of the targets, and {lacking} of {len(rows)} triplets have"
+                " none: name them as target_caption, or set it to 0"
+            )
+        return triplets.of_files(
+            rows,
+            validation=part.data.validation,
+            tokenizer=tokenizer,
+            template=self.template,
+            seed=self.seed,
+            size=size,
+            workers=part.loop.workers,
+        )
+
+    def untrained(self, run: Path) -> Pair:
+        """Return the networks of a run, CLIP as the config says and the rest untrained."""
+        tokenizer = Tokenizer.open(run / backbones.TOKENIZER, context_length=3)
+        backbone = backbones.backbone(self.backbone, run, seed=self.seed)
+        torch.manual_seed(self.seed)  # again: the added modules begin alike, whatever CLIP's weights came from
+        null = torch.from_numpy(tokenizer.encode([""]).ids[:, :2])  # start and end
+        net = self.reformulating.net
+        online = Reformulation(backbone, null=null, crossed=net.crossed, checkpointed=net.checkpointed)
+        return Pair(online, averaged=self.reformulating.momentum.start > 0)
+
+    def best(self, run: Path, *, stage: str) -> Pair:
+        """Return the networks with the best weights of the phases up to `stage`; raises ConfigError if any lack."""
+        pair = self.untrained(run).eval()
+        checkpoint.load(pair, checkpoint.best(run / REFORMULATING))
+        if stage == COMBINING:
+            checkpoint.load(pair.online.combiner.requires_grad_(True), checkpoint.best(run / COMBINING))
+        return pair.requires_grad_(False)
+
+    def finished(self, run: Path, *, stage: str) -> FinishedModel:
+        """Return the model of a finished run; after the second phase its text weight is 1 − λ. See `Method`."""
+        pair = self.best(run, stage=stage)
+        return FinishedModel(
+            method=self.method,
+            backbone=self.backbone.name,
+            template=self.template,
+            text_weight=1.0 - float(pair.online.combiner.weight) if stage == COMBINING else 0.0,
+            graphs=graphs(pair),
+            tokenizer_file=run / backbones.TOKENIZER,
+        )
 
 
-def untrained(settings: InstructConfig, out: Path) -> Pair:
-    """The networks of a run, their CLIP as the config says and the rest untrained."""
-    tokenizer = Tokenizer.open(out / backbones.TOKENIZER, context_length=3)
-    backbone = backbones.backbone(settings.backbone, out, seed=settings.seed)
-    torch.manual_seed(settings.seed)  # again: the added modules begin alike, wherever CLIP's weights came from
-    null = torch.from_numpy(tokenizer.encode([""]).ids[:, :2])  # start and end
-    net = settings.reformulating.net
-    online = Reformulation(backbone, null=null, crossed=net.crossed, checkpointed=net.checkpointed)
-    return Pair(online, averaged=settings.reformulating.momentum.start > 0)
+def graphs(pair: Pair) -> Graphs:
+    """Return the graphs: the gallery by the average of the weights, the query by the network that learnt.
 
-
-def finished(settings: InstructConfig, out: Path, *, stage: str) -> Pair:
-    """A run's networks with the best weights of its phases, up to `stage`; raises ConfigError where they lack."""
-    pair = untrained(settings, out).eval()
-    checkpoint.load(pair, checkpoint.best(out / REFORMULATING))
-    if stage == COMBINING:
-        checkpoint.load(pair.online.combiner.requires_grad_(True), checkpoint.best(out / COMBINING))
-    return pair.requires_grad_(False)
+    `pair` itself is changed: it loses its average, or there would be three copies of a large net.
+    """
+    settled = pair.eval().settled()
+    pair.average = None
+    return Graphs(
+        gallery=ReformulationGalleryGraph(settled),
+        query=ReformulationQueryGraph(pair.online),
+        text=weighted_sum.TextGraph(pair.online.backbone),
+    )

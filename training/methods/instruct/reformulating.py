@@ -1,4 +1,4 @@
-"""InstructCIR's two phases: the network learns from triplets, then the combiner how much of the text to add."""
+"""Two phases of InstructCIR: the network learns from triplets, then the combiner learns how much text to add."""
 
 import copy
 from collections.abc import Iterator
@@ -8,19 +8,21 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.nets.reformulation import Reformulation
+from training.data.batch import TripletBatch
+from training.data.datasets import TripletDataset
 from training.engine import losses
 from training.engine.distributed import World
 from training.engine.ema import Average
 from training.engine.settings import LoopConfig
-from training.methods.from_triplets import ComposingData, Contrasting
+from training.methods.stages.from_triplets import Contrasting
 from training.methods.instruct.config import Momentum, ReformulatingLoss
 
 
 class Pair(nn.Module):
-    """The network that learns, and the average of its past weights that encodes the targets."""
+    """The network that learns, and the average of its past weights, which encodes the targets."""
 
     def __init__(self, online: Reformulation, *, averaged: bool) -> None:
-        """All learns in the first phase but the combiner. Without `averaged` the targets are the network's own."""
+        """All but the combiner learns in the first phase. Without `averaged` the network itself encodes the targets."""
         super().__init__()
         self.online = online.requires_grad_(True)
         online.backbone.clip.logit_scale.requires_grad_(False)  # no loss reads it
@@ -28,45 +30,45 @@ class Pair(nn.Module):
         self.average = Average(online) if averaged else None
 
     def target(self, pixels: Tensor) -> Tensor:
-        """z̄_t of uint8 pixels (B, 3, S, S), L2-normalised (B, d); of the average, without gradient."""
+        """Return z̄_t (B, d), L2-normalised, of uint8 pixels (B, 3, S, S); the average gives it without gradient."""
         if self.average is None:
             own: Tensor = self.online(pixels)
             return own
         with torch.no_grad():
-            found: Tensor = functional_call(self.online, self.average.values(), (pixels,))
-        return found
+            averaged: Tensor = functional_call(self.online, self.average.values(), (pixels,))
+        return averaged
 
     def settled(self) -> Reformulation:
-        """The network that encodes the targets, as one of its own."""
-        made = copy.deepcopy(self.online)
+        """Return a copy of the network with the weights that encode the targets."""
+        network = copy.deepcopy(self.online)
         if self.average is not None:
-            made.load_state_dict(self.average.values(), strict=False)
-        return made
+            network.load_state_dict(self.average.values(), strict=False)
+        return network
 
 
 class _Phase(Contrasting):
-    """What the two phases have in common."""
+    """Base of the two phases."""
 
     def __init__(
-        self, *, pair: Pair, data: ComposingData, loss: ReformulatingLoss, loop: LoopConfig, world: World
+        self, *, pair: Pair, data: TripletDataset, loss: ReformulatingLoss, loop: LoopConfig, world: World
     ) -> None:
         super().__init__(data, loss=loss, loop=loop, world=world)
         self._pair = pair
 
     def _recalls(self, *, combined: bool) -> dict[str, float]:
-        """Recall of the unseen triplets' targets, every picture that satisfies the text counting."""
-        pictures, gallery = [], []
+        """Return the recall of the unseen triplets' targets; every image that satisfies the text counts."""
+        blocks, gallery = [], []
         for block in self._gallery():
-            pictures.append(block)
+            blocks.append(block)
             gallery.append(self._pair.target(block.to(self._device)))
-        pixels, queries = torch.cat(pictures), []
-        for rows, texts in self._questions():
+        pixels, queries = torch.cat(blocks), []
+        for rows, texts in self._queries():
             composed, text = self._query(pixels[rows].to(self._device), texts)
             queries.append(self._pair.online.combiner(composed, text) if combined else composed)
-        return self._data.questions.recalls(torch.cat(queries), torch.cat(gallery))
+        return self._data.validation_queries.recalls(torch.cat(queries), torch.cat(gallery))
 
     def _query(self, pixels: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """z_q and e_txt (B, d) of uint8 pixels (B, 3, S, S) and token ids (B, L)."""
+        """Return z_q and e_txt (B, d) of uint8 pixels (B, 3, S, S) and token ids (B, L)."""
         net = self._pair.online
         words = net.words(texts)
         return net.compose(pixels, words), words.vector
@@ -79,7 +81,7 @@ class Reformulating(_Phase):
         self,
         *,
         pair: Pair,
-        data: ComposingData,
+        data: TripletDataset,
         loss: ReformulatingLoss,
         momentum: Momentum,
         loop: LoopConfig,
@@ -90,72 +92,76 @@ class Reformulating(_Phase):
         self._captions = loss.captions
         self.net = pair
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`composed` z_q and `target` z_t (b, d), the latter of the average without gradient; `batch` has pixels.
+    def embeddings(self, batch: TripletBatch) -> dict[str, Tensor]:
+        """Return `composed` z_q and `target` z_t (b, d), the latter of the average without gradient; images are pixels.
 
-        Where captions are learnt, `caption` is e_txt (b, d) of its `target_caption`.
+        If captions are learnt, `caption` is e_txt (b, d) of `target_caption`.
         """
-        found = self._known(batch) | {
-            "composed": self._query(batch["reference"], batch["text"])[0],
-            "target": self._pair.target(batch["target"]),
+        embeddings = self._labels(batch) | {
+            "composed": self._query(batch.reference, batch.text)[0],
+            "target": self._pair.target(batch.target),
         }
         if self._captions:
-            found["caption"] = self._pair.online.words(batch["target_caption"]).vector
-        return found
+            if batch.target_caption is None:
+                raise AssertionError("the data was made with captions of the targets")
+            embeddings["caption"] = self._pair.online.words(batch.target_caption).vector
+        return embeddings
 
-    def loss(self, found: dict[str, Tensor]) -> Tensor:
-        """InstructCIR, Eq. 2, and where captions are learnt their weight times the same of e_txt(caption) and z_t.
+    def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
+        """InstructCIR, Eq. 2; if captions are learnt, plus their weight times the same loss of e_txt(caption) and z_t.
 
-        The latter is not the paper's, whose e_txt nothing binds to z_t: text alone would find nothing. Of the batch
-        only the same picture is no negative of a caption, though a short one may describe others too.
+        The second term is not in the paper, in which nothing binds e_txt to z_t, so that text alone finds nothing. Only
+        the same image is no negative of a caption, though a short caption may describe other images too.
         """
-        loss = super().loss(found)
+        loss = super().loss(embeddings)
         if self._captions:
-            same = (found["shown"][:, None] == found["shown"]).fill_diagonal_(False)  # (M, M)
+            rows = embeddings["target_row"]  # (M,)
+            same = (rows[:, None] == rows).fill_diagonal_(False)  # (M, M)
             scale = 1 / self._loss.temperature
-            loss = loss + self._captions * losses.nce(found["caption"], found["target"], scale=scale, ignored=same)
+            term = losses.nce(embeddings["caption"], embeddings["target"], scale=scale, ignored=same)
+            loss = loss + self._captions * term
         return loss
 
     def stepped(self, done: float) -> None:
-        """The average follows, ever more slowly."""
+        """Update the average, with growing momentum."""
         if self._pair.average is not None:
             first, last = self._momentum.start, self._momentum.end
             self._pair.average.follow(self._pair.online, momentum=first + (last - first) * done)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Recall of z_q on unseen triplets."""
+        """Return the recall of z_q on unseen triplets."""
         return self._recalls(combined=False)
 
 
 class Combining(_Phase):
-    """Trains λ alone (InstructCIR, Eq. 3); all else is frozen."""
+    """Trains λ alone (InstructCIR, Eq. 3); everything else is frozen."""
 
     def __init__(
-        self, *, pair: Pair, data: ComposingData, loss: ReformulatingLoss, steps: int, loop: LoopConfig, world: World
+        self, *, pair: Pair, data: TripletDataset, loss: ReformulatingLoss, steps: int, loop: LoopConfig, world: World
     ) -> None:
-        """With `steps` an epoch has so many batches, from as many passes over the triplets as that takes."""
+        """An epoch has `steps` batches, from as many passes over the triplets as needed; with 0 it is one pass."""
         super().__init__(pair=pair, data=data, loss=loss, loop=loop, world=world)
         self._passes = max(1, -(-steps // self.steps_per_epoch))
         self.steps_per_epoch = steps or self.steps_per_epoch
         pair.requires_grad_(False).eval()
-        pair.zero_grad(set_to_none=True)  # as many numbers as weights, which the first phase left
+        pair.zero_grad(set_to_none=True)  # the first phase left as many gradients as weights
         self.net = pair.online.combiner.requires_grad_(True)
 
-    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
-        """This rank's rows of each global batch, from number `start` of the epoch on; a resume sees the same."""
+    def batches(self, epoch: int, *, start: int) -> Iterator[TripletBatch]:
+        """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
         passes = range(epoch * self._passes, (epoch + 1) * self._passes)
         orders = [order for number in passes for order in self._data.orders(batch=self._batch, epoch=number)]
         return self._data.batches(orders[start : self.steps_per_epoch], epoch=epoch, share=self._share)
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`composed` ẑ with gradient, `target` z_t (b, d); `batch` as in `Reformulating`."""
+    def embeddings(self, batch: TripletBatch) -> dict[str, Tensor]:
+        """Return `composed` ẑ with gradient and `target` z_t (b, d); images are pixels."""
         with torch.no_grad():
-            composed, text = self._query(batch["reference"], batch["text"])
-            target = self._pair.target(batch["target"])
-        return self._known(batch) | {"composed": self.net(composed, text), "target": target}
+            composed, text = self._query(batch.reference, batch.text)
+            target = self._pair.target(batch.target)
+        return self._labels(batch) | {"composed": self.net(composed, text), "target": target}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Recall of ẑ on unseen triplets, and λ."""
+        """Return the recall of ẑ on unseen triplets, and λ."""
         return {**self._recalls(combined=True), "lambda": float(self.net.weight)}

@@ -1,4 +1,4 @@
-"""The first stage of SEARLE: a word for each of some pictures, found by gradient descent, picture by picture."""
+"""First stage of SEARLE: a pseudo-word for each image, found by gradient descent."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -15,18 +16,33 @@ from models import files
 from models.arrays import Rows
 from models.errors import ConfigError
 from models.nets.pseudo_word import PseudoWord
+from training.data.batch import ImageBatch, InvertedBatch
+from training.data.config import CaptionedData
+from training.data.datasets import EpochDataset
 from training.engine import frozen, loop
 from training.engine.distributed import World
-from training.methods.pseudo_words.config import InvertingConfig
-from training.methods.pseudo_words.phrases import Phrases, Sentences
-from training.methods.pseudo_words.words import PseudoWordData
+from training.engine.settings import Section
+from training.methods.pseudo_words.phrases import Phrases, Sentence, Sentences
 
-_BLOCK = 256  # pictures at once; no word depends on the others
-_BEGINNING = 0.02  # standard deviation of a word's components before the first step, as of CLIP's own words
+_BLOCK = 256  # images at once; no word depends on the others
+_INITIAL_STD = 0.02  # of a word's components before the first step, as of CLIP's own words
+
+
+class InvertingConfig(Section):
+    """The first stage of SEARLE: a word for each of the first images, by gradient descent."""
+
+    data: CaptionedData  # whose captions are not read
+    pictures: int = Field(ge=2)  # number of images, from the first on
+    sentences: tuple[Sentence, ...] = Field(strict=False, min_length=1)  # each with a word matches its image
+    steps: int = Field(default=350, ge=1)
+    learning_rate: float = Field(default=2e-2, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    average: float = Field(default=0.99, ge=0, lt=1)  # momentum of a word's moving average, the result
+    bound: float = Field(default=0.5, ge=0)  # weight of the phrases
 
 
 class Inverting:
-    """Optimises words, block by block; the blocks of a killed run stay."""
+    """Optimises words block by block; a resumed run keeps the finished blocks."""
 
     def __init__(
         self,
@@ -35,14 +51,14 @@ class Inverting:
         net: PseudoWord,
         sentences: Sentences,
         phrases: Phrases | None,
-        data: PseudoWordData,
+        data: EpochDataset[ImageBatch],
         precision: str,
         seed: int,
         world: World,
     ) -> None:
-        """`precision` is that of the passes. Raises ConfigError where the data has fewer pictures than wanted."""
+        """`precision` is that of the forward passes. Raises ConfigError if the data has too few images."""
         if config.pictures > len(data):
-            raise ConfigError(f"inverting.pictures asks for {config.pictures} of {len(data)} pictures: lower it")
+            raise ConfigError(f"inverting.pictures needs {config.pictures} of {len(data)} images: lower it")
         self._config = config
         self._net = net.eval()
         self._sentences = sentences
@@ -53,7 +69,7 @@ class Inverting:
         self._world = world
 
     def run(self, folder: Path) -> NDArray[np.float32]:
-        """The words (N, D) of the first N pictures, kept in `folder`; the ranks share the blocks."""
+        """Return the words (N, D) of the first N images, written to `folder`; the ranks share the blocks."""
         starts = range(0, self._config.pictures, _BLOCK)
         paths = [folder / f"words-{start:08}.npy" for start in starts]
         own = list(zip(starts, paths, strict=True))[self._world.rank :: self._world.size]
@@ -63,35 +79,36 @@ class Inverting:
             rows = np.arange(start, min(start + _BLOCK, self._config.pictures))
             (batch,) = self._data.batches([rows], epoch=0)
             loop.reseed(f"{self._seed}/inverting", part=start)
-            words, cosine = self._words(batch["target"].to(self._world.device))
+            words, cosine = self._words(batch.target.to(self._world.device))
             with (folder / loop.LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"pictures": len(rows), "first": start, "cosine": cosine}) + "\n")
+                log.write(json.dumps({"images": len(rows), "first": start, "cosine": cosine}) + "\n")
             with files.replacing(path) as part:
                 np.save(part, words.cpu().numpy())
         self._world.barrier()
         return np.concatenate([np.load(path) for path in paths])
 
-    def _words(self, pictures: Tensor) -> tuple[Tensor, float]:
-        """Words (B, D) of pictures, and the mean cosine of the last step's sentences to their pictures."""
+    def _words(self, images: Tensor) -> tuple[Tensor, float]:
+        """Return words (B, D) of images, and the mean cosine of the last step's sentences to their images."""
         config, device = self._config, self._world.device
-        seen = frozen.embedding(self._net.backbone, pictures)
-        wanted = F.normalize(seen, dim=-1)  # (B, d)
-        begun = torch.randn(len(seen), self._net.backbone.text_width, device=device) * _BEGINNING
-        word = begun.requires_grad_(True)
+        embedding = frozen.embedding(self._net.backbone, images)
+        target = F.normalize(embedding, dim=-1)  # (B, d)
+        initial = torch.randn(len(embedding), self._net.backbone.text_width, device=device) * _INITIAL_STD
+        word = initial.requires_grad_(True)
         average = word.detach().clone()
         optimizer = torch.optim.AdamW([word], lr=config.learning_rate, weight_decay=config.weight_decay)
         cosine = torch.zeros(())
         for _ in range(config.steps):
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-                drawn = self._sentences.drawn(len(seen))
+                drawn = self._sentences.drawn(len(embedding))
                 ids, places = self._sentences.ids[drawn], self._sentences.places[drawn]
-                found = self._net.compose(word, ids, places=places)
-                cosine = (found * wanted).sum(dim=1)  # (B,)
+                sentence = self._net.compose(word, ids, places=places)
+                cosine = (sentence * target).sum(dim=1)  # (B,)
                 loss = (1 - cosine).sum()
                 if self._phrases is not None and config.bound:
-                    ids, places, said = self._phrases.drawn(seen)
-                    loss = loss + config.bound * bound(self._net.compose(word, ids, places=places), said).sum()
+                    ids, places, concept = self._phrases.drawn(embedding)
+                    phrase = self._net.compose(word, ids, places=places)
+                    loss = loss + config.bound * phrase_distance(phrase, concept).sum()
             torch.autograd.backward(loss)
             optimizer.step()
             average = config.average * average + (1 - config.average) * word.detach()
@@ -99,26 +116,26 @@ class Inverting:
 
 
 class Inverted:
-    """Pictures with the words that were found for them."""
+    """Images with the words that were found for them."""
 
-    def __init__(self, data: PseudoWordData, words: NDArray[np.float32]) -> None:
-        """Words (N, D) of the first N of the data's pictures."""
+    def __init__(self, data: EpochDataset[ImageBatch], words: NDArray[np.float32]) -> None:
+        """`words` (N, D) are those of the first N of the data's images."""
         self._data = data
         self._words = words
 
     def __len__(self) -> int:
         return len(self._words)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
-        """What the data gives, and the `word` of each row (b, D)."""
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[InvertedBatch]:
+        """Yield the images of each order and their words."""
         for rows, batch in zip(orders, self._data.batches(orders, epoch=epoch), strict=True):
-            yield batch | {"word": torch.from_numpy(self._words[rows])}
+            yield InvertedBatch(target=batch.target, word=torch.from_numpy(self._words[rows]))
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
-        """Pictures that are not trained on."""
+        """Yield images that are not trained on."""
         yield from self._data.validation(batch=batch)
 
 
-def bound(found: Tensor, said: Tensor) -> Tensor:
-    """1 − the cosine of each phrase with a pseudo-word to what it says with a concept: unit vectors (B, d) → (B,)."""
-    return 1 - (found.float() * said.float()).sum(dim=1)
+def phrase_distance(phrase: Tensor, concept: Tensor) -> Tensor:
+    """Return 1 − cosine (B,) of phrases with a pseudo-word to phrases with a concept, unit vectors (B, d)."""
+    return 1 - (phrase.float() * concept.float()).sum(dim=1)

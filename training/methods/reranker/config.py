@@ -1,6 +1,4 @@
-"""The config of a re-ranker."""
-
-from typing import ClassVar, Literal
+"""Config of the one stage."""
 
 from pydantic import Field
 
@@ -10,7 +8,7 @@ from training.engine.settings import LoopConfig, OptimConfig, Section
 
 
 class RerankingNet(Section):
-    """The sizes of what learns."""
+    """Sizes of the re-ranker."""
 
     width: int = Field(default=256, gt=0, multiple_of=8)
     layers: int = Field(default=2, ge=1)
@@ -21,31 +19,15 @@ class RerankingLoss(Section):
     """−log softmax of score / temperature over a query's own target and its candidates."""
 
     temperature: float = Field(default=0.05, gt=0)
-    hardest: int = Field(default=24, ge=1, le=CANDIDATES)  # candidates of each query that are always there: the first
-    drawn: int = Field(default=8, ge=0)  # others, drawn anew for each step from those behind them
+    hardest: int = Field(default=24, ge=1, le=CANDIDATES)  # first candidates of each query, which every step sees
+    drawn: int = Field(default=8, ge=0)  # other candidates, drawn anew for each step from those behind
 
 
 class RerankingConfig(Section):
-    """The one stage: the re-ranker learns, over the frozen bundle's ranking."""
+    """The one stage: the re-ranker learns from the ranking of a frozen bundle."""
 
     net: RerankingNet = RerankingNet()
     data: DrawnTriplets
     loss: RerankingLoss = RerankingLoss()
     optim: OptimConfig
     loop: LoopConfig
-
-
-class RerankConfig(Section):
-    """A re-ranker of what a bundle finds first."""
-
-    stages: ClassVar[tuple[str, ...]] = ("reranking",)
-
-    method: Literal["rerank"]
-    seed: int
-    bundle: str  # the folder of the model that ranks first; its CLIP must be frozen
-    reranking: RerankingConfig
-
-    @property
-    def device(self) -> str:
-        """Where it trains."""
-        return self.reranking.loop.device

@@ -1,13 +1,15 @@
-"""The second stage of the two-stage method: the text tower learns to compose the pseudo-word with the wanted change."""
+"""Second stage of the two-stage method: the text tower learns to compose the pseudo-word with the wanted change."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.nets.two_stage import Reference, TwoStage
+from training.data.batch import TripletBatch
+from training.data.datasets import TripletDataset
 from training.engine import frozen, losses
 from training.engine.distributed import World
-from training.methods.from_triplets import ComposingData, FromTriplets
+from training.methods.stages.from_triplets import FromTriplets
 from training.methods.two_stage.config import ComposingConfig
 
 _GROUPS = 4
@@ -17,7 +19,7 @@ class ComposingStage(FromTriplets):
     """Trains the composing adapters alone, or every added module (two-stage, A.3)."""
 
     def __init__(
-        self, config: ComposingConfig, *, net: TwoStage, sentence: Tensor, slot: int, data: ComposingData, world: World
+        self, config: ComposingConfig, *, net: TwoStage, sentence: Tensor, slot: int, data: TripletDataset, world: World
     ) -> None:
         """`sentence` is the mapping template's token ids (1, L), its pseudo-word at `slot`, as in all the texts."""
         super().__init__(data, loop=config.loop, world=world)
@@ -31,28 +33,30 @@ class ComposingStage(FromTriplets):
         self._sentence = sentence.to(world.device)
         self._slot = slot
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`composed` and `sentence` (b, d) with gradient; the frozen `reference`, `target` and `caption` (b, d).
+    def embeddings(self, batch: TripletBatch) -> dict[str, Tensor]:
+        """Return `composed`, `sentence` (b, d) with gradient, and the frozen `reference`, `target`, `caption` (b, d).
 
-        `batch` has the reference's `caption` too, and may have its `word` and `regions` with `reference` as a vector.
+        The batch needs the reference's caption; with `word` and `regions` the mapping modules are not run.
         """
-        if "word" in batch:
-            reference = Reference(batch["word"].float(), batch["regions"].float())
-            seen = frozen.image(self.net.backbone, batch["reference"])
+        if batch.caption is None:
+            raise AssertionError("every dataset of triplets has captions, though they may be blank")
+        if batch.word is not None and batch.regions is not None:
+            reference = Reference(batch.word.float(), batch.regions.float())
+            image = frozen.image(self.net.backbone, batch.reference)
         else:
-            states = frozen.states(self.net.backbone, batch["reference"])
-            reference, seen = self.net.reference(states), F.normalize(states[:, 0], dim=-1)
-        sentence = self._sentence.expand(len(seen), -1)
-        return self._known(batch) | {
-            "composed": self._composed(reference, batch["text"]),
+            states = frozen.states(self.net.backbone, batch.reference)
+            reference, image = self.net.reference(states), F.normalize(states[:, 0], dim=-1)
+        sentence = self._sentence.expand(len(image), -1)
+        return self._labels(batch) | {
+            "composed": self._composed(reference, batch.text),
             "sentence": self.net.compose(reference, sentence, slot=self._slot),
-            "reference": seen,
-            "target": frozen.image(self.net.backbone, batch["target"]),
-            "caption": frozen.text(self.net.backbone, batch["caption"]),
+            "reference": image,
+            "target": frozen.image(self.net.backbone, batch.target),
+            "caption": frozen.text(self.net.backbone, batch.caption),
         }
 
     def _composed(self, reference: Reference, texts: Tensor) -> Tensor:
-        """The queries (b, d), computed in a few groups of texts of like length: half of a mixed batch is padding."""
+        """Return the queries (b, d), computed in groups of texts of like length: half of a mixed batch is padding."""
         ends = self.net.backbone.ends(texts)  # (b,)
         groups = ends.argsort(stable=True).tensor_split(_GROUPS)
         parts = [
@@ -66,7 +70,7 @@ class ComposingStage(FromTriplets):
         ]
         return torch.cat(parts)[torch.cat(groups).argsort()]
 
-    def loss(self, found: dict[str, Tensor]) -> Tensor:
+    def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """L2 = ½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft (two-stage, A.3).
 
         The teacher of L_soft is v_ref, whose caption it is; the authors' release takes v_tgt. Two rows with the same
@@ -75,28 +79,31 @@ class ComposingStage(FromTriplets):
         config = self._loss
         scale = 1 / config.temperature
         loss = losses.composing(
-            found["composed"],
-            found["target"],
+            embeddings["composed"],
+            embeddings["target"],
             scale=scale,
             mixed=config.mixed,
             mixed_scale=scale if config.mixed_logit_scale == "tau" else 1.0,
             cap=config.mixed_cap,
-            ignored=found.get("satisfied") if config.satisfied else None,
+            ignored=embeddings.get("satisfied") if config.satisfied else None,
         )
         if config.mapping:
             same = None
-            if "picture" in found:
-                same = (found["picture"][:, None] == found["picture"]).fill_diagonal_(False)  # (M, M)
-            term = losses.symmetric_nce(found["reference"], found["sentence"], scale=scale, ignored=same)
+            if "reference_row" in embeddings:
+                rows = embeddings["reference_row"]  # (M,)
+                same = (rows[:, None] == rows).fill_diagonal_(False)  # (M, M)
+            term = losses.symmetric_nce(embeddings["reference"], embeddings["sentence"], scale=scale, ignored=same)
             loss = loss + config.mapping * term
         if config.soft:
-            term = losses.soft_alignment(found["caption"], found["reference"], found["sentence"], scale=scale)
+            term = losses.soft_alignment(
+                embeddings["caption"], embeddings["reference"], embeddings["sentence"], scale=scale
+            )
             loss = loss + config.soft * term
         return loss
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Recall of the unseen triplets' targets, every picture that satisfies the text counting."""
+        """Return the recall of the unseen triplets' targets; every image that satisfies the text counts."""
         gallery, words, regions = [], [], []
         for block in self._gallery():
             states = frozen.states(self.net.backbone, block.to(self._device))
@@ -106,7 +113,7 @@ class ComposingStage(FromTriplets):
             regions.append(reference.regions.half())
         whole = Reference(torch.cat(words), torch.cat(regions))
         queries = []
-        for rows, texts in self._questions():
+        for rows, texts in self._queries():
             reference = Reference(whole.word[rows], whole.regions[rows].float())
             queries.append(self.net.compose(reference, texts, slot=self._slot))
-        return self._data.questions.recalls(torch.cat(queries), torch.cat(gallery))
+        return self._data.validation_queries.recalls(torch.cat(queries), torch.cat(gallery))

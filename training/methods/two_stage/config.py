@@ -1,13 +1,13 @@
-"""The config of the two-stage method."""
+"""Configs of the two stages."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from training.data.config import CaptionedData, TripletData
-from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.engine.settings import LoopConfig, OptimConfig, Section
 
-# Of a text tower of 12 blocks, from 0; scaled to the tower's own.
+# Blocks of a text tower of 12, from 0; scaled to the depth of the tower.
 Layers = Annotated[tuple[Annotated[int, Field(ge=0, lt=12)], ...], Field(strict=False)]
 
 
@@ -28,7 +28,7 @@ class MappingLoss(Section):
 
 
 class MappingConfig(Section):
-    """The first stage: a picture becomes a pseudo-word."""
+    """The first stage: an image becomes a pseudo-word."""
 
     net: MappingNet
     data: CaptionedData
@@ -49,9 +49,9 @@ class ComposingLoss(Section):
 
     temperature: float = Field(default=0.01, gt=0)
     mixed: int = Field(default=10, ge=0)  # k, the hard negatives of each query; 0: none
-    mixed_logit_scale: Literal["tau", "none"] = "tau"  # whether their scores are divided by τ; the release does not
+    mixed_logit_scale: Literal["tau", "none"] = "tau"  # tau: their scores are divided by τ; none: as in the release
     mixed_cap: float = Field(default=0.9, gt=0, le=1)  # of the positive's share in a mixture
-    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper's data knows none
+    satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper knows none
     mapping: float = Field(default=1.0, ge=0)
     soft: float = Field(default=0.2, ge=0)
 
@@ -66,26 +66,3 @@ class ComposingConfig(Section):
     loss: ComposingLoss = ComposingLoss()
     optim: OptimConfig
     loop: LoopConfig
-
-
-class TwoStageConfig(Section):
-    """From mapping to composing, on a frozen CLIP."""
-
-    stages: ClassVar[tuple[str, ...]] = ("mapping", "composing")
-
-    method: Literal["two-stage"]
-    seed: int
-    template: str = Field(default="a photo of * that {text}", pattern=r"\*.*\{text\}")
-    backbone: BackboneConfig
-    mapping: MappingConfig
-    composing: ComposingConfig
-
-    @property
-    def device(self) -> str:
-        """Where its stages train."""
-        return self.composing.loop.device
-
-    @property
-    def mapping_template(self) -> str:
-        """The pseudo-sentence with no change wanted: the template up to its pseudo-word."""
-        return self.template[: self.template.index("*") + 1]

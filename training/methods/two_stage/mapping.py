@@ -1,15 +1,15 @@
-"""The first stage of the two-stage method: a picture becomes a pseudo-word that can stand among real words."""
+"""First stage of the two-stage method: an image becomes a pseudo-word that can stand among real words."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import Rows
 from models.nets.two_stage import TwoStage
+from training.data.batch import CaptionedBatch
+from training.data.datasets import EpochDataset
 from training.data.order import shuffled
 from training.engine import frozen, losses
 from training.engine.distributed import World
@@ -17,19 +17,6 @@ from training.methods.two_stage.config import MappingConfig
 from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
-
-
-class MappingData(Protocol):
-    """Captioned pictures. A picture may come as pixels, or as what the frozen towers made of it; a caption likewise."""
-
-    def __len__(self) -> int:
-        """How many there are to train on."""
-
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
-        """For each of the orders its rows' `reference` view, `target` view and `caption`."""
-
-    def validation(self, *, batch: int) -> Iterator[Tensor]:
-        """Pictures that are not trained on, as they are."""
 
 
 class MappingStage:
@@ -45,7 +32,7 @@ class MappingStage:
         net: TwoStage,
         sentence: Tensor,
         slot: int,
-        data: MappingData,
+        data: EpochDataset[CaptionedBatch],
         world: World,
     ) -> None:
         """`sentence` is the mapping template's token ids (1, L), its pseudo-word at `slot`."""
@@ -64,46 +51,47 @@ class MappingStage:
         self._share = world.share(config.loop.batch)
         self.steps_per_epoch = frozen.steps(len(data), config.loop.batch)
 
-    def batches(self, epoch: int, *, start: int) -> Iterator[dict[str, Tensor]]:
-        """This rank's rows of each global batch, from number `start` of the epoch on; a resume sees the same."""
+    def batches(self, epoch: int, *, start: int) -> Iterator[CaptionedBatch]:
+        """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
         orders = shuffled(len(self._data), batch=self._config.loop.batch, seed=self._seed, epoch=epoch)[start:]
         return self._data.batches([rows[self._share] for rows in orders], epoch=epoch)
 
-    def embeddings(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`sentence` (b, d) with gradient; the frozen `reference`, `target` and `caption` (b, d)."""
-        states = frozen.states(self.net.backbone, batch["reference"])  # (b, 1+N, d)
+    def embeddings(self, batch: CaptionedBatch) -> dict[str, Tensor]:
+        """Return `sentence` (b, d) with gradient, and the frozen `reference`, `target` and `caption` (b, d)."""
+        states = frozen.states(self.net.backbone, batch.reference)  # (b, 1+N, d)
         return {
             "sentence": self._sentences(states),
             "reference": F.normalize(states[:, 0], dim=-1),
-            "target": frozen.image(self.net.backbone, batch["target"]),
-            "caption": frozen.text(self.net.backbone, batch["caption"]),
+            "target": frozen.image(self.net.backbone, batch.target),
+            "caption": frozen.text(self.net.backbone, batch.caption),
         }
 
-    def loss(self, found: dict[str, Tensor]) -> Tensor:
+    def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """L1 = NCE(v_tgt, t) + reference · NCE(v_ref, t) + soft · L_soft (two-stage, A.2)."""
         config = self._config.loss
         scale = 1 / config.temperature
-        sentence = found["sentence"]
-        loss = losses.symmetric_nce(found["target"], sentence, scale=scale)
+        sentence = embeddings["sentence"]
+        loss = losses.symmetric_nce(embeddings["target"], sentence, scale=scale)
         if config.reference:
-            loss = loss + config.reference * losses.symmetric_nce(found["reference"], sentence, scale=scale)
+            loss = loss + config.reference * losses.symmetric_nce(embeddings["reference"], sentence, scale=scale)
         if config.soft:
-            loss = loss + config.soft * losses.soft_alignment(found["caption"], found["target"], sentence, scale=scale)
+            loss = loss + config.soft * losses.soft_alignment(
+                embeddings["caption"], embeddings["target"], sentence, scale=scale
+            )
         return loss
 
     def stepped(self, done: float) -> None:
-        """Nothing follows a step."""
+        """Do nothing after a step."""
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """How often "a photo of *" finds its own picture among all unseen ones."""
-        sentences, pictures = [], []
+        """Return how often "a photo of *" finds its own image among all unseen ones."""
+        sentences, images = [], []
         for block in self._data.validation(batch=_EVALUATION_BATCH):
             states = frozen.states(self.net.backbone, block.to(self._device))
             sentences.append(self._sentences(states))
-            pictures.append(F.normalize(states[:, 0], dim=-1))
-        asked, there = torch.cat(sentences), torch.cat(pictures)  # (N, d)
-        scores = (asked @ there.T).cpu().numpy()  # (N, N)
+            images.append(F.normalize(states[:, 0], dim=-1))
+        scores = (torch.cat(sentences) @ torch.cat(images).T).cpu().numpy()  # (N, N)
         ranks = retrieval.first_ranks(scores, [np.array([row]) for row in range(len(scores))])
         return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
 

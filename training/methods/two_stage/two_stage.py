@@ -1,142 +1,210 @@
-"""A two-stage run: its net, its stages one after the other, and what they leave."""
+"""The two-stage method on a frozen CLIP: its run, from mapping to composing, and its finished model."""
 
 import shutil
-from collections.abc import Mapping as Values
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from models import files
 from models.errors import ConfigError
-from models.nets.two_stage import TwoStage, TwoStageShape, scaled
-from models.tokenizer import Template, Tokenizer
-from training.data import sources
-from training.data.config import DrawnTriplets
+from models.nets import weighted_sum
+from models.nets.two_stage import Reference, TwoStage, TwoStageShape, scaled
+from models.nets.two_stage_graphs import TwoStageComposeGraph, TwoStageReferenceGraph
+from models.tokenizer import Tokenizer
+from training.bundles.export import FinishedModel
+from training.bundles.onnx_graph import Graphs, Split
+from training.data.config import DrawnTriplets, TripletData
+from training.data.datasets import TripletDataset
+from training.data.sources import captioned, triplets
 from training.engine import backbones, checkpoint, loop
 from training.engine.distributed import World
-from training.methods import config
+from training.engine.settings import BackboneConfig, LoopConfig, Section
+from training.methods.stages import pseudo_sentence
 from training.methods.two_stage.composing import ComposingStage
-from training.methods.two_stage.config import TwoStageConfig
+from training.methods.two_stage.config import ComposingConfig, MappingConfig
 from training.methods.two_stage.mapping import MappingStage
 
-MAPPING, COMPOSING = TwoStageConfig.stages
+MAPPING, COMPOSING = "mapping", "composing"
 
 
-def train(settings: TwoStageConfig, out: Path, *, until: str, taken: Path | None, world: World) -> None:
-    """Trains the stages in the folders mapping and composing of `out`; see `runs.train`."""
-    with world.first():
-        if taken is not None:
-            _take_over(settings, taken, out)
-        tokenizer = backbones.write_tokenizer(settings.backbone, out / backbones.TOKENIZER)
-        net = untrained(settings, out).to(world.device)
-    sentence, slot = pseudo_sentence(settings.mapping_template, tokenizer)
-    cache = out.parent / "cache"
-    if until == COMPOSING and not isinstance(settings.composing.data, DrawnTriplets):
-        with world.first():  # before hours of the first stage, since files may be wrong
-            sources.triplets(settings, net=net, tokenizer=tokenizer, cache=cache)
-        world.share(settings.composing.loop.batch)
-    folder = out / MAPPING
-    if settings.composing.start == "mapping":
-        part = settings.mapping
-        if taken is None:
-            with world.first():
-                captioned = sources.captioned(settings, net=net, tokenizer=tokenizer, cache=cache)
-            folder.mkdir(exist_ok=True)
-            stage = MappingStage(
-                part, seed=settings.seed, net=net, sentence=sentence, slot=slot, data=captioned, world=world
-            )
-            loop.fit(stage, seed=settings.seed, optim=part.optim, loop=part.loop, folder=folder, world=world)
-        load_mapping(net, checkpoint.best(folder))
-    if until == MAPPING:
-        return
-    folder = out / COMPOSING
-    folder.mkdir(exist_ok=True)
-    with world.first():
-        triplets = sources.triplets(settings, net=net, tokenizer=tokenizer, cache=cache)
-    composing = ComposingStage(settings.composing, net=net, sentence=sentence, slot=slot, data=triplets, world=world)
-    optim, steps = settings.composing.optim, settings.composing.loop
-    loop.fit(composing, seed=settings.seed, optim=optim, loop=steps, folder=folder, world=world)
+class TwoStageConfig(Section):
+    """A run of the two-stage method."""
 
+    method: Literal["two-stage"]
+    seed: int
+    template: str = Field(default="a photo of * that {text}", pattern=r"\*.*\{text\}")
+    backbone: BackboneConfig
+    mapping: MappingConfig
+    composing: ComposingConfig
 
-def untrained(settings: TwoStageConfig, out: Path) -> TwoStage:
-    """The net of a two-stage run, its CLIP as the config says and its own modules untrained."""
-    backbone = backbones.backbone(settings.backbone, out, seed=settings.seed)
-    torch.manual_seed(settings.seed)  # again: the added modules begin alike, wherever CLIP's weights came from
-    depth = len(backbone.text_blocks)
-    parts, adapters = settings.mapping.net, settings.composing.net
-    shape = TwoStageShape(
-        injection_layers=scaled(parts.injection_layers, depth),
-        adapter_layers=scaled(adapters.adapter_layers, depth),
-        bottleneck=parts.bottleneck,
-        rank=adapters.rank,
-        dropout=parts.dropout,
-    )
-    return TwoStage(backbone, shape)
+    @model_validator(mode="after")
+    def _one_device(self) -> Self:
+        if self.mapping.loop.device != self.composing.loop.device:
+            raise ValueError("mapping.loop.device and composing.loop.device differ: a run has one kind of device")
+        return self
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Both stages, or the second alone if the run is from scratch."""
+        return (COMPOSING,) if self.composing.start == "scratch" else (MAPPING, COMPOSING)
 
-def pseudo_sentence(mapping_template: str, tokenizer: Tokenizer) -> tuple[Tensor, int]:
-    """Token ids of the mapping template (1, L), and the pseudo-word's column in them as in every text."""
-    template = Template.parse(mapping_template)
-    slot = tokenizer.slot(template)
-    if slot is None:
-        raise AssertionError("a config's template has its *")
-    ids = tokenizer.encode([""], template=template).ids
-    return torch.from_numpy(ids[:, : int((ids[0] == tokenizer.end).argmax()) + 1]), slot
+    @property
+    def device(self) -> str:
+        """The device that both stages train on."""
+        return self.composing.loop.device
 
+    @property
+    def triplets(self) -> tuple[TripletData, LoopConfig]:
+        """The triplets that the second stage learns from, and how long."""
+        return self.composing.data, self.composing.loop
 
-def finished(settings: TwoStageConfig, out: Path, *, stage: str) -> TwoStage:
-    """A two-stage run's net with the best weights of its stages, up to `stage`; raises ConfigError where they lack."""
-    if settings.composing.start == "scratch" and stage == MAPPING:
-        raise ConfigError(f"the run in {out} is from scratch and has no first stage: leave out --stage mapping")
-    net = untrained(settings, out).eval()
-    net.drop_dead()
-    if settings.composing.start == MAPPING:
-        load_mapping(net, checkpoint.best(out / MAPPING))
-    if stage == MAPPING:
-        net.adapters = nn.ModuleDict()
+    def train(self, out: Path, *, until: str, world: World) -> None:
+        """Train the stages in the folders mapping and composing of `out`; see `Method.train`."""
+        first, second, cache = self.mapping, self.composing, out.parent / "cache"
+        with world.first():
+            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            net = self.untrained(out).to(world.device)
+        sentence, slot = pseudo_sentence.pseudo_sentence(pseudo_sentence.mapping_template(self.template), tokenizer)
+        if until == COMPOSING and not isinstance(second.data, DrawnTriplets):
+            with world.first():  # before hours of the first stage, since files may be missing or broken
+                self._triplets(net, tokenizer, cache)
+            world.share(second.loop.batch)
+        if MAPPING in self.stages:
+            if not checkpoint.has_ended(out / MAPPING):
+                with world.first():
+                    data = captioned.captioned(
+                        first.data,
+                        backbone=net.backbone,
+                        tokenizer=tokenizer,
+                        seed=self.seed,
+                        workers=first.loop.workers,
+                        cache=cache,
+                    )
+                mapping = MappingStage(
+                    first, seed=self.seed, net=net, sentence=sentence, slot=slot, data=data, world=world
+                )
+                optim, steps = first.optim, first.loop
+                loop.fit(mapping, seed=self.seed, optim=optim, loop=steps, folder=out / MAPPING, world=world)
+            load_mapping(net, checkpoint.best(out / MAPPING))
+        if until == MAPPING:
+            return
+        with world.first():
+            triplet_data = self._triplets(net, tokenizer, cache)
+        composing = ComposingStage(second, net=net, sentence=sentence, slot=slot, data=triplet_data, world=world)
+        optim, steps = second.optim, second.loop
+        loop.fit(composing, seed=self.seed, optim=optim, loop=steps, folder=out / COMPOSING, world=world)
+
+    def untrained(self, run: Path) -> TwoStage:
+        """Return the net of a run, CLIP as the config says and its own modules untrained."""
+        backbone = backbones.backbone(self.backbone, run, seed=self.seed)
+        torch.manual_seed(self.seed)  # again: the added modules begin alike, whatever CLIP's weights came from
+        depth = len(backbone.text_blocks)
+        parts, adapters = self.mapping.net, self.composing.net
+        shape = TwoStageShape(
+            injection_layers=scaled(parts.injection_layers, depth),
+            adapter_layers=scaled(adapters.adapter_layers, depth),
+            bottleneck=parts.bottleneck,
+            rank=adapters.rank,
+            dropout=parts.dropout,
+        )
+        return TwoStage(backbone, shape)
+
+    def best(self, run: Path, *, stage: str) -> TwoStage:
+        """Return the net with the best weights of its stages, up to `stage`; raises ConfigError if any lack."""
+        net = self.untrained(run).eval()
+        net.drop_dead()
+        if MAPPING in self.stages:
+            load_mapping(net, checkpoint.best(run / MAPPING))
+        if stage == MAPPING:
+            net.adapters = nn.ModuleDict()
+            return net
+        state = checkpoint.best(run / COMPOSING)
+        adapters = {name for name in net.state_dict() if name.startswith("adapters.")}
+        if not adapters <= state.keys() <= net.state_dict().keys():
+            raise ConfigError(f"the weights in {run / COMPOSING} are of another net: was the run's config changed?")
+        net.load_state_dict(dict(state), strict=False)  # frozen parameters are not in it
         return net
-    state = checkpoint.best(out / COMPOSING)
-    if (
-        not {name for name in net.state_dict() if name.startswith("adapters.")}
-        <= state.keys()
-        <= net.state_dict().keys()
-    ):
-        raise ConfigError(f"the weights in {out / COMPOSING} are of another net: was the run's config changed?")
-    net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it
-    return net
+
+    def finished(self, run: Path, *, stage: str) -> FinishedModel:
+        """Return the model of a finished run, called "mapping" without the second stage; see `Method.finished`."""
+        net = self.best(run, stage=stage)
+        tokenizer = backbones.write_tokenizer(self.backbone, run / backbones.TOKENIZER)
+        _, slot = pseudo_sentence.pseudo_sentence(pseudo_sentence.mapping_template(self.template), tokenizer)
+        return FinishedModel(
+            method=self.method if stage == COMPOSING else MAPPING,
+            backbone=self.backbone.name,
+            template=self.template,
+            text_weight=0.0,
+            graphs=graphs(net, slot=slot),
+            tokenizer_file=run / backbones.TOKENIZER,
+        )
+
+    def _triplets(self, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> TripletDataset:
+        """Return the data of the second stage; `net` has been through the first."""
+        part = self.composing
+        if isinstance(part.data, DrawnTriplets):
+            return triplets.drawn_states(
+                part.data,
+                backbone=net.backbone,
+                tokenizer=tokenizer,
+                template=self.template,
+                seed=self.seed,
+                cache=cache,
+                net=net if part.learns == "adapters" else None,
+            )
+        rows = triplets.rows(part.data)
+        if part.loss.soft and not any(rows.captions):
+            raise ConfigError(
+                "the soft alignment needs captions of the references, and the triplets have none: name them, or set"
+                " composing.loss.soft = 0"
+            )
+        return triplets.of_files(
+            rows,
+            validation=part.data.validation,
+            tokenizer=tokenizer,
+            template=self.template,
+            seed=self.seed,
+            size=net.backbone.image_size,
+            workers=part.loop.workers,
+        )
 
 
-def load_mapping(net: TwoStage, state: Values[str, Tensor]) -> None:
-    """Loads what a first stage has trained; raises ConfigError where it is of another net."""
+def graphs(net: TwoStage, *, slot: int) -> Graphs:
+    """Return the net's graphs; `net` itself is changed: the dead injection is dropped and the adapters are folded."""
+    net.eval()
     net.drop_dead()
-    parts = ("learner", "patches", "injections") if net.injections else ("learner",)  # what Mapping has trained
+    net.fold()
+    return Graphs(
+        gallery=weighted_sum.ImageGraph(net.backbone),
+        query=Split(TwoStageReferenceGraph(net), TwoStageComposeGraph(net, slot=slot), features=Reference._fields),
+        text=weighted_sum.TextGraph(net.backbone),
+    )
+
+
+def load_mapping(net: TwoStage, state: Mapping[str, Tensor]) -> None:
+    """Load the weights of a first stage; raises ConfigError if they are of another net."""
+    net.drop_dead()
+    parts = ("learner", "patches", "injections") if net.injections else ("learner",)  # what the first stage trains
     expected = {name for name in net.state_dict() if name.split(".")[0] in parts}
     if expected != state.keys():
         raise ConfigError("the first stage is of another net: train it again, or name the run of the same config")
-    net.load_state_dict(dict(state), strict=False)  # the frozen rest is not in it
+    net.load_state_dict(dict(state), strict=False)  # frozen parameters are not in it
 
 
-def check(settings: TwoStageConfig, *, until: str) -> None:
-    """Raises ConfigError for settings that do not go together."""
-    if settings.mapping.loop.device != settings.composing.loop.device:
-        raise ConfigError("mapping.loop.device and composing.loop.device differ: a run has one kind of device")
-    if settings.composing.start == "scratch" and until == MAPPING:
-        raise ConfigError("a run from scratch has no first stage: leave out --until mapping")
-
-
-def _take_over(settings: TwoStageConfig, taken: Path, out: Path) -> None:
-    """Copies another run's finished first stage; raises ConfigError where it was trained otherwise."""
-    other = config.read(taken / config.CONFIG_FILE)
-    if not isinstance(other, TwoStageConfig):
-        raise ConfigError(f"{taken} is no two-stage run: name one whose first stage is to be taken over")
-    mine = (settings.seed, settings.template, settings.backbone, settings.mapping)
-    if mine != (other.seed, other.template, other.backbone, other.mapping):
-        raise ConfigError(f"the first stage of {taken} has other settings than this config: leave out --mapping")
-    checkpoint.best(taken / MAPPING)  # it has ended
-    if (taken / backbones.KEPT_WEIGHTS).exists():  # what it was trained on, whatever stands at the bundle's path by now
-        with files.replacing(out / backbones.KEPT_WEIGHTS) as part:
-            shutil.copyfile(taken / backbones.KEPT_WEIGHTS, part)
+def copy_mapping(own: TwoStageConfig, source: Path, other: TwoStageConfig, out: Path) -> None:
+    """Copy the finished first stage of another run; raises ConfigError if it was trained with other settings."""
+    expected = (own.seed, own.template, own.backbone, own.mapping)
+    if expected != (other.seed, other.template, other.backbone, other.mapping):
+        raise ConfigError(f"the first stage of {source} has other settings than this config: leave out --mapping")
+    checkpoint.best(source / MAPPING)  # raises if it has not ended
+    weights = backbones.BUNDLE_WEIGHTS  # of the bundle as it was then: another may have replaced it since
+    if (source / weights).exists():
+        with files.replacing(out / weights) as part:
+            shutil.copyfile(source / weights, part)
     if not (out / MAPPING).exists():
         with files.new_folder(out / MAPPING) as folder:
-            shutil.copytree(taken / MAPPING, folder, dirs_exist_ok=True)
+            shutil.copytree(source / MAPPING, folder, dirs_exist_ok=True)

@@ -12,10 +12,11 @@ from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import Triplet, triplets
+from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
 from training.data.drawn.features import Features
-from training.data.drawn.pairs import DrawnComposing, DrawnMapping
+from training.data.drawn.pairs import DrawnCaptioned, DrawnStateTriplets
 
 COUNT, SEED = 60, 7
 TEMPLATE = Template.parse(tiny.TEMPLATE)
@@ -52,11 +53,11 @@ def val(net: TwoStage, tokenizer: Tokenizer, folder: Path) -> Features:
 
 def composing(
     train: Features, val: Features, tokenizer: Tokenizer, *, net: TwoStage | None, **changes: object
-) -> DrawnComposing:
+) -> DrawnStateTriplets:
     plain = {"source": "drawn", "products": COUNT, "validation_products": COUNT}
     numbers = {"triplets": 40, "validation_triplets": 20, "alike": 0.5}
     config = DrawnTriplets.model_validate({**plain, **numbers, **changes})
-    return DrawnComposing(config, train, val, tokenizer=tokenizer, template=TEMPLATE, seed=SEED, net=net)
+    return DrawnStateTriplets(config, train, val, tokenizer=tokenizer, template=TEMPLATE, seed=SEED, net=net)
 
 
 def sought(train: Features, tokenizer: Tokenizer) -> dict[tuple[int, tuple[int, ...]], Triplet]:
@@ -71,7 +72,7 @@ def sought(train: Features, tokenizer: Tokenizer) -> dict[tuple[int, tuple[int, 
 def test_the_frozen_towers_see_what_was_drawn(
     net: TwoStage, train: Features, tokenizer: Tokenizer, folder: Path
 ) -> None:
-    pixels = np.array(images.pictures(COUNT, split="train", seed=SEED, size=tiny.SIZE, cache=folder))
+    pixels = np.array(images.pixels(COUNT, split="train", seed=SEED, size=tiny.SIZE, cache=folder))
     states = net.backbone.image_states(torch.from_numpy(pixels))
     assert cosine(torch.from_numpy(np.array(train.states())), states) > 0.999
     words = [phrase.text for phrase in images.captions(train.products, seed=SEED, epoch=0)]
@@ -91,15 +92,15 @@ def test_other_weights_have_other_files(net: TwoStage, train: Features, tokenize
 
 
 def test_mapping_takes_turns_with_the_views(train: Features, val: Features) -> None:
-    data = DrawnMapping(train, val, views=2)
+    data = DrawnCaptioned(train, val, views=2)
     rows = np.array([3, 8, 20])
     batches = [next(iter(data.batches([rows], epoch=epoch))) for epoch in range(3)]
     assert len(data) == COUNT
     for epoch, batch in enumerate(batches):
-        assert np.array_equal(batch["reference"], train.reference_views(epoch % 2)[rows])
-        assert np.array_equal(batch["target"], train.target_views(epoch % 2)[rows])
-        assert np.array_equal(batch["caption"], train.captions()[rows])
-    assert not torch.equal(batches[0]["reference"], batches[1]["reference"])
+        assert np.array_equal(batch.reference, train.reference_views(epoch % 2)[rows])
+        assert np.array_equal(batch.target, train.target_views(epoch % 2)[rows])
+        assert np.array_equal(batch.caption, train.captions()[rows])
+    assert not torch.equal(batches[0].reference, batches[1].reference)
     assert np.array_equal(torch.cat(list(data.validation(batch=7))), val.states())
 
 
@@ -116,25 +117,25 @@ def test_a_batch_says_what_belongs_together_and_what_is_no_negative(
     others = 0
     for batch in data.batches(orders, epoch=1, share=slice(0, 20)):
         found = []
-        for row, text in zip(batch["picture"].tolist(), batch["text"], strict=True):
+        for row, text in zip(batch.reference_row.tolist(), batch.text, strict=True):
             padded = (*text.tolist(), *[0] * (tiny.CONTEXT - len(text)))
             found.append(asked[row, padded])
         targets = [row_of[one.target] for one in found]
-        references = batch["picture"].numpy()
-        assert np.array_equal(batch["target"], states[targets, 0])
-        assert np.array_equal(batch["caption"], train.captions()[references])
+        references = batch.reference_row.numpy()
+        assert np.array_equal(batch.target, states[targets, 0])
+        assert np.array_equal(batch.caption, train.captions()[references])
         for i, one in enumerate(found):
             expected = [i != j and found[j].target in one.satisfying for j in range(20)]
-            assert batch["satisfied"][i].tolist() == expected
+            assert batch.satisfied[i].tolist() == expected
             others += sum(expected)
-        assert (batch["text"] == tokenizer.end).any(dim=0)[-1]  # cut after the longest
+        assert (batch.text == tokenizer.end).any(dim=0)[-1]  # cut after the longest
         if known:
             reference = net.reference(torch.from_numpy(states[references]).float())
-            assert np.array_equal(batch["reference"], states[references, 0])
-            assert cosine(batch["word"], reference.word) > 0.999
-            assert cosine(batch["regions"].flatten(1), reference.regions.flatten(1)) > 0.999
+            assert np.array_equal(batch.reference, states[references, 0])
+            assert cosine(batch.word, reference.word) > 0.999
+            assert cosine(batch.regions.flatten(1), reference.regions.flatten(1)) > 0.999
         else:
-            assert np.array_equal(batch["reference"], states[references])
+            assert np.array_equal(batch.reference, states[references])
     assert others
 
 
@@ -146,8 +147,8 @@ def test_a_ranks_share_is_its_rows_of_the_batch(
     (whole, *_), (part, *_) = (
         list(data.batches(orders, epoch=0, share=share)) for share in (slice(0, 20), slice(5, 10))
     )
-    for name, rows in part.items():
-        expected = whole[name][5:10]
+    for name, rows in part.tensors().items():
+        expected = whole.tensors()[name][5:10]
         if name == "text":  # cut at its own longest
             expected = expected[:, : rows.shape[1]]
         assert torch.equal(rows, expected), name
@@ -156,7 +157,7 @@ def test_a_ranks_share_is_its_rows_of_the_batch(
 def test_questions_are_of_the_val_split_with_all_that_satisfies_them(
     net: TwoStage, train: Features, val: Features, tokenizer: Tokenizer
 ) -> None:
-    questions = composing(train, val, tokenizer, net=net).questions
+    questions = composing(train, val, tokenizer, net=net).validation_queries
     found = triplets(val.products, 20, seed=SEED)
     assert [val.products[row].id for row in questions.references] == [one.reference for one in found]
     assert [tuple(val.products[row].id for row in rows) for rows in questions.relevant] == [
@@ -168,17 +169,17 @@ def test_questions_are_of_the_val_split_with_all_that_satisfies_them(
 def test_a_share_is_the_first_of_the_same_triplets_and_low_quality_knows_its_target_alone(
     train: Features, val: Features, tokenizer: Tokenizer
 ) -> None:
-    def first(**changes: object) -> dict[str, torch.Tensor]:
+    def first(**changes: object) -> TripletBatch:
         data = composing(train, val, tokenizer, net=None, **changes)
         rows = np.arange(len(data))
         return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data)))))
 
     whole, half = first(), first(share=0.5)
-    assert len(half["picture"]) == 20 and torch.equal(half["picture"], whole["picture"][:20])
+    assert len(half.reference_row) == 20 and torch.equal(half.reference_row, whole.reference_row[:20])
     low = first(drift=1.0)
-    assert torch.equal(low["picture"], whole["picture"]) and not torch.equal(low["target"], whole["target"])
-    same = (low["target"][:, None] == low["target"]).all(dim=2).fill_diagonal_(False)
-    assert torch.equal(low["satisfied"], same)
+    assert torch.equal(low.reference_row, whole.reference_row) and not torch.equal(low.target, whole.target)
+    same = (low.target[:, None] == low.target).all(dim=2).fill_diagonal_(False)
+    assert torch.equal(low.satisfied, same)
 
 
 def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay_varied(
@@ -187,7 +188,7 @@ def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay
     def first(**changes: object) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         data = composing(train, val, tokenizer, net=None, **changes)
         rows = np.arange(len(data))
-        return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data))))), data.questions.texts
+        return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data))))), data.validation_queries.texts
 
     (varied, questions), (plain, same_questions) = first(), first(texts="template")
     for name in ("picture", "target", "satisfied"):
@@ -199,11 +200,11 @@ def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay
         (row_of[one.reference], attribute_templates.text(by_id[one.reference], by_id[one.target], one.kinds))
         for one in triplets(train.products, 40, seed=SEED)
     }
-    ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain["text"].shape[1]]
+    ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain.text.shape[1]]
     wanted = {(row, tuple(words)) for (row, _), words in zip(expected, ids.tolist(), strict=True)}
-    assert set(zip(plain["picture"].tolist(), map(tuple, plain["text"].tolist()), strict=True)) == wanted
+    assert set(zip(plain.picture.tolist(), map(tuple, plain.text.tolist()), strict=True)) == wanted
     drifted, _ = first(texts="template", drift=1.0)  # leads elsewhere, and no word says so
-    assert torch.equal(drifted["text"], plain["text"]) and not torch.equal(drifted["target"], plain["target"])
+    assert torch.equal(drifted["text"], plain.text) and not torch.equal(drifted["target"], plain.target)
 
 
 def test_more_triplets_than_there_are_is_refused(train: Features, val: Features, tokenizer: Tokenizer) -> None:

@@ -46,7 +46,7 @@ def test_rows_are_the_tables_in_its_order(tmp_path: Path, draw: Draw, name: str)
     path = write(tmp_path / name, records)
     rows = captioned_table.find(path).whole(skip=None)
     assert list(rows.captions) == ['a coat, "red"', "größer", "again"]
-    assert [rows.pictures.read(row) for row in range(3)] == [draw(2, kind="PNG"), draw(1), draw(1)]
+    assert [rows.images.read(row) for row in range(3)] == [draw(2, kind="PNG"), draw(1), draw(1)]
     assert list(captioned_table.find(path, caption="words").whole(skip=None).captions) == ["x", "y", "z"]
 
 

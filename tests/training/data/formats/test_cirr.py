@@ -10,7 +10,6 @@ import pytest
 from models.errors import InputError
 from tests.models import tiny
 from training import __main__
-from training.data import sources
 from training.data.formats import cirr
 from training.methods import config
 from training.methods.instruct.config import InstructConfig
@@ -63,8 +62,8 @@ def test_pictures_lie_where_the_split_says_and_the_hard_target_counts(folder: Pa
     assert list(rows.texts) == ["show three bottles", "Fewer towels"] and list(rows.captions) == ["", ""]
     assert rows.names[0] == f"1:train/34/{ONE}.png>train/4/{TWO}.png"
     for row, (reference, target) in enumerate(((0, 1), (2, 0))):
-        assert rows.pictures.read(int(rows.references[row])) == draw(reference, kind="PNG")
-        assert rows.pictures.read(int(rows.targets[row])) == draw(target, kind="PNG")
+        assert rows.images.read(int(rows.references[row])) == draw(reference, kind="PNG")
+        assert rows.images.read(int(rows.targets[row])) == draw(target, kind="PNG")
 
 
 def test_a_lost_picture_and_a_blank_caption_are_named(folder: Path) -> None:
@@ -98,10 +97,10 @@ def test_the_shipped_config_hands_the_triplets_to_the_network(folder: Path) -> N
     settings = config.parse({**document, "reformulating": reformulating}, name="cirr")
     assert isinstance(settings, InstructConfig)
     tokenizer = tiny.tokenizer(folder / "tokenizer.json")
-    found = sources.reformulating(settings, size=8, tokenizer=tokenizer, cache=folder)
-    assert len(found) == 1 and len(found.questions.references) == 2
+    found = settings.data(size=8, tokenizer=tokenizer, cache=folder)
+    assert len(found) == 1 and len(found.validation_queries.references) == 2
     (batch,) = found.batches([np.array([0])], epoch=0, share=slice(0, 1))
-    assert batch["reference"].shape == batch["target"].shape == (1, 3, 8, 8)
+    assert batch.reference.shape == batch.target.shape == (1, 3, 8, 8)
 
 
 @published
@@ -112,9 +111,9 @@ def test_every_published_val_triplet_is_one_and_its_pictures_are_in_the_split(tm
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     rows = cirr.find(ANNOTATIONS / "captions" / "cap.rc2.val.json", split=split, images=tmp_path).whole(skip=None)
-    assert len(rows) == 4_181 and len(rows.pictures) <= 2_297
+    assert len(rows) == 4_181 and len(rows.images) <= 2_297
     assert rows.texts[0] == "show three bottles of soft drink"
-    assert rows.pictures.name(int(rows.targets[0])) == "dev/dev-1028-1-img1.png"
+    assert rows.images.name(int(rows.targets[0])) == "dev/dev-1028-1-img1.png"
 
 
 @published

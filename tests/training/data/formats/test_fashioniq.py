@@ -47,8 +47,8 @@ def read(path: Path, folder: Path, *, order: Order = "written") -> Triplets:
 def test_the_candidate_is_the_reference_and_pictures_are_found_by_id(folder: Path, draw: Draw) -> None:
     rows = read(folder / "cap.dress.train.json", folder)
     assert list(rows.names) == ["1:B1>B2", "2:B3>B1", "3:B2>B3", "4:B2>B1"]
-    assert rows.pictures.read(int(rows.references[0])) == draw(1)
-    assert rows.pictures.read(int(rows.targets[0])) == draw(2, kind="PNG")
+    assert rows.images.read(int(rows.references[0])) == draw(1)
+    assert rows.images.read(int(rows.targets[0])) == draw(2, kind="PNG")
     assert list(rows.captions) == [""] * 4  # the captions say what changes, not what the reference shows
 
 

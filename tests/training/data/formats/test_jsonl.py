@@ -34,7 +34,7 @@ def test_the_triplets_are_the_files_and_each_picture_is_held_once(folder: Path) 
         {"reference": "c", "text": "shorter", "target": "a", "caption": "a hat"},
     )
     rows = jsonl.find(path).whole(skip=None)
-    assert list(rows.pictures.names) == ["a", "b.png", "c"]
+    assert list(rows.images.names) == ["a", "b.png", "c"]
     assert rows.references.tolist() == [0, 2] and rows.targets.tolist() == [1, 0]
     assert list(rows.texts) == ["in red", "shorter"] and list(rows.captions) == ["a coat", "a hat"]
     assert list(rows.names) == ["1:a>b.png", "2:c>a"]
@@ -51,9 +51,9 @@ def test_a_drawn_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
     rows = jsonl.find(tmp_path / write.TRIPLETS).whole(skip=None)
     for row, triplet in enumerate(write.read_triplets(tmp_path / write.TRIPLETS)):
         assert rows.texts[row] == triplet.text and rows.captions[row] == ""
-        reference = rows.pictures.read(int(rows.references[row]))
+        reference = rows.images.read(int(rows.references[row]))
         assert reference == (tmp_path / "images" / f"{triplet.reference}.jpg").read_bytes()
-        target = rows.pictures.read(int(rows.targets[row]))
+        target = rows.images.read(int(rows.targets[row]))
         assert target == (tmp_path / "images" / f"{triplet.target}.jpg").read_bytes()
     assert len(rows) == 6
 

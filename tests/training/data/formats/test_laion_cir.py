@@ -50,8 +50,8 @@ def test_the_llm_file_is_read(tmp_path: Path, folders: list[Path], draw: Draw) -
     assert list(rows.names) == ["1:0105668>0360301", "2:0000020>0029529"]
     assert list(rows.texts) == [triplet["relative_cap"] for triplet in LLM.values()]
     assert list(rows.captions) == ["", ""]  # tgt_cap describes the target, not the reference
-    assert rows.pictures.read(int(rows.references[1])) == draw(20, kind="PNG")
-    assert rows.pictures.read(int(rows.targets[1])) == draw(29529, kind="PNG")
+    assert rows.images.read(int(rows.references[1])) == draw(20, kind="PNG")
+    assert rows.images.read(int(rows.targets[1])) == draw(29529, kind="PNG")
 
 
 def test_the_template_file_and_the_combined_one_are_read_from_both_folders(tmp_path: Path, folders: list[Path]) -> None:

@@ -35,9 +35,9 @@ def test_every_triplet_has_its_own_pictures_and_words(tmp_path: Path, draw: Draw
     prefix = "{0}.tar/{0}{1}" if packed else "{0}/{0}{1}"
     assert list(rows.names) == [prefix.format(group, i) for group in range(2) for i in range(3)]
     for row in range(6):
-        assert rows.pictures.read(int(rows.references[row])) == draw(2 * row)
-        assert rows.pictures.read(int(rows.targets[row])) == draw(2 * row + 1)
-        assert rows.pictures.name(int(rows.targets[row])) == f"{rows.names[row]}.target_image"
+        assert rows.images.read(int(rows.references[row])) == draw(2 * row)
+        assert rows.images.read(int(rows.targets[row])) == draw(2 * row + 1)
+        assert rows.images.name(int(rows.targets[row])) == f"{rows.names[row]}.target_image"
     assert list(rows.texts) == [f"target {number}" for number in range(6)]
     assert list(rows.captions) == [f"source {number}" for number in range(6)]
     assert set(synthtriplets.find(str(tmp_path), text="instruction").whole(skip=None).texts) == {"turn it"}

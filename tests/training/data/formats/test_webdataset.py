@@ -10,8 +10,7 @@ import pytest
 from models.errors import InputError
 from training.data import shards
 from training.data.formats import webdataset
-from training.data.formats.img2dataset import Downloads
-from training.data.rows import Flaw
+from training.data.rows import Downloads, Flaw
 from training.data.shards import INDEX
 
 Draw = Callable[..., bytes]
@@ -50,7 +49,7 @@ def test_the_samples_are_what_the_tar_says(folder: Path) -> None:
             key, _, suffix = name.partition(".")
             if suffix in ("jpg", "png", "webp"):
                 expected.append((f"{shard.name}/{key}", files[name], files[f"{key}.txt"].decode().strip()))
-    found = [(rows.names[row], rows.pictures.read(row), rows.captions[row]) for row in range(len(rows))]
+    found = [(rows.names[row], rows.images.read(row), rows.captions[row]) for row in range(len(rows))]
     assert found == expected and len(found) == 5
 
 
@@ -107,7 +106,7 @@ def test_many_shards_are_indexed_by_processes_to_the_same_rows(tmp_path: Path, d
         pack(tmp_path / f"{number}.tar", sample(f"k{number}", draw(number), f"caption {number}"))
     rows = webdataset.find(str(tmp_path), caption="txt").whole(skip=None)
     assert list(rows.names) == [f"{number}.tar/k{number}" for number in range(6)]
-    assert [rows.pictures.read(row) for row in range(6)] == [draw(number) for number in range(6)]
+    assert [rows.images.read(row) for row in range(6)] == [draw(number) for number in range(6)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_a_shard_that_was_cut_anywhere_is_told_and_its_whole_samples_stay(
         found = webdataset.find(str(tmp_path), caption="txt")
         assert "0.tar#end" in [flaw.name for flaw in found.flaws], cut
         for row in range(len(found.rows)):
-            assert found.rows.pictures.read(row) == files[f"{found.rows.names[row][-1]}.jpg"]
+            assert found.rows.images.read(row) == files[f"{found.rows.names[row][-1]}.jpg"]
 
 
 def test_rubbish_in_the_middle_of_a_shard_is_told(tmp_path: Path, draw: Draw, pack: Pack) -> None:

@@ -11,13 +11,10 @@ from PIL import Image
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ConfigError
-from training.bundles import export
-from training.data import sources
 from training.engine import backbones, checkpoint, loop
 from training.engine.distributed import World
 from training.methods import config, runs
-from training.methods.instruct import instruct
-from training.methods.instruct.config import InstructConfig
+from training.methods.instruct.instruct import InstructConfig
 from training.methods.instruct.reformulating import Reformulating
 
 SUM = SHIPPED.with_name("sum")
@@ -93,9 +90,9 @@ def test_a_run_killed_within_a_phase_goes_on_to_the_identical_weights_and_averag
     part, folder = settings.reformulating, out / "reformulating"
     folder.mkdir(parents=True)
     tokenizer = backbones.write_tokenizer(settings.backbone, out / backbones.TOKENIZER)
-    pair = instruct.untrained(settings, out)
+    pair = settings.untrained(out)
     size, cache = pair.online.backbone.image_size, out.parent / "cache"
-    data = sources.reformulating(settings, size=size, tokenizer=tokenizer, cache=cache)
+    data = settings.data(size=size, tokenizer=tokenizer, cache=cache)
     world = World.alone(torch.device("cpu"))
     killed = Killed(pair=pair, data=data, loss=part.loss, momentum=part.momentum, loop=part.loop, world=world)
     with pytest.raises(KeyboardInterrupt):
@@ -112,8 +109,8 @@ def test_a_run_killed_within_a_phase_goes_on_to_the_identical_weights_and_averag
 
 
 def test_the_exported_bundle_agrees_with_the_nets_and_has_their_lambda(run: Path, tmp_path: Path) -> None:
-    manifest = export.run(run, out=tmp_path / "bundle")
-    pair = instruct.finished(settings_of(run), run, stage="combining")
+    manifest = runs.export(run, out=tmp_path / "bundle")
+    pair = settings_of(run).best(run, stage="combining")
     assert manifest.method == "instruct"
     assert manifest.text_weight == pytest.approx(1 - float(pair.online.combiner.weight))
     encoder = Encoder.open(tmp_path / "bundle")
@@ -124,13 +121,13 @@ def test_the_exported_bundle_agrees_with_the_nets_and_has_their_lambda(run: Path
 
 
 def test_another_training_is_another_space_and_the_same_weights_are_the_same(run: Path, tmp_path: Path) -> None:
-    whole = export.run(run, out=tmp_path / "whole")
-    first = export.run(run, stage="reformulating", out=tmp_path / "first")
+    whole = runs.export(run, out=tmp_path / "whole")
+    first = runs.export(run, stage="reformulating", out=tmp_path / "first")
     assert whole.space_id == first.space_id and first.text_weight == 0
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("seed = 7", "seed = 8"))
     runs.train(other, tmp_path / "other", until="reformulating")
-    assert export.run(tmp_path / "other", stage="reformulating", out=tmp_path / "b").space_id != whole.space_id
+    assert runs.export(tmp_path / "other", stage="reformulating", out=tmp_path / "b").space_id != whole.space_id
 
 
 @pytest.mark.parametrize(
@@ -151,7 +148,7 @@ def test_the_ablations_train_and_export(change: str, refused: bool, tmp_path: Pa
             runs.train(file, tmp_path / "out")
         return
     runs.train(file, tmp_path / "out")
-    export.run(tmp_path / "out", out=tmp_path / "bundle")
+    runs.export(tmp_path / "out", out=tmp_path / "bundle")
 
 
 def test_the_network_trains_on_human_triplets(tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def test_the_loss_is_that_of_the_equation(satisfied: bool) -> None:
     stage = reformulating(pair(), loss=ReformulatingLoss(temperature=0.05, satisfied=satisfied))
     (batch,) = stage.batches(0, start=0)
     net, total = stage.net.online, 0.0
-    targets = [net(batch["target"][[row]])[0] for row in range(ROWS)]
+    targets = [net(batch.target[[row]])[0] for row in range(ROWS)]
     for row in range(ROWS):
-        query = net.compose(batch["reference"][[row]], net.words(batch["text"][[row]]))[0]
+        query = net.compose(batch.reference[[row]], net.words(batch.text[[row]]))[0]
         scores = {other: math.exp(float(query @ target) / 0.05) for other, target in enumerate(targets)}
         if satisfied:
-            scores = {other: value for other, value in scores.items() if not batch["satisfied"][row, other]}
+            scores = {other: value for other, value in scores.items() if not batch.satisfied[row, other]}
         total -= math.log(scores[row] / sum(scores.values())) / ROWS
     assert float(stage.loss(stage.embeddings(batch))) == pytest.approx(total, rel=1e-4)
 
@@ -67,14 +67,14 @@ def test_the_loss_is_that_of_the_equation(satisfied: bool) -> None:
 def test_captions_add_their_own_contrast_where_they_are_asked_for() -> None:
     stage, plain = (reformulating(pair(), loss=LOSS.model_copy(update={"captions": weight})) for weight in (0.5, 0.0))
     (batch,) = stage.batches(0, start=0)
-    batch["shown"][1] = batch["shown"][4]  # one picture under two rows
+    batch.target_row[1] = batch.target_row[4]  # one picture under two rows
     net, total = stage.net.online, 0.0
     with torch.no_grad():
-        targets = [net(batch["target"][[row]])[0] for row in range(ROWS)]
+        targets = [net(batch.target[[row]])[0] for row in range(ROWS)]
         for row in range(ROWS):
-            caption = net.words(batch["target_caption"][[row]]).vector[0]
+            caption = net.words(batch.target_caption[[row]]).vector[0]
             scores = [math.exp(float(caption @ target) / 0.05) for target in targets]
-            others = [n for n in range(ROWS) if n == row or batch["shown"][n] != batch["shown"][row]]
+            others = [n for n in range(ROWS) if n == row or batch.target_row[n] != batch.target_row[row]]
             total -= math.log(scores[row] / sum(scores[other] for other in others)) / ROWS
         whole, without = (float(each.loss(each.embeddings(batch))) for each in (stage, plain))
     assert whole - without == pytest.approx(0.5 * total, rel=1e-4)
@@ -130,8 +130,8 @@ def test_the_second_phase_moves_lambda_alone_and_mixes_as_the_equation_says() ->
     (batch,) = stage.batches(0, start=0)
     with torch.no_grad():
         found = stage.embeddings(batch)["composed"]
-        words = made.online.words(batch["text"])
-        mixed = 0.85 * made.online.compose(batch["reference"], words) + 0.15 * words.vector
+        words = made.online.words(batch.text)
+        mixed = 0.85 * made.online.compose(batch.reference, words) + 0.15 * words.vector
     assert torch.allclose(found, F.normalize(mixed, dim=-1), atol=1e-5)
     assert set(stage.validate()) == {"recall_1", "recall_10", "lambda"}
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor
 
 from models.arrays import Rows
 from models.errors import ConfigError
@@ -17,14 +16,14 @@ from models.nets.searle import Searle
 from models.tokenizer import Tokenizer
 from tests.models import tiny
 from tests.training.methods.portraits import ALONE, Portraits
+from training.data.batch import ImageBatch
 from training.data.config import DrawnPictures
+from training.data.datasets import EpochDataset
 from training.engine import loop
 from training.engine.distributed import World
 from training.methods.pseudo_words import inverting
-from training.methods.pseudo_words.config import InvertingConfig, PhrasesConfig
-from training.methods.pseudo_words.inverting import Inverted, Inverting
-from training.methods.pseudo_words.phrases import Phrases, Sentences
-from training.methods.pseudo_words.words import PseudoWordData
+from training.methods.pseudo_words.inverting import Inverted, Inverting, InvertingConfig
+from training.methods.pseudo_words.phrases import Phrases, PhrasesConfig, Sentences
 
 SAID = PhrasesConfig(concepts=("dress", "photo", "sleeves"), phrases=("a * that is red", "blue *"), nearest=2)
 
@@ -45,7 +44,7 @@ def stage(
     steps: int = 40,
     bound: float = 0.0,
     world: World = ALONE,
-    data: PseudoWordData | None = None,
+    data: EpochDataset[ImageBatch] | None = None,
     pictures: int = 7,
 ) -> Inverting:
     config = InvertingConfig(
@@ -60,8 +59,8 @@ def stage(
     return Inverting(
         config,
         net=net,
-        sentences=Sentences.of(config.sentences, tokenizer, device=world.device),
-        phrases=Phrases.of(SAID, net.backbone, tokenizer, plain=config.sentences),
+        sentences=Sentences.encoded(config.sentences, tokenizer, device=world.device),
+        phrases=Phrases.from_config(SAID, net.backbone, tokenizer, plain=config.sentences),
         data=data or Portraits(),
         precision="float32",
         seed=5,
@@ -96,7 +95,7 @@ def test_a_killed_run_keeps_its_blocks_and_ends_with_the_same_words(tokenizer: T
     words = stage(tokenizer).run(whole)
 
     class Killed(Portraits):
-        def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
+        def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[ImageBatch]:
             if int(orders[0][0]) == 3:
                 raise KeyboardInterrupt
             yield from super().batches(orders, epoch=epoch)
@@ -127,7 +126,7 @@ def test_the_ranks_share_the_blocks(tokenizer: Tokenizer, tmp_path: Path) -> Non
 @torch.no_grad()
 def test_a_phrase_is_drawn_for_one_of_the_nearest_concepts(tokenizer: Tokenizer) -> None:
     backbone = tiny.backbone(end=tokenizer.end)
-    phrases = Phrases.of(SAID, backbone, tokenizer, plain=["a *", "*"])
+    phrases = Phrases.from_config(SAID, backbone, tokenizer, plain=["a *", "*"])
     assert phrases is not None
     plain = [backbone.text(torch.from_numpy(tokenizer.encode([f"a {c}", c]).ids)).mean(dim=0) for c in SAID.concepts]
     seen = backbone.image_states(Portraits().pixels)[:, 0]
@@ -149,7 +148,7 @@ def test_a_phrase_is_drawn_for_one_of_the_nearest_concepts(tokenizer: Tokenizer)
 def test_bound_words_stay_nearer_to_what_the_phrases_say(tokenizer: Tokenizer, tmp_path: Path) -> None:
     found = []
     net = Searle(tiny.backbone(end=tokenizer.end), dropout=0.5).eval()
-    phrases = Phrases.of(SAID, net.backbone, tokenizer, plain=["a *"])
+    phrases = Phrases.from_config(SAID, net.backbone, tokenizer, plain=["a *"])
     assert phrases is not None
     for bound in (0.0, 5.0):
         (folder := tmp_path / str(bound)).mkdir()
@@ -157,7 +156,7 @@ def test_bound_words_stay_nearer_to_what_the_phrases_say(tokenizer: Tokenizer, t
         torch.manual_seed(0)
         with torch.no_grad():
             ids, places, said = phrases.drawn(net.backbone.image_states(Portraits().pixels[:7])[:, 0])
-            found.append(float(inverting.bound(net.compose(words, ids, places=places), said).mean()))
+            found.append(float(inverting.phrase_distance(net.compose(words, ids, places=places), said).mean()))
     assert found[1] < found[0] - 0.05
 
 
@@ -165,8 +164,8 @@ def test_words_go_with_their_rows() -> None:
     words = np.arange(12, dtype=np.float32).reshape(6, 2)
     data = Inverted(Portraits(), words)
     (batch,) = data.batches([np.array([4, 1])], epoch=0)
-    assert len(data) == 6 and batch["word"].tolist() == [[8, 9], [2, 3]]
-    assert torch.equal(batch["target"], Portraits().pixels[[4, 1]])
+    assert len(data) == 6 and batch.word.tolist() == [[8, 9], [2, 3]]
+    assert torch.equal(batch.target, Portraits().pixels[[4, 1]])
 
 
 def test_more_pictures_than_there_are_and_phrases_without_concepts_are_refused(tokenizer: Tokenizer) -> None:

@@ -1,6 +1,7 @@
 """The second stage against its formula, on a tiny CLIP and a handful of triplets."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from models.arrays import Rows
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
+from training.data.datasets import ValidationQueries
 from training.data.order import shuffled
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
-from training.methods.from_triplets import Questions
 from training.methods.two_stage.composing import ComposingStage
 from training.methods.two_stage.config import ComposingConfig, ComposingLoss, ComposingNet
 
@@ -40,7 +42,7 @@ class Asked:
         self.captions = torch.from_numpy(tokenizer.encode(["a red dress", "blue", "long", "a photo", "is", "of"]).ids)
         self.texts = torch.from_numpy(tokenizer.encode(CHANGES, template=TEMPLATE).ids)
         relevant = [np.array(sorted(places)) for places in SATISFIED]
-        self.questions = Questions(references=REFERENCES, texts=self.texts, relevant=relevant)
+        self.validation_queries = ValidationQueries(references=REFERENCES, texts=self.texts, relevant=relevant)
 
     def __len__(self) -> int:
         return len(REFERENCES)
@@ -48,19 +50,19 @@ class Asked:
     def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
         return shuffled(len(self), batch=batch, seed=2, epoch=epoch)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[dict[str, Tensor]]:
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice) -> Iterator[TripletBatch]:
         for rows in orders:
             own, columns = rows[share], TARGETS[rows]
             satisfied = np.array([[target in SATISFIED[row] for target in columns] for row in own])
             satisfied[np.arange(len(own)), np.arange(len(rows))[share]] = False
-            yield {
-                "reference": self.pixels[REFERENCES[own]],
-                "target": self.pixels[TARGETS[own]],
-                "caption": self.captions[REFERENCES[own]],
-                "text": self.texts[own],
-                "picture": torch.from_numpy(REFERENCES[own]),
-                "satisfied": torch.from_numpy(satisfied),
-            }
+            yield TripletBatch(
+                reference=self.pixels[REFERENCES[own]],
+                target=self.pixels[TARGETS[own]],
+                caption=self.captions[REFERENCES[own]],
+                text=self.texts[own],
+                reference_row=torch.from_numpy(REFERENCES[own]),
+                satisfied=torch.from_numpy(satisfied),
+            )
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         yield from self.pixels.split(4)
@@ -100,17 +102,17 @@ def entropy(rows: list[list[float]]) -> float:
     return sum(float(torch.tensor(row).logsumexp(0)) - row[i] for i, row in enumerate(rows)) / len(rows)
 
 
-def one_by_one(net: TwoStage, batch: dict[str, Tensor], tokenizer: Tokenizer) -> dict[str, Tensor]:
+def one_by_one(net: TwoStage, batch: TripletBatch, tokenizer: Tokenizer) -> dict[str, Tensor]:
     """Every embedding of a batch of pixels and ids alone and at full length."""
     words = torch.from_numpy(tokenizer.encode([""], template=Template.parse("a photo of *")).ids)
     found: dict[str, list[Tensor]] = {"t_c": [], "t_map": [], "v_ref": [], "v_tgt": [], "c": []}
-    for row in range(len(batch["text"])):
-        reference = net.reference(net.backbone.image_states(batch["reference"][[row]]))
-        found["t_c"].append(net.compose(reference, batch["text"][[row]], slot=4))
+    for row in range(len(batch.text)):
+        reference = net.reference(net.backbone.image_states(batch.reference[[row]]))
+        found["t_c"].append(net.compose(reference, batch.text[[row]], slot=4))
         found["t_map"].append(net.compose(reference, words, slot=4))
-        found["v_ref"].append(net.backbone.image(batch["reference"][[row]]))
-        found["v_tgt"].append(net.backbone.image(batch["target"][[row]]))
-        found["c"].append(net.backbone.text(batch["caption"][[row]]))
+        found["v_ref"].append(net.backbone.image(batch.reference[[row]]))
+        found["v_tgt"].append(net.backbone.image(batch.target[[row]]))
+        found["c"].append(net.backbone.text(batch.caption[[row]]))
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
@@ -128,12 +130,12 @@ def test_the_loss_is_that_of_the_equations(tokenizer: Tokenizer, loss: Composing
     composing = stage(tokenizer, settings(loss))
     net = composing.net.eval()
     (batch,) = composing.batches(0, start=0)
-    given = batch if known else {name: batch[name] for name in ("reference", "target", "text", "caption")}
+    given = batch if known else replace(batch, reference_row=None, target_row=None, satisfied=None)
     ours = composing.loss(composing.embeddings(given))
 
     found, tau, rows = one_by_one(net, batch, tokenizer), loss.temperature, range(8)
     t_c, t_map, v_ref, v_tgt, c = (found[name] for name in ("t_c", "t_map", "v_ref", "v_tgt", "c"))
-    picture, satisfied = batch["picture"].tolist(), batch["satisfied"]
+    picture, satisfied = batch.reference_row.tolist(), batch.satisfied
     never = -float("inf")
     z = [
         [never if known and loss.satisfied and satisfied[i, j] else float(t_c[i] @ v_tgt[j]) / tau for j in rows]
@@ -165,7 +167,7 @@ def test_groups_of_texts_of_like_length_change_no_query(tokenizer: Tokenizer, ro
     composing = stage(tokenizer)
     net = composing.net.eval()
     (batch,) = composing.batches(0, start=0)
-    few = {name: value[:rows] for name, value in batch.items()}
+    few = batch.rows(slice(rows))
     expected = one_by_one(net, few, tokenizer)["t_c"]
     torch.testing.assert_close(composing.embeddings(few)["composed"], expected, atol=1e-5, rtol=0)
 
@@ -175,16 +177,16 @@ def test_what_was_seen_beforehand_gives_what_pixels_and_ids_do(tokenizer: Tokeni
     composing = stage(tokenizer)
     net = composing.net.eval()
     (batch,) = composing.batches(0, start=0)
-    states = net.backbone.image_states(batch["reference"])
+    states = net.backbone.image_states(batch.reference)
     reference = net.reference(states)
     towers = {
-        "target": net.backbone.image_states(batch["target"])[:, 0].half(),
-        "caption": net.backbone.text(batch["caption"]).half(),
+        "target": net.backbone.image_states(batch.target)[:, 0].half(),
+        "caption": net.backbone.text(batch.caption).half(),
     }
     expected = composing.embeddings(batch)
     kept = {"reference": states[:, 0].half(), "word": reference.word.half(), "regions": reference.regions.half()}
     for seen in ({"reference": states.half()}, kept):
-        found = composing.embeddings({**batch, **towers, **seen})
+        found = composing.embeddings(replace(batch, **towers, **seen))
         assert found.keys() == expected.keys()
         for name in ("composed", "sentence", "reference", "target", "caption"):
             torch.testing.assert_close(found[name], expected[name], atol=1e-2, rtol=0)

@@ -11,6 +11,7 @@ from models.arrays import Rows
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.data.batch import CaptionedBatch
 from training.data.config import DrawnPictures
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
@@ -35,11 +36,11 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[dict[str, Tensor]]:
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[CaptionedBatch]:
         self.asked.append((epoch, [rows.tolist() for rows in orders]))
         for rows in orders:
             pixels = self.pixels[rows]
-            yield {"reference": pixels, "target": pixels.flip(-1), "caption": self.tokens[rows]}
+            yield CaptionedBatch(reference=pixels, target=pixels.flip(-1), caption=self.tokens[rows])
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
         yield from self.pixels.split(3)
@@ -96,11 +97,11 @@ def test_the_loss_is_that_of_the_equations(tokenizer: Tokenizer, soft: float, re
 
     # one by one, from pixels and words, through the whole context instead of the cut sentence
     words = torch.from_numpy(tokenizer.encode([""], template=Template.parse("a photo of *")).ids)
-    rows = range(len(batch["reference"]))
-    states = [net.backbone.image_states(batch["reference"][[row]]) for row in rows]
+    rows = range(len(batch.reference))
+    states = [net.backbone.image_states(batch.reference[[row]]) for row in rows]
     t = torch.cat([net.compose(net.reference(state), words, slot=4, adapted=False) for state in states])
     v_ref, v_tgt, c = (
-        torch.cat([tower(batch[name][[row]]) for row in rows])
+        torch.cat([tower(batch.tensors()[name][[row]]) for row in rows])
         for tower, name in (
             (net.backbone.image, "reference"),
             (net.backbone.image, "target"),
@@ -138,7 +139,7 @@ def test_in_parts_it_has_the_gradient_and_statistics_of_a_pass_for_each_part(tok
     passes = []
     for number, part in enumerate(parts):
         loop.reseed("key", part=number)
-        passes.append(plain.embeddings({name: value[part] for name, value in batch.items()}))
+        passes.append(plain.embeddings(batch.rows(part)))
     expected = plain.loss({name: torch.cat([found[name] for found in passes]) for name in passes[0]})
     torch.autograd.backward(expected)
     torch.testing.assert_close(loss, expected.detach())
@@ -173,11 +174,11 @@ def test_pictures_and_words_seen_beforehand_give_what_pixels_and_ids_do(tokenize
     mapping.net.eval()
     backbone = mapping.net.backbone
     batch = next(iter(mapping.batches(0, start=0)))
-    seen = {
-        "reference": backbone.image_states(batch["reference"]).half(),
-        "target": backbone.image_states(batch["target"])[:, 0].half(),
-        "caption": backbone.text(batch["caption"]).half(),
-    }
+    seen = CaptionedBatch(
+        reference=backbone.image_states(batch.reference).half(),
+        target=backbone.image_states(batch.target)[:, 0].half(),
+        caption=backbone.text(batch.caption).half(),
+    )
     found, expected = mapping.embeddings(seen), mapping.embeddings(batch)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
@@ -191,11 +192,11 @@ def test_the_ranks_share_the_batches_of_one_and_a_resume_sees_the_rest(tokenizer
     parts = zip(*(stage(tokenizer, world=world).batches(1, start=0) for world in ranks), strict=True)
     assert len(whole) == stage(tokenizer).steps_per_epoch == 2
     for batch, own in zip(whole, parts, strict=True):
-        for name, rows in batch.items():
+        for name, rows in batch.tensors().items():
             assert torch.equal(rows, torch.cat([part[name] for part in own]))
     (rest,) = stage(tokenizer).batches(1, start=1)
-    assert torch.equal(rest["reference"], whole[1]["reference"])
-    assert not torch.equal(rest["reference"], next(iter(stage(tokenizer).batches(0, start=1)))["reference"])
+    assert torch.equal(rest.reference, whole[1]["reference"])
+    assert not torch.equal(rest.reference, next(iter(stage(tokenizer).batches(0, start=1))).reference)
 
 
 @torch.no_grad()

@@ -16,11 +16,9 @@ from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
-from training.bundles import export
 from training.engine import backbones, checkpoint, loop
 from training.methods import config, runs
-from training.methods.two_stage import two_stage
-from training.methods.two_stage.config import TwoStageConfig
+from training.methods.two_stage.two_stage import TwoStageConfig
 
 ROOT = Path(__file__).parents[4]
 SUM = SHIPPED.with_name("sum")
@@ -102,7 +100,7 @@ def test_a_run_can_stop_after_its_first_stage_and_go_on_later(config_file: Path,
     runs.train(config_file, out, until="mapping", mapping=None)
     assert same(run, out, stage="mapping") and not (out / "composing").exists()
     with pytest.raises(ConfigError, match="train first"):
-        export.run(out, text_weight=None, stage="composing", out=out / "bundle")
+        runs.export(out, text_weight=None, stage="composing", out=out / "bundle")
     runs.train(config_file, out, until="composing", mapping=None)
     assert same(run, out, stage="composing")
 
@@ -134,19 +132,19 @@ def test_the_pseudo_word_alone_can_be_trained_and_finished(config_file: Path, ru
     runs.train(other, out, until="mapping", mapping=None)
     settings = config.read(other)
     assert isinstance(settings, TwoStageConfig)
-    assert not two_stage.finished(settings, out, stage="mapping").injections
+    assert not settings.best(out, stage="mapping").injections
 
 
 def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, tmp_path: Path) -> None:
-    first = export.run(run, text_weight=None, stage="mapping", out=tmp_path / "first")
-    both = export.run(run, text_weight=None, stage="composing", out=tmp_path / "both")
+    first = runs.export(run, text_weight=None, stage="mapping", out=tmp_path / "first")
+    both = runs.export(run, text_weight=None, stage="composing", out=tmp_path / "both")
     shipped = Bundle.open(SUM).manifest
     assert first.space_id == both.space_id == shipped.space_id
     assert len({first.model_id, both.model_id, shipped.model_id}) == 3
     assert (first.method, both.method, both.text_weight) == ("mapping", "two-stage", 0.0)
     settings = config.read(run / config.CONFIG_FILE)
     assert isinstance(settings, TwoStageConfig)
-    net = two_stage.finished(settings, run, stage="composing")
+    net = settings.best(run, stage="composing")
     encoder = Encoder.open(tmp_path / "both")
     pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
     words = Tokenizer.open(run / backbones.TOKENIZER, context_length=net.backbone.context_length)
@@ -166,7 +164,7 @@ def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path:
         assert isinstance(settings, TwoStageConfig)
         backbones.write_tokenizer(settings.backbone, tmp_path / backbones.TOKENIZER)
         torch.rand(number + 1)  # whatever a process has drawn before
-        drawn.append(two_stage.untrained(settings, tmp_path).state_dict())
+        drawn.append(settings.untrained(tmp_path).state_dict())
     assert {path.name for path in tmp_path.iterdir()} == {"0.toml", "1.toml", "2.toml", backbones.TOKENIZER}
     first, again, other = drawn
     assert all(torch.equal(value, again[name]) for name, value in first.items())

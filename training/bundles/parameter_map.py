@@ -1,0 +1,133 @@
+"""Map from the torch parameters of a bundle's CLIP to their values, so that another run can start from them.
+
+An exporter renames parameters and transposes some. So the export writes parameters.json: torch name → shape, and the
+offset of a large parameter in weights.bin or the value of a small one. A bundle whose gallery is not CLIP's plain image
+embedding, as InstructCIR's, has none. Serving never reads it.
+"""
+
+import base64
+import copy
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from torch import Tensor
+
+from models import bundle
+from models.bundle import Bundle
+from models.errors import BundleBroken
+from models.nets.backbone import Backbone
+from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
+
+FILE = "parameters.json"
+_NOT_EXPORTED = "clip.logit_scale"  # only the loss of CLIP's own training reads it
+_IMAGE = "clip.visual."  # parameters of the image tower
+
+
+class StoredParameter(BaseModel):
+    """Place of one float32 parameter, little-endian."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    shape: list[int]  # as torch has it
+    offset: int | None = None  # bytes from the start of weights.bin
+    transposed: bool = False  # whether weights.bin has a matrix the other way round
+    base64: str | None = None  # the value itself, if it is smaller than INLINE_BYTES
+
+
+_MAP: TypeAdapter[dict[str, StoredParameter]] = TypeAdapter(dict[str, StoredParameter])
+
+
+def encoded(graphs: Graphs, blob: Blob) -> bytes:
+    """Return the file's content: the image tower of the gallery graph and the text tower of the text graph.
+
+    A large parameter that no graph needs in this form is added to the blob.
+    """
+    image = dict(graphs.image_backbone.named_parameters())
+    stored = {
+        name: _stored(image[name] if name.startswith(_IMAGE) else parameter, blob)
+        for name, parameter in graphs.text_backbone.named_parameters()
+        if name != _NOT_EXPORTED
+    }
+    return _MAP.dump_json(stored, exclude_defaults=True, indent=1) + b"\n"
+
+
+def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
+    """Return the state that makes `backbone` the one in the gallery and text graphs of the bundle at `path`.
+
+    CLIP's temperature is in no graph and stays the backbone's own. Raises BundleMissing, and BundleBroken if the bundle
+    has no map, is of another backbone, or gives other outputs than torch with those weights.
+    """
+    opened = Bundle.open(path)
+    stored = _read(opened)
+    state = backbone.state_dict()
+    shapes = {name: list(tensor.shape) for name, tensor in state.items() if name != _NOT_EXPORTED}
+    if shapes != {name: parameter.shape for name, parameter in stored.items()}:
+        raise BundleBroken(f"the bundle {path} is of another backbone: name its own, {opened.manifest.backbone}")
+    weights = np.memmap(opened.file(bundle.WEIGHTS), dtype=np.uint8, mode="r")
+    state |= {name: _value(parameter, weights) for name, parameter in stored.items()}
+    _check(opened, state, backbone)
+    return state
+
+
+def _stored(parameter: Tensor, blob: Blob) -> StoredParameter:
+    value, shape = parameter.detach().cpu(), list(parameter.shape)
+    plain = _bytes(value)
+    if len(plain) < INLINE_BYTES:
+        return StoredParameter(shape=shape, base64=base64.b64encode(plain).decode())
+    offset = blob.offset(plain)
+    if offset is None and value.ndim == 2:
+        turned = blob.offset(_bytes(value.T))
+        if turned is not None:
+            return StoredParameter(shape=shape, offset=turned, transposed=True)
+    return StoredParameter(shape=shape, offset=blob.add(plain) if offset is None else offset)
+
+
+def _bytes(value: Tensor) -> bytes:
+    return value.contiguous().numpy().astype("<f4", copy=False).tobytes()
+
+
+def _read(opened: Bundle) -> Mapping[str, StoredParameter]:
+    if FILE not in opened.manifest.files:
+        raise BundleBroken(
+            f"the bundle {opened.path} has no {FILE}: export it again from its run, or if its method changes CLIP's"
+            " image tower, as InstructCIR does, name the bundle that it started from"
+        )
+    try:
+        return _MAP.validate_json(opened.file(FILE).read_bytes())
+    except ValidationError as error:
+        raise BundleBroken(f"{opened.path / FILE} is not one this version reads: export the bundle again") from error
+
+
+def _value(parameter: StoredParameter, weights: np.memmap[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+    shape = parameter.shape[::-1] if parameter.transposed else parameter.shape
+    if parameter.base64 is not None:
+        data = base64.b64decode(parameter.base64)
+    else:
+        start = parameter.offset or 0
+        data = weights[start : start + 4 * int(np.prod(shape))].tobytes()
+    value = np.frombuffer(data, dtype="<f4").reshape(shape)
+    return torch.from_numpy(np.array(value.T if parameter.transposed else value, dtype=np.float32, order="C"))
+
+
+def _check(opened: Bundle, state: Mapping[str, Tensor], backbone: Backbone) -> None:
+    """Raise BundleBroken if the backbone with this state does not give the outputs of the bundle's self-test."""
+    manifest = opened.manifest
+    with np.load(io.BytesIO(opened.file(bundle.SELF_TEST).read_bytes())) as record:
+        recorded = {name: torch.from_numpy(record[name]) for name in ("pixels", "tokens", "gallery", "text")}
+    trial = copy.deepcopy(backbone).cpu().float().eval()
+    trial.load_state_dict(dict(state))
+    if manifest.image_size != trial.image_size or manifest.context_length != trial.context_length:
+        raise BundleBroken(f"the bundle {opened.path} is of another backbone: name its own, {manifest.backbone}")
+    with torch.no_grad():
+        outputs = {"gallery": trial.image(recorded["pixels"]), "text": trial.text(recorded["tokens"])}
+    for name, output in outputs.items():
+        difference = float((output - recorded[name]).abs().max())
+        if not difference <= manifest.tolerance:
+            raise BundleBroken(
+                f"with the weights of {opened.path} this backbone gives another {name}, by {difference:.2g}: name its"
+                f" own, {manifest.backbone}"
+            )

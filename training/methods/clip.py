@@ -1,0 +1,197 @@
+"""A small CLIP from random weights, trained on drawn images and their captions, and exported as the weighted sum."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.arrays import Rows
+from models.bundle import Manifest
+from models.errors import ConfigError
+from models.nets import weighted_sum
+from models.nets.backbone import Backbone
+from models.tokenizer import Tokenizer
+from training.bundles.export import FinishedModel
+from training.bundles.onnx_graph import Graphs
+from training.catalogue.language import product_captions
+from training.catalogue.triplets import Facts
+from training.catalogue.world.world import CATEGORIES
+from training.data.batch import ContrastBatch
+from training.data.config import DrawnCaptions
+from training.data.drawn import images
+from training.data.order import alike
+from training.engine import checkpoint, loop, vocabulary
+from training.engine.backbones import TOKENIZER
+from training.engine.distributed import World
+from training.engine.losses import symmetric_nce
+from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.metrics import retrieval
+
+_EVALUATION_BATCH = 256
+
+
+class ContrastConfig(Section):
+    """A run that trains a small CLIP."""
+
+    stages: ClassVar[tuple[str, ...]] = ()  # the one stage is in the run's folder itself
+    triplets: ClassVar[None] = None
+
+    method: Literal["contrast"]
+    seed: int
+    backbone: BackboneConfig
+    data: DrawnCaptions
+    optim: OptimConfig
+    loop: LoopConfig
+
+    @property
+    def device(self) -> str:
+        """The device to train on."""
+        return self.loop.device
+
+    def train(self, out: Path, *, until: str, world: World) -> None:
+        """Train in the folder `out`; see `Method.train`."""
+        with world.first():
+            stage = ContrastStage(self, out=out, cache=out.parent / "cache", world=world)
+        loop.fit(stage, seed=self.seed, optim=self.optim, loop=self.loop, folder=out, world=world)
+
+    def untrained(self, run: Path) -> tuple[Backbone, Tokenizer]:
+        """Return the CLIP of a run with random weights, and its tokenizer."""
+        tokenizer = Tokenizer.open(run / TOKENIZER, context_length=3)
+        torch.manual_seed(self.seed)
+        backbone = Backbone.create(self.backbone.name, pretrained=self.backbone.pretrained, end=tokenizer.end)
+        return backbone, Tokenizer.open(run / TOKENIZER, context_length=backbone.context_length)
+
+    def finished(self, run: Path, *, stage: str) -> FinishedModel:
+        """Return the model of a finished run; see `Method.finished`."""
+        backbone, _ = self.untrained(run)
+        checkpoint.load(backbone, checkpoint.best(run))
+        return weighted_sum_model(backbone, name=self.backbone.name, tokenizer_file=run / TOKENIZER)
+
+
+class ContrastStage:
+    """Net, batches, loss and validation of the one stage."""
+
+    score = "recall_1"
+
+    def __init__(self, config: ContrastConfig, *, out: Path, cache: Path, world: World) -> None:
+        """Raises ConfigError if the config's numbers do not go together, before anything is drawn."""
+        self._share = world.share(config.loop.batch)
+        if config.loop.batch > config.data.products:
+            raise ConfigError(f"a batch of {config.loop.batch} is more than the {config.data.products} products")
+        path = out / TOKENIZER
+        if not path.exists():
+            texts = images.texts(config.data.products, seed=config.seed)
+            vocabulary.learn(texts, size=config.data.vocabulary, path=path)
+        self._config = config
+        self._device = world.device
+        self.net, self._tokenizer = config.untrained(out)
+        if config.data.vocabulary > self.net.clip.vocab_size:
+            raise ConfigError(f"data.vocabulary is more than the {self.net.clip.vocab_size} tokens of the model")
+        self.net.to(self._device)
+        size = self.net.image_size
+        count, seed = config.data.products, config.seed
+        self._products = images.products(count, split="train", seed=seed)
+        names = list(CATEGORIES)
+        self._categories = np.array([names.index(product.category) for product in self._products])  # (N,)
+        self._pixels = images.pixels(count, split="train", seed=seed, size=size, cache=cache)
+        count = config.data.validation_products
+        self._validation_products = images.products(count, split="val", seed=seed)
+        self._validation_pixels = images.pixels(count, split="val", seed=seed, size=size, cache=cache)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one epoch over the products."""
+        return len(self._products) // self._config.loop.batch
+
+    def batches(self, epoch: int, *, start: int) -> Iterator[ContrastBatch]:
+        """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
+        seed = self._config.seed
+        columns = np.arange(self._config.loop.batch)[self._share]  # (b,): of the own images
+        for rows in self._order(epoch)[start:]:
+            chosen = [self._products[row] for row in rows]
+            phrases = images.captions(chosen[self._share], seed=seed, epoch=epoch)
+            facts = Facts(chosen)
+            described = np.stack([facts.accepted(phrase.wish) for phrase in phrases])  # (b, M)
+            described[np.arange(len(columns)), columns] = False
+            yield ContrastBatch(
+                pixels=torch.from_numpy(self._pixels[rows[self._share]]),
+                tokens=self._tokens([phrase.text for phrase in phrases]),
+                described=torch.from_numpy(described),
+            )
+
+    def _order(self, epoch: int) -> list[Rows]:
+        """Return the rows of each batch; the share of batches of one or two categories grows from none to half."""
+        share = 0.5 * epoch / max(1, self._config.loop.epochs - 1)
+        return alike(self._categories, share=share, batch=self._config.loop.batch, seed=self._config.seed, epoch=epoch)
+
+    def embeddings(self, batch: ContrastBatch) -> dict[str, Tensor]:
+        """Return `image` and `text` (b, d), the temperature as `scale` (b,), and the pairs that are no negatives."""
+        image, text = self.net.image(batch.pixels), self.net.text(batch.tokens)
+        scale = self.net.temperature().expand(len(image))
+        return {"image": image, "text": text, "scale": scale, "described": batch.described}
+
+    def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
+        """Contrast images and captions in both directions; other images that a caption describes are no negatives."""
+        scale, described = embeddings["scale"][0], embeddings["described"]
+        return symmetric_nce(embeddings["text"], embeddings["image"], scale=scale, ignored=described)
+
+    def stepped(self, done: float) -> None:
+        """Do nothing after a step."""
+
+    @torch.inference_mode()
+    def validate(self) -> dict[str, float]:
+        """Return text → image recall on unseen products; every product that the caption describes counts."""
+        chosen = self._validation_products
+        phrases = [product_captions.caption(product, Random(f"validation/{product.id}")) for product in chosen]
+        blocks = [slice(start, start + _EVALUATION_BATCH) for start in range(0, len(chosen), _EVALUATION_BATCH)]
+        pixels = (torch.from_numpy(self._validation_pixels[block].copy()).to(self._device) for block in blocks)
+        tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)
+        gallery = torch.cat([self.net.image(part) for part in pixels])  # (N, d)
+        texts = torch.cat([self.net.text(part) for part in tokens])  # (B, d)
+        scores = (texts @ gallery.T).cpu().numpy()  # (B, N)
+        facts = Facts(chosen)
+        relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
+        ranks = retrieval.first_ranks(scores, relevant)  # (B,)
+        return {"recall_1": retrieval.recall(ranks, 1), "recall_10": retrieval.recall(ranks, 10)}
+
+    def _tokens(self, texts: list[str]) -> Tensor:
+        """Return token ids, cut to the longest text of the batch: (B, L')."""
+        ids = self._tokenizer.encode(texts).ids
+        longest = int((ids == self._tokenizer.end).argmax(axis=1).max()) + 1
+        return torch.from_numpy(ids[:, :longest])
+
+
+def weighted_sum_model(backbone: Backbone, *, name: str, tokenizer_file: Path) -> FinishedModel:
+    """Return a CLIP, called `name` by open_clip, as the weighted sum of its image and its text embedding."""
+    backbone.eval()
+    return FinishedModel(
+        method="sum",
+        backbone=name,
+        template="{text}",
+        text_weight=0.5,
+        graphs=Graphs(
+            gallery=weighted_sum.ImageGraph(backbone),
+            query=weighted_sum.SumGraph(backbone),
+            text=weighted_sum.TextGraph(backbone),
+        ),
+        tokenizer_file=tokenizer_file,
+    )
+
+
+def export_open_clip(name: str, *, pretrained: str, text_weight: float | None, out: Path) -> Manifest:
+    """Export an open_clip model as it is; raises ConfigError for a model or weights that open_clip does not know."""
+    with TemporaryDirectory() as scratch:
+        tokenizer_file = Path(scratch) / TOKENIZER
+        vocabulary.clip(tokenizer_file)
+        end = Tokenizer.open(tokenizer_file, context_length=3).end
+        backbone = Backbone.create(name, pretrained=pretrained, end=end)
+        if backbone.clip.vocab_size != end + 1:
+            raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
+        model = weighted_sum_model(backbone, name=name, tokenizer_file=tokenizer_file)
+        config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
+        return model.export(out, config=config, text_weight=text_weight)

@@ -1,1 +1,0 @@
-"""The small CLIP, trained from random weights."""

@@ -1,1 +1,0 @@
-"""The baseline CLIP4Cir."""
