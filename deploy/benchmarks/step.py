@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -24,36 +24,45 @@ from models.encoder import Encoder
 from models.nets.backbone import Backbone
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
-from noise import CHANGE, Noise
-from training.bundles import export
+from noise import CHANGE, Noise, NoiseCaptions
+from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Graphs
+from training.data.batch import CaptionedBatch, TripletBatch
 from training.engine import backbones, loop
 from training.engine.distributed import World
+from training.engine.loop import BatchOf
 from training.engine.optim import adamw
 from training.engine.settings import LoopConfig, OptimConfig
 from training.methods import config
 from training.methods.instruct import instruct
-from training.methods.instruct.config import InstructConfig
+from training.methods.instruct.instruct import InstructConfig
 from training.methods.instruct.reformulating import Combining, Pair, Reformulating
+from training.methods.stages import pseudo_sentence
 from training.methods.two_stage import two_stage
 from training.methods.two_stage.composing import ComposingStage
-from training.methods.two_stage.config import TwoStageConfig
 from training.methods.two_stage.mapping import MappingStage
+from training.methods.two_stage.two_stage import TwoStageConfig
 
 QUERIES = 5
 CPU = torch.device("cpu")
 
 
-class Part(NamedTuple):
+class Part(NamedTuple, Generic[BatchOf]):
     """A stage, as `loop.fit` takes it."""
 
     name: str
-    stage: loop.Stage
+    stage: loop.Stage[BatchOf]
     optim: OptimConfig
     loop: LoopConfig
 
+    def measure(self, *, steps: int, world: World) -> None:
+        _measure(self, steps=steps, world=world)
 
-class Method(Protocol):
+
+AnyPart = Part[CaptionedBatch] | Part[TripletBatch]
+
+
+class BenchmarkedMethod(Protocol):
     """A net and what trains and exports it."""
 
     @property
@@ -62,7 +71,7 @@ class Method(Protocol):
     @property
     def backbone(self) -> Backbone: ...
 
-    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+    def parts(self, data: Noise, world: World) -> Iterator[AnyPart]:
         """Each stage once the one before is over: it freezes what it does not train."""
 
     def graphs(self) -> tuple[Graphs, float]:
@@ -72,31 +81,38 @@ class Method(Protocol):
 class TwoStageMethod:
     def __init__(self, settings: TwoStageConfig, tokenizer: Tokenizer, scratch: Path) -> None:
         self._settings = settings
-        self._sentence, self._slot = two_stage.pseudo_sentence(settings.mapping_template, tokenizer)
-        self.net: TwoStage = two_stage.untrained(settings, scratch)
+        template = pseudo_sentence.mapping_template(settings.template)
+        self._sentence, self._slot = pseudo_sentence.pseudo_sentence(template, tokenizer)
+        self.net: TwoStage = settings.untrained(scratch)
         self.backbone = self.net.backbone
 
-    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+    def parts(self, data: Noise, world: World) -> Iterator[AnyPart]:
         first, last = self._settings.mapping, self._settings.composing
         net, sentence, slot = self.net, self._sentence, self._slot
         mapping = MappingStage(
-            first, seed=self._settings.seed, net=net, sentence=sentence, slot=slot, data=data, world=world
+            first,
+            seed=self._settings.seed,
+            net=net,
+            sentence=sentence,
+            slot=slot,
+            data=NoiseCaptions(data),
+            world=world,
         )
         yield Part(two_stage.MAPPING, mapping, first.optim, first.loop)
         composing = ComposingStage(last, net=net, sentence=sentence, slot=slot, data=data, world=world)
         yield Part(two_stage.COMPOSING, composing, last.optim, last.loop)
 
     def graphs(self) -> tuple[Graphs, float]:
-        return export.composed(self.net, slot=self._slot), 0.0
+        return two_stage.graphs(self.net, slot=self._slot), 0.0
 
 
 class InstructMethod:
     def __init__(self, settings: InstructConfig, scratch: Path) -> None:
         self._settings = settings
-        self.net: Pair = instruct.untrained(settings, scratch)
+        self.net: Pair = settings.untrained(scratch)
         self.backbone = self.net.online.backbone
 
-    def parts(self, data: Noise, world: World) -> Iterator[Part]:
+    def parts(self, data: Noise, world: World) -> Iterator[AnyPart]:
         first, last = self._settings.reformulating, self._settings.combining
         pair, loss = self.net, first.loss
         reformulating = Reformulating(
@@ -107,7 +123,8 @@ class InstructMethod:
         yield Part(instruct.COMBINING, combining, last.optim, last.loop)
 
     def graphs(self) -> tuple[Graphs, float]:
-        return export.reformulated(self.net), 1.0 - float(self.net.online.combiner.weight.detach())
+        text_weight = 1.0 - float(self.net.online.combiner.weight.detach())
+        return instruct.graphs(self.net), text_weight
 
 
 def main(argv: Sequence[str]) -> int:
@@ -127,7 +144,7 @@ def main(argv: Sequence[str]) -> int:
     settings = _settings(arguments.config, steps)
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
     world = World.alone(torch.device(arguments.device))
-    method: Method
+    method: BenchmarkedMethod
     with TemporaryDirectory() as scratch:
         tokenizer = backbones.write_tokenizer(settings.backbone, Path(scratch) / backbones.TOKENIZER)
         if isinstance(settings, TwoStageConfig):
@@ -142,7 +159,7 @@ def main(argv: Sequence[str]) -> int:
     template = Template.parse(settings.template)
     data = Noise(arguments.batch, method.backbone.image_size, tokenizer, template)
     for part in method.parts(data, world):
-        _measure(part, steps=arguments.steps, world=world)
+        part.measure(steps=arguments.steps, world=world)
     if arguments.export is not None:
         method.net.cpu().zero_grad(set_to_none=True)  # the export takes as much memory as there is
         _export(settings, method, out=arguments.export)
@@ -163,7 +180,7 @@ def _settings(path: Path, steps: dict[str, object]) -> TwoStageConfig | Instruct
     return settings.model_copy(update={"backbone": random, **stages})
 
 
-def _measure(part: Part, *, steps: int, world: World) -> None:
+def _measure(part: Part[BatchOf], *, steps: int, world: World) -> None:
     """Takes real steps, as `loop.fit` does, and prints their row."""
     name, stage, optim, settings = part
     stage.net.zero_grad(set_to_none=True)
@@ -199,22 +216,22 @@ def _measure(part: Part, *, steps: int, world: World) -> None:
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
-def _export(settings: TwoStageConfig | InstructConfig, method: Method, *, out: Path) -> None:
+def _export(settings: TwoStageConfig | InstructConfig, method: BenchmarkedMethod, *, out: Path) -> None:
     """Exports the net, which fails where the graphs differ from torch, opens the bundle and asks it; prints both."""
     began, busy = time.perf_counter(), time.process_time()
     with TemporaryDirectory() as scratch:
         tokenizer_file = Path(scratch) / backbones.TOKENIZER
-        context_length = backbones.write_tokenizer(settings.backbone, tokenizer_file).context_length
+        backbones.write_tokenizer(settings.backbone, tokenizer_file)
         graphs, text_weight = method.graphs()
-        manifest = export.export(
-            graphs,
-            export.ExportedMethod(settings.method, settings.backbone.name, settings.template, text_weight),
-            image_size=method.backbone.image_size,
+        model = FinishedModel(
+            method=settings.method,
+            backbone=settings.backbone.name,
+            template=settings.template,
+            text_weight=text_weight,
+            graphs=graphs,
             tokenizer_file=tokenizer_file,
-            context_length=context_length,
-            config="# random weights\n",
-            out=out,
         )
+        manifest = model.export(out, config="# random weights\n")
     size = sum(path.stat().st_size for path in out.iterdir())
     took_s, busy_s = time.perf_counter() - began, time.process_time() - busy
     print(f"\nExported and proven in {took_s:.0f} s ({busy_s:.0f} s of CPU time):")

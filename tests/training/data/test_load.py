@@ -1,6 +1,6 @@
 """Batches from files are the rows one by one, whatever the workers, the batch or the place where a run resumed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -13,11 +13,12 @@ from torch import Tensor
 from models import preprocess
 from models.errors import InputError
 from training.data import load
+from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.images import Images
-from training.data.load import Batch
 from training.data.rows import Captioned, Triplets
 from training.data.texts import Texts
 from training.data.views import views
+from training.engine.batch import Batch
 
 Draw = Callable[..., bytes]
 
@@ -54,22 +55,29 @@ def triplets(pictures: Images) -> Triplets:
     return Triplets(pictures, rows, (rows * 7) % COUNT, texts, captions, target_captions, Texts.of(map(str, rows)))
 
 
-def mapped(data: Captioned, orders: list[np.ndarray], *, workers: int = 0, epoch: int = 0) -> list[Batch]:
-    return list(load.mapping(data, orders, tokenise=tokenise, seed=7, epoch=epoch, size=8, workers=workers))
+def mapped(data: Captioned, orders: list[np.ndarray], *, workers: int = 0, epoch: int = 0) -> list[CaptionedBatch]:
+    return list(load.captioned(data, orders, tokenise=tokenise, seed=7, epoch=epoch, size=8, workers=workers))
 
 
-def composed(data: Triplets, *, share: slice) -> list[Batch]:
-    made = load.composing(
+def composed(data: Triplets, *, share: slice) -> list[TripletBatch]:
+    made = load.triplets(
         data, ORDERS, share=share, texts=tokenise, captions=lambda texts: tokenise(texts) + 1, size=8, workers=0
     )
     return list(made)
 
 
-def same(ours: Iterable[Batch], theirs: Iterable[Batch]) -> bool:
-    pairs = list(zip(ours, theirs, strict=True))
-    return all(one.keys() == other.keys() for one, other in pairs) and all(
-        torch.equal(one[name], other[name]) for one, other in pairs for name in one
-    )
+def joined(batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """The rows of several batches, by field."""
+    fields = [batch.tensors() for batch in batches]
+    return {name: torch.cat([tensors[name] for tensors in fields]) for name in fields[0]}
+
+
+def same(ours: Sequence[Batch], theirs: Sequence[Batch]) -> bool:
+    return all(equal(joined([one]), joined([other])) for one, other in zip(ours, theirs, strict=True))
+
+
+def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_a_mapping_batch_is_its_rows_one_by_one(captioned: Captioned) -> None:
@@ -77,7 +85,7 @@ def test_a_mapping_batch_is_its_rows_one_by_one(captioned: Captioned) -> None:
         assert batch.reference.dtype == torch.uint8 and batch.reference.shape == (70, 3, 8, 8)
         assert torch.equal(batch.caption, tokenise([f"caption {row}" for row in order]))
         for place, row in enumerate(order):
-            picture = preprocess.decode(captioned.pictures.read(row))
+            picture = preprocess.decode(captioned.images.read(row))
             reference, target = views(picture, size=8, random=Random(f"7/view/3/{row}"))
             np.testing.assert_array_equal(batch.reference[place].numpy(), reference)
             np.testing.assert_array_equal(batch.target[place].numpy(), target)
@@ -94,15 +102,14 @@ def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
         for name, rows in (("reference", triplets.references), ("target", triplets.targets)):
             data = [triplets.images.read(int(row)) for row in rows[order]]
             expected = np.stack([preprocess.pixels(preprocess.decode(each), size=8) for each in data])
-            np.testing.assert_array_equal(batch[name].numpy(), expected)
+            np.testing.assert_array_equal(batch.tensors()[name].numpy(), expected)
 
 
 def test_rows_of_one_target_are_no_negatives_of_each_other_on_any_rank(triplets: Triplets) -> None:
     few = replace(triplets, targets=triplets.targets % 30)
     whole, ranks = composed(few, share=slice(None)), [composed(few, share=s) for s in (slice(0, 35), slice(35, 70))]
-    assert same(
-        whole, [{name: torch.cat([b[name] for b in both]) for name in both[0]} for both in zip(*ranks, strict=True)]
-    )
+    for batch, both in zip(whole, zip(*ranks, strict=True), strict=True):
+        assert equal(batch.tensors(), joined(both))
     for order, batch in zip(ORDERS, whole, strict=True):
         targets = few.targets[order].tolist()
         expected = [[i != j and targets[i] == targets[j] for j in range(70)] for i in range(70)]
@@ -120,13 +127,13 @@ def test_a_resumed_run_sees_the_batches_that_were_left(captioned: Captioned) -> 
 def test_a_share_of_a_batch_is_that_part_of_it(captioned: Captioned) -> None:
     whole = mapped(captioned, ORDERS[:1])[0]
     shares = [mapped(captioned, [share])[0] for share in np.split(ORDERS[0], [35])]
-    assert same([whole], [{name: torch.cat([share[name] for share in shares]) for name in whole}])
+    assert equal(whole.tensors(), joined(shares))
 
 
 def test_another_epoch_has_other_views_of_the_same_rows(captioned: Captioned) -> None:
     one, other = mapped(captioned, ORDERS[:1]), mapped(captioned, ORDERS[:1], epoch=1)
-    assert torch.equal(one[0]["caption"], other[0]["caption"])
-    assert not torch.equal(one[0]["target"], other[0]["target"])
+    assert torch.equal(one[0].caption, other[0].caption)
+    assert not torch.equal(one[0].target, other[0].target)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -136,8 +143,8 @@ def test_a_picture_that_is_broken_is_named_in_one_sentence(tmp_path: Path, draw:
     paths = [str(tmp_path / "a.jpg"), str(tmp_path / "half.jpg")]
     data = Captioned(Images.of_files(["a", "half"], paths), Texts.of(["one", "two"]))
     orders = [np.array([0]), np.array([0, 1])]
-    made = load.mapping(data, orders, tokenise=tokenise, seed=7, epoch=0, size=8, workers=workers)
-    assert next(made)["target"].shape == (1, 3, 8, 8)
+    made = load.captioned(data, orders, tokenise=tokenise, seed=7, epoch=0, size=8, workers=workers)
+    assert next(made).target.shape == (1, 3, 8, 8)
     with pytest.raises(InputError, match=r"^the picture half in .* is broken .*likebut data check") as raised:
         next(made)
     assert "\n" not in str(raised.value)

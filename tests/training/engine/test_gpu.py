@@ -13,6 +13,7 @@ from models.nets.reformulation import Reformulation
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from training.data.batch import TripletBatch
 from training.data.datasets import ValidationQueries
 from training.engine import loop
 from training.engine.distributed import World
@@ -55,12 +56,18 @@ class Noise:
     def orders(self, *, batch: int, epoch: int) -> Sequence[Rows]:
         return [np.arange(batch)]
 
-    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice = slice(None)) -> Iterator[dict[str, Tensor]]:
+    def batches(self, orders: Sequence[Rows], *, epoch: int, share: slice = slice(None)) -> Iterator[TripletBatch]:
         reference, target = self._pictures
-        whole = {"reference": reference, "target": target, "text": self._texts, "caption": self._captions}
-        whole |= {"target_caption": self._captions, "shown": torch.arange(ROWS)}
-        for order in orders:
-            yield {name: tensor[np.sort(order)[share]] for name, tensor in whole.items()}
+        whole = TripletBatch(
+            reference=reference,
+            target=target,
+            text=self._texts,
+            caption=self._captions,
+            target_caption=self._captions,
+            target_row=torch.arange(ROWS),
+        )
+        for _ in orders:
+            yield whole.rows(share)
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         yield self._pictures[0]

@@ -10,7 +10,8 @@ from models.errors import ConfigError
 from training.data.config import DrawnTriplets, Jsonl, ShardsSource
 from training.methods import config
 from training.methods.instruct.instruct import InstructConfig
-from training.methods.two_stage.config import ComposingLoss, MappingLoss, TwoStageConfig
+from training.methods.two_stage.config import ComposingLoss, MappingLoss
+from training.methods.two_stage.two_stage import TwoStageConfig
 from training.triplets import config as triplets_config
 from training.triplets.config import FolderImages
 

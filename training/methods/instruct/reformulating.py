@@ -14,8 +14,8 @@ from training.engine import losses
 from training.engine.distributed import World
 from training.engine.ema import Average
 from training.engine.settings import LoopConfig
-from training.methods.stages.from_triplets import Contrasting
 from training.methods.instruct.config import Momentum, ReformulatingLoss
+from training.methods.stages.from_triplets import Contrasting
 
 
 class Pair(nn.Module):

@@ -185,14 +185,14 @@ def test_a_share_is_the_first_of_the_same_triplets_and_low_quality_knows_its_tar
 def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay_varied(
     train: Features, val: Features, tokenizer: Tokenizer
 ) -> None:
-    def first(**changes: object) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def first(**changes: object) -> tuple[TripletBatch, torch.Tensor]:
         data = composing(train, val, tokenizer, net=None, **changes)
         rows = np.arange(len(data))
         return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data))))), data.validation_queries.texts
 
     (varied, questions), (plain, same_questions) = first(), first(texts="template")
-    for name in ("picture", "target", "satisfied"):
-        assert torch.equal(plain[name], varied[name]), name
+    for name in ("reference_row", "target", "satisfied"):
+        assert torch.equal(plain.tensors()[name], varied.tensors()[name]), name
     assert torch.equal(questions, same_questions)
     by_id = {product.id: product for product in train.products}
     row_of = {product.id: row for row, product in enumerate(train.products)}
@@ -202,9 +202,9 @@ def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay
     }
     ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain.text.shape[1]]
     wanted = {(row, tuple(words)) for (row, _), words in zip(expected, ids.tolist(), strict=True)}
-    assert set(zip(plain.picture.tolist(), map(tuple, plain.text.tolist()), strict=True)) == wanted
+    assert set(zip(plain.reference_row.tolist(), map(tuple, plain.text.tolist()), strict=True)) == wanted
     drifted, _ = first(texts="template", drift=1.0)  # leads elsewhere, and no word says so
-    assert torch.equal(drifted["text"], plain.text) and not torch.equal(drifted["target"], plain.target)
+    assert torch.equal(drifted.text, plain.text) and not torch.equal(drifted.target, plain.target)
 
 
 def test_more_triplets_than_there_are_is_refused(train: Features, val: Features, tokenizer: Tokenizer) -> None:

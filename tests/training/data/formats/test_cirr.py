@@ -12,7 +12,7 @@ from tests.models import tiny
 from training import __main__
 from training.data.formats import cirr
 from training.methods import config
-from training.methods.instruct.config import InstructConfig
+from training.methods.instruct.instruct import InstructConfig
 
 Draw = Callable[..., bytes]
 

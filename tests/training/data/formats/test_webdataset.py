@@ -82,7 +82,7 @@ def test_an_index_is_kept_and_used_until_the_shard_or_the_question_changes(
     again = webdataset.find(str(folder), caption="txt").whole(skip=None)
     assert {path: path.stat().st_mtime_ns for path in (folder / INDEX).iterdir()} == kept
     assert list(again.names) == list(before.names)
-    assert [again.pictures.read(row) for row in range(5)] == [before.pictures.read(row) for row in range(5)]
+    assert [again.images.read(row) for row in range(5)] == [before.images.read(row) for row in range(5)]
     assert webdataset.find(str(folder), caption="json:caption").whole(skip=None).captions[0] == "CAPTION 0"
     pack(folder / "00001.tar", sample("new", draw(5), "new"))
     assert list(webdataset.find(str(folder), caption="txt").whole(skip=None).captions)[3:] == ["new"]

@@ -60,7 +60,7 @@ def test_a_batch_has_the_captions_whole_and_without_keywords(tmp_path_factory: p
         words[0, 0], words[0, 1], PLACEHOLDER_ID, words[1, 1], PLACEHOLDER_ID, tokenizer.end,
     ]  # fmt: skip
     (later,) = masked.batches([np.array([0, 1])], epoch=1)
-    assert torch.equal(later["caption"][:1, :3], cut(tokenizer, ["blue"]))
+    assert torch.equal(later.caption[:1, :3], cut(tokenizer, ["blue"]))
     assert len(masked) == 3 and [block.shape for block in masked.validation(batch=4)] == [(4, 2)]
 
 

@@ -193,9 +193,9 @@ def test_the_ranks_share_the_batches_of_one_and_a_resume_sees_the_rest(tokenizer
     assert len(whole) == stage(tokenizer).steps_per_epoch == 2
     for batch, own in zip(whole, parts, strict=True):
         for name, rows in batch.tensors().items():
-            assert torch.equal(rows, torch.cat([part[name] for part in own]))
+            assert torch.equal(rows, torch.cat([part.tensors()[name] for part in own]))
     (rest,) = stage(tokenizer).batches(1, start=1)
-    assert torch.equal(rest.reference, whole[1]["reference"])
+    assert torch.equal(rest.reference, whole[1].reference)
     assert not torch.equal(rest.reference, next(iter(stage(tokenizer).batches(0, start=1))).reference)
 
 
