@@ -31,7 +31,7 @@ class Images:
     sizes: NDArray[np.int64]  # (N,), in bytes, or WHOLE
 
     @classmethod
-    def of(
+    def from_paths(
         cls, names: Texts, paths: pyarrow.Array, *, offsets: NDArray[np.int64], sizes: NDArray[np.int64]
     ) -> "Images":
         """Pictures from a column of the path that holds each."""
@@ -45,8 +45,8 @@ class Images:
     @classmethod
     def of_files(cls, names: Sequence[str], paths: Sequence[str]) -> "Images":
         """Pictures that are each a whole file; one may be named twice."""
-        return cls.of(
-            Texts.of(names),
+        return cls.from_paths(
+            Texts.from_strings(names),
             pyarrow.array(paths, pyarrow.large_string()),
             offsets=np.zeros(len(paths), dtype=np.int64),
             sizes=np.full(len(paths), WHOLE, dtype=np.int64),

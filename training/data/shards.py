@@ -110,7 +110,7 @@ def index(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
     facts = _facts(shard, shape)
     table, damage = scan(shard, shape)
     table = table.replace_schema_metadata({_METADATA: facts, b"damage": damage.encode()})
-    kept = _kept(shard)
+    kept = _index_path(shard)
     # on a read-only or full disk it is scanned again next time
     with suppress(OSError):
         kept.parent.mkdir(exist_ok=True)
@@ -122,15 +122,15 @@ def index(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
 def _read(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str] | None:
     """The kept index, or None where there is none of this very shard."""
     try:
-        metadata = parquet.read_schema(_kept(shard)).metadata or {}
+        metadata = parquet.read_schema(_index_path(shard)).metadata or {}
         if metadata.get(_METADATA) != _facts(shard, shape):
             return None
-        return parquet.read_table(_kept(shard)), metadata[b"damage"].decode()
+        return parquet.read_table(_index_path(shard)), metadata[b"damage"].decode()
     except (OSError, pyarrow.ArrowException):  # none, or half of one
         return None
 
 
-def _kept(shard: Path) -> Path:
+def _index_path(shard: Path) -> Path:
     return shard.parent / INDEX / f"{shard.name}.parquet"
 
 
@@ -169,7 +169,7 @@ def _table(table: pyarrow.Table, flaws: Sequence[Flaw], shape: SampleShape) -> S
     return Samples(
         names=names,
         pictures=tuple(
-            Images.of(
+            Images.from_paths(
                 names,
                 table.column(f"path:{picture}"),
                 offsets=_numbers(table.column(f"offset:{picture}")),

@@ -19,7 +19,7 @@ class Texts(Sequence[str]):
         self._column = column
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "Texts":
+    def from_strings(cls, texts: Iterable[str]) -> "Texts":
         """The texts one after the other."""
         return cls(pyarrow.array(texts, pyarrow.large_string()))
 

@@ -24,7 +24,7 @@ class TripletRow:
     target_caption: str | None = None
 
 
-def found(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path]) -> LoadedRows[Triplets]:
+def from_rows(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path]) -> LoadedRows[Triplets]:
     """The triplets with their pictures; a row is called by its number and its pictures, as "17:reference>target".
 
     Where any row has a caption, a row without one is flawed; where none has, all captions are "". Takes about 1.1 kB of
@@ -48,10 +48,10 @@ def found(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path]) -
         images=Images.of_files([name for name, number in numbers.items() if number != _MISSING], paths),
         references=np.array([numbers[row.reference or ""] for row in good], dtype=np.int64),
         targets=np.array([numbers[row.target or ""] for row in good], dtype=np.int64),
-        texts=Texts.of((row.text or "").strip() for row in good),
-        captions=Texts.of((row.caption or "").strip() for row in good),
-        target_captions=Texts.of((row.target_caption or "").strip() for row in good),
-        names=Texts.of(names),
+        texts=Texts.from_strings((row.text or "").strip() for row in good),
+        captions=Texts.from_strings((row.caption or "").strip() for row in good),
+        target_captions=Texts.from_strings((row.target_caption or "").strip() for row in good),
+        names=Texts.from_strings(names),
     )
     return LoadedRows(source=source, rows=triplets, flaws=tuple(flaws))
 

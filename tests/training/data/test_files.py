@@ -33,14 +33,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Images:
 
 
 def captions(pictures: Images, *, seed: int = 3) -> FileCaptions:
-    data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
+    data = Captioned(pictures, Texts.from_strings(f"caption {row}" for row in range(COUNT)))
     return FileCaptions(data, validation=HELD_OUT, tokenise=tokenise, seed=seed, size=8, workers=0)
 
 
 def triplets(pictures: Images) -> FileTriplets:
     rows = np.arange(COUNT)
-    texts, descriptions = (Texts.of(f"{word} {row}" for row in rows) for word in ("text", "caption"))
-    data = Triplets(pictures, rows, (rows + 1) % COUNT, texts, descriptions, descriptions, Texts.of(map(str, rows)))
+    texts, descriptions = (Texts.from_strings(f"{word} {row}" for row in rows) for word in ("text", "caption"))
+    data = Triplets(
+        pictures, rows, (rows + 1) % COUNT, texts, descriptions, descriptions, Texts.from_strings(map(str, rows))
+    )
     return FileTriplets(data, validation=HELD_OUT, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
 
@@ -97,20 +99,20 @@ def test_triplets_keep_their_parts_together_and_apart_from_the_questions(picture
 def test_triplets_of_one_pair_of_pictures_are_held_out_together(pictures: Images) -> None:
     rows = np.arange(120)
     references, targets = rows % 5, rows % 7  # 35 pairs, of three or four texts each
-    texts = Texts.of(f"text {row}" for row in rows)
-    data = Triplets(pictures, references, targets, texts, texts, texts, Texts.of(map(str, rows)))
+    texts = Texts.from_strings(f"text {row}" for row in rows)
+    data = Triplets(pictures, references, targets, texts, texts, texts, Texts.from_strings(map(str, rows)))
     loaded = FileTriplets(data, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
     held_out = set(loaded.validation_queries.texts.flatten().tolist())
     batch = next(loaded.batches([np.arange(len(loaded))], epoch=0, share=slice(None)))
     trained = set(batch.text.flatten().tolist())
     assert held_out | trained == set(range(120)) and 10 <= len(held_out) <= 13
     assert not {(row % 5, row % 7) for row in held_out} & {(row % 5, row % 7) for row in trained}
-    one = Triplets(pictures, references * 0, targets * 0, texts, texts, texts, Texts.of(map(str, rows)))
+    one = Triplets(pictures, references * 0, targets * 0, texts, texts, texts, Texts.from_strings(map(str, rows)))
     with pytest.raises(ConfigError, match="holds out 10 of 120 rows"):
         FileTriplets(one, validation=10, texts=tokenise, captions=tokenise, seed=3, size=8, workers=0)
 
 
 def test_to_hold_out_everything_is_refused(pictures: Images) -> None:
-    data = Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
+    data = Captioned(pictures, Texts.from_strings(f"caption {row}" for row in range(COUNT)))
     with pytest.raises(ConfigError, match="holds out 40 of 40 rows"):
         FileCaptions(data, validation=COUNT, tokenise=tokenise, seed=3, size=8, workers=0)

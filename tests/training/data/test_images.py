@@ -19,8 +19,8 @@ def test_parts_of_one_file_are_read_by_offset(tmp_path: Path, draw: Draw) -> Non
     (tmp_path / "shard").write_bytes(b"head" + b"".join(parts))
     offsets = 4 + np.cumsum([0, *map(len, parts[:-1])])
     pictures = Images(
-        names=Texts.of("abc"),
-        paths=Texts.of([str(tmp_path / "shard")]),
+        names=Texts.from_strings("abc"),
+        paths=Texts.from_strings([str(tmp_path / "shard")]),
         files=np.zeros(3, dtype=np.int32),
         offsets=offsets,
         sizes=np.array([len(part) for part in parts]),
@@ -52,7 +52,7 @@ def test_a_broken_picture_is_named_with_the_way_out(tmp_path: Path, draw: Draw) 
 
 def test_a_shard_that_ends_early_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(b"12345")
-    names, paths = Texts.of(["a"]), Texts.of([str(tmp_path / "shard")])
+    names, paths = Texts.from_strings(["a"]), Texts.from_strings([str(tmp_path / "shard")])
     pictures = Images(names, paths, np.zeros(1, np.int32), np.array([3]), np.array([9]))
     with pytest.raises(UnreadableImage, match="ends in the middle"):
         pictures.read(0)

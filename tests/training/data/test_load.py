@@ -44,15 +44,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Images:
 
 @pytest.fixture(scope="module")
 def captioned(pictures: Images) -> Captioned:
-    return Captioned(pictures, Texts.of(f"caption {row}" for row in range(COUNT)))
+    return Captioned(pictures, Texts.from_strings(f"caption {row}" for row in range(COUNT)))
 
 
 @pytest.fixture(scope="module")
 def triplets(pictures: Images) -> Triplets:
     rows = np.arange(COUNT)
     words = ("text", "caption", "target caption")
-    texts, captions, target_captions = (Texts.of(f"{word} {row}" for row in rows) for word in words)
-    return Triplets(pictures, rows, (rows * 7) % COUNT, texts, captions, target_captions, Texts.of(map(str, rows)))
+    texts, captions, target_captions = (Texts.from_strings(f"{word} {row}" for row in rows) for word in words)
+    return Triplets(
+        pictures, rows, (rows * 7) % COUNT, texts, captions, target_captions, Texts.from_strings(map(str, rows))
+    )
 
 
 def mapped(data: Captioned, orders: list[np.ndarray], *, workers: int = 0, epoch: int = 0) -> list[CaptionedBatch]:
@@ -141,7 +143,7 @@ def test_a_picture_that_is_broken_is_named_in_one_sentence(tmp_path: Path, draw:
     (tmp_path / "a.jpg").write_bytes(draw(0))
     (tmp_path / "half.jpg").write_bytes(draw(1)[:-100])
     paths = [str(tmp_path / "a.jpg"), str(tmp_path / "half.jpg")]
-    data = Captioned(Images.of_files(["a", "half"], paths), Texts.of(["one", "two"]))
+    data = Captioned(Images.of_files(["a", "half"], paths), Texts.from_strings(["one", "two"]))
     orders = [np.array([0]), np.array([0, 1])]
     made = load.captioned(data, orders, tokenise=tokenise, seed=7, epoch=0, size=8, workers=workers)
     assert next(made).target.shape == (1, 3, 8, 8)

@@ -12,7 +12,7 @@ from training.data.texts import Texts
 
 def found(*flaws: Flaw) -> LoadedRows[Captioned]:
     pictures = Images.of_files(["a", "b", "c"], ["/a.jpg", "/b.jpg", "/c.jpg"])
-    return LoadedRows(source="shop", rows=Captioned(pictures, Texts.of(["one", "two", "three"])), flaws=flaws)
+    return LoadedRows(source="shop", rows=Captioned(pictures, Texts.from_strings(["one", "two", "three"])), flaws=flaws)
 
 
 def test_a_source_without_flaws_is_whole() -> None:

@@ -11,7 +11,7 @@ WORDS = ["", "red", "größer", "one\nline", "🧥"] * 2_000
 
 
 def test_a_column_gives_what_the_list_gives() -> None:
-    texts = Texts.of(iter(WORDS))
+    texts = Texts.from_strings(iter(WORDS))
     assert list(texts) == WORDS and len(texts) == len(WORDS)
     assert [texts[row] for row in (0, 2, 9_999, -1)] == [WORDS[row] for row in (0, 2, 9_999, -1)]
     assert list(texts[3:8]) == WORDS[3:8]
@@ -22,7 +22,7 @@ def test_a_column_gives_what_the_list_gives() -> None:
 
 
 def test_a_column_travels_between_processes_whole() -> None:
-    assert list(pickle.loads(pickle.dumps(Texts.of(WORDS)))) == WORDS
+    assert list(pickle.loads(pickle.dumps(Texts.from_strings(WORDS)))) == WORDS
 
 
 def test_columns_in_pieces_are_one() -> None:

@@ -45,20 +45,20 @@ class Features:
 
     def states(self) -> Halves:
         """Image states of the pictures as they are (N, 1+patches, d)."""
-        return self._kept("states", lambda rows: self._states(self._pixels[rows]))
+        return self._cached("states", lambda rows: self._states(self._pixels[rows]))
 
     def reference_views(self, number: int) -> Halves:
         """Image states of the reference view `number` of each picture (N, 1+patches, d)."""
-        return self._kept(f"reference {number}", lambda rows: self._states(self._views(rows, number, place=0)))
+        return self._cached(f"reference {number}", lambda rows: self._states(self._views(rows, number, place=0)))
 
     def target_views(self, number: int) -> Halves:
         """Unnormalised embeddings of the target view `number` of each picture (N, d)."""
-        return self._kept(f"target {number}", lambda rows: self._states(self._views(rows, number, place=1))[:, 0])
+        return self._cached(f"target {number}", lambda rows: self._states(self._views(rows, number, place=1))[:, 0])
 
     def captions(self) -> Halves:
         """Text embeddings of a caption of each product (N, d)."""
         texts = [phrase.text for phrase in images.captions(self.products, seed=self._seed, epoch=0)]
-        return self._kept("captions", lambda rows: self._texts(texts[rows.start : rows.stop]))
+        return self._cached("captions", lambda rows: self._texts(texts[rows.start : rows.stop]))
 
     def _states(self, pixels: Pixels) -> Tensor:
         return self._backbone.image_states(torch.from_numpy(np.array(pixels)).to(self._device))
@@ -79,7 +79,7 @@ class Features:
     def _device(self) -> torch.device:
         return self._backbone.mean.device
 
-    def _kept(self, what: str, compute: Callable[[slice], Tensor]) -> Halves:
+    def _cached(self, what: str, compute: Callable[[slice], Tensor]) -> Halves:
         """The file of `what`, made by `compute` block by block where it is missing."""
         count = len(self.products)
         key = images.key(count, split=self._split, seed=self._seed, size=self._backbone.image_size)

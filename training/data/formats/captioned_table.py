@@ -30,7 +30,7 @@ def find(path: Path, *, image: str = "image", caption: str = "caption") -> Loade
             names.append(name)
             paths.append(str(file))
             captions.append(text)
-    rows = Captioned(Images.of_files(names, paths), Texts.of(captions))
+    rows = Captioned(Images.of_files(names, paths), Texts.from_strings(captions))
     return LoadedRows(source=str(path), rows=rows, flaws=tuple(flaws))
 
 

@@ -12,7 +12,7 @@ from training.data import annotations, triplets
 from training.data.rows import LoadedRows, Triplets
 from training.data.triplets import TripletRow
 
-_OF = "CIRR"
+_DATASET = "CIRR"
 
 
 def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
@@ -20,7 +20,7 @@ def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
 
     Raises InputError where the `split` does not know a picture.
     """
-    places = annotations.mapping(annotations.document(split, of=_OF), str(split), of=_OF)
+    places = annotations.mapping(annotations.document(split, of=_DATASET), str(split), of=_DATASET)
     rows = (
         TripletRow(
             _place(record["reference"], places, where, split),
@@ -28,9 +28,9 @@ def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
             _place(record["target_hard"], places, where, split),
             caption=None,
         )
-        for where, record in annotations.rows(path, keys=("reference", "target_hard", "caption"), of=_OF)
+        for where, record in annotations.rows(path, keys=("reference", "target_hard", "caption"), of=_DATASET)
     )
-    return triplets.found(str(path), rows, folders=[images])
+    return triplets.from_rows(str(path), rows, folders=[images])
 
 
 def _place(name: object, places: Mapping[str, object], where: str, split: Path) -> str:

@@ -14,7 +14,7 @@ from training.data.rows import LoadedRows, Triplets
 from training.data.triplets import TripletRow
 
 FILES = tuple(f"cap.{category}.train.json" for category in ("dress", "shirt", "toptee"))
-_OF = "FashionIQ"
+_DATASET = "FashionIQ"
 LOOSE = " \t\n.,?"  # at both ends of a caption: it goes on with "and"
 
 
@@ -27,10 +27,10 @@ def find(path: Path, *, images: Path, order: Order = "written") -> LoadedRows[Tr
     rows = (
         row
         for file in _files(path)
-        for where, record in annotations.rows(file, keys=("candidate", "target", "captions"), of=_OF)
+        for where, record in annotations.rows(file, keys=("candidate", "target", "captions"), of=_DATASET)
         for row in _rows(record, where, order)
     )
-    return triplets.found(str(path), rows, folders=[images])
+    return triplets.from_rows(str(path), rows, folders=[images])
 
 
 def texts(captions: object, where: str, order: Order) -> list[str]:
@@ -39,7 +39,7 @@ def texts(captions: object, where: str, order: Order) -> list[str]:
     Raises InputError where they are no list, with `where` they stand.
     """
     if not isinstance(captions, list):
-        raise InputError(f"{where} has captions that are no list: is it one of {_OF}'s files?")
+        raise InputError(f"{where} has captions that are no list: is it one of {_DATASET}'s files?")
     stripped = (caption.strip(LOOSE) for caption in captions if isinstance(caption, str))
     said = [caption for caption in stripped if caption]
     written, turned = " and ".join(said), " and ".join(reversed(said))

@@ -25,7 +25,7 @@ def find(path: Path, *, images: Path | None = None) -> LoadedRows[Triplets]:
         TripletRow(*(_text(row, key) for key in ("reference", "text", "target", "caption", "target_caption")))
         for row in records(path)
     )
-    return triplets.found(str(path), rows, folders=[folder])
+    return triplets.from_rows(str(path), rows, folders=[folder])
 
 
 def records(path: Path) -> Iterator[Mapping[str, object]]:

@@ -16,7 +16,7 @@ from training.data.triplets import TripletRow
 
 _DIGITS = 7  # of a picture's name
 _SUFFIX = ".png"
-_OF = "Laion-CIR"
+_DATASET = "Laion-CIR"
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 
@@ -25,14 +25,14 @@ def find(path: Path, *, images: Sequence[Path], captions: Path | None = None) ->
 
     `captions` is the file of machine captions, or None: the captions are then "".
     """
-    described = None if captions is None else _mapping(annotations.document(captions, of=_OF), str(captions))
+    described = None if captions is None else _mapping(annotations.document(captions, of=_DATASET), str(captions))
     rows = (_row(record, described, f"{path}, row {number}") for number, record in enumerate(_records(path), start=1))
-    return triplets.found(str(path), rows, folders=images)
+    return triplets.from_rows(str(path), rows, folders=images)
 
 
 def _records(path: Path) -> Iterator[Mapping[str, object]]:
     """The rows of either file as the template file has them."""
-    content = annotations.document(path, of=_OF)
+    content = annotations.document(path, of=_DATASET)
     if isinstance(content, list):
         for number, record in enumerate(content, start=1):
             yield _mapping(record, f"{path}, row {number}")
@@ -60,4 +60,4 @@ def _first_sentence(caption: object) -> str:
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:
-    return annotations.mapping(value, where, of=_OF)
+    return annotations.mapping(value, where, of=_DATASET)

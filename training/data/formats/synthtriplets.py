@@ -29,7 +29,7 @@ def find(path: str, *, text: str = TEXT) -> LoadedRows[Triplets]:
         targets=np.arange(count, 2 * count, dtype=np.int64),
         texts=found.texts[0],
         captions=found.texts[1],
-        target_captions=Texts.of([""] * count),
+        target_captions=Texts.from_strings([""] * count),
         names=found.names,
     )
     return LoadedRows(source=path, rows=rows, flaws=found.flaws)
@@ -39,13 +39,13 @@ def _joined(references: Images, targets: Images) -> Images:
     """All references, then all targets."""
     shift = np.int32(len(references.paths))
     return Images(
-        names=Texts.of(
+        names=Texts.from_strings(
             [
                 *(f"{name}.source_image" for name in references.names),
                 *(f"{name}.target_image" for name in targets.names),
             ]
         ),
-        paths=Texts.of([*references.paths, *targets.paths]),
+        paths=Texts.from_strings([*references.paths, *targets.paths]),
         files=np.concatenate([references.files, targets.files + shift]),
         offsets=np.concatenate([references.offsets, targets.offsets]),
         sizes=np.concatenate([references.sizes, targets.sizes]),
