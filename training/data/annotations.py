@@ -8,7 +8,7 @@ from models.errors import InputError
 
 
 def document(path: Path, *, of: str) -> object:
-    """The whole file; raises InputError where it is not there or no JSON. `of` is the data set that errors name."""
+    """Return the whole file; raises InputError if it is missing or not JSON. Errors name `of`, the data set."""
     try:
         content: object = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -21,14 +21,14 @@ def document(path: Path, *, of: str) -> object:
 
 
 def mapping(value: object, where: str, *, of: str) -> Mapping[str, object]:
-    """The value as a JSON object; raises InputError with `where` it stands if it is none."""
+    """Return the value as a JSON object; raises InputError with its place if it is none."""
     if not isinstance(value, dict):
         raise InputError(f"{where} is not a JSON object: is it one of {of}'s files?")
     return value
 
 
 def rows(path: Path, *, keys: Sequence[str], of: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """How errors call each row of a list, and the row; raises InputError where one lacks any of the keys."""
+    """Yield the place of each row of a list, for errors, and the row; raises InputError if it lacks any of the keys."""
     content = document(path, of=of)
     if not isinstance(content, list):
         raise InputError(f"{path} is not a list of triplets: name one of {of}'s caption files")
@@ -42,5 +42,5 @@ def rows(path: Path, *, keys: Sequence[str], of: str) -> Iterator[tuple[str, Map
 
 
 def text(value: object) -> str | None:
-    """The value where it is a text, else None."""
+    """Return the value if it is a text, else None."""
     return value if isinstance(value, str) else None

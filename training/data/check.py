@@ -1,4 +1,4 @@
-"""What `likebut data check` says of a source: how much there is, what is missing, what is broken."""
+"""Report of `likebut data check` on a source: its size, and what is missing or broken."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,37 +17,37 @@ from training.data.processes import in_order
 from training.data.rows import Captioned, Downloads, Flaw, LoadedRows, Triplets
 
 _LISTED = 20  # flaws of each kind
-_CHUNK = 512  # pictures that a process looks at before it reports
-_HEADER_BYTES = 65536  # where a picture's header mostly ends
+_CHUNK = 512  # images that a process inspects before it reports
+_HEADER_BYTES = 65536  # enough for the header of most images
 
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What a source holds."""
+    """Counts and flaws of a source."""
 
     source: str
     rows: int  # all of them
     usable: int
-    pictures: int  # that the usable rows name
-    same_pictures: int | None  # whose bytes are those of an earlier one; None where they were not read whole
+    pictures: int  # in the usable rows
+    same_pictures: int | None  # with the same bytes as an earlier one; None if they were not read whole
     duplicate_rows: int  # that repeat an earlier one
     distinct_texts: int
     blank_texts: int
     longest_text_words: int
-    downloads: Downloads | None  # None where the source is none
+    downloads: Downloads | None  # None if img2dataset wrote no statistics
     flaws: tuple[Flaw, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one picture looked like."""
+    """Result of inspecting one image."""
 
     digest: bytes  # of the bytes that were read
-    problem: str  # "" where there is none
+    problem: str  # "" if there is none
 
 
 def check(found: LoadedRows[Captioned] | LoadedRows[Triplets], *, decode: bool, workers: int) -> SourceReport:
-    """Looks at the header of every picture that is used, or with `decode` at every pixel."""
+    """Inspect the header of every image that a row uses, or with `decode` every pixel."""
     rows = found.rows
     uses = _uses(rows)  # (N, 1 or 2)
     held = np.stack([rows.images.files, rows.images.offsets])
@@ -75,7 +75,7 @@ def check(found: LoadedRows[Captioned] | LoadedRows[Triplets], *, decode: bool, 
 
 
 def looked_at(pictures: Images, used: NDArray[np.int64], *, decode: bool, workers: int) -> Iterator[Look]:
-    """A look at each of the `used` pictures, in their order: at its header, or with `decode` at every pixel."""
+    """Inspect each of the `used` images, in their order: its header, or with `decode` every pixel."""
     chunks = [used[start : start + _CHUNK] for start in range(0, len(used), _CHUNK)]
     tasks = (partial(_looked, pictures.take(chunk), decode) for chunk in chunks)
     with tqdm(total=len(used), unit="picture", desc="checking", mininterval=1.0) as bar:
@@ -85,7 +85,7 @@ def looked_at(pictures: Images, used: NDArray[np.int64], *, decode: bool, worker
 
 
 def facts(report: SourceReport) -> dict[str, object]:
-    """The report as names and values, downloads among them, flaws counted by kind."""
+    """Return the report as names and values, with the downloads, and the number of flaws of each kind."""
     kinds = Counter(flaw.kind for flaw in report.flaws)
     apart = ("downloads", "flaws")
     numbers = {field.name: getattr(report, field.name) for field in fields(report) if field.name not in apart}
@@ -94,18 +94,18 @@ def facts(report: SourceReport) -> dict[str, object]:
 
 
 def listed(flaws: Sequence[Flaw], *, rest: str) -> list[str]:
-    """A line for each flaw, of many of one kind only the first and at the end where the `rest` stands."""
-    lines, told = [], Counter[str]()
+    """Return a line for each flaw; if there are many of one kind, only the first, and last where the `rest` is."""
+    lines, counts = [], Counter[str]()
     for flaw in flaws:
-        told[flaw.kind] += 1
-        if told[flaw.kind] <= _LISTED:
+        counts[flaw.kind] += 1
+        if counts[flaw.kind] <= _LISTED:
             lines.append(": ".join(filter(None, (flaw.kind, flaw.name, flaw.detail))))
-    more = sum(count - _LISTED for count in told.values() if count > _LISTED)
+    more = sum(count - _LISTED for count in counts.values() if count > _LISTED)
     return [*lines, f"… and {more} more: {rest}"] if more else lines
 
 
 def _uses(rows: Captioned | Triplets) -> NDArray[np.int64]:
-    """The pictures of each row, (N, 1 or 2)."""
+    """Return the images of each row, (N, 1 or 2)."""
     if isinstance(rows, Captioned):
         return np.arange(len(rows))[:, None]
     return np.stack([rows.references, rows.targets], axis=1)
@@ -114,12 +114,12 @@ def _uses(rows: Captioned | Triplets) -> NDArray[np.int64]:
 def _broken(
     rows: Captioned | Triplets, uses: NDArray[np.int64], places: NDArray[np.int64], problems: Mapping[int, str]
 ) -> Iterator[Flaw]:
-    """Every row that uses a picture with a problem."""
+    """Yield every row that uses an image with a problem."""
     bad = np.isin(places, list(problems))  # (N, 1 or 2)
     for row in np.flatnonzero(bad.any(axis=1)).tolist():
         which = int(bad[row].argmax())
         problem = f"{rows.images.name(int(uses[row, which]))}: {problems[int(places[row, which])]}"
-        yield Flaw(rows.names[row], "broken picture", problem)
+        yield Flaw(rows.names[row], "broken image", problem)
 
 
 def _looked(pictures: Images, decode: bool) -> list[Look]:
@@ -143,7 +143,7 @@ def _look(pictures: Images, row: int, *, decode: bool) -> Look:
 
 
 def _header(pictures: Images, row: int, start: bytes) -> None:
-    """Raises what `preprocess.opened` raises; a header may be longer than the start of the file."""
+    """Raise the errors of `preprocess.opened`; a header may be longer than the start of the file."""
     try:
         preprocess.opened(start)
     except UnreadableImage:

@@ -1,15 +1,13 @@
-"""What data a run may be given, as its config says it."""
+"""Data sections of a config."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from training.engine.settings import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DrawnCaptions(_Section):
+class DrawnCaptions(Section):
     """Products of the drawn world, with a new caption each in every epoch."""
 
     products: int = Field(ge=2)
@@ -17,16 +15,16 @@ class DrawnCaptions(_Section):
     vocabulary: int = Field(ge=512)  # tokens of the BPE that is trained on the world's texts
 
 
-class DrawnPictures(_Section):
-    """Products of the drawn world, a caption each; what the frozen towers make of them is computed once."""
+class DrawnPictures(Section):
+    """Products of the drawn world, a caption each; the outputs of the frozen towers are computed once."""
 
     source: Literal["drawn"]
     products: int = Field(ge=2)
     validation_products: int = Field(ge=2)
-    views: int = Field(default=1, ge=1)  # pairs of reference and target view a picture; the epochs take turns
+    views: int = Field(default=1, ge=1)  # pairs of views of each image; the epochs take turns
 
 
-class DrawnTriplets(_Section):
+class DrawnTriplets(Section):
     """Triplets of the drawn world: fixed texts, of which every product that satisfies them is known."""
 
     source: Literal["drawn"]
@@ -41,13 +39,13 @@ class DrawnTriplets(_Section):
     validation_triplets: int = Field(ge=2)
 
 
-class _Files(_Section):
+class _Files(Section):
     validation: int = Field(ge=2)  # rows, of triplets at least so many, that are held out to choose the best epoch
     skip: str = ""  # a file that names the rows to leave out, as `likebut data check` writes it
 
 
 class ShardsSource(_Files):
-    """Captioned pictures in WebDataset shards, as img2dataset writes them."""
+    """Captioned images in WebDataset shards, as img2dataset writes them."""
 
     source: Literal["webdataset"]
     shards: str  # a folder, or names with braces: cc3m/{00000..00331}.tar
@@ -55,7 +53,7 @@ class ShardsSource(_Files):
 
 
 class TableSource(_Files):
-    """Captioned pictures in a table: CSV, JSONL or Parquet."""
+    """Captioned images in a table: CSV, JSONL or Parquet."""
 
     source: Literal["table"]
     table: str
@@ -68,7 +66,7 @@ class Jsonl(_Files):
 
     source: Literal["jsonl"]
     file: str
-    images: str = ""  # the folder of the pictures; "images" beside the file where none is named
+    images: str = ""  # the folder of the images; by default "images" beside the file
 
 
 class LaionCir(_Files):
@@ -106,7 +104,7 @@ class Cirr(_Files):
     source: Literal["cirr"]
     captions: str  # cap.rc2.train.json
     split: str  # split.rc2.train.json
-    images: str  # the folder of NLVR2's pictures
+    images: str  # the folder of NLVR2's images
 
 
 CaptionedData = Annotated[DrawnPictures | ShardsSource | TableSource, Field(discriminator="source")]

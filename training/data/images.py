@@ -1,4 +1,4 @@
-"""Many pictures on disk, whole files or stretches of tar shards, held as columns so that millions fit in memory."""
+"""Images on disk, as whole files or parts of tar shards, described by columns so that millions fit in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """Where the bytes of N pictures lie.
+    """Locations of the bytes of N images.
 
-    Nothing is held open: a read opens, seeks and closes, so the pictures can be sent to any process.
+    No file is held open: a read opens, seeks and closes, so that an instance can be sent to any process.
     """
 
     names: Texts  # (N,), as errors and skip files call them
@@ -34,7 +34,7 @@ class Images:
     def from_paths(
         cls, names: Texts, paths: pyarrow.Array, *, offsets: NDArray[np.int64], sizes: NDArray[np.int64]
     ) -> "Images":
-        """Pictures from a column of the path that holds each."""
+        """Images from a column of the path of each."""
         encoded = paths.dictionary_encode()
         if isinstance(encoded, pyarrow.ChunkedArray):
             encoded = encoded.combine_chunks()
@@ -44,7 +44,7 @@ class Images:
 
     @classmethod
     def of_files(cls, names: Sequence[str], paths: Sequence[str]) -> "Images":
-        """Pictures that are each a whole file; one may be named twice."""
+        """Images that are whole files; one may be named twice."""
         return cls.from_paths(
             Texts.from_strings(names),
             pyarrow.array(paths, pyarrow.large_string()),
@@ -56,35 +56,35 @@ class Images:
         return len(self.files)
 
     def name(self, row: int) -> str:
-        """What errors call the picture."""
+        """Return the name of an image in errors."""
         return self.names[row]
 
     def read(self, row: int, *, limit: int = WHOLE) -> bytes:
-        """The picture's bytes, at most `limit` of them; raises UnreadableImage where the disk does not give them."""
+        """Return the image's bytes, at most `limit`; raises UnreadableImage if they cannot be read."""
         path, size = self.paths[int(self.files[row])], int(self.sizes[row])
-        wanted = size if limit == WHOLE or 0 <= size < limit else limit
+        length = size if limit == WHOLE or 0 <= size < limit else limit
         try:
             with Path(path).open("rb") as file:
                 file.seek(int(self.offsets[row]))
-                data = file.read(wanted)
+                data = file.read(length)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             raise UnreadableImage(f"{path} cannot be read ({error}): check the path and its permissions") from error
-        if size != WHOLE and len(data) < wanted:
-            raise UnreadableImage(f"{path} ends in the middle of a picture: fetch the shard again")
+        if size != WHOLE and len(data) < length:
+            raise UnreadableImage(f"{path} ends in the middle of an image: fetch the shard again")
         return data
 
     def decode(self, row: int, *, side: int | None = None) -> Image.Image:
-        """The picture in RGB, as `preprocess.decode`; raises InputError with its name where it is none or damaged."""
+        """Return the image in RGB, as `preprocess.decode`; raises InputError with its name if it cannot be decoded."""
         try:
             return preprocess.decode(self.read(row), side=side)
         except (UnreadableImage, ImageTooLarge) as error:
             raise InputError(
-                f"the picture {self.name(row)} in {self.paths[int(self.files[row])]} is broken ({error}): list all such"
+                f"the image {self.name(row)} in {self.paths[int(self.files[row])]} is broken ({error}): list all such"
                 ' with `likebut data check … --decode --skip-file FILE` and leave them out with skip = "FILE"'
             ) from error
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Images":
-        """The pictures of the rows, in their order, with no more paths than they need."""
+        """Return the images of the rows, in their order, with no more paths than needed."""
         chosen = np.asarray(rows, dtype=np.int64)
         held, files = np.unique(self.files[chosen], return_inverse=True)
         return Images(
@@ -97,7 +97,7 @@ class Images:
 
 
 def located(folders: Sequence[Path], name: str) -> Path | None:
-    """The file of a picture that is called by its path in one of the folders, with its suffix or without."""
+    """Return the file of an image by its path in one of the folders, with or without its suffix, or None."""
     for folder in folders:
         for suffix in ("", *SUFFIXES):
             path = folder / f"{name}{suffix}"

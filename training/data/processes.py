@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 def in_order(tasks: Iterable[Callable[[], Result]], *, workers: int) -> Iterator[Result]:
     """The result of each task, in the order of the tasks; without workers they are done here.
 
-    Tasks are made one by one as they are handed out. What a task raises is raised in its turn; InputError also where a
+    Tasks are made one by one as they are handed out. What a task raises is raised in its turn; InputError also if a
     process was killed.
     """
     if workers == 0:

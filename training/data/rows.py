@@ -1,4 +1,4 @@
-"""What a source of files holds: captioned pictures or triplets, and by name every row that cannot be used."""
+"""Rows of a source of files: captioned images or triplets, and every unusable row by name."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captioned:
-    """N pictures and a caption of each; a row is called as its picture is."""
+    """N images and a caption of each; a row has the name of its image."""
 
     images: Images
     captions: Texts  # (N,)
@@ -58,11 +58,11 @@ class Captioned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triplets:
-    """N triplets over P pictures; captions of references or targets are "" where the source has none."""
+    """N triplets over P images; captions of references or targets are "" if the source has none."""
 
     images: Images  # P
-    references: NDArray[np.int64]  # (N,), rows of pictures
-    targets: NDArray[np.int64]  # (N,), rows of pictures
+    references: NDArray[np.int64]  # (N,), rows of images
+    targets: NDArray[np.int64]  # (N,), rows of images
     texts: Texts  # (N,)
     captions: Texts  # (N,), of the references
     target_captions: Texts  # (N,)
@@ -72,7 +72,7 @@ class Triplets:
         return len(self.texts)
 
     def take(self, rows: Sequence[int]) -> "Triplets":
-        """The rows alone, in their order; the pictures stay."""
+        """The rows alone, in their order; the images stay."""
         chosen = np.asarray(rows, dtype=np.int64)
         return Triplets(
             images=self.images,
@@ -90,15 +90,15 @@ Rows = TypeVar("Rows", Captioned, Triplets)
 
 @dataclass(frozen=True, slots=True)
 class LoadedRows(Generic[Rows]):
-    """All that a source holds: the rows that can be used, and the others by name."""
+    """All rows of a source: the usable ones, and the others by name."""
 
     source: str  # what the source is called
     rows: Rows
     flaws: tuple[Flaw, ...]
-    downloads: Downloads | None = None  # None where the source is none
+    downloads: Downloads | None = None  # None if img2dataset wrote no statistics
 
     def without(self, skip: Path) -> "LoadedRows[Rows]":
-        """Less the rows that a skip file names; raises InputError for a name that the source does not have."""
+        """Return the rows without those that a skip file names; raises InputError for an unknown name."""
         names = skipped(skip)
         keep = [row for row, name in enumerate(self.rows.names) if name not in names]
         flaws = tuple(flaw for flaw in self.flaws if flaw.name not in names)
@@ -113,7 +113,7 @@ class LoadedRows(Generic[Rows]):
         return replace(self, rows=rows, flaws=flaws)
 
     def whole(self, *, skip: Path | None) -> Rows:
-        """The rows, less those a skip file names; raises InputError where one that is left cannot be used."""
+        """Return the rows without those of a skip file; raises InputError if one of the others cannot be used."""
         found = self if skip is None else self.without(skip)
         if found.flaws:
             raise InputError(
@@ -127,7 +127,7 @@ class LoadedRows(Generic[Rows]):
 
 
 def skipped(file: Path) -> frozenset[str]:
-    """The row names of a skip file: one a line, up to the first tab; raises InputError where it cannot be read."""
+    """The row names of a skip file: one a line, up to the first tab; raises InputError if it cannot be read."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

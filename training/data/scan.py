@@ -18,7 +18,7 @@ _BLOCK = 512  # of a tar
 class SampleShape:
     """What a sample is made of.
 
-    Pictures are called by what stands between key and suffix: "" is key.jpg, "source_image" key.source_image.jpg.
+    Images are called by the part between key and suffix: "" is key.jpg, "source_image" key.source_image.jpg.
     Texts are called by their suffix, "txt" for the whole of key.txt, or "json:caption" for a field of key.json.
     """
 
@@ -27,7 +27,7 @@ class SampleShape:
 
 
 def scan(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
-    """The samples of a tar from its headers, and what is wrong with its end, "" where it is whole.
+    """The samples of a tar from its headers, and what is wrong with its end, "" if it is whole.
 
     Paths are left empty. Python's reader takes damage between two members for the end, so the end is looked at here.
     """
@@ -86,7 +86,7 @@ class _Collected:
         return suffix in self._shape.texts or (suffix == "json" and bool(self._fields))
 
     def add(self, key: str, suffix: str, *, path: str, offset: int, size: int, data: bytes) -> None:
-        """One file; `data` only where it is wanted."""
+        """One file; `data` is empty unless it is read."""
         sample = self._samples.setdefault(key, {"key": key, "problem": ""})
         if self.wants(suffix):
             self._text(sample, suffix, data)
@@ -95,7 +95,7 @@ class _Collected:
         if f".{ending}" not in SUFFIXES or picture not in self._shape.pictures:
             return
         if f"size:{picture}" in sample:
-            sample["problem"] = "two pictures"
+            sample["problem"] = "two images"
         sample |= {f"path:{picture}": path, f"offset:{picture}": offset, f"size:{picture}": size}
 
     def _text(self, sample: dict[str, object], suffix: str, data: bytes) -> None:

@@ -46,8 +46,8 @@ class Samples:
 def samples(path: str, shape: SampleShape) -> Samples:
     """All samples at `path`: a tar, a pattern as `{00000..00331}.tar`, a folder of tars, or a folder of loose files.
 
-    Each tar is scanned once, and its index kept in the folder .index beside it where that can be written. Raises
-    InputError where there is nothing.
+    Each tar is scanned once, and its index is written to the folder .index beside it, if possible. Raises
+    InputError if there is nothing.
     """
     found = shards(path)
     if not found:
@@ -67,7 +67,7 @@ def samples(path: str, shape: SampleShape) -> Samples:
 
 
 def shards(path: str) -> list[Path]:
-    """The tars that a path means, in order; empty for a folder of loose files; raises InputError where nothing is."""
+    """Return the tars of a path, in order; none for a folder of loose files. Raises InputError if there is nothing."""
     if "{" in path:
         return [Path(name) for name in _expanded(path)]
     if Path(path).is_dir():
@@ -106,7 +106,7 @@ def _indexed(found: Sequence[Path], shape: SampleShape) -> list[tuple[pyarrow.Ta
 
 
 def index(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
-    """Scans a shard and keeps the index beside it where the disk takes it."""
+    """Scan a shard and write its index beside it, if possible."""
     facts = _facts(shard, shape)
     table, damage = scan(shard, shape)
     table = table.replace_schema_metadata({_METADATA: facts, b"damage": damage.encode()})
@@ -120,7 +120,7 @@ def index(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str]:
 
 
 def _read(shard: Path, shape: SampleShape) -> tuple[pyarrow.Table, str] | None:
-    """The kept index, or None where there is none of this very shard."""
+    """Return the index on disk, or None if there is none for this version of the shard."""
     try:
         metadata = parquet.read_schema(_index_path(shard)).metadata or {}
         if metadata.get(_METADATA) != _facts(shard, shape):
@@ -155,7 +155,7 @@ def _table(table: pyarrow.Table, flaws: Sequence[Flaw], shape: SampleShape) -> S
     """The rows that are whole as columns, and the others as flaws."""
     kinds = [compute.if_else(compute.equal(table.column("problem"), ""), None, table.column("problem"))]
     for picture in shape.pictures:
-        called = "no picture" if picture == "" else f"no {picture}"
+        called = "no image" if picture == "" else f"no {picture}"
         kinds.append(compute.if_else(compute.is_null(table.column(f"size:{picture}")), called, None))
     for text in shape.texts:
         column = table.column(f"text:{text}")

@@ -1,4 +1,4 @@
-"""Triplets that name their pictures: pictures found in folders, each once, and rows that cannot be used by name."""
+"""Triplets that name their images: the images are located in folders, and unusable rows are listed by name."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from training.data.images import Images, located
 from training.data.rows import Flaw, LoadedRows, Triplets
 from training.data.texts import Texts
 
-_MISSING = -1  # as a picture's number
+_MISSING = -1  # as an image's number
 
 
 @dataclass(frozen=True, slots=True)
 class TripletRow:
-    """One triplet as a file has it; what is missing is None."""
+    """One triplet of a file; a missing field is None."""
 
     reference: str | None
     text: str | None
@@ -25,9 +25,9 @@ class TripletRow:
 
 
 def from_rows(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path]) -> LoadedRows[Triplets]:
-    """The triplets with their pictures; a row is called by its number and its pictures, as "17:reference>target".
+    """Return the triplets with their images; a row is called by its number and its images, as "17:reference>target".
 
-    Where any row has a caption, a row without one is flawed; where none has, all captions are "". Takes about 1.1 kB of
+    If any row has a caption, a row without one is flawed; if none has, all captions are "". Takes about 1.1 kB of
     memory a row while it looks, most of it the rows as Python's strings, and half of that afterwards.
     """
     every = list(rows)
@@ -57,7 +57,7 @@ def from_rows(source: str, rows: Iterable[TripletRow], *, folders: Sequence[Path
 
 
 def _places(rows: Sequence[TripletRow], folders: Sequence[Path]) -> tuple[dict[str, int], list[str]]:
-    """The number of each picture that is named, or _MISSING, and the path of each number, by their first mention."""
+    """Return the number of each image that is named, or _MISSING, and the path of each number."""
     numbers: dict[str, int] = {}
     paths: list[str] = []  # text, since millions of Path would take several times its memory
     for row in rows:
@@ -76,7 +76,7 @@ def _flaw(row: TripletRow, name: str, numbers: dict[str, int], *, captioned: boo
         if not picture:
             return Flaw(name, f"no {role} named")
         if numbers[picture] == _MISSING:
-            return Flaw(name, f"no {role} picture", picture)
+            return Flaw(name, f"no {role} image", picture)
     if row.text is None or not row.text.strip():
         return Flaw(name, "no text" if row.text is None else "blank text")
     if captioned and not (row.caption or "").strip():

@@ -1,4 +1,4 @@
-"""The two views of a picture that the mapping stage trains on: random resized crops, one of them flipped half the time.
+"""Two views of an image that the mapping stage trains on: random resized crops, one of them flipped half the time.
 
 METHODS: reference view .8–1.0 of the area and a horizontal flip, target view .9–1.0.
 """
@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.arrays import Pixels
 
-REFERENCE_SCALE = (0.8, 1.0)  # share of the picture's area
+REFERENCE_SCALE = (0.8, 1.0)  # share of the image's area
 TARGET_SCALE = (0.9, 1.0)
 
 _RATIO = (3 / 4, 4 / 3)  # width to height
@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 
 
 def views(image: Image.Image, *, size: int, random: Random) -> tuple[Pixels, Pixels]:
-    """The reference view and the target view of an RGB picture, (3, S, S) each."""
+    """Return the reference and the target view of an RGB image, (3, S, S) each."""
     reference = _resized(image, box(image.size, scale=REFERENCE_SCALE, random=random), size)
     if random.random() < 0.5:
         reference = reference.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -30,7 +30,7 @@ def views(image: Image.Image, *, size: int, random: Random) -> tuple[Pixels, Pix
 
 
 def box(shape: tuple[int, int], *, scale: tuple[float, float], random: Random) -> Box:
-    """A crop (left, top, right, bottom) of a picture of width and height `shape`, distributed as in torchvision's
+    """Return a crop (left, top, right, bottom) of an image of width and height `shape`, distributed as in torchvision's
     RandomResizedCrop: area uniform in `scale`, log of the aspect ratio uniform; the largest allowed central crop where
     ten tries do not fit.
     """

@@ -36,10 +36,10 @@ def first(scores: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
 
 
 def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale: float) -> Tensor:
-    """KL(Q ‖ Π): pseudo-sentences should stand to real captions as the pictures do (two-stage, L_soft).
+    """KL(Q ‖ Π): pseudo-sentences should relate to real captions as the images do (two-stage, L_soft).
 
-    captions, teacher (the pictures), student (the pseudo-sentences) (B, d), L2-normalised, row i of each belonging
-    together. Q_i = softmax of caption i to all pictures, Π_i to all pseudo-sentences, both at `scale` = 1/τ; the mean
+    captions, teacher (the images), student (the pseudo-sentences) (B, d), L2-normalised, row i of each belonging
+    together. Q_i = softmax of caption i to all images, Π_i to all pseudo-sentences, both at `scale` = 1/τ; the mean
     over captions. No gradient reaches Q.
     """
     target = F.log_softmax(_scores(captions, teacher, scale=scale), dim=1).detach()  # (B, B)
@@ -47,14 +47,14 @@ def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale:
     return F.kl_div(found, target, reduction="batchmean", log_target=True)
 
 
-def agreement(found: Tensor, wanted: Tensor, *, scale: float) -> Tensor:
+def agreement(words: Tensor, targets: Tensor, *, scale: float) -> Tensor:
     """The cross-entropy of each vector's own partner among all other vectors of both sides, in both directions.
 
-    found, wanted (B, d) of any length, row i of one belonging to row i of the other; `scale` is 1/τ. SEARLE's L_distil,
+    words, targets (B, d) of any length, row i of one belongs to row i of the other; `scale` is 1/τ. SEARLE's L_distil,
     as in SimCLR (Chen et al., 2020, Eq. 1).
     """
-    size = len(found)
-    both = torch.cat([F.normalize(found.float(), dim=1), F.normalize(wanted.float(), dim=1)])  # (2B, d)
+    size = len(words)
+    both = torch.cat([F.normalize(words.float(), dim=1), F.normalize(targets.float(), dim=1)])  # (2B, d)
     itself = torch.eye(2 * size, dtype=torch.bool, device=both.device)
     scores = _scores(both, both, scale=scale, ignored=itself)  # (2B, 2B)
     partner = torch.arange(2 * size, device=both.device).roll(size)  # (2B,)
@@ -87,7 +87,7 @@ def hard_logits(
 ) -> Tensor:
     """The scores (B, B) with k more columns: each query's hardest negatives, mixed with its own target (B, B+k).
 
-    m_ij = S̃_ij v_i + (1 − S̃_ij) v_j for the k = `mixed` hardest j ≠ i (fewer in a small batch), where S̃ is the targets'
+    m_ij = S̃_ij v_i + (1 − S̃_ij) v_j for the k = `mixed` hardest j ≠ i (fewer in a small batch). S̃ is the targets'
     similarity, scaled to 0…1 in each row and cut at `cap`: at 1 a negative would be the positive itself. Negatives that
     `scores` has at −∞ stay there. `mixed_scale` is 1/τ for the new columns; the authors' release has 1.
     """

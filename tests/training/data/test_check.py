@@ -28,7 +28,7 @@ def picture(seed: int) -> bytes:
 def shop(tmp_path: Path) -> Path:
     """Four pictures, of which one is cut short, one is no picture and one repeats another; a table and triplets."""
     (tmp_path / "images").mkdir()
-    pictures = {"a": picture(0), "b": picture(1), "same": picture(0), "half": picture(2)[:-300], "text": b"no picture"}
+    pictures = {"a": picture(0), "b": picture(1), "same": picture(0), "half": picture(2)[:-300], "text": b"no image"}
     for name, data in pictures.items():
         (tmp_path / "images" / f"{name}.jpg").write_bytes(data)
     with (tmp_path / "t.csv").open("w", newline="") as file:
@@ -50,16 +50,16 @@ def test_a_table_is_counted_and_what_its_headers_show_is_named(shop: Path) -> No
     assert (report.duplicate_rows, report.distinct_texts, report.blank_texts) == (1, 5, 1)
     assert report.longest_text_words == 4 and report.same_pictures is None
     assert [(flaw.name, flaw.kind) for flaw in report.flaws] == [
-        ("6:images/gone.jpg", "no picture"),
+        ("6:images/gone.jpg", "no image"),
         ("8:images/b.jpg", "blank caption"),
-        ("5:images/text.jpg", "broken picture"),
+        ("5:images/text.jpg", "broken image"),
     ]
 
 
 def test_decoding_finds_the_picture_that_is_cut_short_and_the_one_that_repeats(shop: Path) -> None:
     report = check.check(captioned_table.find(shop / "t.csv"), decode=True, workers=0)
     assert report.usable == 4 and report.same_pictures == 1
-    assert [flaw.name for flaw in report.flaws if flaw.kind == "broken picture"] == [
+    assert [flaw.name for flaw in report.flaws if flaw.kind == "broken image"] == [
         "4:images/half.jpg",
         "5:images/text.jpg",
     ]
@@ -95,8 +95,8 @@ def test_the_command_says_it_all_and_its_skip_file_makes_the_source_whole(
         __main__.main([*command, "--skip-file", str(shop / "skip")])
     assert ended.value.code == 1
     said = capsys.readouterr().out
-    assert "rows                8\n" in said and "broken picture      2\n" in said
-    assert "no picture: 6:images/gone.jpg: images/gone.jpg\n" in said
+    assert "rows                8\n" in said and "broken image        2\n" in said
+    assert "no image: 6:images/gone.jpg: images/gone.jpg\n" in said
     assert len((shop / "skip").read_text().splitlines()) == 4
     assert __main__.main([*command, "--skip", str(shop / "skip"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

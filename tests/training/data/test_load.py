@@ -147,6 +147,6 @@ def test_a_picture_that_is_broken_is_named_in_one_sentence(tmp_path: Path, draw:
     orders = [np.array([0]), np.array([0, 1])]
     made = load.captioned(data, orders, tokenise=tokenise, seed=7, epoch=0, size=8, workers=workers)
     assert next(made).target.shape == (1, 3, 8, 8)
-    with pytest.raises(InputError, match=r"^the picture half in .* is broken .*likebut data check") as raised:
+    with pytest.raises(InputError, match=r"^the image half in .* is broken .*likebut data check") as raised:
         next(made)
     assert "\n" not in str(raised.value)

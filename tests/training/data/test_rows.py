@@ -20,11 +20,11 @@ def test_a_source_without_flaws_is_whole() -> None:
 
 
 def test_flaws_are_refused_with_their_number_the_first_names_and_the_way_out() -> None:
-    flaws = [*(Flaw(f"n{number}", "no picture") for number in range(5)), Flaw("x", "blank text")]
+    flaws = [*(Flaw(f"n{number}", "no image") for number in range(5)), Flaw("x", "blank text")]
     with pytest.raises(InputError) as refused:
         found(*flaws).whole(skip=None)
     assert str(refused.value) == (
-        "shop: 6 rows of 9 cannot be used, no picture: 'n0', 'n1', 'n2', …; blank text: 'x': list them with"
+        "shop: 6 rows of 9 cannot be used, no image: 'n0', 'n1', 'n2', …; blank text: 'x': list them with"
         ' `likebut data check … --skip-file FILE`, then mend them or leave them out with skip = "FILE"'
     )
 
@@ -32,9 +32,9 @@ def test_flaws_are_refused_with_their_number_the_first_names_and_the_way_out() -
 def test_a_written_skip_file_makes_the_source_whole_and_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flaws = [Flaw("x y", "no picture", "x.jpg\nor so"), Flaw("b", "broken picture"), Flaw("b", "blank text")]
+    flaws = [Flaw("x y", "no image", "x.jpg\nor so"), Flaw("b", "broken image"), Flaw("b", "blank text")]
     write_skipped(tmp_path / "skip", flaws)
-    assert (tmp_path / "skip").read_text() == "x y\tno picture x.jpg or so\nb\tbroken picture\n"
+    assert (tmp_path / "skip").read_text() == "x y\tno image x.jpg or so\nb\tbroken image\n"
     assert skipped(tmp_path / "skip") == {"x y", "b"}
     rows = found(flaws[0]).whole(skip=tmp_path / "skip")
     assert list(rows.captions) == ["one", "three"] and list(rows.names) == ["a", "c"]
@@ -43,8 +43,8 @@ def test_a_written_skip_file_makes_the_source_whole_and_is_told(
 
 def test_only_what_the_file_names_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "skip").write_text("x\n\n")
-    with pytest.raises(InputError, match="1 row of 4 cannot be used, no picture: 'y'"):
-        found(Flaw("x", "no picture"), Flaw("y", "no picture")).whole(skip=tmp_path / "skip")
+    with pytest.raises(InputError, match="1 row of 4 cannot be used, no image: 'y'"):
+        found(Flaw("x", "no image"), Flaw("y", "no image")).whole(skip=tmp_path / "skip")
 
 
 def test_a_skip_file_of_another_source_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the frozen towers make of the drawn world, computed once and memory-mapped for every run over it."""
+"""Outputs of the frozen towers for the drawn world, computed once and memory-mapped by every run over it."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _BATCH = 256
 
 
 class Features:
-    """States and embeddings of one split's pictures and captions, of one frozen backbone; files in `cache`.
+    """States and embeddings of one split's images and captions, of one frozen backbone; files in `cache`.
 
     They are computed under bfloat16 autocast and kept in float16, whatever the precision of the run's loop, which
     therefore is no part of the files' names; between kinds of device they may differ by a rounding of bfloat16.
@@ -44,15 +44,15 @@ class Features:
         self._weights = _digest(backbone)
 
     def states(self) -> Halves:
-        """Image states of the pictures as they are (N, 1+patches, d)."""
+        """Return image states of the images as they are (N, 1+patches, d)."""
         return self._cached("states", lambda rows: self._states(self._pixels[rows]))
 
     def reference_views(self, number: int) -> Halves:
-        """Image states of the reference view `number` of each picture (N, 1+patches, d)."""
+        """Return image states of the reference view `number` of each image (N, 1+patches, d)."""
         return self._cached(f"reference {number}", lambda rows: self._states(self._views(rows, number, place=0)))
 
     def target_views(self, number: int) -> Halves:
-        """Unnormalised embeddings of the target view `number` of each picture (N, d)."""
+        """Return unnormalised embeddings of the target view `number` of each image (N, d)."""
         return self._cached(f"target {number}", lambda rows: self._states(self._views(rows, number, place=1))[:, 0])
 
     def captions(self) -> Halves:
@@ -70,9 +70,9 @@ class Features:
         size = self._backbone.image_size
         made = []
         for row in range(rows.start, rows.stop):
-            picture = Image.fromarray(self._pixels[row].transpose(1, 2, 0))
+            image = Image.fromarray(self._pixels[row].transpose(1, 2, 0))
             random = Random(f"{self._seed}/{self._split}/view/{number}/{row}")
-            made.append(views.views(picture, size=size, random=random)[place])
+            made.append(views.views(image, size=size, random=random)[place])
         return np.stack(made)
 
     @property
@@ -80,7 +80,7 @@ class Features:
         return self._backbone.mean.device
 
     def _cached(self, what: str, compute: Callable[[slice], Tensor]) -> Halves:
-        """The file of `what`, made by `compute` block by block where it is missing."""
+        """Return the file of `what`, computed block by block if it is missing."""
         count = len(self.products)
         key = images.key(count, split=self._split, seed=self._seed, size=self._backbone.image_size)
         name = hashlib.sha256(f"{key}/{self._weights}/{what}".encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The drawn world as training data: pictures drawn once into a memory-mapped array, words written anew each epoch."""
+"""The drawn world as training data: images drawn once into a memory-mapped array, texts written anew each epoch."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ from training.catalogue.language.product_captions import Phrase
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 
-SIDES = (96, 128, 192, 256)  # sides that pictures are drawn at before the one preprocessing takes them to S
-BLOCK = 500  # pictures a worker draws at a time
+SIDES = (96, 128, 192, 256)  # sides that images are drawn at before preprocessing resizes them to S
+BLOCK = 500  # images a worker draws at a time
 
 _MISSPELT_SHARE = 0.04
 
@@ -41,7 +41,7 @@ def products(count: int, *, split: str, seed: int) -> list[Product]:
 
 
 def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
-    """The pictures of `products`, (N, 3, S, S), memory-mapped from `cache`; drawn by all cores where missing."""
+    """Return the images of `products`, (N, 3, S, S), memory-mapped from `cache`; if missing, all cores draw them."""
     digest = hashlib.sha256(key(count, split=split, seed=seed, size=size).encode()).hexdigest()
     path = cache / f"{split}-{digest[:16]}.npy"
     if not path.exists():
@@ -50,7 +50,7 @@ def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixe
         with (
             files.replacing(path) as part,
             ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
-            tqdm(total=count, unit="picture", desc=f"drawing {split}", mininterval=1.0) as bar,
+            tqdm(total=count, unit="image", desc=f"drawing {split}", mininterval=1.0) as bar,
         ):
             drawn = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(count, 3, size, size))
             blocks = (range(start, min(start + BLOCK, count)) for start in starts)
@@ -65,7 +65,7 @@ def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixe
 
 
 def key(count: int, *, split: str, seed: int, size: int) -> str:
-    """What the pixels of `pictures` depend on."""
+    """Return a key of all that `pixels` depends on."""
     return json.dumps([write.VERSION, count, split, seed, size, SIDES])
 
 
@@ -75,7 +75,7 @@ def captions(chosen: Sequence[Product], *, seed: int, epoch: int) -> list[Phrase
 
 
 def texts(count: int, *, seed: int) -> list[str]:
-    """Captions and wanted changes of the training split, for learning a vocabulary."""
+    """Return captions and wanted changes of the training split, to learn a vocabulary."""
     found = []
     for product in products(count, split="train", seed=seed):
         random = Random(f"{seed}/text/{product.id}")

@@ -1,4 +1,4 @@
-"""Captioned pictures in a CSV, JSONL or Parquet table: a column of paths relative to the table, and one of captions."""
+"""Captioned images in a CSV, JSONL or Parquet table: a column of paths relative to the table, and one of captions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from training.data.texts import Texts
 
 
 def find(path: Path, *, image: str = "image", caption: str = "caption") -> LoadedRows[Captioned]:
-    """The captioned pictures of a table; a row is called by its number and its image.
+    """Return the captioned images of a table; a row is called by its number and its image.
 
     Raises InputError for a table that cannot be read as one.
     """
@@ -23,7 +23,7 @@ def find(path: Path, *, image: str = "image", caption: str = "caption") -> Loade
         name = f"{number}:{picture}"
         file = located([path.parent], picture) if picture else None
         if file is None:
-            flaws.append(Flaw(name, "no picture", picture))
+            flaws.append(Flaw(name, "no image", picture))
         elif not text:
             flaws.append(Flaw(name, "blank caption"))
         else:

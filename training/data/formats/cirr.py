@@ -1,7 +1,7 @@
-"""CIRR (Liu et al., 2021): cap.rc2.train.json and split.rc2.train.json, triplets of NLVR2's pictures.
+"""CIRR (Liu et al., 2021): cap.rc2.train.json and split.rc2.train.json, triplets of NLVR2's images.
 
 The captions are [{"reference", "target_hard", "caption"}] and more that training does not need; the split is
-{name: path}, where each picture lies below the folder of NLVR2's.
+{name: path}, paths below the folder of NLVR2's images.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _DATASET = "CIRR"
 
 
 def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
-    """The triplets of a caption file, with `target_hard` as the target; a row is called by its pictures' paths.
+    """The triplets of a caption file, with `target_hard` as the target; a row is called by its images' paths.
 
-    Raises InputError where the `split` does not know a picture.
+    Raises InputError if the `split` lacks an image.
     """
     places = annotations.mapping(annotations.document(split, of=_DATASET), str(split), of=_DATASET)
     rows = (
@@ -36,5 +36,5 @@ def find(path: Path, *, split: Path, images: Path) -> LoadedRows[Triplets]:
 def _place(name: object, places: Mapping[str, object], where: str, split: Path) -> str:
     place = places.get(name) if isinstance(name, str) else None
     if not isinstance(place, str):
-        raise InputError(f"{where} has the picture {name!r}, which {split} does not: name the split of these captions")
+        raise InputError(f"{where} has the image {name!r}, which {split} lacks: name the split of these captions")
     return str(PurePosixPath(place))  # without the "./" of the file

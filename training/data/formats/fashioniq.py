@@ -1,6 +1,6 @@
-"""FashionIQ (Wu et al., 2021): cap.{dress,shirt,toptee}.train.json, triplets of the shop's pictures with two captions.
+"""FashionIQ (Wu et al., 2021): cap.{dress,shirt,toptee}.train.json, triplets of the shop's images with two captions.
 
-Each file is [{"candidate", "target", "captions": [str, str]}], the candidate being the reference; pictures are called
+Each file is [{"candidate", "target", "captions": [str, str]}], the candidate being the reference; images are called
 by their id, as B00006M009.jpg.
 """
 
@@ -19,10 +19,10 @@ LOOSE = " \t\n.,?"  # at both ends of a caption: it goes on with "and"
 
 
 def find(path: Path, *, images: Path, order: Order = "written") -> LoadedRows[Triplets]:
-    """The triplets of one caption file, or of a folder's three train files; pictures are looked for in `images`.
+    """The triplets of one caption file, or of a folder's three train files; images are located in `images`.
 
     The two captions are one text. A blank one is left out, and one that is alone or repeated makes one row in any
-    order. Raises InputError where the folder lacks one of the files.
+    order. Raises InputError if the folder lacks one of the files.
     """
     rows = (
         row
@@ -36,7 +36,7 @@ def find(path: Path, *, images: Path, order: Order = "written") -> LoadedRows[Tr
 def texts(captions: object, where: str, order: Order) -> list[str]:
     """The two captions as one text, or as one in each order; a blank one leaves no stray "and".
 
-    Raises InputError where they are no list, with `where` they stand.
+    Raises InputError with their place if they are not a list.
     """
     if not isinstance(captions, list):
         raise InputError(f"{where} has captions that are no list: is it one of {_DATASET}'s files?")

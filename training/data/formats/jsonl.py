@@ -16,9 +16,9 @@ IMAGES = "images"
 
 
 def find(path: Path, *, images: Path | None = None) -> LoadedRows[Triplets]:
-    """The triplets of a file; pictures are named by their path in `images`, with or without suffix.
+    """The triplets of a file; images are named by their path in `images`, with or without suffix.
 
-    `images` is the folder images beside the file where none is named. Other keys are passed over.
+    `images` is by default the folder images beside the file. Other keys are ignored.
     """
     folder = path.parent / IMAGES if images is None else images
     rows = (
@@ -38,6 +38,6 @@ def records(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _text(row: Mapping[str, object], key: str) -> str | None:
-    """The value as text: names may be numbers; None where there is none."""
+    """The value as text: names may be numbers; None if there is none."""
     value = row.get(key)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""Laion-CIR (TransAgg, Liu et al., 2023): triplets over LAION-COCO pictures that are called 0306448.png.
+"""Laion-CIR (TransAgg, Liu et al., 2023): triplets over LAION-COCO images that are called 0306448.png.
 
 Template file: [{"ref_image_id", "relative_cap", "tgt_image_id"}]; the combined file has a "type" besides.
 LLM file: {ref_id: {"tgt_image_id", "relative_cap", "tgt_cap"}}. Neither describes the reference: the two-stage method's
@@ -14,14 +14,14 @@ from training.data import annotations, triplets
 from training.data.rows import LoadedRows, Triplets
 from training.data.triplets import TripletRow
 
-_DIGITS = 7  # of a picture's name
+_DIGITS = 7  # of an image's name
 _SUFFIX = ".png"
 _DATASET = "Laion-CIR"
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 
 def find(path: Path, *, images: Sequence[Path], captions: Path | None = None) -> LoadedRows[Triplets]:
-    """The triplets of either file; pictures are looked for in the folders `images`, one after the other.
+    """The triplets of either file; images are located in the folders `images`, one after the other.
 
     `captions` is the file of machine captions, or None: the captions are then "".
     """

@@ -1,4 +1,4 @@
-"""Captioned pictures in WebDataset shards, as img2dataset writes them: 00000.tar with key.jpg, key.txt, key.json.
+"""Captioned images in WebDataset shards, as img2dataset writes them: 00000.tar with key.jpg, key.txt, key.json.
 
 What it failed to fetch is in no tar: 00000_stats.json beside says how much, and 00000.parquet, which is not read, what.
 """
@@ -10,7 +10,7 @@ from training.data.scan import SampleShape
 
 
 def find(path: str, *, caption: str) -> LoadedRows[Captioned]:
-    """The captioned pictures of a folder of tars, a tar, or a pattern as `{00000..00331}.tar`.
+    """Return the captioned images of a folder of tars, a tar, or a pattern as `{00000..00331}.tar`.
 
     `caption` is "txt", or "json:caption" for that field of the json.
     """

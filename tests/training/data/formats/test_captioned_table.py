@@ -58,9 +58,9 @@ def test_missing_pictures_and_blank_captions_are_named(tmp_path: Path, draw: Dra
     found = captioned_table.find(path)
     assert list(found.rows.captions) == ["fine"]
     assert found.flaws == (
-        Flaw("2:b.jpg", "no picture", "b.jpg"),
+        Flaw("2:b.jpg", "no image", "b.jpg"),
         Flaw("3:a.jpg", "blank caption"),
-        Flaw("4:", "no picture", ""),
+        Flaw("4:", "no image", ""),
         Flaw("5:a.jpg", "blank caption"),
     )
 

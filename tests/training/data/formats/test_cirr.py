@@ -70,12 +70,12 @@ def test_a_lost_picture_and_a_blank_caption_are_named(folder: Path) -> None:
     (folder / "images" / SPLIT[TWO]).unlink()
     write(folder / "captions.json", [CAPTIONS[0], {**CAPTIONS[1], "caption": " "}])
     found = cirr.find(folder / "captions.json", split=folder / "split.json", images=folder / "images")
-    assert [flaw.kind for flaw in found.flaws] == ["no target picture", "blank text"]
+    assert [flaw.kind for flaw in found.flaws] == ["no target image", "blank text"]
 
 
 def test_a_picture_that_the_split_does_not_know_is_refused(folder: Path) -> None:
     write(folder / "split.json", {ONE: SPLIT[ONE], THREE: SPLIT[THREE]})
-    with pytest.raises(InputError, match=f"row 1 has the picture '{TWO}', which .*split.json does not"):
+    with pytest.raises(InputError, match=f"row 1 has the image '{TWO}', which .*split.json lacks"):
         cirr.find(folder / "captions.json", split=folder / "split.json", images=folder / "images")
 
 

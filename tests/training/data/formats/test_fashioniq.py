@@ -87,8 +87,8 @@ def test_two_blank_captions_and_lost_pictures_are_named(folder: Path) -> None:
     found = fashioniq.find(path, images=folder / "images", order="both")
     assert [(flaw.name, flaw.kind) for flaw in found.flaws] == [
         ("1:B1>B2", "blank text"),
-        ("2:B9>B1", "no reference picture"),
-        ("3:B9>B1", "no reference picture"),
+        ("2:B9>B1", "no reference image"),
+        ("3:B9>B1", "no reference image"),
     ]
 
 

@@ -73,8 +73,8 @@ def test_every_flaw_is_named(folder: Path) -> None:
     found = jsonl.find(path)
     assert list(found.rows.texts) == ["fine"]
     assert found.flaws == (
-        Flaw("2:x>b", "no reference picture", "x"),
-        Flaw("3:a>y", "no target picture", "y"),
+        Flaw("2:x>b", "no reference image", "x"),
+        Flaw("3:a>y", "no target image", "y"),
         Flaw("4:a>b", "blank text"),
         Flaw("5:a>b", "no text"),
         Flaw("6:>b", "no reference named"),
@@ -86,7 +86,7 @@ def test_every_flaw_is_named(folder: Path) -> None:
 def test_the_folder_of_pictures_may_lie_elsewhere(folder: Path, tmp_path: Path) -> None:
     path = lines(folder, {"reference": "images/a", "text": "in red", "target": "images/c.jpg"})
     assert len(jsonl.find(path, images=tmp_path).whole(skip=None)) == 1
-    with pytest.raises(InputError, match=r"1 row of 1 cannot be used, no reference picture: '1:images/a>images/c.jpg'"):
+    with pytest.raises(InputError, match=r"1 row of 1 cannot be used, no reference image: '1:images/a>images/c.jpg'"):
         jsonl.find(path).whole(skip=None)
 
 

@@ -75,7 +75,7 @@ def test_captions_are_the_first_sentences_of_a_file_of_their_own(tmp_path: Path,
 def test_lost_pictures_are_named(tmp_path: Path, folders: list[Path]) -> None:
     (folders[0] / "0360301.png").unlink()
     found = laion_cir.find(write(tmp_path / "llm.json", LLM), images=folders)
-    assert [(flaw.kind, flaw.detail) for flaw in found.flaws] == [("no target picture", "0360301")]
+    assert [(flaw.kind, flaw.detail) for flaw in found.flaws] == [("no target image", "0360301")]
 
 
 @pytest.mark.parametrize(

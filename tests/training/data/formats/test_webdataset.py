@@ -112,12 +112,12 @@ def test_many_shards_are_indexed_by_processes_to_the_same_rows(tmp_path: Path, d
 @pytest.mark.parametrize(
     ("files", "flaw"),
     [
-        ({"a.txt": b"words"}, Flaw("0.tar/a", "no picture")),
+        ({"a.txt": b"words"}, Flaw("0.tar/a", "no image")),
         ({"a.jpg": b"picture"}, Flaw("0.tar/a", "no txt")),
         ({"a.jpg": b"picture", "a.txt": b" \n"}, Flaw("0.tar/a", "blank txt")),
         ({"a.jpg": b"picture", "a.txt": b"\xff\xfe"}, Flaw("0.tar/a", "unreadable text")),
-        ({"a.jpg": b"picture", "a.png": b"picture", "a.txt": b"words"}, Flaw("0.tar/a", "two pictures")),
-        ({"d/a.gif": b"picture", "d/a.txt": b"words"}, Flaw("0.tar/d/a", "no picture")),
+        ({"a.jpg": b"picture", "a.png": b"picture", "a.txt": b"words"}, Flaw("0.tar/a", "two images")),
+        ({"d/a.gif": b"picture", "d/a.txt": b"words"}, Flaw("0.tar/d/a", "no image")),
     ],
 )
 def test_a_sample_that_lacks_something_is_named(
