@@ -1,1 +1,1 @@
-"""The networks in torch, for training and export only; serving never imports this folder."""
+"""Networks in torch, for training and export only; serving never imports this folder."""

@@ -1,4 +1,4 @@
-"""An open_clip model, wrapped: pixels and token ids in, embeddings out, its blocks within reach."""
+"""Wrapper of an open_clip model: from pixels and token ids to embeddings, with access to its blocks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ OWN_CONFIGS = Path(__file__).parent  # clip-small.json, in open_clip's own form
 
 
 class Backbone(nn.Module):
-    """CLIP with the mean and standard deviation inside, so that nobody outside can forget them.
+    """CLIP with the mean and standard deviation inside, so that no caller can forget them.
 
     Any open_clip model of its `CLIP` class with a ViT image tower (ViT-B/32, ViT-L/14, ours …). `clip.visual` and
     `clip.transformer` are open_clip's own modules.
@@ -35,7 +35,7 @@ class Backbone(nn.Module):
 
     @classmethod
     def create(cls, name: str, *, pretrained: str, end: int) -> "Backbone":
-        """Builds the open_clip model `name` with the weights `pretrained`: one of its tags, a file, or "" for random.
+        """Build the open_clip model `name` with the weights `pretrained`: one of its tags, a file, or "" for random.
 
         Raises ConfigError for a name or tag that open_clip does not know, and for a model with other towers.
         """
@@ -78,7 +78,7 @@ class Backbone(nn.Module):
         return int(self.clip.context_length)
 
     def normal_pixels(self, pixels: Tensor) -> Tensor:
-        """uint8 (B, 3, S, S) as the image tower wants it, float (B, 3, S, S)."""
+        """uint8 (B, 3, S, S) normalised for the image tower, float (B, 3, S, S)."""
         return (pixels.float() - self.mean) / self.std
 
     def image(self, pixels: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class Backbone(nn.Module):
         return after
 
     def image_tokens(self, pixels: Tensor) -> Tensor:
-        """uint8 pixels (B, 3, S, S) → what the first image block reads (B, 1+N, w)."""
+        """uint8 pixels (B, 3, S, S) → input of the first image block (B, 1+N, w)."""
         tokens: Tensor = self.clip.visual._embeds(self.normal_pixels(pixels))
         return tokens
 
@@ -166,7 +166,7 @@ class Backbone(nn.Module):
         return embeddings
 
     def positioned(self, words: Tensor) -> Tensor:
-        """Embeddings (B, L, D) with their positions, what the first block reads; L may be less than the context."""
+        """Embeddings (B, L, D) with their positions, the input of the first block; L may be less than the context."""
         states: Tensor = words + self.clip.positional_embedding[: words.shape[1]]
         return states
 
@@ -177,7 +177,7 @@ class Backbone(nn.Module):
         return after
 
     def ends(self, tokens: Tensor) -> Tensor:
-        """Where each text ends (B,): the first end token, since a later one can only be padding."""
+        """Return the end of each text (B,): the first end token, since a later one can only be padding."""
         return (tokens == self.end).int().argmax(dim=1)
 
     def pooled(self, states: Tensor, tokens: Tensor) -> Tensor:

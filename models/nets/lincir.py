@@ -1,8 +1,8 @@
-"""LinCIR, a baseline: the network that makes pseudo-words of pictures learns from texts alone.
+"""LinCIR, a baseline: the network that makes pseudo-words of images learns from texts alone.
 
 Gu et al., "Language-only Efficient Training of Zero-shot Composed Image Retrieval", CVPR 2024, arXiv 2312.01998. By
 self-masking projection: the vector of a caption becomes a pseudo-word, which takes the place of all keywords of that
-caption, and the result shall mean what the caption meant. Noise on the vector carries over from texts to pictures,
+caption, and the result shall mean what the caption meant. Noise on the vector carries over from texts to images,
 whose vectors lie elsewhere on CLIP's sphere. The network is SEARLE's φ.
 """
 
@@ -18,13 +18,13 @@ from models.nets.searle import phi
 
 
 class LinCir(PseudoWord):
-    """A frozen CLIP with φ, which reads directions alone: texts and pictures have vectors of different lengths."""
+    """A frozen CLIP with φ, which reads directions alone: texts and images have vectors of different lengths."""
 
     def __init__(self, backbone: Backbone, *, dropout: float) -> None:
         super().__init__(backbone, phi(backbone.dimension, backbone.text_width, dropout=dropout))
 
     def word(self, embedding: Tensor) -> Tensor:
-        """As every `PseudoWord`'s; the length of the embedding is not read."""
+        """Return the pseudo-word, as every `PseudoWord` does; the length of the embedding is not read."""
         return super().word(F.normalize(embedding, dim=-1))
 
 

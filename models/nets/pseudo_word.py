@@ -1,4 +1,4 @@
-"""A picture as one pseudo-word among real words: what Pic2Word, SEARLE and LinCIR have in common.
+"""An image as one pseudo-word among real words: the part that Pic2Word, SEARLE and LinCIR share.
 
 They differ in the network that makes the word and in what it learns from. CLIP is never changed, so the gallery is its
 plain image embedding.
@@ -20,7 +20,7 @@ class PseudoWord(nn.Module):
         self.mapper = mapper
 
     def word(self, embedding: Tensor) -> Tensor:
-        """An embedding of a picture, or of a text, at its own length (B, d) → pseudo-word (B, D)."""
+        """An embedding of an image, or of a text, at its own length (B, d) → pseudo-word (B, D)."""
         word: Tensor = self.mapper(embedding)
         return word
 

@@ -1,7 +1,7 @@
-"""InstructCIR: the image tower reads the wanted change while it looks, so that a picture becomes the wanted picture.
+"""InstructCIR: the image tower reads the wanted change as it encodes the image, so that the image becomes the wanted one.
 
 Duan et al., "Scaling Prompt Instructed Zero Shot Composed Image Retrieval with Image-Only Data", arXiv 2504.00812,
-2025. A cross-attention in every block of the image tower asks the text; a predictor joins what both towers found. A
+2025. A cross-attention in every block of the image tower attends to the text; a predictor joins what both towers found. A
 target goes through the same network with an empty text, so the gallery belongs to one training.
 """
 
@@ -22,7 +22,7 @@ COMBINED = 0.85  # λ, with which the combiner begins
 
 
 class Words(NamedTuple):
-    """A text, as the image tower asks it and as the predictor takes it."""
+    """A text, as keys for the image tower and as a vector for the predictor."""
 
     states: Tensor  # (B, L, D), after the final norm
     heard: Tensor  # (B, L), False after the end token
@@ -30,7 +30,7 @@ class Words(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What one cross-attention asks: keys and values of a text."""
+    """Keys and values of a text for one cross-attention."""
 
     key: Tensor  # (B, heads, L, w/heads)
     value: Tensor  # (B, heads, L, w/heads)
@@ -63,7 +63,7 @@ class Reformulation(nn.Module):
         self.register_buffer("null", null, persistent=False)
 
     def words(self, tokens: Tensor) -> Words:
-        """Token ids (B, L), or fewer columns than the context → all that the picture's side needs of the texts."""
+        """Token ids (B, L), or fewer columns than the context → all that the image side needs of the texts."""
         backbone = self.backbone
         states = backbone.positioned(backbone.word_embeddings(tokens))
         for block in backbone.text_blocks:  # one by one, unlike text_states, so that each has its checkpoint
@@ -81,7 +81,7 @@ class Reformulation(nn.Module):
         return self.compose(pixels, self.words(self.null))
 
     def keys(self, texts: Tensor) -> list[Keys]:
-        """What each cross-attention finds in the text states (B, L, D)."""
+        """Return the keys and values of each cross-attention from the text states (B, L, D)."""
         return [crossing.keys(texts) for crossing in self._crossings()]
 
     def look(self, pixels: Tensor, keys: Sequence[Keys], heard: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ class CombinerWeight(nn.Module):
 
 
 class Crossing(nn.Module):
-    """The addend of the cross-attention: X ← X + CrossAttn(LN X, T, T), image tokens asking text tokens."""
+    """The addend of the cross-attention: X ← X + CrossAttn(LN X, T, T), image tokens attending to text tokens."""
 
     def __init__(self, width: int, text_width: int, *, heads: int) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class Crossing(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def keys(self, texts: Tensor) -> Keys:
-        """Text states (B, L, D) → what image tokens of any picture find in them."""
+        """Text states (B, L, D) → keys and values for the image tokens of any image."""
         return Keys(self._split(self.key(texts)), self._split(self.value(texts)))
 
     def forward(self, states: Tensor, *, keys: Keys, heard: Tensor) -> Tensor:

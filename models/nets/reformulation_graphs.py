@@ -1,4 +1,4 @@
-"""The reformulation network as the graphs of its bundle: a gallery that has read nothing, and the composed query."""
+"""The reformulation network as the graphs of its bundle: a gallery with the empty text, and the composed query."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from models.nets.reformulation import Keys, Reformulation
 
 
 class ReformulationGalleryGraph(nn.Module):
-    """pixels uint8 (B, 3, S, S) → vector (B, d); all that comes of the empty text is computed once, here.
+    """pixels uint8 (B, 3, S, S) → vector (B, d); all that depends on the empty text is computed once, here.
 
-    That is exact: no picture reaches the text's side.
+    That is exact: the text side does not depend on the image.
     """
 
     nothing: Tensor

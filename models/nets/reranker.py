@@ -1,9 +1,9 @@
-"""A re-ranker: puts the first candidates of a ranking in order, reading reference, words and candidate together.
+"""A re-ranker: orders the first candidates of a ranking by reference, text and candidate together.
 
 Liu et al., "Candidate Set Re-ranking for Composed Image Retrieval with Dual Multi-modal Encoder", TMLR 2024, arXiv
-2305.16304, scaled down. The paper's second stage reads each candidate's picture anew; here a candidate is only the
-vector that the gallery keeps of it, so that no picture is opened while somebody waits. It asks the words, the reference
-and the query by cross-attention, where the paper's words ask the candidate. The first ranking's own score is added, and
+2305.16304, scaled down. The paper's second stage reads each candidate's image anew; here a candidate is only the
+vector that the gallery has of it, so that no image is opened during a request. It attends to the words, the reference
+and the query by cross-attention, while the paper's words attend to the candidate. The first ranking's own score is added, and
 the rest begins at zero: an untrained re-ranker changes nothing. No candidate sees another, so a score depends neither
 on how many there are nor on their order.
 """
@@ -26,7 +26,7 @@ class RerankerShape:
     """The sizes of the re-ranker."""
 
     width: int = 256  # w
-    layers: int = 2  # each once over what is asked, and once from the candidates to it
+    layers: int = 2  # each once over the query, and once from the candidates to it
     dropout: float = 0.1
 
 
@@ -71,7 +71,7 @@ class Reranker(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Cross-attention from the candidates to what is asked, then an MLP; each after a norm and added."""
+    """Cross-attention from the candidates to the query, then an MLP; each after a norm and added."""
 
     def __init__(self, width: int, *, dropout: float) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""SEARLE, a baseline: words found for single pictures by gradient descent, and a network φ that learns to find them.
+"""SEARLE, a baseline: words found for single images by gradient descent, and a network φ that learns to find them.
 
 Baldrati et al., "Zero-Shot Composed Image Retrieval with Textual Inversion", ICCV 2023, arXiv 2303.15247. First,
-textual inversion: for each of some pictures a word is optimised until sentences with it say what the picture shows, and
-phrases with it say what they say with a concept of the picture. Then φ is distilled from these words, so that at a
+textual inversion: for each of some images a word is optimised until sentences with it match the image, and
+phrases with it match the same phrases with a concept of the image. Then φ is distilled from these words, so that at a
 search one pass takes the place of hundreds of steps.
 """
 

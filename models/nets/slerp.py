@@ -1,4 +1,4 @@
-"""Slerp, a baseline without training: the composed query lies on the arc between the picture and the text.
+"""Slerp, a baseline without training: the composed query lies on the arc between the image and the text.
 
 Jang et al., "Spherical Linear Interpolation and Text-Anchoring for Zero-shot Composed Image Retrieval", ECCV 2024,
 arXiv 2405.00571; the interpolation alone, without their text-anchored tuning of the image tower. CLIP is never changed,
@@ -19,7 +19,9 @@ def slerp(image: Tensor, text: Tensor, *, share: float) -> Tensor:
 
     Where the two are nearly parallel, or opposite so that no one arc joins them, on the straight line instead.
     """
-    cosine = (image * text).sum(dim=-1, keepdim=True).clamp(-1.0, 1.0)  # rounding may pass 1, where arccos is no number
+    cosine = (
+        (image * text).sum(dim=-1, keepdim=True).clamp(-1.0, 1.0)
+    )  # rounding may pass 1, whose arccos is not a number
     angle = torch.arccos(cosine)  # (B, 1)
     sine = torch.sin(angle)
     bent = sine > _PARALLEL

@@ -38,7 +38,7 @@ class TransAgg(FrozenClipHead):
         self.weigh = nn.Linear(width, 3)
 
     def compose(self, image: Tensor, tokens: Tensor) -> Tensor:
-        """Image states (B, 1+N, d), as `Backbone.image_states` gives them, and token ids (B, L) → unit query (B, d).
+        """Image states (B, 1+N, d), as `Backbone.image_states` returns them, and token ids (B, L) → unit query (B, d).
 
         The embeddings go into the mixture at their own length, as in the authors' release.
         """

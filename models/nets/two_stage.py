@@ -1,4 +1,4 @@
-"""The two-stage method: a picture becomes one rich pseudo-word, and the text tower composes it with the wanted change.
+"""The two-stage method: an image becomes one rich pseudo-word, and the text tower composes it with the wanted change.
 
 Wang et al., "From Mapping to Composing: A Two-Stage Framework for Zero-shot Composed Image Retrieval", arXiv
 2504.17990, 2025. The first stage trains the token learner, the patch map and the visual semantic injection; the second
@@ -33,7 +33,7 @@ class TwoStageShape:
 
 
 class Reference(NamedTuple):
-    """All that a composed query needs of its picture; it does not depend on the words, so it can be kept."""
+    """All that a composed query needs of its image; it does not depend on the text, so it can be cached."""
 
     word: Tensor  # (B, D): the pseudo-word
     regions: Tensor  # (B, K, N, r): keys and values of each injection's attention, in the order of their layers
@@ -57,14 +57,14 @@ class TwoStage(nn.Module):
         self.adapters = nn.ModuleDict({str(layer): Adapter(width, shape.rank) for layer in shape.adapter_layers})
 
     def reference(self, states: Tensor) -> Reference:
-        """Image states (B, 1+N, d), as `Backbone.image_states` gives them → all that is known of the pictures."""
+        """Image states (B, 1+N, d), as `Backbone.image_states` returns them → features of the images."""
         patches = self.patches(states[:, 1:])  # (B, N, D)
         regions = [injection.regions(patches) for injection in self._injections()]  # K × (B, N, r)
         none = patches[:, None][:, :0]  # (B, 0, N, D): slicing keeps B free in an export
         return Reference(self.learner(states[:, 0]), torch.stack(regions, dim=1) if regions else none)
 
     def compose(self, reference: Reference, tokens: Tensor, *, slot: int, adapted: bool = True) -> Tensor:
-        """Pictures and token ids (B, L), the pseudo-word's place at column `slot` → L2-normalised query (B, d).
+        """Image features and token ids (B, L), the pseudo-word's place at column `slot` → L2-normalised query (B, d).
 
         Without `adapted` the composing adapters are left out: the pseudo-sentence of the first stage.
         """
@@ -86,13 +86,13 @@ class TwoStage(nn.Module):
         return self.backbone.pooled(states, tokens)
 
     def drop_dead(self) -> None:
-        """Takes out an injection after the last block: only its position changes there, and only the end is read."""
+        """Remove an injection after the last block: only its position changes there, and only the end is read."""
         last = str(len(self.backbone.text_blocks) - 1)
         if last in self.injections:
             del self.injections[last]
 
     def fold(self) -> None:
-        """Turns each adapter into one matrix, for the export."""
+        """Turn each adapter into one matrix, for the export."""
         for name, adapter in self.adapters.items():
             if isinstance(adapter, Adapter):
                 self.adapters[name] = Folded(adapter)
@@ -116,9 +116,9 @@ class TokenLearner(nn.Module):
 
 
 class Injection(nn.Module):
-    """Visual semantic injection after one text block: what the picture adds to the pseudo-word, steered by the text.
+    """Visual semantic injection after one text block: features of the image added to the pseudo-word, steered by the text.
 
-    The end token has read the words by causal attention, so it says where in the picture to look.
+    The end token has read the words by causal attention, so it says what part of the image to attend to.
     """
 
     def __init__(self, width: int, grid: tuple[int, int], *, bottleneck: int, dropout: float) -> None:
@@ -133,7 +133,7 @@ class Injection(nn.Module):
         self.out = _mlp(bottleneck, width, dropout)
 
     def regions(self, patches: Tensor) -> Tensor:
-        """The patch map without its class token (B, N, D) → keys and values (B, N, r), which no word changes."""
+        """The patch map without its class token (B, N, D) → keys and values (B, N, r), which do not depend on the text."""
         square = patches.transpose(1, 2).reshape(patches.shape[0], patches.shape[2], *self.grid)  # (B, D, g, g)
         seen = F.relu(self.norm(self.conv(square))).flatten(2).transpose(1, 2)  # (B, N, D)
         regions: Tensor = self.of_region(seen)
@@ -195,7 +195,7 @@ class Folded(nn.Module):
 def scaled(layers: Sequence[int], depth: int) -> tuple[int, ...]:
     """Layers, counted from 0 in a tower of 12 blocks, at the same share of a tower of `depth` blocks.
 
-    (3, 7, 9, 11) of 12 blocks are (10, 20, 26, 31) of 32; where several fall together one stays.
+    (3, 7, 9, 11) of 12 blocks are (10, 20, 26, 31) of 32; if several fall together, one stays.
     """
     places = (max(0, round((layer + 1) * depth / 12) - 1) for layer in layers)
     return tuple(sorted(set(places)))

@@ -1,4 +1,4 @@
-"""The two-stage method as the two graphs of its query: what is done once for a picture, and once for each text."""
+"""The two-stage method as the two graphs of its query: one runs once for an image, the other for each text."""
 
 from torch import Tensor, nn
 
