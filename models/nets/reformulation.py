@@ -1,8 +1,8 @@
-"""InstructCIR: the image tower reads the wanted change as it encodes the image, so that the image becomes the wanted one.
+"""InstructCIR: the image tower reads the wanted change as it encodes an image, so that it becomes the wanted image.
 
 Duan et al., "Scaling Prompt Instructed Zero Shot Composed Image Retrieval with Image-Only Data", arXiv 2504.00812,
-2025. A cross-attention in every block of the image tower attends to the text; a predictor joins what both towers found. A
-target goes through the same network with an empty text, so the gallery belongs to one training.
+2025. A cross-attention in every block of the image tower attends to the text; a predictor joins both towers. A target
+goes through the same network with an empty text, so the gallery belongs to one training.
 """
 
 import math

@@ -116,7 +116,7 @@ class TokenLearner(nn.Module):
 
 
 class Injection(nn.Module):
-    """Visual semantic injection after one text block: features of the image added to the pseudo-word, steered by the text.
+    """Visual semantic injection after one text block: it adds image features to the pseudo-word, steered by the text.
 
     The end token has read the words by causal attention, so it says what part of the image to attend to.
     """
@@ -133,7 +133,7 @@ class Injection(nn.Module):
         self.out = _mlp(bottleneck, width, dropout)
 
     def regions(self, patches: Tensor) -> Tensor:
-        """The patch map without its class token (B, N, D) → keys and values (B, N, r), which do not depend on the text."""
+        """The patch map without its class token (B, N, D) → keys and values (B, N, r), independent of the text."""
         square = patches.transpose(1, 2).reshape(patches.shape[0], patches.shape[2], *self.grid)  # (B, D, g, g)
         seen = F.relu(self.norm(self.conv(square))).flatten(2).transpose(1, 2)  # (B, N, D)
         regions: Tensor = self.of_region(seen)
