@@ -3,9 +3,9 @@
 Liu et al., "Candidate Set Re-ranking for Composed Image Retrieval with Dual Multi-modal Encoder", TMLR 2024, arXiv
 2305.16304, scaled down. The paper's second stage reads each candidate's image anew; here a candidate is only the
 vector that the gallery has of it, so that no image is opened during a request. It attends to the words, the reference
-and the query by cross-attention, while the paper's words attend to the candidate. The first ranking's own score is added,
-and the rest begins at zero: an untrained re-ranker changes nothing. No candidate sees another, so a score depends neither
-on how many there are nor on their order.
+and the query by cross-attention, while the paper's words attend to the candidate. The first ranking's own score is
+added, and the rest begins at zero: an untrained re-ranker changes nothing. No candidate sees another, so a score
+depends neither on how many there are nor on their order.
 """
 
 from dataclasses import dataclass

@@ -24,16 +24,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from models.errors import ConfigError
-    from training.bundles import export
+    from training.methods import clip, runs
 
     if (arguments.model is None) != (arguments.pretrained is None):
         raise ConfigError("--model and --pretrained go together: an open_clip name and its weights")
     if arguments.run is not None:
         weight, stage = arguments.text_weight, arguments.stage
-        manifest = export.run(arguments.run, text_weight=weight, stage=stage, out=arguments.out)
+        manifest = runs.export(arguments.run, text_weight=weight, stage=stage, out=arguments.out)
     else:
-        weight = 0.5 if arguments.text_weight is None else arguments.text_weight
-        manifest = export.open_clip(
-            arguments.model, pretrained=arguments.pretrained, text_weight=weight, out=arguments.out
+        manifest = clip.export_open_clip(
+            arguments.model, pretrained=arguments.pretrained, text_weight=arguments.text_weight, out=arguments.out
         )
     cli.show(manifest.model_dump(exclude={"files"}), as_json=False)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models import preprocess
 from models.errors import ConfigError
+from tests.present import present
 from training.data.batch import CaptionedBatch
 from training.data.datasets import EpochDataset, TripletDataset
 from training.data.files import FileCaptions, FileTriplets
@@ -90,7 +91,7 @@ def test_triplets_keep_their_parts_together_and_apart_from_the_questions(picture
     for order, batch in zip(orders, data.batches(orders, epoch=2, share=slice(2, 6)), strict=True):
         rows = batch.text.flatten().tolist()
         whole = next(data.batches([order], epoch=2, share=slice(None))).text.flatten().tolist()
-        assert rows == whole[2:6] == batch.caption.flatten().tolist() == batch.reference_row.tolist()
+        assert rows == whole[2:6] == present(batch.caption).flatten().tolist() == present(batch.reference_row).tolist()
         assert shown(batch.reference) == rows and shown(batch.target) == [(row + 1) % COUNT for row in rows]
         trained += whole
     assert len(set(trained)) == len(trained) == 24 and not set(trained) & set(held_out)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models import preprocess
 from models.errors import InputError
+from tests.present import present
 from training.data import load
 from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.images import Images
@@ -97,10 +98,10 @@ def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
     made = composed(triplets, share=slice(None))
     for order, batch in zip(ORDERS, made, strict=True):
         assert torch.equal(batch.text, tokenise([f"text {row}" for row in order]))
-        assert torch.equal(batch.caption, tokenise([f"caption {row}" for row in order]) + 1)
-        assert torch.equal(batch.target_caption, tokenise([f"target caption {row}" for row in order]) + 1)
-        assert batch.reference_row.tolist() == triplets.references[order].tolist()
-        assert batch.target_row.tolist() == triplets.targets[order].tolist()
+        assert torch.equal(present(batch.caption), tokenise([f"caption {row}" for row in order]) + 1)
+        assert torch.equal(present(batch.target_caption), tokenise([f"target caption {row}" for row in order]) + 1)
+        assert present(batch.reference_row).tolist() == triplets.references[order].tolist()
+        assert present(batch.target_row).tolist() == triplets.targets[order].tolist()
         for name, rows in (("reference", triplets.references), ("target", triplets.targets)):
             data = [triplets.images.read(int(row)) for row in rows[order]]
             expected = np.stack([preprocess.pixels(preprocess.decode(each), size=8) for each in data])
@@ -115,7 +116,7 @@ def test_rows_of_one_target_are_no_negatives_of_each_other_on_any_rank(triplets:
     for order, batch in zip(ORDERS, whole, strict=True):
         targets = few.targets[order].tolist()
         expected = [[i != j and targets[i] == targets[j] for j in range(70)] for i in range(70)]
-        assert batch.satisfied.tolist() == expected and batch.satisfied.any()
+        assert present(batch.satisfied).tolist() == expected and present(batch.satisfied).any()
 
 
 def test_the_number_of_processes_changes_nothing_but_the_speed(captioned: Captioned) -> None:

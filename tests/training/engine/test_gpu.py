@@ -1,6 +1,7 @@
 """The stages on the GPU against the CPU, where torch sees one; on the CPU, half precision against single."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from models.nets.reformulation import Reformulation
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
-from training.data.batch import TripletBatch
+from tests.present import present
+from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.datasets import ValidationQueries
 from training.engine import loop
 from training.engine.distributed import World
@@ -31,7 +33,7 @@ OPTIM = {"learning_rate": 1e-3, "weight_decay": 0.1, "warmup_steps": 1}
 LOOP = {"epochs": 1, "batch": ROWS, "precision": "float32"}
 DRAWN = {"source": "drawn", "products": ROWS, "validation_products": ROWS}
 Gradients = dict[str, Tensor]
-Stage = MappingStage | ComposingStage | Reformulating
+Stage = loop.Stage[Any]  # of one of three kinds of batches
 
 
 class Noise:
@@ -72,7 +74,22 @@ class Noise:
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         yield self._pictures[0]
 
-    validation = gallery
+
+class CaptionedNoise:
+    """The same images and captions alone."""
+
+    def __init__(self, tokens: Tokenizer) -> None:
+        self._noise = Noise(tokens)
+
+    def __len__(self) -> int:
+        return ROWS
+
+    def batches(self, orders: Sequence[Rows], *, epoch: int) -> Iterator[CaptionedBatch]:
+        for batch in self._noise.batches(orders, epoch=epoch):
+            yield CaptionedBatch(reference=batch.reference, target=batch.target, caption=present(batch.caption))
+
+    def validation(self, *, batch: int) -> Iterator[Tensor]:
+        yield from self._noise.gallery(batch=batch)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +118,8 @@ def stage(name: str, tokens: Tokenizer, *, device: str) -> Stage:
     if name == "mapping":
         layers = {"injection_layers": [3, 7]}
         config = MappingConfig.model_validate({"net": layers, "data": DRAWN, "optim": OPTIM, "loop": LOOP})
-        return MappingStage(config, seed=0, net=net, sentence=sentence, slot=slot, data=data, world=world)
+        captions = CaptionedNoise(tokens)
+        return MappingStage(config, seed=0, net=net, sentence=sentence, slot=slot, data=captions, world=world)
     triplets = {**DRAWN, "triplets": ROWS, "validation_triplets": ROWS}
     layers = {"adapter_layers": [3, 11]}
     composing = ComposingConfig.model_validate(

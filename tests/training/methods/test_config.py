@@ -10,6 +10,7 @@ from models.errors import ConfigError
 from training.data.config import DrawnTriplets, Jsonl, ShardsSource
 from training.methods import config
 from training.methods.instruct.instruct import InstructConfig
+from training.methods.stages.pseudo_sentence import mapping_template
 from training.methods.two_stage.config import ComposingLoss, MappingLoss
 from training.methods.two_stage.two_stage import TwoStageConfig
 from training.triplets import config as triplets_config
@@ -96,12 +97,12 @@ def test_what_a_file_leaves_out_is_as_the_paper_has_it(whole: Path) -> None:
     )
     assert (found.mapping.net.bottleneck, found.mapping.net.dropout, found.composing.net.rank) == (128, 0.1, 128)
     assert (found.mapping.optim.betas, found.mapping.optim.eps) == ((0.9, 0.98), 1e-6)
-    assert (found.template, found.mapping_template) == ("a photo of * that {text}", "a photo of *")
+    assert (found.template, mapping_template(found.template)) == ("a photo of * that {text}", "a photo of *")
 
 
 def test_the_mapping_template_ends_with_the_pseudo_word(whole: Path) -> None:
     found = read(whole, 'template = "* but {text}"' + WHOLE)
-    assert found.mapping_template == "*"
+    assert mapping_template(found.template) == "*"
 
 
 def test_a_file_is_laid_over_its_bases(whole: Path) -> None:

@@ -1,5 +1,6 @@
 """Base of the stages that train a mapping network: their order of rows, and their validation."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -22,7 +23,7 @@ _EVALUATION_BATCH = 256
 BatchOf = TypeVar("BatchOf", bound=Batch)
 
 
-class PseudoWordStage(Generic[BatchOf]):
+class PseudoWordStage(ABC, Generic[BatchOf]):
     """Batches and validation of a stage; a subclass adds embeddings and loss. Only the mapping network learns."""
 
     score = "recall_1"
@@ -56,6 +57,14 @@ class PseudoWordStage(Generic[BatchOf]):
         """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
         orders = shuffled(len(self._data), batch=self._batch, seed=self._seed, epoch=epoch)[start:]
         return self._data.batches([rows[self._share] for rows in orders], epoch=epoch)
+
+    @abstractmethod
+    def embeddings(self, batch: BatchOf) -> dict[str, Tensor]:
+        """Return all that the loss needs of a batch; see `loop.Stage`."""
+
+    @abstractmethod
+    def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
+        """Return the loss of a global batch; see `loop.Stage`."""
 
     def stepped(self, done: float) -> None:
         """Do nothing after a step."""

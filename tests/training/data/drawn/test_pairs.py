@@ -10,6 +10,7 @@ from models.errors import ConfigError
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from tests.present import present
 from training.catalogue.language import attribute_templates
 from training.catalogue.triplets import Triplet, triplets
 from training.data.batch import TripletBatch
@@ -117,23 +118,23 @@ def test_a_batch_says_what_belongs_together_and_what_is_no_negative(
     others = 0
     for batch in data.batches(orders, epoch=1, share=slice(0, 20)):
         found = []
-        for row, text in zip(batch.reference_row.tolist(), batch.text, strict=True):
+        for row, text in zip(present(batch.reference_row).tolist(), batch.text, strict=True):
             padded = (*text.tolist(), *[0] * (tiny.CONTEXT - len(text)))
             found.append(asked[row, padded])
         targets = [row_of[one.target] for one in found]
-        references = batch.reference_row.numpy()
+        references = present(batch.reference_row).numpy()
         assert np.array_equal(batch.target, states[targets, 0])
-        assert np.array_equal(batch.caption, train.captions()[references])
+        assert np.array_equal(present(batch.caption), train.captions()[references])
         for i, one in enumerate(found):
             expected = [i != j and found[j].target in one.satisfying for j in range(20)]
-            assert batch.satisfied[i].tolist() == expected
+            assert present(batch.satisfied)[i].tolist() == expected
             others += sum(expected)
         assert (batch.text == tokenizer.end).any(dim=0)[-1]  # cut after the longest
         if known:
             reference = net.reference(torch.from_numpy(states[references]).float())
             assert np.array_equal(batch.reference, states[references, 0])
-            assert cosine(batch.word, reference.word) > 0.999
-            assert cosine(batch.regions.flatten(1), reference.regions.flatten(1)) > 0.999
+            assert cosine(present(batch.word), reference.word) > 0.999
+            assert cosine(present(batch.regions).flatten(1), reference.regions.flatten(1)) > 0.999
         else:
             assert np.array_equal(batch.reference, states[references])
     assert others
@@ -175,11 +176,13 @@ def test_a_share_is_the_first_of_the_same_triplets_and_low_quality_knows_its_tar
         return next(iter(data.batches([rows], epoch=0, share=slice(0, len(data)))))
 
     whole, half = first(), first(share=0.5)
-    assert len(half.reference_row) == 20 and torch.equal(half.reference_row, whole.reference_row[:20])
+    assert len(present(half.reference_row)) == 20 and torch.equal(
+        present(half.reference_row), present(whole.reference_row)[:20]
+    )
     low = first(drift=1.0)
-    assert torch.equal(low.reference_row, whole.reference_row) and not torch.equal(low.target, whole.target)
+    assert torch.equal(present(low.reference_row), rows) and not torch.equal(low.target, whole.target)
     same = (low.target[:, None] == low.target).all(dim=2).fill_diagonal_(False)
-    assert torch.equal(low.satisfied, same)
+    assert torch.equal(present(low.satisfied), same)
 
 
 def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay_varied(
@@ -202,7 +205,7 @@ def test_template_texts_ask_the_same_of_the_same_pictures_and_the_questions_stay
     }
     ids = tokenizer.encode([text for _, text in expected], template=TEMPLATE).ids[:, : plain.text.shape[1]]
     wanted = {(row, tuple(words)) for (row, _), words in zip(expected, ids.tolist(), strict=True)}
-    assert set(zip(plain.reference_row.tolist(), map(tuple, plain.text.tolist()), strict=True)) == wanted
+    assert set(zip(present(plain.reference_row).tolist(), map(tuple, plain.text.tolist()), strict=True)) == wanted
     drifted, _ = first(texts="template", drift=1.0)  # leads elsewhere, and no word says so
     assert torch.equal(drifted.text, plain.text) and not torch.equal(drifted.target, plain.target)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from models.nets.reformulation import Reformulation
 from tests.models import tiny
+from tests.present import present
 from tests.training.methods.few import END, ROWS, Triplets
 from training.engine import loop
 from training.engine.distributed import World
@@ -59,7 +60,7 @@ def test_the_loss_is_that_of_the_equation(satisfied: bool) -> None:
         query = net.compose(batch.reference[[row]], net.words(batch.text[[row]]))[0]
         scores = {other: math.exp(float(query @ target) / 0.05) for other, target in enumerate(targets)}
         if satisfied:
-            scores = {other: value for other, value in scores.items() if not batch.satisfied[row, other]}
+            scores = {other: value for other, value in scores.items() if not present(batch.satisfied)[row, other]}
         total -= math.log(scores[row] / sum(scores.values())) / ROWS
     assert float(stage.loss(stage.embeddings(batch))) == pytest.approx(total, rel=1e-4)
 
@@ -67,14 +68,16 @@ def test_the_loss_is_that_of_the_equation(satisfied: bool) -> None:
 def test_captions_add_their_own_contrast_where_they_are_asked_for() -> None:
     stage, plain = (reformulating(pair(), loss=LOSS.model_copy(update={"captions": weight})) for weight in (0.5, 0.0))
     (batch,) = stage.batches(0, start=0)
-    batch.target_row[1] = batch.target_row[4]  # one picture under two rows
+    present(batch.target_row)[1] = present(batch.target_row)[4]  # one picture under two rows
     net, total = stage.net.online, 0.0
     with torch.no_grad():
         targets = [net(batch.target[[row]])[0] for row in range(ROWS)]
         for row in range(ROWS):
-            caption = net.words(batch.target_caption[[row]]).vector[0]
+            caption = net.words(present(batch.target_caption)[[row]]).vector[0]
             scores = [math.exp(float(caption @ target) / 0.05) for target in targets]
-            others = [n for n in range(ROWS) if n == row or batch.target_row[n] != batch.target_row[row]]
+            others = [
+                n for n in range(ROWS) if n == row or present(batch.target_row)[n] != present(batch.target_row)[row]
+            ]
             total -= math.log(scores[row] / sum(scores[other] for other in others)) / ROWS
         whole, without = (float(each.loss(each.embeddings(batch))) for each in (stage, plain))
     assert whole - without == pytest.approx(0.5 * total, rel=1e-4)
@@ -143,7 +146,7 @@ def test_lambda_learns_from_so_many_batches_in_whatever_passes_that_takes() -> N
         stage = combining(made, steps=steps, batch=2)
         whole, resumed = list(stage.batches(0, start=0)), list(stage.batches(0, start=1))
         assert (stage.steps_per_epoch, len(whole), len(resumed)) == (steps, steps, steps - 1)
-        assert all(torch.equal(value, resumed[0][name]) for name, value in whole[1].items())
+        assert all(torch.equal(value, resumed[0].tensors()[name]) for name, value in whole[1].tensors().items())
 
 
 def test_an_average_follows_what_it_was_made_of() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_searles_second_loss_is_agreement_with_the_words_and_with_the_phrases(
 
 @pytest.mark.parametrize("kind", [naming, masking, distilling])
 def test_a_few_steps_lower_the_loss_and_clip_stays_as_it_was(
-    kind: Callable[[Tokenizer, LoopConfig], Naming | Masking | Distilling], tokenizer: Tokenizer, tmp_path: Path
+    kind: Callable[[Tokenizer, LoopConfig], PseudoWordStage[Any]], tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     settings = steps(epochs=20)
     stage = kind(tokenizer, settings)

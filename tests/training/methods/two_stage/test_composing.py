@@ -14,6 +14,7 @@ from models.arrays import Rows
 from models.nets.two_stage import TwoStage
 from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
+from tests.present import present
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.datasets import ValidationQueries
@@ -112,7 +113,7 @@ def one_by_one(net: TwoStage, batch: TripletBatch, tokenizer: Tokenizer) -> dict
         found["t_map"].append(net.compose(reference, words, slot=4))
         found["v_ref"].append(net.backbone.image(batch.reference[[row]]))
         found["v_tgt"].append(net.backbone.image(batch.target[[row]]))
-        found["c"].append(net.backbone.text(batch.caption[[row]]))
+        found["c"].append(net.backbone.text(present(batch.caption)[[row]]))
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
@@ -135,7 +136,7 @@ def test_the_loss_is_that_of_the_equations(tokenizer: Tokenizer, loss: Composing
 
     found, tau, rows = one_by_one(net, batch, tokenizer), loss.temperature, range(8)
     t_c, t_map, v_ref, v_tgt, c = (found[name] for name in ("t_c", "t_map", "v_ref", "v_tgt", "c"))
-    picture, satisfied = batch.reference_row.tolist(), batch.satisfied
+    picture, satisfied = present(batch.reference_row).tolist(), present(batch.satisfied)
     never = -float("inf")
     z = [
         [never if known and loss.satisfied and satisfied[i, j] else float(t_c[i] @ v_tgt[j]) / tau for j in rows]
@@ -181,7 +182,7 @@ def test_what_was_seen_beforehand_gives_what_pixels_and_ids_do(tokenizer: Tokeni
     reference = net.reference(states)
     towers = {
         "target": net.backbone.image_states(batch.target)[:, 0].half(),
-        "caption": net.backbone.text(batch.caption).half(),
+        "caption": net.backbone.text(present(batch.caption)).half(),
     }
     expected = composing.embeddings(batch)
     kept = {"reference": states[:, 0].half(), "word": reference.word.half(), "regions": reference.regions.half()}
