@@ -179,7 +179,7 @@ def test_a_share_is_the_first_of_the_same_triplets_and_low_quality_knows_its_tar
     assert len(present(half.reference_row)) == 20 and torch.equal(
         present(half.reference_row), present(whole.reference_row)[:20]
     )
-    low = first(drift=1.0)
+    low, rows = first(drift=1.0), present(whole.reference_row)
     assert torch.equal(present(low.reference_row), rows) and not torch.equal(low.target, whole.target)
     same = (low.target[:, None] == low.target).all(dim=2).fill_diagonal_(False)
     assert torch.equal(present(low.satisfied), same)
