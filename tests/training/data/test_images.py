@@ -44,9 +44,9 @@ def test_chosen_pictures_keep_their_bytes_and_no_other_path(tmp_path: Path, draw
 def test_a_broken_picture_is_named_with_the_way_out(tmp_path: Path, draw: Draw) -> None:
     (tmp_path / "half.jpg").write_bytes(draw(0)[:-200])
     pictures = Images.of_files(["half", "gone"], [str(tmp_path / "half.jpg"), str(tmp_path / "gone.jpg")])
-    with pytest.raises(InputError, match=r"picture half in .*half\.jpg is broken .*likebut data check .*skip = "):
+    with pytest.raises(InputError, match=r"image half in .*half\.jpg is broken .*likebut data check .*skip = "):
         pictures.decode(0)
-    with pytest.raises(InputError, match=r"picture gone .*cannot be read"):
+    with pytest.raises(InputError, match=r"image gone .*cannot be read"):
         pictures.decode(1)
 
 
