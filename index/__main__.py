@@ -243,9 +243,9 @@ def _skipped(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from index.sources import clip_retrieval
+    from index.build.export import export
 
-    count = clip_retrieval.write(arguments.gallery, arguments.out)
+    count = export(arguments.gallery, arguments.out)
     print(f"{count} items of {arguments.gallery} are in {arguments.out}")
 
 

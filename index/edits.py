@@ -1,134 +1,125 @@
-"""Items that are put or deleted one by one: their pictures embedded and kept, then all written as changes."""
+"""Edits of single items: images embedded and stored, then all items written as changes of the gallery."""
 
 import hashlib
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
+from index import uploads
 from index.gallery import Gallery
 from index.items.items import GalleryItem
 from index.sources import image_bytes
 from index.sources.rows import SourceRow, Value
-from index.storage import snapshot
 from index.storage.changes import Change, Delete, Upsert, Vector
 from index.storage.journal import Journal, ReadOnlyJournal
-from models import files
 from models.arrays import Pixels
 from models.encoder import Encoder
-from models.errors import GalleryError, InputError, UnknownItem
+from models.errors import InputError, UnknownItem
 
 BATCH = 64
 
-Problem = InputError | UnknownItem
+Problem: TypeAlias = InputError | UnknownItem
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to be there from now on; without an image it keeps the picture that it has."""
+    """An item to create or replace; without an image it keeps the image that it has."""
 
     id: str
     image: bytes | None
     attributes: Mapping[str, Value]
 
 
-def change(
-    wanted: Sequence[Put | Delete], gallery: Gallery, encoder: Encoder, folder: Path, *, max_pixels: int
-) -> list[Problem | None]:
-    """Makes the changes in their order, durable when it returns; what is wrong with one hurts no other.
+Edit: TypeAlias = Put | Delete
 
-    Gives for each the problem that kept it from being made: UnknownItem for one that is not there, UnreadableImage
-    and its kin for a picture. `folder` is the gallery's, where the pictures are kept. Raises GalleryError where the
-    disk takes no more, and then nothing is changed.
+
+def apply(
+    edits: Sequence[Edit], serving: Callable[[], tuple[Encoder, Gallery]], *, max_pixels: int
+) -> list[Problem | None]:
+    """Applies the edits in their order, durable when it returns; a problem with one does not affect the others.
+
+    Returns the problem of each edit, or None: UnknownItem for an item that does not exist, UnreadableImage and its
+    siblings for an image. `serving` gives the model and the gallery that answer now; if another model was swapped in
+    meanwhile, the edits are applied once more with it. Raises GalleryError if the disk is full; then nothing changed.
     """
-    problems: list[Problem | None] = [None] * len(wanted)
-    vectors = _embedded(wanted, encoder, problems, max_pixels)
-    latest: dict[str, Upsert | None] = {}  # what this call makes of an item
+    while True:
+        encoder, gallery = serving()
+        problems = _apply(edits, gallery, encoder, max_pixels=max_pixels)
+        if serving()[0].manifest.space_id == encoder.manifest.space_id:
+            return problems
+
+
+def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pixels: int) -> list[Problem | None]:
+    problems: list[Problem | None] = [None] * len(edits)
+    vectors = _embedded(edits, encoder, problems, max_pixels)
+    view = gallery.view()
+    latest: dict[str, Upsert | None] = {}  # the items after the edits so far
     changes: list[Change] = []
-    for number, each in enumerate(wanted):
+    for number, edit in enumerate(edits):
         if problems[number] is not None:
             continue
-        try:
-            before = latest[each.id] if each.id in latest else gallery.upsert(each.id)
-            made: Change
-            if isinstance(each, Put) and each.image is not None:
-                content = hashlib.sha256(each.image).hexdigest()
-                item = GalleryItem(each.id, str(_kept(folder, each.image, content)), each.attributes)
-                made = Upsert(item, content, encoder.manifest.space_id, vectors[number])
-            elif before is None:
-                raise UnknownItem(f"the gallery has no item {each.id!r}: put it with its image, or leave it out")
-            elif isinstance(each, Put):
-                made = replace(before, item=replace(before.item, attributes=each.attributes))
-            else:
-                made = each
-        except (InputError, UnknownItem) as problem:
-            problems[number] = problem
+        before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
+        change: Change
+        if isinstance(edit, Put) and edit.image is not None:
+            content = hashlib.sha256(edit.image).hexdigest()
+            path = uploads.store(view.folder, edit.image, content)
+            item = GalleryItem(edit.id, str(path), edit.attributes)
+            change = Upsert(item, content, encoder.manifest.space_id, vectors[number])
+        elif before is None:
+            problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
+            problems[number] = UnknownItem(problem)
+            continue
+        elif isinstance(edit, Put):
+            change = replace(before, item=replace(before.item, attributes=edit.attributes))
         else:
-            changes.append(made)
-            latest[each.id] = made if isinstance(made, Upsert) else None
+            change = edit
+        changes.append(change)
+        latest[edit.id] = change if isinstance(change, Upsert) else None
     gallery.change(changes)
     return problems
 
 
 def restate(journal: Journal | ReadOnlyJournal, encoder: Encoder, *, max_pixels: int) -> int:
-    """Embeds anew the items of the journal that another model embedded; how many could not be, their pictures gone."""
+    """Embeds the journal's items of another model again; returns how many could not be, since their images are gone."""
     entries = journal.foreign(encoder.manifest.space_id)
-    wanted: list[Put | Delete] = []
+    edits: list[Edit] = []
     problems: list[Problem | None] = [None] * len(entries)
     for number, entry in enumerate(entries):
         assert isinstance(entry.change, Upsert)
         item = entry.change.item
         try:
-            row = SourceRow(item.id, snapshot.local_uri(journal.gallery, item.uri), {})
-            wanted.append(Put(item.id, image_bytes.read_image(row), {}))
+            row = SourceRow(item.id, uploads.local_uri(journal.gallery, item.uri), {})
+            edits.append(Put(item.id, image_bytes.read_image(row), {}))
         except InputError as problem:
             problems[number] = problem
-            wanted.append(Delete(item.id))
-    vectors = _embedded(wanted, encoder, problems, max_pixels)
+            edits.append(Delete(item.id))
+    vectors = _embedded(edits, encoder, problems, max_pixels)
     if vectors:
         journal.restate({entries[number].seq: vector for number, vector in vectors.items()}, encoder.manifest.space_id)
     return len(entries) - len(vectors)
 
 
 def _embedded(
-    wanted: Sequence[Put | Delete], encoder: Encoder, problems: list[Problem | None], max_pixels: int
+    edits: Sequence[Edit], encoder: Encoder, problems: list[Problem | None], max_pixels: int
 ) -> dict[int, Vector]:
-    """The vectors of the pictures by their place; a picture that cannot be used is a problem at its place."""
+    """The vectors of the images by the number of their edit; `problems` gets those of unusable images."""
     pixels: dict[int, Pixels] = {}
-    for number, each in enumerate(wanted):
-        if isinstance(each, Put) and each.image is not None:
+    for number, edit in enumerate(edits):
+        if isinstance(edit, Put) and edit.image is not None:
             try:
-                pixels[number] = encoder.preprocess(each.image, max_pixels=max_pixels)
+                pixels[number] = encoder.preprocess(edit.image, max_pixels=max_pixels)
             except InputError as problem:
                 problems[number] = problem
     vectors: dict[int, Vector] = {}
     numbers = list(pixels)
     for start in range(0, len(numbers), BATCH):
-        some = numbers[start : start + BATCH]
-        found = encoder.gallery(np.stack([pixels[number] for number in some]))  # (b, d)
-        for number, vector in zip(some, found, strict=True):
+        batch = numbers[start : start + BATCH]
+        embeddings = encoder.gallery(np.stack([pixels[number] for number in batch]))  # (b, d)
+        for number, vector in zip(batch, embeddings, strict=True):
             if np.isfinite(vector).all():
                 vectors[number] = vector.astype(np.float16)
             else:
-                problems[number] = InputError(f"the model gives no finite embedding of {wanted[number].id!r}")
+                problems[number] = InputError(f"the model gives no finite embedding of {edits[number].id!r}")
     return vectors
-
-
-def _kept(folder: Path, data: bytes, content: str) -> Path:
-    """Where a picture lies from now on, by its content; on the disk when it returns."""
-    path = snapshot.uploaded_image(folder, content)
-    with suppress(OSError):
-        os.utime(path)  # young again, so that a sweep that already knows who wants it leaves it
-        if path.exists():
-            return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, data)
-        for parent in (path.parent.parent, path.parent.parent.parent):  # their names may be new too
-            files.sync(parent)
-    except OSError as error:
-        raise GalleryError(f"{path} cannot be written ({error}): make room, and put the item again") from error
-    return path

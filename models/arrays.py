@@ -12,6 +12,7 @@ Pixels: TypeAlias = NDArray[np.uint8]  # (3, S, S), or (B, 3, S, S) as a batch; 
 TokenIds: TypeAlias = NDArray[np.int64]  # (B, L)
 Embeddings: TypeAlias = NDArray[np.float32]  # (B, d), each row of length one
 Flags: TypeAlias = NDArray[np.bool_]  # (B,)
+Vectors: TypeAlias = NDArray[np.float16]  # (n, d), a gallery's embeddings as they are stored
 Rows: TypeAlias = NDArray[np.int64]  # (n,) or (B, k), row numbers of a gallery or table; -1 if there is no row
 Scores: TypeAlias = NDArray[np.float32]  # (B, k), or (B, n) for a whole gallery
 Values: TypeAlias = NDArray[np.float64]  # (B,), one value of a metric for each query

@@ -27,7 +27,7 @@ from index.items.items import GalleryItem
 from index.search.request import SearchRequest
 from index.storage import snapshot
 from index.storage.changes import Delete, Upsert
-from index.vectors.exact import Vectors
+from models.arrays import Vectors
 from models.bundle import SHIPPED, Bundle
 
 SOURCE_ITEMS = 300
@@ -135,13 +135,13 @@ class Trial:
         """Opens what is there, and compares it with what must be."""
         gallery = Gallery.open(self.gallery, space_id=self.space)
         for n in range(SOURCE_ITEMS):
-            assert f"s{n}" in gallery, f"s{n} of the source is gone"
+            assert f"s{n}" in gallery.view(), f"s{n} of the source is gone"
         for id in {*self.state, *self.in_flight}:
             _, version = self.state.get(id, (0, 0))
-            there = int(str(gallery.item(id).attributes["version"])) if id in gallery else 0
+            there = int(str(gallery.view().item(id).attributes["version"])) if id in gallery.view() else 0
             assert there in {version, *self.in_flight.get(id, ())}, f"{id} is of version {there}, not {version}"
             if there:
-                (found,) = gallery.search(gallery.vector(id)[np.newaxis], [SearchRequest(k=3)])
+                (found,) = gallery.view().search(gallery.view().vector(id)[np.newaxis], [SearchRequest(k=3)])
                 assert id in {hit.item.id for hit in found.hits}, f"{id} is not found by its own vector"
             if there != version:  # what was not acknowledged was made all the same
                 self.state[id] = gallery.journal.last(), there

@@ -21,21 +21,21 @@ import faiss
 import numpy as np
 
 import gallery_report
-from index.build.embed import Embedded
 from index.build.snapshot_writer import Progress, SnapshotOrigin, write
 from index.gallery import Gallery
 from index.items.filters import parse
 from index.search.request import SearchRequest
+from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import OpenSnapshot
 from index.vectors import recall
 from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
-from index.vectors.exact import Exact, Vectors, scaled
+from index.vectors.exact import Exact, scaled
 from index.vectors.recall import RecallProbe
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Vectors, normalised
 
 SPACE = "drawn"
 PER_CLUSTER, NOISE = 20, 0.6  # variants of a product, with a cosine of 0.74 to each other
@@ -127,7 +127,7 @@ def built_gallery(gallery: Path, shape: IndexOptions, vectors: Vectors) -> dict[
 
     Journal.open(gallery).close()
     origin = SnapshotOrigin("drawn", SPACE, "drawn", 0)
-    made = write(gallery, Embedded(rows, vectors, [], made=0, new=len(rows)), origin, shape, report_stage)
+    made = write(gallery, Embedded(rows, vectors, [], computed=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
     return seconds
 
@@ -140,13 +140,13 @@ def opened(gallery: Path) -> dict[str, float]:
     before = resident_mib()
     begun = time.monotonic()
     found = Gallery.open(gallery, space_id=SPACE)
-    (answer,) = found.search(found.vector("item 0")[np.newaxis], [SearchRequest(k=K)])
+    (answer,) = found.view().search(found.view().vector("item 0")[np.newaxis], [SearchRequest(k=K)])
     seconds = time.monotonic() - begun
     if answer.hits[0].item.id != "item 0":
         raise SystemExit(f"{gallery} finds {answer.hits[0].item.id} by the vector of item 0")
     first = resident_mib()
     for query in RecallProbe.open(gallery / snapshot.SNAPSHOTS / found.manifest.name / snapshot.PROBE).queries:
-        found.search(query[np.newaxis], [SearchRequest(k=K)])
+        found.view().search(query[np.newaxis], [SearchRequest(k=K)])
     return {"seconds": seconds, "before": before, "first": first, "later": resident_mib(), "peak": peak_mib()}
 
 
@@ -185,7 +185,7 @@ def against_raw(gallery: Gallery, raw: faiss.IndexIVF, queries: Embeddings, npro
     want = SearchRequest(k=K)
 
     def ours(some: Embeddings) -> None:
-        gallery.search(some, [want] * len(some))
+        gallery.view().search(some, [want] * len(some))
 
     def theirs(some: Embeddings) -> None:
         raw.search(some, K, params=parameters)
@@ -256,11 +256,11 @@ def filtered(gallery: Gallery, vectors: Vectors, queries: Embeddings) -> list[di
         want = SearchRequest(k=K, filter=parse({"bucket": {"lt": passing}}))
         mask = buckets < passing
         truth = exact.best(queries, np.flatnonzero(mask), K)[0]
-        found = gallery.search(queries, [want] * len(queries))
+        found = gallery.view().search(queries, [want] * len(queries))
         scores = np.array([[hit.score for hit in each.hits] for each in found], dtype=np.float32)
         with_it, without = in_turn(
-            partial(gallery.search, wants=[want]),
-            lambda some: gallery.search(some, [SearchRequest(k=K)]),
+            partial(gallery.view().search, requests=[want]),
+            lambda some: gallery.view().search(some, [SearchRequest(k=K)]),
             [query[np.newaxis] for query in queries],
         )
         rows.append(

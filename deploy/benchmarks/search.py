@@ -45,13 +45,13 @@ def main(argv: Sequence[str]) -> int:
 
     def composed(data: bytes, text: str) -> None:
         pixels = encoder.preprocess(data)[np.newaxis]  # (1, 3, S, S)
-        gallery.search(encoder.queries(pixels, [text], text_weight=weight), [SearchRequest(k=20)])
+        gallery.view().search(encoder.queries(pixels, [text], text_weight=weight), [SearchRequest(k=20)])
 
     def picture(data: bytes, text: str) -> None:
-        gallery.search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [SearchRequest(k=20)])
+        gallery.view().search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [SearchRequest(k=20)])
 
     def words(data: bytes, text: str) -> None:
-        gallery.search(encoder.texts([text]), [SearchRequest(k=20)])
+        gallery.view().search(encoder.texts([text]), [SearchRequest(k=20)])
 
     ways: Ways = {"picture + text": (composed, shop.body, queries)}
     if encoder.reference_cache is not None:  # what the bundle knows of the picture is kept
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
         "text": (words, lambda data, text: shop.body(text=text), queries),
     }
     with shop.served(arguments) as (_, address):
-        _measure(ways, address=address, items=len(gallery), queries=len(queries))
+        _measure(ways, address=address, items=len(gallery.view()), queries=len(queries))
     return 0
 
 

@@ -63,7 +63,7 @@ class Raw:
         pixels = np.stack([self._encoder.preprocess(data) for data, _ in some])
         weight = self._encoder.manifest.text_weight
         vectors = self._encoder.queries(pixels, [text for _, text in some], text_weight=weight)
-        self._gallery.search(vectors, [SearchRequest()] * size)
+        self._gallery.view().search(vectors, [SearchRequest()] * size)
 
     def per_s(self, size: int) -> float:
         """Searches a second, by as many threads as the service runs passes."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.build import preflight
-from index.build.embed import Embedded, SkippedRow, embed
+from index.build.embed import embed
 from index.build.publish import publish
 from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, stage, translate_os_errors, write
 from index.sources import clip_retrieval, object_stores
 from index.sources import rows as source_rows
+from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
@@ -89,8 +90,8 @@ def _built(
     return Built(
         made.manifest.name,
         len(embedded.rows),
-        embedded.made,
-        len(embedded.rows) - embedded.made,
+        embedded.computed,
+        len(embedded.rows) - embedded.computed,
         embedded.skipped,
         time.monotonic() - started,
         made.manifest.recall_goal,

@@ -12,38 +12,15 @@ import numpy as np
 from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.sources import image_bytes
+from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import SourceRow
-from index.vectors.exact import Vectors
-from models.arrays import Flags, Pixels
+from models.arrays import Flags, Pixels, Vectors
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage
 
 BATCH = 64
 READERS = 2  # threads that fetch and decode while the graph runs
 READ_AHEAD = 3 * BATCH
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedRow:
-    """A row that has no usable picture, and why."""
-
-    id: str
-    uri: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the other rows.
-
-    `made` is how many vectors the model made, `new` how many the live snapshot has not.
-    """
-
-    rows: Sequence[SourceRow]
-    vectors: Vectors
-    skipped: Sequence[SkippedRow]
-    made: int
-    new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +73,7 @@ class _Work:
         self._reused: list[tuple[int, int]] = []  # (row, row of Known)
         self._batch: list[tuple[int, _Read]] = []
         self._unsaved: list[tuple[int, SourceRow]] = []
-        self._made = 0
+        self._computed = 0
 
     @property
     def waiting(self) -> int:
@@ -136,7 +113,7 @@ class _Work:
         if self._unsaved:
             numbers, rows = zip(*self._unsaved, strict=True)
             self._chunks.put(rows, self._vectors[list(numbers)])
-            self._made += len(rows)
+            self._computed += len(rows)
             self._unsaved.clear()
 
     def done(self, known: ReusableVectors) -> Embedded:
@@ -148,7 +125,7 @@ class _Work:
         if len(rows) < len(self._results):
             vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
         skipped = [each for each in self._results if isinstance(each, SkippedRow)]
-        return Embedded(rows, vectors, skipped, self._made, len(rows) - int(np.count_nonzero(known.live(at))))
+        return Embedded(rows, vectors, skipped, self._computed, len(rows) - int(np.count_nonzero(known.live(at))))
 
 
 def _read_ahead(

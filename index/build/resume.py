@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from index.sources.rows import SourceRow
-from index.vectors.exact import Vectors
 from models import files
+from models.arrays import Vectors
 
 BUILDING = "building"
 CHUNK_IMAGES = 512  # pictures

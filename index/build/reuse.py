@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from index.build.resume import EmbeddedChunks, State
 from index.items import items
 from index.storage import snapshot
-from index.vectors.exact import Vectors
-from models.arrays import Flags
+from models.arrays import Flags, Vectors
 from models.errors import GalleryError
 
 

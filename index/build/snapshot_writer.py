@@ -12,8 +12,8 @@ from typing import Literal
 import faiss
 import numpy as np
 
-from index.build.embed import Embedded
 from index.items import columns, items
+from index.sources.embedded import Embedded
 from index.storage import snapshot
 from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
 from index.storage.snapshot import Snapshot

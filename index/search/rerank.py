@@ -1,4 +1,4 @@
-"""The first rows of an order put in another by whoever knows more of a query than its vector."""
+"""Re-ranks the first rows of each ranking by scores that a model computes from the query and the rows' vectors."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -14,23 +14,23 @@ Rescore: TypeAlias = Callable[[Sequence[int], Embeddings], Scores]
 
 
 def no_reranker(numbers: Sequence[int], vectors: Embeddings) -> Scores:
-    """The Rescore of a search that has none; raises InputError."""
-    raise InputError("the first hits cannot be re-ranked here, since nothing re-ranks them: leave out rerank")
+    """The Rescore of a search without a re-ranker; raises InputError."""
+    raise InputError("this search has no re-ranker: leave out rerank")
 
 
 def rerank(rows: Sequence[Rows], *, vectors: Callable[[Rows], Embeddings], rescore: Rescore) -> list[Rows]:
-    """The first rows of each order, as many as each has, by their new scores.
+    """The first rows of each ranking in the order of their new scores.
 
-    Equal scores leave rows in their order. `vectors` gives those of rows (n,), (n, d).
+    Rows with equal scores stay in their order. `vectors` gives the vectors (n, d) of rows (n,).
     """
     firsts = list(rows)
-    wanted = [number for number, first in enumerate(firsts) if len(first) > 1]
-    if not wanted:
+    numbers = [number for number, first in enumerate(firsts) if len(first) > 1]
+    if not numbers:
         return firsts
-    widest = max(len(firsts[number]) for number in wanted)
-    seen = np.stack([np.resize(firsts[number], widest) for number in wanted])  # (b, K), the shorter ones repeated
-    scores = rescore(wanted, vectors(seen.ravel()).reshape(*seen.shape, -1)).round(DECIMALS)
-    for number, line in zip(wanted, scores, strict=True):
+    widest = max(len(firsts[number]) for number in numbers)
+    padded = np.stack([np.resize(firsts[number], widest) for number in numbers])  # (b, K), the shorter ones repeated
+    scores = rescore(numbers, vectors(padded.ravel()).reshape(*padded.shape, -1)).round(DECIMALS)
+    for number, line in zip(numbers, scores, strict=True):
         first = firsts[number]
         firsts[number] = first[np.argsort(-line[: len(first)], kind="stable")]
     return firsts

@@ -1,4 +1,4 @@
-"""From an order of rows to the hits that a shopper sees: some left out, some in front, alike ones once."""
+"""From a ranking of rows to hits: excluded rows left out, pinned rows in front, near-duplicates once."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -10,48 +10,48 @@ from models.arrays import Embeddings, Rows
 
 @dataclass(frozen=True, slots=True)
 class ResultRules:
-    """What is done with an order of rows."""
+    """The rules that turn a ranking of rows into hits."""
 
     pinned: Sequence[int] = ()  # in front, in their order
-    dropped: Collection[int] = frozenset()  # never there
-    unwanted: Callable[[int], bool] | None = None  # rows that are never there, asked only where they would be
-    group: Callable[[int], Hashable] | None = None  # of rows with one group only the first is there; None is no group
-    alike: float | None = None  # a row with at least this cosine to one before it is not there
-    vectors: Callable[[Rows], Embeddings] | None = None  # of rows (m,), at length one; needed where `alike` is given
+    dropped: Collection[int] = frozenset()  # never hits
+    unwanted: Callable[[int], bool] | None = None  # further rows that are never hits, checked only in reach
+    group: Callable[[int], Hashable] | None = None  # of the rows of one group only the first is a hit; None is no group
+    alike: float | None = None  # a row with at least this cosine to a hit before it is none
+    vectors: Callable[[Rows], Embeddings] | None = None  # of rows (m,), at length one; needed if `alike` is given
 
 
 PLAIN = ResultRules()
 
 
-def apply_rules(order: Rows, rules: ResultRules, *, count: int) -> list[int]:
-    """The first `count` rows of an order (m,), best first, that the rules let through; −1 ends the order.
+def apply_rules(ranking: Rows, rules: ResultRules, *, count: int) -> list[int]:
+    """The first `count` rows of a ranking (m,), best first, that the rules let through; −1 ends the ranking.
 
-    Because each row depends on those before it only, the rows of a longer order begin with these.
+    Since each row depends only on those before it, the rows of a longer ranking begin with these.
     """
     if rules is PLAIN:
-        found: list[int] = order[:count].tolist()
-        return found if not found or found[-1] >= 0 else [row for row in found if row >= 0]
-    places = _Positions(rules)
+        rows: list[int] = ranking[:count].tolist()
+        return rows if not rows or rows[-1] >= 0 else [row for row in rows if row >= 0]
+    hits = _Hits(rules)
     for row in rules.pinned:
-        places.take(row, pinned=True)
-    for row in order.tolist():
-        if row < 0 or len(places.rows) >= count:
+        hits.add(row, pinned=True)
+    for row in ranking.tolist():
+        if row < 0 or len(hits.rows) >= count:
             break
-        places.take(row, pinned=False)
-    return places.rows[:count]
+        hits.add(row, pinned=False)
+    return hits.rows[:count]
 
 
-class _Positions:
-    """The rows so far."""
+class _Hits:
+    """The rows that are hits so far."""
 
     def __init__(self, rules: ResultRules) -> None:
         self.rows: list[int] = []
         self._rules = rules
         self._seen: set[int] = set(rules.dropped)
         self._groups: set[Hashable] = set()
-        self._vectors: list[Embeddings] = []  # (d,) each, where alike ones are there once
+        self._vectors: list[Embeddings] = []  # (d,) each, if near-duplicates count once
 
-    def take(self, row: int, *, pinned: bool) -> None:
+    def add(self, row: int, *, pinned: bool) -> None:
         rules = self._rules
         if row in self._seen or (rules.unwanted is not None and rules.unwanted(row)):
             return

@@ -1,4 +1,4 @@
-"""One search of a gallery's contents: as many rows ranked as the wanted arrangement needs, and no more."""
+"""One search of a gallery's rows: as many rows ranked as the request needs, and no more."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,47 +8,47 @@ import numpy as np
 from index.search.request import SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
 from index.search.result_rules import PLAIN, ResultRules, apply_rules
-from index.storage.view import Candidates, GalleryView
+from index.storage.view import Candidates, RowView
 from models.arrays import Embeddings, Rows, Scores
 
-AHEAD = 8  # more rows are ranked than are wanted, so that few searches have to be ranked again
-DEEPER = 4  # so many times more are ranked where the arrangement let through too few
-RANKED = 16_384  # where that ends: to look through a million rows for a thirteenth of twelve values takes seconds
+AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
+DEEPER = 4  # factor by which the ranking grows if the rules left too few rows
+RANKED = 16_384  # its end: to look through a million rows for a thirteenth group of twelve takes seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What may be found, and how: for queries that share a filter."""
+    """The rows to search and how, for queries that share a filter."""
 
-    contents: GalleryView
-    picked: Candidates
+    rows: RowView
+    candidates: Candidates
     nprobe: int | None
 
-    def found(
-        self, queries: Embeddings, wants: Sequence[SearchRequest], rescore: Rescore = no_reranker
+    def results(
+        self, queries: Embeddings, requests: Sequence[SearchRequest], rescore: Rescore = no_reranker
     ) -> list[SearchResult]:
-        """What each query (B, d) finds of what it wants; `rescore` is asked where one wants its first rows re-ranked.
+        """The result of each query (B, d); `rescore` is called if a request has its first rows re-ranked.
 
-        Whatever page of an answer is asked for, the same rows are re-ranked, so that its pages fit together.
+        The same rows are re-ranked for every page of an answer, so that its pages fit together.
         """
-        rules = [self._rules(want) for want in wants]
-        depth = max(_depth(want) for want in wants)
-        total, most = self.picked.total, max(depth, RANKED)
+        rules = [self._rules(request) for request in requests]
+        depth = max(_depth(request) for request in requests)
+        total, most = self.candidates.total, max(depth, RANKED)
         firsts: list[Rows] = []
         while True:
             depth = min(depth, max(1, total))
-            scores, rows = self.contents.order(queries, depth, self.picked, nprobe=self.nprobe)
-            if not firsts:  # a deeper order begins with the same rows
-                firsts = self._firsts(rows, wants, rules, rescore)
-            placed = [
-                apply_rules(_joined(first, order), rule, count=want.offset + want.k)
-                for first, order, rule, want in zip(firsts, rows, rules, wants, strict=True)
+            scores, rows = self.rows.ranked(queries, depth, self.candidates, nprobe=self.nprobe)
+            if not firsts:  # a deeper ranking begins with the same rows
+                firsts = self._reranked(rows, requests, rules, rescore)
+            arranged = [
+                apply_rules(_joined(first, ranking), rule, count=request.offset + request.k)
+                for first, ranking, rule, request in zip(firsts, rows, rules, requests, strict=True)
             ]
             short = [
-                len(each) < want.offset + want.k and not self._all(each, want)
-                for each, want in zip(placed, wants, strict=True)
+                len(hits) < request.offset + request.k and not self._complete(hits, request)
+                for hits, request in zip(arranged, requests, strict=True)
             ]
-            ended = rows.shape[1] < depth or bool((rows[:, depth - 1] < 0).all())  # where a shard is missing, earlier
+            ended = rows.shape[1] < depth or bool((rows[:, depth - 1] < 0).all())  # earlier if a shard is missing
             if not any(short) or ended or depth >= min(total, most):
                 break
             depth = min(depth * DEEPER, most)
@@ -56,116 +56,117 @@ class Search:
         cut = [] if ended or depth >= total else [f"only the best {depth} of {total} items were looked through"]
         return [
             SearchResult(
-                self._hits(query, each[want.offset :], own, values),
+                self._hits(query, hits[request.offset :], ranking, values),
                 total,
-                [*_told(first), *notes, *(cut if lacking else [])],
-                self.contents.facets(want.facets, self.picked),
+                [*_rerank_notes(first), *notes, *(cut if lacking else [])],
+                self.rows.facets(request.facets, self.candidates),
             )
-            for query, want, each, own, values, lacking, first in zip(
-                queries, wants, placed, rows, scores, short, firsts, strict=True
+            for query, request, hits, ranking, values, lacking, first in zip(
+                queries, requests, arranged, rows, scores, short, firsts, strict=True
             )
         ]
 
-    def _firsts(
-        self, rows: Rows, wants: Sequence[SearchRequest], rules: Sequence[ResultRules], rescore: Rescore
+    def _reranked(
+        self, rows: Rows, requests: Sequence[SearchRequest], rules: Sequence[ResultRules], rescore: Rescore
     ) -> list[Rows]:
-        """The first rows of each order (B, m) re-ranked, as many as are wanted so."""
-        firsts = [_candidates(line, want, rule) for line, want, rule in zip(rows, wants, rules, strict=True)]
-        return rerank(firsts, vectors=self.contents.vectors, rescore=rescore)
+        """The first rows of each ranking (B, m) by their new scores, as many as its request says."""
+        firsts = [
+            _to_rerank(ranking, request, rule) for ranking, request, rule in zip(rows, requests, rules, strict=True)
+        ]
+        return rerank(firsts, vectors=self.rows.vectors, rescore=rescore)
 
-    def _all(self, placed: Sequence[int], want: SearchRequest) -> bool:
-        """Whether each value of the attribute that is grouped by has its place, so that no more can come."""
-        if want.group_by is None:
+    def _complete(self, hits: Sequence[int], request: SearchRequest) -> bool:
+        """Whether each value of the attribute to group by has its hit, so that no more can come."""
+        if request.group_by is None:
             return False
-        return len(placed) >= self.contents.groups(want.group_by, self.picked, without=self._excluded(want))
+        return len(hits) >= self.rows.groups(request.group_by, self.candidates, without=self._excluded(request))
 
-    def _hits(self, query: Embeddings, shown: Sequence[int], rows: Rows, scores: Scores) -> list[Hit]:
-        """The items of rows, with their scores of a query (d,): those of its order, and of pinned ones beyond it."""
-        known = dict(zip(rows.tolist(), scores.tolist(), strict=True))
-        contents = self.contents
-        return [Hit(contents.item(row), known[row] if row in known else contents.score(query, row)) for row in shown]
+    def _hits(self, query: Embeddings, hits: Sequence[int], ranking: Rows, scores: Scores) -> list[Hit]:
+        """The items of rows with their scores for a query (d,); pinned rows beyond the ranking are scored here."""
+        known = dict(zip(ranking.tolist(), scores.tolist(), strict=True))
+        rows = self.rows
+        return [Hit(rows.item(row), known[row] if row in known else rows.score(query, row)) for row in hits]
 
-    def _rules(self, want: SearchRequest) -> ResultRules:
-        if want.plain:
+    def _rules(self, request: SearchRequest) -> ResultRules:
+        if request.plain:
             return PLAIN
-        contents, view = self.contents, self.contents.view
-        pinned = [row for id in want.pinned if (row := view.row(id)) is not None and self._picked(row)]
+        rows = self.rows
+        pinned = [row for id in request.pinned if (row := rows.row(id)) is not None and self._is_candidate(row)]
         return ResultRules(
             pinned=pinned,
-            dropped=frozenset(self._excluded(want)),
-            unwanted=self._unwanted(want),
-            group=None if want.group_by is None else contents.value(want.group_by),
-            alike=want.alike,
-            vectors=contents.vectors,
+            dropped=frozenset(self._excluded(request)),
+            unwanted=self._unwanted(request),
+            group=None if request.group_by is None else rows.value(request.group_by),
+            alike=request.alike,
+            vectors=rows.vectors,
         )
 
-    def _excluded(self, want: SearchRequest) -> list[int]:
-        return [row for id in want.exclude if (row := self.contents.view.row(id)) is not None]
+    def _excluded(self, request: SearchRequest) -> list[int]:
+        return [row for id in request.exclude if (row := self.rows.row(id)) is not None]
 
-    def _picked(self, row: int) -> bool:
-        start, base = self.contents.view.start, self.picked.base
+    def _is_candidate(self, row: int) -> bool:
+        start, base = self.rows.overlay.start, self.candidates.base
         if row >= start:
-            return bool(self.picked.fresh[row - start])
+            return bool(self.candidates.fresh[row - start])
         return base is None or bool(base.mask[row])
 
-    def _unwanted(self, want: SearchRequest) -> Callable[[int], bool] | None:
-        """Tells whether a row's picture is the reference, or looks the same."""
-        contents, content = self.contents, want.content
-        row = None if want.reference is None else contents.view.row(want.reference)
-        if row is not None:
-            (vector,) = contents.vectors(np.array([row]))
-            return lambda other: other == row or contents.score(vector, other) >= SAME
-        return None if content is None else lambda row: contents.content(row) == content
+    def _unwanted(self, request: SearchRequest) -> Callable[[int], bool] | None:
+        """A function that tells whether a row's image is the reference, or looks the same."""
+        rows, content = self.rows, request.content
+        reference = None if request.reference is None else rows.row(request.reference)
+        if reference is not None:
+            (vector,) = rows.vectors(np.array([reference]))
+            return lambda row: row == reference or rows.score(vector, row) >= SAME
+        return None if content is None else lambda row: rows.content(row) == content
 
     def _notes(self) -> list[str]:
-        """How the search was made, where a filter or a missing shard makes a difference."""
-        ranking, base = self.contents.base.ranking, self.picked.base
+        """How the search was done, if a filter or a missing shard makes a difference."""
+        ranking, base, missing = self.rows.base.ranking, self.candidates.base, self.rows.base.missing
         if base is not None and ranking.scans(base):  # by their vectors, whatever shard they are in
-            return [f"each of the {base.count} items that may be found was compared"]
+            return [f"the filter leaves {base.count} items: all of them were compared exactly"]
         notes = []
-        if self.contents.base.missing:
-            lost = self.contents.view.start - ranking.shards.count
-            notes.append(f"{', '.join(self.contents.base.missing)} cannot be read: {lost} items were not searched")
+        if missing:
+            lost = self.rows.overlay.start - ranking.shards.count
+            notes.append(f"{', '.join(missing)} cannot be read: {lost} items were not searched")
         if base is not None:
             notes.append(f"{ranking.probes(base, self.nprobe)} of {ranking.shards.nlist} lists were searched")
         return notes
 
 
-def _candidates(order: Rows, want: SearchRequest, rules: ResultRules) -> Rows:
-    """The first rows of an order (m,) that are wanted re-ranked: none that is never a hit, or has its place anyway.
+def _to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Rows:
+    """The first rows of a ranking (m,) to re-rank, without those that are pinned or never a hit.
 
-    However long the order is, they are looked for among as many of its rows, so that pages fit together.
+    They are taken from the same number of rows however long the ranking is, so that pages fit together.
     """
-    seen = order[: _reached(want)]
-    seen = seen[seen >= 0]
+    rows = ranking[: _rerank_depth(request)]
+    rows = rows[rows >= 0]
     if rules is not PLAIN:
-        placed, unwanted = {*rules.dropped, *rules.pinned}, rules.unwanted
-        free = [row not in placed and (unwanted is None or not unwanted(row)) for row in seen.tolist()]
-        seen = seen[np.array(free, dtype=np.bool_)]
-    return seen[: want.rerank]
+        fixed, unwanted = {*rules.dropped, *rules.pinned}, rules.unwanted
+        free = [row not in fixed and (unwanted is None or not unwanted(row)) for row in rows.tolist()]
+        rows = rows[np.array(free, dtype=np.bool_)]
+    return rows[: request.rerank]
 
 
-def _joined(first: Rows, order: Rows) -> Rows:
-    """An order with some of its rows in front, as they were re-ranked."""
-    return np.concatenate([first, order[~np.isin(order, first)]]) if len(first) else order
+def _joined(first: Rows, ranking: Rows) -> Rows:
+    """A ranking with its re-ranked rows in front."""
+    return np.concatenate([first, ranking[~np.isin(ranking, first)]]) if len(first) else ranking
 
 
-def _told(first: Rows) -> list[str]:
-    """What a note says of rows that were re-ranked."""
+def _rerank_notes(first: Rows) -> list[str]:
     return [f"the first {len(first)} of the ranking were re-ranked"] if len(first) else []
 
 
-def _depth(want: SearchRequest) -> int:
+def _depth(request: SearchRequest) -> int:
     """How many rows are ranked at first."""
-    shown = (want.offset + want.k + _left_out(want)) * (1 if want.group_by is None and want.alike is None else DEEPER)
-    return max(shown, _reached(want))
+    factor = 1 if request.group_by is None and request.alike is None else DEEPER
+    return max((request.offset + request.k + _left_out(request)) * factor, _rerank_depth(request))
 
 
-def _reached(want: SearchRequest) -> int:
-    """How many rows of the order are looked through for those to re-rank."""
-    return want.rerank + len(want.pinned) + _left_out(want) if want.rerank else 0
+def _rerank_depth(request: SearchRequest) -> int:
+    """How many rows of the ranking are looked through for those to re-rank."""
+    return request.rerank + len(request.pinned) + _left_out(request) if request.rerank else 0
 
 
-def _left_out(want: SearchRequest) -> int:
-    """About how many of the first rows are never among the hits."""
-    return len(want.exclude) + (AHEAD if want.reference is not None or want.content is not None else 0)
+def _left_out(request: SearchRequest) -> int:
+    """About how many of the first rows are never hits."""
+    return len(request.exclude) + (AHEAD if request.reference is not None or request.content is not None else 0)

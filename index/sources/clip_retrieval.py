@@ -1,27 +1,21 @@
-"""Embeddings in clip-retrieval's layout, in and out: img_emb/img_emb_<n>.npy beside metadata/metadata_<n>.parquet."""
+"""Reads embeddings in clip-retrieval's layout: img_emb/img_emb_<n>.npy beside metadata/metadata_<n>.parquet."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from index.build.compact import embedded
-from index.build.embed import Embedded, SkippedRow
-from index.sources.rows import SourceRow, Value, is_utf8, scalar
-from index.storage import snapshot
-from index.storage.journal import Journal
-from index.storage.view import GalleryView
-from index.vectors.exact import Vectors
+from index.sources.embedded import Embedded, SkippedRow
+from index.sources.rows import SourceRow, is_utf8, scalar
 from models import files, tables
-from models.arrays import Flags
-from models.errors import GalleryError, SourceError
+from models.arrays import Flags, Vectors
+from models.errors import SourceError
 
 IMAGES, METADATA, MANIFEST = "img_emb", "metadata", "manifest.json"
-PART = 100_000  # rows of a file
 ADDRESSES = ("image", "image_path", "url")  # the first that is there; `image` can be no attribute of ours
 OFF = 2e-3  # what half precision leaves of a length of one
 NUMBERED = re.compile(r"_([0-9]+)$")
@@ -64,32 +58,7 @@ def read(folder: Path, *, dimension: int, space_id: str) -> Embedded:
                 reason = f"its vector in {embeddings.name} is not finite, or zero"
                 skipped.append(SkippedRow(row.id, row.image, reason))
         blocks.append(vectors[usable])
-    return Embedded(rows, np.concatenate(blocks), skipped, made=0, new=len(rows))
-
-
-def write(gallery: Path, out: Path) -> int:
-    """Writes what a gallery holds now to a new folder, whole or not at all, and gives the number of its items.
-
-    Raises GalleryMissing, GalleryBroken, and GalleryError where there is something at `out` already.
-    """
-    if out.exists():
-        raise GalleryError(f"{out} is there already: name a folder that is not, or remove it")
-    live = snapshot.live(gallery)
-    with Journal.open(gallery) as journal:
-        held = embedded(GalleryView.at(live, journal))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with files.new_folder(out) as folder:
-        written = _written(folder, held.rows, held.vectors)
-        facts = {
-            "model_id": live.manifest.model_id,
-            "space_id": live.manifest.space_id,
-            "dimension": live.manifest.dimension,
-            "normalised": True,
-            "count": len(held.rows),
-            "files": {str(path.relative_to(folder)): files.digest(path) for path in written},
-        }
-        (folder / MANIFEST).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return len(held.rows)
+    return Embedded(rows, np.concatenate(blocks), skipped, computed=0, new=len(rows))
 
 
 def _check_manifest(folder: Path, space_id: str) -> None:
@@ -167,40 +136,3 @@ def _rows(path: Path) -> Iterator[SourceRow]:
             raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the picture {uri!r}: give both as text")
         attributes = {name: scalar(cell, f"{path}, column {name!r}") for name, cell in record.items()}
         yield SourceRow(str(id), uri or "", attributes)
-
-
-def _written(folder: Path, items: Sequence[SourceRow], vectors: Vectors) -> list[Path]:
-    """The files of embeddings and metadata, in pairs."""
-    for name in (IMAGES, METADATA):
-        (folder / name).mkdir()
-    names = sorted({name for item in items for name in item.attributes})
-    address = "image" if "image_path" in names else "image_path"
-    kinds = {name: _kind([item.attributes.get(name) for item in items]) for name in names}
-    starts = range(0, len(items), PART)
-    digits = len(str(len(starts) - 1))
-    paths: list[Path] = []
-    for number, start in enumerate(starts):
-        part = items[start : start + PART]
-        columns = {"id": _column([item.id for item in part], str), address: _column([item.image for item in part], str)}
-        for name, kind in kinds.items():
-            columns[name] = _column([item.attributes.get(name) for item in part], kind)
-        embeddings = folder / IMAGES / f"{IMAGES}_{number:0{digits}d}.npy"
-        np.save(embeddings, vectors[start : start + PART])
-        metadata = folder / METADATA / f"{METADATA}_{number:0{digits}d}.parquet"
-        parquet.write_table(pyarrow.table(columns), metadata, compression="zstd")
-        paths += [embeddings, metadata]
-    return paths
-
-
-def _kind(values: Sequence[Value]) -> type[str] | type[int] | type[float] | type[bool]:
-    """What a column of Parquet can hold of an attribute: text, where its values are of several types."""
-    kinds = {type(value) for value in values if value is not None}
-    for kind in (bool, int, float):
-        if kinds == {kind} and (kind is not int or all(-(2**63) <= int(value or 0) < 2**63 for value in values)):
-            return kind
-    return float if kinds == {int, float} else str
-
-
-def _column(values: Sequence[Value], kind: type[str] | type[int] | type[float] | type[bool]) -> pyarrow.Array:
-    types = {str: pyarrow.large_string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
-    return pyarrow.array([None if value is None else kind(value) for value in values], types[kind])

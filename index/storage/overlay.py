@@ -1,6 +1,6 @@
-"""The delta: the journal's changes since a snapshot in memory, searched while one thread applies new ones.
+"""The overlay: the journal's changes since a snapshot in memory, searched while one thread applies new ones.
 
-Its rows follow the snapshot's: an upsert takes the next row and kills the older one of its id, a delete kills it.
+Its rows follow the snapshot's: an upsert takes the next row and kills the older row of its id; a delete kills that row.
 """
 
 import threading
@@ -16,15 +16,15 @@ from index.vectors.exact import DECIMALS, top
 from models.arrays import Embeddings, Flags, Rows, Scores, normalised
 from models.errors import SpaceMismatch
 
-CAPACITY = 256  # rows at first; doubled whenever they are taken
+CAPACITY = 256  # rows at first; doubled when all are taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlayState:
-    """What was known when it was made: nothing that is applied later changes it, so readers need no lock.
+    """The overlay after some change; later changes do not alter it, so readers need no lock.
 
-    `start` rows are the snapshot's, the `vectors` (count, d) those of the rows after them. `alive` (start + count,)
-    is of all rows, `dead` says how many of them are not, and `through` is the seq of the last change.
+    The first `start` rows are the snapshot's; `vectors` (count, d) are those of the rows after them. `alive`
+    (start + count,) covers all rows, `dead` counts those that are not alive, and `through` is the last change's number.
     """
 
     start: int
@@ -32,7 +32,7 @@ class OverlayState:
     dead: int
     alive: Flags
     vectors: Embeddings
-    # shared with later views, which append to them: look only at rows below the end
+    # shared with later states, which append to them: read only rows below the end
     columns: Columns
     _upserts: Sequence[Upsert]
     _snapshot: Mapping[str, int]
@@ -44,7 +44,7 @@ class OverlayState:
 
     @property
     def count(self) -> int:
-        """How many rows the changes take, the dead ones too."""
+        """The number of rows of the changes, with the dead ones."""
         return len(self.vectors)
 
     def row(self, id: str) -> int | None:
@@ -54,38 +54,38 @@ class OverlayState:
         return row if row is not None and self.alive[row] else None
 
     def item(self, row: int) -> GalleryItem:
-        """The item of a row after the snapshot's, also of a dead one."""
+        """The item of a row after the snapshot's, even of a dead one."""
         assert self.start <= row < len(self.alive)
         return self._upserts[row - self.start].item
 
     def content(self, row: int) -> str:
-        """The SHA-256 of the picture of a row after the snapshot's."""
+        """The SHA-256 of the image of a row after the snapshot's."""
         return self._upserts[row - self.start].content
 
     def search(self, queries: Embeddings, k: int, mask: Flags | None = None) -> tuple[Scores, Rows]:
         """The exact scores and rows (B, min(k, n)), best first and ties by row, of the n living rows of the changes.
 
-        A mask (count,) leaves only the rows where it is true.
+        A mask (count,) keeps only the rows for which it is true.
         """
-        wanted = self.alive[self.start :]
-        rows = np.flatnonzero(wanted if mask is None else wanted & mask)  # (n,)
+        alive = self.alive[self.start :]
+        rows = np.flatnonzero(alive if mask is None else alive & mask)  # (n,)
         scores = (queries @ self.vectors.T)[:, rows].round(DECIMALS)  # (B, n), as the shards round theirs
         return top(scores, np.broadcast_to(rows + self.start, scores.shape), k)
 
 
 class Overlay:
-    """Applies changes and publishes what is then known as `view`, by one assignment."""
+    """Applies changes, and publishes the result as `state` by one assignment."""
 
     def __init__(self, snapshot: Mapping[str, int], *, dimension: int, through: int) -> None:
-        """Of a snapshot with these rows of its ids, which holds the changes up to the seq `through`."""
+        """`snapshot` maps the ids of a snapshot, which holds the changes up to number `through`, to its rows."""
         start = len(snapshot)
         self._lock = threading.Lock()
         self._upserts: list[Upsert] = []
         self._columns = Columns.of([])
         self._changed: dict[str, list[int]] = {}
         self._vectors: Embeddings = np.empty((CAPACITY, dimension), dtype=np.float32)
-        self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a row that is not taken yet is born alive
-        self.view = OverlayState(
+        self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a new row is alive
+        self.state = OverlayState(
             start=start,
             through=through,
             dead=0,
@@ -98,31 +98,31 @@ class Overlay:
         )
 
     def apply(self, entries: Iterable[Entry]) -> OverlayState:
-        """The view with the entries, given in order; those that it has already are passed over.
+        """The state with the entries, which come in order; entries that it already has are skipped.
 
-        Of several changes of one id only the last counts. Raises SpaceMismatch, and changes nothing, where a vector
-        is of another dimension.
+        Of several changes of one id only the last counts. Raises SpaceMismatch, and changes nothing, if a vector has
+        another dimension.
         """
-        with self._lock:  # two threads may bring the same news; readers never come here
-            before = self.view
+        with self._lock:  # two threads may bring the same entries; readers never take it
+            before = self.state
             fresh = [entry for entry in entries if entry.seq > before.through]
             if not fresh:
                 return before
-            assert fresh[0].seq == before.through + 1, "changes between are missing"
+            assert fresh[0].seq == before.through + 1, "entries are missing"
             last = {entry.change.id: entry.seq for entry in fresh}
             changes = [entry.change for entry in fresh if last[entry.change.id] == entry.seq]
             upserts = [change for change in changes if isinstance(change, Upsert)]
             end = before.count + len(upserts)
-            self._write(before.count, end, self._vectors_of(upserts))
+            self._write(before.count, end, self._unit_vectors(upserts))
             killed = [row for row in (before.row(change.id) for change in changes) if row is not None]
             if killed:
-                self._alive = self._alive.copy()  # the old views go on with theirs
+                self._alive = self._alive.copy()  # older states keep theirs
                 self._alive[killed] = False
             for row, upsert in enumerate(upserts, start=before.start + before.count):
                 self._upserts.append(upsert)
                 self._columns.append(upsert.item.attributes)
                 self._changed.setdefault(upsert.id, []).append(row)
-            self.view = OverlayState(
+            self.state = OverlayState(
                 start=before.start,
                 through=fresh[-1].seq,
                 dead=before.dead + len(killed),
@@ -133,9 +133,9 @@ class Overlay:
                 _snapshot=before._snapshot,
                 _changed=self._changed,
             )
-            return self.view
+            return self.state
 
-    def _vectors_of(self, upserts: Sequence[Upsert]) -> Embeddings:
+    def _unit_vectors(self, upserts: Sequence[Upsert]) -> Embeddings:
         dimension = self._vectors.shape[1]
         for upsert in upserts:
             if upsert.vector.shape != (dimension,):
@@ -147,7 +147,7 @@ class Overlay:
         return normalised(vectors)  # as the shards do with theirs
 
     def _write(self, start: int, end: int, vectors: Embeddings) -> None:
-        """Puts the vectors into rows that no view looks at, in larger buffers where these are full."""
+        """Puts the vectors into rows that no state reads yet, in larger buffers if these are full."""
         capacity = len(self._vectors)
         if end > capacity:
             grown = max(end, 2 * capacity)

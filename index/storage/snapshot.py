@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from index import uploads
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
 from models import files
 from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnapshot
@@ -24,7 +25,6 @@ from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnap
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
-UPLOADED_IMAGES = "uploaded"  # that were uploaded, by their content
 JOURNAL = "journal.sqlite"
 JOURNAL_LOCK = "journal.lock"  # held while the journal is created
 ITEMS = "items.parquet"
@@ -39,7 +39,6 @@ FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside th
 SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
 DRAFT = "draft"
 NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
-UPLOADED = re.compile(rf"/{UPLOADED_IMAGES}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +122,7 @@ def check(path: Path, entry: FileEntry) -> None:
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
     journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-    return [gallery / name for name in (CURRENT, LOCK, JOURNAL_LOCK, SNAPSHOTS, UPLOADED_IMAGES, *journal)]
-
-
-def uploaded_image(gallery: Path, content: str) -> Path:
-    """Where the uploaded picture whose bytes have that SHA-256 lies."""
-    return gallery.resolve() / UPLOADED_IMAGES / content[:2] / content
-
-
-def local_uri(gallery: Path, uri: str) -> str:
-    """A picture's address; that of an uploaded one in this folder, wherever the gallery lay when it was put."""
-    uploaded = UPLOADED.search(uri)
-    if uploaded is None:
-        return uri
-    here = uploaded_image(gallery, uploaded[2])
-    return str(here) if here.exists() else uri  # an import of another gallery's items names that one's pictures
+    return [gallery / name for name in (CURRENT, LOCK, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, *journal)]
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 import mmap
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Embeddings, Rows, Scores
+from models.arrays import Embeddings, Rows, Scores, Vectors
 from models.errors import GalleryBroken
-
-Vectors: TypeAlias = NDArray[np.float16]  # (n, d), the gallery as it is kept
 
 BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
 SORTED = 256  # scores beyond the wanted ones that are sorted with them: to find the wanted first takes longer

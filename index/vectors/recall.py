@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from index.vectors.exact import Exact, Vectors
-from models.arrays import Embeddings, Rows, Scores, normalised
+from index.vectors.exact import Exact
+from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
 from models.errors import GalleryBroken
 
 Search = Callable[[Embeddings, int, int], tuple[Scores, Rows]]  # queries, k, nprobe → scores and rows

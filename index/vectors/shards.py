@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from index.vectors import encodings, gpu
 from index.vectors.encodings import ENCODING_FACTS, Encoding
-from index.vectors.exact import DECIMALS, Vectors, sort, top
+from index.vectors.exact import DECIMALS, sort, top
 from index.vectors.selection import Selection
-from models.arrays import Embeddings, Rows, Scores, normalised
+from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
 from models.errors import GalleryBroken
 
 POINTS_PER_LIST = 39  # fewer train a poor centroid

@@ -68,7 +68,7 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
     facts = gallery.manifest if gallery is not None else None
     return schemas.LiveGallery(
         snapshot=facts.name if facts else None,
-        items=len(gallery) if gallery is not None else 0,
+        items=len(gallery.view()) if gallery is not None else 0,
         model=model.model_id,
         created=facts.created.isoformat() if facts else None,
         changes=gallery.changes if gallery is not None else 0,
@@ -99,7 +99,7 @@ async def put(
         (problem,) = await permit.run(lambda: state.change([_put(id, bodies.parse(schemas.ItemBody, posted), state)]))
     if problem is not None:
         raise problem
-    return search_schemas.item(state.searcher.live().item(id))
+    return search_schemas.item(state.searcher.live().view().item(id))
 
 
 @routes.delete(

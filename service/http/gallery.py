@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 
-from index.gallery import Gallery
+from index.gallery import GalleryView
 from index.items.items import GalleryItem
 from service.auth import guard
 from service.http.state import AppStateDep
@@ -27,15 +27,15 @@ async def browse(
     limit: Annotated[int, Parameter(ge=1, le=200)] = 24,
 ) -> schemas.BrowseAnswer:
     """Returns a page of the gallery in a mixed order, which stays the same for a snapshot."""
-    gallery = state.searcher.live()
-    items = [schemas.item(item) for item in page(gallery, offset=offset, limit=limit)]
-    return schemas.BrowseAnswer(items=items, total=len(gallery), offset=offset, snapshot=gallery.manifest.name)
+    view = state.searcher.live().view()
+    items = [schemas.item(item) for item in page(view, offset=offset, limit=limit)]
+    return schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
 
 
 @routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
 async def item(id: str, state: AppStateDep) -> schemas.ItemAnswer:
     """Returns the attributes of an item and the path of its image; an id may contain slashes."""
-    return schemas.item(state.searcher.live().item(id))
+    return schemas.item(state.searcher.live().view().item(id))
 
 
 @routes.get(
@@ -50,7 +50,7 @@ async def image(
     size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None,
 ) -> Response:
     """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
-    item = state.searcher.live().item(id)
+    item = state.searcher.live().view().item(id)
     file = await state.image_pool.run(partial(state.thumbnails.image, item, size=size))
     # Starlette's own entity tags are made from files, and a thumbnail is none
     etag = f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
@@ -60,12 +60,11 @@ async def image(
     return Response(file.data, media_type=file.media_type, headers=headers)
 
 
-def page(gallery: Gallery, *, offset: int, limit: int) -> list[GalleryItem]:
+def page(view: GalleryView, *, offset: int, limit: int) -> list[GalleryItem]:
     """Return at most `limit` items from `offset` on, in even steps through the gallery; pages do not overlap."""
-    contents = gallery.contents()
-    rows = contents.rows()
-    step = max(1, round(len(rows) * GOLDEN))
-    while math.gcd(step, len(rows)) != 1:  # otherwise some rows would never be visited
+    living = view.rows.living()
+    step = max(1, round(len(living) * GOLDEN))
+    while math.gcd(step, len(living)) != 1:  # otherwise some rows would never be visited
         step += 1
-    positions = range(min(offset, len(rows)), min(offset + limit, len(rows)))
-    return [contents.item(int(rows[position * step % len(rows)])) for position in positions]
+    positions = range(min(offset, len(living)), min(offset + limit, len(living)))
+    return [view.rows.item(int(living[position * step % len(living)])) for position in positions]

@@ -9,7 +9,9 @@ from starlette.staticfiles import StaticFiles
 
 from index import edits
 from index.edits import Problem, Put
+from index.gallery import Gallery
 from index.storage.changes import Delete
+from models.encoder import Encoder
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
@@ -53,14 +55,13 @@ class AppState:
         self.tracing = tracing.connect(settings.otlp_endpoint)
 
     def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
-        """Makes the changes with the model and the snapshot that answer; as `put.change`, and raises NotReady."""
-        while True:
-            serving = self.searcher.serving
-            limit = self.settings.max_pixels
-            problems = edits.change(wanted, serving.live(), serving.encoder, self.settings.gallery, max_pixels=limit)
-            if self.searcher.serving.encoder.manifest.space_id == serving.encoder.manifest.space_id:
-                return problems
-            # another model was swapped in meanwhile, which knows nothing of these vectors: once more, with it
+        """Applies the edits with the model and the snapshot that answer now; raises NotReady if there is none."""
+
+        def serving() -> tuple[Encoder, Gallery]:
+            active = self.searcher.serving
+            return active.encoder, active.live()
+
+        return edits.apply(wanted, serving, max_pixels=self.settings.max_pixels)
 
     def summary(self) -> str:
         """Return one line for the operator: the gallery that is served, or why none is."""

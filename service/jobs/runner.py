@@ -128,7 +128,7 @@ class JobRunner:
                 await self._command(job, planned.arguments)
             job.stage = "open"
             gallery = (await self._searcher.swap(planned.bundle)).live()
-            job.snapshot, job.items = gallery.manifest.name, len(gallery)
+            job.snapshot, job.items = gallery.manifest.name, len(gallery.view())
             job.state = "done"
         except asyncio.CancelledError:
             if self._cancelled == job.id:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from index.gallery import Gallery
+from index.gallery import Gallery, GalleryView
 from index.items.facets import Facets
 from index.items.items import GalleryItem
 from index.search.request import Hit, SearchRequest
@@ -98,15 +98,17 @@ class PreparedQuery:
     watch: Stopwatch
 
 
-def needs_fetch(query: Query, gallery: Gallery) -> NeedsFetch | None:
+def needs_fetch(query: Query, view: GalleryView) -> NeedsFetch | None:
     """Return the image to fetch over the network, None if there is none; raises UnknownItem."""
-    item = None if query.item_id is None else gallery.item(query.item_id)
+    item = None if query.item_id is None else view.item(query.item_id)
     if query.image_url is not None or (item is not None and "://" in item.uri):
         return NeedsFetch(query, item)
     return None
 
 
-def prepare(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> PreparedQuery:
+def prepare(
+    query: Query, *, encoder: Encoder, view: GalleryView, settings: Settings, watch: Stopwatch
+) -> PreparedQuery:
     """Validates the query and decodes its image; raises UnknownItem, and InputError if the query cannot be used."""
     text = checked_text(query, settings)
     request, data = query.request, query.image
@@ -118,9 +120,9 @@ def prepare(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Setti
             f"k must be between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
         )
     with watch.stage("decode"):
-        gallery.check(request)
+        view.check(request)
         if query.item_id is not None:
-            item = gallery.item(query.item_id)
+            item = view.item(query.item_id)
             if data is None:  # it was not fetched before
                 data = thumbnails.read(item, max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
@@ -151,7 +153,7 @@ def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery:
         with watch.stage("encode"):
             encoded = _encode(queries, encoder)
         with watch.stage("search"):
-            results = gallery.search(encoded.vectors, [query.request for query in queries], rescore=rescore)
+            results = gallery.view().search(encoded.vectors, [query.request for query in queries], rescore=rescore)
     finally:
         for query in queries:
             for stage, ms in watch.took_ms.items():
@@ -173,7 +175,7 @@ def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery:
 
 def answer_one(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Answer:
     """Answers one query by itself; raises as `prepare` does."""
-    prepared = prepare(query, encoder=encoder, gallery=gallery, settings=settings, watch=watch)
+    prepared = prepare(query, encoder=encoder, view=gallery.view(), settings=settings, watch=watch)
     return answer_batch([prepared], encoder=encoder, gallery=gallery)[0]
 
 

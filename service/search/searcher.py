@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from index.gallery import Gallery
+from index.gallery import Gallery, GalleryView
 from index.search.request import SearchRequest
 from models.encoder import Encoder
 from service.search.active import Active, open_bundle
@@ -146,21 +146,22 @@ class Searcher:
         began = time.perf_counter()
         deadline = time.monotonic() + self._settings.deadline_s
 
-        def prepared(query: Query) -> PreparedQuery:
-            return prepare(query, encoder=encoder, gallery=gallery, settings=self._settings, watch=watch)
+        def prepared(query: Query, view: GalleryView) -> PreparedQuery:
+            return prepare(query, encoder=encoder, view=view, settings=self._settings, watch=watch)
 
         def work() -> PreparedQuery | NeedsFetch:
             watch.add("wait", time.perf_counter() - began)
             with watch.stage("decode"):
                 query = parse()
-            return (None if fetch is None else needs_fetch(query, gallery)) or prepared(query)
+            view = gallery.view()  # in the thread, because it may read the journal
+            return (None if fetch is None else needs_fetch(query, view)) or prepared(query, view)
 
         try:
             ready = await permit.run(work, within_s=self._settings.deadline_s)
             if isinstance(ready, NeedsFetch):
                 assert fetch is not None
                 query = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
-                ready = await permit.run(lambda: prepared(query), within_s=deadline - time.monotonic())
+                ready = await permit.run(lambda: prepared(query, gallery.view()), within_s=deadline - time.monotonic())
             key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
             answer, waited_s = await self._batcher.run(key, ready, deadline=deadline)
             watch.add("wait", waited_s)
@@ -179,7 +180,8 @@ class Searcher:
         side = encoder.manifest.image_size
 
         def work() -> None:
-            gallery.search(encoder.gallery(np.full((1, 3, side, side), 255, dtype=np.uint8)), [SearchRequest(k=1)])
+            white = np.full((1, 3, side, side), 255, dtype=np.uint8)
+            gallery.view().search(encoder.gallery(white), [SearchRequest(k=1)])
 
         try:
             await self._probe.run(work)

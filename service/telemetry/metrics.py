@@ -113,7 +113,7 @@ class _Live(Collector):
         serving = self._serving()
         gallery, model = serving.gallery, serving.encoder.manifest
         yield GaugeMetricFamily(
-            "likebut_gallery_items", "Items of the live snapshot.", len(gallery) if gallery is not None else 0
+            "likebut_gallery_items", "Items of the live snapshot.", len(gallery.view()) if gallery is not None else 0
         )
         shards = GaugeMetricFamily("likebut_gallery_shards", "Shards of the live snapshot, by state.", labels=["state"])
         if gallery is not None:

@@ -17,7 +17,7 @@ from index.build.compact import compact
 from index.build.publish import sweep
 from index.build.snapshot_writer import Progress
 from index.build.tune import tune
-from index.edits import Put, change, restate
+from index.edits import Put, restate
 from index.gallery import Gallery
 from index.items.filters import parse
 from index.search.request import SearchRequest
@@ -28,7 +28,7 @@ from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
 from models.errors import GalleryError, SpaceMismatch, UnknownItem, UnknownSnapshot, UnreadableImage
-from tests.index.uploads import PIXELS, opened, picture, quiet
+from tests.index.uploads import PIXELS, apply, opened, picture, quiet
 
 if TYPE_CHECKING:
     from tests.index.conftest import Draw
@@ -43,7 +43,7 @@ def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
 
 
 def hit_ids(gallery: Gallery, query: Embeddings, want: SearchRequest) -> list[str]:
-    (found,) = gallery.search(query, [want])
+    (found,) = gallery.view().search(query, [want])
     return [hit.item.id for hit in found.hits]
 
 
@@ -53,21 +53,21 @@ def test_what_is_put_changed_and_deleted_is_there_at_once_in_every_opened_galler
     one, other = opened(folder, encoder), opened(folder, encoder)
     data = picture(1)
     vector = encoder.gallery(encoder.preprocess(data)[np.newaxis])
-    assert change([Put("new", data, {"price": 3})], one, encoder, folder, max_pixels=PIXELS) == [None]
+    assert apply([Put("new", data, {"price": 3})], one, encoder) == [None]
     for gallery in (one, other):
         assert hit_ids(gallery, vector, SearchRequest(k=1)) == ["new"]
-        assert gallery.item("new").attributes == {"price": 3}
-        assert Path(gallery.item("new").uri).read_bytes() == data
+        assert gallery.view().item("new").attributes == {"price": 3}
+        assert Path(gallery.view().item("new").uri).read_bytes() == data
         assert hit_ids(gallery, vector, SearchRequest(filter=parse({"price": {"gte": 3}}))) == ["new"]
-        assert gallery.search(vector, [SearchRequest(facets=("price",))])[0].facets == {"price": [(3, 1)]}
-        assert len(gallery) == COUNT + 1
-    assert change([Put("new", None, {"price": 4})], other, encoder, folder, max_pixels=PIXELS) == [None]
-    assert one.item("new").attributes == {"price": 4}
+        assert gallery.view().search(vector, [SearchRequest(facets=("price",))])[0].facets == {"price": [(3, 1)]}
+        assert len(gallery.view()) == COUNT + 1
+    assert apply([Put("new", None, {"price": 4})], other, encoder) == [None]
+    assert one.view().item("new").attributes == {"price": 4}
     assert hit_ids(one, vector, SearchRequest(k=1)) == ["new"]
-    assert change([Delete("new"), Delete("0003")], one, encoder, folder, max_pixels=PIXELS) == [None, None]
-    assert "new" not in other
+    assert apply([Delete("new"), Delete("0003")], one, encoder) == [None, None]
+    assert "new" not in other.view()
     assert "0003" not in hit_ids(other, vector, SearchRequest(k=COUNT))
-    assert len(other) == len(other.ids) == COUNT - 1
+    assert len(other.view()) == len(other.view().ids) == COUNT - 1
 
 
 def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
@@ -81,12 +81,12 @@ def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
         Delete("0000"),
         Put("0000", None, {}),
     ]
-    problems = change(wanted, gallery, encoder, folder, max_pixels=PIXELS)
+    problems = apply(wanted, gallery, encoder)
     assert isinstance(problems[1], UnreadableImage)
     assert all(isinstance(problems[number], UnknownItem) for number in (2, 3, 6))
     assert [problem is None for problem in problems] == [True, False, False, False, True, True, False]
-    assert gallery.item("a").attributes == {"x": 2}
-    assert "b" not in gallery and "c" not in gallery and "0000" not in gallery
+    assert gallery.view().item("a").attributes == {"x": 2}
+    assert "b" not in gallery.view() and "c" not in gallery.view() and "0000" not in gallery.view()
 
 
 @pytest.mark.parametrize("form", ENCODINGS)
@@ -104,7 +104,7 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
         changes: list[Upsert | Delete] = []
         for _ in range(20):
             id = random.choice([f"{random.randrange(COUNT):04d}", f"n{random.randrange(30)}"])
-            before = gallery.upsert(random.choice(gallery.ids))
+            before = gallery.view().upsert(random.choice(gallery.view().ids))
             assert before is not None
             vector = generator.standard_normal(encoder.manifest.dimension).astype(np.float16)
             item = type(before.item)(id, before.item.uri, {"version": next(versions), "even": random.random() < 0.5})
@@ -116,8 +116,9 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
     after = opened(folder, encoder)
     assert after.manifest.form == form
     assert after.changes == 0 < gallery.changes
-    assert set(after.ids) == set(gallery.ids)
-    assert {id: after.item(id) for id in after.ids} == {id: gallery.item(id) for id in gallery.ids}
+    assert set(after.view().ids) == set(gallery.view().ids)
+    old, new = gallery.view(), after.view()
+    assert {id: new.item(id) for id in new.ids} == {id: old.item(id) for id in old.ids}
     queries = normalised(generator.standard_normal((20, encoder.manifest.dimension)).astype(np.float32))
     for want in (
         SearchRequest(k=1000),
@@ -125,12 +126,12 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
         SearchRequest(k=5, group_by="even"),
     ):
         for query in queries:
-            found = [gallery.search(query[np.newaxis], [want])[0] for gallery in (gallery, after)]
+            found = [gallery.view().search(query[np.newaxis], [want])[0] for gallery in (gallery, after)]
             scores = [[hit.score for hit in each.hits] for each in found]
             assert found[0].total == found[1].total
             np.testing.assert_allclose(scores[0], scores[1], atol=2e-3)  # a vector is rounded once more
     want = SearchRequest(filter=parse({"even": [True, False]}), facets=("even", "version"))
-    facets = [each.search(queries[:1], [want])[0].facets for each in (gallery, after)]
+    facets = [each.view().search(queries[:1], [want])[0].facets for each in (gallery, after)]
     assert facets[0] == facets[1]
 
 
@@ -138,7 +139,7 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     gallery = opened(folder, encoder)
     first = gallery.manifest.name
     for number in range(2):
-        change([Put(f"n{number}", picture(number), {})], gallery, encoder, folder, max_pixels=PIXELS)
+        apply([Put(f"n{number}", picture(number), {})], gallery, encoder)
         compact(folder, progress=quiet)
     assert (
         isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 0
@@ -146,7 +147,7 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     back = snapshot.roll_back(folder, first)
     assert back.manifest.name == first == snapshot.current(folder)
     again = opened(folder, encoder)
-    assert "n0" in again and "n1" in again  # made since, so that they are not lost
+    assert "n0" in again.view() and "n1" in again.view()  # made since, so that they are not lost
     compact(folder, progress=quiet)
     assert isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 1
     with pytest.raises(UnknownSnapshot, match="keeps no snapshot 'x'"):
@@ -157,26 +158,26 @@ def test_a_rebuild_is_what_its_source_says_and_what_was_changed_since_it_began(
     folder: Path, tmp_path: Path, encoder: Encoder
 ) -> None:
     gallery = opened(folder, encoder)
-    change([Put("before", picture(1), {})], gallery, encoder, folder, max_pixels=PIXELS)
+    apply([Put("before", picture(1), {})], gallery, encoder)
 
     def meanwhile(progress: Progress) -> None:
         if progress.stage == "train" and progress.done == 0:
-            change([Put("during", picture(2), {})], gallery, encoder, folder, max_pixels=PIXELS)
+            apply([Put("during", picture(2), {})], gallery, encoder)
 
     build(tmp_path / "pictures", folder, encoder, progress=meanwhile)
     after = opened(folder, encoder)
-    assert "before" not in after
-    assert "during" in after
+    assert "before" not in after.view()
+    assert "during" in after.view()
     assert len(after) == COUNT + 1
 
 
 def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
     assert isinstance(gallery.journal, Journal)
-    change([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder, folder, max_pixels=PIXELS)
-    a, b = (Path(gallery.item(id).uri) for id in ("a", "b"))
+    apply([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder)
+    a, b = (Path(gallery.view().item(id).uri) for id in ("a", "b"))
     compact(folder, progress=quiet)
-    change([Delete("a")], gallery, encoder, folder, max_pixels=PIXELS)
+    apply([Delete("a")], gallery, encoder)
     for _ in range(2):
         compact(folder, progress=quiet)
         kept = [manifest.name for manifest in snapshot.kept_snapshots(folder)]
@@ -203,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_searched_and_not_changed(
 
 def test_when_all_is_deleted_there_is_nothing_to_compact(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
-    gallery.change([Delete(id) for id in gallery.ids])
+    gallery.change([Delete(id) for id in gallery.view().ids])
     assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == []
     with pytest.raises(GalleryError, match="every item"):
         compact(folder, progress=quiet)
@@ -213,23 +214,23 @@ def test_a_vector_of_another_space_is_refused_and_one_of_before_a_new_model_embe
     folder: Path, encoder: Encoder
 ) -> None:
     gallery = opened(folder, encoder)
-    change([Put("new", picture(1), {})], gallery, encoder, folder, max_pixels=PIXELS)
-    put = gallery.upsert("new")
+    apply([Put("new", picture(1), {})], gallery, encoder)
+    put = gallery.view().upsert("new")
     assert put is not None
     foreign = Upsert(put.item, put.content, "another space", put.vector[::-1].copy())
     with pytest.raises(SpaceMismatch, match="'new' is of the space"):
         gallery.change([foreign])
     gallery.journal.append([foreign])  # as a process with another model does, the moment before it is swapped
-    assert "new" not in gallery
+    assert "new" not in gallery.view()
     assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
-    again = opened(folder, encoder).upsert("new")
+    again = opened(folder, encoder).view().upsert("new")
     assert again is not None
     np.testing.assert_array_equal(again.vector, put.vector)
 
 
 def test_the_commands_fold_tune_and_go_back(folder: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]) -> None:
     first = opened(folder, encoder)
-    change([Put("a", picture(1), {})], first, encoder, folder, max_pixels=PIXELS)
+    apply([Put("a", picture(1), {})], first, encoder)
     assert main(["compact", str(folder), "--progress", "json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["stage"], told["items"], told["changes"]) == ("done", COUNT + 1, 1)

@@ -1,12 +1,15 @@
 """What the tests of changed galleries share: small pictures to upload, and the gallery they go to."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from index import edits
 from index.build.snapshot_writer import Progress
+from index.edits import Edit, Problem
 from index.gallery import Gallery
 from models.encoder import Encoder
 
@@ -28,3 +31,8 @@ def picture(seed: int) -> bytes:
 def opened(folder: Path, encoder: Encoder) -> Gallery:
     """The gallery as it is now."""
     return Gallery.open(folder, space_id=encoder.manifest.space_id)
+
+
+def apply(edited: Sequence[Edit], gallery: Gallery, encoder: Encoder) -> list[Problem | None]:
+    """Applies edits to this gallery, whatever is swapped in."""
+    return edits.apply(edited, lambda: (encoder, gallery), max_pixels=PIXELS)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from index.build.build import Built, build
-from index.build.embed import SkippedRow
 from index.build.resume import BUILDING
 from index.build.snapshot_writer import Progress
 from index.gallery import Gallery
 from index.search.request import SearchRequest
+from index.sources.embedded import SkippedRow
 from index.storage import snapshot
 from index.vectors.encodings import IndexOptions
 from models.arrays import normalised
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def ids_of(gallery: Path, encoder: Encoder) -> list[str]:
     opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
     vectors = np.load(snapshot.live(gallery).path / snapshot.VECTORS).astype(np.float32)
-    return [found.hits[0].item.id for found in opened.search(vectors, [SearchRequest(k=1)] * len(vectors))]
+    return [found.hits[0].item.id for found in opened.view().search(vectors, [SearchRequest(k=1)] * len(vectors))]
 
 
 def test_a_folder_becomes_a_gallery_whose_vectors_are_the_encoders(
@@ -105,10 +105,10 @@ def test_a_build_that_fails_at_any_stage_leaves_the_old_gallery_and_the_next_one
     with pytest.raises(Stop):
         build(draw(tmp_path / "new", 4), gallery, encoder, progress=stop)
     assert snapshot.current(gallery) == first.snapshot
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 3
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == 3
     assert not list((gallery / snapshot.SNAPSHOTS).glob(f".{snapshot.DRAFT}*"))
     build(tmp_path / "new", gallery, encoder, progress=quiet)
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 4
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == 4
 
 
 def test_a_second_build_of_one_gallery_is_refused_while_the_first_runs(
@@ -188,7 +188,7 @@ def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
             while not stop.is_set():
                 opened = Gallery.open(gallery, space_id=encoder.manifest.space_id)
                 for _ in range(20):
-                    sizes.add(len(opened.search(query, [SearchRequest(k=100)])[0].hits))
+                    sizes.add(len(opened.view().search(query, [SearchRequest(k=100)])[0].hits))
         except Exception as error:
             failures.append(error)
 
@@ -200,7 +200,7 @@ def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
     searching.join()
     assert not failures
     assert sizes <= {20, 50}
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 20
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == 20
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -116,9 +116,9 @@ def test_a_build_killed_at_any_stage_leaves_a_whole_gallery(
             if json.loads(line)["stage"] == stage:
                 break
         child.send_signal(signal.SIGKILL)
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) in (3, 4)
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) in (3, 4)
     build(new, gallery, encoder, progress=quiet)
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == 4
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == 4
     names = sorted(path.name for path in (gallery / snapshot.SNAPSHOTS).iterdir())
     assert all(snapshot.NAME.fullmatch(name) for name in names)
     assert not (gallery / BUILDING).exists()

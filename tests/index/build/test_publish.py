@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from index import uploads
 from index.build.build import build
 from index.build.compact import compact
-from index.build.publish import YOUNG_S, sweep
-from index.edits import Put, change, restate
+from index.build.publish import sweep
+from index.edits import Put, restate
 from index.gallery import Gallery
 from index.storage import snapshot
 from index.storage.changes import Change, Delete
 from index.storage.journal import Journal, ReadOnlyJournal
 from index.storage.manifest import MANIFEST
 from models.encoder import Encoder
-from tests.index.uploads import PIXELS, opened, picture, quiet
+from tests.index.uploads import PIXELS, apply, opened, picture, quiet
 
 if TYPE_CHECKING:
     from tests.index.conftest import Draw
@@ -32,12 +33,12 @@ def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
 
 
 def put(folder: Path, encoder: Encoder, id: str, data: bytes) -> None:
-    assert change([Put(id, data, {})], opened(folder, encoder), encoder, folder, max_pixels=PIXELS) == [None]
+    assert apply([Put(id, data, {})], opened(folder, encoder), encoder) == [None]
 
 
 def age(folder: Path) -> None:
-    for path in (folder / snapshot.UPLOADED_IMAGES).glob("*/*"):
-        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2 * YOUNG_S))
+    for path in (folder / uploads.FOLDER).glob("*/*"):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2 * uploads.YOUNG_S))
 
 
 def clear(folder: Path, gallery: Gallery) -> None:
@@ -58,14 +59,14 @@ def test_a_gallery_that_was_moved_keeps_and_finds_its_uploaded_pictures(
     age(moved)
     gallery = opened(moved, encoder)
     for number, id in enumerate(("folded", "journaled", "gone"), start=1):
-        assert Path(gallery.item(id).uri).read_bytes() == picture(number)
+        assert Path(gallery.view().item(id).uri).read_bytes() == picture(number)
     gallery.change([Delete("gone")])
     for _ in range(snapshot.SNAPSHOTS_KEPT + 1):  # until nothing that is kept has what was deleted
         compact(moved, progress=quiet)
     again = opened(moved, encoder)
     for number, id in enumerate(("folded", "journaled"), start=1):
-        assert Path(again.item(id).uri).read_bytes() == picture(number)
-    assert len(list((moved / snapshot.UPLOADED_IMAGES).glob("*/*"))) == 2
+        assert Path(again.view().item(id).uri).read_bytes() == picture(number)
+    assert len(list((moved / uploads.FOLDER).glob("*/*"))) == 2
 
 
 def test_a_new_model_embeds_the_pictures_of_a_gallery_that_was_moved(
@@ -74,7 +75,7 @@ def test_a_new_model_embeds_the_pictures_of_a_gallery_that_was_moved(
     put(folder, encoder, "new", picture(1))
     folder.rename(tmp_path / "moved")
     gallery = opened(tmp_path / "moved", encoder)
-    before = gallery.upsert("new")
+    before = gallery.view().upsert("new")
     assert before is not None
     gallery.journal.append([replace(before, space_id="another space")])
     assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
@@ -97,13 +98,13 @@ def test_a_picture_that_is_put_again_while_a_sweep_goes_on_stays(
 
     monkeypatch.setattr(Gallery, "change", swept_before)
     put(folder, encoder, "b", picture(1))
-    assert Path(opened(folder, encoder).item("b").uri).read_bytes() == picture(1)
+    assert Path(opened(folder, encoder).view().item("b").uri).read_bytes() == picture(1)
 
 
 def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path, encoder: Encoder) -> None:
     oldest = folder / snapshot.SNAPSHOTS / snapshot.current(folder) / MANIFEST
     put(folder, encoder, "a", picture(1))
-    path = Path(opened(folder, encoder).item("a").uri)
+    path = Path(opened(folder, encoder).view().item("a").uri)
     opened(folder, encoder).change([Delete("a")])
     compact(folder, progress=quiet)
     facts = oldest.read_text()
@@ -115,7 +116,7 @@ def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path,
     assert path.exists()
     oldest.write_text(facts)
     snapshot.roll_back(folder, oldest.parent.name)
-    assert "a" not in opened(folder, encoder)
+    assert "a" not in opened(folder, encoder).view()
     for _ in range(snapshot.SNAPSHOTS_KEPT):
         compact(folder, progress=quiet)
     journal = opened(folder, encoder).journal
@@ -125,7 +126,7 @@ def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path,
 
 def test_no_picture_is_removed_while_the_items_of_a_kept_snapshot_are_damaged(folder: Path, encoder: Encoder) -> None:
     put(folder, encoder, "a", picture(1))
-    path = Path(opened(folder, encoder).item("a").uri)
+    path = Path(opened(folder, encoder).view().item("a").uri)
     compact(folder, progress=quiet)
     damaged = folder / snapshot.SNAPSHOTS / snapshot.current(folder) / snapshot.ITEMS
     opened(folder, encoder).change([Delete("a")])
@@ -134,4 +135,4 @@ def test_no_picture_is_removed_while_the_items_of_a_kept_snapshot_are_damaged(fo
     age(folder)
     compact(folder, progress=quiet)
     assert path.exists()
-    assert "a" not in opened(folder, encoder)
+    assert "a" not in opened(folder, encoder).view()

@@ -12,8 +12,7 @@ from index.build.build import Built, build
 from index.build.snapshot_writer import Progress
 from index.items import items
 from index.storage import snapshot
-from index.vectors.exact import Vectors
-from models.arrays import Embeddings, Pixels
+from models.arrays import Embeddings, Pixels, Vectors
 from models.encoder import Encoder
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ for name in sys.argv[5:]:
     except GalleryError as error:
         told[name] = str(error)
     assert snapshot.current(gallery) == live.manifest.name
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == len(opened)
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == len(opened.view())
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 work()
 assert snapshot.current(gallery) != live.manifest.name
@@ -94,4 +94,4 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_live_gallery_and_the_next_atte
     assert all("cannot be written" in sentence and "make room" in sentence for sentence in told.values()), told
     assert all(f"{name} cannot" in sentence for name, sentence in told.items() if name.endswith(".faiss")), told
     assert not list((gallery / snapshot.SNAPSHOTS).glob(f".{snapshot.DRAFT}*"))
-    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id)) == COUNT - (verb == "compact")
+    assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == COUNT - (verb == "compact")

@@ -14,7 +14,7 @@ from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import rerank
 from index.search.search import Search
 from index.storage.overlay import Overlay
-from index.storage.view import GalleryView, OpenSnapshot
+from index.storage.view import OpenSnapshot, RowView
 from index.vectors import shards
 from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
@@ -38,7 +38,7 @@ def liked(numbers: Sequence[int], vectors: Embeddings) -> Scores:
 
 
 @pytest.fixture(scope="module")
-def contents(tmp_path_factory: pytest.TempPathFactory) -> GalleryView:
+def contents(tmp_path_factory: pytest.TempPathFactory) -> RowView:
     """Items i0 to i399, each with its remainder by GROUPS as `group`."""
     folder = tmp_path_factory.mktemp("flat")
     vectors = unit(COUNT, 0).astype(np.float16)
@@ -48,18 +48,18 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> GalleryView:
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
     known = ItemTable(table, Columns.of({"group": row % GROUPS} for row in range(COUNT)))
     base = OpenSnapshot(known, Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist))
-    return GalleryView(base, Overlay(known.rows, dimension=DIMENSION, through=0).view)
+    return RowView(base, Overlay(known.rows, dimension=DIMENSION, through=0).state)
 
 
-def asked(contents: GalleryView, queries: Embeddings, *wants: SearchRequest) -> list[SearchResult]:
-    return Search(contents, contents.picked(None), None).found(queries, wants, liked)
+def asked(contents: RowView, queries: Embeddings, *wants: SearchRequest) -> list[SearchResult]:
+    return Search(contents, contents.candidates(None), None).results(queries, wants, liked)
 
 
 def ids(found: SearchResult) -> list[str]:
     return [hit.item.id for hit in found.hits]
 
 
-def expected(contents: GalleryView, query: Embeddings, count: int) -> list[str]:
+def expected(contents: RowView, query: Embeddings, count: int) -> list[str]:
     """All items: the first `count` by what is liked, the others by their cosine."""
     vectors = contents.vectors(np.arange(COUNT))
     order = sorted(range(COUNT), key=lambda row: (-round(float(vectors[row] @ query), 6), row))
@@ -67,7 +67,7 @@ def expected(contents: GalleryView, query: Embeddings, count: int) -> list[str]:
     return [f"i{row}" for row in first + order[count:]]
 
 
-def test_the_first_are_sorted_by_their_new_scores_and_keep_their_cosines(contents: GalleryView) -> None:
+def test_the_first_are_sorted_by_their_new_scores_and_keep_their_cosines(contents: RowView) -> None:
     queries = unit(3, 1)
     counts = (0, 20, 60)
     found = asked(contents, queries, *[SearchRequest(k=90, rerank=count) for count in counts])
@@ -78,7 +78,7 @@ def test_the_first_are_sorted_by_their_new_scores_and_keep_their_cosines(content
         assert each.notes == ([f"the first {count} of the ranking were re-ranked"] if count else [])
 
 
-def test_pages_of_a_re_ranked_answer_fit_together(contents: GalleryView) -> None:
+def test_pages_of_a_re_ranked_answer_fit_together(contents: RowView) -> None:
     query = unit(1, 2)
     whole = ids(asked(contents, query, SearchRequest(k=COUNT, rerank=50))[0])
     pages = [
@@ -87,7 +87,7 @@ def test_pages_of_a_re_ranked_answer_fit_together(contents: GalleryView) -> None
     assert [id for page in pages for id in page] == whole == expected(contents, query[0], 50)
 
 
-def test_hits_are_arranged_after_they_were_re_ranked(contents: GalleryView) -> None:
+def test_hits_are_arranged_after_they_were_re_ranked(contents: RowView) -> None:
     query = unit(1, 3)
     order = expected(contents, query[0], 80)
     best_of_each = list({int(id[1:]) % GROUPS: id for id in reversed(order)}.values())
@@ -97,7 +97,7 @@ def test_hits_are_arranged_after_they_were_re_ranked(contents: GalleryView) -> N
     assert ids(asked(contents, query, pinned)[0]) == [order[200], *order[:29]]
 
 
-def test_what_is_never_among_the_hits_takes_no_candidates_place(contents: GalleryView) -> None:
+def test_what_is_never_among_the_hits_takes_no_candidates_place(contents: RowView) -> None:
     (query,) = unit(1, 5)
     whole = expected(contents, query, 0)
     hidden = frozenset(whole[:30:2])
@@ -137,6 +137,6 @@ def test_fewer_rows_than_are_to_be_re_ranked_are_all_of_them() -> None:
     assert told == [[0, 3]]
 
 
-def test_a_search_that_nothing_re_ranks_is_refused(contents: GalleryView) -> None:
+def test_a_search_that_nothing_re_ranks_is_refused(contents: RowView) -> None:
     with pytest.raises(InputError, match="leave out rerank"):
-        Search(contents, contents.picked(None), None).found(unit(1, 4), [SearchRequest(rerank=10)])
+        Search(contents, contents.candidates(None), None).results(unit(1, 4), [SearchRequest(rerank=10)])

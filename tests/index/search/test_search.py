@@ -13,7 +13,7 @@ from index.items.items import ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
 from index.storage.overlay import Overlay
-from index.storage.view import Candidates, GalleryView, OpenSnapshot
+from index.storage.view import Candidates, OpenSnapshot, RowView
 from index.vectors import shards
 from index.vectors.encodings import Encoding
 from index.vectors.exact import Exact, scaled
@@ -29,7 +29,7 @@ def unit(count: int, seed: int) -> Embeddings:
     return normalised(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
 
 
-def contents(folder: Path, form: Encoding, *, nprobe: int) -> GalleryView:
+def contents(folder: Path, form: Encoding, *, nprobe: int) -> RowView:
     """Items i0 to i2999, each with its remainder by GROUPS as `group`."""
     vectors = unit(COUNT, 0).astype(np.float16)
     written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
@@ -38,29 +38,29 @@ def contents(folder: Path, form: Encoding, *, nprobe: int) -> GalleryView:
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
     known = ItemTable(table, Columns.of({"group": row % GROUPS} for row in range(COUNT)))
     base = OpenSnapshot(known, Ranking(opened, Exact(vectors, scaled(vectors)), nprobe))
-    return GalleryView(base, Overlay(known.rows, dimension=DIMENSION, through=0).view)
+    return RowView(base, Overlay(known.rows, dimension=DIMENSION, through=0).state)
 
 
 @pytest.fixture(scope="module", params=["flat", "sq8", "rabitq"])
-def few_lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> GalleryView:
+def few_lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RowView:
     return contents(tmp_path_factory.mktemp(request.param), request.param, nprobe=2)
 
 
-def found(contents: GalleryView, queries: Embeddings, *wants: SearchRequest) -> list[SearchResult]:
-    return Search(contents, contents.picked(None), None).found(queries, wants)
+def found(contents: RowView, queries: Embeddings, *wants: SearchRequest) -> list[SearchResult]:
+    return Search(contents, contents.candidates(None), None).results(queries, wants)
 
 
 def ids(found: SearchResult) -> Sequence[str]:
     return [hit.item.id for hit in found.hits]
 
 
-def test_more_items_are_ranked_where_the_probed_lists_end_within_a_block(few_lists: GalleryView) -> None:
+def test_more_items_are_ranked_where_the_probed_lists_end_within_a_block(few_lists: RowView) -> None:
     for query in unit(100, 1):
         (rare,) = found(few_lists, query[np.newaxis], SearchRequest(k=GROUPS, group_by="group"))
         assert len(rare.hits) == GROUPS
 
 
-def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: GalleryView) -> None:
+def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: RowView) -> None:
     queries = unit(3, 2)
     whole = [ids(each) for each in found(few_lists, queries, *[SearchRequest(k=COUNT)] * 3)]
     assert [len({*each}) for each in whole] == [COUNT] * 3
@@ -75,19 +75,19 @@ def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: Galle
 def depths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows the searches of a test had ranked."""
     asked: list[int] = []
-    order = GalleryView.order
+    order = RowView.ranked
 
     def recorded(
-        self: GalleryView, queries: Embeddings, depth: int, picked: Candidates, *, nprobe: int | None
+        self: RowView, queries: Embeddings, depth: int, candidates: Candidates, *, nprobe: int | None
     ) -> tuple[Scores, Rows]:
         asked.append(depth)
-        return order(self, queries, depth, picked, nprobe=nprobe)
+        return order(self, queries, depth, candidates, nprobe=nprobe)
 
-    monkeypatch.setattr(GalleryView, "order", recorded)
+    monkeypatch.setattr(RowView, "ranked", recorded)
     return asked
 
 
-def test_no_more_is_ranked_once_every_value_has_its_place(few_lists: GalleryView, depths: list[int]) -> None:
+def test_no_more_is_ranked_once_every_value_has_its_place(few_lists: RowView, depths: list[int]) -> None:
     lonely = frozenset(f"i{row}" for row in range(0, COUNT, GROUPS))  # all of a group
     wants = SearchRequest(k=20, group_by="group"), SearchRequest(k=20, group_by="group", exclude=lonely)
     for want, there in zip(wants, (GROUPS, GROUPS - 1), strict=True):
@@ -99,7 +99,7 @@ def test_no_more_is_ranked_once_every_value_has_its_place(few_lists: GalleryView
 
 
 def test_what_no_row_can_fill_is_looked_for_so_far_and_said(
-    few_lists: GalleryView, depths: list[int], monkeypatch: pytest.MonkeyPatch
+    few_lists: RowView, depths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.search.search.RANKED", 500)
     rare, grouped = found(few_lists, unit(2, 4), SearchRequest(k=20, alike=0.01), SearchRequest(k=20, group_by="group"))

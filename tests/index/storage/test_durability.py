@@ -124,7 +124,7 @@ space_id, dimension = sys.argv[2], int(sys.argv[3])
 if os.geteuid() == 0:
     os.setuid(65534)
 opened = Gallery.open(gallery, space_id=space_id)
-(found,) = opened.search(np.eye(1, dimension, dtype=np.float32), [SearchRequest(k=100)])
+(found,) = opened.view().search(np.eye(1, dimension, dtype=np.float32), [SearchRequest(k=100)])
 try:
     opened.change([Upsert(GalleryItem("refused", "", {}), "ab", space_id, np.ones(dimension, np.float16))])
     told = "written"

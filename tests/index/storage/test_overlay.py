@@ -81,11 +81,11 @@ def test_random_changes_in_batches_of_any_size_leave_what_a_dictionary_has(size:
     changes = random_changes(800, seed=size)
     delta = opened()
     snapshot, changed = set(SNAPSHOT), dict[str, Upsert]()
-    check(delta.view, snapshot, changed)
+    check(delta.state, snapshot, changed)
     for start in range(0, len(changes), size):
         batch = changes[start : start + size]
         view = delta.apply(numbered(*batch, after=start))
-        assert view is delta.view
+        assert view is delta.state
         assert view.through == start + len(batch)
         for change in batch:
             snapshot.discard(change.id)
@@ -144,7 +144,7 @@ def test_a_vector_of_another_dimension_is_refused_and_nothing_changes() -> None:
     wide = Upsert(GalleryItem("b", "", {}), "", "", np.ones(DIMENSION + 1, np.float16))
     with pytest.raises(SpaceMismatch, match=r"'b' has 25 dimensions instead of 24"):
         delta.apply(numbered(upsert("a", 2), wide, after=1))
-    assert delta.view is before
+    assert delta.state is before
     assert delta.apply(numbered(upsert("a", 2), Delete("b"), after=1)).item(41).attributes == {"seed": 2}
 
 
@@ -170,7 +170,7 @@ def test_readers_find_every_view_as_it_was_made_while_changes_go_on() -> None:
     def read() -> None:
         kept: list[tuple[OverlayState, np.ndarray]] = []
         while not done.is_set() or len(kept) < 5:
-            view = delta.view
+            view = delta.state
             seen.add(view.through)
             truth = oracle(view.through)
             _, rows = view.search(QUERIES, view.count or 1)

@@ -29,7 +29,7 @@ def table() -> ItemTable:
 def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", 20_000)
     opened = OpenSnapshot(table, cast(Ranking, None))  # which no selection uses
-    state = Overlay(table.rows, dimension=4, through=0).view
+    state = Overlay(table.rows, dimension=4, through=0).state
     parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
     selections = [opened.selection(filter, state) for filter in parsed]
     assert [selection.count for selection in selections] == list(range(100))
@@ -43,7 +43,7 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
     table: ItemTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
-    opened, state = OpenSnapshot(table, cast(Ranking, None)), Overlay(table.rows, dimension=4, through=0).view
+    opened, state = OpenSnapshot(table, cast(Ranking, None)), Overlay(table.rows, dimension=4, through=0).state
     filter = parse({"n": {"gte": 10}})
     first, second = opened.selection(filter, state), opened.selection(filter, state)
     assert first is not second

@@ -8,11 +8,11 @@ import pytest
 
 from index.vectors import shards
 from index.vectors.encodings import ENCODING_FACTS, ENCODINGS, Encoding
-from index.vectors.exact import Exact, Vectors, scaled
+from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Vectors, normalised
 
 COUNT, DIMENSION = 3000, 32
 

@@ -8,11 +8,11 @@ import pytest
 
 from index.vectors import recall, shards
 from index.vectors.encodings import ENCODINGS, Encoding
-from index.vectors.exact import Exact, Vectors, scaled
+from index.vectors.exact import Exact, scaled
 from index.vectors.recall import RecallProbe
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, normalised
+from models.arrays import Embeddings, Vectors, normalised
 from models.errors import GalleryBroken
 
 

@@ -1,0 +1,30 @@
+"""Rows of a source with their vectors, and the rows that were skipped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.sources.rows import SourceRow
+from models.arrays import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A row without a usable image, and the reason."""
+
+    id: str
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the skipped rows.
+
+    `computed` counts the vectors that the model computed, `new` those that the live snapshot lacks.
+    """
+
+    rows: Sequence[SourceRow]
+    vectors: Vectors
+    skipped: Sequence[SkippedRow]
+    computed: int
+    new: int

@@ -1,0 +1,56 @@
+"""Uploaded images on disk, each in a file named by the SHA-256 of its bytes."""
+
+import os
+import re
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from models import files
+from models.errors import GalleryError
+
+FOLDER = "uploaded"
+YOUNG_S = 3600.0  # an image is written before its item, and must not be removed in between
+ADDRESS = re.compile(rf"/{FOLDER}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
+
+
+def path_of_content(gallery: Path, content: str) -> Path:
+    """The path of the uploaded image whose bytes have that SHA-256."""
+    return gallery.resolve() / FOLDER / content[:2] / content
+
+
+def local_uri(gallery: Path, uri: str) -> str:
+    """The address of an image; of an uploaded one the path in this folder, even if the gallery was moved since."""
+    uploaded = ADDRESS.search(uri)
+    if uploaded is None:
+        return uri
+    path = path_of_content(gallery, uploaded[2])
+    return str(path) if path.exists() else uri  # items imported from another gallery name images there
+
+
+def store(gallery: Path, data: bytes, content: str) -> Path:
+    """Writes an image with that SHA-256 and returns its path; it is on the disk when this returns."""
+    path = path_of_content(gallery, content)
+    with suppress(OSError):
+        os.utime(path)  # young again, so that a `remove_unused` that runs now leaves it
+        if path.exists():
+            return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write(path, data)
+        for parent in (path.parent.parent, path.parent.parent.parent):  # their names may be new too
+            files.sync(parent)
+    except OSError as error:
+        raise GalleryError(f"{path} cannot be written ({error}): make room, and put the item again") from error
+    return path
+
+
+def remove_unused(gallery: Path, used: Collection[str], *, older_s: float = YOUNG_S) -> None:
+    """Removes the images that no uri in `used` names, unless they are younger than `older_s`."""
+    # by name, which is the content's hash: the gallery may have been moved since they were stored
+    names = {uri.rpartition("/")[2] for uri in used}
+    latest = time.time() - older_s
+    for path in (gallery / FOLDER).glob("*/*"):
+        if path.name not in names and path.stat().st_mtime < latest:
+            path.unlink(missing_ok=True)
