@@ -39,7 +39,7 @@ async def document(request: Request, state: AppStateDep) -> JSONResponse:
     source = gallery.manifest.source if gallery else None
     is_admin = caller is not None and caller.role == "admin"
     examples = openapi.Examples(
-        item=next(iter(gallery_routes.page(gallery, offset=0, limit=1)), None) if gallery and caller else None,
+        item=next(iter(gallery_routes.page(gallery.view(), offset=0, limit=1)), None) if gallery and caller else None,
         source=source if source and is_admin and Path(source).exists() else None,
         job_id=last_job.id if last_job and is_admin else None,
     )

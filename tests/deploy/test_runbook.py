@@ -44,12 +44,12 @@ def test_a_backup_of_a_gallery_in_use_has_all_that_was_acknowledged_before_it(ga
     (tmp_path / "live" / "uploaded" / "ab" / "picture").write_bytes(b"a picture")
     space_id = Bundle.open(SHIPPED).manifest.space_id
     live = Gallery.open(tmp_path / "live", space_id=space_id)
-    id, acknowledged, stop = live.ids[0], 0, threading.Event()
+    id, acknowledged, stop = live.view().ids[0], 0, threading.Event()
 
     def write() -> None:
         nonlocal acknowledged
         while not stop.is_set():
-            put = live.upsert(id)
+            put = live.view().upsert(id)
             assert put is not None
             item = replace(put.item, attributes={"number": acknowledged + 1})
             live.change([replace(put, item=item)])
@@ -69,9 +69,9 @@ def test_a_backup_of_a_gallery_in_use_has_all_that_was_acknowledged_before_it(ga
             after = acknowledged + 1  # one may be on the disk and not counted yet
             shutil.copytree(tmp_path / "copy", tmp_path / f"restored-{number}")
             restored = Gallery.open(tmp_path / f"restored-{number}", space_id=space_id)
-            number_then = restored.item(id).attributes.get("number", 0)
+            number_then = restored.view().item(id).attributes.get("number", 0)
             assert isinstance(number_then, int) and before <= number_then <= after
-            assert len(restored) == len(live)
+            assert len(restored.view()) == len(live.view())
             restored.journal.close()
             assert (tmp_path / f"restored-{number}" / "uploaded" / "ab" / "picture").read_bytes() == b"a picture"
             if number >= 3 and len(list((tmp_path / "copy" / "snapshots").iterdir())) > 2:  # folded twice meanwhile

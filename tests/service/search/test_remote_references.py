@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from index.gallery import Gallery
+from index.gallery import Gallery, GalleryView
 from index.items.items import GalleryItem
 from service.search.remote_references import RemoteReferences
 from service.settings import Settings
@@ -37,6 +37,14 @@ class Site(BaseHTTPRequestHandler):
 
 class Web(Gallery):
     """Gallery whose images are all on that site."""
+
+    def view(self) -> GalleryView:
+        view = super().view()
+        return WebView(view.manifest, view.folder, view.rows)
+
+
+class WebView(GalleryView):
+    """Its view."""
 
     def item(self, id: str) -> GalleryItem:
         item = super().item(id)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from index.gallery import Gallery
+from index.gallery import Gallery, GalleryView
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
 from models.arrays import Embeddings, Pixels
@@ -24,14 +24,22 @@ Inside = Callable[..., object]
 class Gated(Gallery):
     """A gallery whose searches can be made to hang, and which counts those of one hit, as trials are."""
 
+    def view(self) -> GalleryView:
+        view = super().view()
+        return GatedView(view.manifest, view.folder, view.rows)
+
+
+class GatedView(GalleryView):
+    """The searches of a gated gallery."""
+
     def search(
-        self, queries: Embeddings, wants: Sequence[SearchRequest], *, rescore: Rescore = no_reranker
+        self, queries: Embeddings, requests: Sequence[SearchRequest], *, rescore: Rescore = no_reranker
     ) -> list[SearchResult]:
-        trial = wants[0].k == 1
+        trial = requests[0].k == 1
         (gate if trial else others).wait(100)
         if trial:
-            searches.append(len(wants))
-        return super().search(queries, wants, rescore=rescore)
+            searches.append(len(requests))
+        return super().search(queries, requests, rescore=rescore)
 
 
 gate, others = threading.Event(), threading.Event()  # for trial searches, and for those of callers

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.types import Message
 
-from index.gallery import Gallery
-from index.search.request import SearchRequest, SearchResult
+from index.gallery import Gallery, GalleryView
+from index.search.request import SearchRequest
 from models.bundle import SHIPPED, Bundle
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.http import body as bodies
@@ -100,6 +100,11 @@ def test_a_bug_of_ours_is_a_problem_without_a_trace(
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         class Broken(Gallery):
+            def view(self) -> GalleryView:
+                view = super().view()
+                return BrokenView(view.manifest, view.folder, view.rows)
+
+        class BrokenView(GalleryView):
             def search(self, *_: object, **__: object) -> list[SearchResult]:
                 raise RuntimeError("the secret of the house")
 
