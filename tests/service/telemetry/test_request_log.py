@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from index.gallery import Gallery, GalleryView
-from index.search.request import SearchRequest
+from index.search.request import SearchRequest, SearchResult
 from models.bundle import SHIPPED, Bundle
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.http import body as bodies
