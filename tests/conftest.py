@@ -76,7 +76,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
-    """`with serve("--gallery", path, …) as address`: ready when entered; on leaving it must end in order."""
+    """`with serve("--gallery", path, …) as address` starts the service; on leaving, it must shut down with status 0."""
 
     @contextmanager
     def serving(*words: str | Path) -> Iterator[str]:
@@ -102,13 +102,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
 
 @pytest.fixture(scope="session")
 def split_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny two-stage bundle, exported in a process of its own: what serves never imports torch."""
+    """A tiny two-stage bundle, exported in a process of its own, since serving never imports torch."""
     return exported(tmp_path_factory, "tiny")
 
 
 @pytest.fixture(scope="session")
 def reranking_bundle(split_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a re-ranker."""
+    """The tiny two-stage bundle with a re-ranker."""
     return exported(tmp_path_factory, "reranking", split_bundle)
 
 

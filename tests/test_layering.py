@@ -1,4 +1,4 @@
-"""The house's layers: imports go one way, and serving starts where torch does not exist."""
+"""The layers: imports go one way, and serving starts on a machine without torch."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# What serving imports, with torch made unimportable: a stand-in for a machine without it.
+# Draws, indexes and searches with torch made unimportable, as on a machine without it.
 WITHOUT_TORCH = """
 import sys
 

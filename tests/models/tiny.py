@@ -1,4 +1,4 @@
-"""A tiny two-stage model of random weights, perhaps with a re-ranker; as a command, exported, for who has no torch."""
+"""A tiny two-stage model of random weights; run as a command, it exports a bundle for tests that import no torch."""
 
 import sys
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ TEMPLATE = "a photo of * that {text}"
 
 
 def backbone(*, end: int) -> Backbone:
-    """A CLIP of two image and three text blocks."""
+    """Return a CLIP of two image and three text blocks."""
     torch.manual_seed(0)
     clip = CLIP(
         24,
@@ -35,21 +35,21 @@ def backbone(*, end: int) -> Backbone:
         {"context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 32, "heads": 2, "layers": 3},
     )
     with torch.no_grad():
-        for parameter in clip.parameters():  # as they begin, all pictures and all texts would look nearly alike
+        for parameter in clip.parameters():  # untrained, all images and all texts would look nearly alike
             parameter.add_(torch.randn_like(parameter) * 0.2)
     mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     return Backbone(clip, mean=mean, std=std, end=end).eval()
 
 
 def net(*, end: int) -> TwoStage:
-    """The two-stage method on it, with an injection after the last block that no output can see."""
+    """Return the two-stage net, with an injection after the last block that changes no output."""
     return TwoStage(
         backbone(end=end), TwoStageShape(injection_layers=(0, 2), adapter_layers=(0, 1, 2), bottleneck=16, rank=8)
     ).eval()
 
 
 def reranker(*, end: int) -> Reranker:
-    """A re-ranker on it that has opinions: an untrained one would leave every ranking as it is."""
+    """Return a re-ranker whose scores differ: an untrained one would leave every ranking as it is."""
     tower = backbone(end=end)
     torch.manual_seed(1)
     net = Reranker(tower, RerankerShape(width=16, layers=2)).eval()
@@ -58,13 +58,13 @@ def reranker(*, end: int) -> Reranker:
 
 
 def tokenizer(path: Path) -> Tokenizer:
-    """Writes a tokenizer of a few words and opens it."""
+    """Write a tokenizer of a few words and open it."""
     vocabulary.learn(["a photo of a red dress that is blue, with long sleeves"] * 9, size=VOCABULARY, path=path)
     return Tokenizer.open(path, context_length=CONTEXT)
 
 
 def write(out: Path) -> None:
-    """The bundle."""
+    """Export the two-stage net as a bundle."""
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "tokenizer.json"
         tokens = tokenizer(path)
@@ -82,7 +82,7 @@ def write(out: Path) -> None:
 
 
 def write_reranking(out: Path, first: Bundle) -> None:
-    """Writes a bundle of `write` with a re-ranker."""
+    """Export a bundle of `write` with a re-ranker added."""
     end = Tokenizer.open(first.file("tokenizer.json"), context_length=CONTEXT).end
     FinishedReranker(first, reranker(end=end)).export(out, config="# tiny\n")
 
