@@ -48,7 +48,7 @@ def room(path: Path) -> str:
     return named(path if any(path.parent.glob("*/*.py")) else path.parent)
 
 
-@pytest.mark.parametrize("package", ["models", "service"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_folders_import_each_other(package: str) -> None:
     graph: dict[str, set[str]] = defaultdict(set)
     for name, path in modules().items():
