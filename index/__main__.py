@@ -133,6 +133,12 @@ def _build(arguments: argparse.Namespace) -> None:
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )
     _warn(built.recall_goal, built.recall_at_10)
+    _print_notes(built.notes)
+
+
+def _print_notes(notes: "Sequence[str]") -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _warn(goal: float, reached: float) -> None:
@@ -176,6 +182,7 @@ def _compact(arguments: argparse.Namespace) -> None:
         f"{made.changes} changes folded in {made.seconds:.1f} s: snapshot {made.snapshot} of {arguments.gallery}, of"
         f" {made.items} items, is live"
     )
+    _print_notes(made.notes)
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
@@ -200,9 +207,10 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
     live = snapshot.live(arguments.gallery)
     columns = Columns.open(live.path / snapshot.ATTRIBUTES)
-    names = {str: "text", int: "integer", float: "number", bool: "boolean", type(None): "missing"}
+    types = columns.types
     attributes = {
-        name: sorted({names[type(value)] for value in columns.column(name).distinct()}) for name in columns.names
+        name: [*(["missing"] if columns.column(name).has_missing else []), *([types[name]] if name in types else [])]
+        for name in columns.names
     }
     manifest = live.manifest
     facts: dict[str, object] = {

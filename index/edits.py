@@ -9,6 +9,7 @@ import numpy as np
 
 from index import uploads
 from index.gallery import Gallery
+from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
 from index.sources.rows import SourceRow, Value
@@ -55,6 +56,7 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
     problems: list[Problem | None] = [None] * len(edits)
     vectors = _embedded(edits, encoder, problems, max_pixels)
     view = gallery.view()
+    types = view.rows.overlay.columns.types
     latest: dict[str, Upsert | None] = {}  # the items after the edits so far
     changes: list[Change] = []
     for number, edit in enumerate(edits):
@@ -62,17 +64,24 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
             continue
         before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
         change: Change
+        attributes: dict[str, Value] = {}
+        try:
+            if isinstance(edit, Put):
+                attributes = convert_attributes(edit.attributes, types)
+        except InputError as error:
+            problems[number] = error
+            continue
         if isinstance(edit, Put) and edit.image is not None:
             content = hashlib.sha256(edit.image).hexdigest()
             path = uploads.store(view.folder, edit.image, content)
-            item = GalleryItem(edit.id, str(path), edit.attributes)
+            item = GalleryItem(edit.id, str(path), attributes)
             change = Upsert(item, content, encoder.manifest.space_id, vectors[number])
         elif before is None:
             problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
             problems[number] = UnknownItem(problem)
             continue
         elif isinstance(edit, Put):
-            change = replace(before, item=replace(before.item, attributes=edit.attributes))
+            change = replace(before, item=replace(before.item, attributes=attributes))
         else:
             change = edit
         changes.append(change)

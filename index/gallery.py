@@ -34,7 +34,8 @@ class Gallery:
         self.manifest = manifest
         self.journal = journal
         self._base = base
-        self._overlay = Overlay(base.items.rows, dimension=manifest.dimension, through=manifest.through)
+        types = base.items.attributes.types
+        self._overlay = Overlay(base.items.rows, types, dimension=manifest.dimension, through=manifest.through)
 
     @classmethod
     def open(cls, path: Path, *, space_id: str, journal: Journal | ReadOnlyJournal | None = None) -> "Gallery":
@@ -137,6 +138,8 @@ class GalleryView:
         names = {*request.facets, *([] if request.group_by is None else [request.group_by])}
         names |= set() if request.filter is None else filters.names(request.filter)
         self.rows.check_attributes(names)
+        if request.group_by is not None:
+            self.rows.value(request.group_by)
 
     def item(self, id: str) -> GalleryItem:
         """The item of that id, with the present address of its image; raises UnknownItem."""

@@ -127,7 +127,7 @@ def built_gallery(gallery: Path, shape: IndexOptions, vectors: Vectors) -> dict[
 
     Journal.open(gallery).close()
     origin = SnapshotOrigin("drawn", SPACE, "drawn", 0)
-    made = write(gallery, Embedded(rows, vectors, [], computed=0, new=len(rows)), origin, shape, report_stage)
+    made, _ = write(gallery, Embedded(rows, vectors, [], computed=0, new=len(rows)), origin, shape, report_stage)
     snapshot.publish(gallery, made.manifest.name)
     return seconds
 

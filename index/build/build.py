@@ -37,6 +37,7 @@ class Built:
     seconds: float
     recall_goal: float
     recall_at_10: float  # below the goal where all lists do not reach it
+    notes: Sequence[str] = ()  # on attributes whose values had to be made one type
 
 
 def build(
@@ -83,7 +84,7 @@ def _built(
         )
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
-    made = write(gallery, embedded, origin, shape, progress)
+    made, notes = write(gallery, embedded, origin, shape, progress)
     with stage("publish", 1, progress):
         publish(gallery, made, journal)
         chunks.remove()
@@ -96,6 +97,7 @@ def _built(
         time.monotonic() - started,
         made.manifest.recall_goal,
         made.manifest.recall_at_10,
+        notes,
     )
 
 

@@ -1,6 +1,7 @@
 """Folds the changes of the journal into a new snapshot."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Compacted:
     items: int
     changes: int
     seconds: float
+    notes: Sequence[str] = ()  # on attributes whose values had to be made one type
 
 
 def compact(gallery: Path, *, progress: Report) -> Compacted:
@@ -48,11 +50,11 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
         shape = IndexOptions(len(manifest.shards), manifest.form, manifest.recall_goal)
-        sealed = write(gallery, contents, origin, shape, progress)
+        sealed, notes = write(gallery, contents, origin, shape, progress)
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)
         changes = through - manifest.through
-        return Compacted(sealed.manifest.name, len(contents.rows), changes, time.monotonic() - started)
+        return Compacted(sealed.manifest.name, len(contents.rows), changes, time.monotonic() - started, notes)
 
 
 def embedded(view: RowView) -> Embedded:

@@ -9,8 +9,10 @@ import pyarrow
 from pyarrow import parquet
 
 from index.build.compact import embedded
+from index.items.arrow_columns import ARROW, first_rows, typed_array
+from index.items.attribute_types import common_type
 from index.sources.clip_retrieval import IMAGES, MANIFEST, METADATA
-from index.sources.rows import SourceRow, Value
+from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import RowView
@@ -46,38 +48,26 @@ def export(gallery: Path, out: Path) -> int:
     return len(contents.rows)
 
 
-def _write(folder: Path, items: Sequence[SourceRow], vectors: Vectors) -> list[Path]:
+def _write(folder: Path, rows: Sequence[SourceRow], vectors: Vectors) -> list[Path]:
     """Writes the files of embeddings and metadata, in pairs, and returns their paths."""
     for name in (IMAGES, METADATA):
         (folder / name).mkdir()
-    names = sorted({name for item in items for name in item.attributes})
-    address = "image" if "image_path" in names else "image_path"
-    kinds = {name: _kind([item.attributes.get(name) for item in items]) for name in names}
-    starts = range(0, len(items), PART)
+    names = sorted({name for row in rows for name in row.attributes})
+    columns = {
+        "id": pyarrow.array([row.id for row in rows], ARROW["text"]),
+        "image" if "image_path" in names else "image_path": pyarrow.array([row.image for row in rows], ARROW["text"]),
+    }
+    for name in names:
+        values = [row.attributes.get(name) for row in rows]
+        columns[name] = typed_array(values, common_type(first_rows(values)))
+    table = pyarrow.table(columns)
+    starts = range(0, len(rows), PART)
     digits = len(str(len(starts) - 1))
     paths: list[Path] = []
     for number, start in enumerate(starts):
-        part = items[start : start + PART]
-        columns = {"id": _column([item.id for item in part], str), address: _column([item.image for item in part], str)}
-        for name, kind in kinds.items():
-            columns[name] = _column([item.attributes.get(name) for item in part], kind)
         embeddings = folder / IMAGES / f"{IMAGES}_{number:0{digits}d}.npy"
         np.save(embeddings, vectors[start : start + PART])
         metadata = folder / METADATA / f"{METADATA}_{number:0{digits}d}.parquet"
-        parquet.write_table(pyarrow.table(columns), metadata, compression="zstd")
+        parquet.write_table(table.slice(start, PART), metadata, compression="zstd")
         paths += [embeddings, metadata]
     return paths
-
-
-def _kind(values: Sequence[Value]) -> type[str] | type[int] | type[float] | type[bool]:
-    """The type of a Parquet column for an attribute: text if its values have several types."""
-    kinds = {type(value) for value in values if value is not None}
-    for kind in (bool, int, float):
-        if kinds == {kind} and (kind is not int or all(-(2**63) <= int(value or 0) < 2**63 for value in values)):
-            return kind
-    return float if kinds == {int, float} else str
-
-
-def _column(values: Sequence[Value], kind: type[str] | type[int] | type[float] | type[bool]) -> pyarrow.Array:
-    types = {str: pyarrow.large_string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
-    return pyarrow.array([None if value is None else kind(value) for value in values], types[kind])

@@ -54,8 +54,13 @@ class SnapshotOrigin:
     through: int
 
 
-def write(gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: IndexOptions, report: Report) -> Snapshot:
-    """The sealed snapshot, not published yet; raises GalleryError where the disk takes no more."""
+def write(
+    gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: IndexOptions, report: Report
+) -> tuple[Snapshot, list[str]]:
+    """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
+
+    Raises GalleryError if the disk takes no more.
+    """
     rows, vectors = contents.rows, contents.vectors
     form, count = shape.form_of(len(rows)), len(rows)
     with snapshot.draft(gallery) as folder:
@@ -68,7 +73,7 @@ def write(gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: Inde
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)
             items.write(folder / snapshot.ITEMS, rows)
-            columns.write(folder / snapshot.ATTRIBUTES, (row.attributes for row in rows))
+            notes = columns.write(folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows))
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
             opened = Shards.open([folder / name for name, _ in counts], form=form)
@@ -77,7 +82,7 @@ def write(gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: Inde
             probe.write(folder / snapshot.PROBE)
             probing = tuned(ranking, probe, shape.goal_of(count))
             created = datetime.now(UTC)
-            return snapshot.seal(
+            sealed = snapshot.seal(
                 folder,
                 SnapshotManifest(
                     schema_version=SCHEMA_VERSION,
@@ -96,6 +101,7 @@ def write(gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: Inde
                     files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
                 ),
             )
+            return sealed, notes
 
 
 @contextmanager

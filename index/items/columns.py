@@ -1,7 +1,9 @@
-"""The attributes of a gallery's items as coded columns: one Arrow file, mapped when opened, that grows in memory."""
+"""Attributes of items as typed columns: one Arrow file of a snapshot, mapped when opened, and columns that grow.
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+A column holds the distinct values of an attribute, and for each row the code of its value.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,83 +11,77 @@ import pyarrow
 from numpy.typing import NDArray
 from pyarrow import ipc
 
-from index.items.values import NULL, Values, decode, encode
+from index.items import untyped_columns
+from index.items.arrow_columns import TYPES, dictionary_encode, first_rows
+from index.items.attribute_types import AttributeType, common_type, convert_attributes
+from index.items.values import GrowingValues, SortedValues, Values
 from index.sources.rows import Value
+from models.arrays import Flags
 from models.errors import GalleryBroken, InputError
 
 FIRST_ROWS = 64  # a column's room when it first grows; it doubles from there
 SHOWN_NAMES = 50
-REMEMBERED = 4096  # values of a column that are kept decoded, which is all of a category's or a colour's
+MISSING = -1  # the code of a row that lacks the attribute
 
-KIND = pyarrow.dictionary(pyarrow.int32(), pyarrow.large_string())
-COUNT = b"rows"  # in the file's own facts: a file without columns could not say it otherwise
+# in the metadata of the file's schema
+COUNT = b"rows"  # a file without columns has no other place for it
+VERSION = b"version"
+CURRENT = b"4"  # of the manifest whose snapshots have such a file
 
 
 class Column:
-    """One attribute: for each row a code, which stands for one of the distinct values."""
+    """One attribute: for each row the code of its value."""
 
-    def __init__(self, texts: pyarrow.LargeStringArray, codes: NDArray[np.int32]) -> None:
-        self._kept = Values(texts)  # sorted by text
-        self._kept_count = len(texts)
-        self._fresh: list[str] = []  # what was appended since, in the order of the codes
-        self._put: dict[str, int] = {}  # the codes of all texts that were appended
-        self._fresh_values = Values(texts[:0])
-        self._codes = codes  # longer than the rows once it grew
-        self._decoded: dict[int, Value] = {}
+    def __init__(self, values: Values, codes: NDArray[np.int32]) -> None:
+        self.values = values
+        self._codes = codes
+
+    @property
+    def type(self) -> AttributeType:
+        """The type of all values."""
+        return self.values.type
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether a row of a snapshot lacks the attribute."""
+        return bool(np.any(self._codes == MISSING))
 
     def codes(self, count: int) -> NDArray[np.int32]:
-        """The codes (count,) of the first rows."""
+        """The codes (count,) of the first rows, MISSING if a row has no value."""
         return self._codes[:count]
 
-    def values(self) -> tuple[Values, Values]:
-        """The values by code, in two parts: those of the file, sorted by their text, and those appended since."""
-        fresh = self._fresh_values
-        if len(fresh) < len(self._fresh):
-            fresh = self._fresh_values = Values(pyarrow.array(self._fresh[:], pyarrow.large_string()))
-        return self._kept, fresh
-
-    def code(self, text: str) -> int | None:
-        """The code of the value that JSON writes so, where a row has it or had it."""
-        known = self._put.get(text)
-        if known is not None or not self._kept_count:
-            return known
-        code = bisect_left(range(self._kept_count), text, key=self._kept.text)
-        return code if code < self._kept_count and self._kept.text(code) == text else None
-
-    def text(self, code: int) -> str:
-        """The JSON text of the value with that code."""
-        return self._kept.text(code) if code < self._kept_count else self._fresh[code - self._kept_count]
-
     def at(self, row: int) -> Value:
-        """The value of that row, None where it is missing."""
+        """The value of that row, None if it is missing."""
         code = self._codes.item(row)
-        if code in self._decoded:
-            return self._decoded[code]
-        value = decode(self.text(code))
-        if len(self._decoded) < REMEMBERED:
-            self._decoded[code] = value
-        return value
+        return None if code == MISSING else self.values.value(code)
 
-    def distinct(self) -> Iterator[Value]:
-        """Every value by its code."""
-        return (decode(self.text(code)) for code in range(sum(map(len, self.values()))))
-
-    def put(self, row: int, text: str) -> None:
-        """Sets the value of the next row. Another thread that reads the rows before it is not disturbed."""
-        code = self.code(text)
-        if code is None:
-            code = self._kept_count + len(self._fresh)
-            self._fresh.append(text)  # before its code, which no reader may find without it
-        self._put[text] = code
+    def put(self, row: int, value: Value) -> None:
+        """Set the value of the next row of a column that grows; readers of the rows before it are not disturbed."""
+        assert isinstance(self.values, GrowingValues)
+        code = MISSING if value is None else self.values.add(value)
         if row == len(self._codes):
-            codes = np.empty(max(2 * row, FIRST_ROWS), np.int32)  # what is not written yet takes no memory
+            codes = np.empty(max(2 * row, FIRST_ROWS), np.int32)  # the rows that are not written take no memory yet
             codes[:row] = self._codes
             self._codes = codes
         self._codes[row] = code
 
+    def rows(self, count: int, held: Callable[[Values], Flags], *, missing: bool) -> Flags:
+        """Which of the first `count` rows (count,) have a value that is held; `missing` is the flag of rows without.
+
+        `held` gets the distinct scalars. A list is held if one of its texts is.
+        """
+        if self.type == "list of texts":
+            members = self.values.members()
+            flags = members.any(held(members.texts), len(self.values))
+        else:
+            flags = held(self.values)
+        # the code −1 takes the last flag
+        rows: Flags = np.take(np.append(flags, missing), self.codes(count))
+        return rows
+
 
 class Columns:
-    """The attributes of rows 0 to n-1; one thread appends while others read the rows there were when they began."""
+    """The attributes of rows 0 to n-1."""
 
     def __init__(self, count: int, columns: Mapping[str, Column]) -> None:
         self._count = count
@@ -93,59 +89,23 @@ class Columns:
 
     @classmethod
     def open(cls, path: Path) -> "Columns":
-        """Maps the file at `path`, none of its values decoded; raises GalleryBroken where it is not one of ours."""
+        """Map the file at `path`, none of its values decoded; raises GalleryBroken if it is not one of ours."""
         try:
             reader = ipc.open_file(pyarrow.memory_map(str(path)))
             batch = reader.get_batch(0)
             batch.validate()
-            count = int((reader.schema.metadata or {})[COUNT])
-            names: list[str] = batch.schema.names
-            ours = (
-                reader.num_record_batches == 1
-                and len(set(names)) == len(names)
-                and all(kind == KIND for kind in batch.schema.types)
-                and (batch.num_rows == count or not names)
-                and all(map(_is_whole, batch.columns))
-            )
-            if not ours:
-                raise GalleryBroken(f"{path} holds no columns of attributes: roll back or rebuild the gallery")
+            facts = reader.schema.metadata or {}
+            count, names = int(facts[COUNT]), batch.schema.names
+            whole = reader.num_record_batches == 1 and len(set(names)) == len(names)
+            if not whole or (names and batch.num_rows != count):
+                raise ValueError("its parts do not fit")
+            typed = batch.columns if facts.get(VERSION) == CURRENT else map(untyped_columns.typed, batch.columns)
+            columns = {name: _opened(column) for name, column in zip(names, typed, strict=True)}
         except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
             raise GalleryBroken(
                 f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
             ) from error
-        columns = {
-            name: Column(column.dictionary, column.indices.to_numpy(zero_copy_only=True))
-            for name, column in zip(names, batch.columns, strict=True)
-        }
         return cls(count, columns)
-
-    @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Value]]) -> "Columns":
-        """The attributes of the rows in their order."""
-        columns = cls(0, {})
-        for attributes in rows:
-            columns.append(attributes)
-        return columns
-
-    def append(self, attributes: Mapping[str, Value]) -> None:
-        """Adds a row. Readers see it when `len` says so; an attribute that no row had is missing in those before."""
-        row = self._count
-        texts = {name: encode(value) for name, value in attributes.items()}
-        for name, column in self._columns.items():
-            column.put(row, texts.pop(name, NULL))
-        if texts:
-            new = {name: _missing(row) for name in texts}
-            for name, text in texts.items():
-                new[name].put(row, text)
-            self._columns = {**self._columns, **new}  # anew: a reader may walk the old one
-        self._count = row + 1
-
-    def save(self, path: Path, rows: NDArray[np.int64]) -> None:
-        """Writes the attributes of the rows, in the order given, with those values only that they have."""
-        columns = {name: _dictionary(column, column.codes(self._count)[rows]) for name, column in self._columns.items()}
-        schema = pyarrow.schema([(name, KIND) for name in columns], metadata={COUNT: str(len(rows))})
-        with ipc.new_file(str(path), schema) as writer:
-            writer.write_batch(pyarrow.record_batch(list(columns.values()), schema=schema))
 
     def column(self, name: str) -> Column:
         """The attribute of that name; raises InputError, with the names that there are."""
@@ -157,9 +117,9 @@ class Columns:
         return column
 
     def get(self, name: str) -> Column:
-        """The attribute of that name; where no row has it, one that is missing everywhere."""
+        """The attribute of that name; if no row has it, one that is missing everywhere."""
         column = self._columns.get(name)
-        return _missing(self._count) if column is None else column
+        return Column(GrowingValues("text"), _missing(self._count)) if column is None else column
 
     def at(self, row: int) -> dict[str, Value]:
         """The attributes of that row, without those that it lacks."""
@@ -167,37 +127,99 @@ class Columns:
 
     @property
     def names(self) -> Sequence[str]:
-        """The attributes, as the rows name them first."""
+        """The attributes, in the order in which the rows first name them."""
         return list(self._columns)
+
+    @property
+    def types(self) -> dict[str, AttributeType]:
+        """The type of each attribute that has a value."""
+        return {name: column.type for name, column in self._columns.items() if len(column.values)}
 
     def __len__(self) -> int:
         return self._count
 
 
-def write(path: Path, rows: Iterable[Mapping[str, Value]]) -> None:
-    """Writes the attributes of the rows in their order, which is the order of the vectors and of FAISS's ids."""
-    columns = Columns.of(rows)
-    columns.save(path, np.arange(len(columns)))
+class GrowingColumns(Columns):
+    """Columns that one thread appends to, while others read the rows that there were when they began."""
+
+    def __init__(self, types: Mapping[str, AttributeType]) -> None:
+        """Without rows; an attribute that is not in `types` gets the type of its first value."""
+        super().__init__(0, {})
+        self._types = dict(types)
+
+    @property
+    def types(self) -> dict[str, AttributeType]:
+        """The type of each attribute, those that it began with too."""
+        return dict(self._types)
+
+    def append(self, attributes: Mapping[str, Value]) -> None:
+        """Add a row; `len` shows it to readers. A value that its attribute cannot hold is missing.
+
+        That happens to changes that were written when the attribute had another type.
+        """
+        row = self._count
+        values: dict[str, Value] = {}
+        for name, value in attributes.items():
+            try:
+                values |= convert_attributes({name: value}, self._types)
+            except InputError:
+                continue
+        columns = dict(self._columns)
+        for name in dict.fromkeys([*columns, *attributes]):
+            if name not in columns:
+                if name not in self._types:
+                    continue  # only missing values yet
+                columns[name] = Column(GrowingValues(self._types[name]), _missing(row))
+            columns[name].put(row, values.get(name))
+        self._columns = columns  # a new one: a reader may iterate over the old one
+        self._count = row + 1
 
 
-def _is_whole(column: pyarrow.DictionaryArray) -> bool:
-    """Each row has a code, and each code a value."""
-    if column.null_count or column.dictionary.null_count:
-        return False
-    codes: NDArray[np.int32] = column.indices.to_numpy(zero_copy_only=True)
-    return not len(codes) or bool(codes.min() >= 0 and codes.max() < len(column.dictionary))
+def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]]) -> list[str]:
+    """Write the attributes of items, given with their ids, in the order of the vectors and of FAISS's ids.
+
+    Returns a sentence for each attribute whose values are of types that had to be made one.
+    """
+    ids: list[str] = []
+    columns: dict[str, list[Value]] = {}
+    for row, (id, attributes) in enumerate(items):
+        ids.append(id)
+        for name, value in attributes.items():
+            column = columns.setdefault(name, [])
+            column.extend([None] * (row - len(column)))
+            column.append(None if value == [] else value)
+    for column in columns.values():
+        column.extend([None] * (len(ids) - len(column)))
+    notes: list[str] = []
+    arrays: dict[str, pyarrow.DictionaryArray] = {}
+    for name, column in columns.items():
+        kinds = first_rows(column)
+        type = common_type(kinds)
+        arrays[name] = dictionary_encode(column, type)
+        if (len(kinds) > 1 and type in ("text", "list of texts")) or "integer beyond 64 bits" in kinds:
+            shown = ", ".join(f"{each} (first in item {ids[row]!r})" for each, row in kinds.items())
+            notes.append(
+                f"the attribute {name!r} has values of the types {shown}: every value became a {type}; give it one type"
+                " in the source"
+            )
+    schema = pyarrow.schema(
+        [(name, array.type) for name, array in arrays.items()], metadata={COUNT: str(len(ids)), VERSION: CURRENT}
+    )
+    with ipc.new_file(str(path), schema) as writer:
+        writer.write_batch(pyarrow.record_batch(list(arrays.values()), schema=schema))
+    return notes
 
 
-def _missing(rows: int) -> Column:
-    return Column(pyarrow.array([NULL], pyarrow.large_string()), np.zeros(rows, np.int32))
+def _opened(column: pyarrow.Array) -> Column:
+    """The column of a file; raises ValueError if it is not one of ours, or its codes and values do not fit."""
+    if not isinstance(column, pyarrow.DictionaryArray) or column.type.value_type not in TYPES:
+        raise ValueError("it holds no columns of attributes")
+    values = column.dictionary
+    codes: NDArray[np.int32] = column.indices.fill_null(MISSING).to_numpy(zero_copy_only=True)
+    if values.null_count or (len(codes) and not MISSING <= int(codes.min()) <= int(codes.max()) < len(values)):
+        raise ValueError("its codes are not those of its values")
+    return Column(SortedValues(TYPES[values.type], values), codes)
 
 
-def _dictionary(column: Column, codes: NDArray[np.int32]) -> pyarrow.DictionaryArray:
-    """The codes of rows, counted anew by the sorted texts of the values that these have."""
-    used, inverse = np.unique(codes, return_inverse=True)
-    texts = [column.text(code) for code in used.tolist()]
-    order = sorted(range(len(texts)), key=texts.__getitem__)  # by code points, which is the order of UTF-8 too
-    places = np.empty(len(order), np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
-    values = pyarrow.array([texts[code] for code in order], pyarrow.large_string())
-    return pyarrow.DictionaryArray.from_arrays(pyarrow.array(places[inverse]), values)
+def _missing(rows: int) -> NDArray[np.int32]:
+    return np.full(rows, MISSING, np.int32)

@@ -17,8 +17,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from index.items.columns import Column, Columns
-from index.items.values import COMPARISONS, Comparison, Number, decode, encode
+from index.items.attribute_types import AttributeType
+from index.items.columns import Columns
+from index.items.values import COMPARISONS, Bounds, Comparison, Number, Scalar, Values
 from index.sources.rows import is_utf8
 from models.arrays import Flags
 from models.errors import InputError
@@ -90,11 +91,17 @@ def names(filter: Filter) -> set[str]:
 def mask(filter: Filter, columns: Columns, count: int) -> Flags:
     """For which of the first `count` rows (count,) the filter holds; an attribute that none has is missing in all."""
     match filter:
-        case In() | Range():
-            column = columns.get(filter.attribute)
-            held = _among(filter, column) if isinstance(filter, In) else _within(filter, column)  # (m,)
-            flags: Flags = np.take(held, column.codes(count))
-            return flags
+        case In():
+            wanted = [json.loads(text) for text in filter.texts]
+            return columns.get(filter.attribute).rows(
+                count,
+                lambda values: values.equal([value for value in wanted if _is_comparable(value, values.type)]),
+                missing=None in wanted,
+            )
+        case Range():
+            return columns.get(filter.attribute).rows(
+                count, lambda values: _within(filter.bounds, values), missing=False
+            )
         case Not():
             return ~mask(filter.part, columns, count)
         case All():
@@ -109,23 +116,19 @@ def mask(filter: Filter, columns: Columns, count: int) -> Flags:
             return flags
 
 
-def _among(filter: In, column: Column) -> Flags:
-    values = [decode(text) for text in filter.texts]
-    numbers = {value for value in values if isinstance(value, int | float) and not isinstance(value, bool)}
-    held: Flags = np.concatenate([part.among(numbers) for part in column.values()])
-    for text in filter.texts:
-        code = column.code(text)
-        if code is not None and code < len(held):  # else a value of a row beyond those asked for
-            held[code] = True
-    return held
+def _within(bounds: Bounds, values: Values) -> Flags:
+    if all(_is_comparable(bound, values.type) for _, bound in bounds):
+        return values.within(bounds)
+    return np.zeros(len(values), np.bool_)
 
 
-def _within(filter: Range, column: Column) -> Flags:
-    parts = column.values()
-    held: Flags = np.ones(sum(map(len, parts)), np.bool_)
-    for comparison, bound in filter.bounds:
-        held &= np.concatenate([part.compared(comparison, bound) for part in parts])
-    return held
+def _is_comparable(value: Scalar, type: AttributeType) -> bool:
+    """Whether a value is of the kind of the type: numbers are never true, and never text."""
+    if isinstance(value, bool):
+        return type == "boolean"
+    if isinstance(value, int | float):
+        return type in ("integer", "number")
+    return isinstance(value, str) and type == "text"
 
 
 class _Reader:
@@ -212,8 +215,7 @@ def _joined(kind: Callable[[tuple[Filter, ...]], Filter], parts: Iterable[Filter
 def _bound(given: object, where: str) -> Number | str:
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         raise InputError(f"{where} is {_kind(given)}: give a number, or text such as a date")
-    bound = decode(_text(given, where))
-    assert isinstance(bound, int | float | str)
+    bound: Number | str = json.loads(_text(given, where))
     return bound
 
 
@@ -222,12 +224,12 @@ def _text(given: object, where: str) -> str:
     if isinstance(given, float):
         if not math.isfinite(given):
             raise InputError(f"{where} is not finite: give a finite number")
-        return encode(int(given) if given.is_integer() else given)
+        return str(int(given)) if given.is_integer() else repr(given)
     if not isinstance(given, str | int | None):
         raise InputError(f"{where} is {_kind(given)}: give text, a number, true, false or null")
     if isinstance(given, str) and not is_utf8(given):
         raise InputError(f"{where} holds half a character: write it again as whole text")
-    return encode(given)
+    return json.dumps(given, ensure_ascii=False)
 
 
 def _kind(given: object) -> str:

@@ -1,129 +1,186 @@
-"""Distinct values of an attribute as JSON texts, decoded and compared many at a time.
+"""Distinct values of an attribute by their code, compared once each, whatever the number of rows.
 
-The text is what tells values apart, so that 1, 1.0, true and "1" stay four. Where numbers are compared, 1 equals 1.0.
+`SortedValues` are those of a snapshot, mapped from its file; `GrowingValues` those of the changes since. Numbers are
+equal by size, and compared exactly: 2^53 + 1 is not 2.0^53.
 """
 
-import json
 import operator
-from collections.abc import Callable, Collection, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 from pyarrow import compute
 
+from index.items.attribute_types import AttributeType
 from index.sources.rows import Value
 from models.arrays import Flags
 
 Number: TypeAlias = int | float
+Scalar: TypeAlias = str | int | float | bool
 Comparison: TypeAlias = Literal["gte", "gt", "lte", "lt"]
+CACHED_VALUES = 4096  # of a column: every value of a category or a colour
+Bounds: TypeAlias = Sequence[tuple[Comparison, Number | str]]
 
-COMPARISONS: Mapping[Comparison, str] = {"gte": "greater_equal", "gt": "greater", "lte": "less_equal", "lt": "less"}
-BY_NUMBER: Mapping[Comparison, Callable[..., Flags]] = {
-    "gte": np.greater_equal,
-    "gt": np.greater,
-    "lte": np.less_equal,
-    "lt": np.less,
-}
-EXACTLY: Mapping[Comparison, Callable[[Number, Number], bool]] = {
+COMPARISONS: Mapping[Comparison, Callable[..., bool]] = {
     "gte": operator.ge,
     "gt": operator.gt,
     "lte": operator.le,
     "lt": operator.lt,
 }
 
-EXACT = 2.0**53  # below it a float holds every whole number, and only from it on can two numbers share one
-NULL = "null"
 
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-_decoder = json.JSONDecoder()
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The distinct texts of lists, and pairs (p,) that say which text is in which list, by their codes."""
+
+    texts: "Values"
+    text_codes: NDArray[np.int32]
+    list_codes: NDArray[np.int32]
+
+    def any(self, held: Flags, lists: int) -> Flags:
+        """For which of so many lists one of its texts is held."""
+        flags: Flags = np.zeros(lists, np.bool_)
+        flags[self.list_codes[held[self.text_codes]]] = True
+        return flags
+
+    def totals(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sum of the counts of the lists that hold each text."""
+        totals = np.bincount(self.text_codes, weights=counts[self.list_codes], minlength=len(self.texts))
+        return totals.astype(np.int64)
 
 
-def encode(value: Value) -> str:
-    """The value's one JSON text."""
-    return _encoder.encode(value)
+class Values(Protocol):
+    """Distinct values, none of them missing, by their code."""
 
-
-def decode(text: str) -> Value:
-    """The value of a text that `encode` wrote."""
-    value: Value
-    value, _ = _decoder.raw_decode(text)
-    return value
-
-
-class Values:
-    """Values (m,) that are given and kept as JSON texts in a column of Arrow; each kind is decoded when first compared.
-
-    By the order of UTF-8, texts begin below "#", numbers from "-" up to "9", and false, null and true above.
-    """
-
-    def __init__(self, texts: pyarrow.LargeStringArray) -> None:
-        self._texts = texts
+    type: AttributeType
 
     def __len__(self) -> int:
-        return len(self._texts)
+        """How many values there are."""
 
-    def text(self, code: int) -> str:
-        """The JSON text of the value."""
-        text: str = self._texts[code].as_py()
-        return text
+    def value(self, code: int) -> Value:
+        """The value of that code."""
 
-    def among(self, numbers: Collection[Number]) -> Flags:
-        """Which values (m,) are one of the numbers; exact for whole numbers of any length."""
-        if not numbers:
-            return np.zeros(len(self), np.bool_)
-        held: Flags = np.isin(self._numbers, [_nearest(number) for number in numbers])
-        codes = np.flatnonzero(held)
-        for code in codes[np.abs(self._numbers[codes]) >= EXACT].tolist():
-            held[code] = decode(self.text(code)) in numbers
-        return held
+    def code(self, value: Scalar) -> int | None:
+        """The code of a value, None if it is not there; numbers are equal by size."""
 
-    def compared(self, comparison: Comparison, bound: Number | str) -> Flags:
-        """Which values (m,) stand so to the bound: numbers to a number, texts to a text, by their code points."""
-        if isinstance(bound, str):
-            stand = compute.call_function(COMPARISONS[comparison], [self._strings, _string(bound)])
-            flags: Flags = stand.fill_null(False).to_numpy(zero_copy_only=False)
-            return flags
-        nearest = _nearest(bound)
-        held = BY_NUMBER[comparison](self._numbers, nearest)
-        if abs(nearest) >= EXACT:  # rounding keeps the order, so only what became equal may stand otherwise
-            for code in np.flatnonzero(self._numbers == nearest).tolist():
-                value = decode(self.text(code))
-                assert isinstance(value, int | float)
-                held[code] = EXACTLY[comparison](value, bound)
-        return held
+    def equal(self, wanted: Collection[Scalar]) -> Flags:
+        """Which scalars (m,) are one of the wanted, which must be of the same kind."""
+
+    def within(self, bounds: Bounds) -> Flags:
+        """Which scalars (m,) are within all bounds, which must be of the same kind."""
+
+    def members(self) -> Members:
+        """The texts of lists."""
+
+
+class SortedValues:
+    """Values in ascending order, in a column of Arrow."""
+
+    def __init__(self, type: AttributeType, values: pyarrow.Array) -> None:
+        self.type = type
+        self._values = values
+        self._cache: dict[int, Scalar] = {}  # decoded values
+        numbers = type in ("integer", "number")
+        self._at: Callable[[int], Any] = values.to_numpy(zero_copy_only=False).item if numbers else self.value
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def value(self, code: int) -> Value:
+        value: Value = self._cache.get(code)
+        if value is None:
+            value = self._values[code].as_py()
+            if isinstance(value, Scalar) and len(self._cache) < CACHED_VALUES:
+                self._cache[code] = value
+        return value
+
+    def code(self, value: Scalar) -> int | None:
+        code = bisect_left(range(len(self)), value, key=self._at)
+        return code if code < len(self) and self._at(code) == value else None
+
+    def equal(self, wanted: Collection[Scalar]) -> Flags:
+        flags: Flags = np.zeros(len(self), np.bool_)
+        flags[[code for code in map(self.code, wanted) if code is not None]] = True
+        return flags
+
+    def within(self, bounds: Bounds) -> Flags:
+        codes = range(len(self))
+        first, end = 0, len(self)
+        for comparison, bound in bounds:
+            side = bisect_left if comparison in ("gte", "lt") else bisect_right
+            place = side(codes, bound, key=self._at)
+            if comparison in ("gte", "gt"):
+                first = max(first, place)
+            else:
+                end = min(end, place)
+        flags: Flags = np.zeros(len(self), np.bool_)
+        flags[first:end] = True
+        return flags
+
+    def members(self) -> Members:
+        return self._members
 
     @cached_property
-    def _numbers(self) -> NDArray[np.float64]:
-        """The values (m,) as floats, NaN for what is no number."""
-        texts = self._texts
-        number = compute.and_(compute.greater_equal(texts, _string("-")), compute.less(texts, _string(":")))
-        floats: NDArray[np.float64] = (
-            compute.if_else(number, texts, _string(None)).cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-        )
-        return floats
-
-    @cached_property
-    def _strings(self) -> pyarrow.LargeStringArray:
-        """The values (m,) that are texts, without quotes and escapes, and null for the others."""
-        texts = self._texts
-        bare = compute.ascii_trim(texts, characters='"')  # a quote within a text is escaped
-        bare = compute.if_else(compute.less(texts, _string("#")), bare, _string(None))
-        escaped = compute.match_substring(texts, "\\")
-        if not compute.any(escaped).as_py():
-            return bare
-        whole = [decode(text) for text in texts.filter(escaped).to_pylist()]
-        return compute.replace_with_mask(bare, escaped, pyarrow.array(whole, pyarrow.large_string()))
+    def _members(self) -> Members:
+        flat = self._values.flatten().dictionary_encode()
+        order = compute.sort_indices(flat.dictionary)
+        ranks = np.argsort(order.to_numpy()).astype(np.int32)
+        lengths = compute.list_value_length(self._values).to_numpy(zero_copy_only=False)
+        lists = np.repeat(np.arange(len(self), dtype=np.int32), lengths)
+        return Members(SortedValues("text", flat.dictionary.take(order)), ranks[flat.indices.to_numpy()], lists)
 
 
-def _string(text: str | None) -> pyarrow.LargeStringScalar:
-    return pyarrow.scalar(text, pyarrow.large_string())
+class GrowingValues:
+    """Values in the order of their arrival; one thread adds while others read those there were when they began."""
 
+    def __init__(self, type: AttributeType) -> None:
+        self.type = type
+        self._values: list[Scalar | tuple[str, ...]] = []
+        self._codes: dict[Scalar | tuple[str, ...], int] = {}
+        self._texts = self if type != "list of texts" else GrowingValues("text")
+        self._pairs: list[tuple[int, int]] = []  # of a text and the list that holds it
 
-def _nearest(number: Number) -> float:
-    try:
-        return float(number)
-    except OverflowError:  # a whole number beyond all floats, which Arrow too reads as infinite
-        return float("inf") if number > 0 else float("-inf")
+    def add(self, value: Value) -> int:
+        """Return the code of the value, a new one if it is not there yet."""
+        assert value is not None
+        key = tuple(value) if isinstance(value, list) else value
+        code = self._codes.get(key)
+        if code is None:
+            code = len(self._values)
+            self._values.append(key)  # before its code, which no reader may find without it
+            if isinstance(key, tuple):
+                self._pairs.extend([(self._texts.add(text), code) for text in key])
+            self._codes[key] = code
+        return code
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def value(self, code: int) -> Value:
+        value = self._values[code]
+        return list(value) if isinstance(value, tuple) else value
+
+    def code(self, value: Scalar) -> int | None:
+        return self._codes.get(value)
+
+    def equal(self, wanted: Collection[Scalar]) -> Flags:
+        codes = [code for code in map(self._codes.get, wanted) if code is not None]
+        flags: Flags = np.zeros(len(self), np.bool_)
+        flags[codes] = True
+        return flags
+
+    def within(self, bounds: Bounds) -> Flags:
+        values = self._values[:]
+        flags: Flags = np.ones(len(values), np.bool_)
+        for comparison, bound in bounds:
+            flags &= np.fromiter((COMPARISONS[comparison](value, bound) for value in values), np.bool_, len(values))
+        return flags
+
+    def members(self) -> Members:
+        pairs = np.array(self._pairs[:], np.int32).reshape(-1, 2)
+        return Members(self._texts, pairs[:, 0], pairs[:, 1])

@@ -10,7 +10,7 @@ import pyarrow
 from pyarrow import parquet
 
 from index.sources.embedded import Embedded, SkippedRow
-from index.sources.rows import SourceRow, is_utf8, scalar
+from index.sources.rows import SourceRow, attribute_value, is_utf8
 from models import files, tables
 from models.arrays import Flags, Vectors
 from models.errors import SourceError
@@ -127,12 +127,12 @@ def _rows(path: Path) -> Iterator[SourceRow]:
     columns = {
         name: tables.cell_values(table.column(name).combine_chunks(), f"{path}, column {name!r}")
         for name, kind in zip(table.column_names, table.schema.types, strict=True)
-        if not pyarrow.types.is_nested(kind)
+        if tables.is_text_list(kind) or not pyarrow.types.is_nested(kind)
     }
     for number in range(table.num_rows):
         record = {name: cells[number] for name, cells in columns.items()}
         id, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
         if id is None or not isinstance(uri, str | None):
             raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the picture {uri!r}: give both as text")
-        attributes = {name: scalar(cell, f"{path}, column {name!r}") for name, cell in record.items()}
+        attributes = {name: attribute_value(cell, f"{path}, column {name!r}") for name, cell in record.items()}
         yield SourceRow(str(id), uri or "", attributes)

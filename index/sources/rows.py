@@ -16,7 +16,7 @@ from index.sources import object_stores
 from models import tables
 from models.errors import SourceError
 
-Value = str | int | float | bool | None
+Value = str | int | float | bool | list[str] | None  # of an attribute
 
 NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
 LISTED_ROWS = 10
@@ -196,25 +196,37 @@ def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str)
     if image and not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
     attributes = {
-        name: scalar(value, f"{where}, column {name!r}") for name, value in record.items() if name not in NEEDED
+        name: attribute_value(value, f"{where}, column {name!r}")
+        for name, value in record.items()
+        if name not in NEEDED
     }
     for name, value in attributes.items():
-        if not is_utf8(name) or (isinstance(value, str) and not is_utf8(value)):
+        texts = value if isinstance(value, list) else [value]
+        if not is_utf8(name) or not all(is_utf8(text) for text in texts if isinstance(text, str)):
             raise SourceError(f"{where}, column {name!r} has the text {value!r}, {NO_TEXT}")
     image = image or ""
     return SourceRow(str(id), image if not image or "://" in image else locate(image), attributes)
 
 
-def scalar(value: object, where: str) -> Value:
-    """A cell of a table as the value of an attribute; raises SourceError, which names the place, where it is none."""
-    if isinstance(value, date | time_of_day):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float) and math.isnan(value):
-        return None  # how data frames write a missing number
-    if isinstance(value, float) and math.isinf(value):
-        raise SourceError(f"{where} is infinite: give a finite number or leave it empty")
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise SourceError(f"{where} holds a {type(value).__name__}: give text, a number, a date, true or false, or nothing")
+def attribute_value(cell: object, place: str) -> Value:
+    """Return a cell of a table as the value of an attribute; raises SourceError, which names the place.
+
+    An empty list and the NaN of a data frame are missing values, and a date is ISO text.
+    """
+    if isinstance(cell, date | time_of_day):
+        return cell.isoformat()
+    if isinstance(cell, Decimal):
+        cell = float(cell)
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
+    if isinstance(cell, float) and math.isinf(cell):
+        raise SourceError(f"{place} is infinite: give a finite number or leave it empty")
+    if isinstance(cell, list):
+        if not all(isinstance(text, str) for text in cell):
+            raise SourceError(f"{place} holds a list of other things than text: give every member as text")
+        return list(dict.fromkeys(cell)) or None
+    if cell is None or isinstance(cell, str | int | float | bool):
+        return cell
+    raise SourceError(
+        f"{place} holds a {type(cell).__name__}: give text, a number, a date, true or false, a list of texts or nothing"
+    )

@@ -11,7 +11,7 @@ from index.vectors.encodings import Encoding
 from models.errors import GalleryBroken
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 
 
 class _Strict(BaseModel):
@@ -35,7 +35,7 @@ class ShardEntry(FileEntry):
 class SnapshotManifest(_Strict):
     """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[3, 4]  # 3 has attributes without types
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str

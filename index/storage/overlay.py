@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.items.columns import Columns
+from index.items.attribute_types import AttributeType
+from index.items.columns import Columns, GrowingColumns
 from index.items.items import GalleryItem
 from index.storage.changes import Entry, Upsert
 from index.vectors.exact import DECIMALS, top
@@ -76,12 +77,17 @@ class OverlayState:
 class Overlay:
     """Applies changes, and publishes the result as `state` by one assignment."""
 
-    def __init__(self, snapshot: Mapping[str, int], *, dimension: int, through: int) -> None:
-        """`snapshot` maps the ids of a snapshot, which holds the changes up to number `through`, to its rows."""
+    def __init__(
+        self, snapshot: Mapping[str, int], types: Mapping[str, AttributeType], *, dimension: int, through: int
+    ) -> None:
+        """`snapshot` maps the ids of a snapshot to its rows; it holds the changes up to number `through`.
+
+        `types` are those of its attributes.
+        """
         start = len(snapshot)
         self._lock = threading.Lock()
         self._upserts: list[Upsert] = []
-        self._columns = Columns.of([])
+        self._columns = GrowingColumns(types)
         self._changed: dict[str, list[int]] = {}
         self._vectors: Embeddings = np.empty((CAPACITY, dimension), dtype=np.float32)
         self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a new row is alive

@@ -1,6 +1,6 @@
 """A snapshot and the changes since as one space of rows: those below `start` are the snapshot's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -14,7 +14,6 @@ from index.items.columns import Columns
 from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem, ItemTable
-from index.sources.rows import Value
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.overlay import Overlay, OverlayState
@@ -95,7 +94,8 @@ class RowView:
     def open(cls, live: Snapshot, journal: Journal) -> "RowView":
         """Open a checked snapshot with all changes since; raises GalleryBroken if one of them is damaged."""
         base, manifest = OpenSnapshot.open(live), live.manifest
-        overlay = Overlay(base.items.rows, dimension=manifest.dimension, through=manifest.through)
+        types = base.items.attributes.types
+        overlay = Overlay(base.items.rows, types, dimension=manifest.dimension, through=manifest.through)
         return cls(base, overlay.apply(journal.since(manifest.through)))
 
     def candidates(self, filter: Filter | None) -> Candidates:
@@ -164,11 +164,19 @@ class RowView:
         base, overlay = self.base.items.ids, self.overlay
         return [base[row] if row < overlay.start else overlay.item(row).id for row in self.living().tolist()]
 
-    def value(self, name: str) -> Callable[[int], Value]:
-        """A function that gives a row's value of that attribute; raises InputError if no item has it."""
+    def value(self, name: str) -> Callable[[int], Hashable]:
+        """A function of a row that returns its value of that attribute; raises InputError if it cannot group items."""
         self.check_attributes({name})
+        if self.overlay.columns.types.get(name) == "list of texts":
+            raise InputError(f"the attribute {name!r} is a list of texts: group by an attribute with one value an item")
         base, fresh, start = self.base.items.attributes.get(name), self.overlay.columns.get(name), self.overlay.start
-        return lambda row: base.at(row) if row < start else fresh.at(row - start)
+
+        def value(row: int) -> Hashable:
+            value = base.at(row) if row < start else fresh.at(row - start)
+            assert not isinstance(value, list)
+            return value
+
+        return value
 
     def facets(self, names: Sequence[str], candidates: Candidates, *, top: int = facets.MOST) -> Facets:
         """For each attribute the `top` most frequent values among the candidates, with their counts.

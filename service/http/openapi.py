@@ -74,8 +74,10 @@ def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonV
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id
-        # its own attributes, so that sending the example changes nothing
-        attributes: dict[str, JsonValue] = {**without_empty(examples.item.attributes)}
+        attributes: dict[str, JsonValue] = {
+            name: [*value] if isinstance(value, list) else value
+            for name, value in without_empty(examples.item.attributes).items()
+        }
         _object(schemas, "ItemBody")["examples"] = [{"attributes": attributes}]
         _object(schemas, "ItemsBody")["examples"] = [{"items": [{"id": item_id, "attributes": attributes}]}]
         changed: JsonValue = {"image": {"item_id": item_id}, "text": "in red", "k": 10}

@@ -41,6 +41,7 @@ class ProgressLine(BaseModel):
     skipped: list[SkippedImage] = []
     embedded: int | None = None
     reused: int | None = None
+    notes: list[str] = []
 
 
 class JobRunner:
@@ -183,6 +184,7 @@ class JobRunner:
                 done = True
                 job.skipped, job.skipped_items = len(progress.skipped), progress.skipped[:MAX_SKIPPED_ITEMS]
                 job.embedded, job.reused = progress.embedded, progress.reused
+                job.notes = progress.notes
                 continue
             job.stage, job.done, job.total, job.rate = progress.stage, progress.done, progress.total, progress.rate
             self._metrics.job_progress.set(min(1.0, progress.done / progress.total) if progress.total else 0)

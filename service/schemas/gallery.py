@@ -136,6 +136,7 @@ class Job(BaseModel):
     reused: int | None = Field(None, description="for a build: number of items with unchanged image and model")
     skipped: int = Field(0, description="number of items left out because they could not be read")
     skipped_items: list[SkippedImage] = Field([], description="the first hundred skipped items")
+    notes: list[str] = Field([], description="attributes whose values the build converted to one type")
     error: str | None = None
     snapshot: str | None = Field(None, description="the snapshot that serves since the end of the job")
     items: int | None = None

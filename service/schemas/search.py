@@ -15,7 +15,8 @@ from service.errors import BadRequest
 from service.images import url_policy
 from service.search.query import Answer
 
-Attribute = str | int | float | bool
+Scalar = str | int | float | bool
+Attribute = Scalar | list[str]
 _WHITE_SPACE = string.whitespace.encode()
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
 Base64 = Annotated[str, Field(json_schema_extra={"format": "byte"})]
@@ -175,7 +176,7 @@ class HitAnswer(ItemAnswer):
 class Count(BaseModel):
     """A value of an attribute, and the number of items that have it."""
 
-    value: Attribute
+    value: Scalar
     count: int
 
 

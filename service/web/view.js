@@ -76,7 +76,7 @@ export function detail(dialog, item, { like }) {
     name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
   const facts = attributes.flatMap(([name, value]) => [
     make("dt", {}, name.replaceAll("_", " ")),
-    make("dd", {}, typeof value === "boolean" ? (value ? "yes" : "no") : String(value)),
+    make("dd", {}, Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? "yes" : "no") : String(value)),
   ]);
   const line = [formatPrice(price), inStock === false ? "sold out" : null].filter(Boolean);
   dialog.replaceChildren(

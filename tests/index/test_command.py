@@ -54,20 +54,23 @@ def test_inspect_says_the_kinds_of_every_attribute(
 ) -> None:
     draw(tmp_path, 2)
     given: list[dict[str, object]] = [
-        {"price": 1, "name": "a", "new": True, "none": None},
-        {"price": 1.5, "name": None, "new": False},
+        {"price": 1, "name": "a", "new": True, "none": None, "code": 7},
+        {"price": 1.5, "name": None, "new": False, "tags": ["x"], "code": "007"},
     ]
     records = [{"id": str(number), "image": f"{number:04d}.png", **each} for number, each in enumerate(given)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     arguments = ["build", str(tmp_path / "t.jsonl"), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]
     assert main([*arguments, "--progress", "none"]) == 0
-    capsys.readouterr()
+    assert "'code'" in capsys.readouterr().err
+    assert main([*arguments, "--progress", "json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert "'code'" in note
     assert main(["inspect", str(tmp_path / "g"), "--json"]) == 0
-    kinds = {"price": ["integer", "number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
+    kinds = {"price": ["number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
+    kinds |= {"code": ["text"], "tags": ["missing", "list of texts"]}
     assert json.loads(capsys.readouterr().out)["attributes"] == kinds
     assert main(["inspect", str(tmp_path / "g")]) == 0
-    shown = "price (integer/number), name (missing/text), new (boolean), none (missing)"
-    assert shown in capsys.readouterr().out
+    assert "price (number), name (missing/text), new (boolean), none (missing)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("progress", ["bar", "none"])

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 from random import Random
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ from index.storage.journal import Journal
 from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder
-from models.errors import GalleryError, SpaceMismatch, UnknownItem, UnknownSnapshot, UnreadableImage
+from models.errors import GalleryError, InputError, SpaceMismatch, UnknownItem, UnknownSnapshot, UnreadableImage
 from tests.index.uploads import PIXELS, apply, opened, picture, quiet
 
 if TYPE_CHECKING:
@@ -68,6 +69,45 @@ def test_what_is_put_changed_and_deleted_is_there_at_once_in_every_opened_galler
     assert "new" not in other.view()
     assert "0003" not in hit_ids(other, vector, SearchRequest(k=COUNT))
     assert len(other.view()) == len(other.view().ids) == COUNT - 1
+
+
+def test_changes_keep_the_types_of_attributes(tmp_path: Path, encoder: Encoder, draw: "Draw", folder: Path) -> None:
+    draw(tmp_path / "p", 2)
+    rows: list[dict[str, object]] = [{"price": 20, "code": "007", "tags": ["red"]}, {"price": 5, "new": True}]
+    lines = [json.dumps({"id": f"{row}", "image": f"p/{row:04d}.png", **facts}) for row, facts in enumerate(rows)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    build(tmp_path / "t.jsonl", folder, encoder, progress=quiet)
+    gallery = opened(folder, encoder)
+    puts = [
+        Put("0", None, {"price": 19.5, "code": 7, "tags": "wool", "fresh": 1}),
+        Put("1", None, {"price": "cheap"}),
+        Put("1", None, {"new": 1}),
+        Put("1", None, {"price": 5.0, "code": None, "fresh": 1.5}),
+        Put("1", None, {"fresh": "x"}),
+    ]
+    problems = apply(puts, gallery, encoder)
+    assert [type(problem) for problem in problems] == [NoneType, InputError, InputError, NoneType, InputError]
+    assert "'price'" in str(problems[1]) and "number" in str(problems[1])
+    expected = {"0": {"price": 19.5, "code": "7", "tags": ["wool"], "fresh": 1}, "1": {"price": 5, "fresh": 1.5}}
+    vector = gallery.view().vector("0")[np.newaxis]
+    for _ in range(2):
+        assert {id: gallery.view().item(id).attributes for id in "01"} == expected
+        for filter, ids in (({"price": {"lt": 20}}, "01"), ({"code": "7"}, "0"), ({"tags": "wool"}, "0")):
+            assert sorted(hit_ids(gallery, vector, SearchRequest(filter=parse(filter)))) == list(ids)
+        (found,) = gallery.view().search(vector, [SearchRequest(facets=("tags", "price"))])
+        assert found.facets == {"tags": [("wool", 1)], "price": [(5, 1), (19.5, 1)]}
+        with pytest.raises(InputError, match="'tags'"):
+            gallery.view().search(vector, [SearchRequest(group_by="tags")])
+        with pytest.raises(InputError, match="'tags'"):
+            gallery.view().check(SearchRequest(group_by="tags"))
+        compact(folder, progress=quiet)
+        gallery = opened(folder, encoder)
+    assert gallery.view().rows.overlay.columns.types == {
+        "price": "number",
+        "code": "text",
+        "tags": "list of texts",
+        "fresh": "number",
+    }
 
 
 def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:

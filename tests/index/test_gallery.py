@@ -148,8 +148,8 @@ def test_wants_of_one_batch_are_met_each_for_itself(gallery: Gallery, queries: E
 def test_facets_count_what_the_filter_lets_through(gallery: Gallery, queries: Embeddings) -> None:
     want = SearchRequest(filter=parse({"stock": {"lt": 11}}), facets=("new", "stock", "none"))
     (found,) = gallery.view().search(queries[:1], [want])
-    by_text = [(int(text), 1) for text in sorted(str(number) for number in range(11))]
-    assert found.facets == {"new": [(True, 6), (False, 5)], "stock": by_text, "none": []}
+    stock = [(number, 1) for number in range(11)]
+    assert found.facets == {"new": [(True, 6), (False, 5)], "stock": stock, "none": []}
 
 
 def test_an_item_keeps_the_exact_types_of_its_attributes(gallery: Gallery) -> None:
@@ -232,7 +232,7 @@ def test_a_changed_fact_an_unknown_key_and_another_version_of_the_manifest_are_r
     path = live.path / manifest.MANIFEST
     facts = json.loads(path.read_text())
     changes = [{"source": "elsewhere"}, {"nprobe": 1 + live.manifest.nprobe}, {"extra": 1}]
-    for change in (*changes, *({"schema_version": version} for version in (1, 2, 4))):
+    for change in (*changes, *({"schema_version": version} for version in (1, 2, 5))):
         path.write_text(json.dumps(facts | change, indent=2) + "\n")
         with pytest.raises(GalleryBroken, match=r"manifest\.json"):
             snapshot.live(copy)
@@ -282,7 +282,7 @@ def test_a_shard_of_another_snapshot_is_refused_even_if_its_digest_is_right(copy
 
 def test_attributes_of_another_count_are_refused_even_if_their_digest_is_right(copy: Path) -> None:
     live = snapshot.live(copy)
-    write(live.path / snapshot.ATTRIBUTES, [attributes(number) for number in range(COUNT + 1)])
+    write(live.path / snapshot.ATTRIBUTES, ((str(number), attributes(number)) for number in range(COUNT + 1)))
     files = [snapshot.entry(live.path / each.file) for each in live.manifest.files]
     forged = live.manifest.model_copy(update={"files": tuple(files)})
     (live.path / manifest.MANIFEST).write_text(manifest.dump(forged))

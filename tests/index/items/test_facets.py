@@ -1,7 +1,7 @@
 """A facet counts what a plain loop counts, the most frequent values first."""
 
-import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -9,62 +9,79 @@ import numpy as np
 import pytest
 
 from index.items import columns as attribute_columns
-from index.items.columns import Columns
+from index.items.columns import Columns, GrowingColumns
 from index.items.facets import counts, distinct, joint_counts
+from index.items.values import Scalar
 from index.sources.rows import Value
 
+POOLS: dict[str, list[Value]] = {
+    "boolean": [None, True, False],
+    "integer": [None, *range(-3, 60)],
+    "number": [None, 1, 1.0, 0.5, -0.0, 0, *(number / 4 for number in range(80))],
+    "text": [None, "1", "", "ü", 'a"', "a!", "a", "null", *map(str, range(60))],
+    "list of texts": [None, [], ["a"], ["b", "a"], ["a", "c", "ü"], *([str(number), "a"] for number in range(40))],
+}
 
-def naive(rows: list[dict[str, Value]], name: str, kept: list[bool], top: int) -> list[tuple[str, int]]:
-    """Values as JSON, which tells 1 from true."""
-    values = [json.dumps(row.get(name), ensure_ascii=False) for row, keep in zip(rows, kept, strict=True) if keep]
-    found = Counter(value for value in values if value != "null")
+
+def written(path: Path, rows: Sequence[dict[str, Value]]) -> Columns:
+    attribute_columns.write(path, ((str(number), row) for number, row in enumerate(rows)))
+    return Columns.open(path)
+
+
+def grown(rows: Sequence[dict[str, Value]], like: Columns | None = None) -> Columns:
+    columns = GrowingColumns({} if like is None else like.types)
+    for row in rows:
+        columns.append(row)
+    return columns
+
+
+def naive(rows: Sequence[dict[str, Value]], mask: Sequence[bool], top: int) -> list[tuple[Scalar, int]]:
+    found: Counter[Scalar] = Counter()
+    for row, counted in zip(rows, mask, strict=True):
+        value = row.get("a")
+        if counted and value is not None:
+            found.update(value if isinstance(value, list) else [value])
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))[:top]
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_the_counts_are_those_of_a_plain_loop(tmp_path: Path, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    pool: list[Value] = [None, True, False, 1, 1.0, "1", "", "ü", 'a"', "a!", "a", 2, -3, 0.5, "null"]
-    pool += list(range(10, 10 + 3 * seed))
-    rows: list[dict[str, Value]] = [
-        {"a": pool[int(place)]} if generator.random() < 0.9 else {}
-        for place in generator.integers(0, len(pool), 20 * (seed + 1))
-    ]
-    rows[0] = {"a": "only here", "b": None}
-    cut = int(generator.integers(1, len(rows) + 1))
-    attribute_columns.write(tmp_path / "attributes.arrow", rows[:cut])
-    columns = Columns.open(tmp_path / "attributes.arrow")
-    for row in rows[cut:]:
-        columns.append(row)
+@pytest.mark.parametrize("type", list(POOLS))
+@pytest.mark.parametrize("seed", range(6))
+def test_the_counts_are_those_of_a_plain_loop(tmp_path: Path, type: str, seed: int) -> None:
+    random = Random(seed)
+    rows = [{"a": random.choice(POOLS[type])} if random.random() < 0.9 else {} for _ in range(60 * (seed + 1))]
+    rows[0] = {"a": POOLS[type][-1], "b": None}
+    cut = random.randrange(1, len(rows) + 1)
+    whole = written(tmp_path / "whole.arrow", rows)
+    first = written(tmp_path / "first.arrow", rows[:cut])
+    second = grown(rows[cut:], first)
     for share in (0.0, 0.2, 1.0):
-        kept = generator.random(len(rows)) < share
+        mask = np.array([random.random() < share for _ in rows])
         for top in (1, 3, 10, 1000):
-            found = counts(columns, "a", kept, top)
-            shown = [(json.dumps(value, ensure_ascii=False), number) for value, number in found]
-            assert shown == naive(rows, "a", kept.tolist(), top)
-        assert counts(columns, "b", kept, 5) == []
+            expected = naive(rows, mask.tolist(), top)
+            assert counts(whole, "a", mask, top) == counts(grown(rows, whole), "a", mask, top) == expected
+            assert joint_counts(first, mask[:cut], second, mask[cut:], "a", top) == expected
+        assert counts(whole, "b", mask, 5) == []
+        if type != "list of texts":
+            values = [row.get("a") for row, counted in zip(rows, mask, strict=True) if counted]
+            expected_groups = len(set(values) - {None}) + values.count(None)
+            assert distinct(first, mask[:cut], second, mask[cut:], "a") == expected_groups
+
+
+def test_a_number_written_in_two_ways_is_counted_once(tmp_path: Path) -> None:
+    prices: list[Value] = [20.0, 20, 0, -0.0, 1]
+    columns = written(tmp_path / "a.arrow", [{"price": price} for price in prices])
+    assert counts(columns, "price", np.ones(5, np.bool_), 9) == [(0.0, 2), (20.0, 2), (1.0, 1)]
 
 
 def test_rows_appended_after_the_mask_are_not_counted() -> None:
-    columns = Columns.of([{"a": "x"}, {"a": "y"}])
+    columns = GrowingColumns({})
+    for text in "xy":
+        columns.append({"a": text})
     mask = np.ones(2, np.bool_)
-    columns.append({"a": "y"})
-    columns.append({"a": "z"})
+    for text in "yz":
+        columns.append({"a": text})
     assert counts(columns, "a", mask, 5) == [("x", 1), ("y", 1)]
 
 
 def test_an_attribute_that_no_row_has_counts_nothing() -> None:
-    assert counts(Columns.of([{"a": 1}]), "b", np.ones(1, np.bool_), 5) == []
-
-
-def test_two_parts_are_counted_as_one_would_be() -> None:
-    random = Random(3)
-    for _ in range(50):
-        rows = [{"a": random.choice(["x", "y", "z", 1, None, random.randrange(40)])} for _ in range(80)]
-        mask = np.array([random.random() < 0.6 for _ in rows])
-        cut = random.randrange(60, 80)
-        parts = Columns.of(rows[:cut]), mask[:cut], Columns.of(rows[cut:]), mask[cut:]
-        for top in (1, 3, 100):
-            assert joint_counts(*parts, "a", top) == counts(Columns.of(rows), "a", mask, top)
-        kept = [json.dumps(row["a"]) for row, keep in zip(rows, mask, strict=True) if keep]
-        assert distinct(*parts, "a") == len({*kept} - {"null"}) + kept.count("null")
+    assert counts(grown([{"a": 1}]), "b", np.ones(1, np.bool_), 5) == []

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow
 import pytest
 
+from index.items import columns as attribute_columns
 from index.items import items
 from index.items.columns import Columns
 from index.items.items import ItemTable
@@ -36,9 +37,11 @@ def contents(folder: Path, form: Encoding, *, nprobe: int) -> RowView:
     opened = Shards.open([folder / name for name, _ in written], form=form)
     states = {name: [""] * COUNT for name in items.STATES}
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
-    known = ItemTable(table, Columns.of({"group": row % GROUPS} for row in range(COUNT)))
+    attribute_columns.write(folder / "attributes.arrow", ((f"i{row}", {"group": row % GROUPS}) for row in range(COUNT)))
+    known = ItemTable(table, Columns.open(folder / "attributes.arrow"))
     base = OpenSnapshot(known, Ranking(opened, Exact(vectors, scaled(vectors)), nprobe))
-    return RowView(base, Overlay(known.rows, dimension=DIMENSION, through=0).state)
+    overlay = Overlay(known.rows, known.attributes.types, dimension=DIMENSION, through=0)
+    return RowView(base, overlay.state)
 
 
 @pytest.fixture(scope="module", params=["flat", "sq8", "rabitq"])

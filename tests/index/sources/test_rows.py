@@ -136,7 +136,9 @@ def test_files_that_would_share_an_id_keep_their_suffixes(tmp_path: Path) -> Non
         ("t.jsonl", "\n\n", "no rows"),
         ("t.jsonl", '{"id": "a", "image": "b"}\n{"id":', "line 2 is not JSON"),
         ("t.jsonl", "[1]\n", "line 1 is not a JSON object"),
-        ("t.jsonl", '{"id": "a", "image": "b", "sizes": [1, 2]}\n', "column 'sizes' holds a list"),
+        ("t.jsonl", '{"id": "a", "image": "b", "sizes": [1, 2]}\n', "column 'sizes' holds a list of other things"),
+        ("t.jsonl", '{"id": "a", "image": "b", "sizes": ["x", null]}\n', "column 'sizes' holds a list of other"),
+        ("t.jsonl", '{"id": "a", "image": "b", "sizes": ["\\ud800"]}\n', "row 1, column 'sizes' .*write it again"),
         ("t.jsonl", '{"id": "a", "image": "b", "x": {"y": 1}}\n', "column 'x' holds a dict"),
         ("t.jsonl", '{"id": "a", "image": "b", "x": Infinity}\n', "column 'x' is infinite"),
         ("t.jsonl", '{"id": "a", "image": "b"}\n' + "[" * 100_000, "line 2 is nested too deeply"),
@@ -201,6 +203,15 @@ def test_article_numbers_stay_exact_in_csv(tmp_path: Path) -> None:
         values = [row.attributes[name] for row in found]
         assert values == expected, name
         assert [type(value) for value in values] == [type(value) for value in expected], name
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
+def test_lists_of_texts_are_attributes(tmp_path: Path, name: str) -> None:
+    tags = [["red", "wool", "red"], [], None, ["größe"]]
+    records = [{"id": str(number), "image": "a.png", "tags": texts} for number, texts in enumerate(tags)]
+    write = write_parquet if name == "t.parquet" else write_jsonl
+    tags_read = [row.attributes["tags"] for row in rows(write(tmp_path / name, records))]
+    assert tags_read == [["red", "wool"], None, None, ["größe"]]
 
 
 def test_a_file_whose_name_is_not_utf8_is_a_bad_row_shown_with_escapes(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def upsert(id: str, seed: int) -> Upsert:
 
 
 def opened(through: int = 0) -> Overlay:
-    return Overlay(SNAPSHOT, dimension=DIMENSION, through=through)
+    return Overlay(SNAPSHOT, {}, dimension=DIMENSION, through=through)
 
 
 def numbered(*changes: Change, after: int = 0) -> list[Entry]:
@@ -106,6 +106,14 @@ def test_an_upsert_takes_the_next_row_and_kills_the_older_one() -> None:
     assert second.item(42).attributes == {"seed": 3}
     assert np.flatnonzero(~second.alive).tolist() == [3, 40, 41]
     assert delta.apply(numbered(upsert("new", 4), after=5)).row("new") == 43
+
+
+def test_a_value_of_another_type_is_missing_to_filters_and_stays_with_its_item() -> None:
+    vector = upsert("a", 1).vector
+    changes = [Upsert(GalleryItem(id, "", {"seed": value}), "", "", vector) for id, value in (("a", "x"), ("b", 2))]
+    view = Overlay(SNAPSHOT, {"seed": "integer"}, dimension=DIMENSION, through=0).apply(numbered(*changes))
+    assert [view.columns.at(row) for row in range(2)] == [{}, {"seed": 2}]
+    assert view.item(40).attributes == {"seed": "x"}
 
 
 def test_a_replay_changes_nothing() -> None:

@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 
 from index.items import items
-from index.items.columns import Columns
+from index.items.columns import GrowingColumns
 from index.items.filters import parse
 from index.items.items import ItemTable
 from index.storage import view
@@ -23,13 +23,16 @@ def table() -> ItemTable:
     """Items whose attribute `n` is their row."""
     states = {name: [""] * COUNT for name in items.STATES}
     ids = pyarrow.table({"id": [str(row) for row in range(COUNT)], **states})
-    return ItemTable(ids, Columns.of({"n": row} for row in range(COUNT)))
+    columns = GrowingColumns({})
+    for row in range(COUNT):
+        columns.append({"n": row})
+    return ItemTable(ids, columns)
 
 
 def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", 20_000)
     opened = OpenSnapshot(table, cast(Ranking, None))  # which no selection uses
-    state = Overlay(table.rows, dimension=4, through=0).state
+    state = Overlay(table.rows, table.attributes.types, dimension=4, through=0).state
     parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
     selections = [opened.selection(filter, state) for filter in parsed]
     assert [selection.count for selection in selections] == list(range(100))
@@ -43,7 +46,8 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
     table: ItemTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
-    opened, state = OpenSnapshot(table, cast(Ranking, None)), Overlay(table.rows, dimension=4, through=0).state
+    opened = OpenSnapshot(table, cast(Ranking, None))
+    state = Overlay(table.rows, table.attributes.types, dimension=4, through=0).state
     filter = parse({"n": {"gte": 10}})
     first, second = opened.selection(filter, state), opened.selection(filter, state)
     assert first is not second
