@@ -1,5 +1,5 @@
-"""The items of a snapshot: in Parquet their ids, uris and what each picture was when it was embedded (the hash of its
-bytes and its fingerprint), and the attributes in columns of their own."""
+"""The items of a snapshot: a Parquet file of ids, uris, and content hash and fingerprint of each image when it was
+embedded; the attributes lie in columns of their own."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STATES = ("uri", "content", "fingerprint")
 
 @dataclass(frozen=True, slots=True)
 class GalleryItem:
-    """One thing of the gallery; `uri` is its picture's path or URL."""
+    """One thing of the gallery; `uri` is the path or URL of its image."""
 
     id: str
     uri: str
@@ -38,7 +38,7 @@ def write(path: Path, rows: Sequence[SourceRow]) -> None:
 
 
 def states(path: Path) -> pyarrow.Table:
-    """The columns of STATES: what each row's picture was when it was embedded; raises GalleryBroken."""
+    """The columns of STATES: the state of each row's image when it was embedded; raises GalleryBroken."""
     try:
         return parquet.read_table(path, columns=list(STATES), partitioning=None).select(list(STATES))
     except (OSError, KeyError, pyarrow.ArrowException) as error:
@@ -56,7 +56,7 @@ class ItemTable(Collection[GalleryItem]):
 
     @classmethod
     def open(cls, path: Path, attributes: Columns) -> "ItemTable":
-        """Reads the file of the items that have these attributes; raises GalleryBroken where it is not one of ours."""
+        """Reads the file of the items that have these attributes; raises GalleryBroken if it is not one of ours."""
         try:
             return cls(parquet.read_table(path, columns=list(COLUMNS), partitioning=None), attributes)
         except (OSError, KeyError, pyarrow.ArrowException) as error:
@@ -67,12 +67,12 @@ class ItemTable(Collection[GalleryItem]):
         return GalleryItem(self.ids[row], self._uris[row].as_py(), self.attributes.at(row))
 
     def content(self, row: int) -> str:
-        """The SHA-256 of the bytes of the row's picture."""
+        """The SHA-256 of the bytes of the row's image."""
         found: str = self._contents[row].as_py()
         return found
 
     def fingerprint(self, row: int) -> str:
-        """What tells, without its bytes, whether the row's picture can have changed; "" where nothing does."""
+        """A value that changes if the bytes of the row's image may have changed; "" if there is none."""
         found: str = self._fingerprints[row].as_py()
         return found
 

@@ -33,7 +33,7 @@ def is_layout(source: Path | str) -> bool:
 def read(folder: Path, *, dimension: int, space_id: str) -> Embedded:
     """Every row with its vector as it is, at length one; a row whose vector is not finite or zero is skipped.
 
-    Nobody can see which model made the vectors: whoever names the folder vouches for their space. Raises SourceError
+    No file says which model made the vectors: the caller vouches for their space. Raises SourceError
     for files that do not belong together, of another dimension, or that a manifest of ours says were changed.
     """
     _check_manifest(folder, space_id)
@@ -133,6 +133,6 @@ def _rows(path: Path) -> Iterator[SourceRow]:
         record = {name: cells[number] for name, cells in columns.items()}
         id, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
         if id is None or not isinstance(uri, str | None):
-            raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the picture {uri!r}: give both as text")
+            raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the image {uri!r}: give both as text")
         attributes = {name: attribute_value(cell, f"{path}, column {name!r}") for name, cell in record.items()}
         yield SourceRow(str(id), uri or "", attributes)

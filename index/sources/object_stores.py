@@ -43,8 +43,8 @@ def is_store(source: str) -> bool:
 
 
 def is_folder(url: str) -> bool:
-    """Whether a folder is there, or else a file; raises SourceError where nothing can be read."""
-    with _told(url):
+    """Whether a folder is there, or else a file; raises SourceError if nothing can be read."""
+    with _translate_errors(url):
         system, path = _opened(url)
         return system.info(path)["type"] == "directory"
 
@@ -52,7 +52,7 @@ def is_folder(url: str) -> bool:
 def objects(folder: str) -> list[Object]:
     """All files below a folder; raises SourceError."""
     read_s = time.time()
-    with _told(folder):
+    with _translate_errors(folder):
         system, path = _opened(folder)
         system.invalidate_cache()  # of an earlier listing in this process
         found = system.find(path, detail=True)
@@ -67,7 +67,7 @@ def objects(folder: str) -> list[Object]:
 def copied(url: str) -> Iterator[IO[bytes]]:
     """A file as a temporary one on this disk, so that its reader meets no error of a network; raises SourceError."""
     with tempfile.TemporaryFile() as local:
-        with _told(url):
+        with _translate_errors(url):
             system, path = _opened(url)
             with system.open(path, "rb") as file:
                 shutil.copyfileobj(file, local)
@@ -76,9 +76,9 @@ def copied(url: str) -> Iterator[IO[bytes]]:
 
 
 def read(url: str, *, unless: str, max_bytes: int) -> tuple[bytes, str] | None:
-    """A picture's bytes and its fingerprint, or None where that is `unless`.
+    """An image's bytes and its fingerprint, or None if the fingerprint is `unless`.
 
-    Raises UnreadableImage, ImageTooLarge, and SourceError where the driver is not installed.
+    Raises UnreadableImage, ImageTooLarge, and SourceError if the driver is not installed.
     """
     too_large = ImageTooLarge(f"{url} has more than {max_bytes} bytes: make the image smaller")
     read_s = time.time()
@@ -95,7 +95,7 @@ def read(url: str, *, unless: str, max_bytes: int) -> tuple[bytes, str] | None:
     except (SourceError, ImageTooLarge):
         raise
     except Exception as error:
-        raise UnreadableImage(f"{url} cannot be read ({_said(error)}): {WAY_OUT}") from error
+        raise UnreadableImage(f"{url} cannot be read ({_message(error)}): {WAY_OUT}") from error
     if len(data) > max_bytes:
         raise too_large
     return data, mark
@@ -108,22 +108,22 @@ def joined(folder: str, name: str) -> str:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """Says as SourceError what a driver raises; each has errors of its own."""
+def _translate_errors(url: str) -> Iterator[None]:
+    """Raises SourceError for any error of a driver; each driver has error types of its own."""
     try:
         yield
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"{url} cannot be read ({_said(error)}): {WAY_OUT}") from error
+        raise SourceError(f"{url} cannot be read ({_message(error)}): {WAY_OUT}") from error
 
 
 def _opened(url: str) -> tuple[_System, str]:
-    """fsspec's file system and the path in it; raises SourceError where a package is missing."""
+    """fsspec's file system and the path in it; raises SourceError if a package is missing."""
     if "::" in url:
         raise SourceError(f"{url} chains stores with '::': name one store")
     try:
-        from fsspec.core import url_to_fs  # only those who name a store need it
+        from fsspec.core import url_to_fs  # optional: only a store needs it
     except ImportError as error:
         raise SourceError(f"{url} takes the package fsspec: install likebut[stores]") from error
     try:
@@ -133,5 +133,5 @@ def _opened(url: str) -> tuple[_System, str]:
     return system, path
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return f"{error}" or type(error).__name__

@@ -1,4 +1,4 @@
-"""Sources to rows: a folder of pictures or a table, read as (id, image, attributes)."""
+"""Sources to rows: a folder of images or a table, read as (id, image, attributes)."""
 
 import math
 import os
@@ -27,11 +27,11 @@ NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One thing to index. `image` is an absolute path or a URL, or "" where the source names none.
+    """One thing to index. `image` is an absolute path or a URL, or "" if the source names none.
 
-    Attributes are text, numbers, booleans, or None where a cell is empty; a date is ISO text. `problem` says why the
-    picture cannot be used, where that is known before it is read. `content` is the sha256 of the picture's bytes in
-    hex, once they were read, and `fingerprint` what `fetch.read` gave with them; "" where nobody knows.
+    Attributes are text, numbers, booleans, lists of texts, or None if a cell is empty; a date is ISO text. `problem`
+    says why the image cannot be used, if that is known before it is read. `content` is the SHA-256 of the image's bytes
+    in hex, and `fingerprint` comes from `image_bytes` with them; both are "" if the image was not read.
     """
 
     id: str
@@ -43,10 +43,10 @@ class SourceRow:
 
 
 def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
-    """The rows of a folder of pictures or of a CSV, JSONL or Parquet table, here or in a store, in the source's order.
+    """The rows of a folder of images or of a CSV, JSONL or Parquet table, here or in a store, in the source's order.
 
-    A folder is read recursively, by sorted path; a picture's id is its relative path without suffix, or with it where
-    two files would share the id, and another file keeps its suffix, so that it is reported as no picture. Hidden files
+    A folder is read recursively, by sorted path; an image's id is its relative path without suffix, or with it if
+    two files would share the id. Another file keeps its suffix, and is reported as not an image. Hidden files
     are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
     to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
     ISO text) or empty.
@@ -60,7 +60,7 @@ def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[Source
     try:
         if not path.is_dir() and not path.is_file():
             raise SourceError(f"{name} is neither a folder nor a file: check the path")
-        if not is_utf8(str(path.resolve())):  # the path of every picture would hold it, and the manifest
+        if not is_utf8(str(path.resolve())):  # the paths of all images would contain it, and the manifest
             raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
         yield from _any(name, _folder(path, without) if path.is_dir() else _table(path))
     except OSError as error:
@@ -82,13 +82,13 @@ def escaped(path: Path | str) -> str:
 
 
 def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
-    """The rows as they come; raises SourceError where there are none."""
+    """The rows as they come; raises SourceError if there are none."""
     empty = True
     for row in found:
         empty = False
         yield row
     if empty:
-        raise SourceError(f"{source} has no rows: name a folder with pictures or a table with at least one row")
+        raise SourceError(f"{source} has no rows: name a folder with images or a table with at least one row")
 
 
 def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
@@ -122,7 +122,7 @@ def _files(base: str, left_out: Collection[str]) -> list[str]:
 
 
 def _ids(files: Sequence[str]) -> Iterator[str]:
-    """Each file's short name, or its whole one where the short one is also another's short or whole name."""
+    """Each file's short name, or its whole one if another file has the short one as its short or whole name."""
     shorts = [_short(file) for file in files]
     claims = Counter(shorts)
     claims.update(file for file, short in zip(files, shorts, strict=True) if file != short)

@@ -19,11 +19,11 @@ def find(path: Path, *, image: str = "image", caption: str = "caption") -> Loade
     paths: list[str] = []
     captions: list[str] = []
     flaws: list[Flaw] = []
-    for number, (picture, text) in enumerate(cells(path, image, caption), start=1):
-        name = f"{number}:{picture}"
-        file = located([path.parent], picture) if picture else None
+    for number, (image_path, text) in enumerate(cells(path, image, caption), start=1):
+        name = f"{number}:{image_path}"
+        file = located([path.parent], image_path) if image_path else None
         if file is None:
-            flaws.append(Flaw(name, "no image", picture))
+            flaws.append(Flaw(name, "no image", image_path))
         elif not text:
             flaws.append(Flaw(name, "blank caption"))
         else:
