@@ -86,7 +86,7 @@ def test_steps_bring_the_sentences_to_the_pictures(tokenizer: Tokenizer, tmp_pat
     gained = np.array(cosines(much, tokenizer)) - np.array(cosines(little, tokenizer))
     assert (gained > 0.05).all()
     lines = [json.loads(line) for line in (many / loop.LOG).read_text().splitlines()]
-    assert [(line["first"], line["pictures"]) for line in lines] == [(0, 3), (3, 3), (6, 1)]
+    assert [(line["first"], line["images"]) for line in lines] == [(0, 3), (3, 3), (6, 1)]
 
 
 def test_a_killed_run_keeps_its_blocks_and_ends_with_the_same_words(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_words_go_with_their_rows() -> None:
 
 
 def test_more_pictures_than_there_are_and_phrases_without_concepts_are_refused(tokenizer: Tokenizer) -> None:
-    with pytest.raises(ConfigError, match="9 of 8 pictures"):
+    with pytest.raises(ConfigError, match="9 of 8 images"):
         stage(tokenizer, pictures=9)
     wrong = ({"phrases": ["a *"]}, {"concepts": ["hat"]}, {"concepts": ["hat"], "phrases": ["a *"]})  # of 15 nearest
     for values in wrong:
