@@ -116,7 +116,7 @@ def test_the_weights_of_a_shipped_bundle_can_be_read(name: str) -> None:
 def test_a_template_without_a_place_is_refused_before_anything_is_traced(
     backbone: Backbone, split_bundle: Path, tmp_path: Path
 ) -> None:
+    model = weighted_sum_model(backbone, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
     with pytest.raises(ConfigError, match="after it"):
-        model = weighted_sum_model(backbone, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
-    replace(model, template="{text} of *").export(tmp_path / "bundle", config="")
+        replace(model, template="{text} of *").export(tmp_path / "bundle", config="")
     assert not list(tmp_path.iterdir())
