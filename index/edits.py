@@ -64,6 +64,10 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
             continue
         before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
         change: Change
+        if before is None and (isinstance(edit, Delete) or edit.image is None):
+            problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
+            problems[number] = UnknownItem(problem)
+            continue
         attributes: dict[str, Value] = {}
         try:
             if isinstance(edit, Put):
@@ -76,11 +80,8 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
             path = uploads.store(view.folder, edit.image, content)
             item = GalleryItem(edit.id, str(path), attributes)
             change = Upsert(item, content, encoder.manifest.space_id, vectors[number])
-        elif before is None:
-            problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
-            problems[number] = UnknownItem(problem)
-            continue
         elif isinstance(edit, Put):
+            assert before is not None
             change = replace(before, item=replace(before.item, attributes=attributes))
         else:
             change = edit
