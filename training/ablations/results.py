@@ -63,11 +63,11 @@ def read(folder: Path) -> ResultsTable:
     for name in needed:
         if name not in {*BASELINES, *(row.name for row in there)}:
             raise ConfigError(f"the row {name} has no result in {folder}: run it, since others are compared with it")
-    found = compare.rows([files(folder, row)[0] for row in there])
+    compared = compare.rows([files(folder, row)[0] for row in there])
     names = {f"{row.name}, {row.texts} texts" if row.texts != "written" else row.name: row.name for row in there}
     names |= {name: name for name in BASELINES}  # left out if they are of another space than the first bundle
-    kept = {names[name]: value for name, value in found.answers.items() if name in names}
-    answers = Answered(found.protocol, found.queries, kept)
+    named = {names[name]: value for name, value in compared.answers.items() if name in names}
+    answers = Answered(compared.protocol, compared.queries, named)
     alone, words, triplets, steps = {}, {}, {}, {}
     for row in there:
         composed, pseudo_words = files(folder, row)
@@ -115,9 +115,9 @@ def write(table: ResultsTable, root: Path) -> None:
 
 def _line(table: ResultsTable, row: AblationRow, *, words: bool) -> str:
     """Return the line of a row, or of a baseline; with a cell for its pseudo-words if the group has `words`."""
-    found, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
-    metrics = [compare.estimate(found.metrics[metric]) for metric in METRICS]
-    away = "" if row.name == row.against else compare.difference(found, "R@1")
+    comparison, run = table.comparisons[row.against].rows[row.name], "" if row.name in BASELINES else f"`{row.name}`"
+    metrics = [compare.estimate(comparison.metrics[metric]) for metric in METRICS]
+    away = "" if row.name == row.against else compare.difference(comparison, "R@1")
     length = [f"{of[row.name]:,}".replace(",", " ") if row.name in of else "" for of in (table.triplets, table.steps)]
     halves = [compare.short(table.alone[row.name][way].value) if row.name in table.alone else "" for way in ALONE]
     alone = [compare.estimate(table.words[row.name]) if row.name in table.words else ""] if words else []
@@ -132,8 +132,8 @@ def _figures(table: ResultsTable) -> dict[str, object]:
     """Return the whole table as plain values."""
     rows: dict[str, object] = {}
     for name in BASELINES:
-        found = {against: asdict(comparison.rows[name]) for against, comparison in table.comparisons.items()}
-        rows[name] = {"metrics": found[AGAINST]["metrics"], "against": found}
+        compared = {against: asdict(comparison.rows[name]) for against, comparison in table.comparisons.items()}
+        rows[name] = {"metrics": compared[AGAINST]["metrics"], "against": compared}
     for row in table.rows:
         lengths = {"triplets": table.triplets.get(row.name), "steps": table.steps.get(row.name)}
         words = {"pseudo_word_recall_1": asdict(table.words[row.name])} if row.name in table.words else {}

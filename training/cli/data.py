@@ -66,27 +66,27 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.source in ("fashioniq", "cirr") and arguments.images is None:
         _check_benchmark(arguments)
         return
-    found: rows.LoadedRows[rows.Captioned] | rows.LoadedRows[rows.Triplets]
+    loaded: rows.LoadedRows[rows.Captioned] | rows.LoadedRows[rows.Triplets]
     match arguments.source:
         case "webdataset":
-            found = webdataset.find(path, caption=arguments.caption)
+            loaded = webdataset.find(path, caption=arguments.caption)
         case "table":
-            found = captioned_table.find(Path(path), image=arguments.image, caption=arguments.caption)
+            loaded = captioned_table.find(Path(path), image=arguments.image, caption=arguments.caption)
         case "jsonl":
-            found = jsonl.find(Path(path), images=arguments.images)
+            loaded = jsonl.find(Path(path), images=arguments.images)
         case "laion-cir":
-            found = laion_cir.find(Path(path), images=arguments.images, captions=arguments.captions)
+            loaded = laion_cir.find(Path(path), images=arguments.images, captions=arguments.captions)
         case "fashioniq":
-            found = fashioniq.find(Path(path), images=arguments.images, order=arguments.order)
+            loaded = fashioniq.find(Path(path), images=arguments.images, order=arguments.order)
         case "cirr":
             if arguments.split is None:
                 raise ConfigError("--images needs --split, the split file: it has the paths of the images")
-            found = cirr.find(Path(path), split=Path(arguments.split), images=arguments.images)
+            loaded = cirr.find(Path(path), split=Path(arguments.split), images=arguments.images)
         case _:
-            found = synthtriplets.find(path, text=arguments.text)
+            loaded = synthtriplets.find(path, text=arguments.text)
     if arguments.skip is not None:
-        found = found.without(arguments.skip)
-    report = check.check(found, decode=arguments.decode, workers=arguments.workers)
+        loaded = loaded.without(arguments.skip)
+    report = check.check(loaded, decode=arguments.decode, workers=arguments.workers)
     if arguments.skip_file is not None:
         rows.write_skipped(arguments.skip_file, report.flaws)
     if arguments.json:

@@ -53,14 +53,14 @@ def _check(arguments: argparse.Namespace) -> None:
 
     benchmark = published.load(arguments.server, arguments.data, split=arguments.split, variant="official")
     _warn(counts.wrong(benchmark), f"{arguments.data} is not the whole split, the server may refuse what passes")
-    found = {}
+    mistakes_of = {}
     for path in arguments.files:
         metric = submission.metric(path) if arguments.server == "cirr" else "recall"
-        found[path] = submission.mistakes(path, submission.rules(benchmark, metric=metric))
+        mistakes_of[path] = submission.mistakes(path, submission.rules(benchmark, metric=metric))
     if arguments.json:
-        print(json.dumps({str(path): [[each.kind, each.detail] for each in all] for path, all in found.items()}))
+        print(json.dumps({str(path): [[each.kind, each.detail] for each in all] for path, all in mistakes_of.items()}))
     else:
-        for path, mistakes in found.items():
+        for path, mistakes in mistakes_of.items():
             print(f"{path}: {len(mistakes) or 'no'} mistake{'s' * (len(mistakes) != 1)}")
             kinds = dict.fromkeys(each.kind for each in mistakes)
             for kind in kinds:
@@ -68,5 +68,5 @@ def _check(arguments: argparse.Namespace) -> None:
                 print("\n".join(f"  {kind}: {detail}" for detail in details[:_LISTED]))
                 if len(details) > _LISTED:
                     print(f"  {kind}: … and {len(details) - _LISTED} more")
-    if any(found.values()):
+    if any(mistakes_of.values()):
         sys.exit(1)  # 2 means that a file could not be read

@@ -42,17 +42,17 @@ class ComparedAnswers:
 
     def only(self, group: str) -> "ComparedAnswers":
         """Return the answers to the queries of one group; raises ConfigError if there is no such group."""
-        found = groups(self.queries)
-        if group not in found:
-            raise ConfigError(f"there is no group {group!r}: choose one of {', '.join(found) or 'no groups at all'}")
-        chosen = found[group].tolist()
+        members = groups(self.queries)
+        if group not in members:
+            raise ConfigError(f"there is no group {group!r}: choose one of {', '.join(members) or 'no groups at all'}")
+        chosen = members[group].tolist()
         queries = tuple(replace(self.queries[row], groups=(group,)) for row in chosen)
         answers = {name: each.take(chosen) for name, each in self.answers.items()}
         return replace(self, protocol=replace(self.protocol, queries=len(queries)), queries=queries, answers=answers)
 
     def values(self) -> dict[str, dict[str, Values]]:
         """Return row → metric → a value per query (B,)."""
-        return {name: values(self.protocol.scoring, self.queries, found) for name, found in self.answers.items()}
+        return {name: values(self.protocol.scoring, self.queries, answers) for name, answers in self.answers.items()}
 
 
 def rows(paths: Sequence[Path]) -> ComparedAnswers:
@@ -74,11 +74,11 @@ def rows(paths: Sequence[Path]) -> ComparedAnswers:
     answers: dict[str, Answers] = {}
     for stem, result in results.items():
         ending = "" if result.model.texts == "written" else f", {result.model.texts} texts"
-        for way, found in result.answers.items():
+        for way, answered in result.answers.items():
             if way == result.own:
-                answers[stem + ending] = found
-            elif answers.setdefault(way + ending, found) != found:
-                answers[f"{stem}, {way}{ending}"] = found
+                answers[stem + ending] = answered
+            elif answers.setdefault(way + ending, answered) != answered:
+                answers[f"{stem}, {way}{ending}"] = answered
     noted: dict[str, list[str]] = {}
     for stem, result in results.items():
         for note in result.notes:
@@ -87,17 +87,17 @@ def rows(paths: Sequence[Path]) -> ComparedAnswers:
     return ComparedAnswers(protocol=one.protocol, queries=one.queries, answers=answers, notes=notes)
 
 
-def best(found: ComparedAnswers) -> str:
+def best(compared: ComparedAnswers) -> str:
     """Return the row with the highest headline metric; of several, the one with the highest last metric."""
-    values, metrics = found.values(), found.protocol.scoring.metrics
+    values, metrics = compared.values(), compared.protocol.scoring.metrics
     return max(values, key=lambda name: (values[name][metrics[0]].mean(), values[name][metrics[-1]].mean()))
 
 
-def compare(found: ComparedAnswers, *, against: str) -> Comparison:
+def compare(compared: ComparedAnswers, *, against: str) -> Comparison:
     """Return every row's metrics and paired differences from the row `against`; raises ConfigError if it is missing."""
-    if against not in found.answers:
-        raise ConfigError(f"there is no row {against!r}: choose one of {', '.join(found.answers)}")
-    values = found.values()
+    if against not in compared.answers:
+        raise ConfigError(f"there is no row {against!r}: choose one of {', '.join(compared.answers)}")
+    values = compared.values()
     rows = {}
     for name, own in values.items():
         differences = {metric: Estimate.from_values(column - values[against][metric]) for metric, column in own.items()}
@@ -106,36 +106,36 @@ def compare(found: ComparedAnswers, *, against: str) -> Comparison:
             differences=differences,
             real={metric: e.low > 0 or e.high < 0 for metric, e in differences.items()},
         )
-    return Comparison(protocol=found.protocol, against=against, rows=rows, notes=found.notes)
+    return Comparison(protocol=compared.protocol, against=against, rows=rows, notes=compared.notes)
 
 
-def markdown(found: Comparison, *, metric: str | None = None) -> str:
+def markdown(compared: Comparison, *, metric: str | None = None) -> str:
     """Return a table, best row first; a difference of `metric` (None: the headline's) that may be chance is marked.
 
     Raises ConfigError if the results do not have that metric.
     """
-    metrics = found.protocol.scoring.metrics
+    metrics = compared.protocol.scoring.metrics
     head = metric or metrics[0]
     if head not in metrics:
         raise ConfigError(f"there is no metric {head!r}: choose one of {', '.join(metrics)}")
-    ordered = sorted(found.rows.items(), key=lambda item: -item[1].metrics[head].value)
-    lines = [f"| | {' | '.join(metrics)} | {head} against {found.against} |", "|---" * (len(metrics) + 2) + "|"]
+    ordered = sorted(compared.rows.items(), key=lambda item: -item[1].metrics[head].value)
+    lines = [f"| | {' | '.join(metrics)} | {head} against {compared.against} |", "|---" * (len(metrics) + 2) + "|"]
     for name, row in ordered:
         cells = [estimate(row.metrics[each]) for each in metrics]
-        lines.append(f"| {name} | {' | '.join(cells)} | {'' if name == found.against else difference(row, head)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {'' if name == compared.against else difference(row, head)} |")
     return "\n".join(lines)
 
 
-def estimate(found: Estimate) -> str:
+def estimate(interval: Estimate) -> str:
     """Format as ".395 [.376, .413]"."""
-    return f"{short(found.value)} [{short(found.low)}, {short(found.high)}]"
+    return f"{short(interval.value)} [{short(interval.low)}, {short(interval.high)}]"
 
 
 def difference(row: ComparisonRow, metric: str) -> str:
     """Format as "−.080 [−.101, −.058]", with a remark if the interval contains 0."""
-    found = row.differences[metric]
-    low, high = _signed(found.low), _signed(found.high)
-    return f"{_signed(found.value)} [{low}, {high}]" + ("" if row.real[metric] else ", not sure")
+    interval = row.differences[metric]
+    low, high = _signed(interval.low), _signed(interval.high)
+    return f"{_signed(interval.value)} [{low}, {high}]" + ("" if row.real[metric] else ", not sure")
 
 
 def short(value: float) -> str:

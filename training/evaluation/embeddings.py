@@ -48,11 +48,11 @@ def embeddings(encoder: Encoder, images: Names, *, cache: Path) -> Embeddings:
 
 
 def _digest(encoder: Encoder, images: Names) -> str:
-    found = hashlib.sha256(encoder.manifest.space_id.encode())
+    digest = hashlib.sha256(encoder.manifest.space_id.encode())
     for name, image in images:
         facts = image.path.stat()
-        found.update(json.dumps([name, image.box, facts.st_size, facts.st_mtime_ns]).encode())
-    return found.hexdigest()
+        digest.update(json.dumps([name, image.box, facts.st_size, facts.st_mtime_ns]).encode())
+    return digest.hexdigest()
 
 
 def _compute(encoder: Encoder, images: Names, path: Path) -> None:
@@ -105,9 +105,9 @@ def _pixels(image: BenchmarkImage, *, size: int) -> Pixels | None:
 
 
 def _block(encoder: Encoder, pixels: Sequence[Pixels | None]) -> NDArray[np.float32]:
-    found = np.full((len(pixels), encoder.manifest.dimension), np.nan, dtype=np.float32)
+    rows = np.full((len(pixels), encoder.manifest.dimension), np.nan, dtype=np.float32)
     there = [row for row, each in enumerate(pixels) if each is not None]
     for start in range(0, len(there), BATCH):
         chosen = there[start : start + BATCH]
-        found[chosen] = encoder.gallery(np.stack([each for row in chosen if (each := pixels[row]) is not None]))
-    return found
+        rows[chosen] = encoder.gallery(np.stack([each for row in chosen if (each := pixels[row]) is not None]))
+    return rows

@@ -19,60 +19,60 @@ MISSED = 10  # a target behind this rank is a miss
 _ALONE = ("image only", "text only")
 
 
-def write(found: Result, out: Path, *, way: str | None, show: Show, examples: int) -> Path:
+def write(evaluated: Result, out: Path, *, way: str | None, show: Show, examples: int) -> Path:
     """Write report.md with its images into a folder and return its path.
 
     The examples are of one `way` to query, None for the bundle's own. Raises ConfigError if the result does not have
     it.
     """
-    own = way or found.own
-    if own not in found.answers:
-        raise ConfigError(f"there is no row {own!r}: choose one of {', '.join(found.answers)}")
+    own = way or evaluated.own
+    if own not in evaluated.answers:
+        raise ConfigError(f"there is no row {own!r}: choose one of {', '.join(evaluated.answers)}")
     out.mkdir(parents=True, exist_ok=True)
-    parts = [*_head(found, own), *_overall(found, own, out), *_by_group(found, out)]
-    parts += _strips(found, own, out, show, count=examples)
+    parts = [*_head(evaluated, own), *_overall(evaluated, own, out), *_by_group(evaluated, out)]
+    parts += _strips(evaluated, own, out, show, count=examples)
     (out / FILE).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return out / FILE
 
 
-def _head(found: Result, own: str) -> list[str]:
-    protocol = found.protocol
+def _head(evaluated: Result, own: str) -> list[str]:
+    protocol = evaluated.protocol
     title = f"# {protocol.benchmark} {protocol.split}, {protocol.variant}: {own}"
-    notes = [f"> **Not the benchmark as published**: {note}." for note in found.notes]
-    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in found.facts().items()]
+    notes = [f"> **Not the benchmark as published**: {note}." for note in evaluated.notes]
+    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in evaluated.facts().items()]
     return [title, *notes, "\n".join(["| | |", "|---|---|", *rows])]
 
 
-def _overall(found: Result, own: str, out: Path) -> list[str]:
+def _overall(evaluated: Result, own: str, out: Path) -> list[str]:
     """Return the table of all rows and their curves; empty if the targets are hidden."""
-    if not found.protocol.scoring.metrics:
+    if not evaluated.protocol.scoring.metrics:
         return ["Only the test server knows the targets of this split: `likebut submission write` makes its files."]
-    rows = ComparedAnswers(found.protocol, found.queries, found.answers)
+    rows = ComparedAnswers(evaluated.protocol, evaluated.queries, evaluated.answers)
     table = compare.markdown(compare.compare(rows, against=own))
-    charts.curves(_curves(found), out / "recall.png")
+    charts.curves(_curves(evaluated), out / "recall.png")
     intervals = "In brackets the 95 % interval by bootstrap over the queries, of differences query by query."
-    return ["## All queries", table, intervals, *_alone(found, own), "![R@k over k](recall.png)"]
+    return ["## All queries", table, intervals, *_alone(evaluated, own), "![R@k over k](recall.png)"]
 
 
-def _curves(found: Result) -> dict[str, list[float]]:
+def _curves(evaluated: Result) -> dict[str, list[float]]:
     """Return R@1, R@2, … of each row, with the weights of its metrics."""
-    longest = min(LONGEST, *found.protocol.galleries.values())
-    scoring = replace(found.protocol.scoring, metrics=tuple(f"R@{k}" for k in range(1, longest + 1)))
+    longest = min(LONGEST, *evaluated.protocol.galleries.values())
+    scoring = replace(evaluated.protocol.scoring, metrics=tuple(f"R@{k}" for k in range(1, longest + 1)))
     return {
-        way: [float(column.mean()) for column in result.values(scoring, found.queries, answers).values()]
-        for way, answers in found.answers.items()
+        way: [float(column.mean()) for column in result.values(scoring, evaluated.queries, answers).values()]
+        for way, answers in evaluated.answers.items()
     }
 
 
-def _alone(found: Result, own: str) -> list[str]:
+def _alone(evaluated: Result, own: str) -> list[str]:
     """Return how many queries need both the image and the text, and the recall on these."""
-    if own in _ALONE or not all(way in found.answers for way in _ALONE):
+    if own in _ALONE or not all(way in evaluated.answers for way in _ALONE):
         return []
-    recall = next((metric for metric in found.protocol.scoring.metrics if metric.startswith("R@")), None)
+    recall = next((metric for metric in evaluated.protocol.scoring.metrics if metric.startswith("R@")), None)
     if recall is None:
         return []
-    scoring = replace(found.protocol.scoring, mean="queries")  # plain 0 and 1
-    hit = {way: result.values(scoring, found.queries, found.answers[way])[recall] > 0 for way in (*_ALONE, own)}
+    scoring = replace(evaluated.protocol.scoring, mean="queries")  # plain 0 and 1
+    hit = {way: result.values(scoring, evaluated.queries, evaluated.answers[way])[recall] > 0 for way in (*_ALONE, own)}
     both = ~(hit["image only"] | hit["text only"])
     first = f"the first {k}" if (k := recall.removeprefix("R@")) != "1" else "the first place"
     sentence = f"Image only or text only rank {1 - both.mean():.0%} of the targets in {first}"
@@ -81,14 +81,14 @@ def _alone(found: Result, own: str) -> list[str]:
     return [f"{sentence}; of the other {both.sum()}, {own} ranks {hit[own][both].mean():.0%} there."]
 
 
-def _by_group(found: Result, out: Path) -> list[str]:
+def _by_group(evaluated: Result, out: Path) -> list[str]:
     """Return each group's queries in the metric that is published by group: CIRCO's mAP@10, else the headline."""
-    groups, metrics = result.groups(found.queries), found.protocol.scoring.metrics
+    groups, metrics = result.groups(evaluated.queries), evaluated.protocol.scoring.metrics
     if not groups or not metrics:
         return []
     metric = "mAP@10" if metrics[0] == "mAP@5" else metrics[0]
-    ways = list(found.answers)
-    estimates = {way: {group: found.rows[f"{way}, {group}"][metric] for group in groups} for way in ways}
+    ways = list(evaluated.answers)
+    estimates = {way: {group: evaluated.rows[f"{way}, {group}"][metric] for group in groups} for way in ways}
     lines = [_row(["", "queries", *ways]), "|---" * (len(ways) + 2) + "|"]
     for group, members in groups.items():
         cells = [compare.estimate(estimates[way][group]) for way in ways]
@@ -98,20 +98,20 @@ def _by_group(found: Result, out: Path) -> list[str]:
     return [f"## {metric} by group", "\n".join(lines), f"![{metric} by group](groups.png)"]
 
 
-def _strips(found: Result, own: str, out: Path, show: Show, *, count: int) -> list[str]:
+def _strips(evaluated: Result, own: str, out: Path, show: Show, *, count: int) -> list[str]:
     """Return hits and misses, spread evenly over the queries; only the first hits if the targets are hidden."""
-    answers = found.answers[own]
-    rows = np.arange(len(found.queries))
+    answers = evaluated.answers[own]
+    rows = np.arange(len(evaluated.queries))
     parts = ["## Examples"]
-    if found.protocol.scoring.metrics:
+    if evaluated.protocol.scoring.metrics:
         parts.append("A hit that is the target has an orange frame, another that answers a green one.")
-        missed = min(MISSED, min(found.protocol.galleries.values()) // 3)  # GeneCIS has galleries of 10
+        missed = min(MISSED, min(evaluated.protocol.galleries.values()) // 3)  # GeneCIS has galleries of 10
         chosen = {"Hits": rows[answers.best == 1], "Misses": rows[answers.best > missed]}
     else:
-        chosen = {"What was found": rows}
+        chosen = {"First hits": rows}
     for title, candidates in chosen.items():
         places = np.unique(np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(np.int64))
-        picked = [_example(found.queries[row], answers, row) for row in candidates[places].tolist()]
+        picked = [_example(evaluated.queries[row], answers, row) for row in candidates[places].tolist()]
         said = f"{len(candidates)} of {len(rows)} queries"
         parts.append(f"### {title}: {said}" if picked else f"### {title}: none")
         if picked:
@@ -127,7 +127,7 @@ def _example(query: BenchmarkQuery, answers: Answers, row: int) -> Example:
     return Example(
         reference=query.reference,
         text=query.texts[0] if query.texts else "",
-        found=answers.first[row],
+        hits=answers.first[row],
         relevant=query.relevant,
         target="not in the gallery" if rank == NEVER else f"rank {rank}{others}",
     )

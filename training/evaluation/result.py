@@ -136,9 +136,9 @@ class Result:
     ) -> "Result":
         """Estimate the metrics of all answers, and of each group of queries in rows of their own."""
         rows: dict[str, dict[str, Estimate]] = {}
-        for way, found in answers.items() if protocol.scoring.metrics else ():
-            rows[way] = _estimates(values(protocol.scoring, queries, found))
-            plain = _plain(protocol.scoring, queries, found)
+        for way, answered in answers.items() if protocol.scoring.metrics else ():
+            rows[way] = _estimates(values(protocol.scoring, queries, answered))
+            plain = _plain(protocol.scoring, queries, answered)
             for group, members in groups(queries).items():
                 rows[f"{way}, {group}"] = _estimates({metric: column[members] for metric, column in plain.items()})
         return cls(
@@ -208,42 +208,42 @@ def values(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
     plain = _plain(scoring, queries, answers)
     if scoring.mean == "queries":
         return plain
-    found = groups(queries)
+    members_of = groups(queries)
     weights = np.zeros(len(queries))
-    for members in found.values():
-        weights[members] += len(queries) / (len(found) * len(members))
+    for members in members_of.values():
+        weights[members] += len(queries) / (len(members_of) * len(members))
     return {metric: column * weights for metric, column in plain.items()}
 
 
 def groups(queries: Sequence[BenchmarkQuery]) -> dict[str, NDArray[np.int64]]:
     """Return the rows of each group's queries, in the order of the groups' first queries."""
-    found: dict[str, list[int]] = {}
+    members_of: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         for group in query.groups:
-            found.setdefault(group, []).append(row)
-    return {group: np.array(rows, dtype=np.int64) for group, rows in found.items()}
+            members_of.setdefault(group, []).append(row)
+    return {group: np.array(rows, dtype=np.int64) for group, rows in members_of.items()}
 
 
 def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers) -> dict[str, Values]:
     """Return each metric's unweighted value for every query (B,)."""
-    found: dict[str, Values] = {}
+    columns: dict[str, Values] = {}
     for metric in scoring.metrics:
         kind, _, k = metric.partition("@")
         match kind:
             case "R":
                 ranks = answers.target if scoring.counts == "target" else answers.best
-                found[metric] = (ranks <= int(k)).astype(np.float64)
+                columns[metric] = (ranks <= int(k)).astype(np.float64)
             case "R_subset":
                 pairs = zip(queries, answers.subset, strict=True)
-                found[metric] = np.array([float(query.relevant[0] in subset[: int(k)]) for query, subset in pairs])
+                columns[metric] = np.array([float(query.relevant[0] in subset[: int(k)]) for query, subset in pairs])
             case "mAP":
                 ranks_of = (np.sort(np.array(ranks)) for ranks in answers.ranks)
-                found[metric] = np.array(
+                columns[metric] = np.array(
                     [retrieval.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
                 )
             case _:
                 raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k or mAP@k")
-    return found
+    return columns
 
 
 def _estimates(columns: Mapping[str, Values]) -> dict[str, Estimate]:

@@ -25,7 +25,7 @@ class Example:
 
     reference: str  # "" if the query has none
     text: str
-    found: tuple[str, ...]  # best first
+    hits: tuple[str, ...]  # best first
     relevant: tuple[str, ...]  # the first is the target; empty if only the test server has the targets
     target: str  # label of the target, "rank 7"
 
@@ -53,7 +53,7 @@ def sheet(examples: Sequence[Example], show: Show) -> Image.Image:
         lines = textwrap.wrap(example.text, int(_WORDS / _LETTER), max_lines=room, placeholder=" …")
         for number, line in enumerate(lines):
             pen.text((words, top + number * _LINE), line, fill=_INK, font=font)
-        for place, name in zip(places, example.found, strict=False):  # there may be fewer than places
+        for place, name in zip(places, example.hits, strict=False):  # there may be fewer than places
             _paste(whole, name, (place, top), show, frame=_frame(example, name))
         if example.relevant:
             _paste(whole, example.relevant[0], (last, top), show, frame=_TARGET)

@@ -78,10 +78,10 @@ def write(result: Result, benchmark: Benchmark, out: Path, *, way: str) -> list[
     """
     if way not in result.answers:
         raise ConfigError(f"there is no row {way!r}: choose one of {', '.join(result.answers)}")
-    found, files = result.answers[way], dict[Path, bytes]()
-    lists: dict[Metric, Sequence[Sequence[str]]] = {"recall": found.first}
+    answers, files = result.answers[way], dict[Path, bytes]()
+    lists: dict[Metric, Sequence[Sequence[str]]] = {"recall": answers.first}
     if benchmark.name == "cirr":
-        lists["recall_subset"] = found.subset
+        lists["recall_subset"] = answers.subset
     for metric, names in lists.items():
         limits = rules(benchmark, metric=metric)
         listed = zip((query.id for query in result.queries), names, strict=True)
@@ -168,12 +168,12 @@ def _mistakes(data: bytes, rules: SubmissionRules) -> Iterator[Mistake]:
 
 def _once(pairs: list[tuple[str, object]], twice: list[str]) -> dict[str, object]:
     """Return the pairs as a dict; keys that a plain reader would silently drop are added to `twice`."""
-    found: dict[str, object] = {}
+    content: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
+        if key in content:
             twice.append(key)
-        found[key] = value
-    return found
+        content[key] = value
+    return content
 
 
 def _head(content: Mapping[str, object], rules: SubmissionRules) -> Iterator[Mistake]:

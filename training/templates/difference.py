@@ -110,15 +110,15 @@ def text(captions: tuple[str, str], facts: tuple[Mapping[str, str], Mapping[str,
         raise ModelRefused("the templates find no difference that they can name")
     random = Random(f"{seed}/{name}")
     random.shuffle(changes)
-    said = ""
+    sentence = ""
     for change in changes[: random.randint(1, _CHANGES)]:
-        phrases = [f"{said} and {phrase}" if said else phrase for phrase in _phrases(change)]
+        phrases = [f"{sentence} and {phrase}" if sentence else phrase for phrase in _phrases(change)]
         fitting = [phrase for phrase in phrases if len(phrase.split()) <= WORDS]
         if fitting:
-            said = random.choice(fitting)
-    if not said:
+            sentence = random.choice(fitting)
+    if not sentence:
         raise ModelRefused(f"the templates find no difference that fits in {WORDS} words")
-    return said
+    return sentence
 
 
 def _of_facts(reference: Mapping[str, str], target: Mapping[str, str]) -> list[_Change]:
@@ -171,8 +171,8 @@ def _words(caption: str) -> list[str]:
 
 def _trimmed(words: Sequence[str]) -> list[str]:
     """Remove the words at both ends that carry no meaning by themselves."""
-    said = [place for place, word in enumerate(words) if word not in _EMPTY]
-    return list(words[said[0] : said[-1] + 1]) if said else []
+    meaningful = [place for place, word in enumerate(words) if word not in _EMPTY]
+    return list(words[meaningful[0] : meaningful[-1] + 1]) if meaningful else []
 
 
 def _phrases(change: _Change) -> list[str]:

@@ -75,27 +75,27 @@ class Asker:
         answers at all; its earlier answers stay stored.
         """
         keys = [self._key(request(row), attempt) for row in range(count)]
-        found: dict[bytes, Answer] = {}
+        answers: dict[bytes, Answer] = {}
         missing: dict[bytes, int] = {}
         for row, key in enumerate(keys):
-            if key in found or key in missing:
+            if key in answers or key in missing:
                 continue
             reply = self._stored.get(key)
             if reply is None:
                 missing[key] = row
             else:
-                found[key] = reply
-        total = len(found) + len(missing)
-        with tqdm(total=total, initial=len(found), desc=self._label, unit="answer", smoothing=0.05) as bar:
+                answers[key] = reply
+        total = len(answers) + len(missing)
+        with tqdm(total=total, initial=len(answers), desc=self._label, unit="answer", smoothing=0.05) as bar:
             # Requests that an earlier run refused are adjacent now; their refusals are not a sign of a broken model.
             progress = _Progress(bar, self._price, expected=self._stored.refused())
             requests = zip(missing, map(request, missing.values()), strict=True)
             with closing(self._answered(requests, attempt)) as answered:
                 for done in answered:
                     progress.add(done)
-                    found |= done
-        self._used |= found
-        return [found[key] for key in keys]
+                    answers |= done
+        self._used |= answers
+        return [answers[key] for key in keys]
 
     def spent(self) -> Spent:
         """Return the totals of all answers so far."""

@@ -26,8 +26,8 @@ def write(section: Captioner, images: Sequence[SourceImage], *, stored: Store) -
     if isinstance(section, ProductCaptioner):
         from training.templates import product_caption
 
-        said = [product_caption.caption(item.facts) for item in images]
-        return _captions(said, {}, {"model": "products"})
+        captions = [product_caption.caption(item.facts) for item in images]
+        return _captions(captions, {}, {"model": "products"})
     prompt = config.prompt(section.prompt, default="caption.txt", fields=())
     with _opened(section) as model:
         asker = Asker(
@@ -43,8 +43,8 @@ def write(section: Captioner, images: Sequence[SourceImage], *, stored: Store) -
     return _captions(texts, refused, {"model": model.name, "prompt": prompt, **asdict(asker.spent())})
 
 
-def _captions(said: Sequence[str], refused: Mapping[int, str], report: Mapping[str, object]) -> Captions:
-    texts = tuple(" ".join(text.split()) for text in said)
+def _captions(captions: Sequence[str], refused: Mapping[int, str], report: Mapping[str, object]) -> Captions:
+    texts = tuple(" ".join(text.split()) for text in captions)
     blank = {row: "the caption is blank" for row, text in enumerate(texts) if not text}
     return Captions(texts, {**blank, **refused}, {**report, "blank": len(blank) - len(refused)})
 

@@ -90,9 +90,9 @@ class Captioner:
     def _prompted(self, prompt: str) -> str:
         """Return the prompt in the model's chat template, the image before the text."""
         if self.processor.chat_template is not None:
-            said = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
+            turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
             written: Callable[..., str] = self.processor.apply_chat_template  # its own type does not know images
-            return written(said, tokenize=False, add_generation_prompt=True)
+            return written(turns, tokenize=False, add_generation_prompt=True)
         mark = str(getattr(self.processor, "image_token", ""))
         return prompt if mark in prompt else f"{mark}\n{prompt}"
 
@@ -158,8 +158,8 @@ def prompted(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
     """Return the prompt in the model's chat template, or unchanged if the model has none."""
     if tokenizer.chat_template is None:
         return prompt
-    said = [{"role": "user", "content": prompt}]
-    return str(tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+    turns = [{"role": "user", "content": prompt}]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
 def starts_itself(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
@@ -191,13 +191,13 @@ def _replies(
         )
     try:
         with torch.inference_mode():
-            ids = cast(_Writes, model).generate(**inputs, max_new_tokens=max_tokens)  # (B, L + said)
+            ids = cast(_Writes, model).generate(**inputs, max_new_tokens=max_tokens)  # (B, L + new)
     except torch.OutOfMemoryError as error:
         raise ModelError(f"{model.device} has no memory for {len(given)} requests at once: lower batch") from error
-    said = ids[:, inputs["input_ids"].shape[1] :].tolist()
+    generated = ids[:, inputs["input_ids"].shape[1] :].tolist()
     ends = model.generation_config.eos_token_id
     stops = frozenset([ends] if isinstance(ends, int) else ends or [])
-    rows = [_until(row, stops) for row in said]
+    rows = [_until(row, stops) for row in generated]
     texts = [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in rows]
     return [Reply(text, count, len(row)) for text, count, row in zip(texts, given, rows, strict=True)]
 

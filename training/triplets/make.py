@@ -26,34 +26,34 @@ def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, objec
     Raises InputError if images or pairs are missing, ModelError if a model no longer answers at all.
     """
     with Store.open(out) as stored:
-        found = items.read(config.images)
-        drawn = _drawn(config.pairs, found.items, cache=out)  # (P, 2)
+        sources = items.read(config.images)
+        drawn = _drawn(config.pairs, sources.items, cache=out)  # (P, 2)
         chosen = np.unique(drawn)
-        images = [found.items[row] for row in chosen.tolist()]
+        images = [sources.items[row] for row in chosen.tolist()]
         described = captions.write(config.captioner, images, stored=stored)
         every = _Pairs(images, described, np.searchsorted(chosen, drawn))
         whole = every.whole()
-        said = texts.write(
+        written = texts.write(
             config.reformulator,
             [every.pair(row) for row in whole],
             rules=config.filter,
             seed=config.pairs.seed,
             stored=stored,
         )
-        triplets = [every.triplet(whole[one.pair], one) for one in said.accepted()]
-        rejected = every.without_caption() + [every.rejected(whole[one.pair], one) for one in said.rejected()]
+        triplets = [every.triplet(whole[one.pair], one) for one in written.accepted()]
+        rejected = every.without_caption() + [every.rejected(whole[one.pair], one) for one in written.rejected()]
         report = {
             "triplets": len(triplets),
             "pictures": {
-                "folder": str(found.folder.resolve()),
+                "folder": str(sources.folder.resolve()),
                 "used": len(images),
-                "of": len(found.items),
-                "same_pictures": found.same_images,
-                "without_class": found.without_class,
+                "of": len(sources.items),
+                "same_pictures": sources.same_images,
+                "without_class": sources.without_class,
             },
             "pairs": {"drawn": len(drawn), "asked_for": config.pairs.count, "without_caption": len(drawn) - len(whole)},
             "captions": described.report,
-            "texts": said.report,
+            "texts": written.report,
             "config": config.model_dump(mode="json"),
         }
         write.write(out, triplets, rejected, report, with_parquet=with_parquet)
@@ -73,15 +73,15 @@ def _flat(above: str, values: Mapping[str, object]) -> Iterator[tuple[str, objec
             yield f"{above}{name}", value
 
 
-def _drawn(section: PairsConfig, found: Sequence[SourceImage], *, cache: Path) -> Rows:
+def _drawn(section: PairsConfig, sources: Sequence[SourceImage], *, cache: Path) -> Rows:
     """Draw the rows of the pairs (P, 2); prints a note if there are fewer than requested."""
-    names = sorted({item.meta_class for item in found}) if section.within == "class" else [""]
+    names = sorted({item.meta_class for item in sources}) if section.within == "class" else [""]
     number = {name: place for place, name in enumerate(names)}
-    classes = np.array([number[item.meta_class] if len(names) > 1 else 0 for item in found], dtype=np.int64)
+    classes = np.array([number[item.meta_class] if len(names) > 1 else 0 for item in sources], dtype=np.int64)
     if section.window is None:
         drawn = pairs.draw(classes, section.count, seed=section.seed)
     else:
-        vectors = similarity.vectors(found, Path(section.bundle), cache=cache)
+        vectors = similarity.vectors(sources, Path(section.bundle), cache=cache)
         drawn = pairs.draw(classes, section.count, seed=section.seed, vectors=vectors, window=section.window)
     if not len(drawn):
         raise InputError("no two images make a pair: widen pairs.window, or set pairs.within to all")
@@ -118,13 +118,13 @@ class _Pairs:
 
     def without_caption(self) -> list[Rejected]:
         """Return the other pairs, with the reason of the first image without a caption."""
-        found = []
+        rejected = []
         for row, pair in enumerate(self.rows.tolist()):
             problems = [self.captions.problems[place] for place in pair if place in self.captions.problems]
             if problems:
                 reason = f"{NO_CAPTION}: {problems[0]}"
-                found.append(Rejected(*self._names(row), 0, "", reason, *self._captions(row)))
-        return found
+                rejected.append(Rejected(*self._names(row), 0, "", reason, *self._captions(row)))
+        return rejected
 
     def _names(self, row: int) -> tuple[str, str]:
         first, second = (self.images[place].name for place in self.rows[row].tolist())

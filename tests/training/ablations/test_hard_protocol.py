@@ -1,4 +1,4 @@
-"""The hard protocol's table: a line for each kind of text, with the bundle's own halves beside it."""
+"""Table of the hard protocol: a line for each kind of text, with image only, text only and their sum."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ PROTOCOL = Protocol("composed", "hard", "test", {}, drawn_catalogue.HARD_SCORING
 
 
 def result(texts: Texts, right: int, *, protocol: Protocol = PROTOCOL, method: str = "two-stage") -> Result:
-    """So many of 40 queries are answered at rank 1, the others at 9; half as many stand before their negatives."""
+    """Answer `hits` of 40 queries at rank 1, the others at 9; half as many rank before their negatives."""
     queries = [BenchmarkQuery(f"{n}", "a", ("text",), ("b",), "catalogue", subset=("b", "c")) for n in range(40)]
 
     def answers(count: int) -> Answers:
@@ -39,7 +39,7 @@ def written(folder: Path, name: str, *rights: int, protocol: Protocol = PROTOCOL
 def test_a_row_has_a_line_for_each_kind_of_text_with_its_own_halves_beside(tmp_path: Path) -> None:
     written(tmp_path, "base", 20, 12, 16)
     path = hard_protocol.files(tmp_path, OF_NAME["two-stage-small"])["written"]
-    result("written", 30).write(path)  # its other texts were not asked yet
+    result("written", 30).write(path)  # its other texts are not evaluated yet
     head, _, *lines = hard_protocol.markdown(hard_protocol.read(tmp_path)).splitlines()
     assert [cell.strip() for cell in head.split("|")[3:-1]] == [
         "texts", "R@1", "R@10", "R_subset@1", "R@1, image only", "R@1, text only", "R@1, sum",
@@ -78,7 +78,7 @@ def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:
         hard_protocol.read(tmp_path)
 
 
-def test_the_methods_are_asked_in_all_texts_by_the_commands_a_person_would_type_and_ablations_are_not() -> None:
+def test_methods_are_evaluated_with_all_texts_and_ablations_are_not() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
     asked = [" ".join(words) for words in runner.commands(OF_NAME["base"]) if "hard" in words]
     assert [line.split("--variant hard --texts ")[1] for line in asked] == [

@@ -1,4 +1,4 @@
-"""The table: its rows are run as a person would, and written with figures and pictures."""
+"""Table of the methods: its rows run by commands, and are written with figures and plots."""
 
 import shutil
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_row_without_stages_names_none() -> None:
     assert composed.startswith("evaluate catalogue --bundle runs/slerp-small/bundle")
 
 
-def test_a_row_of_another_run_is_not_trained_but_exported_and_asked_in_its_own_way() -> None:
+def test_a_row_of_another_run_is_exported_and_evaluated_but_not_trained() -> None:
     runner = Runner(Path("runs"), configs=Path("c"), products=50, queries=9, threads=1)
     export, composed = (" ".join(words) for words in runner.commands(OF_NAME["instruct-no-combiner"]))
     assert export == "export runs/instruct --stage reformulating --out runs/instruct-no-combiner/bundle"
@@ -68,7 +68,7 @@ def test_a_re_ranked_row_is_asked_so_in_either_protocol() -> None:
     assert len(asked) == 4 and all("--queries 9 --rerank" in line for line in asked)
 
 
-def test_a_re_ranked_row_is_its_last_answer_and_what_ranked_first_counts_once(tmp_path: Path) -> None:
+def test_a_re_ranked_row_is_its_last_answer_and_its_base_counts_once(tmp_path: Path) -> None:
     results(tmp_path, base=9, two_stage_small=20)
     results(tmp_path, rerank_small=24)
     path, _ = results_table.files(tmp_path, OF_NAME["rerank-small"])
@@ -94,7 +94,9 @@ def test_a_run_that_begins_anew_leaves_no_result_of_the_one_before(tmp_path: Pat
 
 
 def results(folder: Path, **right: int) -> None:
-    """A run's config and result for each row named; so many of 40 queries are answered at rank 1, the others at 9."""
+    """Write a run's config and result for each named row; so many of 40 queries are answered at rank 1, the others at
+    9.
+    """
     scoring = Scoring(("R@1", "R@10", "mAP@10"))
     protocol = Protocol("composed retrieval", "shop", "test", {}, scoring, {"catalogue": 100}, queries=40)
     queries = [BenchmarkQuery(str(number), "r", ("in red",), ("t",), "catalogue") for number in range(40)]
@@ -119,7 +121,7 @@ def test_the_table_is_written_to_a_page_with_figures_and_plots(tmp_path: Path) -
     results(tmp_path / "runs", mapping=10, base=36, rank_16=20, share_01=12, scratch_01=4)
     results(tmp_path / "runs", transagg=8, instruct=32, instruct_asked_generated=24, instruct_03=16)
     results(tmp_path / "runs", slerp_small=6, lincir_small=14, clip4cir=16)
-    kept = tmp_path / "runs" / "share-01" / config.CONFIG_FILE  # not as today's config has it
+    kept = tmp_path / "runs" / "share-01" / config.CONFIG_FILE  # with a setting that today's config does not have
     changes = {"data": {"share": 0.02}, "loop": {"epochs": 3, "batch": 128}}
     document = {"base": str((CONFIGS / "ablations/base.toml").resolve()), "composing": changes}
     kept.write_text(tomli_w.dumps(document), encoding="utf-8")
@@ -143,7 +145,9 @@ def test_the_table_is_written_to_a_page_with_figures_and_plots(tmp_path: Path) -
     generated = cells["instruct-asked-generated"]
     assert "| 30 000 | 234 | .600 [" in generated and "| −.200 [" in generated  # against instruct's .8
     assert "| −.600 [" in cells["transagg"] and cells["instruct"].endswith("|  | .025 | .050 |")
-    assert all("| .025 | .050 |" in cells[name] for name in list(cells)[4:])  # its own halves, beside every row
+    assert all(
+        "| .025 | .050 |" in cells[name] for name in list(cells)[4:]
+    )  # its own image only and text only, in every row
     assert all(
         (tmp_path / path).stat().st_size > 1_000
         for path in (results_table.RESULTS, results_table.RECALL, results_table.CURVE)

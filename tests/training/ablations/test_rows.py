@@ -1,4 +1,4 @@
-"""The rows of the table: each config differs from its base in what it says, and what can be shared is."""
+"""Rows of the table: each config differs from its base in its ablation only, and shares the rest."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def differing(row: AblationRow, other: str) -> dict[str, object]:
-    """What a row's config has otherwise than another row's."""
+    """Return the settings of a row's config that differ from another row's."""
     base, own = (flat(settings(each).model_dump()) for each in (OF_NAME[other], row))
     assert base.keys() == own.keys()
     return {name: value for name, value in own.items() if base[name] != value}

@@ -1,4 +1,4 @@
-"""Texts from two captions: they name what differs, and the pair and the seed alone choose them."""
+"""Texts from two captions: they name the differences, and depend only on the pair and the seed."""
 
 from dataclasses import replace
 

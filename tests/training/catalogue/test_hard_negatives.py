@@ -1,4 +1,4 @@
-"""Hard negatives: each differs from the target in one visible attribute and is no answer to its question."""
+"""Hard negatives: each differs from the target in one visible attribute and does not answer its question."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def test_a_negative_differs_from_the_target_in_exactly_one_attribute() -> None:
             assert one.look[name] in CATEGORIES[one.category].attributes[name]
 
 
-def test_colours_of_a_negative_can_be_told_from_the_targets_and_from_each_other() -> None:
+def test_colours_of_negatives_differ_visibly_from_each_other() -> None:
     for question, one in PAIRS:
         for name in ("colour", "second_colour"):
             if name in differing(question.target, one):
@@ -37,7 +37,7 @@ def test_colours_of_a_negative_can_be_told_from_the_targets_and_from_each_other(
             assert distinct(one.look["colour"], one.look["second_colour"])
 
 
-def test_the_difference_shows_in_the_picture_and_nothing_else_is_another_photograph() -> None:
+def test_the_difference_is_visible_and_the_rest_of_the_image_is_the_same() -> None:
     seen = set()
     for question, one in PAIRS[::16]:
         (name,) = differing(question.target, one)
@@ -49,7 +49,7 @@ def test_the_difference_shows_in_the_picture_and_nothing_else_is_another_photogr
     assert len(seen) > 12
 
 
-def test_no_negative_satisfies_its_question_and_the_gallery_knows_which_others_do() -> None:
+def test_no_negative_satisfies_its_question() -> None:
     for question, one in PAIRS:
         assert not question.modification.wish.accepts(one)
     gallery = [*SHOP, *(one for own in WRONG for one in own)]
@@ -61,7 +61,7 @@ def test_no_negative_satisfies_its_question_and_the_gallery_knows_which_others_d
         assert not {one.id for one in own} & set(triplet.satisfying)
 
 
-def test_half_of_them_are_wrong_in_what_the_text_says_and_half_in_what_the_picture_shows() -> None:
+def test_half_contradict_the_text_and_half_the_image() -> None:
     assert all(len(own) == PER_QUESTION for own in WRONG)
     both = 0
     for question, own in zip(ASKED, WRONG, strict=True):

@@ -36,7 +36,7 @@ def test_a_triplet_knows_every_item_that_satisfies_it_and_not_its_reference() ->
         assert triplet.reference not in triplet.satisfying
         assert 1 <= len(triplet.kinds) <= 3
         looks = {tuple(sorted(by_id[id].facts().items())) for id in triplet.satisfying}
-        # Whoever looks just like one that satisfies it satisfies it too.
+        # A product that looks like a satisfying one satisfies the text too.
         alike = {thing.id for thing in SHOP if tuple(sorted(thing.facts().items())) in looks}
         assert alike == set(triplet.satisfying)
 
@@ -68,10 +68,10 @@ def test_a_large_gallery_is_asked_in_seconds() -> None:
     shop = catalogue(7000, split="test", seed=7)
     start = time.perf_counter()
     assert len(triplets(shop, 2000, seed=7)) == 2000
-    assert time.perf_counter() - start < 20  # half a second when nothing else runs
+    assert time.perf_counter() - start < 20  # half a second on an idle machine
 
 
-def test_drifted_triplets_keep_their_words_and_mostly_lead_to_another_product_nearby() -> None:
+def test_drifted_triplets_keep_their_text_and_mostly_change_their_target() -> None:
     by_id = {thing.id: thing for thing in SHOP}
     found = triplets(SHOP, 400, seed=1)
     low = drift_targets(SHOP, found, share=0.7, seed=1)
@@ -84,7 +84,7 @@ def test_drifted_triplets_keep_their_words_and_mostly_lead_to_another_product_ne
     moved = [
         (by_id[was.target], by_id[now.target]) for was, now in zip(found, low, strict=True) if was.target != now.target
     ]
-    assert 0.5 < len(moved) / len(found) < 0.75  # a few have no neighbour to move to
+    assert 0.5 < len(moved) / len(found) < 0.75  # a few have no similar product to move to
     for before, after in moved:
         assert before.category == after.category and before.facts() != after.facts()
 

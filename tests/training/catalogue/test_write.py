@@ -1,4 +1,4 @@
-"""Writing a shop: whole, resumable, and never over something else."""
+"""Writing a shop: complete, resumable, and never over another folder."""
 
 import json
 import shutil

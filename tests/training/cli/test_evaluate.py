@@ -1,4 +1,4 @@
-"""`likebut evaluate` of a published benchmark, as a person types it."""
+"""`likebut evaluate` of a published benchmark, by its command line."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`likebut submission`: the published example files are taken, and a mistake is told and ends in status 1."""
+"""`likebut submission`: the published example files pass, and a mistake is named and ends with status 1."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_each_way_to_spoil_a_published_file_is_told(tmp_path: Path, capsys: pyte
 
 
 @published
-def test_a_file_of_the_wrong_split_is_one_mistake_a_query_of_which_few_are_listed(
+def test_a_file_of_the_wrong_split_lists_few_of_its_mistakes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The four published benchmarks in small: files of the same shape, and pictures of noise."""
+"""Small copies of the four published benchmarks: files of the same format, and images of noise."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,20 +12,20 @@ ASPECTS = ("cardinality", "addition", "negation")
 
 
 def picture(path: Path, *, seed: int, size: tuple[int, int] = (40, 32)) -> None:
-    """A picture of a few coloured patches, width by height."""
+    """Write an image of a few coloured patches, width by height."""
     patches = np.random.Generator(np.random.PCG64(seed)).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(patches).resize(size, Image.Resampling.NEAREST).save(path)
 
 
 def document(path: Path, content: object) -> None:
-    """A JSON file."""
+    """Write a JSON file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def fashioniq(folder: Path) -> None:
-    """Three categories of 9 pictures and 5 queries, one caption of them blank; a picture is a PNG."""
+    """Write three categories of 9 images and 5 queries, one caption of them blank; one image is a PNG."""
     random = Random(1)
     for number, category in enumerate(("dress", "shirt", "toptee")):
         names = [f"B{number}{row:03}" for row in range(9)]
@@ -33,7 +33,7 @@ def fashioniq(folder: Path) -> None:
             picture(folder / "images" / f"{name}.{'png' if row == 3 else 'jpg'}", seed=100 * number + row)
         queries = []
         for row in range(5):
-            candidate, target = random.sample(names[:8], 2)  # nobody asks for the last
+            candidate, target = random.sample(names[:8], 2)  # no query uses the last
             captions = ["is red", "has long sleeves. "] if row else ["is blue", "  "]
             queries.append({"candidate": candidate, "target": target, "captions": captions})
         document(folder / "captions" / f"cap.{category}.val.json", queries)
@@ -41,7 +41,7 @@ def fashioniq(folder: Path) -> None:
 
 
 def cirr(folder: Path) -> None:
-    """Two sets of six in each split; test1 hides its targets."""
+    """Write two sets of six in each split; test1 hides its targets."""
     for split, start in (("val", 0), ("test1", 50)):
         names = [f"{split}-{set_}-{place}" for set_ in range(2) for place in range(6)]
         places = {name: f"./{split}/{name}.png" for name in names}
@@ -62,7 +62,7 @@ def cirr(folder: Path) -> None:
 
 
 def circo(folder: Path) -> None:
-    """Sixty pictures and four queries of each split, with one to six answers each in val."""
+    """Write sixty images and four queries of each split, with one to six answers each in val."""
     ids = [1_000 + 7 * row for row in range(60)]
     images = [{"id": id, "file_name": f"{id:012}.jpg"} for id in ids]
     below = folder / "COCO2017_unlabeled"
@@ -82,7 +82,7 @@ def circo(folder: Path) -> None:
 
 
 def genecis(folder: Path) -> None:
-    """Three queries of each of the four tasks, with as many distractors as the real ones have."""
+    """Write three queries of each of the four tasks, with as many distractors as the real ones have."""
     for image in range(20):
         picture(folder / "VG_100K_all" / f"{2_300 + image}.jpg", seed=image, size=(90, 70))
         picture(folder / "val2017" / f"{image:012}.jpg", seed=40 + image)

@@ -1,4 +1,4 @@
-"""A benchmark's pictures: GeneCIS's boxes against the authors' arithmetic on arrays, and what cannot be read."""
+"""A benchmark's images: GeneCIS's boxes against the authors' arithmetic on arrays, and unreadable files."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 60, 40
 
 
 @given(st.integers(0, 50), st.integers(0, 30), st.integers(1, 40), st.integers(1, 40))
-def test_a_box_is_longer_to_the_left_and_the_top_and_stands_on_a_black_square(
+def test_a_box_is_longer_to_the_left_and_the_top_on_a_black_square(
     left: int, top: int, width: int, height: int
 ) -> None:
     whole = np.random.Generator(np.random.PCG64(0)).integers(1, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)  # no black

@@ -1,4 +1,4 @@
-"""`likebut data check` of benchmarks' folders: counts against the protocol, what is missing, broken, twice or blank."""
+"""`likebut data check` of benchmarks: counts against the protocol, missing, broken, duplicate and blank entries."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "cirr"
 
 @pytest.fixture
 def circo(tmp_path: Path) -> Path:
-    """Of its pictures one is cut short and one is as another; of the queries one is blank and one repeats."""
+    """Write a folder with one image cut short, one duplicate image, one blank query and one repeated query."""
     synthetic.circo(tmp_path)
     file = tmp_path / "annotations" / "val.json"
     rows = json.loads(file.read_text())
@@ -34,7 +34,7 @@ def place(folder: Path, id: int) -> Path:
 
 
 def whole(benchmark: Benchmark) -> Benchmark:
-    """As if its counts were the protocol's."""
+    """Return the benchmark with its counts as the protocol's."""
     sizes = {name: len(gallery) for name, gallery in benchmark.galleries.items()}
     return replace(benchmark, expected=sizes or benchmark.expected, expected_queries=len(benchmark.queries))
 
@@ -83,7 +83,7 @@ def test_of_fashioniq_blank_captions_are_counted_and_keep_nobody(tmp_path: Path)
     assert blank == [("dress-0", one), ("shirt-0", one), ("shirt-4", "2 of its 2 captions"), ("toptee-0", one)]
 
 
-def test_of_genecis_a_box_outside_of_its_picture_is_named_and_boxes_of_one_file_are_no_twins(tmp_path: Path) -> None:
+def test_a_genecis_box_outside_of_its_image_is_named(tmp_path: Path) -> None:
     synthetic.genecis(tmp_path)
     assert looked("genecis", tmp_path).flaws == () and looked("genecis", tmp_path).same_images == 0
     rows = json.loads((tmp_path / "change_attribute.json").read_text())

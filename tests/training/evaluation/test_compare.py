@@ -29,7 +29,7 @@ ASKED = tuple(
 
 
 def answers(*, seed: int, worst: int) -> Answers:
-    """Targets' ranks from 1 to `worst`."""
+    """Return targets' ranks from 1 to `worst`."""
     ranks = np.random.Generator(np.random.PCG64(seed)).integers(1, worst, QUERIES, endpoint=True)
     return Answers(tuple((rank,) for rank in ranks.tolist()), ((),) * QUERIES)
 
@@ -174,7 +174,7 @@ def test_one_group_is_compared_alone(tmp_path: Path) -> None:
         rows.only("seen")
 
 
-def test_of_groups_that_weigh_the_same_each_alone_weighs_its_queries_the_same(tmp_path: Path) -> None:
+def test_a_single_group_weighs_its_queries_equally(tmp_path: Path) -> None:
     grouped = tuple(replace(query, groups=("few" if n < 30 else "many",)) for n, query in enumerate(ASKED))
     scoring = replace(PROTOCOL.scoring, mean="groups")
     paths = written(tmp_path, good=result(GOOD, protocol=replace(PROTOCOL, scoring=scoring), queries=grouped))
@@ -194,7 +194,7 @@ def test_the_difference_of_another_metric_is_shown_where_it_is_asked_for(tmp_pat
         compare.markdown(found, metric="R@2")
 
 
-def test_what_a_reader_must_know_first_is_said_once_with_the_results_that_it_is_of(tmp_path: Path) -> None:
+def test_a_note_is_shown_once_with_its_results(tmp_path: Path) -> None:
     noted = replace(result(GOOD), notes=("3 pictures are missing",))
     paths = written(tmp_path, a=noted, b=noted, c=result(POOR))
     assert compare.rows(paths).notes == ("a, b: 3 pictures are missing",)

@@ -1,4 +1,4 @@
-"""The benchmarks on small shops: the shipped bundle against plain sums, a pseudo-word bundle, and the cache."""
+"""Evaluation on small shops: the shipped bundle against plain sums, a pseudo-word bundle, and the cache."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def encoder() -> Encoder:
 
 @pytest.fixture(scope="module")
 def words(split_bundle: Path) -> Encoder:
-    """A bundle with pseudo-words, of random weights."""
+    """Return a bundle with pseudo-words, of random weights."""
     return Encoder.open(split_bundle, threads=1)
 
 
@@ -117,7 +117,7 @@ def test_a_shop_is_drawn_and_embedded_once_for_all_bundles_of_a_space(encoder: E
     assert [path.name.split("-")[1] for path in files] == ["gallery", "pixels"]
     gallery = files[0]
     reversed_gallery = np.load(gallery)[::-1]
-    np.save(gallery, reversed_gallery)  # it is read, not made again
+    np.save(gallery, reversed_gallery)  # it is read, not computed again
     assert composed(encoder, text_weight=0.5, cache=tmp_path) != plain
 
 
@@ -197,7 +197,7 @@ def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(wor
             assert metrics["R_subset@1"][number] == (own[0] > own[1:].max())
 
 
-def test_other_texts_ask_the_hard_variant_the_same_and_stand_beside_each_other(words: Encoder, tmp_path: Path) -> None:
+def test_other_texts_of_the_hard_variant_compare_with_each_other(words: Encoder, tmp_path: Path) -> None:
     results = {texts: hard(words, texts) for texts in ("written", "paraphrased", "misspelt")}
     for texts, result in results.items():
         result.write(tmp_path / f"{texts}.json")

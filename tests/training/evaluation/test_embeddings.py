@@ -1,4 +1,4 @@
-"""The kept embeddings: the same as one by one, resumed after a kill, shared by a space, never of other pictures."""
+"""Cached embeddings: equal to those computed one by one, resumed after a kill, shared by a space."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def encoder() -> Encoder:
 
 @dataclass
 class Counting:
-    """An encoder that counts the pictures it embeds, and fails after some of them."""
+    """An encoder that counts the images it embeds, and fails after some of them."""
 
     encoder: Encoder
     fail_after: int = 10**9
@@ -106,7 +106,7 @@ def test_a_process_that_is_killed_leaves_no_row_that_is_noted_but_not_there(enco
 
 
 def killed_run(encoder: Encoder, shown: list[tuple[str, BenchmarkImage]], cache: Path) -> tuple[Path, Path]:
-    """What a run leaves that is killed after its first block: the rows and the notes."""
+    """Return the files of a run that was killed after its first block: the rows and the list of blocks."""
     killed = Counting(encoder, fail_after=8)
     with pytest.raises(KeyboardInterrupt):
         embeddings.embeddings(cast(Encoder, killed), shown, cache=cache)
@@ -121,7 +121,7 @@ def test_notes_that_are_not_of_as_many_blocks_are_not_believed(
     monkeypatch.setattr(embeddings, "BLOCK", 8)
     shown, cache = pictures(tmp_path, 30), tmp_path / "cache"
     _, noted = killed_run(encoder, shown, cache)
-    noted.write_bytes(notes)  # of none, where a kill came between opening the file and writing it
+    noted.write_bytes(notes)  # empty, if the kill came between opening the file and writing it
     found = embeddings.embeddings(encoder, shown, cache=cache)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
 
@@ -133,7 +133,7 @@ def test_notes_of_an_earlier_file_say_nothing_of_a_new_one(
     shown, cache = pictures(tmp_path, 30), tmp_path / "cache"
     part, noted = killed_run(encoder, shown, cache)
     part.unlink()
-    noted.write_bytes(b"\x01" * 4)  # a kill after the last block left them behind the finished file, which went since
+    noted.write_bytes(b"\x01" * 4)  # left by a kill after the last block, beside a finished file that was deleted since
 
     def killed(rows: Path, *, mode: Literal["w+"], dtype: type[np.float32], shape: tuple[int, int]) -> None:
         open_memmap(rows, mode=mode, dtype=dtype, shape=shape)
@@ -149,7 +149,7 @@ def test_notes_of_an_earlier_file_say_nothing_of_a_new_one(
 def test_a_picture_that_cannot_be_read_is_a_row_of_nan(encoder: Encoder, tmp_path: Path) -> None:
     shown = pictures(tmp_path, 5)
     shown[2][1].path.write_bytes(b"\x89PNG, cut")
-    shown[4] = ("0004", BenchmarkImage(shown[4][1].path, (500.0, 500.0, 9.0, 9.0)))  # a box beside the picture
+    shown[4] = ("0004", BenchmarkImage(shown[4][1].path, (500.0, 500.0, 9.0, 9.0)))  # a box outside of the image
     found = embeddings.embeddings(encoder, shown, cache=tmp_path / "cache")
     assert np.isnan(found).any(axis=1).tolist() == [False, False, True, False, True]
     assert np.isnan(found[[2, 4]]).all()

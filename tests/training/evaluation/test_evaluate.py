@@ -1,4 +1,4 @@
-"""The four benchmarks end to end on small files, against one query at a time; and what is missing of them."""
+"""The four benchmarks end to end on small files, against one query at a time; and with missing files."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ DATE = "2026-01-01T00:00:00+00:00"
 
 @pytest.fixture(scope="module")
 def encoder(split_bundle: Path) -> Encoder:
-    """A bundle of random weights."""
+    """Return a bundle of random weights."""
     return Encoder.open(split_bundle, threads=1)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of all four, each called as the benchmark."""
+    """Return the folders of all four, each named as the benchmark."""
     folder = tmp_path_factory.mktemp("data")
     for name, write in synthetic.WRITERS.items():
         write(folder / name)
@@ -47,7 +47,7 @@ def evaluated(encoder: Encoder, benchmark: Benchmark, cache: Path) -> Result:
 
 
 def one_by_one(encoder: Encoder, benchmark: Benchmark, query: BenchmarkQuery, way: str) -> NDArray[np.float32]:
-    """The vector (d,) that a query asks with."""
+    """Return the query vector (d,) of a query."""
     pixels = benchmark_images.pixels(benchmark.images[query.reference], size=encoder.manifest.image_size)[None]
     image = encoder.gallery(pixels)
     words = normalised(np.mean([encoder.texts([text]) for text in query.texts], axis=0))
@@ -58,7 +58,7 @@ def one_by_one(encoder: Encoder, benchmark: Benchmark, query: BenchmarkQuery, wa
 
 
 def plain(benchmark: Benchmark, query: BenchmarkQuery, order: list[str], metric: str) -> float:
-    """A metric of one ranked list, by its definition."""
+    """Compute a metric of one ranked list by its definition."""
     kind, _, text = metric.partition("@")
     k = int(text)
     if kind == "R_subset":
@@ -196,7 +196,7 @@ def test_a_second_method_of_a_space_embeds_no_picture_again(data: Path, tmp_path
     benchmark = loaded(data, "cirr")
     first = evaluated(encoder, benchmark, tmp_path)
     (kept,) = tmp_path.glob("*.npy")
-    np.save(kept, np.load(kept)[::-1])  # whoever reads it answers otherwise
+    np.save(kept, np.load(kept)[::-1])  # a run that reads it has other answers
     other = Encoder.open(SHIPPED.with_name("two-stage"), threads=1)
     assert other.manifest.space_id == encoder.manifest.space_id
     second = evaluated(other, benchmark, tmp_path)

@@ -23,7 +23,7 @@ def answered(
     names: Sequence[str] = NAMES,
     galleries: dict[str, Sequence[str]] | None = None,
 ) -> Answers:
-    """The answers of a scorer that gives those scores (B, N): a query is one row of them, a picture a unit vector."""
+    """Return the answers for these scores (B, N): a query is one row of them, an image a unit vector."""
     vectors = np.eye(len(names), dtype=np.float32)
     row_of = {name: row for row, name in enumerate(names)}
     found = ranking.ranked({"way": scores}, queries, galleries or {"all": names}, vectors=vectors, row_of=row_of)
@@ -74,7 +74,7 @@ def test_ranks_and_metrics_equal_sorting_by_hand(case: tuple[list[float], Benchm
 
 
 def test_a_scorer_that_knows_nothing_gets_chance_in_genecis() -> None:
-    """The files put the target first: with a stable sort equal scores would make it right always."""
+    """The files have the target first: with a stable sort, equal scores would make it right always."""
     random = np.random.Generator(np.random.PCG64(0))
     names = [f"{number:04}" for number in range(400)]
     queries = []
@@ -86,7 +86,7 @@ def test_a_scorer_that_knows_nothing_gets_chance_in_genecis() -> None:
         assert column.mean() == pytest.approx(int(metric[-1]) / 15, abs=0.02)
 
 
-def test_a_random_ranker_gets_chance_in_cirrs_subsets_and_never_ranks_the_reference() -> None:
+def test_a_random_ranker_gets_chance_in_cirrs_subsets() -> None:
     random = np.random.Generator(np.random.PCG64(1))
     names = [f"{number:03}" for number in range(60)]
     queries = []
@@ -96,7 +96,7 @@ def test_a_random_ranker_gets_chance_in_cirrs_subsets_and_never_ranks_the_refere
         subset = tuple(name for name in members if name != reference)
         queries.append(BenchmarkQuery(str(number), reference, ("",), (target,), "all", (reference,), subset))
     scores = random.random((3_000, 60)).astype(np.float32)
-    scores[np.arange(3_000), [names.index(query.reference) for query in queries]] = 9.0  # as image-only asking does
+    scores[np.arange(3_000), [names.index(query.reference) for query in queries]] = 9.0  # as image-only search does
     found = answered(scores, queries, names=names)
     computed = values(Scoring(("R_subset@1", "R_subset@2", "R_subset@3", "R@1")), queries, found)
     for k in (1, 2, 3):

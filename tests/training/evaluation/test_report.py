@@ -1,4 +1,4 @@
-"""The report of a result: notes on top, tables that say what the result says, plots and strips beside it."""
+"""Report of a result: notes on top, tables with the result's numbers, plots and strips."""
 
 import re
 from dataclasses import replace
@@ -18,7 +18,7 @@ from training.evaluation.result import Answers, Result
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of the four benchmarks, and beside them the result of each and its report."""
+    """Return the folders of the four benchmarks, and beside them the result of each and its report."""
     folder = tmp_path_factory.mktemp("asked")
     for name, write in synthetic.WRITERS.items():
         write(folder / name)
@@ -33,7 +33,7 @@ def page(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", synthetic.WRITERS)
-def test_a_report_has_its_notes_on_top_and_its_facts_and_every_picture_that_it_names(asked: Path, name: str) -> None:
+def test_a_report_has_its_notes_facts_and_images(asked: Path, name: str) -> None:
     found, folder = Result.read(asked / f"{name}.json"), asked / "reports" / name
     text = page(folder)
     first, second, *_ = text.split("\n\n")
@@ -138,7 +138,7 @@ def test_a_folder_that_has_other_pictures_than_the_result_leaves_grey_fields(ask
     assert report.write(found, tmp_path, way=None, show=show, examples=2).is_file()
 
 
-def test_the_hard_variants_negatives_are_drawn_and_leave_the_other_products_as_they_were(tmp_path: Path) -> None:
+def test_the_hard_variants_negatives_are_drawn_beside_the_same_products(tmp_path: Path) -> None:
     words = ["--bundle", str(SHIPPED), "--products", "60", "--queries", "20", "--json"]
     for variant in ("shop", "hard"):
         out = ["--variant", variant, "--out", str(tmp_path / f"{variant}.json")]

@@ -1,4 +1,4 @@
-"""Strips of pictures: what stands where, what is framed, and what is done where there is no picture."""
+"""Strips of images: positions, frames, and missing images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ def show(name: str) -> Image.Image:
 
 
 def colours(sheet: Image.Image, example: int = 0) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Of each picture in the row its middle and its frame."""
+    """Return the colours of each image in the row, at its centre and its frame."""
     step, height = strips.SIDE + 2 * strips._FRAME + strips._GAP, strips.SIDE + 2 * strips._FRAME
     top = strips._LINE + strips._GAP + example * (height + strips._LINE + strips._GAP)
     left = strips._GAP + step + strips._WORDS + strips._GAP
@@ -35,7 +35,7 @@ def colours(sheet: Image.Image, example: int = 0) -> list[tuple[tuple[int, ...],
     return list(zip(middles, frames, strict=True))
 
 
-def test_reference_hits_and_target_stand_in_their_places_and_answers_are_framed() -> None:
+def test_reference_hits_and_target_are_in_place_and_answers_framed() -> None:
     found = colours(strips.sheet([EXAMPLE], show))
     red, black, blue, lime = (255, 0, 0), (0, 0, 0), (0, 0, 255), (0, 255, 0)
     assert found[:4] == [(red, WHITE), (black, WHITE), (blue, GREEN), (lime, ORANGE)]
@@ -59,17 +59,17 @@ def test_a_picture_that_is_not_there_is_a_grey_field(change: Callable[[], Exampl
     assert middle == (0xEE, 0xEE, 0xEE)
 
 
-def test_a_query_without_reference_and_with_hidden_targets_leaves_their_places_white() -> None:
+def test_a_query_without_reference_and_target_leaves_white_fields() -> None:
     found = colours(strips.sheet([Example("", "a red dress " * 40, ("other",), (), "")], show))
     assert found[0] == (WHITE, WHITE) and found[-1] == (WHITE, WHITE) and found[1][0] == (0, 0, 255)
 
 
-def test_the_target_has_a_head_where_there_is_one_and_room_for_the_longest_words_below_it() -> None:
+def test_the_target_has_a_head_and_room_for_the_longest_label() -> None:
     hidden = replace(EXAMPLE, relevant=(), target="")
     left = strips._GAP + (strips.SHOWN + 1) * (strips.SIDE + 2 * strips._FRAME + strips._GAP) + strips._WORDS
     heads = [np.asarray(strips.sheet([each], show))[: strips._LINE + strips._GAP, left:] for each in (EXAMPLE, hidden)]
     assert (heads[0] < 255).any() and (heads[1] == 255).all()
-    long = replace(EXAMPLE, target="rank 123403, 21 answers")  # of CIRCO, the largest there are
+    long = replace(EXAMPLE, target="rank 123403, 21 answers")  # of CIRCO, the longest that occurs
     assert (np.asarray(strips.sheet([long], show))[:, -1] == 255).all()
 
 

@@ -1,4 +1,4 @@
-"""Submission files: what is written is taken, and every mistake that a server refuses is found and named."""
+"""Submission files: written files pass, and every mistake that a server refuses is named."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ CIRCO = Benchmark(
 
 
 def cirr(metric: Metric) -> Content:
-    """A file without a mistake."""
+    """Return a file without a mistake."""
     lists = [[name for name in NAMES if name != of[0]][:50] if metric == "recall" else list(of[3:]) for of in SETS]
     return {"version": "rc2", "metric": metric, **dict(zip(("7", "8", "9"), lists, strict=True))}
 
@@ -57,7 +57,7 @@ def circo() -> Content:
 
 
 def found(path: Path, content: object, benchmark: Benchmark, metric: Metric = "recall") -> list[str]:
-    """The mistakes of a file, kinds alone."""
+    """Return the kinds of a file's mistakes."""
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return [each.kind for each in submission.mistakes(path, submission.rules(benchmark, metric=metric))]
 
@@ -124,7 +124,7 @@ def test_each_mistake_in_a_file_for_cirr_is_found(
     assert found(tmp_path / "x.json", spoil(cirr("recall")), CIRR) == kinds
 
 
-def test_a_subset_lists_three_of_the_own_set_of_a_query_and_never_the_reference(tmp_path: Path) -> None:
+def test_a_subset_lists_three_of_the_querys_set_without_the_reference(tmp_path: Path) -> None:
     members = SETS[0]
     for listed, kinds in (
         (members[1:3], ["wrong length"]),
@@ -180,7 +180,7 @@ def result(benchmark: Benchmark, answers: Answers) -> Result:
 
 
 def ranked(benchmark: Benchmark) -> Answers:
-    """The gallery from its end on."""
+    """Rank the gallery from its end on."""
     first, subset = [], []
     for query in benchmark.queries:
         assert isinstance(query.gallery, str)
@@ -211,13 +211,13 @@ def test_of_a_small_gallery_all_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_would_be_refused_is_not_written(tmp_path: Path) -> None:
-    short = replace(ranked(CIRR), first=(NAMES[1:40],) * 3)  # as where pictures are missing
+    short = replace(ranked(CIRR), first=(NAMES[1:40],) * 3)  # as if images were missing
     with pytest.raises(ConfigError, match=r"cirr-test1-recall\.json would be refused .wrong length: 7 lists 39"):
         submission.write(result(CIRR, short), CIRR, tmp_path, way="sum")
     lost = replace(ranked(CIRR), subset=(SETS[0][:2],) * 3)
     with pytest.raises(ConfigError, match=r"cirr-test1-recall_subset\.json would be refused"):
         submission.write(result(CIRR, lost), CIRR, tmp_path, way="sum")
-    assert list(tmp_path.iterdir()) == []  # nor the other one, which is as it should be
+    assert list(tmp_path.iterdir()) == []  # nor the other file, which has no mistake
 
 
 def test_an_unknown_way_and_a_benchmark_without_a_server_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from training.metrics import retrieval
 
 
 def naive_ranks(scores: list[float], relevant: list[int]) -> list[int]:
-    """Ranks by counting: whatever scores higher, or the same without being relevant, or the same and earlier."""
+    """Return ranks by counting all that score higher, or equal and irrelevant, or equal and earlier."""
     found = []
     for row in relevant:
         ahead = 0

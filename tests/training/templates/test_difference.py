@@ -1,4 +1,4 @@
-"""Templates name what differs, in words that the filter lets through, the same for the same pair and seed."""
+"""Templates name the differences, in words that the filter accepts, the same for the same pair and seed."""
 
 from random import Random
 

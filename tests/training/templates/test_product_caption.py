@@ -1,4 +1,4 @@
-"""A shop's table says in a sentence or two what its product is."""
+"""Captions of products from a shop's table, in a sentence or two."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the tests of triplets share: a folder of pictures, no two alike."""
+"""Fixtures of the triplet tests: a folder of images, no two alike."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ Draw = Callable[[Path, int], Path]
 
 @pytest.fixture(autouse=True)
 def heeded() -> Iterator[None]:
-    """Ctrl-C reaches the tests and what they start, though a shell starts jobs in the background deaf to it."""
+    """Let Ctrl-C reach the tests and their processes: a shell starts background jobs that ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -21,7 +21,7 @@ def heeded() -> Iterator[None]:
 
 @pytest.fixture
 def draw() -> Draw:
-    """`draw(path, seed)` writes a picture of noise of its own."""
+    """`draw(path, seed)` writes an image of noise."""
 
     def drawn(path: Path, seed: int) -> Path:
         noise = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -34,7 +34,7 @@ def draw() -> Draw:
 
 @pytest.fixture
 def pictures(tmp_path: Path, draw: Draw) -> Path:
-    """Twelve pictures, six of each of two classes."""
+    """Twelve images, six of each of two classes."""
     for number in range(12):
         draw(tmp_path / "pictures" / ("coats" if number % 2 else "hats") / f"{number:02}.jpg", number)
     return tmp_path / "pictures"

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers chat completions as a test says: well, busy, broken, garbled or late."""
+"""A real HTTP server that answers chat completions by a script: well, busy, broken, garbled or late."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server sends back."""
+    """A response of the server."""
 
     body: str
     status: int = 200
@@ -23,7 +23,7 @@ class Answer:
 
 @dataclass
 class Asked:
-    """What the server was sent."""
+    """A request that the server received."""
 
     body: dict[str, Any]
     key: str  # of the authorization
@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass
 class Server:
-    """Where it listens, and all that it was asked so far."""
+    """The server's address, and all requests so far."""
 
     url: str
     asked: list[Asked]
@@ -53,14 +53,14 @@ Script = Callable[[int, Asked], Answer]
 
 
 def says(text: str, *, delay_s: float = 0.0) -> Answer:
-    """A chat completion of 10 + 3 tokens."""
+    """Return a chat completion of 10 + 3 tokens."""
     choices = [{"message": {"role": "assistant", "content": text}}]
     usage = {"prompt_tokens": 10, "completion_tokens": 3}
     return Answer(json.dumps({"choices": choices, "usage": usage}), delay_s=delay_s)
 
 
 def model(number: int, asked: Asked) -> Answer:
-    """A model that always says the same of the same: a caption of a picture, a short text of two captions."""
+    """A model with fixed answers: a caption of an image, a short text of two captions."""
     word = hashlib.sha256((asked.text + asked.picture).encode()).hexdigest()[:8]
     if asked.picture:
         return says(f"The image shows {word}. It has a collar,\n\nand {word} sleeves.", delay_s=0.01)
@@ -69,7 +69,7 @@ def model(number: int, asked: Asked) -> Answer:
 
 @contextmanager
 def serving(script: Script) -> Iterator[Server]:
-    """The server, while entered; `script` is called with the request's number from 0."""
+    """Run the server inside the block; `script` is called with the request's number from 0."""
     asked: list[Asked] = []
     lock = threading.Lock()
 
@@ -93,7 +93,7 @@ def serving(script: Script) -> Iterator[Server]:
                 self.end_headers()
                 self.wfile.write(data)
             except OSError:
-                self.close_connection = True  # who asked has been killed, or waits no longer
+                self.close_connection = True  # the client has been killed, or waits no longer
 
         def log_message(self, *words: object) -> None:
             pass
@@ -103,7 +103,7 @@ def serving(script: Script) -> Iterator[Server]:
         request_queue_size = 64
 
         def handle_error(self, *words: object) -> None:
-            pass  # a connection that a killed process left
+            pass  # a connection of a killed process
 
     with Listener(("127.0.0.1", 0), Handler) as listener:
         thread = threading.Thread(target=listener.serve_forever, args=(0.01,))

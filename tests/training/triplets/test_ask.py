@@ -1,4 +1,4 @@
-"""Asking: nothing twice, only so much at once, every answer stored at once, refusals borne up to a point."""
+"""Requests: none twice, a bounded number in parallel, every answer stored at once, a few refusals allowed."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from training.triplets.store import Store
 
 
 class Echo:
-    """A model that says the prompt again; it refuses what holds "no", breaks down at "break" and sleeps at "wait"."""
+    """A model that repeats the prompt; it refuses prompts with "no", fails at "break" and sleeps at "wait"."""
 
     def __init__(self, *, batch: int = 1, concurrency: int = 4, together: int = 0) -> None:
         self.name, self.batch, self.concurrency = "echo", batch, concurrency
@@ -63,7 +63,7 @@ def asker(model: Echo, stored: Store, **keys: Any) -> Asker:
     return Asker(model, stored=stored, **values)
 
 
-def test_answers_come_in_the_order_of_the_requests_and_equal_ones_are_asked_once(stored: Store) -> None:
+def test_answers_keep_the_order_and_equal_requests_are_sent_once(stored: Store) -> None:
     model, prompts = Echo(), ["a", "b", "a", "c", "b"]
     found = asker(model, stored).ask(lambda row: Request(prompts[row]), 5, attempt=0)
     assert [answer.text for answer in found if isinstance(answer, Reply)] == ["A", "B", "A", "C", "B"]
@@ -78,7 +78,7 @@ def test_what_the_store_has_is_not_asked(stored: Store) -> None:
     assert [answer.text for answer in found if isinstance(answer, Reply)] == [f"P{row}" for row in range(15)]
     again = Echo()
     asker(again, stored).ask(lambda row: Request(f"p{row}"), 2, attempt=1)
-    assert sorted(again.asked) == ["p0", "p1"]  # another attempt is another question
+    assert sorted(again.asked) == ["p0", "p1"]  # another attempt is another request
 
 
 def test_a_picture_is_known_by_what_it_holds_not_by_its_name(stored: Store, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_picture_is_known_by_what_it_holds_not_by_its_name(stored: Store, tmp_
 
 
 def test_as_many_calls_are_under_way_as_the_model_bears_and_no_more(stored: Store) -> None:
-    model = Echo(concurrency=3, together=3)  # a call goes on only when three are there
+    model = Echo(concurrency=3, together=3)  # a call continues only when three have begun
     asker(model, stored).ask(lambda row: Request(f"p{row}"), 30, attempt=0)
     assert model.most_at_once == 3 and len(stored) == 30
 
@@ -116,13 +116,13 @@ def test_an_error_ends_the_run_and_what_was_answered_is_kept(stored: Store) -> N
     model, prompts = Echo(concurrency=1), ["a", "b", "break", *"cdefghijk"]
     with pytest.raises(ModelError, match="broken"):
         asker(model, stored).ask(lambda row: Request(prompts[row]), len(prompts), attempt=0)
-    assert len(stored) >= 2 and len(model.asked) <= 5  # and it does not go on to the end
+    assert len(stored) >= 2 and len(model.asked) <= 5  # and it does not continue to the end
 
 
 def test_who_waits_for_a_busy_server_is_woken_by_an_error_and_not_by_the_end(stored: Store) -> None:
     model = Echo(concurrency=2)
     asker(model, stored).ask(lambda row: Request(f"p{row}"), 10, attempt=0)
-    assert not model.stopped.is_set()  # it is asked again
+    assert not model.stopped.is_set()  # it is requested again
     prompts = ["wait", "break"]
     with pytest.raises(ModelError, match="broken"):
         asker(model, stored).ask(lambda row: Request(prompts[row]), 2, attempt=0)
@@ -137,7 +137,7 @@ def test_refusals_in_a_row_end_the_run_and_scattered_ones_do_not(stored: Store) 
     scattered = [f"no {row}" if row % 10 else f"yes {row}" for row in range(10 * GIVE_UP)]
     found = asker(Echo(concurrency=1), stored).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
     assert sum(isinstance(answer, Refusal) for answer in found) == 9 * GIVE_UP
-    # Asked again they stand in a row, since what lay between is answered.
+    # On a second run they are adjacent, since the requests between them are answered.
     again = asker(Echo(concurrency=1), stored).ask(lambda row: Request(scattered[row]), len(scattered), attempt=0)
     assert again == found
     with pytest.raises(ModelError, match="all refused"):

@@ -1,4 +1,4 @@
-"""What a file of settings may say, and how a mistake is told."""
+"""Settings of a triplet run, and the errors for mistakes."""
 
 import re
 from pathlib import Path

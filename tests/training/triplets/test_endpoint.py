@@ -1,4 +1,4 @@
-"""An OpenAI-compatible address: what is sent, what is tried again and when, what ends a run."""
+"""An OpenAI-compatible address: requests, retries and their waits, and errors that end a run."""
 
 import base64
 import email.utils
@@ -24,7 +24,7 @@ from training.triplets.endpoint import Endpoint, _retry_after_s
 
 @contextmanager
 def opened(server: Server, *, first_wait_s: float = 0.01, **keys: object) -> Iterator[Endpoint]:
-    """The server's address with these keys of a config."""
+    """Open the server's address with these keys of a config."""
     values = {"kind": "endpoint", "url": server.url, "model": "m", "tries": 4, **keys}
     section = EndpointCaptioner.model_validate(values)
     with Endpoint.open(section, image_side=section.image_side, first_wait_s=first_wait_s) as endpoint:
@@ -32,13 +32,13 @@ def opened(server: Server, *, first_wait_s: float = 0.01, **keys: object) -> Ite
 
 
 def ask(server: Server, *requests: Request, first_wait_s: float = 0.01, **keys: object) -> list[Reply]:
-    """Opens it, and asks."""
+    """Open the address and send a request."""
     with opened(server, first_wait_s=first_wait_s, **keys) as endpoint:
         return endpoint.answer(requests)
 
 
 def script(*answers: Answer) -> Script:
-    """The answers in turn, the last for ever."""
+    """Answer in turn; the last answer repeats."""
     return lambda number, asked: answers[min(number, len(answers) - 1)]
 
 

@@ -1,4 +1,4 @@
-"""The filter: what is set around an answer is taken off, what breaks the rules is rejected with the reason."""
+"""Filter: decoration around an answer is removed, a text that breaks the rules is rejected with the reason."""
 
 import pytest
 

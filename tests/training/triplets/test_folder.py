@@ -1,4 +1,4 @@
-"""Which model a folder holds: what changes its answers changes its identity, and nothing else does."""
+"""Identity of a model's folder: it changes with all files that change the answers, and with no other."""
 
 import json
 import shutil
@@ -96,4 +96,4 @@ def test_a_folder_without_weights_is_refused(copy: Path) -> None:
 
 def test_a_name_that_is_no_folder_and_cannot_be_fetched_is_one_sentence() -> None:
     with pytest.raises(ConfigError, match="no such model"):
-        folder.locate("no such model")  # no valid name on the hub either, so nothing is looked up
+        folder.locate("no such model")  # no valid name on the hub either, so no request is sent

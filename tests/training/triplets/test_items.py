@@ -1,4 +1,4 @@
-"""The pictures: of a folder, or of a table with classes and product data; none twice, none missing unnoticed."""
+"""Images of a folder, or of a table with classes and product data; no duplicates, and missing files are refused."""
 
 import csv
 import shutil

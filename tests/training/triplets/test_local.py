@@ -69,7 +69,7 @@ def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Pat
         said = net.generate(**inputs, max_new_tokens=12, do_sample=False)[0, length:]  # type: ignore[misc]  # a mixin of transformers
         assert reply.text == processor.decode(said, skip_special_tokens=True).strip()
         assert reply.prompt_tokens == length
-    assert len({reply.text for reply in together}) > 1  # it looks at the pictures
+    assert len({reply.text for reply in together}) > 1  # it uses the images
 
 
 def test_without_a_chat_template_the_prompt_is_read_as_it_is(tmp_path: Path, pictures: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_model_that_would_sample_answers_greedily_all_the_same(chat: Path, tmp
     assert reformulator(drawn).answer(requests) == reformulator(chat).answer(requests)
 
 
-def test_the_name_tells_models_and_settings_apart_that_may_answer_differently(chat: Path, tmp_path: Path) -> None:
+def test_models_and_settings_that_may_answer_differently_have_other_names(chat: Path, tmp_path: Path) -> None:
     other = tiny.tiny_chat_model(tmp_path / "chat", seed=1)
     models = [
         reformulator(chat),

@@ -1,4 +1,4 @@
-"""The whole way from pictures to triplets; killed at any moment it goes on and comes to the same end."""
+"""The whole path from images to triplets; a run killed at any moment continues and ends with the same files."""
 
 import csv
 import json
@@ -62,8 +62,8 @@ def test_every_pair_becomes_a_triplet_that_training_reads(
     with serving(model) as server:
         made = ["triplets", "make", str(settings(tmp_path, pictures, server)), "--out", str(out), "--parquet"]
         assert __main__.main(made) == 0
-        assert len(server.asked) == 12 + 40  # a caption a picture, a text a pair
-        assert __main__.main(made) == 0 and len(server.asked) == 52  # and never again
+        assert len(server.asked) == 12 + 40  # a caption per image, a text per pair
+        assert __main__.main(made) == 0 and len(server.asked) == 52  # and no request is sent again
     triplets = rows(out / write.TRIPLETS)
     pairs = {(row["reference"], row["target"]) for row in triplets}
     assert len(pairs) == 40 and all(a.split("/")[0] == b.split("/")[0] and a != b for a, b in pairs)
@@ -89,7 +89,7 @@ def started(config: Path, out: Path) -> "subprocess.Popen[bytes]":
 
 
 def stopped(process: "subprocess.Popen[bytes]", server: Server, *, after: int, by: signal.Signals) -> int:
-    """Sends the signal when the server has been asked so often, and gives the exit status."""
+    """Send the signal after so many requests, and return the exit status."""
     end = time.monotonic() + 60
     while len(server.asked) < after:
         assert process.poll() is None and time.monotonic() < end
@@ -104,7 +104,7 @@ def times_asked(server: Server) -> Counter[tuple[str, str]]:
 
 @pytest.fixture
 def whole(tmp_path: Path, pictures: Path) -> Callable[[Server], dict[str, str]]:
-    """The files of a run that nothing interrupted."""
+    """Return the files of a run without interruption."""
 
     def files(server: Server) -> dict[str, str]:
         config = settings(tmp_path, pictures, server)
@@ -114,14 +114,14 @@ def whole(tmp_path: Path, pictures: Path) -> Callable[[Server], dict[str, str]]:
     return files
 
 
-def test_killed_it_goes_on_asks_nothing_twice_that_was_answered_and_comes_to_the_same_end(
+def test_a_killed_run_resumes_without_repeated_requests(
     tmp_path: Path, pictures: Path, whole: Callable[[Server], dict[str, str]]
 ) -> None:
     out = tmp_path / "out"
     with serving(model) as server:
         config = settings(tmp_path, pictures, server)
         kept: list[int] = []
-        for after in (7, 25, 40):  # once among the captions, twice among the texts
+        for after in (7, 25, 40):  # once during the captions, twice during the texts
             process = started(config, out)
             assert stopped(process, server, after=after, by=signal.SIGKILL) == -signal.SIGKILL
             before = len(server.asked)
@@ -215,7 +215,7 @@ def test_a_picture_without_a_caption_costs_its_pairs_and_no_other(tmp_path: Path
     assert (report["captions"]["blank"], report["captions"]["refused"]) == (1, 1)
 
 
-def test_a_window_takes_only_pairs_that_are_so_alike_and_says_when_there_are_fewer(
+def test_a_window_takes_only_similar_pairs_and_reports_too_few(
     tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     window = f'window = [0.999, 1.0]\nbundle = "{bundle.SHIPPED.parent / "sum"}"'

@@ -1,4 +1,4 @@
-"""The page of samples: whole in one file, everything escaped, what was rejected told with its reason."""
+"""The triplets page: one file, everything escaped, rejected texts with their reasons."""
 
 import json
 import re
@@ -40,7 +40,7 @@ class Shown(HTMLParser):
 
 @pytest.fixture
 def made(tmp_path: Path, pictures: Path) -> Path:
-    """A folder as a run leaves it."""
+    """Return a folder as a run leaves it."""
     names = sorted(path.relative_to(pictures).as_posix() for path in pictures.rglob("*.jpg"))
     triplets = [
         WrittenTriplet(names[row % 12], f"text {row}", names[(row + 1) % 12], f"this {row}", NASTY) for row in range(30)
@@ -70,14 +70,14 @@ def test_nothing_of_it_is_fetched_and_nothing_runs(made: Path) -> None:
     shown = Shown(text)
     assert not {"script", "link", "iframe", "b"} & {tag for tag, _ in shown.tags}
     assert not re.search(r'(src|href)="(?!data:|#)', text) and "url(" not in text
-    assert shown.words.count(NASTY) == 30  # whole, as words
+    assert shown.words.count(NASTY) == 30  # complete, as words
 
 
 def test_what_was_rejected_is_told_with_reason_and_count(made: Path) -> None:
     page.show(made, count=3, images=None, seed=1)
     words = [word.strip() for word in Shown((made / page.PAGE).read_text(encoding="utf-8")).words]
     assert words[words.index("too long", words.index("Rejected")) + 1] == "20"
-    assert sum(word.startswith(NASTY + " ") for word in words) == 12  # of many of one reason only some
+    assert sum(word.startswith(NASTY + " ") for word in words) == 12  # of many of one reason, only some
     assert "no answer: status 400, requested again" in words and "gone.jpg" in words
 
 

@@ -30,7 +30,7 @@ def test_without_classes_any_two_are_a_pair() -> None:
     assert len(found) == 30 and set(found) == set(permutations(range(6), 2))
 
 
-def test_a_seed_gives_the_same_pairs_another_gives_others_and_more_begin_with_fewer() -> None:
+def test_pairs_follow_from_the_seed_and_more_begin_with_fewer() -> None:
     classes = np.arange(3_000) % 7
     some = drawn(pairs.draw(classes, 200, seed=1))
     assert len(set(some)) == 200
@@ -48,12 +48,12 @@ def test_every_pair_is_as_likely_as_every_other() -> None:
     assert max(abs(count - expected) for count in seen) < 5 * expected**0.5
 
 
-@pytest.mark.parametrize("whole", [10**9, 0])  # all in order, or drawn
+@pytest.mark.parametrize("whole", [10**9, 0])  # all shuffled, or drawn
 def test_only_pairs_within_the_window_come(whole: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs, "_WHOLE", whole)
     vectors = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors[7] = np.nan  # a picture that could not be read
+    vectors[7] = np.nan  # an image that could not be read
     classes = np.arange(40) % 2
     wanted = {(a, b) for a, b in all_pairs(classes) if 0.2 <= float(vectors[a] @ vectors[b]) <= 0.6}
     found = drawn(pairs.draw(classes, 1_000, seed=3, vectors=vectors, window=(0.2, 0.6)))

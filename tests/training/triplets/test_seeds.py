@@ -1,4 +1,4 @@
-"""Seed data becomes what the model is asked word for word, and the answer alone is learnt."""
+"""Seed data becomes the model's prompt word for word, and only the answer is learnt."""
 
 import json
 from pathlib import Path

@@ -24,7 +24,7 @@ OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A LLaVA and a chat model of random weights."""
+    """Return a LLaVA and a chat model of random weights."""
     from tests.training.triplets import tiny
 
     folder = tmp_path_factory.mktemp("models")
@@ -33,7 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where `transformers serve` listens, as a process of its own."""
+    """Return the address of `transformers serve`, run as a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -86,7 +86,7 @@ def test_a_served_llava_and_a_served_chat_model_make_triplets(
     assert __main__.main(["triplets", "make", str(config), "--out", str(tmp_path / "out")]) == 0
     triplets = rows(tmp_path / "out" / write.TRIPLETS)
     assert len(triplets) == 20 and all(0 < len(row["text"].split()) <= 8 for row in triplets)
-    assert len({row["caption"] for row in triplets}) > 6  # it sees the pictures
+    assert len({row["caption"] for row in triplets}) > 6  # it uses the images
     report = json.loads((tmp_path / "out" / write.REPORT).read_text())
     assert report["captions"]["answers"] == 12 and report["texts"]["answers"] == 20
     assert 12 < report["captions"]["completion_tokens"] <= 12 * 16 and report["texts"]["prompt_tokens"] > 20 * 50
@@ -111,16 +111,16 @@ def test_local_models_killed_half_way_lose_no_answer_and_repeat_none(
     assert 0 < len(before) < 32 and not (out / write.TRIPLETS).exists()
     assert __main__.main(command[3:]) == 0
     after = kept(out)
-    assert len(after) == 32 and before.items() <= after.items()  # a repeated question would have another time
+    assert len(after) == 32 and before.items() <= after.items()  # a repeated request would have another time
     assert len(rows(out / write.TRIPLETS)) == 20
 
 
 def kept(out: Path) -> dict[bytes, float]:
-    """The questions that were answered, and the seconds that each took."""
+    """Return the answered requests, and the seconds that each took."""
     if not (out / store.FILE).exists():
         return {}
     with closing(sqlite3.connect(out / store.FILE)) as database:
         try:
             return dict(database.execute("SELECT key, seconds FROM answers"))
-        except sqlite3.OperationalError:  # the table is not made yet
+        except sqlite3.OperationalError:  # the table does not exist yet
             return {}

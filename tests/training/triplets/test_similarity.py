@@ -1,4 +1,4 @@
-"""How alike pictures are: a bundle's vectors, computed once for these pictures."""
+"""Similarity of images: a bundle's vectors, computed once for these images."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_killed_half_way_it_computes_only_the_blocks_that_are_missing(
     monkeypatch.setattr(similarity, "_BLOCK", 5)
     found = items.read(FolderImages(source="folder", folder=str(pictures))).items
     whole = similarity.vectors(found, BUNDLE, cache=tmp_path)
-    assert len(list(tmp_path.glob("vectors-*.npy"))) == 3  # of 12 pictures
+    assert len(list(tmp_path.glob("vectors-*.npy"))) == 3  # of 12 images
     last = max(tmp_path.glob("vectors-*.npy"), key=lambda file: file.stat().st_mtime_ns)
     last.rename(last.with_name(f".{last.stem}.0123456789abcdef.part.npy"))  # as a kill leaves it
     for item in found[:10]:

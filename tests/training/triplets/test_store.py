@@ -1,4 +1,4 @@
-"""The store of answers: durable at once, one run at a time, keyed by all that an answer depends on."""
+"""Store of answers: durable at once, one run at a time, keyed by all that an answer depends on."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from training.triplets.answers import Reply
 from training.triplets.store import Store
 
 REPLY = Reply("a coat", 10, 3)
-# Keeps an answer and is killed before it could close anything.
+# Stores an answer and is killed before it could close anything.
 KILLED = """
 import os, signal, sys
 from pathlib import Path

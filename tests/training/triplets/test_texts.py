@@ -1,4 +1,4 @@
-"""The texts of pairs: the paper's question, the filter's answer, and one more try that says what was wrong."""
+"""Texts of pairs: the paper's prompt, the filter's verdict, and one more try that names the reason."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An adapter is learnt from seed data, after an interruption to the same weights, and the reformulator uses it."""
+"""An adapter is trained on seed data, after an interruption to the same weights, and the reformulator uses it."""
 
 import _thread
 import json
@@ -35,7 +35,7 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eighty seeds, the text of all of them the same."""
+    """Write eighty seeds, the text of all of them the same."""
     path = tmp_path_factory.mktemp("seeds") / "seeds.jsonl"
     rows = [
         {"caption_a": f"a {colour} {thing}", "caption_b": f"a {other} {thing}", "text": "make it longer"}
@@ -48,7 +48,7 @@ def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def adapter(chat: Path, seed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished one."""
+    """Return a finished adapter."""
     out = tmp_path_factory.mktemp("runs") / "adapter"
     report = tune.tune(seed_file, model=str(chat), out=out, prompt=PROMPT, settings=SETTINGS)
     assert report["seeds"] == 80 and report["adapter"] == str(out)

@@ -1,4 +1,4 @@
-"""Language models small enough for a test, made on the spot: random weights, a tokenizer trained on a few sentences."""
+"""Tiny language models for tests: random weights, a tokenizer trained on a few sentences."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ CHAT = (
 
 
 def tiny_chat_model(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
-    """Writes a chat model of 0.1 M parameters and gives the folder; without `chat` it has no chat template."""
+    """Write a chat model of 0.1 M parameters and return its folder; without `chat` it has no chat template."""
     tokenizer = _tokenizer()
     tokenizer.chat_template = CHAT if chat else None
     _save(LlamaForCausalLM, _language(tokenizer), tokenizer, folder, seed=seed)
@@ -50,7 +50,7 @@ def tiny_chat_model(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
 
 
 def tiny_llava(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
-    """Writes a LLaVA of 0.1 M parameters that reads pictures of 28 px, and gives the folder."""
+    """Write a LLaVA of 0.1 M parameters that reads images of 28 px, and return its folder."""
     tokenizer = _tokenizer()
     vision = CLIPVisionConfig(
         hidden_size=32,
@@ -60,7 +60,7 @@ def tiny_llava(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
         image_size=SIDE,
         patch_size=PATCH,
         projection_dim=32,
-        initializer_factor=8.0,  # so that pictures change the words
+        initializer_factor=8.0,  # so that images change the words
     )
     config = LlavaConfig(
         vision_config=vision,
@@ -76,7 +76,7 @@ def tiny_llava(folder: Path, *, seed: int = 0, chat: bool = True) -> Path:
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,  # CLIP's class token, which "default" takes away again
+        num_additional_image_tokens=1,  # CLIP's class token, which "default" removes again
         chat_template=CHAT if chat else None,
     )
     processor.save_pretrained(folder)
@@ -112,7 +112,7 @@ def _language(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=512,
-        initializer_range=0.5,  # so that words follow from the prompt, and the same one does not come for ever
+        initializer_range=0.5,  # so that words follow from the prompt, and no word repeats for ever
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -137,6 +137,6 @@ def _save(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        suppress_tokens=mute,  # it says whole words only, so its texts pass the filter
+        suppress_tokens=mute,  # it generates whole words only, so its texts pass the filter
     )
     model.save_pretrained(folder)

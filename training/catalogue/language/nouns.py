@@ -55,8 +55,8 @@ def vocabulary() -> Iterator[str]:
     for kind, category in CATEGORIES.items():
         for attribute, values in category.attributes.items():
             for value in values:
-                said = saying(kind, attribute, value)
-                yield from (*said.adjectives, *said.nouns, *said.remarks)
+                wordings = saying(kind, attribute, value)
+                yield from (*wordings.adjectives, *wordings.nouns, *wordings.remarks)
 
 
 def bare(phrase: str) -> str:

@@ -39,9 +39,9 @@ def _pair(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: 
             "with": ["the colours the other way round", "the two colours swapped"],
         }
         return Change("colours swapped", allowed, ways)
-    said, means = colour_word(one, random, vague=0)
+    colour_name, means = colour_word(one, random, vague=0)
     also, also_means = colour_word(other, random, vague=0)
-    both = f"{said} and {also}" if random.random() < 0.75 else f"{also} and {said}"
+    both = f"{colour_name} and {also}" if random.random() < 0.75 else f"{also} and {colour_name}"
     ways = {
         "in": [both],
         "adjective": [both],
@@ -66,23 +66,31 @@ def _colour(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random
                 "command": [f"make the colour {word}", f"make {pronoun} {word}"],
             }
             return Change("comparative", allowed, ways)
-    said, means = colour_word(new["colour"], random, vague=0.06)
+    colour_name, means = colour_word(new["colour"], random, vague=0.06)
     if old["colour"] in means:
-        said, means = new["colour"], frozenset((new["colour"],))
+        colour_name, means = new["colour"], frozenset((new["colour"],))
     before = colour_word(old["colour"], random, vague=0)[0]
     if halved:
         ways = {
-            "with": [with_article(f"{said} {half}"), f"the {half} in {said}"],
-            "command": [f"make the {half} {said}", f"change the {half} to {said}", f"change {before} to {said}"],
+            "with": [with_article(f"{colour_name} {half}"), f"the {half} in {colour_name}"],
+            "command": [
+                f"make the {half} {colour_name}",
+                f"change the {half} to {colour_name}",
+                f"change {before} to {colour_name}",
+            ],
         }
         return Change("colour", {"colour": means}, ways)
     ways = {
-        "in": [said] * 4 + [f"{said} instead of {before}", f"{said} rather than {before}"],
-        "adjective": [said],
-        "command": [f"change the colour to {said}", f"make {pronoun} {said}", f"change {before} to {said}"],
+        "in": [colour_name] * 4 + [f"{colour_name} instead of {before}", f"{colour_name} rather than {before}"],
+        "adjective": [colour_name],
+        "command": [
+            f"change the colour to {colour_name}",
+            f"make {pronoun} {colour_name}",
+            f"change {before} to {colour_name}",
+        ],
     }
     if old["pattern"] not in (PLAIN, "colour-block") and new["pattern"] not in (PLAIN, "colour-block"):
-        ways["with"] = [with_article(f"{said} background")]
+        ways["with"] = [with_article(f"{colour_name} background")]
     return Change("colour", {"colour": means}, ways)
 
 

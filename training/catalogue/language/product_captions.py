@@ -59,16 +59,16 @@ class _Parts:
 
 def caption(product: Product, random: Random) -> Phrase:
     """Draw a true description in one of many wordings, and the wish that accepts all products it describes."""
-    said = _spoken_attributes(product, random)
+    named = _spoken_attributes(product, random)
     style = random.choices((_sentence, _list, _adjectives, _noun_first, _request), (30, 34, 8, 14, 14))[0]
     noun = random.choice(NOUNS[product.category])
     while True:
-        parts = _parts(product, said, random, only_adjectives=style is _adjectives)
+        parts = _parts(product, named, random, only_adjectives=style is _adjectives)
         text = vary_spelling(style(noun, parts, random), random)
         if len(text.split()) <= MAX_WORDS:
             wish = Wish({"category": frozenset((product.category,)), **parts.claims})
             return Phrase(text, wish)
-        said = said[:-1]
+        named = named[:-1]
 
 
 def title(product: Product) -> str:
@@ -109,24 +109,24 @@ def _spoken_attributes(product: Product, random: Random) -> list[str]:
     """Draw the attributes that the caption mentions, the most important first."""
     names = list(product.look)
     if random.random() < _FULL_SHARE:
-        said = [name for name in names if name in ("colour", "pattern") or random.random() < 0.95]
+        named = [name for name in names if name in ("colour", "pattern") or random.random() < 0.95]
     else:
         weights = {"colour": 4.0, "pattern": 3.0, "second_colour": 2.0}
         ranked = sorted(names, key=lambda name: random.random() ** (1 / weights.get(name, 1.0)), reverse=True)
-        said = ranked[: random.choice((2, 3, 3, 4, 4))]
-    details = [name for name in said if name not in _PAINT]
+        named = ranked[: random.choice((2, 3, 3, 4, 4))]
+    details = [name for name in named if name not in _PAINT]
     random.shuffle(details)
-    return [name for name in _PAINT if name in said] + details
+    return [name for name in _PAINT if name in named] + details
 
 
 _PAINT = ("colour", "pattern", "second_colour")
 
 
-def _parts(product: Product, said: Iterable[str], random: Random, *, only_adjectives: bool) -> _Parts:
+def _parts(product: Product, named: Iterable[str], random: Random, *, only_adjectives: bool) -> _Parts:
     parts = _Parts()
-    said = tuple(said)
-    _paint(parts, product.look, said, random)
-    for name in said:
+    named = tuple(named)
+    _paint(parts, product.look, named, random)
+    for name in named:
         if name in _PAINT:
             continue
         words = saying(product.category, name, product.look[name])
@@ -146,20 +146,20 @@ def _parts(product: Product, said: Iterable[str], random: Random, *, only_adject
     return parts
 
 
-def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: Random) -> None:
+def _paint(parts: _Parts, look: Mapping[str, str], named: Sequence[str], random: Random) -> None:
     """Add colour, pattern and second colour to the parts, if the caption mentions them."""
     pattern = look["pattern"]
     colour, means = colour_word(look["colour"], random, vague=0.05)
-    if "colour" in said:
+    if "colour" in named:
         parts.claims["colour"] = means
-    if "pattern" in said or "second_colour" in said:
+    if "pattern" in named or "second_colour" in named:
         parts.claims["pattern"] = frozenset((pattern,))
     shape = random.choice(PATTERN_WORDS[pattern].adjectives)
     shape_means = pattern_meaning(pattern, shape)
-    if "second_colour" in said:
+    if "second_colour" in named:
         second, second_means = colour_word(look["second_colour"], random, vague=0.03)
         parts.claims["second_colour"] = second_means
-        if "colour" not in said:
+        if "colour" not in named:
             parts.nouns.append(_claimed(parts, *marks(pattern, second, random)))
         elif random.random() < 0.3:
             # "red and white striped" does not say which of the two is the ground.
@@ -175,7 +175,7 @@ def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: 
         else:
             _place_colour(parts, colour, random)
             parts.nouns.append(_claimed(parts, *marks(pattern, second, random)))
-    elif "pattern" in said and "colour" in said:
+    elif "pattern" in named and "colour" in named:
         if pattern == PLAIN and random.random() < 0.25:
             _place_colour(parts, colour, random)
             parts.remarks.append(random.choice(("no pattern", "without a pattern", "without any pattern")))
@@ -189,9 +189,9 @@ def _paint(parts: _Parts, look: Mapping[str, str], said: Sequence[str], random: 
         else:
             _claimed(parts, shape, shape_means)
             parts.paint = f"{colour} {shape}" if random.random() < 0.7 else f"{shape} {colour}"
-    elif "pattern" in said:
+    elif "pattern" in named:
         parts.paint = _claimed(parts, shape, shape_means)
-    elif "colour" in said:
+    elif "colour" in named:
         _place_colour(parts, colour, random)
 
 

@@ -16,7 +16,7 @@ class SentenceWords:
 
     reference: Noun
     target: Noun
-    said: Mapping[str, Sequence[str]]
+    wordings: Mapping[str, Sequence[str]]
 
     @property
     def it(self) -> str:
@@ -29,12 +29,12 @@ class SentenceWords:
     @property
     def after_verb(self) -> str:
         """The words after a verb: "longer and striped", "longer, red and white"."""
-        words = sorted((*self.said["adjective"], *self.said["after"]), key=_has_and)
+        words = sorted((*self.wordings["adjective"], *self.wordings["after"]), key=_has_and)
         return ", ".join(words) if any(map(_has_and, words)) else joined(words) if words else ""
 
     @property
     def before_noun(self) -> str:
-        return ", ".join((*self.said["adjective"], *self.said["before"]))
+        return ", ".join((*self.wordings["adjective"], *self.wordings["before"]))
 
 
 Frame = Callable[[SentenceWords, Random], str]
@@ -44,22 +44,22 @@ def write_sentence(changes: Sequence[Change], reference: Noun, target: Noun, ran
     """Return the changes as one text, in a sentence that has a role for each of them."""
     fitting = [sentence for sentence in _SENTENCES if _fits(changes, sentence)]
     sentence = random.choices(fitting, [sentence.weight for sentence in fitting])[0]
-    said = _chosen(changes, sentence, random)
-    while not _clear(said):
-        said = _chosen(changes, sentence, random)
-    text = sentence.frame(SentenceWords(reference, target, said), random)
+    wordings = _chosen(changes, sentence, random)
+    while not _clear(wordings):
+        wordings = _chosen(changes, sentence, random)
+    text = sentence.frame(SentenceWords(reference, target, wordings), random)
     return text[0].upper() + text[1:] if random.random() < 0.12 else text
 
 
 def _chosen(changes: Sequence[Change], sentence: "_Sentence", random: Random) -> dict[str, list[str]]:
-    said: dict[str, list[str]] = {role: [] for role in ROLES}
+    wordings: dict[str, list[str]] = {role: [] for role in ROLES}
     # The one change that fills the role that the sentence needs.
     bearer = random.choice([change for change in changes if _ways(change, sentence.needs or sentence.roles)])
     for change in changes:
         needed = sentence.needs if sentence.needs and change is bearer else sentence.roles
         role = random.choice(_ways(change, needed))
-        said[role].append(random.choice(change.ways[role]))
-    return said
+        wordings[role].append(random.choice(change.ways[role]))
+    return wordings
 
 
 def _ways(change: Change, roles: Iterable[str]) -> list[str]:
@@ -72,10 +72,10 @@ def _fits(changes: Sequence[Change], sentence: "_Sentence") -> bool:
     return all(_ways(change, sentence.roles) for change in changes)
 
 
-def _clear(said: Mapping[str, Sequence[str]]) -> bool:
+def _clear(wordings: Mapping[str, Sequence[str]]) -> bool:
     """Return False if a second "instead of" or a "no …" would leave open which thing replaces which."""
-    instead = sum(_opposes(words) for choices in said.values() for words in choices)
-    refused = any(words.startswith("no ") for words in said["with"])
+    instead = sum(_opposes(words) for choices in wordings.values() for words in choices)
+    refused = any(words.startswith("no ") for words in wordings["with"])
     return instead < 2 and not (instead and refused)
 
 
@@ -92,20 +92,20 @@ def _held(phrases: Sequence[str]) -> str:
     return joined(sorted(phrases, key=lambda words: (_opposes(words), words.startswith(("no ", "the ")))))
 
 
-def _clauses(scene: SentenceWords, *, bare_no: bool) -> list[str]:
+def _clauses(parts: SentenceWords, *, bare_no: bool) -> list[str]:
     """Return the clauses after the head of a sentence: "as a skirt", "in red", "with a belt and long sleeves", remarks.
 
     `bare_no` leaves *with* out before "no pockets", as after "but".
     """
-    said = scene.said
-    clauses = [*said["as"]]
-    if said["in"]:
-        clauses.append(f"in {joined(said['in'])}")
-    if said["with"]:
-        held = _held(said["with"])
-        clauses.append(held if bare_no and len(said["with"]) == 1 and held.startswith("no ") else f"with {held}")
+    wordings = parts.wordings
+    clauses = [*wordings["as"]]
+    if wordings["in"]:
+        clauses.append(f"in {joined(wordings['in'])}")
+    if wordings["with"]:
+        held = _held(wordings["with"])
+        clauses.append(held if bare_no and len(wordings["with"]) == 1 and held.startswith("no ") else f"with {held}")
     # "instead of" last, or it would refer to the words after it.
-    return sorted([*clauses, *said["remark"]], key=_opposes)
+    return sorted([*clauses, *wordings["remark"]], key=_opposes)
 
 
 _CONNECTED = ("in ", "with ", "without ")
@@ -161,101 +161,101 @@ _REQUESTS = (
 _QUESTIONS = ("can ", "do ", "any")
 
 
-def _following(scene: SentenceWords, random: Random) -> str:
+def _following(parts: SentenceWords, random: Random) -> str:
     """ "in red, with long sleeves", "same but with a belt" """
     opening = random.choices(
         ("", random.choice(_ENDED_BY_BUT), random.choice(_CALLED_SAME), random.choice(_REQUESTS)), (3, 10, 3, 8)
     )[0]
-    clauses = _clauses(scene, bare_no=not opening or opening.endswith("but") or opening in _CALLED_SAME)
+    clauses = _clauses(parts, bare_no=not opening or opening.endswith("but") or opening in _CALLED_SAME)
     if opening in _CALLED_SAME and not clauses[0].startswith(_CONNECTED):
         opening = f"{opening} but"  # avoids "the same as a skirt", "the same cut short"
-    opening = opening.format(it=scene.it, this=scene.this)
+    opening = opening.format(it=parts.it, this=parts.this)
     text = f"{opening} {_strung(clauses, random)}".strip()
     if opening.startswith(_QUESTIONS):
         return f"{text}?" if random.random() < 0.7 else text
     return f"{text} please" if not opening and random.random() < 0.2 else text
 
 
-def _but(scene: SentenceWords, random: Random) -> str:
+def _but(parts: SentenceWords, random: Random) -> str:
     """ "same but sleeveless and in red" """
-    opening = random.choice(_ENDED_BY_BUT).format(this=scene.this)
-    return _predicated(opening, scene, random, bare_no=True)
+    opening = random.choice(_ENDED_BY_BUT).format(this=parts.this)
+    return _predicated(opening, parts, random, bare_no=True)
 
 
-def _make(scene: SentenceWords, random: Random) -> str:
+def _make(parts: SentenceWords, random: Random) -> str:
     """ "make it navy and striped", "I'd like it sleeveless, with a belt" """
     openings = ("make {it}", "make {it}", "I'd like {it}", "I want {it}", "i need {it}", "please make {it}")
-    return _predicated(random.choice(openings).format(it=scene.it), scene, random, bare_no=False)
+    return _predicated(random.choice(openings).format(it=parts.it), parts, random, bare_no=False)
 
 
-def _predicated(opening: str, scene: SentenceWords, random: Random, *, bare_no: bool) -> str:
-    head, clauses = f"{opening} {scene.after_verb}", _clauses(scene, bare_no=bare_no)
+def _predicated(opening: str, parts: SentenceWords, random: Random, *, bare_no: bool) -> str:
+    head, clauses = f"{opening} {parts.after_verb}", _clauses(parts, bare_no=bare_no)
     if clauses and clauses[0].startswith("in "):  # "striped in red" would be about the stripes
         head += random.choice((", ", " and ")) + clauses.pop(0)
     return _strung([head, *clauses], random)
 
 
-def _is_and_has(scene: SentenceWords, random: Random) -> str:
+def _is_and_has(parts: SentenceWords, random: Random) -> str:
     """ "is red and has a v-neck" """
-    verb_is, verb_has = ("are", "have") if scene.reference.plural else ("is", "has")
+    verb_is, verb_has = ("are", "have") if parts.reference.plural else ("is", "has")
     clauses = []
-    if scene.after_verb:
-        clauses.append(f"{verb_is} {scene.after_verb}")
-    if scene.said["with"]:
-        clauses.append(f"{verb_has} {_held(scene.said['with'])}")
-    openings = ("ones that ", "but ") if scene.reference.plural else ("", "one that ", "but ", "should be one that ")
+    if parts.after_verb:
+        clauses.append(f"{verb_is} {parts.after_verb}")
+    if parts.wordings["with"]:
+        clauses.append(f"{verb_has} {_held(parts.wordings['with'])}")
+    openings = ("ones that ", "but ") if parts.reference.plural else ("", "one that ", "but ", "should be one that ")
     return random.choice(openings) + " and ".join(clauses)
 
 
-def _one(scene: SentenceWords, random: Random) -> str:
+def _one(parts: SentenceWords, random: Random) -> str:
     """ "a striped one with a belt" """
-    named = f"{scene.before_noun} ones" if scene.reference.plural else with_article(f"{scene.before_noun} one")
+    named = f"{parts.before_noun} ones" if parts.reference.plural else with_article(f"{parts.before_noun} one")
     opening = random.choice(("", "", "for ", "I'd prefer ", "rather ", "looking for ", "do you have ", "show me "))
-    return _trailed(opening + named, _clauses(scene, bare_no=False), random)
+    return _trailed(opening + named, _clauses(parts, bare_no=False), random)
 
 
-def _thing(scene: SentenceWords, random: Random) -> str:
+def _thing(parts: SentenceWords, random: Random) -> str:
     """ "a longer dress like this, in red" """
-    noun = f"{scene.before_noun} {scene.target.text}".strip()
-    named = noun if scene.target.plural else with_article(noun)
-    if scene.said["category"]:
-        opposed = any(map(_opposes, scene.said["in"])) or any(map(_opposes, scene.said["with"]))
+    noun = f"{parts.before_noun} {parts.target.text}".strip()
+    named = noun if parts.target.plural else with_article(noun)
+    if parts.wordings["category"]:
+        opposed = any(map(_opposes, parts.wordings["in"])) or any(map(_opposes, parts.wordings["with"]))
         ending = random.choice((" like this", " like that", " in the same style", "" if opposed else " instead"))
         opening = random.choice(("", "", "show me ", "I want ", "" if "instead" in ending else "I'd rather have "))
     else:
-        ending = random.choice((" like these" if scene.target.plural else " like this one", " like this", " like that"))
+        ending = random.choice((" like these" if parts.target.plural else " like this one", " like this", " like that"))
         opening = random.choice(("", "", "", "show me ", "looking for ", "I want "))
-    return _trailed(opening + named + ending, _clauses(scene, bare_no=False), random)
+    return _trailed(opening + named + ending, _clauses(parts, bare_no=False), random)
 
 
-def _same_thing(scene: SentenceWords, random: Random) -> str:
+def _same_thing(parts: SentenceWords, random: Random) -> str:
     """ "the same dress in red" """
-    near, far = ("these", "those") if scene.reference.plural else ("this", "that")
+    near, far = ("these", "those") if parts.reference.plural else ("this", "that")
     opening = random.choice(("the same {}", "same {}", f"{near} {{}}", "similar {}", f"{far} {{}} but"))
-    clauses = _clauses(scene, bare_no=opening.endswith("but"))
+    clauses = _clauses(parts, bare_no=opening.endswith("but"))
     if not clauses[0].startswith(_CONNECTED) and not opening.endswith("but"):
         opening += ","
-    return f"{opening.format(scene.reference.text)} {_strung(clauses, random)}"
+    return f"{opening.format(parts.reference.text)} {_strung(clauses, random)}"
 
 
-def _commands(scene: SentenceWords, random: Random) -> str:
+def _commands(parts: SentenceWords, random: Random) -> str:
     """ "add a belt and make the sleeves longer" """
-    text = random.choice((" and ", ", ")).join(scene.said["command"])
+    text = random.choice((" and ", ", ")).join(parts.wordings["command"])
     return random.choice(("", "", "", "please ", "can you ", "just ")) + text
 
 
-def _terse(scene: SentenceWords, random: Random) -> str:
+def _terse(parts: SentenceWords, random: Random) -> str:
     """ "red, long sleeves, no pockets" """
-    said = scene.said
-    adjectives = [*said["in"], *said["adjective"], *said["before"], *said["after"]]
-    phrases = sorted([*said["as"], *adjectives, *map(bare, said["with"]), *said["remark"]], key=_opposes)
+    wordings = parts.wordings
+    adjectives = [*wordings["in"], *wordings["adjective"], *wordings["before"], *wordings["after"]]
+    phrases = sorted([*wordings["as"], *adjectives, *map(bare, wordings["with"]), *wordings["remark"]], key=_opposes)
     text = phrases[0]
     unparted = random.random() < 0.3
     for before, phrase in pairwise(phrases):
         # No separator only if one phrase cannot be read together with the other.
-        apart = phrase.startswith(("no ", "without ")) or {before, phrase} <= set(adjectives) - set(said["in"])
+        apart = phrase.startswith(("no ", "without ")) or {before, phrase} <= set(adjectives) - set(wordings["in"])
         text += (" " if unparted and apart else ", ") + phrase
-    if said["remark"] or said["as"] or _opposes(text):
+    if wordings["remark"] or wordings["as"] or _opposes(text):
         return text
     return text + random.choice(("", "", " please", " preferably", "" if "no " in text else " instead"))
 

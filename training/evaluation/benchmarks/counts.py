@@ -16,18 +16,18 @@ def used(benchmark: Benchmark) -> list[str]:
 
 def sizes(benchmark: Benchmark) -> dict[str, set[int]]:
     """Return the sizes of the galleries; of queries' own galleries by their first group."""
-    found = {name: {len(gallery)} for name, gallery in benchmark.galleries.items()}
+    actual = {name: {len(gallery)} for name, gallery in benchmark.galleries.items()}
     for query in benchmark.queries:
         if isinstance(query.gallery, tuple):
-            found.setdefault(query.groups[0], set()).add(len(query.gallery))
-    return found
+            actual.setdefault(query.groups[0], set()).add(len(query.gallery))
+    return actual
 
 
 def wrong(benchmark: Benchmark) -> Iterator[str]:
     """Yield the differences from the protocol, in words."""
-    found = sizes(benchmark)
+    actual = sizes(benchmark)
     for name, expected in benchmark.expected.items():
-        there = found.get(name, {0})
+        there = actual.get(name, {0})
         if there != {expected}:
             yield f"the gallery {name} has {_either(there)} images and not {expected}"
     if len(benchmark.queries) != benchmark.expected_queries:

@@ -1,4 +1,4 @@
-"""Shoes, bags, hats and homeware: every value can be seen, and nothing leaves the picture."""
+"""Shoes, bags, hats and homeware: every value is visible, and nothing leaves the image."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -23,27 +23,27 @@ DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {
 }
 DEPARTMENTS = {"shoe", "bag", "hat", "homeware"}
 
-LEAST_CHANGED = 150  # of the 9 216 pixels at 96 px, those that one attribute moves by more than 24 levels
-LEAST_COVERED = 0.18  # of the picture in the fabric's own colour, for the slightest product (an ankle boot)
+LEAST_CHANGED = 150  # of the 9 216 pixels at 96 px, those that one attribute changes by more than 24 levels
+LEAST_COVERED = 0.18  # share of the image in the fabric's own colour, for the smallest product (an ankle boot)
 USUALLY_COVERED = 0.35  # and on average, for anything but shoes
-LEAST_OF_EACH = 0.06  # of the picture in either colour of a colour-block
+LEAST_OF_EACH = 0.06  # share of the image in either colour of a colour-block
 
 
 def of(category: str, look: Mapping[str, str], *, seed: int = 7, colour: str = "red") -> Product:
-    """A plain product of the look, its picture from the seed."""
+    """Return a plain product of the look, its image from the seed."""
     looks = {"colour": colour, "pattern": PLAIN, **look}
     return Product("p", category, looks, "Alder", 10.0, True, "everyone", seed)
 
 
 def looks(category: str) -> Iterator[dict[str, str]]:
-    """Every combination of the category's attribute values."""
+    """Return every combination of the category's attribute values."""
     attributes = CATEGORIES[category].attributes
     for values in itertools.product(*attributes.values()):
         yield dict(zip(attributes, values, strict=True))
 
 
 def alpha(category: str, look: Mapping[str, str], *, scale: float = 1.0) -> NDArray[np.uint8]:
-    """How opaque the drawing alone is, (100, 100), drawn at `scale` around the middle."""
+    """Return the opacity of the drawing alone, (100, 100), drawn at `scale` around the centre."""
     pose = cairocffi.Matrix()
     pose.translate(50, 50)
     pose.scale(scale, scale)
@@ -52,7 +52,7 @@ def alpha(category: str, look: Mapping[str, str], *, scale: float = 1.0) -> NDAr
 
 
 def covered(category: str, look: Mapping[str, str]) -> float:
-    """The part of the picture that wears the fabric's colour: what another colour would change."""
+    """Return the share of the image that has the fabric's colour: the pixels that another colour would change."""
     red = _drawn(category, look, (0.8, 0.1, 0.1), cairocffi.Matrix()).astype(int)
     blue = _drawn(category, look, (0.1, 0.1, 0.8), cairocffi.Matrix()).astype(int)
     return float((np.abs(red - blue).max(axis=-1) > 80).mean())

@@ -1,4 +1,4 @@
-"""The drawings: the same everywhere, of every attribute, each change to be seen."""
+"""Drawings: the same on every machine, with every attribute, each change visible."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from training.catalogue.draw.fabric import Fabric, contrast
 from training.catalogue.draw.palette import NAMED, distance
 from training.catalogue.world.world import CATEGORIES, COLOURS, PATTERNS, PLAIN, Product
 
-# The coarse form of a few pictures: a change of the drawings changes it, and is to be made on purpose.
+# Coarse digest of a few images: a change of the drawings changes it, and must be made on purpose.
 PINNED = "94563a0e91be12249b388c7638ee5a63fc4f823cd94a9f442d8152722ca005dc"
 
 GARMENTS = [name for name, category in CATEGORIES.items() if category.department == "garment"]
 
 
 def product(category: str, seed: int = 3, /, **look: str) -> Product:
-    """A plain grey product with the first value of each attribute, but for `look`."""
+    """Return a plain grey product with the first value of each attribute, except for `look`."""
     first = {name: values[0] for name, values in CATEGORIES[category].attributes.items()}
     return Product(
         id=f"{category}-{seed}",
@@ -44,7 +44,7 @@ def every_value() -> Iterator[tuple[str, str, str]]:
 
 
 def changed_pixels(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    """How many pixels differ by more than 24 of 255 in some channel."""
+    """Return how many pixels differ by more than 24 of 255 in some channel."""
     return int((np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > 24).sum())
 
 
@@ -55,7 +55,7 @@ def test_every_category_has_a_drawing() -> None:
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_the_same_product_gives_the_same_bytes(category: str) -> None:
     first = draw(product(category, pattern="floral", second_colour="red"), size=64)
-    draw(product(category, 9), size=64)  # nothing is left over from another picture
+    draw(product(category, 9), size=64)  # nothing remains from another image
     assert np.array_equal(first, draw(product(category, pattern="floral", second_colour="red"), size=64))
 
 
@@ -128,7 +128,7 @@ def test_any_size_works(size: int) -> None:
 
 
 def test_a_product_stays_within_its_frame() -> None:
-    pose = cairocffi.Matrix(xx=0.5, yy=0.5, x0=25, y0=25)  # half as large, so that what is cut off would show
+    pose = cairocffi.Matrix(xx=0.5, yy=0.5, x0=25, y0=25)  # half as large, so that cut-off parts would show
     cloth = Fabric(colour=(1, 0, 0), second=(0, 0, 1), pattern="striped", scale=1, phase=0, texture="smooth")
     for category, name, value in every_value():
         canvas = Canvas(size=96, pose=pose, light=0.0)

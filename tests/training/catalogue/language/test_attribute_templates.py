@@ -1,4 +1,4 @@
-"""Template texts say every difference, read back here word by word, and each always in the same words."""
+"""Template texts name every difference, read back here word by word, each always in the same words."""
 
 import re
 
@@ -14,7 +14,7 @@ NAMES = ("second colour", "colour", "pattern", *_DETAILS)
 
 
 def read_back(text: str) -> dict[str, tuple[str | None, str]]:
-    """The name of each difference, and its old and new value; no old one where none is said."""
+    """Return the name of each difference, and its old and new value; no old one if the text has none."""
     found: dict[str, tuple[str | None, str]] = {}
     for phrase in re.split(", | and ", text):
         thing, _, old = phrase.partition(" instead of ")
@@ -50,7 +50,7 @@ def test_every_difference_within_a_category_is_said_and_nothing_else() -> None:
     assert seen > 400
 
 
-def test_of_another_category_its_paint_is_said_and_the_details_that_the_triplet_asks_for() -> None:
+def test_another_category_names_its_paint_and_the_details_of_the_triplet() -> None:
     details = 0
     for one in triplets(SHOP, 900, seed=2):
         reference, target = BY_ID[one.reference], BY_ID[one.target]

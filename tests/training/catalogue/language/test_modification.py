@@ -192,7 +192,7 @@ def test_plural_things_are_those(category: str) -> None:
 
 
 def many() -> list[Modification]:
-    """A wide choice of texts, to look for what none may hold."""
+    """Return a wide choice of texts, to check phrases that none may contain."""
     return ASKED + [modification(product, Random(f"more/{product.id}"), split="test") for product in SHOP]
 
 
@@ -234,7 +234,7 @@ def test_what_stands_before_one_can_stand_there() -> None:
 
 
 def test_an_adjective_is_never_glued_to_the_next_thing() -> None:
-    # Of a plain text every comma that parts an adjective from a noun must be there.
+    # Every comma of a plain text that separates an adjective from a noun must be there.
     hat = thing("hat", colour="black", pattern=PLAIN, brim="narrow", crown="round", band=NONE)
     other = thing("hat", colour="red", pattern=PLAIN, brim="narrow", crown="round", band="ribbon")
     for asked in between(hat, other, 600):

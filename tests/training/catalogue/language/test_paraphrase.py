@@ -1,4 +1,4 @@
-"""Paraphrases: of no phrasing that training has, and of exactly the meaning that the question has."""
+"""Paraphrases: no wording of the training texts, and exactly the meaning of the question."""
 
 import hashlib
 import re
@@ -29,13 +29,13 @@ SAID = [paraphrase(question, Random(f"paraphrase/{number}")) for number, questio
 
 
 def plainly(text: str) -> str:
-    """As it sounds: without hyphens, capitals and American spelling."""
+    """Normalise a text: without hyphens, capitals and American spelling."""
     return text.lower().replace("-", " ").replace("color", "colour")
 
 
 @cache
 def training() -> tuple[str, ...]:
-    """Texts of every kind that training may see: shoppers', template's, generated ones and captions."""
+    """Return texts of every kind that training may use: shoppers', template, generated texts and captions."""
     asked = draw_questions(catalogue(4_000, split="train", seed=5), 3_000, seed=5)
     found = [question.modification.text for question in asked]
     found += [modification(sampled(number, split="train", seed=6), Random(number)).text for number in range(2_000)]
@@ -53,7 +53,7 @@ SLOTS = {"it": "(it|them)", "this": "(this|these)", "they": "(it|they)", "dye": 
 
 
 def fitting(template: str) -> re.Pattern[str]:
-    """Whatever the template can have been made into."""
+    """Return a pattern of all texts that the template can become."""
     pieces = re.split(r"\{(\w+)\}", plainly(template))
     made = [SLOTS.get(piece, r"[^\n]+") if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)]
     return re.compile(rf"(?<!\w){''.join(made)}(?!\w)")
@@ -61,7 +61,7 @@ def fitting(template: str) -> re.Pattern[str]:
 
 @cache
 def often() -> str:
-    """Paraphrases of rare sorts of question, in many wordings each."""
+    """Return paraphrases of rare kinds of question, in many wordings each."""
     rare = {"comparative", "colours swapped", "category"}
     asked = [one for one in ASKED if rare & set(one.modification.kinds)]
     asked += [one for one in ASKED if "colour-block" in (one.reference.look["pattern"], one.target.look["pattern"])]

@@ -1,4 +1,4 @@
-"""Captions: true of their product, exact in what they claim, short enough, and varied."""
+"""Captions: true of their product, exact in their claims, short enough, and varied."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ PHRASES = [caption(product, Random(f"caption/{product.id}")) for product in SHOP
 
 
 def plainly(text: str) -> str:
-    """The words alone, however they were spelt."""
+    """Return the words alone, in one spelling."""
     return " ".join(re.findall(r"[\w/']+", text.lower().replace("colour", "color")))
 
 
@@ -92,7 +92,7 @@ def test_no_word_of_a_category_means_two_values(category: str) -> None:
     assert {way: found for way, found in meanings.items() if len(found) > 1} == {}
 
 
-# What an eye says, written down apart from the words: (category, attribute, words) and all values they are true of.
+# Meanings as the eye sees them, written apart from the words: (category, attribute, words) and all true values.
 ENTAILED = (
     ("sneakers", "closure", "no laces", {"slip-on", "velcro"}),
     ("sneakers", "closure", "without laces", {"slip-on", "velcro"}),
@@ -163,7 +163,7 @@ def test_no_name_means_two_categories_and_no_colour_word_two_colours() -> None:
 
 def test_a_vague_colour_allows_both_colours_it_may_mean() -> None:
     assert colour_word("brown", Random(1), vague=1)[1] == {"beige", "brown"}
-    assert colour_word("red", Random(1), vague=1)[1] == {"red"}  # there is no vague word for it
+    assert colour_word("red", Random(1), vague=1)[1] == {"red"}  # it has no vague word
 
 
 def test_a_pair_of_colours_does_not_say_which_is_the_ground() -> None:

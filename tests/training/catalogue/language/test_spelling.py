@@ -1,4 +1,4 @@
-"""Bad spelling: slips that whoever knows the words can undo, against an edit distance by table."""
+"""Typos that can be undone with the vocabulary, against an edit distance by table."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ SPELT = [one.modification.spelt for one in draw_questions(catalogue(1_000, split
 SLIPPED = [add_typos(text, Random(f"badly/{number}")) for number, text in enumerate(SPELT)]
 COMPARATIVES = [phrase for pair in COMPARED.values() for ways in pair for said in ways.values() for phrase in said]
 VALUES = {word for phrase in (*vocabulary(), *COMPARATIVES) for word in WORD.findall(phrase.lower())}
-# Words of other texts, too, of which nothing here was made.
+# Words of other texts, too, none of which were changed here.
 WORLD = VALUES | {
     word
     for one in draw_questions(catalogue(2_000, split="train", seed=5), 1_500, seed=5)
@@ -25,7 +25,7 @@ WORLD |= {word for text in SPELT for word in WORD.findall(text.lower())}
 
 
 def slips(one: str, other: str) -> int:
-    """Letters lost, added, struck or swapped with a neighbour, by the full table."""
+    """Count letters lost, added, replaced or swapped with the next one, by the full table."""
     table = [[i + j if not i * j else 0 for j in range(len(other) + 1)] for i in range(len(one) + 1)]
     for i, a in enumerate(one, 1):
         for j, b in enumerate(other, 1):
@@ -36,7 +36,7 @@ def slips(one: str, other: str) -> int:
 
 
 def wrong_words() -> list[tuple[str, str]]:
-    """Each word that a slip changed, as it was and as it is."""
+    """Return each word that a typo changed, before and after."""
     found = []
     for right, wrong in zip(SPELT, SLIPPED, strict=True):
         found += list(zip(WORD.findall(right.lower()), WORD.findall(wrong.lower()), strict=True))

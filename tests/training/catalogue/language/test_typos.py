@@ -1,4 +1,4 @@
-"""Slips: one wrong word in a few texts, which is never another word of the world."""
+"""Typos: one wrong word in a few texts, never another word of the world."""
 
 import re
 from random import Random

@@ -1,4 +1,4 @@
-"""Products by lot: the same everywhere, valid, and no held-out combination where it must not be."""
+"""Random products: the same on every machine, valid, and no held-out combination in train and val."""
 
 from collections import Counter
 from itertools import pairwise
@@ -63,7 +63,7 @@ def test_a_known_product_stays_what_it_was() -> None:
     }
 
 
-def test_every_category_and_every_colour_loses_some_combinations_but_not_most() -> None:
+def test_every_category_and_colour_loses_some_combinations_but_not_most() -> None:
     lost = [(category, colour) for category in CATEGORIES for colour in COLOURS if held_out(category, colour)]
     assert 0.06 < len(lost) / (len(CATEGORIES) * len(COLOURS)) < 0.10
     by_category, by_colour = Counter(category for category, _ in lost), Counter(colour for _, colour in lost)

@@ -1,4 +1,4 @@
-"""The loaders: what each file says becomes, which variants there are, what is refused; and CIRR's real files."""
+"""Readers of the published benchmarks: fields, variants and refused files; and CIRR's real files."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_every_preset_loads_and_the_first_is_the_official_one(tmp_path: Path) ->
             published.load(name, tmp_path, split=split, variant=variant)
 
 
-def test_fashioniqs_captions_are_joined_as_the_variant_says_and_a_blank_one_leaves_no_and(tmp_path: Path) -> None:
+def test_fashioniqs_captions_are_joined_without_blank_ones(tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
     texts = {
         variant: [query.texts for query in load(tmp_path, "fashioniq", variant=variant).queries[:2]]
@@ -46,7 +46,7 @@ def test_fashioniqs_captions_are_joined_as_the_variant_says_and_a_blank_one_leav
         assert texts[f"{galleries}-reversed"] == [("is blue",), (turned,)]
 
 
-def test_fashioniqs_pictures_are_the_same_files_whatever_else_lies_beside_them(tmp_path: Path) -> None:
+def test_fashioniqs_images_are_the_same_files_beside_others(tmp_path: Path) -> None:
     synthetic.fashioniq(tmp_path)
     before = load(tmp_path, "fashioniq").images
     for path in [picture.path for picture in before.values()]:
@@ -118,7 +118,7 @@ def test_cirrs_real_files_have_the_protocols_counts(split: str) -> None:
     assert all(picture.path.parent == REAL_CIRR / folder for picture in found.images.values())
 
 
-def test_circos_answers_begin_with_the_target_and_the_shared_concept_is_a_variant(tmp_path: Path) -> None:
+def test_circos_answers_begin_with_the_target(tmp_path: Path) -> None:
     synthetic.circo(tmp_path)
     found = load(tmp_path, "circo")
     rows = json.loads((tmp_path / "annotations" / "val.json").read_text())
@@ -143,7 +143,7 @@ def test_circo_without_pictures_and_without_their_list_is_refused(tmp_path: Path
         load(tmp_path, "circo")
 
 
-def test_genecis_galleries_are_the_target_and_its_distractors_and_boxes_of_one_picture_differ(tmp_path: Path) -> None:
+def test_genecis_galleries_are_the_target_and_its_distractors(tmp_path: Path) -> None:
     synthetic.genecis(tmp_path)
     found = load(tmp_path, "genecis")
     sizes = {query.groups[0]: len(query.gallery) for query in found.queries}
