@@ -1,6 +1,5 @@
 """Settings of the service: read once from LIKEBUT_* variables and the command line, then passed on as values."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,7 @@ from models.errors import ConfigError
 from service.images import url_policy
 
 PREFIX = "LIKEBUT_"
-# What Kubernetes puts into every container of a namespace that has a Service named likebut: addresses, no settings.
-INJECTED = re.compile(
-    r"LIKEBUT_SERVICE_(HOST|PORT(_\w+)?)=.*"
-    r"|LIKEBUT_PORT=(tcp|udp|sctp)://.*"
-    r"|LIKEBUT_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
-)
+KUBERNETES = "Kubernetes adds such variables for a Service named likebut unless enableServiceLinks is false"
 
 ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: lower case, no path
 
@@ -131,9 +125,7 @@ class Settings(BaseModel):
         A LIKEBUT_* variable that is not a setting is an error, because it is most likely misspelt.
         """
         given = {
-            key.removeprefix(PREFIX).lower(): value
-            for key, value in environment.items()
-            if key.startswith(PREFIX) and not INJECTED.fullmatch(f"{key}={value}")
+            key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if key.startswith(PREFIX)
         }
         given |= {name: value for name, value in options.items() if value is not None}
         try:
@@ -144,5 +136,6 @@ class Settings(BaseModel):
             origin = f"--{name.replace('_', '-')}" if options.get(name) is not None else PREFIX + name.upper()
             if first["type"] == "extra_forbidden":
                 names = ", ".join(PREFIX + field.upper() for field in cls.model_fields)
-                raise ConfigError(f"{origin} is not a setting: the settings are {names}") from error
-            raise ConfigError(f"{origin} cannot be {given.get(name)!r}: {first['msg'].lower()}") from error
+                raise ConfigError(f"{origin} is not a setting ({KUBERNETES}): the settings are {names}") from error
+            hint = f" ({KUBERNETES})" if "://" in str(given.get(name)) and origin == "LIKEBUT_PORT" else ""
+            raise ConfigError(f"{origin} cannot be {given.get(name)!r}{hint}: {first['msg'].lower()}") from error

@@ -23,18 +23,12 @@ def test_settings_come_from_the_environment_and_options_lie_over_it() -> None:
     assert settings.bundle == SHIPPED and settings.gallery == Path("gallery")
 
 
-def test_what_kubernetes_injects_for_a_service_of_our_name_is_no_setting() -> None:
-    injected = {
-        "LIKEBUT_SERVICE_HOST": "10.0.0.7",
-        "LIKEBUT_SERVICE_PORT": "8000",
-        "LIKEBUT_SERVICE_PORT_HTTP": "8000",
-        "LIKEBUT_PORT": "tcp://10.0.0.7:8000",
-        "LIKEBUT_PORT_8000_TCP": "tcp://10.0.0.7:8000",
-        "LIKEBUT_PORT_8000_TCP_PROTO": "tcp",
-        "LIKEBUT_PORT_8000_TCP_PORT": "8000",
-        "LIKEBUT_PORT_8000_TCP_ADDR": "10.0.0.7",
-    }
-    assert Settings.read({**injected, "LIKEBUT_MAX_K": "9"}, {}) == Settings(max_k=9)
+@pytest.mark.parametrize(
+    ("name", "value"), [("LIKEBUT_SERVICE_HOST", "10.0.0.7"), ("LIKEBUT_PORT", "tcp://10.0.0.7:8000")]
+)
+def test_an_address_that_kubernetes_adds_is_refused_with_the_way_out(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} .*enableServiceLinks"):
+        Settings.read({name: value}, {})
 
 
 @pytest.mark.parametrize(
