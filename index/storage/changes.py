@@ -1,4 +1,4 @@
-"""Changes of a gallery's items, and each as a row of the journal that says by its checksum whether it is intact."""
+"""Changes of a gallery's items, and their rows in the journal, each with a checksum."""
 
 import json
 import zlib
@@ -21,9 +21,9 @@ LITTLE = np.dtype("<f2")  # float16 with its low byte first on every machine
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upsert:
-    """An item that is new, or takes the place of the one of its id.
+    """Adds an item, or replaces the item of its id.
 
-    `content` is the SHA-256 of its picture in hex, `vector` (d,) what the model of `space_id` makes of it.
+    `content` is the SHA-256 of its image in hex, `vector` (d,) its embedding by the model of `space_id`.
     """
 
     item: GalleryItem
@@ -39,7 +39,7 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The item of that id leaves, if it is there."""
+    """Removes the item of that id, if it exists."""
 
     id: str
 
@@ -49,14 +49,14 @@ Change: TypeAlias = Upsert | Delete
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change with its number; numbers grow by one from change to change and never come twice."""
+    """A change with its number; numbers grow by one from change to change and are unique."""
 
     seq: int
     change: Change
 
 
 def packed(entry: Entry) -> Row:
-    """The row of the entry; raises InputError for what could not be read back."""
+    """The row of the entry; raises InputError for a change that could not be read back."""
     change = entry.change
     if isinstance(change, Delete):
         return _sealed((entry.seq, change.id, None, None, None, None, None))
@@ -71,7 +71,7 @@ def packed(entry: Entry) -> Row:
 
 
 def unpacked(row: Row) -> Entry:
-    """The entry of the row; raises ValueError where it is not as it was written."""
+    """The entry of the row; raises ValueError if the row is not as it was written."""
     seq, id, uri, content, attributes, space_id, vector, checksum = row
     if checksum != _checksum((seq, id, uri, content, attributes, space_id, vector)):
         raise ValueError("its checksum does not match")

@@ -1,8 +1,8 @@
 """The journal: a gallery's changes since its snapshot, in SQLite, on the disk before they are acknowledged.
 
-Seqs have no gaps, also across processes and restarts, so a change that is lost to damage is noticed when it is read.
-SQLite holds its locks by descriptors of the file: a process that has the journal open must not open and close
-`journal.sqlite` by any other way, which would silently give these locks free.
+The numbers of changes (seq) have no gaps, even across processes and restarts, so a lost change is noticed.
+SQLite's locks belong to the process: one that has the journal open must not open and close `journal.sqlite` in any
+other way, since that would silently release the locks.
 """
 
 import os
@@ -43,22 +43,22 @@ PRUNED = "SELECT through FROM pruned"
 
 
 class Journal:
-    """An opened journal; safe to use from many threads, beside other processes that have it open too."""
+    """An opened journal, for many threads; other processes may have it open too."""
 
     def __init__(self, path: Path, *, busy_s: float, frozen: bool = False) -> None:
         self.path = path
         self.gallery = path.parent
         self._writing = Connection(path, busy_s=busy_s, frozen=frozen)
         self._reading = Connection(path, busy_s=busy_s, frozen=frozen)
-        # alone, so that a search that asks for `last` never waits for a long read
+        # a connection of its own, so that a search that calls `last` never waits for a long read
         self._asking = Connection(path, busy_s=busy_s, frozen=frozen)
 
     @classmethod
     def open(cls, gallery: Path, *, busy_s: float = BUSY_S) -> "Journal":
-        """The journal of the gallery at `gallery`, made where there is none; others may hold it up for `busy_s`.
+        """Open the journal of a gallery, created if there is none; waits up to `busy_s` for other processes.
 
-        Raises GalleryBroken where the file is damaged, foreign or of a newer version, and GalleryError where it
-        cannot be opened for writing.
+        Raises GalleryBroken if the file is damaged, foreign or of a newer version, and GalleryError if it cannot be
+        opened for writing.
         """
         path = gallery / JOURNAL
         _prepare(path, busy_s)
@@ -66,10 +66,10 @@ class Journal:
         return cls(path, busy_s=busy_s)
 
     def append(self, changes: Sequence[Change]) -> int:
-        """Writes all the changes or none, and gives the seq of the last; they are on the disk when it returns.
+        """Writes all the changes or none, and returns the seq of the last; they are on the disk when it returns.
 
-        Raises InputError for a change that cannot be written, GalleryError where the disk takes no more, the file is
-        read-only, or others hold it for too long.
+        Raises InputError for a change that cannot be written, and GalleryError if the disk is full, the file is
+        read-only, or other processes hold it for too long.
         """
         if not changes:
             return self.last()
@@ -87,14 +87,14 @@ class Journal:
             return number(connection, LAST)
 
     def pruned(self) -> int:
-        """The seq up to which changes are no longer kept, since a snapshot holds them; 0 where all are kept."""
+        """The seq up to which changes were removed, since a snapshot holds them; 0 if all are kept."""
         with self._reading.held() as connection:
             return number(connection, PRUNED)
 
     def since(self, seq: int) -> list[Entry]:
         """The changes after `seq`, in order, each checked.
 
-        Raises SnapshotOutdated where some of them are pruned, and GalleryBroken where one is damaged or missing.
+        Raises SnapshotOutdated if some of them were pruned, and GalleryBroken if one is damaged or missing.
         """
         with self._reading.transaction("DEFERRED") as connection:
             through, last = number(connection, PRUNED), number(connection, LAST)
@@ -115,7 +115,7 @@ class Journal:
         return entries
 
     def prune(self, through: int) -> None:
-        """Forgets the changes up to the seq `through`, which a live snapshot holds."""
+        """Removes the changes up to the seq `through`, which a live snapshot holds."""
         with self._writing.transaction("IMMEDIATE") as connection:
             through = min(through, number(connection, LAST))
             connection.execute("DELETE FROM change WHERE seq <= ?", (through,))
@@ -123,15 +123,15 @@ class Journal:
         self._writing.checkpoint()
 
     def foreign(self, space_id: str) -> list[Entry]:
-        """The upserts with a vector of another space, but for those that a later change of their id takes away."""
+        """The upserts with a vector of another space, without those that a later change of their id replaced."""
         with self._reading.held() as connection:
             found: list[Row] = connection.execute(FOREIGN, (space_id,)).fetchall()
         return [self._checked(row) for row in found]
 
     def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
-        """Gives the upserts of these seqs their vectors in the space, all or none; what was pruned is passed over.
+        """Replaces the vectors of the upserts of these seqs, all or none; pruned upserts are skipped.
 
-        Entries that were read before stay as they were: read them again. Raises as `append` does.
+        Entries that were read before do not change: read them again. Raises as `append` does.
         """
         with self._writing.transaction("IMMEDIATE") as connection:
             for seq, vector in vectors.items():
@@ -143,7 +143,7 @@ class Journal:
         self._writing.checkpoint()
 
     def close(self) -> None:
-        """Gives the file free; a journal that is closed answers nothing more."""
+        """Closes the file; a closed journal cannot be read any more."""
         for connection in (self._asking, self._reading, self._writing):
             connection.close()
 
@@ -167,7 +167,7 @@ class Journal:
 
 
 class ReadOnlyJournal:
-    """The journal of a folder that we cannot write: the changes there were when it was opened; none can be made."""
+    """The journal of a read-only folder: the changes at the time when it was opened."""
 
     def __init__(self, gallery: Path, entries: Sequence[Entry] = (), *, pruned: int = 0) -> None:
         """`entries` are all changes after the seq `pruned`."""
@@ -177,7 +177,7 @@ class ReadOnlyJournal:
 
     @classmethod
     def read(cls, gallery: Path) -> "ReadOnlyJournal":
-        """What the journal holds that nobody has open; raises GalleryBroken where it is damaged or foreign."""
+        """Read a journal that no process has open; raises GalleryBroken if it is damaged or foreign."""
         path = gallery / JOURNAL
         preparing = Connection(path, busy_s=BUSY_S, frozen=True)
         try:
@@ -199,20 +199,20 @@ class ReadOnlyJournal:
         return self._pruned + len(self._entries)
 
     def since(self, seq: int) -> list[Entry]:
-        """The changes after `seq`; raises SnapshotOutdated where some of them are pruned."""
+        """The changes after `seq`; raises SnapshotOutdated if some of them were pruned."""
         if seq < self._pruned:
             raise SnapshotOutdated(f"the journal of {self.gallery} keeps the changes after {self._pruned}, not {seq}")
         return list(self._entries[seq - self._pruned :])
 
     def foreign(self, space_id: str) -> list[Entry]:
-        """None that could be embedded again and kept."""
+        """Nothing, since no vector can be replaced here."""
         return []
 
     def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
-        """There is nothing to restate."""
+        """Does nothing."""
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing."""
 
 
 def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
@@ -228,7 +228,7 @@ def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
 
 
 def _prepare(path: Path, busy_s: float) -> None:
-    """Sees to it that a journal of ours is at `path`; raises GalleryBroken where it is something else."""
+    """Creates the journal at `path` if there is none; raises GalleryBroken if the file is something else."""
     preparing = Connection(path, busy_s=busy_s)
     try:
         with preparing.held() as connection:
@@ -258,7 +258,7 @@ def _create(preparing: Connection, path: Path, busy_s: float) -> None:
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
-    """True where the file is still empty, False where it is a journal that we read."""
+    """True if the file is empty, False if it is a journal of our version; raises GalleryBroken for other files."""
     application = number(connection, "PRAGMA application_id")
     version = number(connection, "PRAGMA user_version")
     if (application, version, number(connection, "SELECT count(*) FROM sqlite_schema")) == (0, 0, 0):

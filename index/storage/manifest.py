@@ -33,7 +33,7 @@ class ShardEntry(FileEntry):
 
 
 class SnapshotManifest(_Strict):
-    """The facts of a snapshot. `digest` is over all the others, so that a changed manifest is noticed too."""
+    """Facts of a snapshot; `digest` covers all others, so that a changed manifest is noticed too."""
 
     schema_version: Literal[3, 4]  # 3 has attributes without types
     name: str
@@ -49,7 +49,7 @@ class SnapshotManifest(_Strict):
     nlist: int = Field(ge=1)
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
-    # lists probed instead where a filter keeps one of ranking.SHARES
+    # lists probed instead if a filter keeps one of ranking.SHARES
     widened: tuple[int, ...] = Field(strict=False)
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
@@ -76,7 +76,7 @@ def dump(manifest: SnapshotManifest) -> str:
 
 
 def load(path: Path) -> SnapshotManifest:
-    """The manifest in the file at `path`; raises GalleryBroken where it is not whole, not ours or changed."""
+    """The manifest in the file at `path`; raises GalleryBroken if it is damaged, foreign or changed."""
     try:
         text = path.read_text(encoding="utf-8")
         manifest = SnapshotManifest.model_validate_json(text)

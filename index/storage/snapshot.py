@@ -31,7 +31,7 @@ ITEMS = "items.parquet"
 ATTRIBUTES = "attributes.arrow"
 VECTORS = "vectors.npy"
 SCALES = "scales.npy"
-LISTS = "lists.faiss"  # trained and empty: what every shard began as
+LISTS = "lists.faiss"  # the trained and empty index that every shard began as
 PROBE = "probe.npz"
 SKIPPED = "skipped.jsonl"
 FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside the shards
@@ -43,7 +43,7 @@ NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot whose files are as its manifest says, but for those shards that are `missing`, if any."""
+    """A snapshot whose files match its manifest, except the shards that are `missing`, if any."""
 
     path: Path
     manifest: SnapshotManifest
@@ -51,7 +51,7 @@ class Snapshot:
 
     @property
     def shards(self) -> list[Path]:
-        """The FAISS files that are there, by number."""
+        """The FAISS files that exist, by number."""
         return [self.path / shard.file for shard in self.manifest.shards if shard.file not in self.missing]
 
 
@@ -61,7 +61,7 @@ def live(gallery: Path) -> Snapshot:
 
 
 def live_manifest(gallery: Path) -> SnapshotManifest:
-    """What the live snapshot says of itself, its other files unread; raises GalleryMissing or GalleryBroken."""
+    """The manifest of the live snapshot, its other files unread; raises GalleryMissing or GalleryBroken."""
     return load(gallery / SNAPSHOTS / current(gallery) / MANIFEST)
 
 
@@ -92,7 +92,7 @@ def checked(path: Path) -> Snapshot:
 
 
 def salvaged(path: Path) -> Snapshot:
-    """As `checked`, but a shard that is gone or damaged is only left out; raises GalleryBroken where none is left."""
+    """As `checked`, but without the shards that are missing or damaged; raises GalleryBroken if none is left."""
     manifest, broken = load(path / MANIFEST), []
     for entry in manifest.files:
         check(path, entry)
@@ -107,7 +107,7 @@ def salvaged(path: Path) -> Snapshot:
 
 
 def check(path: Path, entry: FileEntry) -> None:
-    """Raises GalleryBroken where a file of the snapshot at `path` is not as its manifest says."""
+    """Raises GalleryBroken if a file of the snapshot at `path` does not match its manifest."""
     file = path / entry.file
     try:
         size = file.stat().st_size
@@ -120,14 +120,14 @@ def check(path: Path, entry: FileEntry) -> None:
 
 
 def own_paths(gallery: Path) -> list[Path]:
-    """The paths that a gallery writes in its folder: never anybody's pictures, even where these lie beside them."""
+    """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
     journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
     return [gallery / name for name in (CURRENT, LOCK, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, *journal)]
 
 
 @contextmanager
 def build_lock(gallery: Path) -> Iterator[None]:
-    """Holds the gallery for one build, and gives it free even if the process is killed; raises JobRunning."""
+    """Holds the gallery for one build; the lock of a killed process is free again. Raises JobRunning."""
     gallery.mkdir(parents=True, exist_ok=True)
     busy = JobRunning(f"another build of {gallery} is running: wait until it is done")
     with files.lock(gallery / LOCK, timeout_s=0, busy=busy):
@@ -136,29 +136,29 @@ def build_lock(gallery: Path) -> Iterator[None]:
 
 @contextmanager
 def draft(gallery: Path) -> Iterator[Path]:
-    """An empty folder beside the snapshots to write one into; removed unless it was sealed."""
+    """Yields an empty folder beside the snapshots to write one into; removed unless it was sealed."""
     (gallery / SNAPSHOTS).mkdir(parents=True, exist_ok=True)
     with files.temporary_folder(gallery / SNAPSHOTS / DRAFT) as folder:
         yield folder
 
 
 def new_name(created: datetime) -> str:
-    """A name that sorts by time (UTC) and differs even where two are made in the same microsecond."""
+    """A name that sorts by time (UTC) and is unique even for two snapshots of the same microsecond."""
     return f"{created:%Y%m%dT%H%M%S%fZ}-{os.urandom(4).hex()}"
 
 
 def entry(path: Path) -> FileEntry:
-    """What the manifest says of a file."""
+    """The manifest's entry for a file."""
     return FileEntry(file=path.name, bytes=path.stat().st_size, sha256=files.digest(path))
 
 
 def shard_entry(path: Path, count: int) -> ShardEntry:
-    """What the manifest says of a shard of `count` items."""
+    """The manifest's entry for a shard of `count` items."""
     return ShardEntry(**entry(path).model_dump(), count=count)
 
 
 def seal(folder: Path, manifest: SnapshotManifest) -> Snapshot:
-    """Makes a draft durable, writes its manifest and gives it its name beside the others."""
+    """Writes the manifest of a draft, syncs all its files and renames it to the snapshot's name."""
     (folder / MANIFEST).write_text(dump(manifest), encoding="utf-8")
     path = folder.with_name(manifest.name)
     files.settle(folder, path)
@@ -166,14 +166,14 @@ def seal(folder: Path, manifest: SnapshotManifest) -> Snapshot:
 
 
 def publish(gallery: Path, name: str) -> None:
-    """Makes the snapshot of that name the live one, in one step that a crash cannot tear."""
+    """Makes the snapshot of that name live, in one atomic step."""
     files.write(gallery / CURRENT, f"{name}\n")
 
 
 def roll_back(gallery: Path, name: str) -> Snapshot:
-    """Makes a kept snapshot the live one again; changes made since are searched on top of it, so that none is lost.
+    """Makes a kept snapshot live again; the changes since are searched on top of it, so that none is lost.
 
-    Raises GalleryBroken where it is not whole, UnknownSnapshot where it is not there, and JobRunning.
+    Raises GalleryBroken if it is damaged, UnknownSnapshot if it does not exist, and JobRunning.
     """
     with build_lock(gallery):
         names = [path.name for path in folders(gallery)]
@@ -185,14 +185,14 @@ def roll_back(gallery: Path, name: str) -> Snapshot:
 
 
 def folders(gallery: Path) -> Sequence[Path]:
-    """The kept snapshots' folders, the oldest first, whether they can be read or not."""
+    """The folders of the kept snapshots, the oldest first, readable or not."""
     if not (gallery / SNAPSHOTS).is_dir():
         return []
     return sorted(path for path in (gallery / SNAPSHOTS).iterdir() if NAME.fullmatch(path.name))
 
 
 def kept_snapshots(gallery: Path) -> list[SnapshotManifest]:
-    """What the kept snapshots say of themselves, the oldest first; those that cannot be read are left out."""
+    """The manifests of the kept snapshots, the oldest first, without those that cannot be read."""
     found = []
     for path in folders(gallery):
         try:
@@ -203,10 +203,10 @@ def kept_snapshots(gallery: Path) -> list[SnapshotManifest]:
 
 
 def retire(gallery: Path, *, keep: int = SNAPSHOTS_KEPT) -> list[SnapshotManifest]:
-    """Removes all but the last `keep` snapshots, never the live one, and drafts that a killed build left.
+    """Removes all but the last `keep` snapshots, never the live one, and the drafts of killed builds.
 
-    Gives what the others say of themselves. Call it under the lock. A process that has an old snapshot mapped keeps
-    what it has mapped.
+    Returns the manifests of the others. Call it under the lock. A process that has an old snapshot mapped can go on
+    reading it.
     """
     name = current(gallery)
     for left in (gallery / SNAPSHOTS).glob(f".{DRAFT}*"):

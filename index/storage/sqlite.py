@@ -1,4 +1,4 @@
-"""A connection to an SQLite file, shared by threads one at a time; SQLite's errors come out of it as ours."""
+"""A connection to an SQLite file, used by one thread at a time; SQLite's errors are raised as ours."""
 
 import sqlite3
 import threading
@@ -13,18 +13,18 @@ CHECKPOINT_BUSY_S = 0.1
 
 
 class Connection:
-    """One connection to the file at `path`, which is made where there is none; a commit returns when it is on the disk.
+    """One connection to the file at `path`, created if there is none; a commit returns when it is on the disk.
 
-    All that it gives out raises GalleryBroken where the file is damaged, and GalleryError where the disk takes no
-    more, the file cannot be opened or written, or others hold it for longer than `busy_s`. One that is `frozen` is only
-    read, without a lock and as if nobody wrote it: SQLite's other ways make files beside it.
+    Its methods raise GalleryBroken if the file is damaged, and GalleryError if the disk is full, the file cannot be
+    opened or written, or others hold it for longer than `busy_s`. A `frozen` file is read without a lock, as if no
+    process wrote it: SQLite's other modes create files beside it.
     """
 
     def __init__(self, path: Path, *, busy_s: float, frozen: bool = False) -> None:
         self.path = path
         self._busy_s = busy_s
         self._lock = threading.Lock()
-        with _told(path):
+        with _translate_errors(path):
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?immutable=1" if frozen else path,
                 uri=frozen,
@@ -37,20 +37,20 @@ class Connection:
 
     @contextmanager
     def held(self) -> Iterator[sqlite3.Connection]:
-        """The connection, in nobody else's hands."""
-        with self._lock, _told(self.path):
+        """Yields the connection, for one thread alone."""
+        with self._lock, _translate_errors(self.path):
             yield self._connection
 
     @contextmanager
     def transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
-        """The connection in a transaction (DEFERRED to read, IMMEDIATE to write), rolled back by any error."""
+        """Yields the connection in a transaction (DEFERRED to read, IMMEDIATE to write), rolled back on any error."""
         with self.held() as connection:
             try:
                 connection.execute(f"BEGIN {kind}")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:  # SQLite itself has rolled back where the disk is full
+                if connection.in_transaction:  # SQLite itself rolls back if the disk is full
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
                 raise
@@ -66,7 +66,7 @@ class Connection:
                 return
         except FileNotFoundError:
             return
-        # what cannot be done now, for a reader or a full disk, the next commit tries again
+        # if it fails for a reader or a full disk, the next commit tries again
         with self._lock, suppress(sqlite3.Error):
             self._connection.execute(f"PRAGMA busy_timeout = {int(CHECKPOINT_BUSY_S * 1000)}")
             try:
@@ -75,13 +75,13 @@ class Connection:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(self._busy_s * 1000)}")
 
     def close(self) -> None:
-        """Gives the file free; nothing can be asked afterwards."""
+        """Closes the file."""
         with self._lock:
             self._connection.close()
 
 
 def number(connection: sqlite3.Connection, query: str) -> int:
-    """The one integer that the query gives; raises sqlite3.DatabaseError for anything else."""
+    """The single integer of a query's result; raises sqlite3.DatabaseError for anything else."""
     row: tuple[object] | None = connection.execute(query).fetchone()
     if row is None or not isinstance(row[0], int):
         raise sqlite3.DatabaseError(f"`{query}` gives no number")
@@ -89,7 +89,7 @@ def number(connection: sqlite3.Connection, query: str) -> int:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
