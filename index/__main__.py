@@ -1,4 +1,4 @@
-"""The index command line: build a gallery from a source, say what is in one, and export it."""
+"""The command line of galleries: build one from a source, change, inspect and export it."""
 
 import argparse
 import json
@@ -20,46 +20,46 @@ REPORTED_SKIPS = 20
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command and gives its exit status."""
+    """Runs one command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="likebut index", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    build = verbs.add_parser("build", help="index a folder of pictures or a table, and make it live")
+    build = verbs.add_parser("build", help="index a folder of images or a table, and make it live")
     build.add_argument(
         "source", help="a folder or a .csv, .jsonl or .parquet table with id and image, here or in a store (s3://…)"
     )
-    build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the gallery to make or replace")
+    build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the folder to create or replace")
     build.add_argument(
         "--bundle",
         type=Path,
         default=SHIPPED,
         metavar="DIR",
-        help="the model that embeds the pictures (default: the shipped one)",
+        help="folder of the model that embeds the images (default: the shipped one)",
     )
     build.add_argument(
         "--shards",
         type=_shards,
         default="auto",
         metavar="N",
-        help="FAISS files to spread over (default by the number of GPUs and of items)",
+        help="number of FAISS files (default: by the number of GPUs and items)",
     )
     build.add_argument(
         "--form",
         choices=("auto", "flat", "fp16", "sq8", "rabitq"),
         default="auto",
-        help="how FAISS keeps the vectors: the smaller, the later in this list (default by the number of items)",
+        help="encoding of the vectors in FAISS, from the largest to the smallest (default: by the number of items)",
     )
     build.add_argument(
         "--recall",
         type=_recall,
         default="auto",
         metavar="R",
-        help="recall@10 of composed queries to probe enough lists for (default .99 of few items, .95 of many)",
+        help="recall@10 of composed queries to reach (default: .99 for few items, .95 for many)",
     )
     build.add_argument(
         "--provider",
         choices=("cpu", "cuda", "tensorrt"),
         default="cpu",
-        help="what runs the model (default cpu)",
+        help="device that runs the model (default: cpu)",
     )
     build.set_defaults(verb=_build)
     compact = verbs.add_parser("compact", help="fold the changes since the live snapshot into a new one")
@@ -72,26 +72,26 @@ def main(argv: Sequence[str]) -> int:
             default="bar" if sys.stderr.isatty() else "none",
             help="a bar on stderr (default on a terminal), a JSON object a line on stdout, or nothing (default off it)",
         )
-        long.add_argument("--background", action="store_true", help="compute only when nothing else does (Linux)")
+        long.add_argument("--background", action="store_true", help="compute only while no other program does (Linux)")
     rollback = verbs.add_parser("rollback", help="make a kept snapshot the live one again, with the changes since")
     rollback.add_argument("gallery", type=Path)
     rollback.add_argument("snapshot", help="its name, as `likebut index inspect` lists it")
     rollback.set_defaults(verb=_rollback)
-    tune = verbs.add_parser("tune", help="measure how many lists reach a recall, and probe so many from now on")
+    tune = verbs.add_parser("tune", help="set the number of probed lists for another recall")
     tune.add_argument("gallery", type=Path)
     tune.add_argument("--recall", type=float, required=True, metavar="R", help="recall@10 of composed queries")
     tune.set_defaults(verb=_tune)
-    inspect = verbs.add_parser("inspect", help="say what a gallery holds")
+    inspect = verbs.add_parser("inspect", help="show facts of a gallery")
     inspect.add_argument("gallery", type=Path)
     inspect.add_argument("--json", action="store_true", help="one JSON object on stdout")
     inspect.set_defaults(verb=_inspect)
-    skipped = verbs.add_parser("skipped", help="say which rows of its source a gallery left out, and why")
+    skipped = verbs.add_parser("skipped", help="list the rows of the source that were skipped, and why")
     skipped.add_argument("gallery", type=Path)
     skipped.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     skipped.set_defaults(verb=_skipped)
     export = verbs.add_parser("export", help="write a gallery's embeddings and items in clip-retrieval's layout")
     export.add_argument("gallery", type=Path)
-    export.add_argument("out", type=Path, help="the folder to make")
+    export.add_argument("out", type=Path, help="folder to create")
     export.set_defaults(verb=_export)
     return cli.run(parser, argv)
 
@@ -151,14 +151,14 @@ def _warn(goal: float, reached: float) -> None:
 
 
 def _step_back(arguments: argparse.Namespace) -> None:
-    """Lets other programs go first, where the command line says so."""
+    """Lets other programs go first, if --background is given."""
     if arguments.background and hasattr(os, "SCHED_IDLE"):
         # for this process, before it begins any thread, and before it loads what takes a second of a core
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]":
-    """What takes the progress, as the command line asks."""
+    """The progress report that --progress names."""
     from index.build import progress as progress_reports
 
     return {"bar": progress_reports.bar, "json": progress_reports.json_lines, "none": progress_reports.nothing}[

@@ -16,19 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models import files
 from models.errors import BundleBroken, BundleMissing, ConfigError
 
-SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # what serves where nothing else is named
+SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # the default of the commands
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
-QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # where a picture's work is done once for many texts
-RERANK = "rerank"  # a graph that a bundle may have beside those
-CANDIDATES = 100  # the most that it puts in order: the first of the ranking, as in its training
+QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
+RERANK = "rerank"  # an optional graph
+CANDIDATES = 100  # most rows that it re-ranks, as in its training
 
 
 class Preprocessing(BaseModel):
-    """How a picture becomes pixels; part of the space, since other pixels make other vectors."""
+    """How an image becomes pixels; part of the space, since other pixels give other vectors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -38,7 +38,7 @@ class Preprocessing(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a bundle says of itself."""
+    """Manifest of a bundle."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -49,7 +49,7 @@ class Manifest(BaseModel):
     context_length: int = Field(gt=2)  # L
     preprocessing: Preprocessing
     template: str = Field(pattern=r"\{text\}")  # what a composed query's text is set into
-    slot: int | None = Field(None, gt=0)  # the pseudo-word's column in the tokens, where the template has one
+    slot: int | None = Field(None, gt=0)  # the pseudo-word's column in the tokens, if the template has one
     text_weight: float = Field(ge=0, le=1)  # default share of the text embedding in a composed query
     model_id: str  # digest of all graphs with their weights
     space_id: str  # digest of the gallery side with its preprocessing
@@ -116,8 +116,8 @@ class Bundle:
 def write(path: Path, contents: Mapping[str, bytes | bytearray], manifest: Manifest) -> None:
     """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
 
-    `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back where
-    the second fails. Raises ConfigError where something other than a bundle stands there.
+    `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back if
+    the second fails. Raises ConfigError if anything else than a bundle stands there.
     """
     if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path} holds something that is not a bundle: choose another folder")

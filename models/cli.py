@@ -1,4 +1,4 @@
-"""The manners every command line of the house shares."""
+"""The behaviour that all command lines share: exit status, errors, number types, output."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ Verb = Callable[[argparse.Namespace], None]
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
-    """Runs the verb that `argv` names (each subparser sets `verb`) and gives the exit status.
+    """Runs the verb that `argv` names (each subparser sets `verb`) and returns the exit status.
 
     An expected failure is one sentence on stderr and status 2, never a traceback.
     """
@@ -33,7 +33,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """For argparse's `type`: a whole number not below `least`."""
+    """A `type` for argparse: a whole number not below `least`."""
 
     def number(text: str) -> int:
         if int(text) < least:
@@ -44,25 +44,25 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
-    """For argparse's `type`: a whole number from `least` to `most`."""
+    """A `type` for argparse: a whole number from `least` to `most`."""
 
     def number(text: str) -> int:
         if not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text} does not lie between {least} and {most}")
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
         return int(text)
 
     return number
 
 
 def share(text: str) -> float:
-    """For argparse's `type`: a number from 0 to 1."""
+    """A `type` for argparse: a number from 0 to 1."""
     if not 0.0 <= float(text) <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return float(text)
 
 
 def show(facts: Mapping[str, object], *, as_json: bool) -> None:
-    """Prints facts on stdout, for machines as one JSON object, for people as aligned lines."""
+    """Prints facts on stdout, as one JSON object or as aligned lines."""
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return

@@ -1,4 +1,4 @@
-"""A bundle made runnable: pictures and words in, embeddings out. It knows no method, only the graphs."""
+"""Runs a bundle: images and texts in, embeddings out. It knows no method, only the graphs."""
 
 import io
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from models.tokenizer import SLOT, Template, Tokenizer, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes that queries want, read once."""
+    """The texts of composed queries with their tokens."""
 
     texts: tuple[str, ...]
     tokens: Tokens  # the texts set into the bundle's template
 
     def take(self, rows: NDArray[np.int64]) -> "Changes":
-        """Some of them (m,)."""
+        """The changes of these rows (m,)."""
         tokens = Tokens(self.tokens.ids[rows], self.tokens.truncated[rows])
         return Changes(tuple(self.texts[row] for row in rows.tolist()), tokens)
 
@@ -59,14 +59,14 @@ class Encoder:
         provider: Provider = "cpu",
         reference_cache_bytes: int = reference_cache.CACHE_BYTES,
     ) -> "Encoder":
-        """Opens a bundle and proves it by its self-test; `threads` of ONNX Runtime, 0 for one a core.
+        """Opens a bundle and runs its self-test; `threads` of ONNX Runtime, 0 for one per core.
 
-        Where the query's graph is split, features of the latest reference pictures are kept, up to so many bytes.
-        Raises BundleMissing, BundleBroken, and ConfigError where this machine lacks the provider.
+        If the query's graph is split, features of the latest reference images are cached, up to so many bytes.
+        Raises BundleMissing, BundleBroken, and ConfigError if this machine lacks the provider.
         """
         opened = Bundle.open(path)
         encoder = cls(opened, threads=threads, provider=provider, reference_cache_bytes=reference_cache_bytes)
-        encoder.self_test()  # a model that computes something else here must never answer
+        encoder.self_test()  # a model that computes other values here must never answer
         return encoder
 
     @property
@@ -76,45 +76,45 @@ class Encoder:
 
     @property
     def end(self) -> int:
-        """The id of the end token, which is that of padding, too."""
+        """The id of the end token, also used for padding."""
         return self._tokenizer.end
 
     @property
     def reference_cache(self) -> CacheUse | None:
-        """How the cache of reference features has served so far; None where the bundle's query is one graph."""
+        """Hits, misses and size of the reference-image cache; None if the bundle's query is one graph."""
         return None if self._references is None else self._references.use
 
     def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
-        """One image file's bytes → pixels (3, S, S); raises UnreadableImage or ImageTooLarge."""
+        """The pixels (3, S, S) of an image file's bytes; raises UnreadableImage or ImageTooLarge."""
         side = self.manifest.image_size
         return preprocess.pixels(preprocess.decode(data, max_pixels=max_pixels, side=side), size=side)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """The words of text-only queries as ids (B, L)."""
+        """The token ids (B, L) of text-only queries."""
         return self._tokenizer.encode(texts)
 
     def changes(self, texts: Sequence[str]) -> Changes:
-        """The wanted changes, set into the bundle's template."""
+        """The changes with their texts set into the bundle's template."""
         return Changes(tuple(texts), self._tokenizer.encode(texts, template=self._template))
 
     def gallery(self, pixels: Pixels) -> Embeddings:
-        """Pictures (B, 3, S, S) as items of a gallery, or as image-only queries (B, d)."""
+        """Embeddings (B, d) of images (B, 3, S, S), as gallery items or as image-only queries."""
         return self._gallery.run({"pixels": pixels})["vector"]
 
     def texts(self, texts: Sequence[str]) -> Embeddings:
-        """Text-only queries (B, d)."""
+        """Embeddings (B, d) of text-only queries."""
         return self.words(self.tokenize(texts))
 
     def words(self, tokens: Tokens) -> Embeddings:
-        """Text-only queries (B, d), of what `tokenize` gave."""
+        """Embeddings (B, d) of text-only queries, from the tokens of `tokenize`."""
         return self._text.run({"tokens": tokens.ids})["vector"]
 
     def queries(self, pixels: Pixels, texts: Sequence[str], *, text_weight: float) -> Embeddings:
-        """Composed queries (B, d): reference pictures (B, 3, S, S), each with the text of the change wanted."""
+        """Composed queries (B, d): reference images (B, 3, S, S), each with the text of its change."""
         return self.compose(pixels, self.changes(texts), text_weight=text_weight)
 
     def compose(self, pixels: Pixels, changes: Changes, *, text_weight: float | NDArray[np.float32]) -> Embeddings:
-        """Composed queries (B, d): reference pictures (B, 3, S, S), each with the change wanted.
+        """Composed queries (B, d): reference images (B, 3, S, S), each with its change.
 
         `text_weight` in 0…1, one for all or (B,), is the share of the text's own embedding in the result (InstructCIR,
         Eq. 3: λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
@@ -134,10 +134,10 @@ class Encoder:
     def rerank(
         self, pixels: Pixels, changes: Changes, *, composed: Embeddings, candidates: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Scores (B, K) of the gallery's vectors of K candidates (B, K, d), by which the best come first.
+        """Scores (B, K) of K candidates (B, K, d) from the gallery, the higher the better.
 
-        Of composed queries (B, d) with their reference pictures and changes. Candidates are scored each for itself.
-        Raises ConfigError where the bundle has no re-ranker.
+        For composed queries (B, d) with their reference images and changes; no score depends on other candidates.
+        Raises ConfigError if the bundle has no re-ranker.
         """
         if self._rerank is None:
             raise ConfigError(f"{self.manifest.model_id} has no re-ranker: take a bundle that was exported with one")
@@ -146,7 +146,7 @@ class Encoder:
 
     @property
     def sentence(self) -> str:
-        """The template up to its pseudo-word, as "a photo of *"; raises ConfigError where it has none."""
+        """The template up to its pseudo-word, as "a photo of *"; raises ConfigError if it has none."""
         if self._template.before is None:
             raise ConfigError(
                 f"{self.manifest.model_id} makes no pseudo-words, since its template {self.manifest.template!r} has no"
@@ -155,16 +155,16 @@ class Encoder:
         return self._template.before + SLOT
 
     def sentences(self, pixels: Pixels) -> Embeddings:
-        """Pictures (B, 3, S, S), each set into `sentence` with no change wanted (B, d)."""
+        """Embeddings (B, d) of images (B, 3, S, S), each set into `sentence` without a change."""
         tokens = self._tokenizer.encode([""] * len(pixels), template=Template.parse(self.sentence))
         return normalised(self._compose.run({**self._features(pixels), "tokens": tokens.ids})["composed"])
 
     def _features(self, pixels: Pixels) -> Features:
-        """What the query's second graph takes of the pictures."""
+        """The image inputs of the query's second graph."""
         return {"pixels": pixels} if self._references is None else self._references.features(pixels)
 
     def self_test(self) -> None:
-        """Replays the outputs that torch gave at the export; raises BundleBroken where this machine's differ."""
+        """Replays the outputs that torch gave at the export; raises BundleBroken if this machine's differ."""
         record = np.load(io.BytesIO(self._bundle.file(bundle.SELF_TEST).read_bytes()))
         pixels, tokens = record["pixels"], record["tokens"]
         features: Features = {"pixels": pixels} if self._references is None else self._references.computed(pixels)
@@ -181,7 +181,7 @@ class Encoder:
             answers["scores"] = self._rerank.run({"reference": record["gallery"], **given})["scores"]
         for name, answer in answers.items():
             difference = float(np.abs(answer - record[name]).max())
-            if not difference <= self.manifest.tolerance:  # also where it is not a number
+            if not difference <= self.manifest.tolerance:  # also true of NaN
                 raise BundleBroken(
                     f"the self-test of {self._bundle.path} failed: {name} differs from torch by {difference:.2g}, more"
                     f" than {self.manifest.tolerance:.2g}; export the bundle again or use another provider"
@@ -189,7 +189,7 @@ class Encoder:
 
 
 def _template(opened: Bundle, tokenizer: Tokenizer) -> Template:
-    """The manifest's template, its slot where the graphs were told that it is; raises BundleBroken."""
+    """The manifest's template; raises BundleBroken if its slot is not the one that the graphs use."""
     try:
         template = Template.parse(opened.manifest.template)
         slot = tokenizer.slot(template)

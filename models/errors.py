@@ -1,17 +1,17 @@
-"""The house's errors. Each says in one sentence what is wrong and the way out; none knows HTTP.
+"""All errors. Each message says in one sentence what is wrong and the way out; none knows HTTP.
 
 LikebutError
 ├── ConfigError              a setting or a config file that cannot be used
-├── InputError               what a caller gave cannot be used
-│   ├── UnreadableImage      bytes that are not a whole picture
-│   │   └── NotAnImage       bytes of no type of picture that we read
+├── InputError               a caller's input that cannot be used
+│   ├── UnreadableImage      bytes that are not a whole image
+│   │   └── NotAnImage       bytes of an image type that is not read
 │   ├── ImageTooLarge        more bytes or pixels than the limit
 │   └── SourceError          an index source that cannot be read as one
 ├── BundleError              an exported model folder
 │   ├── BundleMissing        no complete bundle at the path
 │   └── BundleBroken         a digest, schema, graph or self-test is wrong
-├── ModelError               a model that is asked for words does not answer
-│   └── ModelRefused         not this one request; others it may
+├── ModelError               a language model does not answer
+│   └── ModelRefused         the model refuses this one request
 └── GalleryError             a gallery folder
     ├── GalleryMissing       no live snapshot at the path
     ├── GalleryBroken        a file is missing, damaged or of another schema
@@ -25,7 +25,7 @@ LikebutError
 
 
 class LikebutError(Exception):
-    """Anything this house raises on purpose; its text is one sentence for a person."""
+    """Base of all errors that are raised on purpose; the text is one sentence for a reader."""
 
 
 class ConfigError(LikebutError):
@@ -33,19 +33,19 @@ class ConfigError(LikebutError):
 
 
 class InputError(LikebutError):
-    """What a caller gave cannot be used."""
+    """The caller's input cannot be used."""
 
 
 class UnreadableImage(InputError):
-    """The bytes are not a whole picture."""
+    """The bytes are not a whole image."""
 
 
 class NotAnImage(UnreadableImage):
-    """The bytes are of no type of picture that we read."""
+    """The bytes are of an image type that is not read."""
 
 
 class ImageTooLarge(InputError):
-    """The picture has more bytes or pixels than the limit."""
+    """The image has more bytes or pixels than the limit."""
 
 
 class SourceError(InputError):
@@ -65,15 +65,15 @@ class BundleBroken(BundleError):
 
 
 class ModelError(LikebutError):
-    """A model that is asked for words does not answer at all."""
+    """A language model does not answer at all."""
 
 
 class ModelRefused(ModelError):
-    """The model does not answer this one request; the others may still be asked."""
+    """The language model refuses this one request; it may answer others."""
 
 
 class GalleryError(LikebutError):
-    """A gallery folder cannot be used as asked."""
+    """A gallery folder cannot be used."""
 
 
 class GalleryMissing(GalleryError):
@@ -89,7 +89,7 @@ class SnapshotOutdated(GalleryError):
 
 
 class SpaceMismatch(GalleryError):
-    """The gallery's vectors were made by another model than the one that asks."""
+    """The gallery's vectors were computed by another model."""
 
 
 class UnknownItem(GalleryError):

@@ -27,7 +27,7 @@ _WANTED = "a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 
 
 def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
-    """The picture as its header describes it, no pixel decoded yet.
+    """The image as its header describes it, no pixel decoded yet.
 
     Raises NotAnImage for bytes of no known type, UnreadableImage for a damaged header, ImageTooLarge for a bomb.
     """
@@ -42,7 +42,7 @@ def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None = None) -> Image.Image:
-    """The whole picture in RGB, turned upright by its EXIF tag, transparency laid on white; raises what `opened` does.
+    """The whole image in RGB, turned upright by its EXIF tag, transparency laid on white; raises what `opened` does.
 
     Every pixel is decoded here: Pillow's open is lazy, and a truncated file would only fail in a later batch. Where
     the picture is only wanted for `pixels` of that side, a large JPEG comes at a half, a quarter or an eighth.
@@ -57,7 +57,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None 
 
 
 def _shrink(image: Image.Image, side: int) -> None:
-    """Lets libjpeg give fewer pixels, where `pixels` finds the same square in them and still averages many to one.
+    """Lets libjpeg decode fewer pixels, if `pixels` gets the same square from them and still averages many to one.
 
     Both sides must divide, or the square would lie elsewhere by part of a pixel; `DRAFTED` times its side must be left.
     """
@@ -70,7 +70,7 @@ def _shrink(image: Image.Image, side: int) -> None:
 
 @contextmanager
 def _ours(max_pixels: int) -> Iterator[None]:
-    """Turns what Pillow raises inside into our errors."""
+    """Raises Pillow's errors as ours."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -82,7 +82,7 @@ def _ours(max_pixels: int) -> Iterator[None]:
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """The picture in RGB, with transparent parts on white."""
+    """The image in RGB, with transparent parts on white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):  # 16 bits a channel: scaled, since a plain conversion would clip
@@ -116,7 +116,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _strips(image: Image.Image) -> Iterator[Box]:
-    """Boxes that cover the picture, none beyond `STRIP` either way: one row alone may have fifty million pixels."""
+    """Boxes that cover the image, none beyond `STRIP` either way: one row alone may have fifty million pixels."""
     columns, rows = STRIP
     for top in range(0, image.height, rows):
         for left in range(0, image.width, columns):
@@ -124,7 +124,7 @@ def _strips(image: Image.Image) -> Iterator[Box]:
 
 
 def pixels(image: Image.Image, *, size: int) -> Pixels:
-    """An RGB picture as (3, S, S): shorter side to `size` with bicubic filtering, then the centre square."""
+    """An RGB image as (3, S, S): shorter side to `size` with bicubic filtering, then the centre square."""
     width, height = image.size
     short = min(width, height)
     # The size that torchvision's Resize would make, and the offset of its CenterCrop, both in resized pixels …

@@ -1,4 +1,4 @@
-"""What a model knows of reference pictures, kept for the next words about the same picture."""
+"""Cache of reference-image features, for further texts about the same image."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ Features: TypeAlias = Mapping[str, NDArray[np.generic]]  # by name, each (B, …
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """How the cache has served so far."""
+    """Hits, misses and size of the cache."""
 
-    hits: int  # pictures whose features were there
-    misses: int  # pictures whose features were computed
+    hits: int  # images whose features were cached
+    misses: int  # images whose features were computed
     bytes: int  # held now
 
 
 class References:
-    """Features of pictures by the graph `reference`, those of the pictures asked for last kept up to `cache_bytes`.
+    """Features of images by the graph `reference`, with a cache of the latest up to `cache_bytes`.
 
-    May be called from many threads at once; two that ask for the same new picture may both compute it.
+    May be called from many threads at once; two that pass the same new image may both compute it.
     """
 
     def __init__(self, graph: OnnxSession, *, cache_bytes: int) -> None:
-        """`cache_bytes` 0 keeps nothing."""
+        """`cache_bytes` 0 disables the cache."""
         self._graph = graph
         self._lock = Lock()
         self._cache: LRUCache[bytes, Features] = LRUCache(cache_bytes, _bytes)  # by digest of the pixels
@@ -48,28 +48,28 @@ class References:
 
     @property
     def use(self) -> CacheUse:
-        """How the cache has served so far."""
+        """Hits, misses and size of the cache."""
         with self._lock:
             return CacheUse(hits=self._hits, misses=self._misses, bytes=int(self._cache.currsize))
 
     def features(self, pixels: Pixels) -> Features:
-        """Features of the pictures (B, 3, S, S), the rows that are not kept computed as one batch."""
+        """Features of images (B, 3, S, S); rows that are not cached are computed as one batch."""
         if self._cache.maxsize == 0:
             return self.computed(pixels)
-        keys = [hashlib.sha256(picture.tobytes()).digest() for picture in pixels]
+        keys = [hashlib.sha256(image.tobytes()).digest() for image in pixels]
         found = self._find(keys)
         new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in found}  # first row of each
         self._count(hits=len(keys) - len(new), misses=len(new))
         if new:
             computed = self.computed(pixels[list(new.values())])
-            for place, key in enumerate(new):
+            for position, key in enumerate(new):
                 # copies, since a view would keep the whole batch in memory
-                found[key] = {name: values[place].copy() for name, values in computed.items()}
+                found[key] = {name: values[position].copy() for name, values in computed.items()}
             self._store({key: found[key] for key in new})
         return {name: np.stack([found[key][name] for key in keys]) for name in self.names}
 
     def computed(self, pixels: Pixels) -> Features:
-        """Features of the pictures (B, 3, S, S), past the cache."""
+        """Features of images (B, 3, S, S), without the cache."""
         return self._graph.run({"pixels": pixels})
 
     def _find(self, keys: list[bytes]) -> dict[bytes, Features]:

@@ -24,9 +24,9 @@ class OnnxSession:
     """A graph ready to run; `run` may be called from many threads at once."""
 
     def __init__(self, path: Path, *, threads: int, provider: Provider) -> None:
-        """Raises BundleBroken where the graph does not load, ConfigError where this machine lacks the provider.
+        """Raises BundleBroken if the graph does not load, ConfigError if this machine lacks the provider.
 
-        `threads` 0 means one a core.
+        `threads` 0 means one per core.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -49,7 +49,7 @@ class OnnxSession:
         self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-        """Every output of the graph by its name; raises BundleBroken where the graph fails on the inputs."""
+        """Every output of the graph by its name; raises BundleBroken if the graph fails on the inputs."""
         try:
             return dict(zip(self.outputs, self._session.run(None, dict(inputs)), strict=True))
         except Exception as error:  # as above

@@ -22,15 +22,15 @@ SLOT = "*"
 class Template:
     """The words around a text: `{text}` is its place, `*` that of a pseudo-word, as in "a photo of * that {text}".
 
-    Both places belong to the template alone: in a shopper's own text, "*" and "{text}" are text like any other.
+    Both have a meaning only in the template: in a query's text, "*" and "{text}" are text like any other.
     """
 
-    before: str | None  # what stands before the pseudo-word; None where there is none
+    before: str | None  # what stands before the pseudo-word; None if there is none
     after: str  # what follows it, or the whole, with at most one {text}
 
     @classmethod
     def parse(cls, written: str) -> "Template":
-        """Raises ConfigError where the places are missing, doubled, or {text} stands before `*`."""
+        """Parse a template; raises ConfigError if both are missing, one occurs twice, or {text} is before `*`."""
         for place in (TEXT, SLOT):
             if written.count(place) > 1:
                 raise ConfigError(f"the template {written!r} has more than one {place}: keep one")
@@ -49,7 +49,7 @@ PLAIN = Template.parse(TEXT)
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Texts ready for a graph."""
+    """Token ids of texts, as the graphs take them."""
 
     ids: TokenIds  # (B, L): start, words, end, padding
     truncated: Flags  # (B,): True where words had to be dropped to fit L
@@ -69,7 +69,7 @@ class Tokenizer:
 
     @classmethod
     def open(cls, path: Path, *, context_length: int) -> "Tokenizer":
-        """Reads a tokenizer.json; raises BundleBroken where it is none."""
+        """Reads a tokenizer.json; raises BundleBroken if it is none."""
         try:
             return cls(FastTokenizer.from_file(str(path)), context_length=context_length)
         except BundleBroken:
@@ -79,13 +79,13 @@ class Tokenizer:
 
     @property
     def vocabulary(self) -> int:
-        """How many ids there are."""
+        """The number of token ids."""
         return int(self._fast.get_vocab_size(with_added_tokens=True))
 
     def slot(self, template: Template) -> int | None:
-        """The column of the pseudo-word in every row that the template makes, None where it has none.
+        """The column of the pseudo-word in every row that the template makes, None if it has none.
 
-        Raises ConfigError where the words before it leave no room for it in the context.
+        Raises ConfigError if the words before it leave no room for it in the context.
         """
         return len(self._first(template)) or None
 

@@ -1,4 +1,4 @@
-"""A source made into the live snapshot of a gallery: read, embed, train, write, publish."""
+"""Builds the live snapshot of a gallery from a source: read, embed, train, write, publish."""
 
 import time
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ from models.errors import ConfigError, SourceError
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made: the name of the snapshot, how many items it holds and which rows it left out.
+    """Result of a build: the name of the snapshot, the number of its items, and the skipped rows.
 
-    Of the items' vectors `embedded` were made by the model and `reused` were known.
+    Of the items' vectors `embedded` were computed by the model and `reused` were known.
     """
 
     snapshot: str
@@ -36,7 +36,7 @@ class Built:
     skipped: Sequence[SkippedRow]
     seconds: float
     recall_goal: float
-    recall_at_10: float  # below the goal where all lists do not reach it
+    recall_at_10: float  # below the goal if all lists do not reach it
     notes: Sequence[str] = ()  # on attributes whose values had to be made one type
 
 
@@ -45,13 +45,13 @@ def build(
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
 
-    A row without a usable picture is skipped and reported. A picture that the live snapshot or a killed build has a
-    vector of, in the same space, is not embedded again. Raises SourceError where nothing is usable, JobRunning while
-    another build runs, BundleBroken where the model fails, and GalleryError where the gallery cannot be written.
+    A row without a usable image is skipped and reported. An image whose vector the live snapshot or a killed build
+    holds, in the same space, is not embedded again. Raises SourceError if nothing is usable, JobRunning while another
+    build runs, BundleBroken if the model fails, and GalleryError if the gallery cannot be written.
     """
     if not source_rows.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
         raise ConfigError(f"the path {source_rows.escaped(gallery)} of the gallery is not UTF-8: choose another path")
-    # what a source does wrong is ours already, so that an OSError is the gallery's disk
+    # errors of the source are ours already, so an OSError is of the gallery's disk
     with (
         translate_os_errors(gallery, otherwise="build again; what is embedded is kept"),
         snapshot.build_lock(gallery),
@@ -107,7 +107,7 @@ def _embedded(
     begun = time.monotonic()
     progress(Progress("embed", 0, len(rows), 0.0))
     manifest = encoder.manifest
-    known = ReusableVectors.of(gallery, chunks, space_id=manifest.space_id, dimension=manifest.dimension)
+    known = ReusableVectors.load(gallery, chunks, space_id=manifest.space_id, dimension=manifest.dimension)
     return embed(
         rows,
         encoder,

@@ -1,4 +1,4 @@
-"""Rows to vectors: what is known is taken as it is, and every other picture read, hashed and embedded."""
+"""Embeds rows: known vectors are reused, and every other image is read, hashed and embedded."""
 
 import hashlib
 from collections import deque
@@ -45,7 +45,7 @@ def embed(
     chunks: EmbeddedChunks,
     report: Callable[[int], None],
 ) -> Embedded:
-    """The vectors of the rows; `report` is told how many rows are done. Raises BundleBroken where the model fails."""
+    """The vectors of the rows; `report` gets the number of finished rows. Raises BundleBroken if the model fails."""
     work = _Work(rows, encoder, chunks)
     with (
         ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool,
@@ -63,7 +63,7 @@ def embed(
 
 
 class _Work:
-    """What became of the rows so far, and the pictures that wait for their batch to be full."""
+    """The rows finished so far, and the images that wait until their batch is full."""
 
     def __init__(self, rows: Sequence[SourceRow], encoder: Encoder, chunks: EmbeddedChunks) -> None:
         self._encoder = encoder
@@ -77,11 +77,11 @@ class _Work:
 
     @property
     def waiting(self) -> int:
-        """How many pictures wait for the model."""
+        """The number of images that wait for the model."""
         return len(self._batch)
 
     def take(self, number: int, made: _Prepared) -> None:
-        """Takes a row in, and embeds and saves where a batch or a chunk is full."""
+        """Takes a row, and embeds and saves if a batch or a chunk is full."""
         if isinstance(made, _Read):
             self._batch.append((number, made))
             if len(self._batch) == BATCH:
@@ -93,7 +93,7 @@ class _Work:
             self._results[number] = made
 
     def flush(self) -> None:
-        """Embeds the pictures that wait."""
+        """Embeds the waiting images."""
         if not self._batch:
             return
         found = self._encoder.gallery(np.stack([read.pixels for _, read in self._batch]))  # (b, d)
@@ -109,7 +109,7 @@ class _Work:
             self.save()
 
     def save(self) -> None:
-        """Keeps on disk what was embedded since the last time."""
+        """Saves the vectors computed since the last save."""
         if self._unsaved:
             numbers, rows = zip(*self._unsaved, strict=True)
             self._chunks.put(rows, self._vectors[list(numbers)])
@@ -117,7 +117,7 @@ class _Work:
             self._unsaved.clear()
 
     def done(self, known: ReusableVectors) -> Embedded:
-        """The rows' vectors and those that have none."""
+        """The rows with their vectors, and the skipped rows."""
         to, at = np.asarray(self._reused, dtype=np.int64).reshape(-1, 2).T
         self._vectors[to] = known.vectors(at)
         rows = [each for each in self._results if isinstance(each, SourceRow)]

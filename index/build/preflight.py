@@ -1,4 +1,4 @@
-"""What a build needs of the disk and of memory, asked before it begins, since it may take hours to find out."""
+"""Checks that disk and memory suffice before a build begins, since a build may take hours."""
 
 import re
 import shutil
@@ -8,16 +8,16 @@ from index.vectors import encodings
 from index.vectors.encodings import IndexOptions
 from models.errors import GalleryError
 
-MEMINFO = Path("/proc/meminfo")  # of Linux; elsewhere memory is not asked
+MEMINFO = Path("/proc/meminfo")  # of Linux; elsewhere memory is not checked
 HALF, ROW_ID = 2, 8  # bytes
 ITEM_BYTES = 512  # of an item's columns on disk
-ROW_BYTES = 1500  # of a source's row in Python, and of what is known of its picture
+ROW_BYTES = 1500  # of a source's row in Python, and of its image's state
 SLACK = 1.1
 MIB = 1024 * 1024
 
 
 def check(gallery: Path, *, rows: int, dimension: int, shape: IndexOptions, meminfo: Path = MEMINFO) -> None:
-    """Raises GalleryError, which names what is needed and what is free, where the build would not come to its end."""
+    """Raises GalleryError with the needed and the free bytes if disk or memory do not suffice."""
     codes = encodings.code_bytes(shape.form_of(rows), dimension) + ROW_ID
     need, free = disk_bytes(rows, dimension, codes), shutil.disk_usage(gallery).free
     if need > free:
@@ -44,7 +44,7 @@ def memory_bytes(rows: int, dimension: int, codes: int, shards: int) -> int:
 
 
 def available_bytes(meminfo: Path = MEMINFO) -> int | None:
-    """The memory that Linux can give without swapping; None where nobody says."""
+    """The memory that Linux can give without swapping; None if it is unknown."""
     try:
         found = re.search(r"^MemAvailable:\s+([0-9]+) kB$", meminfo.read_text(encoding="ascii"), re.MULTILINE)
     except (OSError, ValueError):

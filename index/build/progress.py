@@ -1,4 +1,4 @@
-"""Progress as a person or a machine reads it: a bar on stderr, JSON lines on stdout, or nothing."""
+"""Reports progress: a bar on stderr, JSON lines on stdout, or nothing."""
 
 import json
 import sys

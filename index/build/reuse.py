@@ -1,4 +1,4 @@
-"""What need not be embedded again: the vectors of the live snapshot and of a killed build, by picture."""
+"""Vectors that need not be computed again: those of the live snapshot and of a killed build, by image."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from models.errors import GalleryError
 
 
 class ReusableVectors:
-    """Pictures with their vectors in one space, found by address or by content; read by many threads."""
+    """Images with their vectors in one space, found by address or by content; read by many threads."""
 
     def __init__(self, states: pyarrow.Table, vectors: Vectors, live: int) -> None:
         """Of each picture a row of the columns items.STATES, and of the vectors (n, d); the first are live."""
@@ -27,15 +27,15 @@ class ReusableVectors:
         self._by_content = {content: row for row, content in enumerate(self._contents) if content}
 
     @classmethod
-    def of(cls, gallery: Path, chunks: EmbeddedChunks, *, space_id: str, dimension: int) -> "ReusableVectors":
-        """The live snapshot's where it is of that space, and the chunks', which are newer and so count first."""
+    def load(cls, gallery: Path, chunks: EmbeddedChunks, *, space_id: str, dimension: int) -> "ReusableVectors":
+        """Read the vectors of the live snapshot, if it is of that space, and of the chunks, which take precedence."""
         live, kept = (
             [
                 (table, block)
                 for table, block in found
                 if block.shape == (table.num_rows, dimension) and block.dtype == np.float16
             ]
-            for found in (_live(gallery, space_id), _kept(chunks))
+            for found in (_live(gallery, space_id), _saved(chunks))
         )
         tables = [table for table, _ in live + kept] or [_table([])]
         vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
@@ -43,7 +43,7 @@ class ReusableVectors:
         return cls(pyarrow.concat_tables(tables), joined, sum(len(block) for _, block in live))
 
     def fingerprint(self, uri: str) -> str:
-        """What the picture at that address had when it was embedded; "" where it is not known or tells nothing."""
+        """The fingerprint of the image at that address when it was embedded; "" if it is unknown."""
         row = self._by_uri.get(uri)
         return "" if row is None or not self._contents[row] else self._fingerprints[row]
 
@@ -52,7 +52,7 @@ class ReusableVectors:
         return self._by_uri[uri]
 
     def find(self, content: str) -> int | None:
-        """The row of the picture with those bytes, or None."""
+        """The row of the image with those bytes, or None."""
         return self._by_content.get(content)
 
     def content(self, row: int) -> str:
@@ -60,7 +60,7 @@ class ReusableVectors:
         return self._contents[row]
 
     def live(self, rows: NDArray[np.int64]) -> Flags:
-        """Which of the rows (n,) are the live snapshot's."""
+        """Whether each of the rows (n,) is the live snapshot's."""
         flags: Flags = rows < self._live
         return flags
 
@@ -71,7 +71,7 @@ class ReusableVectors:
 
 
 def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors]]:
-    """The live snapshot's, its vectors mapped; nothing where there is none of that space, or none that is whole."""
+    """The live snapshot's vectors, mapped; nothing if it is of another space, damaged or missing."""
     try:
         manifest = snapshot.live_manifest(gallery)
         if manifest.space_id != space_id:
@@ -87,7 +87,7 @@ def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors
     yield table, vectors
 
 
-def _kept(chunks: EmbeddedChunks) -> Iterator[tuple[pyarrow.Table, Vectors]]:
+def _saved(chunks: EmbeddedChunks) -> Iterator[tuple[pyarrow.Table, Vectors]]:
     for states, vectors in chunks:
         yield _table(states), vectors
 

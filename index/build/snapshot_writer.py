@@ -1,4 +1,4 @@
-"""Items and their vectors made into a sealed snapshot: lists trained or taken over, shards, columns, its recall."""
+"""Writes items and their vectors as a sealed snapshot: lists trained or reused, shards, columns, recall."""
 
 import json
 import time
@@ -33,7 +33,7 @@ Stage = Literal["read", "embed", "train", "write", "publish"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is; `rate` is rows a second in this run."""
+    """Progress of a stage; `rate` is rows per second in this run."""
 
     stage: Stage
     done: int
@@ -78,7 +78,7 @@ def write(
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
             opened = Shards.open([folder / name for name, _ in counts], form=form)
             ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
-            probe = RecallProbe.of(ranking.exact)
+            probe = RecallProbe.sample(ranking.exact)
             probe.write(folder / snapshot.PROBE)
             probing = tuned(ranking, probe, shape.goal_of(count))
             created = datetime.now(UTC)
@@ -106,11 +106,11 @@ def write(
 
 @contextmanager
 def translate_os_errors(gallery: Path, *, otherwise: str) -> Iterator[None]:
-    """Raises GalleryError where the gallery's disk refuses something; `otherwise` says what to do once it does not."""
+    """Raises GalleryError for errors of the gallery's disk; `otherwise` says what to do after they are solved."""
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever was told of the progress has left: nothing is wrong with the gallery
+        raise  # the reader of the progress has closed its end: nothing is wrong with the gallery
     except OSError as error:
         raise GalleryError(
             f"the gallery {gallery} cannot be written ({error}): make room or check the path, and {otherwise}"
@@ -138,7 +138,7 @@ class _Lists:
 
 
 def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, form: Encoding) -> _Lists:
-    """The live snapshot's lists where they fit this one still, or new ones."""
+    """The live snapshot's lists if they still fit, or new ones."""
     try:
         live = snapshot.live_manifest(gallery)
         path = gallery / snapshot.SNAPSHOTS / live.name

@@ -1,4 +1,4 @@
-"""The number of probed lists of a live snapshot, set anew for another recall."""
+"""Sets the number of probed lists of a live snapshot for another recall."""
 
 import os
 from dataclasses import asdict
@@ -16,10 +16,10 @@ from index.vectors.recall import RecallProbe
 
 
 def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
-    """Measures how many lists reach the recall@10 on composed queries, and makes the gallery probe so many.
+    """Measures how many lists reach the recall@10 on composed queries, and publishes a snapshot that probes them.
 
-    A snapshot is never changed, so this is a new one of the same files, which take no more room. Raises GalleryMissing,
-    GalleryBroken, JobRunning while a build runs, and GalleryError where the disk takes no more.
+    A snapshot is never changed, so the new one links to the same files and takes no space. Raises GalleryMissing,
+    GalleryBroken, JobRunning while a build runs, and GalleryError if the disk is full.
     """
     with (
         translate_os_errors(gallery, otherwise="tune again"),

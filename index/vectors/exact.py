@@ -15,7 +15,7 @@ DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
 
 
 class Exact:
-    """The vectors (n, d) of a snapshot with what brings each to length one; never changed."""
+    """The vectors (n, d) of a snapshot with their scales to length one; never changed."""
 
     def __init__(self, vectors: Vectors, scales: NDArray[np.float32]) -> None:
         self.vectors = vectors
@@ -23,7 +23,7 @@ class Exact:
 
     @classmethod
     def open(cls, vectors: Path, scales: Path) -> "Exact":
-        """Maps both files; raises GalleryBroken where they are not arrays that belong together."""
+        """Maps both files; raises GalleryBroken if they are not arrays that belong together."""
         try:
             mapped = np.asarray(np.load(vectors, mmap_mode="r", allow_pickle=False))  # np.memmap is slow to index
             found = cls(mapped, np.load(scales, allow_pickle=False))
@@ -41,7 +41,7 @@ class Exact:
         return unit
 
     def scores(self, queries: Embeddings, rows: Rows) -> Scores:
-        """Each query's (B, d) cosine with its own rows (B, k); −∞ where a row is −1."""
+        """Each query's (B, d) cosine with its own rows (B, k); −∞ if a row is −1."""
         count, k = rows.shape
         found = np.empty(rows.shape, dtype=np.float32)
         step = max(1, BLOCK // max(1, k))
@@ -76,7 +76,7 @@ class Exact:
 
 
 def scaled(vectors: Vectors) -> NDArray[np.float32]:
-    """What each of the vectors (n, d) is multiplied by to have length one, (n,); one of zeros stays as it is."""
+    """The factors (n,) that scale vectors (n, d) to length one; a vector of zeros stays as it is."""
     found = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK):
         lengths = np.linalg.norm(vectors[start : start + BLOCK].astype(np.float32), axis=1)
@@ -96,7 +96,7 @@ def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
 
 
 def sort(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
-    """As `top`, by sorting all; faster where they are few."""
+    """As `top`, by sorting all; faster for few."""
     order = np.lexsort((rows, -scores))[:, :k]
     lines = np.arange(len(order))[:, np.newaxis]
     return scores[lines, order], rows[lines, order]

@@ -1,4 +1,4 @@
-"""The best rows of a snapshot for a query, found by whichever is faster: the shards, or the vectors themselves.
+"""Ranks the rows of a snapshot for a query by the faster way: the shards, or the vectors themselves.
 
 What comes first does not depend on how many are asked for, so that the pages of a long answer fit together.
 """
@@ -18,21 +18,21 @@ from models.arrays import Embeddings, Rows, Scores
 SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
 TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
 MOST_TIED = 16_384  # rows fetched for it
-SCANNED_OF = 400  # or one row of so many, where that is more
+SCANNED_OF = 400  # or one row of so many, if that is more
 SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One snapshot's shards and vectors, as one order of its rows for any query."""
+    """The shards and vectors of a snapshot, as one ranking of its rows for any query."""
 
     shards: Shards
     exact: Exact
     nprobe: int
-    widened: Sequence[int] = ()  # lists to probe where a filter keeps one of the SHARES
+    widened: Sequence[int] = ()  # lists to probe if a filter keeps one of the SHARES
 
     def scans(self, only: Selection | None) -> bool:
-        """Whether these rows are so few that each is scored."""
+        """Whether the rows are so few that each is scored exactly."""
         return only is not None and only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
 
     def probes(self, only: Selection | None, nprobe: int | None) -> int:
@@ -50,7 +50,7 @@ class Ranking:
     ) -> tuple[Scores, Rows]:
         """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
 
-        A row is −1 where there are no more. Of a lossy form, hits are put in their exact order block by block, so a
+        A row is −1 if there are no more. Of a lossy form, hits are put in their exact order block by block, so a
         cosine may rise from one block to the next; with one block nothing is out of order. Where the probed lists hold
         fewer than `depth`, what the other lists hold follows them, in its own order: put between them, it would move
         the rows of the pages before.
@@ -69,7 +69,7 @@ class Ranking:
         return scores, rows
 
     def _ordered(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
-        """As `best`, of what so many lists hold."""
+        """As `best`, for the rows of so many lists."""
         block = ENCODING_FACTS[self.shards.form].block
         ranked = -(-depth // block) * block if block else depth
         scores, rows = self._ranked(queries, ranked, nprobe, only)
@@ -90,7 +90,7 @@ class Ranking:
         fetched = depth + TIED
         while True:
             scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
-            if fetched >= most or fetched > MOST_TIED:  # all there are, or a crowd of one picture
+            if fetched >= most or fetched > MOST_TIED:  # all there are, or many copies of one image
                 break
             if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
                 break
@@ -98,7 +98,7 @@ class Ranking:
         return scores[:, :depth], rows[:, :depth]
 
     def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """The k best with so many lists, as a probe asks for them."""
+        """The k best with so many lists, as a recall probe needs them."""
         scores, rows = self.best(queries, k, nprobe=nprobe)
         return scores[:, :k], rows[:, :k]
 

@@ -1,4 +1,4 @@
-"""How well a search finds what an exact one finds, measured on queries such as shoppers make."""
+"""Measures the recall of a search against an exact search, on synthetic composed queries."""
 
 import zipfile
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class RecallProbe:
     truth: Scores
 
     @classmethod
-    def of(cls, exact: Exact) -> "RecallProbe":
+    def sample(cls, exact: Exact) -> "RecallProbe":
         """The probe of a gallery, the same for the same vectors."""
         queries = composed_queries(exact.vectors, count=QUERIES, seed=0)
         truth, _ = exact.best(queries, np.arange(len(exact)), RECALL_AT)
@@ -52,7 +52,7 @@ class RecallProbe:
 
     @classmethod
     def open(cls, path: Path) -> "RecallProbe":
-        """The probe kept in a snapshot; raises GalleryBroken where the file is none."""
+        """Read the probe of a snapshot; raises GalleryBroken if the file is none."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(arrays["queries"], arrays["truth"])
@@ -60,7 +60,7 @@ class RecallProbe:
             raise GalleryBroken(f"{path} is no probe of a snapshot ({error}): roll back or rebuild") from error
 
     def write(self, path: Path) -> None:
-        """Keeps it in a snapshot."""
+        """Writes the probe into a snapshot."""
         np.savez(path, queries=self.queries, truth=self.truth)
 
     def recall(self, search: Search, nprobe: int) -> float:
@@ -69,7 +69,7 @@ class RecallProbe:
         return recall(np.where(rows >= 0, found, -np.inf).astype(np.float32), self.truth)
 
     def nprobe(self, search: Search, *, nlist: int, goal: float) -> tuple[int, float]:
-        """The fewest lists with that recall, to within a fortieth of them, and the recall; all where none has it."""
+        """The fewest lists with that recall, to within a fortieth of them, and the recall; all lists if none has it."""
         low, high = 0, 1  # low has too little, high is tried
         while (measured := self.recall(search, high)) < goal and high < nlist:
             low, high = high, min(nlist, 2 * high)

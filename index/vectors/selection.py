@@ -1,4 +1,4 @@
-"""Which rows of a snapshot may be found, in each of the shapes that a search needs it in."""
+"""A set of rows that a search may return, in each of the shapes that a search needs."""
 
 from functools import cached_property
 
@@ -9,10 +9,10 @@ from models.arrays import Flags, Rows
 
 
 class Selection:
-    """A set of rows; made once for a filter and used by many searches, so never changed."""
+    """A set of rows; computed once for a filter and shared by many searches, so never changed."""
 
     def __init__(self, mask: Flags) -> None:
-        """`mask` (n,) is true where a row may be found."""
+        """`mask` (n,) is true for the rows of the set."""
         self.mask = mask
         self.count = int(np.count_nonzero(mask))
 
@@ -28,6 +28,6 @@ class Selection:
 
     @cached_property
     def selector(self) -> faiss.IDSelector:
-        """What FAISS asks of each row: a bit in dense ids, since a set of ids costs up to three times as much."""
+        """FAISS's test of a row: a bit for each row, since a set of ids takes up to three times as long."""
         self._bits = np.packbits(self.mask, bitorder="little")  # FAISS keeps a pointer to it and no reference
         return faiss.IDSelectorBitmap(len(self._bits), faiss.swig_ptr(self._bits))

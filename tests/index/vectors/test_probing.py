@@ -34,7 +34,7 @@ def measured(
     ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.vectors.ranking.SCANNED", FEW)  # so that the lists are asked for few rows, too
-        probing = tuned(ranking, RecallProbe.of(ranking.exact), GOAL)
+        probing = tuned(ranking, RecallProbe.sample(ranking.exact), GOAL)
         yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened), probing
 
 

@@ -108,7 +108,7 @@ def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(t
     centres = unit(40, 32)
     vectors = normalised(np.repeat(centres, 50, axis=0) + 0.6 * unit(2000, 32, seed=3)).astype(np.float16)
     opened = made(tmp_path, vectors, 2)
-    probe = RecallProbe.of(Exact(vectors, scaled(vectors)))
+    probe = RecallProbe.sample(Exact(vectors, scaled(vectors)))
     nprobe, measured = probe.nprobe(opened.search, nlist=opened.nlist, goal=0.97)
     assert 1 < nprobe < opened.nlist
     _, rows = opened.search(probe.queries, 10, nprobe)
@@ -120,7 +120,7 @@ def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(t
 
 def test_a_probe_is_kept_and_a_file_that_is_none_refused_by_name(tmp_path: Path) -> None:
     vectors = unit(60, 16).astype(np.float16)
-    probe = RecallProbe.of(Exact(vectors, scaled(vectors)))
+    probe = RecallProbe.sample(Exact(vectors, scaled(vectors)))
     probe.write(tmp_path / "probe.npz")
     kept = RecallProbe.open(tmp_path / "probe.npz")
     np.testing.assert_array_equal(kept.queries, probe.queries)
