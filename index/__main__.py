@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         help="number of FAISS files (default: by the number of GPUs and items)",
     )
     build.add_argument(
-        "--form",
+        "--encoding",
         choices=("auto", "flat", "fp16", "sq8", "rabitq"),
         default="auto",
         help="encoding of the vectors in FAISS, from the largest to the smallest (default: by the number of items)",
@@ -113,7 +113,7 @@ def _build(arguments: argparse.Namespace) -> None:
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
 
-    shape = IndexOptions(arguments.shards, arguments.form, arguments.recall)
+    shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     with _reporting(arguments) as progress:
         built = build(arguments.source, arguments.gallery, encoder, shape=shape, progress=progress)
@@ -144,8 +144,8 @@ def _print_notes(notes: "Sequence[str]") -> None:
 def _warn(goal: float, reached: float) -> None:
     if reached < goal:
         print(
-            f"a recall@10 of {goal:g} is not reached with all lists, only {reached:.4f}: build with a --form that keeps"
-            " more of the vectors, or aim lower",
+            f"a recall@10 of {goal:g} is not reached with all lists, only {reached:.4f}: build with a more exact"
+            " --encoding, or lower the goal",
             file=sys.stderr,
         )
 
@@ -223,7 +223,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
         "space_id": manifest.space_id,
         "model_id": manifest.model_id,
         "shards": [shard.count for shard in manifest.shards],
-        "form": manifest.form,
+        "encoding": manifest.encoding,
         "nlist": manifest.nlist,
         "nprobe": manifest.nprobe,
         "recall_at_10": manifest.recall_at_10,

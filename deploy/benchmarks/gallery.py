@@ -1,9 +1,9 @@
-"""What the index reaches and costs in each of its forms, against FAISS itself; writes docs/benchmarks/index.md.
+"""Measures recall and cost of the index in each encoding against FAISS itself; writes docs/benchmarks/index.md.
 
-Draws clustered vectors (about twenty items a cluster, as a product's variants are), builds a gallery of each form from
-them by the way every build takes, and asks composed queries: mixtures of two items, off the gallery by a modality gap.
-Raw is one FAISS index of the same vectors, form, lists and probes, unsharded and in memory, called directly; ours and
-raw are asked in turn, in one process, with one thread, and medians are given. Run it by `make bench-index`.
+Draws clustered vectors (about twenty items a cluster, like the variants of a product), builds a gallery of each
+encoding from them as every build does, and runs composed queries: mixtures of two items, off the gallery by a modality
+gap. Raw is one FAISS index of the same vectors, encoding, lists and probes, unsharded and in memory, called directly;
+ours and raw run in turn, in one process, with one thread; figures are medians. Run it by `make bench-index`.
 """
 
 import argparse
@@ -45,7 +45,10 @@ TURNS = 400  # single queries
 CURVE_QUERIES, ENOUGH = 128, 0.99  # of the plot, which ends at that recall
 BATCH = 64
 PASSING = (500, 100, 10, 1)  # of 1000 rows
-VARIANTS: Mapping[str, tuple[Encoding, int]] = {**{form: (form, 1) for form in ENCODINGS}, "sq8, 4 shards": ("sq8", 4)}
+VARIANTS: Mapping[str, tuple[Encoding, int]] = {
+    **{encoding: (encoding, 1) for encoding in ENCODINGS},
+    "sq8, 4 shards": ("sq8", 4),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,8 +64,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     vectors = drawn(arguments.items, arguments.dimension)
     found = {}
-    for name, (form, shards) in VARIANTS.items():
-        found[name] = measured(arguments.folder / f"{form}-{shards}", form, shards, vectors)
+    for name, (encoding, shards) in VARIANTS.items():
+        found[name] = measured(arguments.folder / f"{encoding}-{shards}", encoding, shards, vectors)
         print(name, found[name], file=sys.stderr)
     text = gallery_report.text(found, arguments.items, arguments.dimension)
     print(text)
@@ -84,9 +87,9 @@ def drawn(count: int, dimension: int) -> Vectors:
     return vectors
 
 
-def measured(gallery: Path, form: Encoding, shards: int, vectors: Vectors) -> dict[str, object]:
-    """All that is said of one form in so many shards."""
-    built = built_gallery(gallery, IndexOptions(shards, form, recall=0.95), vectors)
+def measured(gallery: Path, encoding: Encoding, shards: int, vectors: Vectors) -> dict[str, object]:
+    """All figures of one encoding with a number of shards."""
+    built = built_gallery(gallery, IndexOptions(shards, encoding, recall=0.95), vectors)
     live = snapshot.live(gallery)
     facts: dict[str, object] = {"seconds": built, "nprobe": live.manifest.nprobe, "nlist": live.manifest.nlist}
     facts["recall"] = live.manifest.recall_at_10
@@ -105,7 +108,7 @@ def measured(gallery: Path, form: Encoding, shards: int, vectors: Vectors) -> di
     facts["same"] = same_ids(base.ranking.shards, raw, probe.queries, live.manifest.nprobe)
     if shards == 1:
         facts["curve"] = curve(base, probe, live.manifest.nlist)
-    if form == "sq8" and shards == 1:
+    if encoding == "sq8" and shards == 1:
         facts["filters"] = filtered(opened_gallery, vectors, probe.queries)
     return facts
 

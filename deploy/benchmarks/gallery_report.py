@@ -31,14 +31,14 @@ def text(figures: Figures, items: int, dimension: int) -> str:
         f"{items} × {dimension} clustered vectors, {os.cpu_count()} cores ({platform.machine()}), FAISS"
         f" {faiss.__version__}, k = 10; lists probed as the build chose for recall@10 ≥ .95 of composed queries.",
         "",
-        "| form | shards B/item | all files B/item | training s | writing s | lists | probed | recall@10 |",
+        "| encoding | shards B/item | all files B/item | training s | writing s | lists | probed | recall@10 |",
         "|---" * 8 + "|",
     ]
-    for form, facts in figures.items():
+    for encoding, facts in figures.items():
         seconds = facts["seconds"]
         assert isinstance(seconds, dict)
         lines.append(
-            f"| {form} | {facts['bytes']:.0f} | {facts['snapshot_bytes']:.0f} | {seconds['train']:.0f}"
+            f"| {encoding} | {facts['bytes']:.0f} | {facts['snapshot_bytes']:.0f} | {seconds['train']:.0f}"
             f" | {seconds['write']:.0f} | {facts['nlist']} | {facts['nprobe']} | {facts['recall']:.3f} |"
         )
     lines += [
@@ -46,29 +46,29 @@ def text(figures: Figures, items: int, dimension: int) -> str:
         "One thread. Ours gives items with exact cosines and knows all changes until now; raw is the same index in"
         " memory, called directly, and gives row numbers.",
         "",
-        "| form | CPU ms | p50 ms | raw | ratio | queries/s, 64 at once | raw | ratio | ids of one unsharded index |",
+        "| encoding | CPU ms | p50 ms | raw | ratio | queries/s, 64 at once | raw | ratio | same ids as unsharded |",
         "|---" * 9 + "|",
     ]
-    for form, facts in figures.items():
+    for encoding, facts in figures.items():
         p50, per_s = facts["p50_ms"], facts["per_s"]
         same = facts["same"]
         assert isinstance(p50, list) and isinstance(per_s, list) and isinstance(same, float)
         lines.append(
-            f"| {form} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f} | {p50[0] / p50[1]:.2f}"
+            f"| {encoding} | {facts['cpu_ms']:.2f} | {p50[0]:.2f} | {p50[1]:.2f} | {p50[0] / p50[1]:.2f}"
             f" | {per_s[0]:.0f} | {per_s[1]:.0f} | {per_s[0] / per_s[1]:.2f} | {100 * same:.1f} % |"
         )
     lines += [
         "",
         "Opened in a process of its own, the files in the page cache; MiB of its own beside the mapped files:",
         "",
-        "| form | first answer after s | before | then | after 512 queries | peak with mapped pages |",
+        "| encoding | first answer after s | before | then | after 512 queries | peak with mapped pages |",
         "|---" * 6 + "|",
     ]
-    for form, facts in figures.items():
+    for encoding, facts in figures.items():
         opening = facts["opening"]
         assert isinstance(opening, dict)
         lines.append(
-            f"| {form} | {opening['seconds']:.2f} | {opening['before']:.0f} | {opening['first']:.0f}"
+            f"| {encoding} | {opening['seconds']:.2f} | {opening['before']:.0f} | {opening['first']:.0f}"
             f" | {opening['later']:.0f} | {opening['peak']:.0f} |"
         )
     lines += ["", "Filters, sq8:", "", "| kept | recall@10 | p50 ms | without | how |", "|---" * 5 + "|"]
@@ -83,22 +83,22 @@ def text(figures: Figures, items: int, dimension: int) -> str:
 
 
 def draw(figures: Figures) -> None:
-    """Recall over the time of a single query, a line for each form; and what a form takes of disk and of build time."""
+    """Recall over the time of a single query, a line for each encoding; bytes on disk and build time beside it."""
     figure, (axes, sizes) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=(3, 2))
-    for form, facts in figures.items():
+    for encoding, facts in figures.items():
         points = facts.get("curve", [])
         assert isinstance(points, list)
         if not points:
             continue
-        axes.plot([ms for _, _, ms in points], [value for _, value, _ in points], "o-", markersize=4, label=form)
+        axes.plot([ms for _, _, ms in points], [value for _, value, _ in points], "o-", markersize=4, label=encoding)
     axes.axhline(0.95, color="grey", linewidth=0.8, linestyle="--")
     axes.set(xlabel="ms a query, one thread", ylabel="recall@10 of composed queries", xscale="log")
     axes.grid(alpha=0.3)
     axes.legend()
-    forms = [name for name, facts in figures.items() if "curve" in facts]
-    colours = [f"C{number}" for number in range(len(forms))]
-    bars = sizes.bar(forms, [figures[name]["bytes"] for name in forms], color=colours)
-    seconds = [sum(parts.values()) for name in forms if isinstance(parts := figures[name]["seconds"], dict)]
+    encodings = [name for name, facts in figures.items() if "curve" in facts]
+    colours = [f"C{number}" for number in range(len(encodings))]
+    bars = sizes.bar(encodings, [figures[name]["bytes"] for name in encodings], color=colours)
+    seconds = [sum(parts.values()) for name in encodings if isinstance(parts := figures[name]["seconds"], dict)]
     sizes.bar_label(bars, [f"{each:.0f} s" for each in seconds])
     sizes.set(ylabel="bytes an item, of the shards", title="built in")
     figure.savefig(PLOT, dpi=110)

@@ -49,7 +49,7 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
             raise GalleryError(f"every item of {gallery} is deleted: rebuild it from a source that has items")
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
-        shape = IndexOptions(len(manifest.shards), manifest.form, manifest.recall_goal)
+        shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
         sealed, notes = write(gallery, contents, origin, shape, progress)
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)

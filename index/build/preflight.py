@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 def check(gallery: Path, *, rows: int, dimension: int, shape: IndexOptions, meminfo: Path = MEMINFO) -> None:
     """Raises GalleryError with the needed and the free bytes if disk or memory do not suffice."""
-    codes = encodings.code_bytes(shape.form_of(rows), dimension) + ROW_ID
+    codes = encodings.code_bytes(shape.encoding_of(rows), dimension) + ROW_ID
     need, free = disk_bytes(rows, dimension, codes), shutil.disk_usage(gallery).free
     if need > free:
         raise GalleryError(

@@ -62,10 +62,10 @@ def write(
     Raises GalleryError if the disk takes no more.
     """
     rows, vectors = contents.rows, contents.vectors
-    form, count = shape.form_of(len(rows)), len(rows)
+    encoding, count = shape.encoding_of(len(rows)), len(rows)
     with snapshot.draft(gallery) as folder:
         with stage("train", count, report):
-            lists = _lists(gallery, contents, origin, form)
+            lists = _lists(gallery, contents, origin, encoding)
             encodings.write(lists.trained, folder / snapshot.LISTS)
         with stage("write", count, report):
             counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
@@ -76,7 +76,7 @@ def write(
             notes = columns.write(folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows))
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
-            opened = Shards.open([folder / name for name, _ in counts], form=form)
+            opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)
             ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
             probe = RecallProbe.sample(ranking.exact)
             probe.write(folder / snapshot.PROBE)
@@ -92,7 +92,7 @@ def write(
                     count=count,
                     skipped=len(contents.skipped),
                     dimension=vectors.shape[1],
-                    form=form,
+                    encoding=encoding,
                     nlist=opened.nlist,
                     stale=lists.stale,
                     **asdict(probing),
@@ -137,14 +137,14 @@ class _Lists:
     stale: int  # items that are new or changed since
 
 
-def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, form: Encoding) -> _Lists:
+def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, encoding: Encoding) -> _Lists:
     """The live snapshot's lists if they still fit, or new ones."""
     try:
         live = snapshot.live_manifest(gallery)
         path = gallery / snapshot.SNAPSHOTS / live.name
         stale = live.stale + contents.new
         fits = (
-            (live.space_id, live.form) == (origin.space_id, form)
+            (live.space_id, live.encoding) == (origin.space_id, encoding)
             and 2 / 3 <= shards.lists(len(contents.rows)) / live.nlist <= 3 / 2
             and stale <= STALE * len(contents.rows)
         )
@@ -154,4 +154,4 @@ def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, form: Enco
             return _Lists(encodings.read(path / snapshot.LISTS), stale)
     except GalleryError:
         pass  # there is none, or none that could be used: it costs the training
-    return _Lists(shards.train(contents.vectors, form=form), 0)
+    return _Lists(shards.train(contents.vectors, encoding=encoding), 0)

@@ -15,7 +15,7 @@ SCHEMA_VERSION: Literal[4] = 4
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True, validate_by_alias=True)
 
 
 class FileEntry(_Strict):
@@ -45,7 +45,7 @@ class SnapshotManifest(_Strict):
     dimension: int = Field(ge=1)  # d
     space_id: str
     model_id: str
-    form: Encoding
+    encoding: Encoding = Field(alias="form")  # its name in the file since version 1
     nlist: int = Field(ge=1)
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
@@ -72,7 +72,7 @@ class SnapshotManifest(_Strict):
 def dump(manifest: SnapshotManifest) -> str:
     """The manifest as the text of its file, with its digest filled in."""
     made = manifest.model_copy(update={"digest": _digest(manifest)})
-    return made.model_dump_json(indent=2) + "\n"
+    return made.model_dump_json(indent=2, by_alias=True) + "\n"
 
 
 def load(path: Path) -> SnapshotManifest:
@@ -96,4 +96,4 @@ def load(path: Path) -> SnapshotManifest:
 
 def _digest(manifest: SnapshotManifest) -> str:
     without = manifest.model_copy(update={"digest": ""})
-    return hashlib.sha256(without.model_dump_json().encode()).hexdigest()
+    return hashlib.sha256(without.model_dump_json(by_alias=True).encode()).hexdigest()

@@ -48,7 +48,7 @@ class OpenSnapshot:
         manifest, path = opened.manifest, opened.path
         items = ItemTable.open(path / snapshot.ITEMS, Columns.open(path / snapshot.ATTRIBUTES))
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
-        shards = Shards.open(opened.shards, form=manifest.form)
+        shards = Shards.open(opened.shards, encoding=manifest.encoding)
         agree = (
             len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
             and shards.count == sum(shard.count for shard in manifest.shards if shard.file not in opened.missing)

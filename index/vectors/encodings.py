@@ -1,4 +1,4 @@
-"""The forms in which FAISS keeps a snapshot's vectors, and which one a gallery takes by its size."""
+"""The encodings in which FAISS keeps a snapshot's vectors, and which one a gallery takes by its size."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ Encoding = Literal["flat", "fp16", "sq8", "rabitq"]
 ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 
 MOST_SHARDS = 1024
-SMALL = 20_000  # items up to which all of float32 is cheaper than to think about it
+SMALL = 20_000  # items up to which all of float32 is cheap enough
 SHARD = 5_000_000  # items of one file
 HUGE = 20_000_000  # items from which one byte a number is too much
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingFacts:
-    """What FAISS makes of a form, and how far it is off."""
+    """The FAISS index of an encoding, and how exact its scores are."""
 
     index: type[faiss.IndexIVF]
-    block: int  # hits of the shards that are ranked anew by the vectors themselves, at a time; 0 where they are exact
-    bits: int  # a number
+    block: int  # hits re-scored with the exact vectors at a time; 0 if the scores are exact already
+    bits: int  # of one component of a vector
 
 
 ENCODING_FACTS: Mapping[Encoding, EncodingFacts] = {
@@ -37,28 +37,28 @@ ENCODING_FACTS: Mapping[Encoding, EncodingFacts] = {
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How a snapshot is to be built; `auto` goes by the number of its items. Raises ConfigError for what cannot be."""
+    """Options of a build; `auto` depends on the number of items. Raises ConfigError for values out of range."""
 
     shards: int | Literal["auto"] = "auto"
-    form: Encoding | Literal["auto"] = "auto"
+    encoding: Encoding | Literal["auto"] = "auto"
     recall: float | Literal["auto"] = "auto"  # recall@10 of composed queries that the number of probed lists is set for
 
     def __post_init__(self) -> None:
         if self.shards != "auto" and not 1 <= self.shards <= MOST_SHARDS:
-            raise ConfigError(f"{self.shards} shards cannot be made: choose 1 to {MOST_SHARDS}")
+            raise ConfigError(f"{self.shards} shards are not possible: choose 1 to {MOST_SHARDS}")
         if self.recall != "auto" and not 0 < self.recall <= 1:
-            raise ConfigError(f"a recall of {self.recall} cannot be had: choose one above 0, up to 1")
+            raise ConfigError(f"a recall of {self.recall} is not possible: choose one above 0, up to 1")
 
     def shards_of(self, count: int) -> int:
-        """The shards of a gallery of `count` items: as few as GPUs and files allow, since each costs every search."""
+        """Number of shards of a gallery of `count` items: as few as possible, since each slows every search."""
         return max(1, faiss.get_num_gpus(), -(-count // SHARD)) if self.shards == "auto" else self.shards
 
-    def form_of(self, count: int) -> Encoding:
-        """The form of a gallery of `count` items."""
-        return encoding_for(count) if self.form == "auto" else self.form
+    def encoding_of(self, count: int) -> Encoding:
+        """Encoding of a gallery of `count` items."""
+        return encoding_for(count) if self.encoding == "auto" else self.encoding
 
     def goal_of(self, count: int) -> float:
-        """The recall@10 that a build of `count` items aims at."""
+        """Recall@10 that a build of `count` items aims at."""
         return recall_goal(count) if self.recall == "auto" else self.recall
 
 
@@ -66,40 +66,40 @@ DEFAULT_OPTIONS = IndexOptions()
 
 
 def encoding_for(count: int) -> Encoding:
-    """The form of a gallery of `count` items where nobody names one."""
+    """Default encoding of a gallery of `count` items."""
     if count <= SMALL:
         return "flat"
     return "sq8" if count < HUGE else "rabitq"
 
 
 def recall_goal(count: int) -> float:
-    """The recall@10 that a build aims at where nobody names one: nearly all where that costs nothing."""
+    """Default recall@10 of a build: higher for a small gallery, which can afford it."""
     return 0.99 if count <= SMALL else 0.95
 
 
-def code_bytes(form: Encoding, dimension: int) -> int:
-    """About what the code of a vector takes."""
-    return ENCODING_FACTS[form].bits * dimension // 8 + (8 if form == "rabitq" else 0)
+def code_bytes(encoding: Encoding, dimension: int) -> int:
+    """Approximate size of the code of one vector, in bytes."""
+    return ENCODING_FACTS[encoding].bits * dimension // 8 + (8 if encoding == "rabitq" else 0)
 
 
-def empty(form: Encoding, *, dimension: int, nlist: int) -> faiss.IndexIVF:
-    """An untrained IVF index of that form, for inner products."""
+def empty(encoding: Encoding, *, dimension: int, nlist: int) -> faiss.IndexIVF:
+    """An untrained IVF index of that encoding, for inner products."""
     coarse, metric = faiss.IndexFlatIP(dimension), faiss.METRIC_INNER_PRODUCT
     made: faiss.IndexIVF
-    match form:
+    match encoding:
         case "flat":
             made = faiss.IndexIVFFlat(coarse, dimension, nlist, metric)
         case "fp16" | "sq8":
-            kind = faiss.ScalarQuantizer.QT_fp16 if form == "fp16" else faiss.ScalarQuantizer.QT_8bit
+            kind = faiss.ScalarQuantizer.QT_fp16 if encoding == "fp16" else faiss.ScalarQuantizer.QT_8bit
             made = faiss.IndexIVFScalarQuantizer(coarse, dimension, nlist, kind, metric)
         case "rabitq":
             made = faiss.IndexIVFRaBitQ(coarse, dimension, nlist, metric)
-    made.cp.min_points_per_centroid = 1  # a gallery of one item is a gallery
+    made.cp.min_points_per_centroid = 1  # a gallery may have one item only
     return made
 
 
 def write(index: faiss.Index, path: Path) -> None:
-    """Writes an index to its file; raises GalleryError where the disk takes no more."""
+    """Writes an index to its file; raises GalleryError if the disk is full."""
     try:
         with path.open("wb") as file:  # FAISS itself only prints what fails when it closes a file
             faiss.write_index(index, cast(_Writers, faiss).PyCallbackIOWriter(file.write))
@@ -108,17 +108,19 @@ def write(index: faiss.Index, path: Path) -> None:
 
 
 def read(path: Path) -> faiss.IndexIVF:
-    """A trained index from its file; raises GalleryBroken where it is none."""
+    """A trained index from its file; raises GalleryBroken if the file is not one."""
     try:
         found = faiss.read_index(str(path))
     except RuntimeError as error:
         raise GalleryBroken(f"{path} is not a FAISS index ({error}): roll back or rebuild the gallery") from error
     if not isinstance(found, faiss.IndexIVF):
-        raise GalleryBroken(f"{path} is a {type(found).__name__}, no trained lists: roll back or rebuild the gallery")
+        raise GalleryBroken(
+            f"{path} is a {type(found).__name__}, not a trained IVF index: roll back or rebuild the gallery"
+        )
     return found
 
 
 class _Writers(Protocol):
-    """What FAISS has and its types do not tell: a writer that gives a function what is written."""
+    """Part of FAISS that its type stubs lack: a writer that passes each block to a function."""
 
     PyCallbackIOWriter: Callable[[Callable[[bytes], int]], faiss.IOWriter]

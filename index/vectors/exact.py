@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from models.arrays import Embeddings, Rows, Scores, Vectors
 from models.errors import GalleryBroken
 
-BLOCK = 8192  # rows that are made single precision at a time, so that a scan needs little memory
-SORTED = 256  # scores beyond the wanted ones that are sorted with them: to find the wanted first takes longer
-DECIMALS = 6  # of a score: twins may differ beyond, by the order of summation
+BLOCK = 8192  # rows converted to single precision at a time, so that a scan needs little memory
+SORTED = 256  # extra scores below which sorting all is faster than selecting first
+DECIMALS = 6  # of a score: scores of identical vectors may differ beyond, by the order of summation
 
 
 class Exact:
@@ -28,7 +28,7 @@ class Exact:
             mapped = np.asarray(np.load(vectors, mmap_mode="r", allow_pickle=False))  # np.memmap is slow to index
             found = cls(mapped, np.load(scales, allow_pickle=False))
         except (OSError, ValueError) as error:
-            raise GalleryBroken(f"{vectors} or its scales are no array ({error}): roll back or rebuild") from error
+            raise GalleryBroken(f"{vectors} or its scales is not an array ({error}): roll back or rebuild") from error
         if found.vectors.dtype != np.float16 or found.vectors.ndim != 2 or found._scales.shape != (len(found),):
             raise GalleryBroken(f"{vectors} and {scales.name} do not belong together: roll back or rebuild")
         found._touch()
@@ -49,8 +49,8 @@ class Exact:
             some = slice(start, start + step)
             for first in range(0, k, BLOCK):
                 part = slice(first, first + BLOCK)
-                these = rows[some, part]
-                near = self.vectors[these.ravel()].astype(np.float32).reshape(*these.shape, queries.shape[1])
+                block = rows[some, part]
+                near = self.vectors[block.ravel()].astype(np.float32).reshape(*block.shape, queries.shape[1])
                 np.matmul(near, queries[some, :, np.newaxis], out=found[some, part, np.newaxis])
         found *= self._scales[rows]
         found[rows < 0] = -np.inf
@@ -68,7 +68,7 @@ class Exact:
         return best, kept
 
     def _touch(self) -> None:
-        """Reads a number of every page, so that no search has to wait for one to be mapped."""
+        """Read one number of every page, so that no search waits for a page to be mapped."""
         np.max(self.vectors[:: max(1, mmap.PAGESIZE // self.vectors[0].nbytes), :1], initial=0)
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ def scaled(vectors: Vectors) -> NDArray[np.float32]:
 def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
     """The k best of (B, m), best first and ties by row: (B, min(k, m))."""
     if k + SORTED < scores.shape[1]:
-        # all that tie with the k-th stay in, or the row of a tie would be left to chance
+        # keep every score that ties with the k-th, or an arbitrary row of the tie would win
         worst = np.partition(scores, -k, axis=1)[:, -k, np.newaxis]  # (B, 1)
         if (kept := int((scores >= worst).sum(axis=1).max())) < scores.shape[1]:
             some = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
@@ -96,7 +96,7 @@ def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
 
 
 def sort(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
-    """As `top`, by sorting all; faster for few."""
+    """As `top`, by sorting all scores; faster if there are few."""
     order = np.lexsort((rows, -scores))[:, :k]
     lines = np.arange(len(order))[:, np.newaxis]
     return scores[lines, order], rows[lines, order]

@@ -1,7 +1,7 @@
 """Shards on the GPUs that FAISS sees: the same lists and codes, searched without a filter.
 
-FAISS's classic GPU indexes take a selector and never look at it, so whatever a filter or a deletion restricts stays
-with the shards on the CPU. A GPU's resources serve one search at a time.
+FAISS's classic GPU indexes accept a selector and ignore it, so a search with a filter or after a deletion runs on the
+CPU shards. A GPU's resources serve one search at a time.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ MOST = 2048  # of k and of nprobe, on a GPU
 
 @dataclass(frozen=True, slots=True)
 class GpuDevice:
-    """One GPU, with the shards that lie on it."""
+    """One GPU, and the lock of its resources."""
 
     resources: "faiss.StandardGpuResources"  # of faiss-gpu only
     lock: Lock = field(default_factory=Lock)
@@ -31,7 +31,7 @@ class GpuCopy:
     device: GpuDevice
 
     def search(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """Scores and rows (B, k), best first; row −1 where the probed lists hold fewer."""
+        """Scores and rows (B, k), best first; row −1 if the probed lists hold fewer."""
         parameters = faiss.SearchParametersIVF()
         parameters.nprobe = nprobe
         with self.device.lock:
@@ -40,12 +40,12 @@ class GpuCopy:
 
 
 def copies(shards: Sequence[faiss.IndexIVF]) -> list[GpuCopy]:
-    """Each shard on one of the GPUs in turn; none where there is no GPU, or no GPU index of the shards' form."""
+    """Copies the shards to the GPUs in turn; empty if there is no GPU, or no GPU index of this encoding."""
     if not faiss.get_num_gpus() or isinstance(shards[0], faiss.IndexIVFRaBitQ):
         return []
     devices = [GpuDevice(faiss.StandardGpuResources()) for _ in range(faiss.get_num_gpus())]
-    made = []
+    copied = []
     for number, shard in enumerate(shards):
-        place = number % len(devices)
-        made.append(GpuCopy(faiss.index_cpu_to_gpu(devices[place].resources, place, shard), devices[place]))
-    return made
+        gpu = number % len(devices)
+        copied.append(GpuCopy(faiss.index_cpu_to_gpu(devices[gpu].resources, gpu, shard), devices[gpu]))
+    return copied

@@ -1,4 +1,4 @@
-"""How many lists a search must probe for a recall, of all rows and of filtered ones: measured for each snapshot."""
+"""Chooses how many lists a search probes for a recall goal, with and without a filter; measured for each snapshot."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WIDER = 1.5  # times the lists that are tried next
 
 @dataclass(frozen=True, slots=True)
 class ProbeCounts:
-    """Lists to probe for a recall@10, also where a filter keeps one of the SHARES, and the recall they reach."""
+    """Lists to probe for a recall@10, also if a filter keeps one of the SHARES, and the recall they reach."""
 
     nprobe: int
     widened: tuple[int, ...]
@@ -25,7 +25,7 @@ class ProbeCounts:
 
 
 def tuned(ranking: Ranking, probe: RecallProbe, goal: float) -> ProbeCounts:
-    """Measures them on the probe's queries, the filters keeping rows by chance, which is harder than most."""
+    """Measure the counts on the probe's queries; the filters keep random rows, harder than most real ones."""
     nlist = ranking.shards.nlist
     nprobe, measured = probe.nprobe(ranking.probed, nlist=nlist, goal=goal)
     widened, lists = [], nprobe
@@ -33,7 +33,7 @@ def tuned(ranking: Ranking, probe: RecallProbe, goal: float) -> ProbeCounts:
     queries = probe.queries[:FILTERED]
     for share in SHARES:
         only = Selection(chance < share)
-        if not ranking.scans(only):  # else no filter of that share asks for lists
+        if not ranking.scans(only):  # otherwise a filter of that share probes no lists
             truth, _ = ranking.exact.best(queries, only.rows, RECALL_AT)
             while lists < nlist and _recall(ranking, queries, truth, only, lists) < goal:
                 lists = min(nlist, math.ceil(WIDER * lists))

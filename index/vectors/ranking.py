@@ -1,6 +1,6 @@
 """Ranks the rows of a snapshot for a query by the faster way: the shards, or the vectors themselves.
 
-What comes first does not depend on how many are asked for, so that the pages of a long answer fit together.
+The first rows do not depend on how many rows are requested, so the pages of a long result fit together.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from index.vectors.selection import Selection
 from index.vectors.shards import Shards
 from models.arrays import Embeddings, Rows, Scores
 
-SCANNED = 5_000  # rows up to which a filter is answered by their vectors: as fast as the shards, and exact
-TIED = 8  # more rows than wanted that are fetched, to see where a tie ends
-MOST_TIED = 16_384  # rows fetched for it
+SCANNED = 5_000  # rows up to which a filtered search scans the vectors: as fast as the shards, and exact
+TIED = 8  # extra rows fetched to find the end of a tie
+MOST_TIED = 16_384  # rows fetched at most to find it
 SCANNED_OF = 400  # or one row of so many, if that is more
 SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
@@ -32,11 +32,11 @@ class Ranking:
     widened: Sequence[int] = ()  # lists to probe if a filter keeps one of the SHARES
 
     def scans(self, only: Selection | None) -> bool:
-        """Whether the rows are so few that each is scored exactly."""
+        """True if the rows are few enough to score each of them exactly."""
         return only is not None and only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
 
     def probes(self, only: Selection | None, nprobe: int | None) -> int:
-        """How many lists are probed: the fewer rows may be found, the more; between two shares as a power of them."""
+        """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares."""
         if nprobe is not None or only is None:
             return min(self.shards.nlist, self.nprobe if nprobe is None else nprobe)
         shares, lists = (1.0, *SHARES[: len(self.widened)]), (self.nprobe, *self.widened)
@@ -50,10 +50,10 @@ class Ranking:
     ) -> tuple[Scores, Rows]:
         """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
 
-        A row is −1 if there are no more. Of a lossy form, hits are put in their exact order block by block, so a
-        cosine may rise from one block to the next; with one block nothing is out of order. Where the probed lists hold
-        fewer than `depth`, what the other lists hold follows them, in its own order: put between them, it would move
-        the rows of the pages before.
+        A row is −1 if there are no more. Of a lossy encoding, hits are put in their exact order block by block, so a
+        cosine may rise from one block to the next; within one block nothing is out of order. If the probed lists hold
+        fewer than `depth`, the rows of the other lists follow them, in their own order: merged between them, they would
+        move the rows of earlier pages.
         """
         if only is not None and self.scans(only):
             return self.exact.best(queries, only.rows, depth)
@@ -64,13 +64,13 @@ class Ranking:
         short = rows[:, min(depth, rows.shape[1]) - 1] < 0
         if short.any():
             all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only)
-            for place, number in enumerate(np.flatnonzero(short).tolist()):
-                _append(scores[number], rows[number], all_scores[place], all_rows[place])
+            for position, number in enumerate(np.flatnonzero(short).tolist()):
+                _append(scores[number], rows[number], all_scores[position], all_rows[position])
         return scores, rows
 
     def _ordered(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
-        """As `best`, for the rows of so many lists."""
-        block = ENCODING_FACTS[self.shards.form].block
+        """As `best`, for the rows of `nprobe` lists."""
+        block = ENCODING_FACTS[self.shards.encoding].block
         ranked = -(-depth // block) * block if block else depth
         scores, rows = self._ranked(queries, ranked, nprobe, only)
         if not block:
@@ -82,15 +82,15 @@ class Ranking:
         return scores, rows
 
     def _ranked(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
-        """The first `depth` by the form's scores, ties by row: FAISS itself leaves to chance which of a tie are there.
+        """The first `depth` by the encoding's scores, ties by row.
 
-        So some more are fetched, until one is worse than the last that is asked for.
+        FAISS returns an arbitrary part of a tie, so more rows are fetched until one scores below the last requested.
         """
         most = self.shards.count if only is None else only.count
         fetched = depth + TIED
         while True:
             scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
-            if fetched >= most or fetched > MOST_TIED:  # all there are, or many copies of one image
+            if fetched >= most or fetched > MOST_TIED:  # every row, or many copies of one image
                 break
             if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
                 break
@@ -98,7 +98,7 @@ class Ranking:
         return scores[:, :depth], rows[:, :depth]
 
     def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """The k best with so many lists, as a recall probe needs them."""
+        """The k best with `nprobe` lists, as a recall probe needs them."""
         scores, rows = self.best(queries, k, nprobe=nprobe)
         return scores[:, :k], rows[:, :k]
 

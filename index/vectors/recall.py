@@ -16,7 +16,7 @@ Search = Callable[[Embeddings, int, int], tuple[Scores, Rows]]  # queries, k, np
 RECALL_AT = 10  # recall@10
 QUERIES = 512
 GAP = 0.4  # half the distance between CLIP's mean image and mean text, since a composed query is half text
-TIE = 1e-5  # of a score: what rounding moves
+TIE = 1e-5  # difference of scores that rounding can cause
 
 
 def composed_queries(vectors: Vectors, *, count: int, seed: int) -> Embeddings:
@@ -31,14 +31,14 @@ def composed_queries(vectors: Vectors, *, count: int, seed: int) -> Embeddings:
 
 
 def recall(found: Scores, truth: Scores) -> float:
-    """The share of the true best that was found; an equal score counts, since twins are as good as each other."""
+    """Share of the true best that the search returned; an equal score counts, since duplicates are equally good."""
     worst = truth[:, -1:] - TIE  # (B, 1)
     return float(np.minimum((found >= worst).sum(axis=1), truth.shape[1]).mean() / truth.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class RecallProbe:
-    """Composed queries (B, d) and the exact scores of each one's best (B, k): what a snapshot is measured by."""
+    """Composed queries (B, d) and the exact scores of each one's best (B, k): used to measure a snapshot."""
 
     queries: Embeddings
     truth: Scores
@@ -64,7 +64,7 @@ class RecallProbe:
         np.savez(path, queries=self.queries, truth=self.truth)
 
     def recall(self, search: Search, nprobe: int) -> float:
-        """Recall@k of a search with so many lists."""
+        """Recall@k of a search with `nprobe` lists."""
         found, rows = search(self.queries, self.truth.shape[1], nprobe)
         return recall(np.where(rows >= 0, found, -np.inf).astype(np.float32), self.truth)
 

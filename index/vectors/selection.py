@@ -1,4 +1,4 @@
-"""A set of rows that a search may return, in each of the shapes that a search needs."""
+"""A set of rows that a search may return, in each shape that a search needs."""
 
 from functools import cached_property
 
@@ -28,6 +28,6 @@ class Selection:
 
     @cached_property
     def selector(self) -> faiss.IDSelector:
-        """FAISS's test of a row: a bit for each row, since a set of ids takes up to three times as long."""
+        """FAISS selector with one bit for each row; a set of ids takes up to three times as long."""
         self._bits = np.packbits(self.mask, bitorder="little")  # FAISS keeps a pointer to it and no reference
         return faiss.IDSelectorBitmap(len(self._bits), faiss.swig_ptr(self._bits))

@@ -1,8 +1,8 @@
 """The vectors of a snapshot as several FAISS IVF files with the same lists, searched as if they were one.
 
 FAISS's ids are our row numbers, dense and the same in every shard; row r lies in shard r modulo the number of
-shards. The lists to probe are found once, then each shard is searched in them, and we merge: FAISS's IndexShards finds
-them again in every shard, and its IndexShardsIVF ignores filters without an error.
+shards. The lists to probe are computed once, each shard is searched in them, and the results are merged: FAISS's
+IndexShards computes them again for every shard, and its IndexShardsIVF ignores filters without an error.
 """
 
 import os
@@ -21,33 +21,33 @@ from index.vectors.selection import Selection
 from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
 from models.errors import GalleryBroken
 
-POINTS_PER_LIST = 39  # fewer train a poor centroid
-TRAINING_POINTS_PER_LIST = 64  # more cost much time and find no more
+POINTS_PER_LIST = 39  # fewer give poor centroids
+TRAINING_POINTS_PER_LIST = 64  # more take longer and do not raise recall
 ADD_BLOCK = 16384
-TRIED = 64  # hits of the search that proves the filter: half of them would leak
+TRIED = 64  # hits of the search that checks the filter; the filter excludes half of them
 
 
 def lists(count: int) -> int:
-    """How many lists a gallery of `count` items is cut into."""
+    """Number of IVF lists of a gallery of `count` items."""
     return max(1, min(int(4 * count**0.5), count // POINTS_PER_LIST))
 
 
-def train(vectors: Vectors, *, form: Encoding, seed: int = 0) -> faiss.IndexIVF:
+def train(vectors: Vectors, *, encoding: Encoding, seed: int = 0) -> faiss.IndexIVF:
     """An empty index whose lists are those of the vectors (n, d); every shard starts as a copy of it."""
     count, dimension = vectors.shape
     nlist = lists(count)
     size = min(count, nlist * TRAINING_POINTS_PER_LIST)
     sample = np.sort(np.random.default_rng(seed).choice(count, size=size, replace=False))
-    trained = encodings.empty(form, dimension=dimension, nlist=nlist)
+    trained = encodings.empty(encoding, dimension=dimension, nlist=nlist)
     faiss.omp_set_num_threads(os.cpu_count() or 1)  # of this thread; a search sets it back to one
     trained.train(normalised(vectors[sample].astype(np.float32)))
     return trained
 
 
 def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: int) -> list[tuple[str, int]]:
-    """Writes the shards and gives the name and the count of each; their order is their number.
+    """Write the shards and return the name and count of each, in the order of their numbers.
 
-    Raises GalleryError where the disk takes no more.
+    Raises GalleryError if the disk is full.
     """
     written: list[tuple[str, int]] = []
     for number in range(shards):
@@ -66,20 +66,21 @@ def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: in
 class Shards:
     """The opened shards of one snapshot; never changed, so that many threads may search at once."""
 
-    def __init__(self, shards: Sequence[faiss.IndexIVF], *, form: Encoding) -> None:
+    def __init__(self, shards: Sequence[faiss.IndexIVF], *, encoding: Encoding) -> None:
         self._shards = tuple(shards)
         self._lists = shards[0].quantizer  # of all: they are copies of one
         self._copies = gpu.copies(self._shards)
-        self.form = form
+        self.encoding = encoding
         self.count = sum(int(shard.ntotal) for shard in shards)
         self.nlist = int(shards[0].nlist)
         self.dimension = int(shards[0].d)
 
     @classmethod
-    def open(cls, paths: Sequence[Path], *, form: Encoding) -> "Shards":
-        """Maps the files read-only; raises GalleryBroken where one is no shard of that form with the others' lists.
+    def open(cls, paths: Sequence[Path], *, encoding: Encoding) -> "Shards":
+        """Map the files read-only.
 
-        Raises it, too, where this FAISS would let through what a filter leaves out.
+        Raises GalleryBroken if a file is not a shard of this encoding with the same lists as the others, or if this
+        version of FAISS returns rows that a filter excludes.
         """
         opened: list[faiss.IndexIVF] = []
         for path in paths:
@@ -88,27 +89,27 @@ class Shards:
                 shard = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
             except RuntimeError as error:
                 raise GalleryBroken(f"{path} is not a FAISS index ({error}): rebuild the gallery") from error
-            if type(shard) is not ENCODING_FACTS[form].index or shard.metric_type != faiss.METRIC_INNER_PRODUCT:
-                raise GalleryBroken(f"{path} is a {type(shard).__name__}, no {form} shard of ours: rebuild the gallery")
+            if type(shard) is not ENCODING_FACTS[encoding].index or shard.metric_type != faiss.METRIC_INNER_PRODUCT:
+                raise GalleryBroken(f"{path} is a {type(shard).__name__}, not encoded as {encoding}: rebuild it")
             if opened and not _same_lists(shard, opened[0]):
                 raise GalleryBroken(f"{path} has other lists than {paths[0].name}: rebuild the gallery")
             opened.append(shard)
-        made = cls(opened, form=form)
+        made = cls(opened, encoding=encoding)
         made._check_filter(paths[0].parent)
         return made
 
     def search(self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None) -> tuple[Scores, Rows]:
-        """Scores and rows (B, k), best first and ties by row; row −1 where the probed lists hold fewer than k.
+        """Scores and rows (B, k), best first and ties by row; row −1 if the probed lists hold fewer than k.
 
-        Of the rows in `only` alone. The scores are the form's, near to the cosine or, of `flat`, equal to it.
+        Only rows of `only` are returned. Scores are those of the encoding: near the cosine, for `flat` equal to it.
         """
-        faiss.omp_set_num_threads(1)  # counts for the calling thread only, so it is said here, not at the start
+        faiss.omp_set_num_threads(1)  # applies to the calling thread only, so it is set here and not at the start
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if self._copies and only is None and max(k, nprobe) <= gpu.MOST:
             found = [copy.search(queries, k, nprobe) for copy in self._copies]
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
         near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
-        parameters = faiss.SearchParametersIVF()  # of this call, since the number of a shared index is never touched
+        parameters = faiss.SearchParametersIVF()  # for this call only: the index is shared between threads
         parameters.nprobe = nprobe
         if only is not None:
             parameters.sel = only.selector
@@ -129,7 +130,7 @@ class Shards:
         return _merged(scores, rows, k)
 
     def _check_filter(self, path: Path) -> None:
-        """Raises GalleryBroken where these very objects give rows that a selector leaves out: some of FAISS's do."""
+        """Raise GalleryBroken if these index objects return rows that a selector excludes, as some FAISS indexes do."""
         query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)
         _, found = self.search(query, min(self.count, TRIED), self.nlist)
         mask = np.zeros(int(found.max()) + 1, dtype=np.bool_)
@@ -140,7 +141,7 @@ class Shards:
 
 
 def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
-    """The k best of what each shard found (shards, B, k)."""
+    """The k best of all shards' results (shards, B, k)."""
     scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
     scores = scores.round(DECIMALS)
     if len(scores) == 1:
@@ -150,7 +151,7 @@ def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tup
 
 
 class _Preassigned(Protocol):
-    """What FAISS's index has and its types do not tell: the method whose wrapper takes no selector."""
+    """Method of a FAISS index that its type stubs lack; the Python wrapper of it takes no selector."""
 
     def search_preassigned_c(
         self,

@@ -74,7 +74,7 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
         changes=gallery.changes if gallery is not None else 0,
         kept=[manifest.name for manifest in await asyncio.to_thread(snapshot.kept_snapshots, state.settings.gallery)],
         missing_shards=list(gallery.missing) if gallery is not None else [],
-        form=facts.form if facts else None,
+        encoding=facts.encoding if facts else None,
         recall_at_10=facts.recall_at_10 if facts else None,
         shards=len(facts.shards) if facts else None,
         dimension=facts.dimension if facts else None,

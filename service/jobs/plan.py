@@ -21,7 +21,7 @@ class JobRequest:
     source: str | None = None  # None: the source of the live snapshot
     bundle: str | None = None  # None: the bundle that serves
     shards: int | Literal["auto"] = "auto"
-    form: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = "auto"
+    encoding: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = "auto"
     recall: float | Literal["auto"] = "auto"
     compact: bool = False
     snapshot: str | None = None
@@ -64,7 +64,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         source = _source(live.source)
     arguments = (
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
-        *("--shards", str(request.shards), "--form", request.form, "--recall", str(request.recall)),
+        *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
         *progress,
     )
     return Plan("build", source, bundle, request.shards, arguments)

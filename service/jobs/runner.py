@@ -153,7 +153,7 @@ class JobRunner:
         """Runs `likebut index` with these arguments to its end; raises LikebutError if it fails."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "index", *arguments),
-            cwd=Path(index.__file__).parents[2],  # so that `-m index` is this package, installed or not
+            cwd=Path(index.__file__).parents[1],  # so that `-m index` is this package, installed or not
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

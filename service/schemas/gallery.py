@@ -80,7 +80,7 @@ class IndexBody(BaseModel):
         "auto",
         description="number of FAISS files of a new snapshot; auto decides by the GPUs and the number of items",
     )
-    form: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = Field(
+    encoding: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = Field(
         "auto",
         description="encoding of the vectors in FAISS, the smallest last; auto decides by their number",
     )
@@ -154,7 +154,7 @@ class LiveGallery(BaseModel):
     changes: int = Field(description="number of changes since the snapshot; searches include them")
     kept: list[str] = Field(description="snapshots that a roll-back can use, oldest first")
     missing_shards: list[str] = Field(description="shard files of the snapshot that cannot be read")
-    form: str | None = Field(description="encoding of the vectors: flat, fp16, sq8 or rabitq")
+    encoding: str | None = Field(description="encoding of the vectors: flat, fp16, sq8 or rabitq")
     recall_at_10: float | None = Field(
         description="recall@10 of composed queries, measured when the snapshot was built"
     )

@@ -171,7 +171,7 @@ def test_a_recall_that_is_not_reached_is_said(
     columns = {"id": [str(number) for number in range(count)], "image": [""] * count}
     parquet.write_table(pyarrow.table(columns), tmp_path / "out" / clip_retrieval.METADATA / "metadata_0.parquet")
     gallery = str(tmp_path / "g")
-    build = ["build", str(tmp_path / "out"), "--gallery", gallery, "--progress", "none", "--recall", "1", "--form"]
+    build = ["build", str(tmp_path / "out"), "--gallery", gallery, "--progress", "none", "--recall", "1", "--encoding"]
     for arguments, reached in (
         ([*build, "rabitq"], False),
         (["tune", gallery, "--recall", "1"], False),

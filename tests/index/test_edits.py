@@ -129,13 +129,17 @@ def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
     assert "b" not in gallery.view() and "c" not in gallery.view() and "0000" not in gallery.view()
 
 
-@pytest.mark.parametrize("form", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_gallery_with_changes_answers_as_after_their_compaction(
-    tmp_path: Path, encoder: Encoder, draw: "Draw", form: Encoding
+    tmp_path: Path, encoder: Encoder, draw: "Draw", encoding: Encoding
 ) -> None:
     folder, random = tmp_path / "gallery", Random(5)
     build(
-        draw(tmp_path / "pictures", COUNT), folder, encoder, shape=IndexOptions(form=form, recall=1.0), progress=quiet
+        draw(tmp_path / "pictures", COUNT),
+        folder,
+        encoder,
+        shape=IndexOptions(encoding=encoding, recall=1.0),
+        progress=quiet,
     )
     gallery = opened(folder, encoder)
     generator = np.random.default_rng(9)
@@ -154,7 +158,7 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
     made = compact(folder, progress=quiet)
     assert made.changes == 120
     after = opened(folder, encoder)
-    assert after.manifest.form == form
+    assert after.manifest.encoding == encoding
     assert after.changes == 0 < gallery.changes
     assert set(after.view().ids) == set(gallery.view().ids)
     old, new = gallery.view(), after.view()

@@ -15,18 +15,18 @@ from models.arrays import normalised
 from models.errors import GalleryError
 
 
-@pytest.mark.parametrize("form", ENCODINGS)
-def test_the_estimate_covers_what_is_written_and_not_much_more(tmp_path: Path, form: Encoding) -> None:
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_estimate_covers_what_is_written_and_not_much_more(tmp_path: Path, encoding: Encoding) -> None:
     count, d = 3000, 128
     vectors = normalised(np.random.default_rng(0).standard_normal((count, d)).astype(np.float32)).astype(np.float16)
-    shards.write(tmp_path, shards.train(vectors, form=form), vectors, shards=2)
+    shards.write(tmp_path, shards.train(vectors, encoding=encoding), vectors, shards=2)
     np.save(tmp_path / snapshot.VECTORS, vectors)
     rows = [
         SourceRow(f"{n}", f"/p/{n}.png", {"n": n}, content=f"{n:064x}", fingerprint=f"{n}:{n}") for n in range(count)
     ]
     items.write(tmp_path / snapshot.ITEMS, rows)
     written = sum(path.stat().st_size for path in tmp_path.iterdir()) + vectors.nbytes  # the chunks too
-    assert written <= preflight.disk_bytes(count, d, encodings.code_bytes(form, d) + 8) <= 2 * written
+    assert written <= preflight.disk_bytes(count, d, encodings.code_bytes(encoding, d) + 8) <= 2 * written
 
 
 def test_too_little_disk_or_memory_is_one_sentence_with_both_figures(tmp_path: Path) -> None:

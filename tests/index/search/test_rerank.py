@@ -43,8 +43,8 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> RowView:
     """Items i0 to i399, each with its remainder by GROUPS as `group`."""
     folder = tmp_path_factory.mktemp("flat")
     vectors = unit(COUNT, 0).astype(np.float16)
-    written = shards.write(folder, shards.train(vectors, form="flat"), vectors, shards=2)
-    opened = Shards.open([folder / name for name, _ in written], form="flat")
+    written = shards.write(folder, shards.train(vectors, encoding="flat"), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], encoding="flat")
     states = {name: [""] * COUNT for name in items.STATES}
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
     attribute_columns.write(folder / "attributes.arrow", ((f"i{row}", {"group": row % GROUPS}) for row in range(COUNT)))

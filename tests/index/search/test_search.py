@@ -30,11 +30,11 @@ def unit(count: int, seed: int) -> Embeddings:
     return normalised(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
 
 
-def contents(folder: Path, form: Encoding, *, nprobe: int) -> RowView:
+def contents(folder: Path, encoding: Encoding, *, nprobe: int) -> RowView:
     """Items i0 to i2999, each with its remainder by GROUPS as `group`."""
     vectors = unit(COUNT, 0).astype(np.float16)
-    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
-    opened = Shards.open([folder / name for name, _ in written], form=form)
+    written = shards.write(folder, shards.train(vectors, encoding=encoding), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], encoding=encoding)
     states = {name: [""] * COUNT for name in items.STATES}
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
     attribute_columns.write(folder / "attributes.arrow", ((f"i{row}", {"group": row % GROUPS}) for row in range(COUNT)))

@@ -23,14 +23,14 @@ FEW = 100  # rows that are scanned here
 def measured(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Ranking, ProbeCounts]]:
-    form: Encoding = request.param
+    encoding: Encoding = request.param
     generator = np.random.default_rng(3)
     centres = generator.standard_normal((COUNT // 20, DIMENSION))
     drawn = centres[generator.integers(len(centres), size=COUNT)] + 0.6 * generator.standard_normal((COUNT, DIMENSION))
     vectors = normalised(drawn.astype(np.float32)).astype(np.float16)
-    folder = tmp_path_factory.mktemp(form)
-    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
-    opened = Shards.open([folder / name for name, _ in written], form=form)
+    folder = tmp_path_factory.mktemp(encoding)
+    written = shards.write(folder, shards.train(vectors, encoding=encoding), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], encoding=encoding)
     ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.vectors.ranking.SCANNED", FEW)  # so that the lists are asked for few rows, too

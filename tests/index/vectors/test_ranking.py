@@ -28,10 +28,10 @@ def vectors() -> Vectors:
 
 @pytest.fixture(scope="module", params=ENCODINGS)
 def ranking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vectors: Vectors) -> Ranking:
-    form: Encoding = request.param
-    folder = tmp_path_factory.mktemp(form)
-    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=2)
-    opened = Shards.open([folder / name for name, _ in written], form=form)
+    encoding: Encoding = request.param
+    folder = tmp_path_factory.mktemp(encoding)
+    written = shards.write(folder, shards.train(vectors, encoding=encoding), vectors, shards=2)
+    opened = Shards.open([folder / name for name, _ in written], encoding=encoding)
     return Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
 
 
@@ -44,8 +44,8 @@ def test_the_best_of_all_lists_are_the_best_of_a_sort(ranking: Ranking, vectors:
     scores, rows = ranking.best(queries, 10)
     truth = np.argsort(-cosines(vectors, queries), axis=1)[:, :10]
     found = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(rows[:, :10], truth, strict=True)])
-    assert found >= (0.8 if ranking.shards.form == "rabitq" else 0.99)
-    near = 2e-6 if ENCODING_FACTS[ranking.shards.form].block else 3e-4
+    assert found >= (0.8 if ranking.shards.encoding == "rabitq" else 0.99)
+    near = 2e-6 if ENCODING_FACTS[ranking.shards.encoding].block else 3e-4
     np.testing.assert_allclose(scores, np.take_along_axis(cosines(vectors, queries), rows, axis=1), atol=near)
 
 
@@ -99,7 +99,7 @@ def test_a_selection_is_ranked_as_by_a_sort_of_its_rows(
     truth = only.rows[np.argsort(-cosines(vectors, queries)[:, only.mask], axis=1)[:, :10]]
     assert rows.shape[1] >= truth.shape[1]
     found = np.mean([len({*mine} & {*theirs}) for mine, theirs in zip(rows[:, :10], truth, strict=True)])
-    assert found >= (0.8 if ranking.shards.form == "rabitq" and kept == 0.3 else 0.99) * truth.shape[1]
+    assert found >= (0.8 if ranking.shards.encoding == "rabitq" and kept == 0.3 else 0.99) * truth.shape[1]
 
 
 def test_ties_of_a_scan_come_in_the_order_of_the_rows() -> None:
@@ -121,15 +121,15 @@ def test_the_scores_of_many_rows_are_exact_and_take_the_memory_of_a_block() -> N
     np.testing.assert_allclose(found, np.where(rows < 0, -np.inf, truth), atol=2e-6)
 
 
-@pytest.mark.parametrize("form", ["flat", "sq8"])
+@pytest.mark.parametrize("encoding", ["flat", "sq8"])
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_tie_is_cut_between_rows_in_their_order(tmp_path: Path, form: Encoding, parts: int) -> None:
+def test_a_tie_is_cut_between_rows_in_their_order(tmp_path: Path, encoding: Encoding, parts: int) -> None:
     query, other = unit(2, 11)
     twins = np.tile(normalised((query + other)[np.newaxis]), (57, 1))
     better = normalised(query + 0.05 * unit(20, 12))  # after the twins, so that FAISS's heap throws some of these out
     vectors = np.concatenate([twins, better]).astype(np.float16)
-    written = shards.write(tmp_path, shards.train(vectors, form=form), vectors, shards=parts)
-    opened = Shards.open([tmp_path / name for name, _ in written], form=form)
+    written = shards.write(tmp_path, shards.train(vectors, encoding=encoding), vectors, shards=parts)
+    opened = Shards.open([tmp_path / name for name, _ in written], encoding=encoding)
     ranking = Ranking(opened, Exact(vectors, scaled(vectors)), opened.nlist)
     for depth in (21, 25, 32, 40):
         _, rows = ranking.best(query[np.newaxis], depth)

@@ -21,10 +21,10 @@ def unit(count: int, dimension: int, seed: int = 0) -> Embeddings:
     return normalised(values.astype(np.float32))
 
 
-def made(folder: Path, vectors: Vectors, parts: int, form: Encoding = "flat") -> Shards:
-    written = shards.write(folder, shards.train(vectors, form=form), vectors, shards=parts)
+def made(folder: Path, vectors: Vectors, parts: int, encoding: Encoding = "flat") -> Shards:
+    written = shards.write(folder, shards.train(vectors, encoding=encoding), vectors, shards=parts)
     assert [count for _, count in written] == [len(range(part, len(vectors), parts)) for part in range(parts)]
-    return Shards.open([folder / name for name, _ in written], form=form)
+    return Shards.open([folder / name for name, _ in written], encoding=encoding)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
@@ -40,11 +40,11 @@ def test_all_lists_of_any_number_of_shards_find_the_rows_of_a_flat_search(tmp_pa
     np.testing.assert_allclose(scores, true_scores, atol=2e-6)
 
 
-@pytest.mark.parametrize("form", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("parts", [1, 3])
-def test_a_selection_is_kept_to_in_every_form_and_number_of_shards(tmp_path: Path, form: Encoding, parts: int) -> None:
+def test_search_keeps_to_a_selection_in_every_encoding(tmp_path: Path, encoding: Encoding, parts: int) -> None:
     vectors, queries = unit(1500, 32).astype(np.float16), unit(40, 32, seed=1)
-    opened = made(tmp_path, vectors, parts, form)
+    opened = made(tmp_path, vectors, parts, encoding)
     mask = np.random.default_rng(7).random(1500) < 0.1
     _, rows = opened.search(queries, int(mask.sum()), opened.nlist, only=Selection(mask))
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.flatnonzero(mask), (40, 1)))
@@ -55,7 +55,7 @@ def test_a_faiss_that_ignores_selectors_is_found_out(tmp_path: Path, monkeypatch
     made(tmp_path, vectors, 1)
     monkeypatch.setattr(Selection, "selector", faiss.IDSelectorAll())  # as good as none
     with pytest.raises(GalleryBroken, match="ignores filters"):
-        Shards.open([tmp_path / "shard-0000.faiss"], form="flat")
+        Shards.open([tmp_path / "shard-0000.faiss"], encoding="flat")
 
 
 @pytest.mark.parametrize("nprobe", [1, 3])
@@ -98,10 +98,10 @@ def test_a_file_that_is_no_shard_is_refused_by_name(tmp_path: Path) -> None:
     other = tmp_path / "other.faiss"
     other.write_bytes(b"no index")
     with pytest.raises(GalleryBroken, match=r"other\.faiss"):
-        Shards.open([tmp_path / "shard-0000.faiss", other], form="flat")
+        Shards.open([tmp_path / "shard-0000.faiss", other], encoding="flat")
     faiss.write_index(faiss.IndexFlatIP(16), str(other))
     with pytest.raises(GalleryBroken, match=r"other\.faiss"):
-        Shards.open([tmp_path / "shard-0000.faiss", other], form="flat")
+        Shards.open([tmp_path / "shard-0000.faiss", other], encoding="flat")
 
 
 def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(tmp_path: Path) -> None:
@@ -149,14 +149,14 @@ def test_composed_queries_are_unit_vectors_off_the_gallery() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not faiss.get_num_gpus(), reason="FAISS sees no GPU")
-@pytest.mark.parametrize("form", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_on_gpus_the_same_is_found_and_filters_hold(
-    tmp_path: Path, form: Encoding, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, encoding: Encoding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors, queries = unit(20_000, 64).astype(np.float16), unit(40, 64, seed=1)
-    there = made(tmp_path, vectors, 3, form)
+    there = made(tmp_path, vectors, 3, encoding)
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
-    here = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), form=form)
+    here = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), encoding=encoding)
     for nprobe in (1, 8, there.nlist):
         on_gpu, on_cpu = (shards.search(queries, 10, nprobe)[1] for shards in (there, here))
         same = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(on_gpu, on_cpu, strict=True)])

@@ -96,7 +96,7 @@ def elsewhere() -> Iterator[Case]:
         b'{"source": "\\u0000"}',
                  b'{"bundle": "/nowhere"}', b'{"bundle": "/etc"}', b'{"snapshot": "../x"}', b'{"compact": 1}',
                  b'{"source": "x", "recall": NaN}',
-                 b'{"source": "x", "shards": 0}', b'{"source": "x", "form": "pq"}', b'{"source": 7}'):  # fmt: skip
+                 b'{"source": "x", "shards": 0}', b'{"source": "x", "encoding": "pq"}', b'{"source": 7}'):  # fmt: skip
         yield f"POST /index {body[:40]!r}", {"url": "/index", "content": body, "headers": JSON}, 422
 
 
