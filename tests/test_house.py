@@ -2,15 +2,19 @@
 
 import ast
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from tests.docstring_words import per_thousand
 from tests.imports import PACKAGES, ROOT, imports, modules
 
 MAX_LINES = 300
 MAX_FILES = 22
+BANNED = {"asked", "each", "found", "kept", "made", "of", "said", "these", "told"}
+BANNED_FILES = BANNED | {"base", "common", "constants", "core", "helpers", "manager", "misc", "types", "utils"}
 SOURCES = sorted(
     path for folder in (*PACKAGES, "deploy") for kind in ("*.py", "*.js") for path in (ROOT / folder).rglob(kind)
 )
@@ -19,6 +23,18 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def definitions(path: Path) -> Iterator[str]:
+    """Yield the names of the functions and methods of a file, and of its module-level variables."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            yield from (name.id for name in ast.walk(target or ast.Pass()) if isinstance(name, ast.Name))
 
 
 @pytest.mark.parametrize("paths", [SOURCES, TESTS], ids=["sources", "tests"])
@@ -43,6 +59,18 @@ def test_every_class_name_occurs_once() -> None:
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
+def test_no_name_says_nothing() -> None:
+    files = {named(path) for path in SOURCES if path.stem.strip("_").lower() in BANNED_FILES}
+    names = {
+        f"{named(path)}: {name}"
+        for path in SOURCES
+        if path.suffix == ".py"
+        for name in definitions(path)
+        if name.strip("_").lower() in BANNED
+    }
+    assert sorted(files | names) == []
+
+
 def room(path: Path) -> str:
     """Return the folder of a file, or the file itself if its folder has sub-folders: it may be below or above them."""
     return named(path if any(path.parent.glob("*/*.py")) else path.parent)
@@ -59,3 +87,8 @@ def test_no_folders_import_each_other(package: str) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" ← ".join(error.args[1]))
+
+
+def test_docstrings_say_if_for_a_condition() -> None:
+    where, if_ = per_thousand((path for path in SOURCES if path.suffix == ".py"), "where", "if")
+    assert where <= 1.5 and if_ >= 3
