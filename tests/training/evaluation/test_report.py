@@ -107,7 +107,7 @@ def test_hidden_targets_are_reported_without_metrics(tmp_path: Path) -> None:
     text = page(tmp_path / "report")
     assert "Only the test server knows the targets" in text and "R@" not in text.split("## Examples")[1]
     assert "frame" not in text  # nothing has one
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "what-was-found.jpg"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "first-hits.jpg"}
 
 
 def test_a_drawn_shop_is_drawn_again_for_its_strips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
