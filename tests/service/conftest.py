@@ -1,4 +1,4 @@
-"""A small real shop: drawn pictures, a gallery built of them by the command, and the service as its own process."""
+"""A small real shop: drawn images, a gallery built by the command, and the service as its own process."""
 
 import asyncio
 import csv
@@ -56,15 +56,15 @@ def drawn(shape: str, colour: str, *, side: int = 160) -> Image.Image:
 
 
 def encoded(image: Image.Image, form: str = "PNG") -> bytes:
-    """The picture as a file's bytes."""
+    """Return the bytes of the image as a file."""
     file = io.BytesIO()
     image.save(file, form)
     return file.getvalue()
 
 
 @pytest.fixture(scope="session")
-def picture() -> Callable[..., bytes]:
-    """Draws a product and gives the bytes of its file."""
+def image_file() -> Callable[..., bytes]:
+    """Return a function that draws a product and returns the bytes of its file."""
 
     def draw(shape: str = "ball", colour: str = "red", *, side: int = 160, form: str = "PNG") -> bytes:
         return encoded(drawn(shape, colour, side=side), form)
@@ -74,7 +74,7 @@ def picture() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of thirty products; one id needs quoting in a URL, one picture is broken."""
+    """A table of thirty products; one id needs quoting in a URL, one image is broken."""
     folder = tmp_path_factory.mktemp("shop")
     rows = []
     for number, (shape, colour) in enumerate((shape, colour) for shape in SHAPES for colour in COLOURS):
@@ -103,7 +103,7 @@ def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def served(gallery: Path, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
-    """The address of the service as its own process; at the end it must leave in order."""
+    """The address of the service as its own process; at the end it must stop cleanly."""
     with serve("--gallery", gallery, "--max-image-bytes", "400000") as address:
         yield address
 
@@ -115,9 +115,9 @@ def client(served: str) -> Iterator[httpx.Client]:
         yield opened
 
 
-@pytest.fixture(scope="module")  # not longer, since it keeps an event loop of its own running
+@pytest.fixture(scope="module")  # no wider scope, because it keeps its own event loop running
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; where CI is set a missing one is a failure, and the launch says so."""
+    """A headless Chromium; if CI is set, the launch fails without one."""
     if CHROMIUM is None and not os.environ.get("CI"):
         pytest.skip("no chromium is installed")
     with sync_playwright() as playwright:

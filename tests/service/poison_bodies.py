@@ -1,4 +1,4 @@
-"""Bodies, forms and URLs that are none, or ask for what cannot be done, each with the status that answers it."""
+"""Invalid or impossible bodies, forms and URLs, each with the status that it gets."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ URLS = [
     "http://[2002:7f00:1::]/",
     "http://[fe80::1%25lo]/", "http://[fe80::1%lo]/", "http://①②⑦.⓪.⓪.①/", "http://127。0。0。1/", "http://ⓛocalhost/",
     "http://127%2e0.0.1/",
-    # the machine's neighbours, and what a cloud tells its machines
+    # private networks, and the metadata services of clouds
     "http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://0xa9fea9fe/",
     "http://0251.0376.0251.0376/",
     "http://169.254.43518/", "http://[::ffff:169.254.169.254]/", "http://[::ffff:a9fe:a9fe]/",
@@ -32,7 +32,7 @@ URLS = [
     "http://255.255.255.255/", "http://[fc00::1]/", "http://[fe80::1]/", "http://[fec0::1]/", "http://[ff02::1]/",
     "http://[2001:db8::1]/",
     "http://[2001::1]/", "http://[100::1]/", "http://[::ffff:0:127.0.0.1]/",
-    # other ports, other schemes, two readings
+    # other ports, other schemes, ambiguous URLs
     "http://127.0.0.1:22/", "http://127.0.0.1:6379/", "http://1.1.1.1:22/", "http://1.1.1.1:99999/",
     "http://1.1.1.1:-1/",
     "file:///etc/passwd", "file://localhost/etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1:6379/_INFO",
@@ -54,13 +54,13 @@ URLS = [
 
 
 def urls() -> Iterator[Body]:
-    """A picture by a URL that leads inside, or nowhere."""
+    """Images by URLs of private addresses, or invalid URLs."""
     for url in URLS:
         yield f"URL {ascii(url)[:60]}", json.dumps({"image": {"url": url}}).encode(), 422
 
 
 def malformed() -> Iterator[Body]:
-    """What is not JSON, or JSON without end."""
+    """Bodies that are not JSON, or nested or long without end."""
     for name, data in {
         "an open object": b"{", "an open text": b'{"text": "ball', "two objects": b'{"text": "ball"}{}',
         "a comma": b'{"text": "ball",}',
@@ -82,7 +82,7 @@ def malformed() -> Iterator[Body]:
 
 
 def unusable() -> Iterator[Body]:
-    """JSON that asks for what cannot be done."""
+    """Valid JSON that does not fit the schema or cannot be fulfilled."""
     for name, values in {
         "text": ["7", "true", "[]", "{}", '[["a"]]', '"   "', '""', '"' + "a" * 501 + '"', '"' + "é" * 501 + '"'],
         "k": ["0", "-1", "2.5", '"3"', "true", "[]", "201", "1e9", "1" + "0" * 30, "1" + "0" * 400, "NaN", "Infinity",
@@ -119,7 +119,7 @@ def unusable() -> Iterator[Body]:
 
 
 def unknown() -> Iterator[Body]:
-    """Items that are not there, and pictures that are no base64."""
+    """Unknown items, and images with invalid base64."""
     for id in ("nobody", "../../etc/passwd", "red-box\\u0000", "%2e%2e", "' OR 1=1 --", "red-box ", "RED-BOX"):
         yield f"item {id}", f'{{"image": {{"item_id": "{id}"}}}}'.encode(), 404
     for text in ("?!?!", "a", "abc", "=abc", "ab\\u00e9d", "data:image/png;base64,?", "\\u0000\\u0000"):
@@ -128,7 +128,7 @@ def unknown() -> Iterator[Body]:
 
 
 def overfull() -> Iterator[Body]:
-    """Very many faults at once."""
+    """Bodies with very many errors."""
     for count, status in ((60, 422), (20_000, 422), (250_000, 413)):
         yield f"{count} unknown fields", json.dumps({f"k{number}": 1 for number in range(count)}).encode(), status
     yield "an unknown field of a long name", json.dumps({"text": "ball", "x" * 1_000_000: 1}).encode(), 422
@@ -196,5 +196,5 @@ def forms() -> Iterator[Body]:
 
 
 def bodies() -> list[Body]:
-    """All that go to a search as JSON."""
+    """All JSON bodies for a search."""
     return [*malformed(), *unusable(), *unknown(), *urls(), *overfull()]

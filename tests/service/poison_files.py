@@ -1,4 +1,4 @@
-"""Files that are no picture, or a picture to be wary of, each by its name with the status that answers it."""
+"""Invalid and dangerous image files, each with a name and the status that it gets."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-File = tuple[str, bytes, int]  # what it is, its bytes, the status
+File = tuple[str, bytes, int]  # name, bytes, status
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 
@@ -24,7 +24,7 @@ def noise(width: int = 90, height: int = 70) -> Image.Image:
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG, its sum right."""
+    """Return a chunk of a PNG with a valid checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -34,13 +34,13 @@ def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2
 
 
 def tiff(*tags: tuple[int, int, int, int], after: int = 0) -> bytes:
-    """A little-endian TIFF of these tags: id, type, count, value."""
+    """Return a little-endian TIFF with these tags: id, type, count, value."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", after)
 
 
 def truncated() -> Iterator[File]:
-    """Each format cut at many places: what is left of a head is 415, a head without its pixels 422."""
+    """Each format cut at many offsets: 415 if the header is cut, 422 if the pixels are."""
     for form in FORMATS:
         data = encoded(noise(), form)
         yield f"{form} cut to its first letter", data[:1], 415
@@ -50,7 +50,7 @@ def truncated() -> Iterator[File]:
 
 
 def foreign() -> Iterator[File]:
-    """Bytes of other types, some of which Pillow would read if it were let."""
+    """Files of other types, some of which Pillow could read."""
     small = noise(16, 16)
     for form in (
         "ICO",
@@ -67,10 +67,10 @@ def foreign() -> Iterator[File]:
         "AVIF",
         "SPIDER",
     ):
-        picture = small.convert("1") if form in ("MSP", "XBM") else small.convert("F") if form == "SPIDER" else small
+        image_file = small.convert("1") if form in ("MSP", "XBM") else small.convert("F") if form == "SPIDER" else small
         try:
-            yield f"a {form}", encoded(picture, form), 415
-        except (OSError, KeyError):  # this Pillow writes none
+            yield f"a {form}", encoded(image_file, form), 415
+        except (OSError, KeyError):  # this Pillow cannot write the format
             continue
     heads = {
         "text": b"hello, I am a text", "spaces": b" " * 1000, "zeros": bytes(1000), "0xff": b"\xff" * 1000,
@@ -95,16 +95,16 @@ def foreign() -> Iterator[File]:
 
 
 def polyglots() -> Iterator[File]:
-    """Two types in one: the first is none of ours, or its picture is none."""
-    picture = encoded(noise(), "PNG")
-    yield "a PDF with a PNG in it", b"%PDF-1.7\n" + picture, 415
-    yield "a ZIP with a PNG after it", b"PK\3\4" + bytes(26) + picture, 415
-    yield "HTML with a PNG in it", b"<html>" + picture, 415
-    yield "a PNG behind a byte order mark", b"\xef\xbb\xbf" + picture, 415
-    yield "a PNG's mark before a JPEG", picture[:8] + encoded(noise(), "JPEG"), 415
+    """Files of two types: the first is not accepted, or has no valid image."""
+    image_file = encoded(noise(), "PNG")
+    yield "a PDF with a PNG in it", b"%PDF-1.7\n" + image_file, 415
+    yield "a ZIP with a PNG after it", b"PK\3\4" + bytes(26) + image_file, 415
+    yield "HTML with a PNG in it", b"<html>" + image_file, 415
+    yield "a PNG behind a byte order mark", b"\xef\xbb\xbf" + image_file, 415
+    yield "a PNG's mark before a JPEG", image_file[:8] + encoded(noise(), "JPEG"), 415
     yield "a script that is a GIF", b"GIF89a=1;alert(document.cookie)//" + bytes(20), 415
     yield "PHP that is a GIF", b"GIF89a\1\0\1\0\0\0\0<?php system('id'); ?>", 415
-    yield "a JPEG's mark before a PNG", b"\xff\xd8\xff" + picture, 415
+    yield "a JPEG's mark before a PNG", b"\xff\xd8\xff" + image_file, 415
     yield "a WebP that is a WAV inside", b"RIFF\x40\0\0\0WEBPfmt " + bytes(52), 415
     yield "a BMP that is a text", b"BM" + b" I am a text of no picture at all" * 4, 422
     yield "a PPM that is a program", b"P6\n#!/bin/sh\n/bin/id\n", 422
@@ -112,7 +112,7 @@ def polyglots() -> Iterator[File]:
 
 
 def huge() -> Iterator[File]:
-    """More pixels than allowed, told by the head alone or packed into few bytes; and none at all."""
+    """More pixels than allowed, by the header or packed into few bytes; and no pixels."""
     row = chunk(b"IDAT", zlib.compress(bytes(10**6)))
     for side in (50_000, 65_535, 2**31 - 1):
         yield f"a PNG said to be {side} wide and high", png(side, side, row), 413
@@ -120,7 +120,7 @@ def huge() -> Iterator[File]:
     yield "a PNG said to be wider than its format allows", png(2**32 - 1, 2, row), 413
     for width, height in ((0, 0), (0, 5), (5, 0)):
         yield f"a PNG of {width}×{height}", png(width, height, row), 415
-    for side in (7_100, 12_000, 20_000):  # whole and lawful, a few kilobytes
+    for side in (7_100, 12_000, 20_000):  # valid, a few kilobytes
         yield f"a PNG of {side}² white pixels", encoded(Image.new("1", (side, side)), "PNG"), 413
     blank = Image.new("1", (9_000, 9_000))
     for packed in ("group4", "tiff_lzw", "tiff_deflate", "packbits"):
@@ -170,7 +170,7 @@ def huge() -> Iterator[File]:
 
 
 def bombs() -> Iterator[File]:
-    """Few bytes that would unpack to many beside the pixels, or never end."""
+    """Decompression bombs in metadata, and data without end."""
     flat = zlib.compress(bytes(30_000_000), 9)
     row = chunk(b"IDAT", zlib.compress(bytes(4)))
     yield "a PNG with a packed text", png(1, 1, chunk(b"zTXt", b"x\0\0" + flat), row), 422
@@ -199,7 +199,7 @@ def bombs() -> Iterator[File]:
 
 
 def wary() -> Iterator[File]:
-    """Odd but whole: these are pictures, and are answered."""
+    """Unusual but valid images, which are answered with hits."""
     image = noise()
     frames = [noise(40 + n, 40) for n in range(30)]
     for form in ("GIF", "WEBP", "PNG", "TIFF"):
@@ -236,5 +236,5 @@ def wary() -> Iterator[File]:
 
 
 def files() -> list[File]:
-    """All of them that are refused."""
+    """All files that are refused."""
     return [*truncated(), *foreign(), *polyglots(), *huge(), *bombs()]

@@ -16,7 +16,7 @@ from service.__main__ import main
 from service.settings import Settings
 
 
-def test_settings_come_from_the_environment_and_options_lie_over_it() -> None:
+def test_options_override_settings_of_the_environment() -> None:
     environment = {"LIKEBUT_PORT": "9000", "LIKEBUT_MAX_K": "50", "HOME": "/"}
     settings = Settings.read(environment, {"port": "9001", "gallery": None, "host": "::1"})
     assert (settings.port, settings.max_k, settings.host) == (9001, 50, "::1")
@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], options: dict[str
 
 
 @pytest.mark.parametrize("given", ["inf", "-inf", "nan", "1e9"])
-def test_no_number_of_seconds_or_searches_is_without_end(given: str) -> None:
+def test_numbers_without_a_bound_are_refused(given: str) -> None:
     endless = [name for name, field in Settings.model_fields.items() if field.annotation is float]
     assert len(endless) >= 4
     for name in [*endless, "grace_s"]:
@@ -57,10 +57,10 @@ def test_no_number_of_seconds_or_searches_is_without_end(given: str) -> None:
             Settings.read({f"LIKEBUT_{name.upper()}": given}, {})
 
 
-def test_a_search_without_http_finds_what_http_finds(
-    gallery: Path, picture: Callable[..., bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_search_command_prints_hits(
+    gallery: Path, image_file: Callable[..., bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "x.png").write_bytes(picture("tent", "blue"))
+    (tmp_path / "x.png").write_bytes(image_file("tent", "blue"))
     assert main(["search", "--gallery", str(gallery), "--image", str(tmp_path / "x.png"), "-k", "2"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.split(maxsplit=2)[1:] == ["blue-tent", "Blue Tent"] and len(second.split()) == 4
@@ -92,7 +92,7 @@ def test_a_search_for_nothing_is_refused(gallery: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_the_start_says_where_and_what_is_served(gallery: Path, shop: Path, tmp_path: Path, empty: bool) -> None:
+def test_the_start_prints_address_and_gallery(gallery: Path, shop: Path, tmp_path: Path, empty: bool) -> None:
     command = [
         sys.executable,
         "-m",
@@ -115,7 +115,7 @@ def test_the_start_says_where_and_what_is_served(gallery: Path, shop: Path, tmp_
         assert second == f"likebut: 30 items of {shop}\n"
 
 
-def test_a_port_that_is_taken_is_said(gallery: Path) -> None:
+def test_a_port_in_use_is_named(gallery: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = subprocess.run(
             [sys.executable, "-m", "service", "serve", "--port", str(taken.getsockname()[1])],

@@ -1,4 +1,4 @@
-"""The fields of a request have an end, before its body and after it, and what is pipelined is not counted as theirs."""
+"""The limit for header fields and trailers; pipelined requests do not count for it."""
 
 import asyncio
 import socket
@@ -15,8 +15,8 @@ LINE = b"x-field: " + b"y" * 990 + b"\r\n"
 CHUNKED = b"POST /chunked HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n"
 
 
-async def told(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the path and how many bytes the body had."""
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the path and the size of the body."""
     count, more = 0, True
     while more:
         message = await receive()
@@ -28,11 +28,11 @@ async def told(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def answered(pieces: Iterable[bytes]) -> bytes:
-    """What a connection answers to pieces that arrive one by one; none arrives after its end."""
+    """Return the response to chunks that arrive one by one; none arrives after the connection is closed."""
 
     async def scenario() -> bytes:
         ours, theirs = socket.socketpair()
-        config = uvicorn.Config(told, http=BoundedHead, lifespan="off", log_config=None)
+        config = uvicorn.Config(echo, http=BoundedHead, lifespan="off", log_config=None)
         config.load()
         loop = asyncio.get_running_loop()
         _, protocol = await loop.connect_accepted_socket(lambda: BoundedHead(config, ServerState(), {}), ours)
@@ -52,7 +52,7 @@ def answered(pieces: Iterable[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("begin", [b"GET / HTTP/1.1\r\nhost: x\r\n", CHUNKED], ids=["head", "trailers"])
-def test_fields_that_go_on_and_on_are_refused(begin: bytes) -> None:
+def test_endless_header_fields_are_refused(begin: bytes) -> None:
     sent = [begin, *[LINE] * 1000, b"\r\n"]
     given: list[bytes] = []
 
@@ -65,17 +65,17 @@ def test_fields_that_go_on_and_on_are_refused(begin: bytes) -> None:
     assert len(b"".join(given)) < HEAD_BYTES + 3 * len(LINE) + len(begin)
 
 
-def test_trailers_that_end_are_read_and_passed_over() -> None:
+def test_short_trailers_are_ignored() -> None:
     assert b"[/chunked 1]" in answered([CHUNKED, *[LINE] * 20, b"\r\n"])
 
 
-def test_a_body_may_come_in_any_number_of_pieces() -> None:
+def test_a_body_may_arrive_in_many_chunks() -> None:
     begin = b"POST /many HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000000\r\n\r\n"
     assert b"[/many 1000000]" in answered([begin, *[b"b" * 1000] * 1000])
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_end_of_a_body_is_not_counted_to_the_head_that_follows_in_its_piece(chunked: bool) -> None:
+def test_body_bytes_do_not_count_for_the_next_head_in_the_chunk(chunked: bool) -> None:
     size = 3 * HEAD_BYTES
     how = b"transfer-encoding: chunked\r\n\r\n%x\r\n" % size if chunked else b"content-length: %d\r\n\r\n" % size
     first = b"POST /first HTTP/1.1\r\nhost: x\r\n" + how

@@ -1,4 +1,4 @@
-"""The process that serves sends the end of an answer at once."""
+"""The server sends the end of a response at once."""
 
 import asyncio
 import socket
@@ -9,18 +9,18 @@ from service.server import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_an_answer_is_not_held_back_until_the_caller_has_acknowledged_its_beginning(host: str) -> None:
+def test_the_end_of_a_response_is_sent_without_waiting_for_an_ack(host: str) -> None:
     async def scenario() -> int:
-        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        no_delay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            told.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            no_delay.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
             writer.close()
 
         listening = listen(host, 0)
         async with await asyncio.start_server(accepted, sock=listening):
             _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
-            delay_off = await told
+            delay_off = await no_delay
             writer.close()
         return delay_off
 

@@ -1,4 +1,4 @@
-"""The end of the process: not ready at once, serving on for a while, every open request answered, and in time."""
+"""Shutdown: not ready at once, a drain, every open request answered, and an end in time."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ import pytest
 from service.http.body import BYTES_PER_S
 
 SERVE = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
-# A thread that never ends, as one whose library hangs: Python waits for it, however the process is asked to end.
+# A thread that never ends, as if a library hangs: Python waits for it at a normal exit.
 HANGING = "import sys, threading; threading.Thread(target=threading.Event().wait).start(); "
 HANGING += "from service import cli; sys.argv = ['likebut', *sys.argv[1:]]; cli.main()"
 
@@ -25,7 +25,7 @@ HANGING += "from service import cli; sys.argv = ['likebut', *sys.argv[1:]]; cli.
 def started(
     log: Path, *words: str | Path, command: tuple[str, ...] = ()
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The process and its port, as soon as it serves."""
+    """Starts the service; yields its process and port."""
     with log.open("wb") as file:
         process = subprocess.Popen([*(command or SERVE), *map(str, words)], stderr=file)
     try:
@@ -41,7 +41,7 @@ def started(
 
 @contextmanager
 def half_a_search(port: int) -> Iterator[tuple[socket.socket, bytes]]:
-    """A connection on which a search was begun, and the rest of it, which may take 20 s for the blanks before it."""
+    """Sends a search except its last bytes; yields the connection and the rest, which may take 20 s for its size."""
     body = b" " * 20 * BYTES_PER_S + json.dumps({"text": "a red ball", "k": 3}).encode()
     head = "POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(body)}\r\n\r\n"
@@ -51,7 +51,7 @@ def half_a_search(port: int) -> Iterator[tuple[socket.socket, bytes]]:
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
-    """The status and the body of all that comes until the connection is closed."""
+    """Return status and body of the response, read until the connection is closed."""
     data = b""
     while chunk := connection.recv(65536):
         data += chunk
@@ -60,14 +60,14 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
 
 
 def not_ready(client: httpx.Client) -> str:
-    """Why, as soon as it is not."""
+    """Return the reason as soon as it is not ready."""
     end = time.monotonic() + 30
     while (ready := client.get("/readyz")).status_code == 200:
         assert time.monotonic() < end
     return str(ready.json()["detail"])
 
 
-def test_it_serves_on_while_not_ready_and_answers_what_is_open(gallery: Path, tmp_path: Path) -> None:
+def test_while_draining_it_serves_and_finishes_open_requests(gallery: Path, tmp_path: Path) -> None:
     words = ("--gallery", gallery, "--drain-s", "60")
     with (
         started(tmp_path / "log", *words) as (process, port),
@@ -78,22 +78,22 @@ def test_it_serves_on_while_not_ready_and_answers_what_is_open(gallery: Path, tm
         process.send_signal(signal.SIGTERM)
         assert not_ready(client)
         assert client.get("/livez").status_code == 200
-        for _ in range(5):  # each on a new connection, as a load balancer that has not noticed yet
+        for _ in range(5):  # each on a new connection, like a load balancer that has not noticed yet
             assert client.post("/search", json={"text": "x"}).status_code == 200
         assert process.poll() is None
-        process.send_signal(signal.SIGTERM)  # the drain's end
+        process.send_signal(signal.SIGTERM)  # ends the drain
         end = time.monotonic() + 10
-        with pytest.raises(httpx.TransportError):  # refused, or cut off as it arrives
+        with pytest.raises(httpx.TransportError):  # refused or reset
             while time.monotonic() < end:
                 client.get("/livez")
-        connection.sendall(rest)  # begun before the signals and ended after the drain
+        connection.sendall(rest)  # started before the signals, finished after the drain
         status, found = answer(connection)
         hits = found["hits"]
         assert status == 200 and isinstance(hits, list) and len(hits) == 3
         assert process.wait(timeout=30) == 0
 
 
-def test_the_drain_ends_by_itself_and_not_before(gallery: Path, tmp_path: Path) -> None:
+def test_the_drain_lasts_as_long_as_set(gallery: Path, tmp_path: Path) -> None:
     with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "1.5") as (process, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -101,23 +101,23 @@ def test_the_drain_ends_by_itself_and_not_before(gallery: Path, tmp_path: Path) 
         assert time.monotonic() - began >= 1.5
 
 
-def test_a_request_that_does_not_end_is_told_and_the_process_ends_in_time(gallery: Path, tmp_path: Path) -> None:
+def test_an_unfinished_request_gets_503_and_the_process_ends(gallery: Path, tmp_path: Path) -> None:
     words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "8")
     with started(tmp_path / "log", *words) as (process, port), half_a_search(port) as (connection, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         status, problem = answer(connection)
         assert status == 503 and problem["type"] == "urn:likebut:problem:not-ready"
-        assert time.monotonic() - began >= 4  # the half that is for open requests
-        assert process.wait(timeout=30) == 0  # and not 1, as when it is cut off at the end of the grace
+        assert time.monotonic() - began >= 4  # half of the grace period is for open requests
+        assert process.wait(timeout=30) == 0  # 1 would mean a cut-off at the end of the grace period
 
 
-def test_a_signal_before_it_serves_ends_it_at_once_and_in_order(gallery: Path, tmp_path: Path) -> None:
+def test_a_signal_during_the_start_ends_it_at_once(gallery: Path, tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([*SERVE, "--gallery", gallery, "--drain-s", "60"], stderr=log)
     try:
         end = time.monotonic() + 60
-        # the model is opened after the signal was taken in hand, or a container's first process would ignore it
+        # the signal handler is set before the model is opened; process 1 of a container ignores SIGTERM without one
         while not handled(process.pid) & (1 << (signal.SIGTERM - 1)):
             assert time.monotonic() < end
             time.sleep(0.005)
@@ -130,7 +130,7 @@ def test_a_signal_before_it_serves_ends_it_at_once_and_in_order(gallery: Path, t
 
 
 def handled(pid: int) -> int:
-    """The signals that a process handles itself, one bit each."""
+    """Return the signals that a process handles, one bit each."""
     (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:")]
     return int(line.split()[1], 16)
 
@@ -147,18 +147,18 @@ def test_a_second_signal_ends_the_draining(gallery: Path, tmp_path: Path) -> Non
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         process.send_signal(signal.SIGTERM)
-        not_ready(client)  # or the two might come as one
+        not_ready(client)  # otherwise the two signals might merge
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
 
 
-def test_a_thread_that_hangs_cannot_keep_the_process(gallery: Path, tmp_path: Path) -> None:
+def test_a_thread_that_hangs_cannot_keep_the_process_alive(gallery: Path, tmp_path: Path) -> None:
     command = (sys.executable, "-c", HANGING, "serve", "--port", "0")
     words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "2")
     with started(tmp_path / "log", *words, command=command) as (process, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 1  # else it would take for ever
+        assert process.wait(timeout=30) == 1  # otherwise it would never end
         assert time.monotonic() - began >= 2
     assert "cut off" in (tmp_path / "log").read_text()

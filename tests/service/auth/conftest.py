@@ -1,4 +1,4 @@
-"""A file of keys, and the headers that carry them."""
+"""A key file, and the headers that carry its keys."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
-    """A file with a key for searches and one for all, and the headers that carry them."""
+    """A key file with a search key and an admin key, and the headers that carry them."""
     path = tmp_path / "keys.jsonl"
     search = keys.add(path, name="shop", role="search", rate_per_s=None, burst=None)
     admin = keys.add(path, name="ops", role="admin", rate_per_s=None, burst=None)

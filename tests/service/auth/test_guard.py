@@ -1,4 +1,4 @@
-"""Keys, roles, rates, origins and ports, at every route that there is."""
+"""Keys and roles, for every route."""
 
 import asyncio
 import json
@@ -32,14 +32,12 @@ ADMIN = {
 
 
 def asked(method: str, path: str) -> tuple[str, str]:
-    """A request that a route answers with anything but 2xx, where it comes that far, and so changes nothing."""
+    """Return a request that changes nothing: if the guard admits it, the route answers without 2xx."""
     return method, re.sub(r"\{\w+(:path)?\}", "nobody", path)
 
 
 @pytest.mark.slow
-def test_every_route_has_its_role_and_none_is_open_by_oversight(
-    gallery: Path, keyring: Keyring, inside: Inside
-) -> None:
+def test_every_route_requires_its_role(gallery: Path, keyring: Keyring, inside: Inside) -> None:
     path, search, admin = keyring
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -65,7 +63,7 @@ def test_every_route_has_its_role_and_none_is_open_by_oversight(
     inside(Settings(gallery=gallery, keys=path), scenario)
 
 
-def test_the_routes_of_the_app_are_those_of_this_test(gallery: Path, inside: Inside) -> None:
+def test_this_file_lists_all_routes_of_the_app(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         found = {(method, route.path) for route in iter_route_contexts(app.routes) for method in route.methods or ()}
         assert found == HEALTH | SITE | SEARCH | ADMIN
@@ -73,7 +71,7 @@ def test_the_routes_of_the_app_are_those_of_this_test(gallery: Path, inside: Ins
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_a_refusal_says_what_to_send_and_tells_nothing_else(
+def test_a_refusal_says_what_to_send_and_reveals_nothing(
     gallery: Path, keyring: Keyring, inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, search, admin = keyring
@@ -88,10 +86,10 @@ def test_a_refusal_says_what_to_send_and_tells_nothing_else(
         forbidden = await client.delete("/items/red-box", headers=search)
         assert forbidden.json()["type"] == "urn:likebut:problem:forbidden" and "shop" in forbidden.json()["detail"]
         assert (await client.get("/items/red-box", headers=search)).status_code == 200
-        told = (await client.get("/metrics", headers=admin)).text
-        assert 'likebut_rejected_total{reason="unauthorized"} 2.0' in told
-        assert 'likebut_rejected_total{reason="forbidden"} 1.0' in told
-        assert 'likebut_http_requests_total{method="POST",route="/search",status="401"} 2.0' in told
+        metrics = (await client.get("/metrics", headers=admin)).text
+        assert 'likebut_rejected_total{reason="unauthorized"} 2.0' in metrics
+        assert 'likebut_rejected_total{reason="forbidden"} 1.0' in metrics
+        assert 'likebut_http_requests_total{method="POST",route="/search",status="401"} 2.0' in metrics
 
     inside(Settings(gallery=gallery, keys=path), scenario)
     lines = [
@@ -115,7 +113,7 @@ def test_a_refusal_says_what_to_send_and_tells_nothing_else(
         ("Cookie", "key={}", 401),
     ],
 )  # fmt: skip
-def test_a_key_travels_in_one_of_two_headers(
+def test_a_key_is_accepted_in_two_headers(
     gallery: Path, keyring: Keyring, inside: Inside, name: str, value: str, status: int
 ) -> None:
     path, search, _ = keyring
@@ -124,7 +122,7 @@ def test_a_key_travels_in_one_of_two_headers(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert (await client.get("/limits", headers={name: value.format(secret)})).status_code == status
         assert (await client.get(f"/limits?key={secret}")).status_code == 401
-        behind = {"Authorization": "Basic eDp5", "X-API-Key": secret}  # a proxy's own users
+        behind = {"Authorization": "Basic eDp5", "X-API-Key": secret}  # for users of a proxy
         assert (await client.get("/limits", headers=behind)).status_code == 200
         odd = [(b"Authorization", b"Bearer \xff\xfe")]
         assert (await client.get("/limits", headers=odd)).status_code == 401
@@ -162,14 +160,14 @@ def test_examples_show_what_the_caller_may_see(gallery: Path, keyring: Keyring, 
     path, search, admin = keyring
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        told = {
+        documents = {
             who: (await client.get("/openapi.json", headers=headers)).text
             for who, headers in (("nobody", None), ("search", search), ("admin", admin))
         }
-        assert [str(shop) in told[who] for who in told] == [False, False, True]
-        assert ["item_id" in json.dumps(json.loads(told[who])["components"]["schemas"]["SearchBody"]["examples"])
-                for who in told] == [False, True, True]  # fmt: skip
-        document = json.loads(told["nobody"])
+        assert [str(shop) in documents[who] for who in documents] == [False, False, True]
+        assert ["item_id" in json.dumps(json.loads(documents[who])["components"]["schemas"]["SearchBody"]["examples"])
+                for who in documents] == [False, True, True]  # fmt: skip
+        document = json.loads(documents["nobody"])
         assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
         assert document["paths"]["/search"]["post"]["security"] == [{"key": ["search"]}]
         assert document["paths"]["/index"]["post"]["security"] == [{"key": ["admin"]}]
@@ -178,7 +176,7 @@ def test_examples_show_what_the_caller_may_see(gallery: Path, keyring: Keyring, 
     inside(Settings(gallery=gallery, keys=path), scenario)
 
 
-def test_the_admin_port_answers_what_the_other_does_not(gallery: Path, inside: Inside) -> None:
+def test_each_port_serves_only_its_routes(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         for routes, ports in ((HEALTH, (8000, 9000)), (SITE | SEARCH, (8000,)), (ADMIN, (9000,))):
             for route in routes:
@@ -186,7 +184,7 @@ def test_the_admin_port_answers_what_the_other_does_not(gallery: Path, inside: I
                     method, path = asked(*route)
                     answer = await client.request(method, f"http://localhost:{port}{path}")
                     absent = answer.status_code == 404 and answer.json()["type"] == "about:blank"
-                    known = path != "/web/nobody"  # which is nowhere
+                    known = path != "/web/nobody"  # which does not exist
                     assert not known or absent == (port not in ports), (port, route)
 
     inside(Settings(gallery=gallery, admin_port=9000), scenario)

@@ -1,4 +1,4 @@
-"""The file of the keys: what it holds, how it is changed, and what happens when it breaks under a running service."""
+"""The key file: its content, its changes, and what happens if it breaks while the service runs."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def test_the_file_holds_the_hash_and_never_the_key(tmp_path: Path) -> None:
     assert [key.name for key in keys.read(path)] == ["shop", "other"]
 
 
-def test_a_key_is_found_by_the_whole_of_it_alone(tmp_path: Path) -> None:
+def test_a_key_matches_only_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     secrets = {name: added(path, name) for name in ("a", "b", "c")}
     known = keys.read(path)
@@ -54,7 +54,7 @@ def test_the_mode_of_a_file_stays_and_a_link_stays_a_link(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == [".keys.lock", "keys", "link"]
 
 
-def test_keys_added_at_once_are_all_there(tmp_path: Path) -> None:
+def test_keys_added_concurrently_are_all_stored(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     code = "import sys; from pathlib import Path; from service.auth import keys\n"
     code += "for n in range(20): keys.add(Path(sys.argv[1]), name=sys.argv[2] + str(n), role='search',"
@@ -86,19 +86,19 @@ SAME_NAME, SAME_KEY = GOOD.replace("0" * 64, "1" * 64), GOOD.replace('"a"', '"b"
         ("\n" * 1_000_001, "more than 1000000 bytes"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_not_of_keys_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_key_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "keys"
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         keys.read(path)
 
 
-def test_the_longest_file_stops_nothing_while_it_is_read(tmp_path: Path) -> None:
+def test_the_largest_key_file_is_read_quickly(tmp_path: Path) -> None:
     lines = (GOOD.replace('"a"', f'"{number}"').replace("0" * 64, f"{number:064x}") for number in range(8_000))
     (tmp_path / "keys").write_text("\n".join(lines))
     began = time.thread_time()
     assert len(keys.read(tmp_path / "keys")) == 8_000
-    assert time.thread_time() - began < 1  # each line against all before it would take four
+    assert time.thread_time() - began < 1  # comparing each line with all before it would take 4 s
 
 
 def test_a_changed_file_is_read_again_within_a_second(tmp_path: Path) -> None:
@@ -108,13 +108,13 @@ def test_a_changed_file_is_read_again_within_a_second(tmp_path: Path) -> None:
     assert [key.name for key in file.keys(100.0)] == ["a"]
     added(path, "b")
     keys.remove(path, "a")
-    assert [key.name for key in file.keys(100.9)] == ["a"]  # looked at a moment ago
+    assert [key.name for key in file.keys(100.9)] == ["a"]  # checked a moment ago
     assert [key.name for key in file.keys(101.0)] == ["b"]
     keys.remove(path, "b")
-    assert file.keys(102.0) == ()  # taken away on purpose
+    assert file.keys(102.0) == ()  # removed on purpose
 
 
-def test_a_broken_file_keeps_the_old_keys_and_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_file_keeps_the_old_keys_and_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "keys"
     added(path, "a")
     file = KeyFile(path)
@@ -131,7 +131,7 @@ def test_a_broken_file_keeps_the_old_keys_and_is_said_once(tmp_path: Path, caplo
     assert [key.name for key in file.keys(6.0)] == ["a", "b"]
 
 
-def test_a_file_that_is_broken_at_the_start_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_at_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         KeyFile(tmp_path / "nowhere")
 

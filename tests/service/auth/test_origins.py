@@ -1,4 +1,4 @@
-"""Origins whose pages may call, and the ports that are served."""
+"""Origins whose pages may call (CORS), and the ports of the routes."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.service.auth.conftest import Keyring
 Inside = Callable[..., object]
 
 
-def test_pages_of_listed_origins_may_call_and_no_others(gallery: Path, keyring: Keyring, inside: Inside) -> None:
+def test_only_pages_of_listed_origins_may_call(gallery: Path, keyring: Keyring, inside: Inside) -> None:
     path, search, _ = keyring
     ours = "https://shop.example"
     preflight = {
@@ -99,8 +99,8 @@ def test_one_process_serves_two_ports(gallery: Path, keyring: Keyring) -> None:
             for address, status in ((site, 200), (other, 404)):
                 answer = httpx.post(f"{address}/search", json={"text": "x"}, headers=search)
                 assert answer.status_code == status
-            told = httpx.get(f"{other}/metrics", headers=admin).text
-            assert 'route="/search",status="200"} 1.0' in told and 'route="/search",status="404"} 1.0' in told
+            metrics = httpx.get(f"{other}/metrics", headers=admin).text
+            assert 'route="/search",status="200"} 1.0' in metrics and 'route="/search",status="404"} 1.0' in metrics
         finally:
             process.terminate()
         process.stderr.read()

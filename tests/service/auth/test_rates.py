@@ -1,4 +1,4 @@
-"""Rates of keys and of callers without one."""
+"""Rate limits of keys, and a service without keys."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.service.auth.conftest import bearer
 Inside = Callable[..., object]
 
 
-def test_a_key_that_asks_too_often_is_told_how_long_to_wait(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+def test_a_key_over_its_rate_gets_a_retry_after(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "keys"
     standard, own, free = (
         bearer(keys.add(path, name=name, role="search", rate_per_s=rate, burst=burst))
@@ -47,7 +47,7 @@ def test_a_rate_without_keys_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_search_of_a_call_counts_against_the_rate(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+def test_each_search_of_a_call_counts_for_the_rate(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "rated.jsonl"
     headers = bearer(keys.add(path, name="shop", role="search", rate_per_s=0.01, burst=5))
 
@@ -57,7 +57,7 @@ def test_each_search_of_a_call_counts_against_the_rate(gallery: Path, tmp_path: 
         refused = await client.post("/searches", json=four, headers=headers)
         assert refused.status_code == 429 and 100 < int(refused.headers["retry-after"]) <= 300
         fresh = bearer(keys.add(path, name="other", role="search", rate_per_s=2.0, burst=5))
-        await asyncio.sleep(1.1)  # the file is looked at once a second
+        await asyncio.sleep(1.1)  # the file is checked once a second
         assert (await client.post("/searches", json=six, headers=fresh)).status_code == 200  # more than its burst
         refused = await client.post("/searches", json=four, headers=fresh)
         assert refused.status_code == 429

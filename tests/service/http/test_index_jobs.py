@@ -1,4 +1,4 @@
-"""POST /index and its jobs: the first gallery, the swap under searches, and failures that change nothing."""
+"""POST /index and its jobs: the first gallery, a swap during searches, and failures that change nothing."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ Inside = Callable[..., object]
 
 
 async def finished(client: httpx.AsyncClient, answer: httpx.Response) -> dict[str, object]:
-    """The job that an accepted rebuild has become in the end."""
+    """Return the finished job of an accepted rebuild."""
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"] == f"/index/jobs/{answer.json()['job']}"
     while True:
@@ -32,7 +32,7 @@ async def finished(client: httpx.AsyncClient, answer: httpx.Response) -> dict[st
 
 
 def of_another_model(gallery: Path, copy: Path) -> Path:
-    """A copy of a gallery that is whole, but says that a model of another space made it."""
+    """Return a copy of a gallery whose manifest names another space."""
     shutil.copytree(gallery, copy)
     (path,) = copy.glob(f"**/{manifest.MANIFEST}")
     path.write_text(manifest.dump(manifest.load(path).model_copy(update={"space_id": "another-space"})))
@@ -40,10 +40,10 @@ def of_another_model(gallery: Path, copy: Path) -> Path:
 
 
 def builds(gallery: Path) -> list[Path]:
-    """The processes that build this gallery now, in /proc."""
+    """Return the processes in /proc that build this gallery."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it has just ended
+        with contextlib.suppress(OSError):  # the process has just ended
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             if "index build" in line and str(gallery) in line:
                 found.append(path.parent)
@@ -51,7 +51,7 @@ def builds(gallery: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, inside: Inside) -> None:
+def test_without_a_gallery_the_first_job_creates_one(tmp_path: Path, shop: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
@@ -78,7 +78,7 @@ def test_without_a_gallery_the_first_job_makes_one(tmp_path: Path, shop: Path, i
 
 
 @pytest.mark.slow
-def test_the_swap_fails_no_search_and_one_job_runs_at_a_time(
+def test_a_swap_fails_no_search_and_only_one_job_runs(
     tmp_path: Path, shop: Path, gallery: Path, inside: Inside
 ) -> None:
     copy = tmp_path / "gallery"
@@ -136,9 +136,7 @@ def test_a_failed_job_says_why_and_leaves_the_gallery_serving(tmp_path: Path, ga
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_source_that_is_not_there_or_of_no_kind_we_read_is_refused_at_once(
-    tmp_path: Path, gallery: Path, inside: Inside
-) -> None:
+def test_a_missing_or_unreadable_source_is_refused_at_once(tmp_path: Path, gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         text = tmp_path / "items.txt"
         text.write_text("id,image\n")
@@ -149,7 +147,7 @@ def test_a_source_that_is_not_there_or_of_no_kind_we_read_is_refused_at_once(
         assert (await client.post("/index", json={"source": str(tmp_path), "shards": 0})).status_code == 422
         assert (
             await client.post("/index", content=b'{"source": "/"}')
-        ).status_code == 415  # no page can send it unasked
+        ).status_code == 415  # without JSON as content type, any web page could send it
         assert (await client.get("/index")).json()["last_job"] is None
 
     inside(Settings(gallery=gallery), scenario)
@@ -173,9 +171,7 @@ def test_the_end_of_the_service_ends_its_job(tmp_path: Path, shop: Path, inside:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has it")
-def test_a_build_lets_the_searches_go_first_before_it_has_loaded_anything(
-    tmp_path: Path, shop: Path, inside: Inside
-) -> None:
+def test_a_build_lowers_its_priority_before_it_loads_anything(tmp_path: Path, shop: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         accepted = await client.post("/index", json={"source": str(shop)})
         while not (found := builds(tmp_path / "gallery")):
@@ -200,13 +196,13 @@ def test_a_gallery_of_another_model_leaves_it_not_ready(
             answer = await client.get(path)
             assert answer.status_code == 503 and "another model" in answer.json()["detail"], answer.text
         assert (await client.post("/search", json={"text": "x"})).status_code == 503
-        job = await finished(client, await client.post("/index", json={"source": str(shop)}))  # which mends it
+        job = await finished(client, await client.post("/index", json={"source": str(shop)}))  # which repairs it
         assert job["state"] == "done" and (await client.get("/readyz")).status_code == 200, job
 
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_gallery_of_another_model_does_not_take_the_place_of_the_one_that_serves(
+def test_a_gallery_of_another_model_does_not_replace_the_live_one(
     tmp_path: Path, gallery: Path, inside: Inside
 ) -> None:
     copy = tmp_path / "gallery"

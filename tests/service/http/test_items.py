@@ -1,4 +1,4 @@
-"""Items change while the service answers, other processes follow, and the operator folds, cancels and goes back."""
+"""Changes of items while the service runs, snapshots of other processes, compaction, cancelling and roll-back."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ def sent(data: bytes) -> dict[str, str]:
 
 
 async def ended(client: httpx.AsyncClient, job: str) -> dict[str, object]:
-    """The job when it is over."""
+    """Return the job when it has ended."""
     while True:
         found: dict[str, object] = (await client.get(f"/index/jobs/{job}")).json()
         if found["state"] not in ("queued", "running"):
@@ -39,17 +39,15 @@ async def ended(client: httpx.AsyncClient, job: str) -> dict[str, object]:
         await asyncio.sleep(0.05)
 
 
-async def best(client: httpx.AsyncClient, picture: bytes, **body: object) -> list[str]:
-    answer = await client.post("/search", json={"image": sent(picture), **body})
+async def best(client: httpx.AsyncClient, image_file: bytes, **body: object) -> list[str]:
+    answer = await client.post("/search", json={"image": sent(image_file), **body})
     assert answer.status_code == 200, answer.text
     return [hit["id"] for hit in answer.json()["hits"]]
 
 
 @pytest.mark.slow
-def test_an_item_is_put_changed_and_deleted_and_every_answer_knows_it(
-    copy: Path, inside: Inside, picture: Draw
-) -> None:
-    data = picture("cross", "red", side=96)
+def test_every_route_sees_an_item_put_changed_and_deleted(copy: Path, inside: Inside, image_file: Draw) -> None:
+    data = image_file("cross", "red", side=96)
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         path = f"/items/{quote('new/ü', safe='')}"
@@ -79,10 +77,10 @@ def test_an_item_is_put_changed_and_deleted_and_every_answer_knows_it(
     inside(Settings(gallery=copy), scenario)
 
 
-def test_of_many_changes_each_has_its_own_answer(copy: Path, inside: Inside, picture: Draw) -> None:
+def test_each_of_many_changes_has_its_own_result(copy: Path, inside: Inside, image_file: Draw) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         items: list[dict[str, object]] = [
-            {"id": "a", "image": sent(picture("ring", "red")), "attributes": {"n": 1}},
+            {"id": "a", "image": sent(image_file("ring", "red")), "attributes": {"n": 1}},
             {"id": "b", "image": sent(b"nothing")},
             {"id": "c", "image": {"base64": "%%%"}},
             {"id": "red-box", "delete": True},
@@ -107,7 +105,7 @@ def test_of_many_changes_each_has_its_own_answer(copy: Path, inside: Inside, pic
 
 
 @pytest.mark.slow
-def test_changes_are_folded_in_when_there_are_many_and_on_demand(copy: Path, inside: Inside) -> None:
+def test_many_changes_are_compacted_by_themselves_or_on_demand(copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         first = (await client.get("/index")).json()["snapshot"]
         await client.post("/items", json={"items": [{"id": "red-box", "delete": True}]})
@@ -127,14 +125,14 @@ def test_changes_are_folded_in_when_there_are_many_and_on_demand(copy: Path, ins
         assert live["items"] == 26 and live["snapshot"] != job["snapshot"]
         back = await ended(client, (await client.post("/index", json={"snapshot": first})).json()["job"])
         assert (back["state"], back["kind"], back["snapshot"]) == ("done", "roll-back", first)
-        assert (await client.get("/index")).json()["items"] == 26  # what was deleted since stays deleted
+        assert (await client.get("/index")).json()["items"] == 26  # later deletions stay
         unknown = await client.post("/index", json={"snapshot": "none"})
         assert unknown.status_code == 422 and first in unknown.json()["detail"]
 
     inside(Settings(gallery=copy, compact_after=3), scenario)
 
 
-def test_what_another_process_publishes_is_searched_here_too(copy: Path, inside: Inside, shop: Path) -> None:
+def test_a_snapshot_published_by_another_process_is_opened(copy: Path, inside: Inside, shop: Path) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         before = (await client.get("/index")).json()["snapshot"]
         command = [sys.executable, "-m", "index", "build", str(shop), "--gallery", str(copy), "--progress", "none"]
@@ -151,7 +149,7 @@ def test_what_another_process_publishes_is_searched_here_too(copy: Path, inside:
 
 
 @pytest.mark.slow
-def test_a_job_that_is_deleted_ends_and_leaves_what_answers(copy: Path, inside: Inside, shop: Path) -> None:
+def test_a_deleted_job_ends_and_changes_nothing(copy: Path, inside: Inside, shop: Path) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         before = (await client.get("/index")).json()["snapshot"]
         job = (await client.post("/index", json={"source": str(shop)})).json()["job"]
@@ -168,7 +166,7 @@ def test_a_job_that_is_deleted_ends_and_leaves_what_answers(copy: Path, inside: 
     inside(Settings(gallery=copy), scenario)
 
 
-def test_with_a_damaged_shard_the_rest_is_served_with_a_note_and_a_metric(copy: Path, inside: Inside) -> None:
+def test_with_a_damaged_shard_the_rest_is_served_with_a_note(copy: Path, inside: Inside) -> None:
     shard = snapshot.live(copy).shards[0]
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
@@ -222,11 +220,11 @@ def test_filters_facets_groups_pages_and_pins_of_a_search(client: httpx.Client) 
 
 
 @pytest.mark.slow
-def test_a_compaction_that_fails_is_not_tried_again_every_second(copy: Path, inside: Inside) -> None:
+def test_a_failed_compaction_is_not_retried_every_second(copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         ids = [item["id"] for item in (await client.get("/browse?limit=200")).json()["items"]]
         await client.post("/items", json={"items": [{"id": id, "delete": True} for id in ids]})
-        for _ in range(200):  # nothing is left to make a snapshot of
+        for _ in range(200):  # no item is left for a snapshot
             await asyncio.sleep(0.05)
             job = (await client.get("/index")).json()["last_job"]
             if job is not None and job["state"] == "failed":

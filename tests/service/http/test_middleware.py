@@ -21,7 +21,7 @@ Inside = Callable[..., object]
         "[::1]", "[::1]:8000", "[2606:4700::1111]:443",
     ],
 )  # fmt: skip
-def test_localhost_and_addresses_are_near(host: str) -> None:
+def test_localhost_and_addresses_are_local(host: str) -> None:
     assert is_local_host(host)
 
 
@@ -33,11 +33,11 @@ def test_localhost_and_addresses_are_near(host: str) -> None:
         "evil.example:8000:127.0.0.1", "0x7f.example",
     ],
 )  # fmt: skip
-def test_every_other_name_is_not(host: str) -> None:
+def test_every_other_name_is_not_local(host: str) -> None:
     assert not is_local_host(host)
 
 
-def test_without_keys_a_rebound_name_reads_and_changes_nothing(gallery: Path, inside: Inside) -> None:
+def test_without_keys_a_foreign_host_name_is_refused(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         headers = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}
         asked = ("DELETE", "/items/red-box"), ("POST", "/index"), ("POST", "/search"), ("GET", "/browse"), ("GET", "/")
@@ -53,7 +53,7 @@ def test_without_keys_a_rebound_name_reads_and_changes_nothing(gallery: Path, in
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_with_keys_a_service_has_any_name(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+def test_with_keys_any_host_name_is_accepted(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "keys"
     secret = keys.add(path, name="shop", role="search", rate_per_s=None, burst=None)
 

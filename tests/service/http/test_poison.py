@@ -1,4 +1,4 @@
-"""Hundreds of bad inputs against one running service: each has its answer, and no neighbour notices."""
+"""Hundreds of bad inputs against one running service: each gets its status and affects no other request."""
 
 import base64
 import json
@@ -19,12 +19,12 @@ from tests.service import poison_bodies, poison_files
 
 GROWTH_BYTES = 50_000_000
 Serve = Callable[..., AbstractContextManager[str]]
-Case = tuple[str, dict[str, object], int]  # its name, how it is asked, and the status
+Case = tuple[str, dict[str, object], int]  # name, arguments of the request, status
 JSON = {"Content-Type": "application/json"}
 
 
 def cases() -> list[Case]:
-    """All that is refused, as requests to the service."""
+    """Return all bad inputs, as requests to the service."""
     found: list[Case] = []
     files = poison_files.files()
     for name, data, status in files:
@@ -57,7 +57,7 @@ def cases() -> list[Case]:
 
 
 def elsewhere() -> Iterator[Case]:
-    """What is asked of other routes than the search."""
+    """Return bad requests to routes other than the search."""
     for path in ("/browse?limit=0", "/browse?limit=201", "/browse?offset=-1", "/browse?limit=x", "/browse?offset=1e3",
                  "/images/red-box?size=1", "/images/red-box?size=99999", "/images/red-box?size=x"):  # fmt: skip
         yield path, {"url": path, "method": "GET"}, 422
@@ -118,7 +118,7 @@ RAW = {
 
 @pytest.fixture(scope="module")
 def poisoned(gallery: Path, serve: Serve) -> Iterator[str]:
-    """A service of its own, with URLs of any host allowed: what is inside must still be out of reach."""
+    """A separate service that allows URLs of any host: private addresses must still be refused."""
     with serve(
         "--gallery", gallery, "--max-image-bytes", "2000000", "--image-hosts", "*", "--image-http", "true"
     ) as address:
@@ -132,7 +132,7 @@ def client(poisoned: str) -> Iterator[httpx.Client]:
 
 
 def asked(client: httpx.Client, request: dict[str, Any], status: int, name: str) -> None:
-    """Sends one of them; it must be answered by its status, as problem details."""
+    """Sends one bad input; the response must be problem details with its status."""
     answer = client.request(**{"method": "POST", "url": "/search", **request})
     assert answer.status_code == status, (name, answer.status_code, answer.text[:300])
     assert answer.headers["content-type"] == "application/problem+json", name
@@ -142,26 +142,26 @@ def asked(client: httpx.Client, request: dict[str, Any], status: int, name: str)
 
 
 def good(client: httpx.Client) -> None:
-    """A search that must find something."""
+    """Sends a search that must return hits."""
     answer = client.post("/search", json={"text": "a red ball", "k": 3})
     assert answer.status_code == 200 and len(answer.json()["hits"]) == 3, answer.text
 
 
 def resident(client: httpx.Client) -> float:
-    """Bytes of memory that the service holds."""
+    """Return the memory of the service in bytes."""
     families = text_string_to_metric_families(client.get("/metrics").text)
     (sample,) = [each for family in families for each in family.samples if each.name == "process_resident_memory_bytes"]
     return float(sample.value)
 
 
-def test_there_are_enough_of_them_and_each_has_its_name() -> None:
+def test_there_are_enough_cases_with_unique_names() -> None:
     assert len(CASES) >= 200
     assert len({name for name, _, _ in CASES}) == len(CASES)
     assert all(400 <= status < 500 for _, _, status in CASES)
 
 
-def test_no_neighbour_fails_and_memory_stays_while_all_of_them_come(client: httpx.Client, poisoned: str) -> None:
-    """The first that asks the new process, so that what only the first bad input costs counts, too."""
+def test_bad_inputs_fail_no_other_search_and_leak_no_memory(client: httpx.Client, poisoned: str) -> None:
+    """Runs first on the new process, so that memory taken by the first bad input counts too."""
     for _ in range(5):
         good(client)
         own = poison_files.encoded(poison_files.noise(), "PNG")
@@ -189,14 +189,14 @@ def test_no_neighbour_fails_and_memory_stays_while_all_of_them_come(client: http
 
 
 @pytest.mark.parametrize(("name", "request_", "status"), CASES, ids=[name[:60] for name, _, _ in CASES])
-def test_a_bad_input_has_its_answer_and_the_next_search_works(
+def test_a_bad_input_gets_its_status_and_the_next_search_works(
     client: httpx.Client, name: str, request_: dict[str, object], status: int
 ) -> None:
     asked(client, request_, status, name)
     good(client)
 
 
-def test_bad_searches_of_one_call_hurt_no_neighbour(client: httpx.Client) -> None:
+def test_bad_searches_do_not_affect_others_of_the_call(client: httpx.Client) -> None:
     good_one = {"text": "ball", "k": 1}
     sent = []
     for _, data, status in (*poison_bodies.unusable(), *poison_bodies.unknown(), *poison_bodies.urls()):
@@ -215,7 +215,7 @@ def test_bad_searches_of_one_call_hurt_no_neighbour(client: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_what_is_no_http_is_refused_or_left(client: httpx.Client, poisoned: str, name: str) -> None:
+def test_bytes_that_are_not_http_are_refused_or_ignored(client: httpx.Client, poisoned: str, name: str) -> None:
     host, _, port = poisoned.removeprefix("http://").partition(":")
     answer = b""
     with socket.create_connection((host, int(port)), timeout=10) as sent, suppress(ConnectionError):
@@ -225,9 +225,9 @@ def test_what_is_no_http_is_refused_or_left(client: httpx.Client, poisoned: str,
     good(client)
 
 
-def test_a_caller_that_leaves_in_the_middle_is_forgotten(client: httpx.Client, poisoned: str) -> None:
+def test_callers_that_leave_early_free_their_permits(client: httpx.Client, poisoned: str) -> None:
     host, _, port = poisoned.removeprefix("http://").partition(":")
-    for _ in range(100):  # more than there are places
+    for _ in range(100):  # more than there are permits
         with socket.create_connection((host, int(port)), timeout=10) as sent:
             sent.sendall(SEARCH + b"Content-Length: 1000\r\n\r\n{")
     for _ in range(50):
@@ -239,6 +239,6 @@ def test_a_caller_that_leaves_in_the_middle_is_forgotten(client: httpx.Client, p
 
 
 @pytest.mark.parametrize(("name", "data", "status"), list(poison_files.wary()), ids=lambda value: str(value)[:60])
-def test_an_odd_file_that_is_whole_is_searched(client: httpx.Client, name: str, data: bytes, status: int) -> None:
+def test_an_unusual_but_valid_file_is_searched(client: httpx.Client, name: str, data: bytes, status: int) -> None:
     answer = client.post("/search", files={"image": data}, data={"k": "3"})
     assert answer.status_code == status and len(answer.json()["hits"]) == 3, (name, answer.text[:300])

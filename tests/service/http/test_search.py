@@ -1,4 +1,4 @@
-"""POST /search, as JSON and as a form, and every way it refuses."""
+"""POST /search, as JSON and as a form, and every way in which it refuses."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ def ids(answer: httpx.Response) -> list[str]:
 
 
 def refused(answer: httpx.Response, status: int) -> dict[str, object]:
-    """The problem of a refusal, its form checked."""
+    """Return the problem of a refusal, after checking its members."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, object] = answer.json()
@@ -47,14 +47,14 @@ def test_a_text_finds_products_with_their_attributes_scores_and_times(client: ht
     assert "encode;dur=" in answer.headers["server-timing"]
 
 
-def test_an_uploaded_picture_finds_itself_first(client: httpx.Client, picture: Draw) -> None:
-    data = picture("ring", "green")
+def test_an_uploaded_image_finds_itself_first(client: httpx.Client, image_file: Draw) -> None:
+    data = image_file("ring", "green")
     as_form = client.post("/search", files={"image": ("x.png", data, "image/png")}, data={"k": "3"})
     as_json = client.post("/search", json={"image": {"base64": base64.b64encode(data).decode()}, "k": 3})
     as_link = client.post(
         "/search", json={"image": {"base64": "data:image/png;base64," + base64.b64encode(data).decode()}, "k": 3}
     )
-    lines = base64.encodebytes(data).decode().replace("\n", "\r\n")  # as the command `base64` breaks it
+    lines = base64.encodebytes(data).decode().replace("\n", "\r\n")  # as the command `base64` writes it
     in_lines = client.post("/search", json={"image": {"base64": lines}, "k": 3})
     assert ids(in_lines) == ids(as_json)
     assert ids(as_form)[0] == "green-ring"
@@ -62,18 +62,19 @@ def test_an_uploaded_picture_finds_itself_first(client: httpx.Client, picture: D
     assert ids(as_form) == ids(as_json) == ids(as_link)
 
 
-def test_scores_are_those_of_the_encoder(client: httpx.Client, picture: Draw) -> None:
+def test_scores_are_those_of_the_encoder(client: httpx.Client, image_file: Draw) -> None:
     encoder = Encoder.open(SHIPPED)
-    shown, target = (
-        encoder.preprocess(picture(shape, colour))[np.newaxis] for shape, colour in (("box", "blue"), ("box", "green"))
+    reference, target = (
+        encoder.preprocess(image_file(shape, colour))[np.newaxis]
+        for shape, colour in (("box", "blue"), ("box", "green"))
     )
-    assert preprocess.decode(picture()).size == (160, 160)
-    query = encoder.queries(shown, ["in green"], text_weight=0.3)
+    assert preprocess.decode(image_file()).size == (160, 160)
+    query = encoder.queries(reference, ["in green"], text_weight=0.3)
     expected = float((query @ encoder.gallery(target).T).item())
     body = {"image": {"item_id": "blue-box"}, "text": "in green", "k": 40, "text_weight": 0.3}
     hits = client.post("/search", json=body).json()["hits"]
     (found,) = [hit for hit in hits if hit["id"] == "green-box"]
-    assert found["score"] == pytest.approx(expected, abs=0.003)  # the gallery keeps half precision
+    assert found["score"] == pytest.approx(expected, abs=0.003)  # the gallery stores half precision
 
 
 def test_the_reference_is_left_out_unless_it_is_wanted(client: httpx.Client) -> None:
@@ -90,13 +91,13 @@ def test_named_ids_are_left_out(client: httpx.Client) -> None:
     assert rest == first[2:]
 
 
-def test_a_form_takes_the_rest_as_json(client: httpx.Client, picture: Draw) -> None:
+def test_a_form_takes_the_rest_as_json(client: httpx.Client, image_file: Draw) -> None:
     form = {"text": "in blue", "k": "4", "query": json.dumps({"text_weight": 0.9, "exclude_ids": ["blue-ball"]})}
-    answer = client.post("/search", files={"image": picture()}, data=form)
+    answer = client.post("/search", files={"image": image_file()}, data=form)
     as_json = client.post(
         "/search",
         json={
-            "image": {"base64": base64.b64encode(picture()).decode()}, "text": "in blue", "k": 4, "text_weight": 0.9,
+            "image": {"base64": base64.b64encode(image_file()).decode()}, "text": "in blue", "k": 4, "text_weight": 0.9,
             "exclude_ids": ["blue-ball"],
         },
     )  # fmt: skip
@@ -106,7 +107,7 @@ def test_a_form_takes_the_rest_as_json(client: httpx.Client, picture: Draw) -> N
     assert "red-box" not in ids(by_item)
 
 
-def test_what_the_caller_should_know_is_noted(client: httpx.Client) -> None:
+def test_truncated_text_and_ignored_fields_are_noted(client: httpx.Client) -> None:
     long = client.post("/search", json={"text": "stripes " * 60})
     assert "the text was cut" in long.json()["notes"][0]
     alone = client.post("/search", json={"text": "ball", "text_weight": 0.2})
@@ -146,7 +147,7 @@ def test_a_bad_body_gets_its_own_answer(client: httpx.Client, body: bytes, statu
     assert said in str(refused(answer, status)["detail"])
 
 
-def test_each_wrong_field_is_named(client: httpx.Client) -> None:
+def test_every_invalid_field_is_named(client: httpx.Client) -> None:
     problem = refused(client.post("/search", json={"text": "x", "k": 0, "text_weight": 2, "foo": 1}), 422)
     fields = problem["errors"]
     assert isinstance(fields, list)
@@ -157,19 +158,17 @@ def test_each_wrong_field_is_named(client: httpx.Client) -> None:
     ("cut", "status"),
     [(slice(0, 0), 422), (slice(0, 200), 422), (slice(0, 12), 415), (slice(8, None), 415)],
 )
-def test_a_file_that_is_no_whole_picture_is_refused(
-    client: httpx.Client, picture: Draw, cut: slice, status: int
-) -> None:
-    problem = refused(client.post("/search", files={"image": ("x.png", picture()[cut], "image/png")}), status)
+def test_a_truncated_image_file_is_refused(client: httpx.Client, image_file: Draw, cut: slice, status: int) -> None:
+    problem = refused(client.post("/search", files={"image": ("x.png", image_file()[cut], "image/png")}), status)
     assert "image" in str(problem["detail"])
 
 
-def test_too_much_is_refused(client: httpx.Client, picture: Draw) -> None:
+def test_too_many_bytes_or_pixels_are_refused(client: httpx.Client, image_file: Draw) -> None:
     noise = np.random.default_rng(0).integers(0, 256, 700_000, dtype=np.uint8).tobytes()
     assert "bytes" in str(refused(client.post("/search", files={"image": noise}), 413)["detail"])
     slightly = noise[:400_001]
     assert "400001" in str(refused(client.post("/search", files={"image": slightly}), 413)["detail"])
-    blank = picture(side=7200)  # few bytes, more pixels than allowed
+    blank = image_file(side=7200)  # few bytes, more pixels than allowed
     assert len(blank) < 400_000
     assert "pixels" in str(refused(client.post("/search", files={"image": blank}), 413)["detail"])
 
@@ -204,7 +203,7 @@ def test_a_bad_form_gets_its_own_answer(client: httpx.Client, form: dict[str, An
     refused(client.request("POST", "/search", **form), status)
 
 
-def test_a_k_below_one_is_refused_alike_in_a_form_and_in_json(client: httpx.Client) -> None:
+def test_a_k_below_one_is_refused_in_a_form_as_in_json(client: httpx.Client) -> None:
     answers = [client.post("/search", json={"text": "ball", "k": k}) for k in (0, -1)]
     answers += [client.post("/search", files={"text": (None, "ball")}, data={"k": k}) for k in ("0", "-1")]
     problems = [refused(answer, 422) for answer in answers]
@@ -221,7 +220,7 @@ def test_an_attribute_without_a_value_is_left_out(client: httpx.Client) -> None:
     assert "brand" not in client.get("/items/blue-box").json()["attributes"]
 
 
-def test_what_is_not_there_is_a_problem_too(client: httpx.Client) -> None:
+def test_unknown_paths_and_methods_are_problems(client: httpx.Client) -> None:
     refused(client.get("/nowhere"), 404)
     refused(client.get("/web/nothing.js"), 404)
     refused(client.get("/items/nobody"), 404)
@@ -236,11 +235,11 @@ def test_what_is_not_there_is_a_problem_too(client: httpx.Client) -> None:
     refused(client.get("/images/red-box?size=1"), 422)
 
 
-def test_an_item_and_its_picture_are_there_whatever_its_id(client: httpx.Client, picture: Draw) -> None:
-    hits = client.post("/search", files={"image": picture("ball", "red")}, data={"k": "1"}).json()["hits"]
+def test_an_item_with_an_unusual_id_and_its_image_are_served(client: httpx.Client, image_file: Draw) -> None:
+    hits = client.post("/search", files={"image": image_file("ball", "red")}, data={"k": "1"}).json()["hits"]
     assert hits[0]["id"] == "odd/ü ?#&%2F.."
     image = client.get(hits[0]["image_url"])
-    assert image.headers["content-type"] == "image/png" and image.content == picture("ball", "red")
+    assert image.headers["content-type"] == "image/png" and image.content == image_file("ball", "red")
     assert image.headers["x-content-type-options"] == "nosniff"
     again = client.get(hits[0]["image_url"], headers={"If-None-Match": image.headers["etag"]})
     assert again.status_code == 304 and not again.content
@@ -271,12 +270,12 @@ def test_head_answers_as_get_does_but_without_the_body(client: httpx.Client, pat
     assert client.head("/search").status_code == 405
 
 
-def test_the_limits_are_told(client: httpx.Client) -> None:
-    told = client.get("/limits").json()
-    assert (told["max_k"], told["max_image_bytes"], told["max_text_chars"]) == (200, 400_000, 500)
+def test_the_limits_are_returned(client: httpx.Client) -> None:
+    limits = client.get("/limits").json()
+    assert (limits["max_k"], limits["max_image_bytes"], limits["max_text_chars"]) == (200, 400_000, 500)
 
 
-def test_of_very_many_faults_the_first_are_told(client: httpx.Client) -> None:
+def test_only_the_first_of_many_errors_are_listed(client: httpx.Client) -> None:
     few = client.post("/search", json={"text": "x", **{f"k{number}": 1 for number in range(60)}})
     assert few.status_code == 422
     assert [error["field"] for error in few.json()["errors"]] == [f"k{number}" for number in range(20)]
@@ -284,6 +283,6 @@ def test_of_very_many_faults_the_first_are_told(client: httpx.Client) -> None:
     assert many.status_code == 422 and "5000" in many.json()["detail"] and "errors" not in many.json()
 
 
-def test_as_many_ids_as_may_be_named_are_no_fault(client: httpx.Client) -> None:
+def test_the_maximum_number_of_ids_is_accepted(client: httpx.Client) -> None:
     asked = {"text": "ball", "exclude_ids": ["a:b,c" * 4] * 1000, "pinned_ids": ["a:b,c" * 4] * 100}
     assert client.post("/search", json=asked).status_code == 200

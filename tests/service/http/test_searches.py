@@ -1,4 +1,4 @@
-"""POST /searches: an answer for each, and none pays for another; deadlines and refusals of the queue."""
+"""POST /searches: a separate answer for each search; deadlines and a full queue."""
 
 import asyncio
 import base64
@@ -21,8 +21,8 @@ Inside = Callable[[Settings, Callable[[httpx.AsyncClient, FastAPI], Awaitable[No
 Draw = Callable[..., bytes]
 
 
-def test_each_search_is_answered_as_alone_and_a_wrong_one_by_its_problem(client: httpx.Client, picture: Draw) -> None:
-    image = {"base64": base64.b64encode(picture("ring", "green")).decode()}
+def test_each_search_is_answered_as_if_sent_alone(client: httpx.Client, image_file: Draw) -> None:
+    image = {"base64": base64.b64encode(image_file("ring", "green")).decode()}
     asked = [
         {"text": "a red ball", "k": 3},
         {"image": image, "k": 2},
@@ -64,11 +64,11 @@ def test_each_search_is_answered_as_alone_and_a_wrong_one_by_its_problem(client:
         ([], 422),
     ],
 )
-def test_a_body_that_is_no_list_of_searches_is_refused(client: httpx.Client, body: object, status: int) -> None:
+def test_a_body_without_a_list_of_searches_is_refused(client: httpx.Client, body: object, status: int) -> None:
     assert client.post("/searches", json=body).status_code == status
 
 
-def test_the_body_of_a_call_is_bounded_by_a_few_pictures_or_as_the_operator_says(gallery: Path, inside: Inside) -> None:
+def test_the_body_of_several_searches_has_a_size_limit(gallery: Path, inside: Inside) -> None:
     async def sent(client: httpx.AsyncClient, size: int) -> int:
         content = b'{"searches": [{"text": "x"}]}'.ljust(size)
         return (
@@ -102,12 +102,12 @@ def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
 
 
 @pytest.mark.slow
-def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
+def test_late_searches_get_504_and_waiting_searches_share_a_batch(
     gallery: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "service.workers.batcher.BATCH_S", 1000.0
-    )  # or the pass that hangs would leave the next but one item
+    )  # otherwise the batch that hangs would limit the next batch to one item
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
@@ -145,7 +145,7 @@ def test_what_could_not_begin_in_time_is_told_and_searches_of_many_share_a_pass(
     inside(Settings(gallery=gallery, deadline_s=3, passes=1, decoders=2), scenario)
 
 
-def test_a_caller_who_has_left_costs_no_pass(gallery: Path, inside: Inside) -> None:
+def test_a_caller_who_left_is_not_computed(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
         entered, go_on = threading.Event(), threading.Event()

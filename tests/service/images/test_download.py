@@ -27,15 +27,15 @@ Inside = Callable[..., object]
 LONG_S = 20.0  # for a loaded machine; without the limit each test would take three times as long, or for ever
 
 
-def test_a_request_sends_no_cookie_and_uses_no_proxy(picture: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_sends_no_cookie_and_uses_no_proxy(image_file: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1/")
 
     async def scenario() -> None:
         async with serve_site() as site, downloading(site) as downloader:
-            site.answers["/a/x.png?v=1"] = image_response(picture(), Set_Cookie="a=b")
+            site.answers["/a/x.png?v=1"] = image_response(image_file(), Set_Cookie="a=b")
             for _ in range(2):
-                assert await downloader.fetch(site.url("/a/x.png?v=1#part")) == picture()
+                assert await downloader.fetch(site.url("/a/x.png?v=1#part")) == image_file()
             for head in site.heads:
                 lines = head.strip().split("\r\n")
                 assert lines[0] == "GET /a/x.png?v=1 HTTP/1.1"
@@ -46,8 +46,8 @@ def test_a_request_sends_no_cookie_and_uses_no_proxy(picture: Draw, monkeypatch:
     asyncio.run(scenario())
 
 
-def test_a_body_in_chunks_or_until_the_end_is_read_completely(picture: Draw) -> None:
-    data = picture()
+def test_a_body_in_chunks_or_until_the_end_is_read_completely(image_file: Draw) -> None:
+    data = image_file()
 
     async def scenario() -> None:
         async with serve_site() as site, downloading(site) as downloader:
@@ -164,7 +164,7 @@ def test_a_body_without_end_is_left_at_the_limit() -> None:
     assert sent < 20_000_000  # what fits into the buffers of the sockets
 
 
-def test_https_verifies_the_certificate_of_the_name(picture: Draw, tmp_path: Path) -> None:
+def test_https_verifies_the_certificate_of_the_name(image_file: Draw, tmp_path: Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
     subprocess.run(
         [*command, "-keyout", "key.pem", "-out", "cert.pem", "-addext", "subjectAltName=DNS:cdn.example"],
@@ -181,10 +181,10 @@ def test_https_verifies_the_certificate_of_the_name(picture: Draw, tmp_path: Pat
 
     async def scenario() -> None:
         async with serve_site(tls=server_tls) as site:
-            site.answers["/x.png"] = image_response(picture())
+            site.answers["/x.png"] = image_response(image_file())
             url = site.url().replace("http:", "https:")
             async with downloading(site, names, tls=client_tls) as downloader:
-                assert await downloader.fetch(url) == picture()
+                assert await downloader.fetch(url) == image_file()
                 assert server_names == ["cdn.example"]
                 assert "certificate" in (await refusal(downloader, url.replace("cdn", "other"))).lower()
             async with downloading(site, names) as downloader:
@@ -194,7 +194,7 @@ def test_https_verifies_the_certificate_of_the_name(picture: Draw, tmp_path: Pat
 
 
 def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
-    gallery: Path, inside: Inside, picture: Draw
+    gallery: Path, inside: Inside, image_file: Draw
 ) -> None:
     settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=2)
 
@@ -204,12 +204,12 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
 
         async def late(writer: asyncio.StreamWriter) -> None:
             await gate.wait()
-            writer.write(image_response(picture("ring", "green")))
+            writer.write(image_response(image_file("ring", "green")))
             await writer.drain()
 
         async with serve_site() as site, downloading(site, timeout_s=60) as service.downloader:
             service.remote_references = RemoteReferences(service.downloader, max_bytes=settings.max_image_bytes)
-            site.answers = {"/late": late, "/x.png": image_response(picture("ring", "green"))}
+            site.answers = {"/late": late, "/x.png": image_response(image_file("ring", "green"))}
 
             async def ask(path: str) -> httpx.Response:
                 return await client.post("/search", json={"image": {"url": site.url(path)}, "k": 3})

@@ -13,17 +13,17 @@ from tests.service.sites import Names, downloading, image_response, redirect, re
 Draw = Callable[..., bytes]
 
 
-def test_redirects_are_followed_and_each_is_checked_like_the_first(picture: Draw) -> None:
+def test_redirects_are_followed_and_each_is_checked_like_the_first(image_file: Draw) -> None:
     async def scenario() -> None:
         async with serve_site() as site, downloading(site) as downloader:
             site.answers = {
-                "/x.png": image_response(picture()),
+                "/x.png": image_response(image_file()),
                 "/away": redirect(site.url()),
                 "/near": redirect("x.png", 307),
             }
             site.answers |= {f"/{n}": redirect(f"/{n - 1}" if n > 1 else "/x.png", 301) for n in range(1, 5)}
             for path in ("/away", "/near", "/3"):
-                assert await downloader.fetch(site.url(path)) == picture()
+                assert await downloader.fetch(site.url(path)) == image_file()
             assert "more than 3 times" in await refusal(downloader, site.url("/4"))
             requests = len(site.heads)
             port = site.port
@@ -46,7 +46,7 @@ def test_redirects_are_followed_and_each_is_checked_like_the_first(picture: Draw
     asyncio.run(scenario())
 
 
-def test_a_name_is_resolved_once_and_the_checked_address_is_connected(picture: Draw) -> None:
+def test_a_name_is_resolved_once_and_the_checked_address_is_connected(image_file: Draw) -> None:
     names = Names(
         {
             "cdn.example": [["127.0.0.1"], ["127.0.0.2"]],
@@ -60,8 +60,8 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_connected(picture: D
             site = await stack.enter_async_context(serve_site())
             inner = await stack.enter_async_context(serve_site(address="127.0.0.2", port=site.port))
             downloader = await stack.enter_async_context(downloading(site, names))
-            site.answers["/x.png"] = image_response(picture())
-            assert await downloader.fetch(site.url()) == picture()
+            site.answers["/x.png"] = image_response(image_file())
+            assert await downloader.fetch(site.url()) == image_file()
             assert names.lookups == ["cdn.example"]
             assert "not a public one" in await refusal(downloader, site.url())  # the name has another address now
             assert "not a public one" in await refusal(downloader, site.url(host="mixed.example"))  # one is enough
@@ -75,14 +75,14 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_connected(picture: D
     asyncio.run(scenario())
 
 
-def test_the_next_address_is_tried_if_one_is_dead(picture: Draw) -> None:
+def test_the_next_address_is_tried_if_one_is_dead(image_file: Draw) -> None:
     async def scenario() -> None:
         async with serve_site() as site:
-            site.answers["/x.png"] = image_response(picture())
+            site.answers["/x.png"] = image_response(image_file())
             names = Names({"cdn.example": [["127.0.0.3", "127.0.0.1"]]})
             hosts, loopback = url_policy.parse_hosts(f"*:{site.port}"), ipaddress.ip_network("127.0.0.0/8")
             policy = CallerPolicy(hosts, http=True, resolve=names, trusted=[loopback])
             async with ImageDownloader(policy, max_bytes=10**5, max_pixels=10**6) as downloader:
-                assert await downloader.fetch(site.url()) == picture()
+                assert await downloader.fetch(site.url()) == image_file()
 
     asyncio.run(scenario())

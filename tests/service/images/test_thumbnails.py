@@ -13,23 +13,23 @@ from service.images.thumbnails import Thumbnails
 Draw = Callable[..., bytes]
 
 
-def test_a_thumbnail_is_drawn_once_and_anew_for_a_changed_file(tmp_path: Path, picture: Draw) -> None:
+def test_a_thumbnail_is_drawn_once_and_anew_for_a_changed_file(tmp_path: Path, image_file: Draw) -> None:
     item = GalleryItem("x", str(tmp_path / "x.png"), {})
     album = Thumbnails(max_bytes=10**7, max_pixels=10**7)
-    (tmp_path / "x.png").write_bytes(picture("ball", "red"))
+    (tmp_path / "x.png").write_bytes(image_file("ball", "red"))
     red = album.image(item, size=50)
     assert red.media_type == "image/jpeg" and preprocess.decode(red.data).size == (50, 50)
     assert album.image(item, size=50).data is red.data
     assert album.cached_bytes == len(red.data)
-    assert album.image(item, size=200).data == picture("ball", "red")  # small enough as it is
-    (tmp_path / "x.png").write_bytes(picture("ball", "blue"))
+    assert album.image(item, size=200).data == image_file("ball", "red")  # small enough as it is
+    (tmp_path / "x.png").write_bytes(image_file("ball", "blue"))
     assert album.image(item, size=50).data != red.data
 
 
-def test_what_is_kept_is_bounded(tmp_path: Path, picture: Draw) -> None:
+def test_what_is_kept_is_bounded(tmp_path: Path, image_file: Draw) -> None:
     album = Thumbnails(max_bytes=10**7, max_pixels=10**7, cache_bytes=4000)
     sizes = range(30, 80)
-    data = picture()
+    data = image_file()
     (tmp_path / "x.png").write_bytes(data)
     item = GalleryItem("x", str(tmp_path / "x.png"), {})
     drawn = [album.image(item, size=size).data for size in sizes]

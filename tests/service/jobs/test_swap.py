@@ -1,4 +1,4 @@
-"""POST /index with a bundle: another model and its gallery take over together, under searches, or not at all."""
+"""POST /index with a bundle: model and gallery are swapped together, during searches, or not at all."""
 
 import asyncio
 import gc
@@ -26,12 +26,12 @@ from service.settings import Settings
 
 Inside = Callable[..., object]
 Pair = tuple[str, str]  # a model and a snapshot
-SUM = SHIPPED.parent / "sum"  # another model of the shipped one's space
+SUM = SHIPPED.parent / "sum"  # another model with the space of the shipped one
 
 
 @pytest.fixture
 def copy(gallery: Path, tmp_path: Path) -> Path:
-    """The shop's gallery by the shipped model, to be rebuilt."""
+    """A copy of the shop's gallery, built by the shipped model, for rebuilds."""
     return Path(shutil.copytree(gallery, tmp_path / "gallery"))
 
 
@@ -40,13 +40,13 @@ def model(bundle: Path) -> str:
 
 
 def info(metrics: str) -> list[dict[str, str]]:
-    """The labels of every series that names what is live."""
+    """Return the labels of every info metric."""
     families = text_string_to_metric_families(metrics)
     return [sample.labels for family in families for sample in family.samples if sample.name == "likebut_gallery_info"]
 
 
 async def swapped(client: httpx.AsyncClient, **body: str) -> dict[str, object]:
-    """What the job of that body has become in the end."""
+    """Return the finished job of that body."""
     answer = await client.post("/index", json=body)
     assert answer.status_code == 202, answer.text
     while True:
@@ -56,10 +56,10 @@ async def swapped(client: httpx.AsyncClient, **body: str) -> dict[str, object]:
         await asyncio.sleep(0.05)
 
 
-def test_every_answer_under_a_swap_is_of_a_model_and_a_snapshot_that_belong_together(
-    copy: Path, split_bundle: Path, picture: Callable[..., bytes], serve: Callable[..., AbstractContextManager[str]]
+def test_every_answer_during_a_swap_is_of_one_matching_pair(
+    copy: Path, split_bundle: Path, image_file: Callable[..., bytes], serve: Callable[..., AbstractContextManager[str]]
 ) -> None:
-    upload = {"image": ("x.png", picture("tent", "blue"))}
+    upload = {"image": ("x.png", image_file("tent", "blue"))}
     queries: list[dict[str, object]] = [
         {"json": {"text": "a red ball", "k": 30}},
         {"json": {"image": {"item_id": "red-box"}, "text": "in blue", "k": 30}},
@@ -96,11 +96,11 @@ def test_every_answer_under_a_swap_is_of_a_model_and_a_snapshot_that_belong_toge
         httpx.Client(base_url=address, timeout=60) as client,
         ThreadPoolExecutor(7) as threads,
     ):
-        alone = [dict([ask(client, query)]) for query in queries]  # each pair's own answers, nothing being swapped
+        alone = [dict([ask(client, query)]) for query in queries]  # the answers of each pair without swaps
         shoppers = [threads.submit(shopper, address, number % 3) for number in range(6)]
         watching = threads.submit(watcher, address)
         try:
-            for bundle in (split_bundle, SUM, SHIPPED):  # another space, back to the first, and another model of that
+            for bundle in (split_bundle, SUM, SHIPPED):  # another space, another model of the first space, and back
                 location = client.post("/index", json={"bundle": str(bundle)}).headers["location"]
                 while (job := client.get(location).json())["state"] in ("queued", "running"):
                     time.sleep(0.05)
@@ -114,13 +114,13 @@ def test_every_answer_under_a_swap_is_of_a_model_and_a_snapshot_that_belong_toge
             stop.set()
         assert watching.result() <= set(alone[0])
         given = [(number % 3, *answer) for number, each in enumerate(shoppers) for answer in each.result()]
-    assert len(alone[0]) == 4  # the shipped model's two snapshots are not the same
+    assert len(alone[0]) == 4  # the two snapshots of the shipped model differ
     assert {pair for _, pair, _ in given} == set(alone[0])
     for number, pair, scores in given:
         np.testing.assert_allclose(scores, alone[number][pair], atol=1e-5)
 
 
-def test_a_model_of_another_space_takes_over_and_stays_for_the_next_rebuild(
+def test_a_model_of_another_space_stays_for_the_next_rebuild(
     copy: Path, shop: Path, split_bundle: Path, inside: Inside
 ) -> None:
     manifest = Bundle.open(split_bundle).manifest
@@ -140,14 +140,12 @@ def test_a_model_of_another_space_takes_over_and_stays_for_the_next_rebuild(
             encoders.append(searcher.serving.encoder)
             gc.collect()
             assert first() is None, "the old model is still in memory"
-        assert encoders[0] is encoders[1]  # with what it knows of reference pictures
+        assert encoders[0] is encoders[1]  # with its reference-image cache
 
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_search_that_has_begun_ends_with_the_model_and_the_snapshot_it_began_with(
-    copy: Path, split_bundle: Path, inside: Inside
-) -> None:
+def test_a_running_search_keeps_its_model_and_snapshot(copy: Path, split_bundle: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
         query = Query(image=None, item_id="red-box", text="in blue", request=SearchRequest(k=5))
@@ -209,14 +207,14 @@ def test_a_failed_build_leaves_the_old_model_and_its_snapshot(
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_bundle_that_could_not_serve_is_refused_before_any_job(
+def test_an_unusable_bundle_is_refused_before_any_job(
     gallery: Path, shop: Path, split_bundle: Path, tmp_path: Path, inside: Inside
 ) -> None:
     changed = Path(shutil.copytree(split_bundle, tmp_path / "changed"))
     weights = bytearray((changed / "weights.bin").read_bytes())
     weights[len(weights) // 2] ^= 1
     (changed / "weights.bin").write_bytes(weights)
-    wrong = Path(shutil.copytree(split_bundle, tmp_path / "wrong"))  # whole, but computes something else here
+    wrong = Path(shutil.copytree(split_bundle, tmp_path / "wrong"))  # valid, but its self-test fails
     (wrong / "manifest.json").write_text(
         Bundle.open(wrong).manifest.model_copy(update={"tolerance": 1e-30}).model_dump_json()
     )
@@ -243,7 +241,7 @@ def test_a_bundle_that_could_not_serve_is_refused_before_any_job(
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_without_a_gallery_a_bundle_alone_has_nothing_to_index(tmp_path: Path, inside: Inside) -> None:
+def test_without_a_gallery_a_bundle_alone_is_refused(tmp_path: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         answer = await client.post("/index", json={"bundle": str(SUM)})
         assert answer.status_code == 422
@@ -252,7 +250,7 @@ def test_without_a_gallery_a_bundle_alone_has_nothing_to_index(tmp_path: Path, i
     inside(Settings(gallery=tmp_path / "gallery"), scenario)
 
 
-def test_one_job_at_a_time_also_while_its_bundle_is_tested(copy: Path, inside: Inside) -> None:
+def test_only_one_job_also_while_its_bundle_is_tested(copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         answers = await asyncio.gather(*(client.post("/index", json={"bundle": str(SUM)}) for _ in range(3)))
         assert sorted(answer.status_code for answer in answers) == [202, 409, 409]
@@ -260,7 +258,7 @@ def test_one_job_at_a_time_also_while_its_bundle_is_tested(copy: Path, inside: I
     inside(Settings(gallery=copy), scenario)
 
 
-def test_a_restart_with_the_old_bundle_names_the_way_out_and_the_new_one_mends_it_without_a_build(
+def test_a_restart_with_the_old_bundle_is_repaired_without_a_build(
     copy: Path, split_bundle: Path, inside: Inside
 ) -> None:
     async def swap(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -284,7 +282,7 @@ def test_a_restart_with_the_old_bundle_names_the_way_out_and_the_new_one_mends_i
     assert snapshot.current(copy) == built
 
 
-def test_a_bundle_exported_anew_into_its_folder_is_taken_by_the_next_rebuild(
+def test_the_next_rebuild_uses_a_bundle_exported_again_in_place(
     copy: Path, shop: Path, split_bundle: Path, tmp_path: Path, inside: Inside
 ) -> None:
     bundle = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))

@@ -1,4 +1,4 @@
-"""Searches about the same picture, and the metrics that count them."""
+"""Repeated searches about one image, and the metrics of the reference-image cache."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +17,14 @@ Inside = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def gallery_of_split(shop: Path, split_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop's gallery, built by a bundle whose query is split."""
+    """The shop's gallery, built by a bundle with a split query graph."""
     folder = tmp_path_factory.mktemp("split") / "gallery"
     build(shop, folder, Encoder.open(split_bundle), progress=lambda _: None)
     return folder
 
 
 def counts(text: str) -> dict[str, float]:
-    """What /metrics says of the cache."""
+    """Return the metrics of the cache."""
     return {
         sample.labels.get("result", "bytes"): sample.value
         for family in text_string_to_metric_families(text)
@@ -33,7 +33,7 @@ def counts(text: str) -> dict[str, float]:
     }
 
 
-def test_the_next_words_about_a_picture_find_it_kept(
+def test_further_searches_about_an_image_hit_the_cache(
     gallery_of_split: Path, split_bundle: Path, inside: Inside
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -51,7 +51,7 @@ def test_the_next_words_about_a_picture_find_it_kept(
         assert one["hit"] == 0 and one["miss"] == 1 and one["bytes"] > 0
         assert (await ask("red-box", "in blue")).json()["hits"] == first.json()["hits"]
         await ask("red-box", "with $50 * {text}")
-        await ask("red-box", None)  # a picture alone is the gallery's own work
+        await ask("red-box", None)  # an image alone uses the gallery graph
         await ask("blue-box", "in red")
         assert await counted() == {"hit": 2, "miss": 2, "bytes": 2 * one["bytes"]}
         cut = await ask("red-box", "stripes " * 60)
@@ -60,7 +60,7 @@ def test_the_next_words_about_a_picture_find_it_kept(
     inside(Settings(gallery=gallery_of_split, bundle=split_bundle), scenario)
 
 
-def test_a_cache_that_is_turned_off_keeps_nothing(gallery_of_split: Path, split_bundle: Path, inside: Inside) -> None:
+def test_a_disabled_cache_stores_nothing(gallery_of_split: Path, split_bundle: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         for _ in range(2):
             await client.post("/search", json={"image": {"item_id": "red-box"}, "text": "in blue"})

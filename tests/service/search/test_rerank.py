@@ -1,4 +1,4 @@
-"""`rerank` in a search: the first hits in the re-ranker's order, with filters and pages, and where there is none."""
+"""`rerank` in a search: the order of the re-ranker, with filters and pages, and without a re-ranker."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ ASKED = {"image": {"item_id": "red-box"}, "text": "with long sleeves", "k": 40}
 
 @pytest.fixture(scope="module")
 def reranked(reranking_bundle: Path, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop, by the bundle that has a re-ranker."""
+    """The gallery of the shop, built by the bundle with a re-ranker."""
     folder = tmp_path_factory.mktemp("reranked")
     words = ["build", str(shop), "--gallery", str(folder), "--bundle", str(reranking_bundle), "--progress", "none"]
     subprocess.run([sys.executable, "-m", "index", *words], check=True, capture_output=True, timeout=120)
@@ -44,13 +44,13 @@ def ids(answer: httpx.Response) -> list[str]:
 
 
 def test_the_first_hits_come_in_the_order_of_the_models_scores(
-    reranking: httpx.Client, reranking_bundle: Path, picture: Draw
+    reranking: httpx.Client, reranking_bundle: Path, image_file: Draw
 ) -> None:
     encoder = Encoder.open(reranking_bundle)
 
     def pixels(id: str) -> np.ndarray:
         colour, _, shape = id.partition("-")
-        return encoder.preprocess(picture(shape, colour))[np.newaxis]
+        return encoder.preprocess(image_file(shape, colour))[np.newaxis]
 
     plain = reranking.post("/search", json=ASKED)
     order = ids(plain)
@@ -66,7 +66,7 @@ def test_the_first_hits_come_in_the_order_of_the_models_scores(
     assert all(hit["score"] == pytest.approx(cosines[hit["id"]], abs=1e-5) for hit in answer.json()["hits"])
 
 
-def test_it_is_off_by_default_and_says_where_it_was_on(reranking: httpx.Client) -> None:
+def test_it_is_off_by_default_and_noted_when_on(reranking: httpx.Client) -> None:
     plain, answer = (reranking.post("/search", json={**ASKED, "rerank": wanted}) for wanted in (False, True))
     assert ids(plain) == ids(reranking.post("/search", json=ASKED)) != ids(answer)
     body = answer.json()
@@ -74,13 +74,13 @@ def test_it_is_off_by_default_and_says_where_it_was_on(reranking: httpx.Client) 
     assert list(body["took_ms"]) == ["wait", "decode", "encode", "search", "rerank", "total"]
     assert all(value >= 0 for value in body["took_ms"].values())
     assert "rerank;dur=" in answer.headers["server-timing"]
-    assert body["notes"] == [f"the first {len(body['hits'])} of the ranking were re-ranked"]  # the reference is no hit
+    assert body["notes"] == [f"the first {len(body['hits'])} of the ranking were re-ranked"]
     assert "rerank" not in plain.json()["took_ms"] and not plain.json()["notes"]
     metrics = reranking.get("/metrics").text
     assert 'likebut_stage_duration_seconds_count{stage="rerank"}' in metrics
 
 
-def test_only_so_many_are_re_ranked_and_pages_fit_together(reranking: httpx.Client) -> None:
+def test_only_the_first_n_are_re_ranked_and_pages_do_not_overlap(reranking: httpx.Client) -> None:
     order = ids(reranking.post("/search", json={**ASKED, "exclude_reference": False}))
     wanted = {**ASKED, "exclude_reference": False, "rerank": 12}
     whole = ids(reranking.post("/search", json=wanted))
@@ -89,7 +89,7 @@ def test_only_so_many_are_re_ranked_and_pages_fit_together(reranking: httpx.Clie
     assert [id for page in pages for id in page] == whole
 
 
-def test_a_filter_picks_what_is_re_ranked(reranking: httpx.Client) -> None:
+def test_only_items_that_pass_the_filter_are_re_ranked(reranking: httpx.Client) -> None:
     reds = {**ASKED, "filter": {"colour": ["red", "blue"]}}
     plain, answer = (reranking.post("/search", json={**reds, "rerank": wanted}) for wanted in (False, 5))
     order, new = ids(plain), ids(answer)
@@ -109,7 +109,7 @@ def test_several_searches_may_each_be_re_ranked_or_not(reranking: httpx.Client) 
         assert ("rerank" in answer["took_ms"]) == bool(each["rerank"])
 
 
-def test_without_an_image_and_a_text_it_is_ignored_and_said(reranking: httpx.Client) -> None:
+def test_without_both_image_and_text_it_is_ignored_with_a_note(reranking: httpx.Client) -> None:
     for query in ({"text": "a red ball"}, {"image": {"item_id": "red-box"}}):
         plain, answer = (reranking.post("/search", json={**query, "rerank": wanted}) for wanted in (False, True))
         assert ids(plain) == ids(answer)
@@ -117,12 +117,12 @@ def test_without_an_image_and_a_text_it_is_ignored_and_said(reranking: httpx.Cli
 
 
 @pytest.mark.parametrize("wanted", [0, 101, -1, 2.5, "yes", None])
-def test_what_is_no_number_of_candidates_is_refused(reranking: httpx.Client, wanted: object) -> None:
+def test_an_invalid_number_of_candidates_is_refused(reranking: httpx.Client, wanted: object) -> None:
     answer = reranking.post("/search", json={**ASKED, "rerank": wanted})
     assert answer.status_code == 422 and "rerank" in answer.json()["errors"][0]["field"]
 
 
-def test_a_model_without_a_re_ranker_says_so(client: httpx.Client) -> None:
+def test_a_model_without_a_re_ranker_refuses_rerank(client: httpx.Client) -> None:
     answer = client.post("/search", json={**ASKED, "rerank": True})
     assert answer.status_code == 422
     assert answer.json()["errors"] == [{"field": "rerank", "detail": answer.json()["detail"]}]

@@ -1,4 +1,4 @@
-"""The metrics as documented, as promtool wants them, and as a real Prometheus scrapes them."""
+"""The metrics against the documentation, promtool and a real Prometheus."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ async def used(client: httpx.AsyncClient) -> str:
     return (await client.get("/metrics")).text
 
 
-def test_the_table_in_the_docs_names_every_metric_with_its_kind_and_labels(gallery: Path, inside: Inside) -> None:
+def test_the_table_in_the_docs_lists_every_metric(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> str:
         return await used(client)
 
@@ -43,7 +43,7 @@ def test_the_table_in_the_docs_names_every_metric_with_its_kind_and_labels(galle
     assert isinstance(text, str)
     found = {}
     for family in text_string_to_metric_families(text):
-        if family.name.startswith("likebut_") and not family.name.endswith("_created"):  # the client's own additions
+        if family.name.startswith("likebut_") and not family.name.endswith("_created"):  # added by the client library
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = {label for sample in family.samples for label in sample.labels}
             found[name] = (family.type, labels - {"le"})
@@ -53,7 +53,7 @@ def test_the_table_in_the_docs_names_every_metric_with_its_kind_and_labels(galle
     assert written == found
 
 
-def test_it_says_what_serves_and_how_old_that_is(gallery: Path, inside: Inside) -> None:
+def test_metrics_name_the_active_model_and_the_age_of_its_snapshot(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> str:
         return await used(client)
 
@@ -72,7 +72,7 @@ def test_it_says_what_serves_and_how_old_that_is(gallery: Path, inside: Inside) 
 
 
 @pytest.mark.slow
-def test_a_roll_back_takes_back_no_success(gallery: Path, shop: Path, tmp_path: Path, inside: Inside) -> None:
+def test_a_roll_back_does_not_lower_the_last_success(gallery: Path, shop: Path, tmp_path: Path, inside: Inside) -> None:
     copy = Path(shutil.copytree(gallery, tmp_path / "gallery"))
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -102,7 +102,7 @@ def test_a_roll_back_takes_back_no_success(gallery: Path, shop: Path, tmp_path: 
 
 
 @needs_promtool
-def test_promtool_finds_nothing_to_better(gallery: Path, inside: Inside) -> None:
+def test_promtool_has_no_complaints(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> str:
         return await used(client)
 
@@ -114,7 +114,7 @@ def test_promtool_finds_nothing_to_better(gallery: Path, inside: Inside) -> None
 
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[httpx.Client]:
-    """A Prometheus of its own that scrapes `target` every half second."""
+    """Runs a Prometheus that scrapes `target` every half second."""
     config = {"scrape_configs": [{"job_name": "likebut", "static_configs": [{"targets": [target]}]}]}
     settings = {"global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"}, **config}
     (folder / "prometheus.yaml").write_text(json.dumps(settings))  # JSON is YAML
@@ -134,7 +134,7 @@ def prometheus(folder: Path, target: str) -> Iterator[httpx.Client]:
 
 
 @needs_prometheus
-def test_a_real_prometheus_scrapes_it_and_has_percentiles(served: str, client: httpx.Client, tmp_path: Path) -> None:
+def test_prometheus_scrapes_metrics_and_has_percentiles(served: str, client: httpx.Client, tmp_path: Path) -> None:
     def asked(query: str) -> list[dict[str, object]]:
         answer = prom.get("/api/v1/query", params={"query": query}).json()
         assert answer["status"] == "success", answer
@@ -150,7 +150,7 @@ def test_a_real_prometheus_scrapes_it_and_has_percentiles(served: str, client: h
     with prometheus(tmp_path, served.removeprefix("http://")) as prom:
         end = time.monotonic() + 30
         rate = 'sum(rate(likebut_http_requests_total{route="/search"}[5s]))'
-        while not asked(f"{rate} > 0"):  # which takes two scrapes, the service being searched between them
+        while not asked(f"{rate} > 0"):  # needs two scrapes with a search between them
             assert time.monotonic() < end, prom.get("/api/v1/targets").text
             assert client.post("/search", json={"text": "a red ball"}).status_code == 200
             time.sleep(0.1)

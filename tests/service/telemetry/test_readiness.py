@@ -1,4 +1,4 @@
-"""Readiness: what a real search last said, and silence that counts as illness."""
+"""Readiness: the result of the last trial search, and trials that hang."""
 
 import asyncio
 import dataclasses
@@ -22,7 +22,7 @@ Inside = Callable[..., object]
 
 
 class Gated(Gallery):
-    """A gallery whose searches can be made to hang, and which counts those of one hit, as trials are."""
+    """A gallery whose searches can hang, and which counts searches for one hit (the trials)."""
 
     def view(self) -> GalleryView:
         view = super().view()
@@ -42,12 +42,12 @@ class GatedView(GalleryView):
         return super().search(queries, requests, rescore=rescore)
 
 
-gate, others = threading.Event(), threading.Event()  # for trial searches, and for those of callers
+gate, others = threading.Event(), threading.Event()  # for trial searches, and for searches of callers
 searches: list[int] = []
 
 
 def gated(service: AppState) -> ReadinessProbe:
-    """The service's prober, after a gallery that can hang was swapped in."""
+    """Swaps in a gallery that can hang, and returns the prober of the service."""
     gate.set()
     others.set()
     searches.clear()
@@ -58,17 +58,17 @@ def gated(service: AppState) -> ReadinessProbe:
 
 
 async def ready(client: httpx.AsyncClient) -> tuple[bool, str]:
-    """What /readyz says and why, and that /metrics and /livez agree with it."""
+    """Return whether /readyz is 200, and its reason; /metrics and /livez must agree."""
     answer = await client.get("/readyz")
     assert answer.status_code in (200, 503)
     metrics = (await client.get("/metrics")).text
     assert f"likebut_ready {int(answer.status_code == 200)}.0\n" in metrics
-    assert (await client.get("/livez")).status_code == 200  # a restart is not what would help
+    assert (await client.get("/livez")).status_code == 200  # a restart would not help
     return answer.status_code == 200, answer.json().get("detail", "")
 
 
 async def until(client: httpx.AsyncClient, status: int, said: str = "") -> None:
-    """Asks /readyz until it answers that, and /metrics until it agrees."""
+    """Polls /readyz until it answers `status`, and /metrics until it agrees."""
     async with asyncio.timeout(60):
         while True:
             answer = await client.get("/readyz")
@@ -79,7 +79,7 @@ async def until(client: httpx.AsyncClient, status: int, said: str = "") -> None:
 
 
 @pytest.mark.slow
-def test_a_search_that_hangs_makes_it_not_ready_and_one_that_ends_ready_again(gallery: Path, inside: Inside) -> None:
+def test_a_trial_that_hangs_makes_it_not_ready_until_it_ends(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         gated(app.state.service)
         try:
@@ -94,7 +94,7 @@ def test_a_search_that_hangs_makes_it_not_ready_and_one_that_ends_ready_again(ga
     inside(Settings(gallery=gallery, stale_after_s=3), scenario)
 
 
-def test_who_asks_often_starts_no_more_searches(gallery: Path, inside: Inside) -> None:
+def test_frequent_probes_start_no_more_trials(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         gated(app.state.service)
         answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
@@ -105,7 +105,7 @@ def test_who_asks_often_starts_no_more_searches(gallery: Path, inside: Inside) -
 
 
 @pytest.mark.slow
-def test_what_was_swapped_in_is_tried_before_it_counts_as_ready(gallery: Path, inside: Inside) -> None:
+def test_a_new_snapshot_is_tried_before_it_counts_as_ready(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         await until(client, 200)
         gated(app.state.service)
@@ -122,7 +122,7 @@ def test_what_was_swapped_in_is_tried_before_it_counts_as_ready(gallery: Path, i
 
 
 @pytest.mark.slow
-def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(gallery: Path, inside: Inside) -> None:
+def test_a_worker_that_hangs_makes_it_not_ready(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         gated(app.state.service)
         await until(client, 200)
@@ -133,7 +133,7 @@ def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(galler
             assert not (await ready(client))[0]
             searches.clear()
             async with asyncio.timeout(60):
-                while not searches:  # the trials go on all the while
+                while not searches:  # the trials go on
                     await asyncio.sleep(0.05)
         finally:
             others.set()
@@ -144,8 +144,8 @@ def test_a_worker_that_hangs_makes_it_not_ready_though_a_trial_would_find(galler
 
 
 @pytest.mark.slow
-def test_a_picture_that_hangs_its_decoder_makes_it_not_ready_too(
-    gallery: Path, inside: Inside, picture: Callable[..., bytes]
+def test_a_decoder_that_hangs_makes_it_not_ready(
+    gallery: Path, inside: Inside, image_file: Callable[..., bytes]
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert await ready(client) == (True, "")
@@ -158,7 +158,7 @@ def test_a_picture_that_hangs_its_decoder_makes_it_not_ready_too(
             return found
 
         encoder.preprocess = held
-        asked = asyncio.create_task(client.post("/search", files={"image": picture()}))
+        asked = asyncio.create_task(client.post("/search", files={"image": image_file()}))
         try:
             await until(client, 503)
             assert "a decoding has been running" in (await ready(client))[1]
@@ -171,14 +171,14 @@ def test_a_picture_that_hangs_its_decoder_makes_it_not_ready_too(
         finally:
             go_on.set()
         assert (await asked).status_code == 200
-        while app.state.service.searcher.busy_s:  # a thread is free only a moment after its caller knows
+        while app.state.service.searcher.busy_s:  # a thread becomes free a moment after its caller gets the result
             await asyncio.sleep(0.01)
         await until(client, 200)
 
     inside(Settings(gallery=gallery, stale_after_s=1.5, decoders=1), scenario)
 
 
-def test_what_ends_is_not_ready_and_answers_all_the_same(gallery: Path, inside: Inside) -> None:
+def test_while_draining_it_is_not_ready_but_answers(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         kept = await client.post("/search", json={"text": "x"})
         app.state.service.prober.drain()
@@ -186,7 +186,7 @@ def test_what_ends_is_not_ready_and_answers_all_the_same(gallery: Path, inside: 
         assert not is_ready
         answer = await client.post("/search", json={"text": "x"})
         assert answer.status_code == 200
-        # or the connection would be closed under the caller's next request
+        # otherwise the end of the process would cut off the next request on the connection
         assert answer.headers["connection"] == "close" and "connection" not in kept.headers
 
     inside(Settings(gallery=gallery), scenario)

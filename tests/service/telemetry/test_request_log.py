@@ -1,4 +1,4 @@
-"""Metrics, request ids, logs, headers, load shedding, and what happens when we are wrong ourselves."""
+"""Metrics, request ids, logs, headers, load shedding and internal errors."""
 
 import asyncio
 import dataclasses
@@ -36,7 +36,7 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     }
 
 
-def test_metrics_say_what_happened(gallery: Path, inside: Inside) -> None:
+def test_metrics_count_requests_stages_and_refusals(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         for _ in range(3):
             found = (await client.post("/search", json={"text": "ball"})).json()
@@ -60,7 +60,7 @@ def test_metrics_say_what_happened(gallery: Path, inside: Inside) -> None:
         assert value("likebut_http_requests_total", route="/items/{id:path}", method="GET", status="404") == 1
         assert value("likebut_http_requests_total", route="unmatched", method="GET", status="404") == 1
         assert value("likebut_request_duration_seconds_count", route="/search") == 6
-        # the two that failed waited and were decoded; no total, or a sum over the stages would count them twice
+        # the two that failed have the stages wait and decode; there is no total, which a sum would count twice
         for stage, times in (("wait", 5), ("decode", 5), ("encode", 3), ("search", 3)):
             assert value("likebut_stage_duration_seconds_count", stage=stage) == times
         assert 'stage="total"' not in answer.text
@@ -89,13 +89,13 @@ def test_a_request_id_goes_in_and_out_and_into_the_log(
 
     inside(Settings(gallery=gallery), scenario)
     lines = [json.loads(JsonLineFormatter().format(record)) for record in caplog.records if record.name == "likebut"]
-    assert len(lines) == 1  # the probes of machines are not told
+    assert len(lines) == 1  # successful probes are not logged
     assert lines[0]["request_id"] == "abc-1" and lines[0]["route"] == "/search" and lines[0]["status"] == 200
     assert set(lines[0]["stages_ms"]) == {"wait", "decode", "encode", "search", "total"}
     assert "private" not in json.dumps(lines)
 
 
-def test_a_bug_of_ours_is_a_problem_without_a_trace(
+def test_an_internal_error_is_a_problem_without_details(
     gallery: Path, inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -151,7 +151,7 @@ def test_an_overload_is_answered_before_the_body_is_read(gallery: Path, inside: 
         with app.state.service.searcher.permit():
             assert await asked() == 429 and not read
         assert await asked() == 200 and read
-        # a place is free again after whatever goes wrong while it is held
+        # a permit is free again after any failure
         for content, kind in (
             (b"{", "application/json"),
             (b"x", "text/plain"),
@@ -179,7 +179,7 @@ def test_a_body_is_parsed_in_a_thread_of_the_pool(gallery: Path, inside: Inside)
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_a_body_that_does_not_come_is_given_up() -> None:
+def test_a_body_that_does_not_arrive_is_refused() -> None:
     async def never() -> Message:
         await asyncio.Event().wait()
         raise AssertionError
@@ -193,7 +193,7 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(("piece", "whole"), [(200_000, True), (500, False)])
-def test_a_body_has_as_long_as_its_bytes_bought_it(piece: int, whole: bool) -> None:
+def test_the_time_limit_of_a_body_grows_with_its_bytes(piece: int, whole: bool) -> None:
     left = 20
 
     async def slowly() -> Message:
@@ -203,7 +203,7 @@ def test_a_body_has_as_long_as_its_bytes_bought_it(piece: int, whole: bool) -> N
         return {"type": "http.request", "body": b"x" * piece, "more_body": left > 0}
 
     request = Request({"type": "http", "method": "POST", "headers": []}, slowly)
-    reading = bodies.read(request, max_bytes=10_000_000, first_s=0.8)  # of the second that all of it takes
+    reading = bodies.read(request, max_bytes=10_000_000, first_s=0.8)  # the whole body takes one second
     if whole:
         assert len(asyncio.run(reading)) == 20 * piece
     else:
@@ -213,29 +213,29 @@ def test_a_body_has_as_long_as_its_bytes_bought_it(piece: int, whole: bool) -> N
 
 def test_the_end_of_a_pool_waits_for_its_work_without_stopping_the_loop() -> None:
     async def scenario() -> list[str]:
-        told: list[str] = []
+        events: list[str] = []
         gate = threading.Event()
 
         def work() -> None:
             gate.wait(10)
-            told.append("work")
+            events.append("work")
 
         async def elsewhere() -> None:
             await asyncio.sleep(0.05)
-            told.append("loop")
+            events.append("loop")
             gate.set()
 
         async with Pool("test", workers=1, max_waiting=1) as pool:
             tasks = [asyncio.create_task(pool.run(work)), asyncio.create_task(elsewhere())]
             await asyncio.sleep(0.02)
-        told.append("end")
+        events.append("end")
         await asyncio.gather(*tasks)
-        return told
+        return events
 
     assert asyncio.run(scenario()) == ["loop", "work", "end"]
 
 
-def test_a_departed_caller_frees_its_place_only_when_the_work_is_done() -> None:
+def test_a_departed_caller_frees_its_permit_when_its_work_ends() -> None:
     async def scenario() -> None:
         gate = threading.Event()
         async with Pool("test", workers=1, max_waiting=0) as pool:
@@ -253,7 +253,7 @@ def test_a_departed_caller_frees_its_place_only_when_the_work_is_done() -> None:
     asyncio.run(scenario())
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(client: httpx.Client) -> None:
+def test_every_response_has_the_security_headers(client: httpx.Client) -> None:
     for path in ("/", "/docs", "/livez", "/nowhere", "/browse"):
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'self'")
@@ -280,7 +280,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     assert set(schemas["IndexBody"]["properties"]) == {
         "source", "bundle", "shards", "encoding", "recall", "compact", "snapshot",
     }  # fmt: skip
-    assert "required" not in schemas["IndexBody"]  # one of source and bundle is enough
+    assert "required" not in schemas["IndexBody"]  # source or bundle is enough
     assert "bundle" in schemas["Job"]["required"]
     examples = schemas["SearchBody"]["examples"]
     assert len(examples) == 2

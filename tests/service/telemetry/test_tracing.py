@@ -1,4 +1,4 @@
-"""Traces: a caller's goes on here, each line of the log names it, and a collector gets the spans."""
+"""Traces: the caller's trace continues, the log names it, and a collector gets the spans."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ WRITTEN = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])")
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """The URL of an OTLP collector, and the bodies that it got."""
+    """Runs an OTLP collector; yields its URL and the bodies that it receives."""
     got: list[bytes] = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -58,13 +58,13 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 
 def written(answer: httpx.Response) -> tuple[str, str, str]:
-    """Trace, span and flags that an answer names."""
+    """Return the trace, span and flags in the headers of a response."""
     found = WRITTEN.fullmatch(answer.headers["traceparent"])
     assert found is not None
     return found[1], found[2], found[3]
 
 
-def test_a_callers_trace_goes_on_in_the_answer_and_in_the_log(
+def test_a_callers_trace_continues_in_the_response_and_the_log(
     gallery: Path, inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="likebut")
@@ -91,14 +91,14 @@ def test_a_callers_trace_goes_on_in_the_answer_and_in_the_log(
         f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-01-more", "0" * 999,
     ],
 )  # fmt: skip
-def test_a_traceparent_that_is_none_is_passed_over(wrong: str) -> None:
+def test_an_invalid_traceparent_is_ignored(wrong: str) -> None:
     context = tracing.request_span([(b"traceparent", wrong.encode())])
     assert context.is_valid and not context.trace_flags.sampled
     assert f"{context.trace_id:032x}" != TRACE
     assert WRITTEN.fullmatch(tracing.traceparent(context))
 
 
-def test_a_collector_gets_a_span_of_each_search_and_of_its_stages(gallery: Path, inside: Inside) -> None:
+def test_a_collector_gets_spans_of_each_search_and_its_stages(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> tuple[str, dict[str, float]]:
         headers = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
         for path in ("/livez", "/readyz", "/metrics"):
@@ -135,7 +135,7 @@ def test_a_collector_gets_a_span_of_each_search_and_of_its_stages(gallery: Path,
     assert ends <= request.end_time_unix_nano
 
 
-def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> None:
+def test_a_caller_who_leaves_loses_no_spans(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         encoder, entered, go_on = app.state.service.searcher.serving.encoder, asyncio.Event(), threading.Event()
         own, loop = encoder.words, asyncio.get_running_loop()
@@ -147,16 +147,16 @@ def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> N
             return found
 
         async def leaving() -> dict[str, object]:
-            if not told:
-                told.append(True)
+            if not abandoned:
+                abandoned.append(True)
                 return {"type": "http.request", "body": b'{"text": "x"}', "more_body": False}
             await entered.wait()
             return {"type": "http.disconnect"}
 
         async def send(message: object) -> None:
-            raise AssertionError("nobody is there any more")
+            raise AssertionError("the caller has left")
 
-        told: list[bool] = []
+        abandoned: list[bool] = []
         encoder.words = held
         kind, parent = (b"content-type", b"application/json"), (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
         sent = [(b"host", b"localhost"), kind, parent]
@@ -181,12 +181,12 @@ def test_a_caller_who_leaves_spoils_no_spans(gallery: Path, inside: Inside) -> N
 
 
 def attributes(found: Iterable[KeyValue]) -> dict[str, str]:
-    """Attributes as OTLP writes them, each value as a text."""
+    """Return the attributes of an OTLP span, each value as a string."""
     return {each.key: str(getattr(each.value, each.value.WhichOneof("value") or "")) for each in found}
 
 
 @pytest.mark.slow
-def test_a_collector_that_is_not_there_costs_no_search_and_no_clean_end(gallery: Path, inside: Inside) -> None:
+def test_a_missing_collector_affects_no_search_and_no_shutdown(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> float:
         assert (await client.post("/search", json={"text": "x"})).status_code == 200
         return time.monotonic()
@@ -212,6 +212,6 @@ def test_an_endpoint_without_the_sdk_names_the_extra(monkeypatch: pytest.MonkeyP
         tracing.connect("http://127.0.0.1:4318")
 
 
-def test_an_endpoint_that_is_no_url_is_refused() -> None:
+def test_an_endpoint_that_is_not_a_url_is_refused() -> None:
     with pytest.raises(ConfigError, match="LIKEBUT_OTLP_ENDPOINT cannot be 'collector:4317'"):
         Settings.read({"LIKEBUT_OTLP_ENDPOINT": "collector:4317"}, {})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-# Makes a file of bytes and hands it to the page as a browser would, on paste or drop.
+# Passes a file to the page as a browser does on paste or drop.
 GIVE = """([bytes, kind, type = "image/png"]) => {
   const carried = new DataTransfer();
   carried.items.add(new File([new Uint8Array(bytes)], "x", { type }));
@@ -18,7 +18,7 @@ GIVE = """([bytes, kind, type = "image/png"]) => {
 
 @pytest.fixture
 def page(browser: Browser, served: str) -> Iterator[Page]:
-    """The page, opened; at the end the console must be silent and no request may have left the origin."""
+    """The opened page; at the end, the console must be empty and all requests must be of its origin."""
     with browser.new_context(base_url=served, viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(10_000)
         opened = context.new_page()
@@ -41,4 +41,4 @@ def wishes(page: Page) -> list[str]:
 def find(page: Page, text: str) -> None:
     page.locator("#text").fill(text)
     page.locator("#text").press("Enter")
-    expect(page).to_have_title(re.compile(re.escape(text.removeprefix("but "))))  # set when the answer is drawn
+    expect(page).to_have_title(re.compile(re.escape(text.removeprefix("but "))))  # set when the answer is shown

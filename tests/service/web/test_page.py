@@ -1,4 +1,4 @@
-"""The page in a real browser: every way to ask, to take back, to go back; and nothing from anywhere else."""
+"""The page in a real browser: search, history and documentation; no request to another host."""
 
 import re
 import shutil
@@ -56,7 +56,7 @@ def test_the_first_view_shows_products_and_ideas(page: Page) -> None:
     assert wishes(page)
 
 
-def test_words_become_wishes_that_can_be_taken_back(page: Page) -> None:
+def test_words_become_wishes_that_can_be_removed(page: Page) -> None:
     find(page, "a red ball")
     find(page, "but striped")
     assert wishes(page) == ["a red ball", "but striped"]
@@ -85,7 +85,7 @@ def test_more_like_this_but(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("A look around 30 products")
 
 
-def test_back_and_forward_and_a_copied_address_show_the_same(page: Page, browser: Browser) -> None:
+def test_back_forward_and_a_copied_address_show_the_same(page: Page, browser: Browser) -> None:
     find(page, "a red ball")
     first = page.locator(".card h3").all_text_contents()
     page.locator(".card .like").first.click()
@@ -109,7 +109,7 @@ def test_back_and_forward_and_a_copied_address_show_the_same(page: Page, browser
     other.close()
 
 
-def test_a_shop_may_write_prices_as_text_and_leave_a_column_without_a_name(browser: Browser, served: str) -> None:
+def test_prices_may_be_text_and_a_column_may_have_no_name(browser: Browser, served: str) -> None:
     item = {"id": "x", "image_url": "/images/red-box", "attributes": {"title": "X", "price": "on request", "": "?"}}
     with browser.new_context(base_url=served) as context:
         page = context.new_page()
@@ -124,7 +124,7 @@ def test_a_shop_may_write_prices_as_text_and_leave_a_column_without_a_name(brows
         expect(page.get_by_role("dialog").locator("dt")).to_have_count(0)
 
 
-def test_a_held_backspace_empties_the_field_and_takes_nothing_back(page: Page) -> None:
+def test_a_held_backspace_empties_only_the_field(page: Page) -> None:
     find(page, "a red ball")
     find(page, "but striped")
     page.locator("#text").fill("xy")
@@ -137,10 +137,10 @@ def test_a_held_backspace_empties_the_field_and_takes_nothing_back(page: Page) -
     expect(page.locator("#text")).to_have_value("striped")
 
 
-def test_every_line_of_the_docs_runs_as_it_stands(
+def test_every_curl_line_of_the_docs_runs(
     browser: Browser, serve: Callable[..., AbstractContextManager[str]], gallery: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(gallery, tmp_path / "gallery")  # one of the lines rebuilds it
+    shutil.copytree(gallery, tmp_path / "gallery")  # one of the commands rebuilds it
     with serve("--gallery", tmp_path / "gallery") as address:
         page = browser.new_page()
         page.goto(f"{address}/docs")
@@ -149,7 +149,7 @@ def test_every_line_of_the_docs_runs_as_it_stands(
         lines = page.locator("#operations pre").all_text_contents()
         assert (
             len(lines) == 14
-        )  # three of the search, one of each other, none that deletes, or of a job before there is one
+        )  # three for the search, one for each other route, none for DELETE or for a job before one exists
         checked = 'set -e; curl() { command curl -sS --fail-with-body "$@"; }; '
         for line in lines:
             done = subprocess.run(["bash", "-c", checked + line], cwd=tmp_path, capture_output=True, timeout=30)

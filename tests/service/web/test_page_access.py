@@ -27,7 +27,7 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator(".frame").nth(1)).to_be_focused()
     page.keyboard.press("Enter")
-    page.keyboard.press("Enter")  # the dialog's first button: more like this
+    page.keyboard.press("Enter")  # the first button of the dialog: more like this
     expect(page.locator(".chip.reference")).to_contain_text(name or "?")
     expect(page.locator("#text")).to_be_focused()
     page.keyboard.press("Escape")
@@ -103,7 +103,7 @@ def test_the_focus_is_never_lost(page: Page) -> None:
     expect(page.locator("#count")).to_be_focused()
 
     page.route("**/search", lambda route: route.abort())
-    page.locator("#more").press("Enter")  # fails, and changes nothing
+    page.locator("#more").press("Enter")  # fails and changes nothing
     expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
     expect(page.locator(".card:not(.ghost)")).to_have_count(24)
     expect(page.locator("#more")).to_be_focused()
@@ -113,12 +113,12 @@ def test_the_focus_is_never_lost(page: Page) -> None:
     expect(page.locator(".card")).to_have_count(30)
 
 
-def test_it_is_built_for_those_who_listen(page: Page) -> None:
+def test_screen_readers_get_headings_roles_and_status(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("heading", level=2, name="A look around 30 products")).to_be_visible()
     expect(page.get_by_role("status")).to_have_text("A look around 30 products")
     find(page, "a red ball")
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)  # unseen, but there
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)  # hidden, but there
     expect(page.get_by_role("heading", level=2)).to_have_text("24 products, best first")
     expect(page.get_by_role("status")).to_have_text("24 products, best first")
     expect(page.get_by_role("list", name="Products").locator("> li")).to_have_count(24)
@@ -141,7 +141,7 @@ def test_the_placeholder_can_be_read(browser: Browser, served: str, scheme: Lite
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast of two colours `rgb(…)`, as WCAG 2 defines it."""
+    """Return the contrast of two colours `rgb(…)`, as WCAG 2 defines it."""
 
     def luminance(colour: str) -> float:
         parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]

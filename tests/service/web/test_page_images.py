@@ -1,4 +1,4 @@
-"""Reference images of the page: chosen, pasted or dropped, looked at and refused."""
+"""Reference images of the page: chosen, pasted or dropped, checked and refused."""
 
 import io
 import os
@@ -15,14 +15,14 @@ Draw = Callable[..., bytes]
 
 
 def encoded(image: Image.Image) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """Return the image as the bytes of a PNG file."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
 
 
-def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, picture: Draw, tmp_path: Path) -> None:
-    (tmp_path / "x.png").write_bytes(picture("tent", "yellow"))
+def test_an_image_is_chosen_survives_a_reload_and_is_removed(page: Page, image_file: Draw, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(image_file("tent", "yellow"))
     with page.expect_file_chooser() as chooser:
         page.locator("#pick").click()
     chooser.value.set_files(tmp_path / "x.png")
@@ -39,8 +39,8 @@ def test_a_picture_is_chosen_kept_over_a_reload_and_taken_back(page: Page, pictu
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) -> None:
-    page.evaluate(GIVE, [list(picture("cross", "blue")), kind])
+def test_an_image_is_pasted_or_dropped(page: Page, image_file: Draw, kind: str) -> None:
+    page.evaluate(GIVE, [list(image_file("cross", "blue")), kind])
     expect(page.locator(".chip.reference")).to_contain_text("your image")
     expect(page.locator(".card h3").first).to_have_text("Blue Cross")
     expect(page.locator("#drop")).to_be_hidden()
@@ -48,7 +48,7 @@ def test_a_picture_is_pasted_or_dropped(page: Page, picture: Draw, kind: str) ->
     assert "but=in+red" in page.url and "upload=" in page.url
 
 
-def test_what_goes_wrong_is_said(page: Page) -> None:
+def test_errors_are_shown(page: Page) -> None:
     page.evaluate(GIVE, [list(b"no picture at all"), "drop"])
     expect(page.get_by_role("alert")).to_contain_text("image")
     page.goto("/?item=nobody&but=in+red")
@@ -65,7 +65,7 @@ def test_what_goes_wrong_is_said(page: Page) -> None:
     expect(page.locator("#count")).to_contain_text("best first")
 
 
-def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> None:
+def test_a_file_is_checked_before_it_is_sent(page: Page, image_file: Draw) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/search") else None)
     for type in ("text/plain", ""):
@@ -73,25 +73,25 @@ def test_a_file_is_looked_at_before_it_is_sent(page: Page, picture: Draw) -> Non
         expect(page.get_by_role("alert")).to_contain_text("not an image")
         page.evaluate("document.getElementById('problem').replaceChildren()")
     noise = list(os.urandom(400_001))
-    page.evaluate(GIVE, [noise, "drop", "image/jpeg"])  # more than this service takes, and nothing to make smaller
+    page.evaluate(GIVE, [noise, "drop", "image/jpeg"])  # too large for the service, and the browser cannot scale it
     expect(page.get_by_role("alert")).to_contain_text("too large")
     assert sent == []
     noisy = encoded(Image.frombytes("RGB", (500, 500), os.urandom(750_000)))
     assert len(noisy) > 400_000
     page.evaluate(GIVE, [list(noisy), "drop"])
-    expect(page.locator("#count")).to_contain_text("best first")  # as it was it would have been refused
+    expect(page.locator("#count")).to_contain_text("best first")  # the original would have been refused
     page.evaluate("sessionStorage.clear()")
-    page.evaluate(GIVE, [list(picture("tent", "blue")), "drop", "image/avif"])  # a type the service does not read
+    page.evaluate(GIVE, [list(image_file("tent", "blue")), "drop", "image/avif"])  # not read by the service
     expect(page.locator(".card h3").first).to_have_text("Blue Tent")
-    (kept,) = page.evaluate("Object.values(sessionStorage).map((picture) => picture.slice(0, 16))")
+    (kept,) = page.evaluate("Object.values(sessionStorage).map((image) => image.slice(0, 16))")
     assert kept == "data:image/jpeg;"
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_nothing_is_pasted_or_dropped_behind_the_dialog(page: Page, picture: Draw, kind: str) -> None:
+def test_nothing_is_pasted_or_dropped_behind_the_dialog(page: Page, image_file: Draw, kind: str) -> None:
     page.locator(".frame").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.evaluate(GIVE, [list(picture()), kind])
+    page.evaluate(GIVE, [list(image_file()), kind])
     page.wait_for_timeout(100)
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.locator(".chip")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""The page of a shop that opens with a key, in a real browser."""
+"""The page of a shop that needs a key, in a real browser."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Serve = Callable[..., AbstractContextManager[str]]
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A shop that opens with a key."""
+    """A shop that needs a key."""
 
     address: str
     key: str
@@ -42,7 +42,7 @@ def give(page: Page, key: str) -> None:
     page.get_by_role("button", name="Open the shop").click()
 
 
-def test_the_page_asks_for_a_key_and_then_works_as_ever(page: Page, locked: Locked) -> None:
+def test_the_page_asks_for_a_key_and_then_works(page: Page, locked: Locked) -> None:
     said: list[str] = []
     sent: list[Request] = []
     page.on("console", lambda message: said.append(message.text))
@@ -66,7 +66,7 @@ def test_the_page_asks_for_a_key_and_then_works_as_ever(page: Page, locked: Lock
     expect(page.get_by_role("dialog").locator("img")).to_have_js_property("naturalWidth", 160)
     page.get_by_role("dialog").locator(".primary").click()
     expect(page.locator(".chip.reference img")).to_have_js_property("naturalWidth", 96)
-    page.reload()  # the tab still knows it
+    page.reload()  # the tab still has it
     expect(page.locator("#count")).to_contain_text("best first")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert [line for line in said if "Failed to load resource" not in line] == []
@@ -74,7 +74,7 @@ def test_the_page_asks_for_a_key_and_then_works_as_ever(page: Page, locked: Lock
     assert page.context.cookies() == []
 
 
-def test_a_shop_without_its_key_says_so_and_asks_again(page: Page, locked: Locked) -> None:
+def test_a_closed_key_dialog_shows_an_error_and_can_be_retried(page: Page, locked: Locked) -> None:
     page.goto("/")
     page.get_by_role("dialog").press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -85,7 +85,7 @@ def test_a_shop_without_its_key_says_so_and_asks_again(page: Page, locked: Locke
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_another_tab_does_not_know_the_key(page: Page, locked: Locked) -> None:
+def test_another_tab_does_not_have_the_key(page: Page, locked: Locked) -> None:
     page.goto("/")
     give(page, locked.key)
     expect(page.locator("#count")).to_have_text("A look around 30 products")
@@ -94,7 +94,7 @@ def test_another_tab_does_not_know_the_key(page: Page, locked: Locked) -> None:
     expect(other.get_by_label("Key", exact=True)).to_be_focused()
 
 
-def test_the_docs_say_which_key_a_route_needs(page: Page, locked: Locked) -> None:
+def test_the_docs_name_the_role_that_a_route_needs(page: Page, locked: Locked) -> None:
     page.goto("/docs")
     expect(page.locator("#startIndexJob")).to_contain_text("role admin")
     expect(page.locator("#search")).to_contain_text("role search")

@@ -1,4 +1,4 @@
-"""Who waits shares a pass, and nobody pays for another: not for its failure, its leaving or its patience."""
+"""Waiting items share a batch; a failure, a cancellation or a deadline affects only its own item."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ SOON, LATE = 60.0, -1.0  # seconds from now
 
 
 class Doubling:
-    """Doubles numbers, tells its passes, and can be held up; a negative number breaks its whole pass."""
+    """Doubles numbers, records its batches, and can be blocked; a negative number fails its whole batch."""
 
     def __init__(self) -> None:
         self.passes: list[list[int]] = []
@@ -55,7 +55,7 @@ def run(scenario: Use, *, workers: int = 1, most: int = 4) -> Doubling:
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what a test says is slow bounds a pass."""
+    """Removes the time limit of a batch, unless a test sets one."""
     monkeypatch.setattr("service.workers.batcher.BATCH_S", 1000.0)
 
 
@@ -66,7 +66,7 @@ def ask(
 
 
 async def held(batcher: "Batcher[str, int, int]", work: Doubling) -> "asyncio.Task[tuple[int, float]]":
-    """A pass that computes until `work.open` is set."""
+    """Starts a batch that computes until `work.open` is set."""
     work.open.clear()
     first = ask(batcher, 0)
     assert await asyncio.to_thread(work.entered.wait, 10)
@@ -78,7 +78,7 @@ async def waiting(batcher: "Batcher[str, int, int]", count: int) -> None:
         await asyncio.sleep(0.001)
 
 
-def test_what_waits_shares_the_next_pass_in_order_and_within_its_size() -> None:
+def test_waiting_items_share_the_next_batch_in_order() -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         others = [ask(batcher, number) for number in range(1, 7)]
@@ -86,14 +86,14 @@ def test_what_waits_shares_the_next_pass_in_order_and_within_its_size() -> None:
         assert batcher.busy_s > 0
         work.open.set()
         assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
-        while batcher.busy_s:  # the worker is free only a moment after its callers know
+        while batcher.busy_s:  # the worker becomes free a moment after its callers get their outputs
             await asyncio.sleep(0.001)
         assert batcher.seconds(10) > 0
 
     assert run(scenario).passes == [[0], [1, 2, 3, 4], [5, 6]]
 
 
-def test_only_what_has_one_key_shares_a_pass_and_the_oldest_goes_first() -> None:
+def test_only_items_of_one_key_share_a_batch_oldest_first() -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         others = [ask(batcher, number, key=key) for number, key in enumerate("baabba", start=1)]
@@ -120,7 +120,7 @@ def test_a_failing_item_fails_alone() -> None:
     assert run(scenario).passes == [[0], [1, -2, 3], [1], [-2], [3], [4]]
 
 
-def test_who_left_and_whose_time_is_over_cost_no_pass() -> None:
+def test_cancelled_and_late_items_are_not_computed() -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         left, late, there = ask(batcher, 1), ask(batcher, 2, within=LATE), ask(batcher, 3)
@@ -136,7 +136,7 @@ def test_who_left_and_whose_time_is_over_cost_no_pass() -> None:
     assert run(scenario).passes == [[0], [3]]
 
 
-def test_while_the_workers_hang_time_runs_out_and_nothing_is_kept() -> None:
+def test_while_workers_hang_items_time_out_and_leave_the_queue() -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         with pytest.raises(DeadlineExceeded):
@@ -152,12 +152,12 @@ def test_while_the_workers_hang_time_runs_out_and_nothing_is_kept() -> None:
     assert run(scenario).passes == [[0]]
 
 
-def test_a_slow_model_gets_no_more_at_once_than_a_pass_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_model_gets_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         others = [ask(batcher, number) for number in range(1, 7)]
         await waiting(batcher, 6)
-        await asyncio.sleep(0.02)  # so long does an item take
+        await asyncio.sleep(0.02)  # the time of one item
         monkeypatch.setattr("service.workers.batcher.BATCH_S", 0.01)
         work.open.set()
         assert [(await each)[0] for each in (first, *others)] == [0, 2, 4, 6, 8, 10, 12]
@@ -165,7 +165,7 @@ def test_a_slow_model_gets_no_more_at_once_than_a_pass_may_take(monkeypatch: pyt
     assert run(scenario).passes[:2] == [[0], [1]]
 
 
-def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
+def test_at_the_end_all_items_are_answered_and_no_more_accepted() -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
         first = await held(batcher, work)
         other = ask(batcher, 1)
@@ -185,11 +185,11 @@ def test_at_the_end_all_are_answered_and_nobody_is_let_in() -> None:
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(-2, 50)), max_size=60), st.integers(1, 5), st.integers(1, 3)
 )
 @settings(deadline=None, max_examples=40)
-def test_everybody_gets_an_own_answer_whatever_comes(asked: list[tuple[str, int]], most: int, workers: int) -> None:
+def test_every_item_gets_its_own_output(items: list[tuple[str, int]], most: int, workers: int) -> None:
     async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
-        tasks = [ask(batcher, number, key=key) for key, number in asked]
+        tasks = [ask(batcher, number, key=key) for key, number in items]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
-        for (_, number), answer in zip(asked, answers, strict=True):
+        for (_, number), answer in zip(items, answers, strict=True):
             if number < 0:
                 assert isinstance(answer, ValueError) and str(number) in str(answer)
             else:

@@ -1,4 +1,4 @@
-"""What runs beside the requests ends with them, tells when it hangs, and lets them go first."""
+"""Background tasks, the age of running work, and thread priorities."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import pytest
 from service.workers.threads import LAST, NICER, RunningWork, background_task, lower_priority, run_in_thread
 
 
-def test_a_task_runs_until_it_is_left() -> None:
+def test_a_background_task_runs_until_its_context_ends() -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -30,7 +30,7 @@ def test_a_task_runs_until_it_is_left() -> None:
     asyncio.run(whole())
 
 
-def test_the_oldest_of_what_runs_says_how_long() -> None:
+def test_busy_s_is_the_age_of_the_oldest_work() -> None:
     running = RunningWork()
     assert running.busy_s == 0
     with running.track():
@@ -42,7 +42,7 @@ def test_the_oldest_of_what_runs_says_how_long() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
-def test_a_yielding_thread_has_a_lower_priority_than_the_others() -> None:
+def test_lower_priority_affects_only_its_thread() -> None:
     def work() -> None:
         lower_priority()
         found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
@@ -57,7 +57,7 @@ def test_a_yielding_thread_has_a_lower_priority_than_the_others() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
-def test_what_runs_apart_comes_last_with_the_threads_that_it_begins_and_its_error_is_the_callers() -> None:
+def test_run_in_thread_has_low_priority_and_raises_the_error() -> None:
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
