@@ -246,7 +246,7 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
     inside(settings, scenario)
 
 
-def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(picture: Draw) -> None:
+def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(image_file: Draw) -> None:
     async def scenario() -> None:
         left = asyncio.Event()
 
@@ -254,7 +254,7 @@ def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(picture: Draw) ->
             await left.wait()
 
         async with serve_site() as site, downloading(site, timeout_s=1.0) as downloader:
-            site.answers = {"/silent": silent, "/x.png": image_response(picture())}
+            site.answers = {"/silent": silent, "/x.png": image_response(image_file())}
             tasks = [asyncio.create_task(downloader.fetch(site.url("/silent"))) for _ in range(FETCHES)]
             while len(site.heads) < FETCHES:
                 await asyncio.sleep(0.005)
@@ -267,7 +267,7 @@ def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(picture: Draw) ->
             for _ in range(FETCHES):
                 while True:
                     with contextlib.suppress(Overloaded):
-                        assert await downloader.fetch(site.url()) == picture()
+                        assert await downloader.fetch(site.url()) == image_file()
                         break
                     await asyncio.sleep(0.01)
             assert time.monotonic() - start < LONG_S
