@@ -124,7 +124,7 @@ def test_each_mistake_in_a_file_for_cirr_is_found(
     assert found(tmp_path / "x.json", spoil(cirr("recall")), CIRR) == kinds
 
 
-def test_a_subset_lists_three_of_the_querys_set_without_the_reference(tmp_path: Path) -> None:
+def test_a_subset_lists_three_of_the_set_without_the_reference(tmp_path: Path) -> None:
     members = SETS[0]
     for listed, kinds in (
         (members[1:3], ["wrong length"]),
