@@ -134,13 +134,8 @@ def test_a_gallery_with_changes_answers_as_after_their_compaction(
     tmp_path: Path, encoder: Encoder, draw: "Draw", encoding: Encoding
 ) -> None:
     folder, random = tmp_path / "gallery", Random(5)
-    build(
-        draw(tmp_path / "pictures", COUNT),
-        folder,
-        encoder,
-        shape=IndexOptions(encoding=encoding, recall=1.0),
-        progress=quiet,
-    )
+    options = IndexOptions(encoding=encoding, recall=1.0)
+    build(draw(tmp_path / "images", COUNT), folder, encoder, shape=options, progress=quiet)
     gallery = opened(folder, encoder)
     generator = np.random.default_rng(9)
     versions = itertools.count()
