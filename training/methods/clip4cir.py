@@ -43,4 +43,4 @@ class Clip4CirConfig(FrozenClipConfig):
         """Return the model of a finished run; see `Method.finished`."""
         net = self.best(run)
         query = Split(Clip4CirReferenceGraph(net), Clip4CirComposeGraph(net), features=("image",))
-        return self.model(self.method, net, run, query=query)
+        return self.model(self.method, run, self.graphs(net, query=query))

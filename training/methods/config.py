@@ -1,6 +1,5 @@
 """Config of a run: one strict TOML file, whose `method` says which method trains."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from models.errors import ConfigError
+from training.engine import toml
 from training.methods.clip import ContrastConfig
 from training.methods.clip4cir import Clip4CirConfig
 from training.methods.instruct.instruct import InstructConfig
@@ -58,12 +58,7 @@ def last_stage(settings: Method, stage: str | None) -> str:
 
 def document(path: Path, *, above: tuple[Path, ...] = ()) -> dict[str, object]:
     """Return the file's values merged over those of its bases; raises ConfigError. `above` are files based on it."""
-    try:
-        values: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"no config can be read at {path}: {getattr(error, 'strerror', error)}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+    values = toml.read(path)
     base = values.pop("base", None)
     if base is None:
         return values
@@ -81,9 +76,7 @@ def parse(values: Mapping[str, object], *, name: str) -> AnyConfig:
     try:
         return _CONFIG.validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise ConfigError(f"{name}: {key}: {first['msg']}") from error
+        raise ConfigError(f"{name}: {toml.first_error(error)}") from error
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:

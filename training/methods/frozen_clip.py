@@ -13,15 +13,15 @@ from torch.nn import functional as F
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone
 from models.nets.frozen_clip import FrozenClipHead
-from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Graphs, Split
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets, TripletData
 from training.data.datasets import TripletDataset
 from training.data.sources import triplets
-from training.engine import backbones, checkpoint, frozen, loop
+from training.engine import checkpoint, frozen
 from training.engine.distributed import World
-from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section, TripletLoss
+from training.engine.settings import LoopConfig, OptimConfig, Section, TripletLoss
+from training.methods.clip_run import ClipRunConfig
 from training.methods.stages.from_triplets import Contrasting
 
 See = Callable[[Backbone, Tensor], Tensor]  # an image, in any form that batches have → the features that a head reads
@@ -39,14 +39,12 @@ class HeadConfig(Section):
     loop: LoopConfig
 
 
-class FrozenClipConfig(Section):
+class FrozenClipConfig(ClipRunConfig):
     """A head over a frozen CLIP; a subclass says which head, and which of CLIP's outputs it reads."""
 
     stages: ClassVar[tuple[str, ...]]  # the one stage
 
-    seed: int
     template: str = Field(default="{text}", pattern=r"^[^*]*\{text\}[^*]*$")
-    backbone: BackboneConfig
 
     @property
     @abstractmethod
@@ -74,55 +72,30 @@ class FrozenClipConfig(Section):
 
     def train(self, out: Path, *, until: str, world: World) -> None:
         """Train the head in its folder of `out`; see `Method.train`."""
-        part, cache = self.head, out.parent / "cache"
+        part = self.head
         with world.first():
-            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            self.write_tokenizer(out)
             net = self.untrained(out).to(world.device)
+            inputs = self.inputs(out, net.backbone)
             data: TripletDataset
             if isinstance(part.data, DrawnTriplets):
-                data = triplets.drawn_states(
-                    part.data,
-                    backbone=net.backbone,
-                    tokenizer=tokenizer,
-                    template=self.template,
-                    seed=self.seed,
-                    cache=cache,
-                )
+                data = triplets.drawn_states(part.data, inputs)
             else:
-                data = triplets.of_files(
-                    triplets.rows(part.data),
-                    validation=part.data.validation,
-                    tokenizer=tokenizer,
-                    template=self.template,
-                    seed=self.seed,
-                    size=net.backbone.image_size,
-                    workers=part.loop.workers,
-                )
+                rows = triplets.rows(part.data)
+                data = triplets.of_files(rows, inputs, validation=part.data.validation, workers=part.loop.workers)
         stage = HeadStage(part, net=net, see=self.see, data=data, world=world)
-        loop.fit(stage, seed=self.seed, optim=part.optim, loop=part.loop, folder=out / self.stages[0], world=world)
-
-    def clip(self, run: Path) -> Backbone:
-        """Return the run's CLIP and seed torch, so that the head begins alike whatever CLIP's weights came from."""
-        backbone = backbones.backbone(self.backbone, run, seed=self.seed)
-        torch.manual_seed(self.seed)
-        return backbone
+        self.fit(stage, part, folder=out / self.stages[0], world=world)
 
     def load_best(self, net: HeadOf, run: Path) -> HeadOf:
         """Load the best weights into an untrained net; raises ConfigError if the run has not ended."""
         checkpoint.load(net.eval(), checkpoint.best(run / self.stages[0]))
         return net.requires_grad_(False)
 
-    def model(self, method: str, net: FrozenClipHead, run: Path, *, query: nn.Module | Split) -> FinishedModel:
-        """Return the finished model with this query graph; its gallery is the frozen CLIP's."""
+    @staticmethod
+    def graphs(net: FrozenClipHead, *, query: nn.Module | Split) -> Graphs:
+        """Return the graphs of a net with this query graph; its gallery is the frozen CLIP's."""
         image, text = weighted_sum.ImageGraph(net.backbone), weighted_sum.TextGraph(net.backbone)
-        return FinishedModel(
-            method=method,
-            backbone=self.backbone.name,
-            template=self.template,
-            text_weight=0.0,
-            graphs=Graphs(gallery=image, query=query, text=text),
-            tokenizer_file=run / backbones.TOKENIZER,
-        )
+        return Graphs(gallery=image, query=query, text=text)
 
 
 class HeadStage(Contrasting):

@@ -41,4 +41,4 @@ class TransAggConfig(FrozenClipConfig):
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run; see `Method.finished`."""
         net = self.best(run)
-        return self.model(self.method, net, run, query=TransAggQueryGraph(net))
+        return self.model(self.method, run, self.graphs(net, query=TransAggQueryGraph(net)))

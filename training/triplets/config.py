@@ -1,28 +1,25 @@
 """Configuration of a triplet run: one strict TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.errors import ConfigError
+from training.engine import toml
+from training.engine.settings import Section
 
 PROMPTS = Path(__file__).parent / "prompts"
 
 
-class _StrictSection(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class FolderImages(_StrictSection):
+class FolderImages(Section):
     """The images of a folder and its sub-folders; the first sub-folder is an image's class."""
 
     source: Literal["folder"]
     folder: str
 
 
-class TableImages(_StrictSection):
+class TableImages(Section):
     """The rows of a CSV, JSONL or Parquet table; paths of images are relative to it."""
 
     source: Literal["table"]
@@ -36,15 +33,14 @@ class TableImages(_StrictSection):
 Cosine = Annotated[float, Field(ge=-1, le=1, strict=False)]
 
 
-class PairsConfig(_StrictSection):
+class PairsConfig(Section):
     """Selection of the pairs of reference and target."""
 
     count: int = Field(ge=1)
     within: Literal["class", "all"] = "class"
     seed: int = 0
-    window: Annotated[tuple[Cosine, Cosine] | None, Field(strict=False)] = (
-        None  # smallest and largest cosine similarity
-    )
+    # smallest and largest cosine similarity
+    window: Annotated[tuple[Cosine, Cosine] | None, Field(strict=False)] = None
     bundle: str = ""  # its gallery vectors measure the similarity
 
     @model_validator(mode="after")
@@ -56,7 +52,7 @@ class PairsConfig(_StrictSection):
         return self
 
 
-class _PromptedSection(_StrictSection):
+class _PromptedSection(Section):
     """Prompt of a model, and the price of its tokens."""
 
     prompt: str = ""  # a file instead of the paper's prompt
@@ -102,7 +98,7 @@ class LocalCaptioner(_Local):
     max_tokens: int = Field(default=256, ge=1)
 
 
-class ProductCaptioner(_StrictSection):
+class ProductCaptioner(Section):
     """No model: captions from the columns of the shop's table."""
 
     kind: Literal["products"]
@@ -124,7 +120,7 @@ class LocalReformulator(_Local):
     adapter: str = ""  # a LoRA adapter's folder, as `likebut triplets tune` writes it
 
 
-class TemplateReformulator(_StrictSection):
+class TemplateReformulator(Section):
     """No model: templates filled with the differences."""
 
     kind: Literal["template"]
@@ -133,14 +129,14 @@ class TemplateReformulator(_StrictSection):
 Reformulator = EndpointReformulator | LocalReformulator | TemplateReformulator
 
 
-class FilterConfig(_StrictSection):
+class FilterConfig(Section):
     """Rules of the filter."""
 
     words: int = Field(default=12, ge=1)  # at most
     retries: int = Field(default=1, ge=0)  # of a rejected text
 
 
-class Config(_StrictSection):
+class Config(Section):
     """The whole file."""
 
     images: Annotated[FolderImages | TableImages, Field(discriminator="source")]
@@ -159,18 +155,11 @@ class Config(_StrictSection):
 
 def read(path: Path) -> Config:
     """Parse a TOML file; raises ConfigError that names the file and the key."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"no config can be read at {path}: {getattr(error, 'strerror', error)}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+    values = toml.read(path)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise ConfigError(f"{path}: {key}: {first['msg']}") from error
+        raise ConfigError(f"{path}: {toml.first_error(error)}") from error
 
 
 def prompt(file: str, *, default: str, fields: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from models import files
 from models.errors import ConfigError, InputError
 from training.data.order import shuffled
-from training.engine import checkpoint, loop
+from training.engine import checkpoint, loop, toml
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig, OptimConfig
 from training.triplets import folder, local, seeds
@@ -171,8 +171,7 @@ def _steps(settings: TuneSettings) -> tuple[LoopConfig, OptimConfig]:
             device=settings.device,
         ), OptimConfig(learning_rate=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.999), warmup_steps=100)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ConfigError(toml.first_error(error)) from error
 
 
 def _claim(out: Path, record: Mapping[str, object]) -> None:

@@ -84,17 +84,10 @@ def test_a_killed_run_goes_on_to_the_identical_weights(config_file: Path, run: P
     settings, out = settings_of(run), begun(run, config_file.parent / "killed")
     part, folder = settings.aggregating, out / "aggregating"
     folder.mkdir()
+    settings.write_tokenizer(out)
     net = settings.untrained(out)
-    tokenizer = backbones.write_tokenizer(settings.backbone, out / backbones.TOKENIZER)
     assert isinstance(part.data, DrawnTriplets)
-    data = triplets.drawn_states(
-        part.data,
-        backbone=net.backbone,
-        tokenizer=tokenizer,
-        template=settings.template,
-        seed=settings.seed,
-        cache=out.parent / "cache",
-    )
+    data = triplets.drawn_states(part.data, settings.inputs(out, net.backbone))
     world = World.alone(torch.device("cpu"))
     killed = Killed(part, net=net, see=settings.see, data=data, world=world)
     with pytest.raises(KeyboardInterrupt):

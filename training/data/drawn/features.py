@@ -1,7 +1,7 @@
 """Outputs of the frozen towers for the drawn world, computed once and memory-mapped by every run over it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -105,6 +105,12 @@ class Features:
                 file[rows] = block
             assert file is not None, "a split has products"
             file.flush()
+
+
+def blocks(array: NDArray[np.generic], size: int) -> Iterator[Tensor]:
+    """Yield copies of the rows of a memory-mapped array, `size` at a time."""
+    for start in range(0, len(array), size):
+        yield torch.from_numpy(np.array(array[start : start + size]))
 
 
 def _digest(backbone: Backbone) -> str:

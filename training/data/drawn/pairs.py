@@ -12,7 +12,7 @@ from models.nets.two_stage import Reference, TwoStage
 from models.tokenizer import Template, Tokenizer
 from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.config import DrawnTriplets
-from training.data.drawn.features import Features, Halves
+from training.data.drawn.features import Features, Halves, blocks
 from training.data.drawn.triplets import DrawnTripletRows, tensor
 
 _BLOCK = 256
@@ -42,7 +42,7 @@ class DrawnCaptioned:
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
         """Yield image states of the val split."""
-        yield from _blocks(self._validation, batch)
+        return blocks(self._validation, batch)
 
 
 class DrawnStateTriplets(DrawnTripletRows):
@@ -83,7 +83,7 @@ class DrawnStateTriplets(DrawnTripletRows):
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         """Yield image states of the val split."""
-        yield from _blocks(self._gallery, batch)
+        return blocks(self._gallery, batch)
 
 
 @torch.no_grad()
@@ -99,8 +99,3 @@ def _mapped(net: TwoStage, states: Halves, used: Rows) -> tuple[Halves, Halves]:
         words.append(reference.word.half().cpu().numpy())
         regions.append(reference.regions.half().cpu().numpy())
     return np.concatenate(words), np.concatenate(regions)
-
-
-def _blocks(states: Halves, size: int) -> Iterator[Tensor]:
-    for start in range(0, len(states), size):
-        yield torch.from_numpy(np.array(states[start : start + size]))

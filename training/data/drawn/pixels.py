@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from models.arrays import Rows
@@ -13,6 +11,7 @@ from models.tokenizer import Template, Tokenizer
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
+from training.data.drawn.features import blocks
 from training.data.drawn.triplets import DrawnTripletRows, tensor
 
 
@@ -57,5 +56,4 @@ class DrawnPixelTriplets(DrawnTripletRows):
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         """Yield the images of the val split, uint8 (B, 3, S, S)."""
-        for start in range(0, len(self._gallery), batch):
-            yield torch.from_numpy(np.array(self._gallery[start : start + batch]))
+        return blocks(self._gallery, batch)

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models.arrays import Rows
 from training.data.batch import ImageBatch
 from training.data.drawn import images
-from training.data.drawn.features import Features
+from training.data.drawn.features import Features, blocks
 
 
 class DrawnPortraits:
@@ -29,7 +28,7 @@ class DrawnPortraits:
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
         """Yield embeddings of the val split's images (B, d), half."""
-        yield from _embeddings(self._val, batch)
+        return blocks(self._val.states()[:, 0], batch)
 
 
 class DrawnCaptionsAlone:
@@ -50,10 +49,4 @@ class DrawnCaptionsAlone:
 
     def validation(self, *, batch: int) -> Iterator[Tensor]:
         """Yield embeddings of the val split's images (B, d), half."""
-        yield from _embeddings(self._val, batch)
-
-
-def _embeddings(features: Features, size: int) -> Iterator[Tensor]:
-    states = features.states()
-    for start in range(0, len(states), size):
-        yield torch.from_numpy(np.array(states[start : start + size, 0]))
+        return blocks(self._val.states()[:, 0], batch)

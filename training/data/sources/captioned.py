@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.nets.backbone import Backbone
 from models.tokenizer import PLAIN, Template, Tokenizer
 from training.data.config import CaptionedData, DrawnPictures, DrawnTriplets, ShardsSource, TableSource
 from training.data.drawn.features import Features
@@ -15,48 +14,35 @@ from training.data.drawn.words import DrawnCaptionsAlone, DrawnPortraits
 from training.data.files import FileCaptions
 from training.data.formats import captioned_table, webdataset
 from training.data.rows import Captioned, LoadedRows
+from training.data.sources.run_inputs import RunInputs
 
 
-def captioned(
-    data: CaptionedData, *, backbone: Backbone, tokenizer: Tokenizer, seed: int, workers: int, cache: Path
-) -> DrawnCaptioned | FileCaptions:
+def captioned(data: CaptionedData, inputs: RunInputs, *, workers: int) -> DrawnCaptioned | FileCaptions:
     """Captioned images, drawn ones as outputs of the frozen towers. Raises InputError if files are missing."""
     if isinstance(data, DrawnPictures):
-        train, val = features(data, backbone, tokenizer=tokenizer, seed=seed, cache=cache)
-        return DrawnCaptioned(train, val, views=data.views)
-    return _of_files(data, tokenizer=tokenizer, seed=seed, size=backbone.image_size, workers=workers)
+        return DrawnCaptioned(*features(data, inputs), views=data.views)
+    return _of_files(data, inputs, workers=workers)
 
 
-def portraits(
-    data: CaptionedData, *, backbone: Backbone, tokenizer: Tokenizer, seed: int, workers: int, cache: Path
-) -> DrawnPortraits | FileCaptions:
+def portraits(data: CaptionedData, inputs: RunInputs, *, workers: int) -> DrawnPortraits | FileCaptions:
     """Images alone, drawn ones as outputs of the frozen tower. Raises InputError if files are missing."""
     if isinstance(data, DrawnPictures):
-        train, val = features(data, backbone, tokenizer=tokenizer, seed=seed, cache=cache)
-        return DrawnPortraits(train, val, views=data.views)
-    return _of_files(data, tokenizer=tokenizer, seed=seed, size=backbone.image_size, workers=workers)
+        return DrawnPortraits(*features(data, inputs), views=data.views)
+    return _of_files(data, inputs, workers=workers)
 
 
-def captions_alone(
-    data: CaptionedData, *, backbone: Backbone, tokenizer: Tokenizer, seed: int, workers: int, cache: Path
-) -> DrawnCaptionsAlone | FileCaptions:
+def captions_alone(data: CaptionedData, inputs: RunInputs, *, workers: int) -> DrawnCaptionsAlone | FileCaptions:
     """Captions, with images to validate on. Raises InputError if files are missing."""
     if isinstance(data, DrawnPictures):
-        count = data.validation_products
-        val = Features(backbone, tokenizer, split="val", count=count, seed=seed, cache=cache)
-        return DrawnCaptionsAlone(data.products, val, seed=seed)
-    return _of_files(data, tokenizer=tokenizer, seed=seed, size=backbone.image_size, workers=workers)
+        val = _features(inputs, split="val", count=data.validation_products)
+        return DrawnCaptionsAlone(data.products, val, seed=inputs.seed)
+    return _of_files(data, inputs, workers=workers)
 
 
-def features(
-    data: DrawnPictures | DrawnTriplets, backbone: Backbone, *, tokenizer: Tokenizer, seed: int, cache: Path
-) -> tuple[Features, Features]:
+def features(data: DrawnPictures | DrawnTriplets, inputs: RunInputs) -> tuple[Features, Features]:
     """Outputs of the frozen towers for the train and the val split."""
-    train, val = (
-        Features(backbone, tokenizer, split=split, count=count, seed=seed, cache=cache)
-        for split, count in (("train", data.products), ("val", data.validation_products))
-    )
-    return train, val
+    train = _features(inputs, split="train", count=data.products)
+    return train, _features(inputs, split="val", count=data.validation_products)
 
 
 def tokenise(tokenizer: Tokenizer, template: Template) -> Callable[[list[str]], Tensor]:
@@ -69,15 +55,17 @@ def optional_path(name: str) -> Path | None:
     return Path(name) if name else None
 
 
-def _of_files(
-    data: ShardsSource | TableSource, *, tokenizer: Tokenizer, seed: int, size: int, workers: int
-) -> FileCaptions:
+def _features(inputs: RunInputs, *, split: str, count: int) -> Features:
+    return Features(inputs.backbone, inputs.tokenizer, split=split, count=count, seed=inputs.seed, cache=inputs.cache)
+
+
+def _of_files(data: ShardsSource | TableSource, inputs: RunInputs, *, workers: int) -> FileCaptions:
     return FileCaptions(
         _loaded(data).whole(skip=optional_path(data.skip)),
         validation=data.validation,
-        tokenise=tokenise(tokenizer, PLAIN),
-        seed=seed,
-        size=size,
+        tokenise=tokenise(inputs.tokenizer, PLAIN),
+        seed=inputs.seed,
+        size=inputs.backbone.image_size,
         workers=workers,
     )
 

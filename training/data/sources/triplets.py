@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from models.nets.backbone import Backbone
 from models.nets.two_stage import TwoStage
-from models.tokenizer import PLAIN, Template, Tokenizer
+from models.tokenizer import PLAIN, Template
 from training.data.config import Cirr, DrawnTriplets, FashionIq, Jsonl, LaionCir, SynthTriplets
 from training.data.drawn.pairs import DrawnStateTriplets
 from training.data.drawn.pixels import DrawnPixelTriplets
@@ -12,37 +11,29 @@ from training.data.files import FileTriplets
 from training.data.formats import cirr, fashioniq, jsonl, laion_cir, synthtriplets
 from training.data.rows import LoadedRows, Triplets
 from training.data.sources.captioned import features, optional_path, tokenise
+from training.data.sources.run_inputs import RunInputs
 
 FileSource = Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr
 
 
-def drawn_states(
-    data: DrawnTriplets,
-    *,
-    backbone: Backbone,
-    tokenizer: Tokenizer,
-    template: str,
-    seed: int,
-    cache: Path,
-    net: TwoStage | None = None,
-) -> DrawnStateTriplets:
-    """Drawn triplets whose images went through the frozen `backbone`, and through the frozen modules of `net`."""
-    train, val = features(data, backbone, tokenizer=tokenizer, seed=seed, cache=cache)
-    parsed = Template.parse(template)
-    return DrawnStateTriplets(data, train, val, tokenizer=tokenizer, template=parsed, seed=seed, net=net)
+def drawn_states(data: DrawnTriplets, inputs: RunInputs, *, net: TwoStage | None = None) -> DrawnStateTriplets:
+    """Drawn triplets whose images went through the frozen CLIP, and through the frozen modules of `net`."""
+    train, val = features(data, inputs)
+    template = Template.parse(inputs.template)
+    return DrawnStateTriplets(
+        data, train, val, tokenizer=inputs.tokenizer, template=template, seed=inputs.seed, net=net
+    )
 
 
-def drawn_pixels(
-    data: DrawnTriplets, *, size: int, tokenizer: Tokenizer, template: str, seed: int, cache: Path, captions: bool
-) -> DrawnPixelTriplets:
-    """Drawn triplets as pixels of side `size`; with `captions` each target has one."""
+def drawn_pixels(data: DrawnTriplets, inputs: RunInputs, *, captions: bool) -> DrawnPixelTriplets:
+    """Drawn triplets as pixels of CLIP's size; with `captions` each target has one."""
     return DrawnPixelTriplets(
         data,
-        tokenizer=tokenizer,
-        template=Template.parse(template),
-        seed=seed,
-        size=size,
-        cache=cache,
+        tokenizer=inputs.tokenizer,
+        template=Template.parse(inputs.template),
+        seed=inputs.seed,
+        size=inputs.backbone.image_size,
+        cache=inputs.cache,
         captions=captions,
     )
 
@@ -52,17 +43,15 @@ def rows(data: FileSource) -> Triplets:
     return _loaded(data).whole(skip=optional_path(data.skip))
 
 
-def of_files(
-    rows: Triplets, *, validation: int, tokenizer: Tokenizer, template: str, seed: int, size: int, workers: int
-) -> FileTriplets:
-    """Triplets of files as pixels of side `size`; `validation` rows are held out."""
+def of_files(rows: Triplets, inputs: RunInputs, *, validation: int, workers: int) -> FileTriplets:
+    """Triplets of files as pixels of CLIP's size; `validation` rows are held out."""
     return FileTriplets(
         rows,
         validation=validation,
-        texts=tokenise(tokenizer, Template.parse(template)),
-        captions=tokenise(tokenizer, PLAIN),
-        seed=seed,
-        size=size,
+        texts=tokenise(inputs.tokenizer, Template.parse(inputs.template)),
+        captions=tokenise(inputs.tokenizer, PLAIN),
+        seed=inputs.seed,
+        size=inputs.backbone.image_size,
         workers=workers,
     )
 

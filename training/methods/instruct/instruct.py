@@ -16,24 +16,24 @@ from training.bundles.onnx_graph import Graphs
 from training.data.config import DrawnTriplets, TripletData
 from training.data.datasets import TripletDataset
 from training.data.sources import triplets
-from training.engine import backbones, checkpoint, loop
+from training.data.sources.run_inputs import RunInputs
+from training.engine import backbones, checkpoint
 from training.engine.distributed import World
-from training.engine.settings import BackboneConfig, LoopConfig, Section
+from training.engine.settings import LoopConfig
+from training.methods.clip_run import ClipRunConfig
 from training.methods.instruct.config import CombiningConfig, ReformulatingConfig
 from training.methods.instruct.reformulating import Combining, Pair, Reformulating
 
 REFORMULATING, COMBINING = "reformulating", "combining"
 
 
-class InstructConfig(Section):
+class InstructConfig(ClipRunConfig):
     """A run of InstructCIR."""
 
     stages: ClassVar[tuple[str, ...]] = (REFORMULATING, COMBINING)
 
     method: Literal["instruct"]
-    seed: int
     template: str = Field(default="{text}", pattern=r"^[^*]*\{text\}[^*]*$")
-    backbone: BackboneConfig
     reformulating: ReformulatingConfig
     combining: CombiningConfig
 
@@ -51,55 +51,37 @@ class InstructConfig(Section):
         """Train the phases in the folders reformulating and combining of `out`; see `Method.train`."""
         first, second = self.reformulating, self.combining
         with world.first():
-            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            self.write_tokenizer(out)
             pair = self.untrained(out).to(world.device)
-            data = self.data(size=pair.online.backbone.image_size, tokenizer=tokenizer, cache=out.parent / "cache")
+            data = self.data(self.inputs(out, pair.online.backbone))
         reformulating = Reformulating(
             pair=pair, data=data, loss=first.loss, momentum=first.momentum, loop=first.loop, world=world
         )
         folder = out / REFORMULATING
-        loop.fit(reformulating, seed=self.seed, optim=first.optim, loop=first.loop, folder=folder, world=world)
+        self.fit(reformulating, first, folder=folder, world=world)
         if until == REFORMULATING:
             return
         checkpoint.load(pair, checkpoint.best(folder))  # while the first phase's parameters still require gradients
         combining = Combining(pair=pair, data=data, loss=first.loss, steps=second.steps, loop=second.loop, world=world)
-        folder = out / COMBINING
-        loop.fit(combining, seed=self.seed, optim=second.optim, loop=second.loop, folder=folder, world=world)
+        self.fit(combining, second, folder=out / COMBINING, world=world)
 
-    def data(self, *, size: int, tokenizer: Tokenizer, cache: Path) -> TripletDataset:
-        """Return the triplets of both phases as pixels of side `size`; raises InputError if files are missing."""
+    def data(self, inputs: RunInputs) -> TripletDataset:
+        """Return the triplets of both phases as pixels; raises InputError if files are missing."""
         part = self.reformulating
         if isinstance(part.data, DrawnTriplets):
-            return triplets.drawn_pixels(
-                part.data,
-                size=size,
-                tokenizer=tokenizer,
-                template=self.template,
-                seed=self.seed,
-                cache=cache,
-                captions=bool(part.loss.captions),
-            )
+            return triplets.drawn_pixels(part.data, inputs, captions=bool(part.loss.captions))
         rows = triplets.rows(part.data)
         if part.loss.captions and (lacking := sum(not caption for caption in rows.target_captions)):
             raise ConfigError(
                 f"reformulating.loss.captions needs captions of the targets, and {lacking} of {len(rows)} triplets have"
                 " none: name them as target_caption, or set it to 0"
             )
-        return triplets.of_files(
-            rows,
-            validation=part.data.validation,
-            tokenizer=tokenizer,
-            template=self.template,
-            seed=self.seed,
-            size=size,
-            workers=part.loop.workers,
-        )
+        return triplets.of_files(rows, inputs, validation=part.data.validation, workers=part.loop.workers)
 
     def untrained(self, run: Path) -> Pair:
         """Return the networks of a run, CLIP as the config says and the rest untrained."""
         tokenizer = Tokenizer.open(run / backbones.TOKENIZER, context_length=3)
-        backbone = backbones.backbone(self.backbone, run, seed=self.seed)
-        torch.manual_seed(self.seed)  # again: the added modules begin alike, whatever CLIP's weights came from
+        backbone = self.clip(run)
         null = torch.from_numpy(tokenizer.encode([""]).ids[:, :2])  # start and end
         net = self.reformulating.net
         online = Reformulation(backbone, null=null, crossed=net.crossed, checkpointed=net.checkpointed)
@@ -116,14 +98,8 @@ class InstructConfig(Section):
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run; after the second phase its text weight is 1 − λ. See `Method`."""
         pair = self.best(run, stage=stage)
-        return FinishedModel(
-            method=self.method,
-            backbone=self.backbone.name,
-            template=self.template,
-            text_weight=1.0 - float(pair.online.combiner.weight) if stage == COMBINING else 0.0,
-            graphs=graphs(pair),
-            tokenizer_file=run / backbones.TOKENIZER,
-        )
+        text_weight = 1.0 - float(pair.online.combiner.weight) if stage == COMBINING else 0.0
+        return self.model(self.method, run, graphs(pair), text_weight=text_weight)
 
 
 def graphs(pair: Pair) -> Graphs:

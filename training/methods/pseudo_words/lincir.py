@@ -10,24 +10,19 @@ from models.nets.lincir import LinCir, noisy
 from training.bundles.export import FinishedModel
 from training.data.batch import MaskedBatch
 from training.data.config import CaptionedData
-from training.data.datasets import EpochDataset
 from training.data.sources import captioned
-from training.engine import backbones, frozen, loop
+from training.engine import frozen
 from training.engine.distributed import World
-from training.engine.settings import LoopConfig, OptimConfig, Section
 from training.methods.pseudo_words.masked_captions import MaskedCaptions
-from training.methods.pseudo_words.method import PseudoWordConfig
+from training.methods.pseudo_words.method import NetworkConfig, PseudoWordConfig
 from training.methods.pseudo_words.stage import PseudoWordStage
 
 
-class MaskingConfig(Section):
+class MaskingConfig(NetworkConfig):
     """The one stage of LinCIR; images are read for validation only."""
 
-    dropout: float = Field(default=0.5, ge=0, lt=1)
     noise: float = Field(default=1.0, ge=0)  # at most, in lengths of a caption's vector
     data: CaptionedData
-    optim: OptimConfig
-    loop: LoopConfig
 
 
 class LinCirConfig(PseudoWordConfig):
@@ -47,20 +42,13 @@ class LinCirConfig(PseudoWordConfig):
         """Train φ in the folder masking of `out`; see `Method.train`."""
         part = self.masking
         with world.first():
-            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            tokenizer = self.write_tokenizer(out)
             net = self.untrained(out).to(world.device)
-            captions = captioned.captions_alone(
-                part.data,
-                backbone=net.backbone,
-                tokenizer=tokenizer,
-                seed=self.seed,
-                workers=part.loop.workers,
-                cache=out.parent / "cache",
-            )
+            captions = captioned.captions_alone(part.data, self.inputs(out, net.backbone), workers=part.loop.workers)
         sentence, slot = self.sentence(tokenizer)
         data = MaskedCaptions(captions, tokenizer)
         stage = Masking(part, net=net, seed=self.seed, sentence=sentence, slot=slot, data=data, world=world)
-        loop.fit(stage, seed=self.seed, optim=part.optim, loop=part.loop, folder=out / self.stages[0], world=world)
+        self.fit(stage, part, folder=out / self.stages[0], world=world)
 
     def untrained(self, run: Path) -> LinCir:
         """Return the net of a run, φ untrained."""
@@ -68,30 +56,16 @@ class LinCirConfig(PseudoWordConfig):
 
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run; see `Method.finished`."""
-        return self.model(self.method, run)
+        return self.pseudo_word_model(self.method, run)
 
 
-class Masking(PseudoWordStage[MaskedBatch]):
+class Masking(PseudoWordStage[MaskingConfig, MaskedBatch]):
     """Trains φ by self-masking projection, on captions alone."""
-
-    def __init__(
-        self,
-        config: MaskingConfig,
-        *,
-        net: LinCir,
-        seed: int,
-        sentence: Tensor,
-        slot: int,
-        data: EpochDataset[MaskedBatch],
-        world: World,
-    ) -> None:
-        super().__init__(net=net, seed=seed, sentence=sentence, slot=slot, data=data, loop=config.loop, world=world)
-        self._noise = config.noise
 
     def embeddings(self, batch: MaskedBatch) -> dict[str, Tensor]:
         """Return `masked` (b, d) with gradient and the frozen `caption` (b, d)."""
         caption = frozen.text(self.net.backbone, batch.caption)
-        word = self.net.word(noisy(caption, scale=self._noise))
+        word = self.net.word(noisy(caption, scale=self._config.noise))
         return {"masked": self.net.compose(word, batch.masked, places=batch.places), "caption": caption}
 
     def loss(self, embeddings: dict[str, Tensor]) -> Tensor:

@@ -11,25 +11,21 @@ from models.nets.searle import Searle
 from training.bundles.export import FinishedModel
 from training.data.batch import InvertedBatch
 from training.data.sources import captioned
-from training.engine import backbones, frozen, loop, losses
+from training.engine import frozen, losses
 from training.engine.distributed import World
-from training.engine.settings import LoopConfig, OptimConfig, Section
 from training.methods.pseudo_words.inverting import Inverted, Inverting, InvertingConfig, phrase_distance
-from training.methods.pseudo_words.method import PseudoWordConfig
+from training.methods.pseudo_words.method import NetworkConfig, PseudoWordConfig
 from training.methods.pseudo_words.phrases import Phrases, PhrasesConfig, Sentences
 from training.methods.pseudo_words.stage import PseudoWordStage
 
 INVERTING, DISTILLING = "inverting", "distilling"
 
 
-class DistillingConfig(Section):
+class DistillingConfig(NetworkConfig):
     """The second stage: φ learns from the words."""
 
-    dropout: float = Field(default=0.5, ge=0, lt=1)
     temperature: float = Field(default=0.25, gt=0)
     bound: float = Field(default=0.75, ge=0)  # weight of the phrases
-    optim: OptimConfig
-    loop: LoopConfig
 
 
 class SearleConfig(PseudoWordConfig):
@@ -51,16 +47,9 @@ class SearleConfig(PseudoWordConfig):
         """Find words in the folder inverting of `out`, then train φ in distilling; see `Method.train`."""
         first, second = self.inverting, self.distilling
         with world.first():
-            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            tokenizer = self.write_tokenizer(out)
             net = self.untrained(out).to(world.device)
-            data = captioned.portraits(
-                first.data,
-                backbone=net.backbone,
-                tokenizer=tokenizer,
-                seed=self.seed,
-                workers=second.loop.workers,
-                cache=out.parent / "cache",
-            )
+            data = captioned.portraits(first.data, self.inputs(out, net.backbone), workers=second.loop.workers)
         phrases = Phrases.from_config(self.phrases, net.backbone, tokenizer, plain=first.sentences)
         inverting = Inverting(
             first,
@@ -88,8 +77,7 @@ class SearleConfig(PseudoWordConfig):
             data=Inverted(data, words),
             world=world,
         )
-        optim, steps = second.optim, second.loop
-        loop.fit(stage, seed=self.seed, optim=optim, loop=steps, folder=out / DISTILLING, world=world)
+        self.fit(stage, second, folder=out / DISTILLING, world=world)
 
     def untrained(self, run: Path) -> Searle:
         """Return the net of a run, φ untrained."""
@@ -101,10 +89,10 @@ class SearleConfig(PseudoWordConfig):
             raise ConfigError(
                 f"the first stage of {run} has words for its own images only: leave out --stage inverting"
             )
-        return self.model(self.method, run)
+        return self.pseudo_word_model(self.method, run)
 
 
-class Distilling(PseudoWordStage[InvertedBatch]):
+class Distilling(PseudoWordStage[DistillingConfig, InvertedBatch]):
     """Trains φ to predict in one forward pass the words that gradient descent found."""
 
     def __init__(
@@ -119,8 +107,7 @@ class Distilling(PseudoWordStage[InvertedBatch]):
         data: Inverted,
         world: World,
     ) -> None:
-        super().__init__(net=net, seed=seed, sentence=sentence, slot=slot, data=data, loop=config.loop, world=world)
-        self._config = config
+        super().__init__(config, net=net, seed=seed, sentence=sentence, slot=slot, data=data, world=world)
         self._phrases = phrases
 
     def embeddings(self, batch: InvertedBatch) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -14,15 +13,16 @@ from models.errors import ConfigError
 from models.nets import weighted_sum
 from models.nets.two_stage import Reference, TwoStage, TwoStageShape, scaled
 from models.nets.two_stage_graphs import TwoStageComposeGraph, TwoStageReferenceGraph
-from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Graphs, Split
 from training.data.config import DrawnTriplets, TripletData
 from training.data.datasets import TripletDataset
 from training.data.sources import captioned, triplets
-from training.engine import backbones, checkpoint, loop
+from training.data.sources.run_inputs import RunInputs
+from training.engine import backbones, checkpoint
 from training.engine.distributed import World
-from training.engine.settings import BackboneConfig, LoopConfig, Section
+from training.engine.settings import LoopConfig
+from training.methods.clip_run import ClipRunConfig
 from training.methods.stages import pseudo_sentence
 from training.methods.two_stage.composing import ComposingStage
 from training.methods.two_stage.config import ComposingConfig, MappingConfig
@@ -31,13 +31,11 @@ from training.methods.two_stage.mapping import MappingStage
 MAPPING, COMPOSING = "mapping", "composing"
 
 
-class TwoStageConfig(Section):
+class TwoStageConfig(ClipRunConfig):
     """A run of the two-stage method."""
 
     method: Literal["two-stage"]
-    seed: int
     template: str = Field(default="a photo of * that {text}", pattern=r"\*.*\{text\}")
-    backbone: BackboneConfig
     mapping: MappingConfig
     composing: ComposingConfig
 
@@ -64,44 +62,35 @@ class TwoStageConfig(Section):
 
     def train(self, out: Path, *, until: str, world: World) -> None:
         """Train the stages in the folders mapping and composing of `out`; see `Method.train`."""
-        first, second, cache = self.mapping, self.composing, out.parent / "cache"
+        first, second = self.mapping, self.composing
         with world.first():
-            tokenizer = backbones.write_tokenizer(self.backbone, out / backbones.TOKENIZER)
+            tokenizer = self.write_tokenizer(out)
             net = self.untrained(out).to(world.device)
+        inputs = self.inputs(out, net.backbone)
         sentence, slot = pseudo_sentence.pseudo_sentence(pseudo_sentence.mapping_template(self.template), tokenizer)
         if until == COMPOSING and not isinstance(second.data, DrawnTriplets):
             with world.first():  # before hours of the first stage, since files may be missing or broken
-                self._triplets(net, tokenizer, cache)
+                self._triplets(net, inputs)
             world.share(second.loop.batch)
         if MAPPING in self.stages:
             if not checkpoint.has_ended(out / MAPPING):
                 with world.first():
-                    data = captioned.captioned(
-                        first.data,
-                        backbone=net.backbone,
-                        tokenizer=tokenizer,
-                        seed=self.seed,
-                        workers=first.loop.workers,
-                        cache=cache,
-                    )
+                    data = captioned.captioned(first.data, inputs, workers=first.loop.workers)
                 mapping = MappingStage(
                     first, seed=self.seed, net=net, sentence=sentence, slot=slot, data=data, world=world
                 )
-                optim, steps = first.optim, first.loop
-                loop.fit(mapping, seed=self.seed, optim=optim, loop=steps, folder=out / MAPPING, world=world)
+                self.fit(mapping, first, folder=out / MAPPING, world=world)
             load_mapping(net, checkpoint.best(out / MAPPING))
         if until == MAPPING:
             return
         with world.first():
-            triplet_data = self._triplets(net, tokenizer, cache)
+            triplet_data = self._triplets(net, inputs)
         composing = ComposingStage(second, net=net, sentence=sentence, slot=slot, data=triplet_data, world=world)
-        optim, steps = second.optim, second.loop
-        loop.fit(composing, seed=self.seed, optim=optim, loop=steps, folder=out / COMPOSING, world=world)
+        self.fit(composing, second, folder=out / COMPOSING, world=world)
 
     def untrained(self, run: Path) -> TwoStage:
         """Return the net of a run, CLIP as the config says and its own modules untrained."""
-        backbone = backbones.backbone(self.backbone, run, seed=self.seed)
-        torch.manual_seed(self.seed)  # again: the added modules begin alike, whatever CLIP's weights came from
+        backbone = self.clip(run)
         depth = len(backbone.text_blocks)
         parts, adapters = self.mapping.net, self.composing.net
         shape = TwoStageShape(
@@ -132,45 +121,22 @@ class TwoStageConfig(Section):
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run, called "mapping" without the second stage; see `Method.finished`."""
         net = self.best(run, stage=stage)
-        tokenizer = backbones.write_tokenizer(self.backbone, run / backbones.TOKENIZER)
-        _, slot = pseudo_sentence.pseudo_sentence(pseudo_sentence.mapping_template(self.template), tokenizer)
-        return FinishedModel(
-            method=self.method if stage == COMPOSING else MAPPING,
-            backbone=self.backbone.name,
-            template=self.template,
-            text_weight=0.0,
-            graphs=graphs(net, slot=slot),
-            tokenizer_file=run / backbones.TOKENIZER,
-        )
+        template = pseudo_sentence.mapping_template(self.template)
+        _, slot = pseudo_sentence.pseudo_sentence(template, self.write_tokenizer(run))
+        return self.model(self.method if stage == COMPOSING else MAPPING, run, graphs(net, slot=slot))
 
-    def _triplets(self, net: TwoStage, tokenizer: Tokenizer, cache: Path) -> TripletDataset:
+    def _triplets(self, net: TwoStage, inputs: RunInputs) -> TripletDataset:
         """Return the data of the second stage; `net` has been through the first."""
         part = self.composing
         if isinstance(part.data, DrawnTriplets):
-            return triplets.drawn_states(
-                part.data,
-                backbone=net.backbone,
-                tokenizer=tokenizer,
-                template=self.template,
-                seed=self.seed,
-                cache=cache,
-                net=net if part.learns == "adapters" else None,
-            )
+            return triplets.drawn_states(part.data, inputs, net=net if part.learns == "adapters" else None)
         rows = triplets.rows(part.data)
         if part.loss.soft and not any(rows.captions):
             raise ConfigError(
                 "the soft alignment needs captions of the references, and the triplets have none: name them, or set"
                 " composing.loss.soft = 0"
             )
-        return triplets.of_files(
-            rows,
-            validation=part.data.validation,
-            tokenizer=tokenizer,
-            template=self.template,
-            seed=self.seed,
-            size=net.backbone.image_size,
-            workers=part.loop.workers,
-        )
+        return triplets.of_files(rows, inputs, validation=part.data.validation, workers=part.loop.workers)
 
 
 def graphs(net: TwoStage, *, slot: int) -> Graphs:

@@ -11,6 +11,7 @@ from models.errors import InputError
 from tests.models import tiny
 from training import __main__
 from training.data.formats import cirr
+from training.data.sources.run_inputs import RunInputs
 from training.methods import config
 from training.methods.instruct.instruct import InstructConfig
 
@@ -97,10 +98,11 @@ def test_the_shipped_config_hands_the_triplets_to_the_network(folder: Path) -> N
     settings = config.parse({**document, "reformulating": reformulating}, name="cirr")
     assert isinstance(settings, InstructConfig)
     tokenizer = tiny.tokenizer(folder / "tokenizer.json")
-    found = settings.data(size=8, tokenizer=tokenizer, cache=folder)
+    inputs = RunInputs(tiny.backbone(end=tokenizer.end), tokenizer, template="{text}", seed=0, cache=folder)
+    found = settings.data(inputs)
     assert len(found) == 1 and len(found.validation_queries.references) == 2
     (batch,) = found.batches([np.array([0])], epoch=0, share=slice(0, 1))
-    assert batch.reference.shape == batch.target.shape == (1, 3, 8, 8)
+    assert batch.reference.shape == batch.target.shape == (1, 3, tiny.SIZE, tiny.SIZE)
 
 
 @published

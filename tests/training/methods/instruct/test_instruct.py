@@ -11,7 +11,7 @@ from PIL import Image
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
-from training.engine import backbones, checkpoint, loop
+from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.methods import config, runs
 from training.methods.instruct.instruct import InstructConfig
@@ -89,10 +89,9 @@ def test_a_run_killed_within_a_phase_goes_on_to_the_identical_weights_and_averag
     settings, out = settings_of(run), config_file.parent / "killed"
     part, folder = settings.reformulating, out / "reformulating"
     folder.mkdir(parents=True)
-    tokenizer = backbones.write_tokenizer(settings.backbone, out / backbones.TOKENIZER)
+    settings.write_tokenizer(out)
     pair = settings.untrained(out)
-    size, cache = pair.online.backbone.image_size, out.parent / "cache"
-    data = settings.data(size=size, tokenizer=tokenizer, cache=cache)
+    data = settings.data(settings.inputs(out, pair.online.backbone))
     world = World.alone(torch.device("cpu"))
     killed = Killed(pair=pair, data=data, loss=part.loss, momentum=part.momentum, loop=part.loop, world=world)
     with pytest.raises(KeyboardInterrupt):

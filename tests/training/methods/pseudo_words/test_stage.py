@@ -27,7 +27,8 @@ from training.methods.pseudo_words.masked_captions import MaskedCaptions, withou
 from training.methods.pseudo_words.phrases import Phrases, PhrasesConfig
 from training.methods.pseudo_words.pic2word import Naming, NamingConfig
 from training.methods.pseudo_words.searle import Distilling, DistillingConfig
-from training.methods.pseudo_words.stage import BatchOf, PseudoWordStage
+from training.methods.pseudo_words.stage import PseudoWordStage
+from training.methods.stages.from_images import BatchOf
 
 OPTIM = OptimConfig(learning_rate=1e-2, weight_decay=0.0, warmup_steps=0)
 DATA = DrawnPictures(source="drawn", products=8, validation_products=8)
@@ -68,7 +69,7 @@ def distilling(tokenizer: Tokenizer, loop: LoopConfig, *, bound: float = 0.75) -
     return Distilling(part, net=net, phrases=phrases, seed=5, sentence=tokens, slot=slot, data=data, world=ALONE)
 
 
-def only(stage: PseudoWordStage[BatchOf]) -> BatchOf:
+def only(stage: PseudoWordStage[Any, BatchOf]) -> BatchOf:
     (batch,) = stage.batches(0, start=0)
     return batch
 
@@ -133,7 +134,7 @@ def test_searles_second_loss_is_agreement_with_the_words_and_with_the_phrases(
 
 @pytest.mark.parametrize("kind", [naming, masking, distilling])
 def test_a_few_steps_lower_the_loss_and_clip_stays_as_it_was(
-    kind: Callable[[Tokenizer, LoopConfig], PseudoWordStage[Any]], tokenizer: Tokenizer, tmp_path: Path
+    kind: Callable[[Tokenizer, LoopConfig], PseudoWordStage[Any, Any]], tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     settings = steps(epochs=20)
     stage = kind(tokenizer, settings)
