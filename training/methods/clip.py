@@ -17,7 +17,6 @@ from models.nets import weighted_sum
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Graphs
 from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts
 from training.catalogue.world.world import CATEGORIES
@@ -30,6 +29,7 @@ from training.engine.backbones import TOKENIZER
 from training.engine.distributed import World
 from training.engine.losses import symmetric_nce
 from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.methods.clip_run import frozen_graphs
 from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
@@ -174,11 +174,7 @@ def weighted_sum_model(backbone: Backbone, *, name: str, tokenizer_file: Path) -
         backbone=name,
         template="{text}",
         text_weight=0.5,
-        graphs=Graphs(
-            gallery=weighted_sum.ImageGraph(backbone),
-            query=weighted_sum.SumGraph(backbone),
-            text=weighted_sum.TextGraph(backbone),
-        ),
+        graphs=frozen_graphs(backbone, weighted_sum.SumGraph(backbone)),
         tokenizer_file=tokenizer_file,
     )
 

@@ -10,6 +10,7 @@ from models.nets.clip4cir import Clip4Cir, Clip4CirComposeGraph, Clip4CirReferen
 from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Split
 from training.engine import frozen
+from training.methods.clip_run import frozen_graphs
 from training.methods.frozen_clip import FrozenClipConfig, HeadConfig
 
 
@@ -43,4 +44,4 @@ class Clip4CirConfig(FrozenClipConfig):
         """Return the model of a finished run; see `Method.finished`."""
         net = self.best(run)
         query = Split(Clip4CirReferenceGraph(net), Clip4CirComposeGraph(net), features=("image",))
-        return self.model(self.method, run, self.graphs(net, query=query))
+        return self.model(self.method, run, frozen_graphs(net.backbone, query))

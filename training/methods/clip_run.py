@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import nn
 
+from models.nets import weighted_sum
 from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Graphs
+from training.bundles.onnx_graph import Graphs, Split
 from training.data.sources.run_inputs import RunInputs
 from training.engine import backbones, loop
 from training.engine.distributed import World
@@ -64,3 +66,8 @@ class ClipRunConfig(Section):
             graphs=graphs,
             tokenizer_file=run / backbones.TOKENIZER,
         )
+
+
+def frozen_graphs(backbone: Backbone, query: nn.Module | Split) -> Graphs:
+    """Return the graphs of a CLIP whose gallery and text embeddings are its own, with this query graph."""
+    return Graphs(gallery=weighted_sum.ImageGraph(backbone), query=query, text=weighted_sum.TextGraph(backbone))

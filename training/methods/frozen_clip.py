@@ -7,13 +7,11 @@ from typing import ClassVar, TypeVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from models.nets import weighted_sum
 from models.nets.backbone import Backbone
 from models.nets.frozen_clip import FrozenClipHead
-from training.bundles.onnx_graph import Graphs, Split
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets, TripletData
 from training.data.datasets import TripletDataset
@@ -90,12 +88,6 @@ class FrozenClipConfig(ClipRunConfig):
         """Load the best weights into an untrained net; raises ConfigError if the run has not ended."""
         checkpoint.load(net.eval(), checkpoint.best(run / self.stages[0]))
         return net.requires_grad_(False)
-
-    @staticmethod
-    def graphs(net: FrozenClipHead, *, query: nn.Module | Split) -> Graphs:
-        """Return the graphs of a net with this query graph; its gallery is the frozen CLIP's."""
-        image, text = weighted_sum.ImageGraph(net.backbone), weighted_sum.TextGraph(net.backbone)
-        return Graphs(gallery=image, query=query, text=text)
 
 
 class HeadStage(Contrasting):

@@ -5,14 +5,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from models.nets import weighted_sum
 from models.nets.backbone import Backbone
 from models.nets.slerp import SlerpComposeGraph, SlerpReferenceGraph
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Graphs, Split
+from training.bundles.onnx_graph import Split
 from training.engine import backbones
 from training.engine.distributed import World
 from training.engine.settings import BackboneConfig, Section
+from training.methods.clip_run import frozen_graphs
 
 
 class SlerpConfig(Section):
@@ -41,15 +41,12 @@ class SlerpConfig(Section):
         """Return the model of a run; see `Method.finished`."""
         backbone = self.best(run)
         compose = SlerpComposeGraph(backbone, share=self.share)
+        query = Split(SlerpReferenceGraph(backbone), compose, features=("image",))
         return FinishedModel(
             method=self.method,
             backbone=self.backbone.name,
             template="{text}",
             text_weight=0.0,
-            graphs=Graphs(
-                gallery=weighted_sum.ImageGraph(backbone),
-                query=Split(SlerpReferenceGraph(backbone), compose, features=("image",)),
-                text=weighted_sum.TextGraph(backbone),
-            ),
+            graphs=frozen_graphs(backbone, query),
             tokenizer_file=run / backbones.TOKENIZER,
         )

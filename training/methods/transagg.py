@@ -9,6 +9,7 @@ from models.nets.backbone import Backbone
 from models.nets.transagg import TransAgg, TransAggQueryGraph
 from training.bundles.export import FinishedModel
 from training.engine import frozen
+from training.methods.clip_run import frozen_graphs
 from training.methods.frozen_clip import FrozenClipConfig, HeadConfig
 
 
@@ -41,4 +42,4 @@ class TransAggConfig(FrozenClipConfig):
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run; see `Method.finished`."""
         net = self.best(run)
-        return self.model(self.method, run, self.graphs(net, query=TransAggQueryGraph(net)))
+        return self.model(self.method, run, frozen_graphs(net.backbone, TransAggQueryGraph(net)))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Literal, Protocol, TypeVar, cast
+from typing import ClassVar, Literal, Protocol, TypeVar, cast
 
 import torch
 from peft import PeftModel
@@ -36,16 +36,26 @@ _Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Captioner:
-    """An image-text-to-text model, such as LLaVA, with greedy decoding."""
+class _LocalModel:
+    """A model with greedy decoding."""
+
+    concurrency: ClassVar[int] = 1  # one batch already fills the device
 
     name: str
     batch: int
-    concurrency: int  # one batch already fills the device
     max_tokens: int
     model: PreTrainedModel
-    processor: ProcessorMixin
     tokenizer: PreTrainedTokenizerBase
+
+    def stop(self) -> None:
+        """Do nothing, since no call waits: the current batch is answered and stored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Captioner(_LocalModel):
+    """An image-text-to-text model, such as LLaVA."""
+
+    processor: ProcessorMixin
 
     @classmethod
     def open(cls, section: LocalCaptioner) -> "Captioner":
@@ -65,7 +75,6 @@ class Captioner:
         return cls(
             name=_name(path, section),
             batch=section.batch,
-            concurrency=1,
             max_tokens=section.max_tokens,
             model=model,
             processor=processor,
@@ -84,9 +93,6 @@ class Captioner:
         inputs = inputs.to(self.model.device, self.model.dtype)
         return _replies(self.model, self.tokenizer, inputs, max_tokens=self.max_tokens)
 
-    def stop(self) -> None:
-        """Do nothing, since no call waits: the current batch is answered and stored."""
-
     def _prompted(self, prompt: str) -> str:
         """Return the prompt in the model's chat template, the image before the text."""
         if self.processor.chat_template is not None:
@@ -98,15 +104,8 @@ class Captioner:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reformulator:
-    """A causal language model, with or without a LoRA adapter, with greedy decoding."""
-
-    name: str
-    batch: int
-    concurrency: int
-    max_tokens: int
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+class Reformulator(_LocalModel):
+    """A causal language model, with or without a LoRA adapter."""
 
     @classmethod
     def open(cls, section: LocalReformulator) -> "Reformulator":
@@ -126,7 +125,6 @@ class Reformulator:
         return cls(
             name=_name(path, section) + (f" + {folder.identity(adapter)}" if section.adapter else ""),
             batch=section.batch,
-            concurrency=1,
             max_tokens=section.max_tokens,
             model=model,
             tokenizer=tokenizer,
@@ -139,9 +137,6 @@ class Reformulator:
             texts, padding=True, add_special_tokens=not starts_itself(self.tokenizer, texts[0]), return_tensors="pt"
         )
         return _replies(self.model, self.tokenizer, inputs.to(self.model.device), max_tokens=self.max_tokens)
-
-    def stop(self) -> None:
-        """Do nothing, since no call waits: the current batch is answered and stored."""
 
 
 def language_model(path: Path, *, device: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -226,9 +221,8 @@ def _decode_greedily(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
         tokenizer.pad_token = tokenizer.eos_token
     settings = model.generation_config
     settings.do_sample, settings.num_beams = False, 1
-    settings.temperature = settings.top_p = settings.top_k = settings.max_length = (
-        None  # these would only cause warnings
-    )
+    # these would only cause warnings
+    settings.temperature = settings.top_p = settings.top_k = settings.max_length = None
     settings.pad_token_id = tokenizer.pad_token_id
 
 

@@ -7,14 +7,13 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from models.nets import weighted_sum
 from models.nets.pseudo_word import PseudoWord, PseudoWordComposeGraph, PseudoWordReferenceGraph
 from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Graphs, Split
+from training.bundles.onnx_graph import Split
 from training.engine import checkpoint
 from training.engine.settings import LoopConfig, OptimConfig, Section
-from training.methods.clip_run import ClipRunConfig
+from training.methods.clip_run import ClipRunConfig, frozen_graphs
 from training.methods.stages.pseudo_sentence import mapping_template, pseudo_sentence
 
 
@@ -52,9 +51,5 @@ class PseudoWordConfig(ClipRunConfig):
         """Return the finished model of a run; its gallery is the frozen CLIP's."""
         net = self.best(run)
         _, slot = self.sentence(self.write_tokenizer(run))
-        graphs = Graphs(
-            gallery=weighted_sum.ImageGraph(net.backbone),
-            query=Split(PseudoWordReferenceGraph(net), PseudoWordComposeGraph(net, slot=slot), features=("word",)),
-            text=weighted_sum.TextGraph(net.backbone),
-        )
-        return self.model(method, run, graphs)
+        query = Split(PseudoWordReferenceGraph(net), PseudoWordComposeGraph(net, slot=slot), features=("word",))
+        return self.model(method, run, frozen_graphs(net.backbone, query))

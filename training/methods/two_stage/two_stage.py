@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from models import files
 from models.errors import ConfigError
-from models.nets import weighted_sum
 from models.nets.two_stage import Reference, TwoStage, TwoStageShape, scaled
 from models.nets.two_stage_graphs import TwoStageComposeGraph, TwoStageReferenceGraph
 from training.bundles.export import FinishedModel
@@ -22,7 +21,7 @@ from training.data.sources.run_inputs import RunInputs
 from training.engine import backbones, checkpoint
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig
-from training.methods.clip_run import ClipRunConfig
+from training.methods.clip_run import ClipRunConfig, frozen_graphs
 from training.methods.stages import pseudo_sentence
 from training.methods.two_stage.composing import ComposingStage
 from training.methods.two_stage.config import ComposingConfig, MappingConfig
@@ -144,11 +143,8 @@ def graphs(net: TwoStage, *, slot: int) -> Graphs:
     net.eval()
     net.drop_dead()
     net.fold()
-    return Graphs(
-        gallery=weighted_sum.ImageGraph(net.backbone),
-        query=Split(TwoStageReferenceGraph(net), TwoStageComposeGraph(net, slot=slot), features=Reference._fields),
-        text=weighted_sum.TextGraph(net.backbone),
-    )
+    query = Split(TwoStageReferenceGraph(net), TwoStageComposeGraph(net, slot=slot), features=Reference._fields)
+    return frozen_graphs(net.backbone, query)
 
 
 def load_mapping(net: TwoStage, state: Mapping[str, Tensor]) -> None:
