@@ -75,9 +75,7 @@ class Bundle:
         try:
             text = (path / MANIFEST).read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise BundleMissing(
-                f"no {MANIFEST} in {path}: was the export interrupted, or is the path wrong?"
-            ) from error
+            raise BundleMissing(f"no {MANIFEST} in {path}: was the export interrupted or is the path wrong?") from error
         except (OSError, UnicodeDecodeError) as error:
             raise BundleBroken(f"{path / MANIFEST} cannot be read: {error}") from error
         try:
@@ -90,9 +88,7 @@ class Bundle:
             try:
                 actual = files.digest(path / name)
             except OSError as error:
-                raise BundleBroken(
-                    f"{path / name} is named by the manifest but cannot be read: export again"
-                ) from error
+                raise BundleBroken(f"{path / name} is in the manifest but cannot be read: export again") from error
             if actual != expected:
                 raise BundleBroken(f"{path / name} has changed since the export: its digest differs, export again")
         return cls(path=path, manifest=manifest)

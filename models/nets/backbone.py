@@ -40,11 +40,8 @@ class Backbone(nn.Module):
         Raises ConfigError for a name or tag that open_clip does not know, and for a model with other towers.
         """
         _known(name)
-        if (
-            pretrained
-            and not Path(pretrained).is_file()
-            and pretrained not in open_clip.list_pretrained_tags_by_model(name)
-        ):
+        is_tag = pretrained in open_clip.list_pretrained_tags_by_model(name)
+        if pretrained and not is_tag and not Path(pretrained).is_file():
             raise ConfigError(f"{pretrained!r} is neither a file nor a tag of open_clip's {name}")
         facts = get_pretrained_cfg(name, pretrained) if pretrained else {}
         if facts.get("quick_gelu") and not (open_clip.get_model_config(name) or {}).get("quick_gelu"):

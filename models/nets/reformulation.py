@@ -50,14 +50,10 @@ class Reformulation(nn.Module):
         super().__init__()
         self.backbone = backbone
         count = len(backbone.image_blocks) if crossed else 0
-        heads = backbone.image_heads
-        self.crossings = nn.ModuleList(
-            Crossing(backbone.image_width, backbone.text_width, heads=heads) for _ in range(count)
-        )
-        dimension = backbone.dimension
-        self.predictor = nn.Sequential(
-            nn.Linear(2 * dimension, 2 * dimension), nn.GELU(), nn.Linear(2 * dimension, dimension)
-        )
+        width, text_width, heads = backbone.image_width, backbone.text_width, backbone.image_heads
+        self.crossings = nn.ModuleList(Crossing(width, text_width, heads=heads) for _ in range(count))
+        d = backbone.dimension
+        self.predictor = nn.Sequential(nn.Linear(2 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.combiner = CombinerWeight()
         self.checkpointed = checkpointed
         self.register_buffer("null", null, persistent=False)

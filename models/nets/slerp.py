@@ -19,9 +19,7 @@ def slerp(image: Tensor, text: Tensor, *, share: float) -> Tensor:
 
     Where the two are nearly parallel, or opposite so that no one arc joins them, on the straight line instead.
     """
-    cosine = (
-        (image * text).sum(dim=-1, keepdim=True).clamp(-1.0, 1.0)
-    )  # rounding may pass 1, whose arccos is not a number
+    cosine = (image * text).sum(dim=-1, keepdim=True).clamp(-1.0, 1.0)  # rounding may pass 1, which has no arccos
     angle = torch.arccos(cosine)  # (B, 1)
     sine = torch.sin(angle)
     bent = sine > _PARALLEL

@@ -32,9 +32,7 @@ def _chosen(question: Question, random: Random, *, split: str) -> list[Product]:
     against_image: list[list[Product]] = []
     modification = question.modification
     for name in question.target.look:
-        wrong = [
-            product for product in _others(question.target, name, split=split) if not modification.wish.accepts(product)
-        ]
+        wrong = [other for other in _others(question.target, name, split=split) if not modification.wish.accepts(other)]
         random.shuffle(wrong)
         (against_text if name in modification.changes else against_image).append(wrong)
     for groups in (against_text, against_image):

@@ -99,9 +99,7 @@ def answer_questions(questions: Iterable[Question], gallery: Sequence[Product]) 
             reference=question.reference.id,
             text=question.modification.text,
             target=question.target.id,
-            satisfying=tuple(
-                id for id in ids[facts.accepted(question.modification.wish)] if id != question.reference.id
-            ),
+            satisfying=tuple(ids[facts.accepted(question.modification.wish) & (ids != question.reference.id)]),
             kinds=question.modification.kinds,
         )
         for question in questions

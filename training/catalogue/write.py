@@ -58,14 +58,8 @@ def write(
     """
     if split not in SPLITS:
         raise InputError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}")
-    parameters = {
-        "version": VERSION,
-        "split": split,
-        "products": products,
-        "triplets": triplets,
-        "size": size,
-        "seed": seed,
-    }
+    sizes = {"products": products, "triplets": triplets, "size": size}
+    parameters = {"version": VERSION, "split": split, **sizes, "seed": seed}
     shop = catalogue(products, split=split, seed=seed)
     questions = _triplets(shop, triplets, seed=seed)  # first, since it may fail
     _claim(out, parameters, force=force)
@@ -74,16 +68,13 @@ def write(
         files.write(out / CATALOGUE, json.dumps(parameters))
         (out / IMAGES).mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"cannot make the folder {out} ({error.strerror}): name a folder that can be written"
-        ) from error
+        raise InputError(f"cannot make the folder {out} ({error.strerror}): name a writable folder") from error
     missing = [product for product in shop if not (out / image(product)).exists()]
     if missing:
         (out / ITEMS).unlink(missing_ok=True)
     _draw(missing, out, size=size, workers=workers, progress=progress)
-    files.write(
-        out / TRIPLETS, "".join(json.dumps(asdict(triplet), ensure_ascii=False) + "\n" for triplet in questions)
-    )
+    lines = (json.dumps(asdict(triplet), ensure_ascii=False) + "\n" for triplet in questions)
+    files.write(out / TRIPLETS, "".join(lines))
     _write_items(shop, out / ITEMS)  # last, so that it means complete
     return Written(len(shop), len(questions), len(missing), len(shop) - len(missing))
 
@@ -184,12 +175,8 @@ def _write_items(shop: Sequence[Product], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = (
-        "colour",
-        "pattern",
-        "second_colour",
-        *sorted({name for kind in CATEGORIES.values() for name in kind.attributes}),
-    )
+    attributes = {name for kind in CATEGORIES.values() for name in kind.attributes}
+    names = ("colour", "pattern", "second_colour", *sorted(attributes))
     columns = {
         "id": pa.array([product.id for product in shop], pa.string()),
         "image": pa.array([image(product) for product in shop], pa.string()),

@@ -38,9 +38,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     cirr.add_argument("--images", type=Path, help="folder of the triplets' images, NLVR2's")
     circo = sources.add_parser("circo", help="the benchmark CIRCO")
     genecis = sources.add_parser("genecis", help="the benchmark GeneCIS, its four tasks")
-    cirr.add_argument(
-        "--split", help="with --images the split file, which has the paths of the images; else val or test1 alone"
-    )
+    cirr.add_argument("--split", help="with --images the split file, with the paths of the images; else val or test1")
     fashion.add_argument("--split", choices=("val",), help="of the benchmark")
     circo.add_argument("--split", choices=("val", "test"), help="this split alone")
     genecis.add_argument("--split", choices=("val",), help="the only one")

@@ -57,9 +57,7 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="COUNT",
         help="also re-rank the first COUNT, or 100, with the bundle's re-ranker",
     )
-    words = benchmarks.add_parser(
-        "pseudo-words", help='find each image of a drawn shop by its pseudo-word, "a photo of *"'
-    )
+    words = benchmarks.add_parser("pseudo-words", help='find each drawn image by its pseudo-word, "a photo of *"')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
     for drawn in (shop, words, captions):
         drawn.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")

@@ -7,9 +7,7 @@ from pathlib import Path
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("config", type=Path, help="a TOML file: see training/configs")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="the run's folder; drawn images are cached in OUT/../cache"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder; drawn images are in OUT/../cache")
     parser.add_argument(
         "--until",
         metavar="STAGE",

@@ -99,9 +99,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     """Return the trained weights at the end of a run; raises ConfigError if there is no run or it has not ended."""
     progress, net, _ = _read(folder)
     if progress.step < progress.steps:
-        raise ConfigError(
-            f"the run in {folder} has done {progress.step} of {progress.steps} steps: train it to its end"
-        )
+        raise ConfigError(f"the run in {folder} did {progress.step} of {progress.steps} steps: train it to its end")
     return net
 
 

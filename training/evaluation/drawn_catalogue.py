@@ -196,9 +196,8 @@ def _reranked(
         block = slice(start, start + BATCH)
         seen = gallery[rows[block]].astype(np.float16).astype(np.float32)  # (b, K, d)
         changes = encoder.changes(texts[block])
-        blocks.append(
-            encoder.rerank(shop.pixels[references[block]], changes, composed=composed[block], candidates=seen)
-        )
+        pixels = shop.pixels[references[block]]
+        blocks.append(encoder.rerank(pixels, changes, composed=composed[block], candidates=seen))
     return np.concatenate(blocks)
 
 
@@ -222,9 +221,7 @@ def _protocol(
     benchmark: str, split: str, seed: int, *, shop: Shop, queries: Sequence[BenchmarkQuery], reference: str
 ) -> Protocol:
     answering = float(np.mean([len(query.relevant) for query in queries]))
-    negatives = {
-        "negatives": f"{hard_negatives.PER_QUESTION} a query, each with one visible attribute other than its target's"
-    }
+    negatives = f"{hard_negatives.PER_QUESTION} a query, each with one visible attribute other than its target's"
     is_hard = any(query.subset for query in queries)
     return Protocol(
         benchmark=f"{benchmark}, drawn catalogue",
@@ -236,7 +233,7 @@ def _protocol(
             "reference": reference,
             "answers": f"every item that satisfies the query, {answering:.2f} on average",
             "ties": "against the query",
-            **(negatives if is_hard else {}),
+            **({"negatives": negatives} if is_hard else {}),
         },
         scoring=HARD_SCORING if is_hard else SCORING,
         galleries={GALLERY: len(shop.products)},

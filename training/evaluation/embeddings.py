@@ -38,9 +38,7 @@ def embeddings(encoder: Encoder, images: Names, *, cache: Path) -> Embeddings:
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"embedded-{_digest(encoder, images)[:16]}.npy"
     busy = JobRunning(f"another run has been computing {path} for {WAIT_S / 3600:g} hours: wait for its end")
-    with files.lock(
-        path.with_suffix(".lock"), timeout_s=WAIT_S, busy=busy
-    ):  # then use the array that the other run computed
+    with files.lock(path.with_suffix(".lock"), timeout_s=WAIT_S, busy=busy):  # another run may compute it meanwhile
         if not path.exists():
             _compute(encoder, images, path)
     loaded: Embeddings = np.load(path, mmap_mode="r")

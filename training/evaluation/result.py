@@ -238,9 +238,8 @@ def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
                 columns[metric] = np.array([float(query.relevant[0] in subset[: int(k)]) for query, subset in pairs])
             case "mAP":
                 ranks_of = (np.sort(np.array(ranks)) for ranks in answers.ranks)
-                columns[metric] = np.array(
-                    [retrieval.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
-                )
+                precisions = [retrieval.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
+                columns[metric] = np.array(precisions)
             case _:
                 raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k or mAP@k")
     return columns

@@ -74,7 +74,6 @@ def _paste(whole: Image.Image, name: str, place: tuple[int, int], show: Show, *,
         shown = ImageOps.contain(show(name), (SIDE, SIDE))
         field.paste(shown, ((SIDE - shown.width) // 2, (SIDE - shown.height) // 2))
     except InputError:
-        ImageDraw.Draw(field).text(
-            (_GAP, SIDE // 2 - _LINE), "no image", fill=_PALE, font=ImageFont.load_default(_FONT)
-        )
+        font = ImageFont.load_default(_FONT)
+        ImageDraw.Draw(field).text((_GAP, SIDE // 2 - _LINE), "no image", fill=_PALE, font=font)
     whole.paste(ImageOps.expand(field, _FRAME, frame), place)

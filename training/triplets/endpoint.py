@@ -151,9 +151,7 @@ class Endpoint:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _Again(f"{type(error).__name__} {error}".strip(), reached=False) from error
         except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
-            raise ModelError(
-                f"a request to {self.client.base_url} has a header that is not valid: check the key"
-            ) from None
+            raise ModelError(f"a request to {self.client.base_url} has an invalid header: check the key") from None
         except httpx.TransportError as error:  # time-outs, a connection cut short
             raise _Again(f"{type(error).__name__} {error}".strip()) from error
         status = response.status_code
@@ -167,9 +165,8 @@ class Endpoint:
             )
         if status == 404 and not answered:
             raise ModelError(f"{response.url} is unknown there, or the model {self.model!r}: check url and model")
-        if (
-            status != 200
-        ):  # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
+        # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
+        if status != 200:
             raise ModelRefused(f"status {status}: {' '.join(response.text[:300].split())}")
         try:
             completion = _Completion.model_validate_json(response.content)
@@ -183,11 +180,8 @@ class Endpoint:
         if request.image is not None:
             image = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
             content = [image, {"type": "text", "text": request.prompt}]
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": content}],
-            self.token_limit: self.max_tokens,
-        }
+        messages = [{"role": "user", "content": content}]
+        body = {"model": self.model, "messages": messages, self.token_limit: self.max_tokens}
         return body if self.temperature is None else {**body, "temperature": self.temperature}
 
 
@@ -206,7 +200,7 @@ def _key(section: EndpointCaptioner | EndpointReformulator) -> str:
     key = os.environ.get(section.key_variable, "").strip()
     if not key:
         raise ConfigError(
-            f"the environment variable {section.key_variable} is empty: put the API key of {section.url} into it"
+            f"the environment variable {section.key_variable} is empty: set it to the API key of {section.url}"
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(

@@ -92,9 +92,7 @@ def _table(images: TableImages) -> Iterator[_Row]:
         yield _relative(file, path.parent), file, row.get(images.meta_class, ""), facts
     if missing:
         some = ", ".join(map(repr, missing[:_NAMED])) + (", …" if len(missing) > _NAMED else "")
-        raise InputError(
-            f"{path}: {len(missing)} rows have no image file ({some}): correct the column or add the files"
-        )
+        raise InputError(f"{path}: {len(missing)} rows have no image file ({some}): correct the column or add files")
 
 
 def _relative(file: Path, folder: Path) -> str:

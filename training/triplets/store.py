@@ -49,7 +49,7 @@ class Store:
                     database.execute("PRAGMA journal_mode = WAL")
                     database.execute(
                         "PRAGMA synchronous = FULL"
-                    )  # an answer may have cost money: not even a power cut may lose it
+                    )  # an answer may cost money: a power cut must not lose it
                     database.executescript(_TABLES)
                     yield cls(database)
             except sqlite3.DatabaseError as error:

@@ -64,9 +64,7 @@ def report(out: Path) -> Mapping[str, object]:
     try:
         found = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{out} holds no finished run ({error}): make its triplets with `likebut triplets make`"
-        ) from error
+        raise InputError(f"{out} holds no finished run ({error}): make it with `likebut triplets make`") from error
     if not isinstance(found, dict):
         raise InputError(f"{out / REPORT} is no report: make the triplets again with `likebut triplets make`")
     return found

@@ -19,10 +19,8 @@ FileSource = Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr
 def drawn_states(data: DrawnTriplets, inputs: RunInputs, *, net: TwoStage | None = None) -> DrawnStateTriplets:
     """Drawn triplets whose images went through the frozen CLIP, and through the frozen modules of `net`."""
     train, val = features(data, inputs)
-    template = Template.parse(inputs.template)
-    return DrawnStateTriplets(
-        data, train, val, tokenizer=inputs.tokenizer, template=template, seed=inputs.seed, net=net
-    )
+    tokenizer, template = inputs.tokenizer, Template.parse(inputs.template)
+    return DrawnStateTriplets(data, train, val, tokenizer=tokenizer, template=template, seed=inputs.seed, net=net)
 
 
 def drawn_pixels(data: DrawnTriplets, inputs: RunInputs, *, captions: bool) -> DrawnPixelTriplets:

@@ -87,10 +87,8 @@ def _listed_images(folder: Path) -> dict[str, BenchmarkImage]:
     if info.is_file():
         rows = annotations.mapping(annotations.document(info, of="COCO"), str(info), of="COCO")
         found = fields.objects(rows, "images", str(info), of="COCO")
-        return {
-            fields.name(row, "id", str(info)): BenchmarkImage(root / fields.text(row, "file_name", str(info)))
-            for row in found
-        }
+        names = {fields.name(row, "id", str(info)): fields.text(row, "file_name", str(info)) for row in found}
+        return {id: BenchmarkImage(root / name) for id, name in names.items()}
     if not root.is_dir():
         raise InputError(f"{folder} has neither {info.relative_to(folder)} nor {root.relative_to(folder)}: fetch COCO")
     there = sorted(path for path in root.iterdir() if path.suffix == ".jpg" and path.stem.isdecimal())

@@ -33,9 +33,7 @@ def load(folder: Path, *, split: str, variant: str) -> Benchmark:
     whole = variant.startswith("original")
     order = _ORDERS[variant.removeprefix("original" if whole else "val-split")]
     queries = [query for category in CATEGORIES for query in _queries(folder, category, split, order)]
-    galleries = {
-        category: _split(folder, category, split) if whole else _used(queries, category) for category in CATEGORIES
-    }
+    galleries = {kind: _split(folder, kind, split) if whole else _used(queries, kind) for kind in CATEGORIES}
     return Benchmark(
         name="fashioniq",
         variant=variant,

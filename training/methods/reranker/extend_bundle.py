@@ -41,19 +41,18 @@ class FinishedReranker:
         """
         if text_weight is not None:
             raise ConfigError("a re-ranker is added to a bundle as it is: leave out --text-weight")
-        files: dict[str, bytes | bytearray] = {
-            name: self.first.file(name).read_bytes() for name in self.first.manifest.files
-        }
+        first = self.first
+        files: dict[str, bytes | bytearray] = {name: first.file(name).read_bytes() for name in first.manifest.files}
         with np.load(io.BytesIO(files[bundle.SELF_TEST])) as archive:
             record: dict[str, NDArray[np.generic]] = dict(archive)
         record |= _outputs(self.net.eval(), record)
         inputs = {"reference": record["gallery"], **record}
         tensors = [torch.from_numpy(inputs[name]) for name in _INPUTS]
         proto = onnx_graph.traced(self.net, tensors, _INPUTS, ["scores"], counted=["candidates"])
-        whole = self.first.manifest.model_id.encode() + proto.SerializeToString(deterministic=True)  # with its weights
+        whole = first.manifest.model_id.encode() + proto.SerializeToString(deterministic=True)  # with its weights
         blob = Blob(bundle.WEIGHTS, bytes(files[bundle.WEIGHTS]))
-        for name in self.first.graphs:
-            blob.register(onnx.load(str(self.first.file(f"{name}.onnx")), load_external_data=False))
+        for name in first.graphs:
+            blob.register(onnx.load(str(first.file(f"{name}.onnx")), load_external_data=False))
         blob.take(proto)
         tests = io.BytesIO()
         np.savez(tests, allow_pickle=False, **record)

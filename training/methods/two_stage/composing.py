@@ -95,10 +95,8 @@ class ComposingStage(FromTriplets):
             term = losses.symmetric_nce(embeddings["reference"], embeddings["sentence"], scale=scale, ignored=same)
             loss = loss + config.mapping * term
         if config.soft:
-            term = losses.soft_alignment(
-                embeddings["caption"], embeddings["reference"], embeddings["sentence"], scale=scale
-            )
-            loss = loss + config.soft * term
+            caption, reference, sentence = (embeddings[name] for name in ("caption", "reference", "sentence"))
+            loss = loss + config.soft * losses.soft_alignment(caption, reference, sentence, scale=scale)
         return loss
 
     @torch.no_grad()

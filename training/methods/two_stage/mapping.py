@@ -56,9 +56,8 @@ class MappingStage(FromImages[CaptionedBatch]):
         if config.reference:
             loss = loss + config.reference * losses.symmetric_nce(embeddings["reference"], sentence, scale=scale)
         if config.soft:
-            loss = loss + config.soft * losses.soft_alignment(
-                embeddings["caption"], embeddings["target"], sentence, scale=scale
-            )
+            caption, target = embeddings["caption"], embeddings["target"]
+            loss = loss + config.soft * losses.soft_alignment(caption, target, sentence, scale=scale)
         return loss
 
     def _embedded(self, images: Tensor) -> tuple[Tensor, Tensor]:
