@@ -39,7 +39,7 @@ def in_order(tasks: Iterable[Callable[[], Result]], *, workers: int) -> Iterator
             yield ahead.popleft().result()
     except BrokenProcessPool as error:
         raise InputError(
-            "a process that loads data was killed, mostly for lack of memory: use fewer workers"
+            "a process that loads data was killed, mostly for want of memory: ask for fewer workers"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
