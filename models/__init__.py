@@ -1,1 +1,1 @@
-"""What a model is, and what runs it; only `models.nets` imports torch."""
+"""Models: bundles and what runs them; only `models.nets` imports torch."""

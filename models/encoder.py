@@ -128,7 +128,7 @@ class Encoder:
 
     @property
     def reranks(self) -> bool:
-        """Whether the bundle has a re-ranker."""
+        """True if the bundle has a re-ranker."""
         return self._rerank is not None
 
     def rerank(

@@ -21,7 +21,9 @@ MAX_IMAGE_PIXELS = 50_000_000
 STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the picture's
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
-PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # of texts nobody reads; Pillow unpacks 64 MiB of them from a small file
+PngImagePlugin.MAX_TEXT_MEMORY = (
+    4 * 2**20
+)  # of texts that are never read; Pillow unpacks 64 MiB of them from a small file
 
 _WANTED = "a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 

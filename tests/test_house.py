@@ -1,6 +1,7 @@
 """The rules of the house that can be counted: sizes, names, folders and words."""
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docstring_words import per_thousand
+from tests.docstring_words import docstrings, per_thousand
 from tests.imports import PACKAGES, ROOT, imports, modules
 
 MAX_LINES = 300
@@ -92,3 +93,9 @@ def test_no_folders_import_each_other(package: str) -> None:
 def test_docstrings_say_if_for_a_condition() -> None:
     where, if_ = per_thousand((path for path in SOURCES if path.suffix == ".py"), "where", "if")
     assert where <= 1.5 and if_ >= 3
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+    first = re.compile(r"(What|Which|Who|Whoever|Where|Whether)\b")
+    python = [path for path in SOURCES if path.suffix == ".py"]
+    assert [named(path) for path in python if any(map(first.match, docstrings(path)))] == []

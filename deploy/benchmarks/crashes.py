@@ -82,7 +82,7 @@ class Trial:
         self.published.append(snapshot.current(self.gallery))
 
     def command(self, kind: str) -> list[str]:
-        """What a process of that kind runs."""
+        """The command line of a process of that kind."""
         index = [sys.executable, "-m", "index"]
         if kind == "build":
             return [*index, "build", str(self.source), "--gallery", str(self.gallery), "--progress", "none"]

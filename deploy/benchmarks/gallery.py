@@ -226,7 +226,7 @@ def in_turn(
 
 
 def cpu_seconds(way: Callable[[Embeddings], None], queries: Embeddings) -> float:
-    """What the thread computes for all queries, one by one."""
+    """CPU seconds of the thread for all queries, one by one."""
     begun = time.thread_time()
     for query in queries:
         way(query[np.newaxis])

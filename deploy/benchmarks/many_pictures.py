@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def command(bundle: Path, data: Path, cache: Path, out: Path) -> list[str]:
-    """What a person would type."""
+    """The command line as a user types it."""
     words = ["evaluate", "circo", "--bundle", str(bundle), "--data", str(data), "--cache", str(cache)]
     return [sys.executable, "-m", "training", *words, "--allow-missing", "--out", str(out)]
 
@@ -109,7 +109,7 @@ def varied(plain: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.
 
 
 def killed(words: list[str], cache: Path, *, share: float, before: bytes) -> bytes:
-    """What is noted as done when the run is killed, at least at that share; fails where a block of before is gone."""
+    """Kill the run once that share of blocks is done and return the notes; fails if a block done before is gone."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     done = before
     while not done or np.mean(list(done)) < share:

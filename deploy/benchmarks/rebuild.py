@@ -1,4 +1,4 @@
-"""What a rebuild costs after few pictures have changed: draws a folder, builds, changes a share of it, builds again.
+"""Measures a rebuild after few images have changed: draws a folder, builds, changes a share of it, builds again.
 
 Prints each build's seconds by stage as a Markdown table, and the rebuild's share of the first build in reading and
 embedding, which is what reuse saves; training and writing are the same for both.

@@ -24,7 +24,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def composed(shop: Path) -> list[tuple[bytes, str]]:
-    """What its shoppers ask: a picture's file and words."""
+    """Searches of the shop: the bytes of an image and a text."""
     triplets = [json.loads(line) for line in (shop / "triplets.jsonl").read_text().splitlines()]
     rows = pyarrow.parquet.read_table(shop / "items.parquet", columns=["id", "image"]).to_pylist()
     pictures = {row["id"]: shop / row["image"] for row in rows}

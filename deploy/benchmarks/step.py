@@ -75,7 +75,7 @@ class BenchmarkedMethod(Protocol):
         """Each stage once the one before is over: it freezes what it does not train."""
 
     def graphs(self) -> tuple[Graphs, float]:
-        """What is exported, and the text's share in a query."""
+        """The exported graphs, and the text's share in a query."""
 
 
 class TwoStageMethod:

@@ -173,7 +173,7 @@ def report(
     after: dict[str, int],
     arguments: argparse.Namespace,
 ) -> None:
-    """What the searches saw, and what was left; fails where one failed or mixed two snapshots."""
+    """Print latencies and what is left of the process; fails if a search failed or mixed two snapshots."""
     start, rebuilt, end = times
     failed = [answer for answer in answers if "error" in answer]
     whole = [answer for answer in answers if "error" not in answer]

@@ -33,7 +33,7 @@ ROUNDS, SECONDS, CALLERS = 3, 3.0, 16
 
 @dataclass(slots=True)
 class Measured:
-    """What one way of sharing reached, round by round."""
+    """Results of one way of sharing, round by round."""
 
     alone_ms: list[float] = field(default_factory=list)
     per_s: list[float] = field(default_factory=list)

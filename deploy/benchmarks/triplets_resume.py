@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def killed(command: list[str], out: Path, *, after: int, late_s: float) -> Answers:
-    """What is kept when the run is killed, a moment after so many answers; fails where it ends before."""
+    """Kill the run shortly after `after` answers and return what is stored; fails if the run ends before."""
     with log(out).open("ab") as file:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file)
     while len(answers(out)) < after:
@@ -89,7 +89,7 @@ def check(before: Answers, now: Answers) -> None:
 
 
 def log(out: Path) -> Path:
-    """What the runs say."""
+    """Log of the runs."""
     return out / "log.txt"
 
 

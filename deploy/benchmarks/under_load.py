@@ -92,7 +92,7 @@ class Under:
         self._address, self._bodies = address, bodies
 
     def load(self, way: str, amount: float) -> list[Ended]:
-        """What came of each search."""
+        """Outcome of each search."""
         command = [sys.executable, str(LOAD), self._address, str(self._bodies), "--seconds", str(SECONDS)]
         done = subprocess.run([*command, way, str(amount)], check=True, capture_output=True, text=True)
         found: list[Ended] = json.loads(done.stdout)

@@ -60,7 +60,7 @@ class ReusableVectors:
         return self._contents[row]
 
     def live(self, rows: NDArray[np.int64]) -> Flags:
-        """Whether each of the rows (n,) is the live snapshot's."""
+        """Mask (n,) of the rows that belong to the live snapshot."""
         flags: Flags = rows < self._live
         return flags
 

@@ -46,7 +46,7 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class SnapshotOrigin:
-    """Where a snapshot comes from: its source, its model, and the journal's change up to which all are in it."""
+    """Origin of a snapshot: its source, its model, and the journal's change up to which all are in it."""
 
     source: str
     space_id: str

@@ -43,7 +43,7 @@ class Column:
 
     @property
     def has_missing(self) -> bool:
-        """Whether a row of a snapshot lacks the attribute."""
+        """True if a row of a snapshot lacks the attribute."""
         return bool(np.any(self._codes == MISSING))
 
     def codes(self, count: int) -> NDArray[np.int32]:
@@ -66,7 +66,7 @@ class Column:
         self._codes[row] = code
 
     def rows(self, count: int, held: Callable[[Values], Flags], *, missing: bool) -> Flags:
-        """Which of the first `count` rows (count,) have a value that is held; `missing` is the flag of rows without.
+        """Mask (count,) of the first `count` rows whose value is held; `missing` is the flag of rows without.
 
         `held` gets the distinct scalars. A list is held if one of its texts is.
         """

@@ -123,7 +123,7 @@ def _within(bounds: Bounds, values: Values) -> Flags:
 
 
 def _is_comparable(value: Scalar, type: AttributeType) -> bool:
-    """Whether a value is of the kind of the type: numbers are never true, and never text."""
+    """True if a value is of the type's kind; a boolean or a text is not a number."""
     if isinstance(value, bool):
         return type == "boolean"
     if isinstance(value, int | float):
@@ -233,7 +233,7 @@ def _text(given: object, where: str) -> str:
 
 
 def _kind(given: object) -> str:
-    """What JSON calls the value."""
+    """The JSON name of the value's type."""
     if isinstance(given, dict | list):
         return f"an {'empty ' if not given else ''}{'object' if isinstance(given, dict) else 'array'}"
     if isinstance(given, str):

@@ -69,10 +69,10 @@ class Values(Protocol):
         """The code of a value, None if it is not there; numbers are equal by size."""
 
     def equal(self, wanted: Collection[Scalar]) -> Flags:
-        """Which scalars (m,) are one of the wanted, which must be of the same kind."""
+        """Mask (m,) of the scalars that are among the wanted, which must be of the same kind."""
 
     def within(self, bounds: Bounds) -> Flags:
-        """Which scalars (m,) are within all bounds, which must be of the same kind."""
+        """Mask (m,) of the scalars within all bounds, which must be of the same kind."""
 
     def members(self) -> Members:
         """The texts of lists."""

@@ -29,7 +29,7 @@ class SearchRequest:
 
     @property
     def plain(self) -> bool:
-        """Whether the hits are the first rows of the ranking, none left out and none moved."""
+        """True if the hits are the first rows of the ranking, none left out and none moved."""
         special = (self.exclude, self.pinned, self.group_by, self.alike, self.reference, self.content)
         return not any(special)
 

@@ -76,7 +76,7 @@ class Search:
         return rerank(firsts, vectors=self.rows.vectors, rescore=rescore)
 
     def _complete(self, hits: Sequence[int], request: SearchRequest) -> bool:
-        """Whether each value of the attribute to group by has its hit, so that no more can come."""
+        """True if each value of the attribute to group by has its hit, so that no more can follow."""
         if request.group_by is None:
             return False
         return len(hits) >= self.rows.groups(request.group_by, self.candidates, without=self._excluded(request))

@@ -22,7 +22,7 @@ NUMBERED = re.compile(r"_([0-9]+)$")
 
 
 def is_layout(source: Path | str) -> bool:
-    """Whether a folder here holds both sub-folders."""
+    """True if a local folder holds both sub-folders."""
     try:
         both = all((Path(source) / name).is_dir() for name in (IMAGES, METADATA))
     except OSError:

@@ -27,7 +27,7 @@ class Object:
 
 
 class _System(Protocol):
-    """What we use of fsspec's file systems."""
+    """The part that is used of fsspec's file systems."""
 
     def info(self, path: str) -> dict[str, object]: ...
     def find(self, path: str, *, detail: bool) -> dict[str, dict[str, object]]: ...
@@ -43,7 +43,7 @@ def is_store(source: str) -> bool:
 
 
 def is_folder(url: str) -> bool:
-    """Whether a folder is there, or else a file; raises SourceError if nothing can be read."""
+    """True for a folder, false for a file; raises SourceError if nothing can be read."""
     with _translate_errors(url):
         system, path = _opened(url)
         return system.info(path)["type"] == "directory"

@@ -62,7 +62,7 @@ class Journal:
         """
         path = gallery / JOURNAL
         _prepare(path, busy_s)
-        files.sync(gallery)  # whoever made the file: its name is on the disk before a change is acknowledged
+        files.sync(gallery)  # the file's name must be on disk before a change is acknowledged
         return cls(path, busy_s=busy_s)
 
     def append(self, changes: Sequence[Change]) -> int:
@@ -221,7 +221,7 @@ def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
     Of a folder that cannot be written it is read once, or followed where another process has it open.
     """
     path = gallery / JOURNAL
-    # a write-ahead file is there as long as somebody has it open, and then SQLite need not make one to read along
+    # a write-ahead file is there while a process has it open, and then SQLite need not make one to read along
     if os.access(gallery, os.W_OK) or path.with_name(f"{JOURNAL}-wal").exists():
         return Journal.open(gallery)
     return ReadOnlyJournal.read(gallery) if path.exists() else ReadOnlyJournal(gallery)

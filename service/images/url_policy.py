@@ -1,4 +1,4 @@
-"""Which URLs callers may name: an allowed scheme, host and port, and a host whose addresses are all public."""
+"""Policy for the URLs that callers may name: allowed scheme, host and port, and public addresses only."""
 
 import ipaddress
 import re

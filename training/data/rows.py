@@ -45,7 +45,7 @@ class Captioned:
 
     @property
     def names(self) -> Texts:
-        """What skip files call the rows."""
+        """The name of the rows in skip files."""
         return self.images.names
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ _BLOCK = 512  # of a tar
 
 @dataclass(frozen=True, slots=True)
 class SampleShape:
-    """What a sample is made of.
+    """The parts of a sample.
 
     Images are called by the part between key and suffix: "" is key.jpg, "source_image" key.source_image.jpg.
     Texts are called by their suffix, "txt" for the whole of key.txt, or "json:caption" for a field of key.json.
@@ -82,7 +82,7 @@ class _Collected:
         self._samples: dict[str, dict[str, object]] = {}
 
     def wants(self, suffix: str) -> bool:
-        """Whether the contents of such a file are read."""
+        """True if the contents of such a file are read."""
         return suffix in self._shape.texts or (suffix == "json" and bool(self._fields))
 
     def add(self, key: str, suffix: str, *, path: str, offset: int, size: int, data: bytes) -> None:

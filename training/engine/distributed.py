@@ -52,7 +52,7 @@ class World:
 
     @property
     def is_first(self) -> bool:
-        """Whether this rank writes, logs and validates."""
+        """True if this rank writes, logs and validates."""
         return self.rank == 0
 
     def share(self, batch: int) -> slice:
