@@ -108,6 +108,12 @@ def guard_of(request: Request) -> Guard:
     return guard
 
 
+def caller_name(request: Request) -> str | None:
+    """Return the name of the key of a request; None if the service has no keys."""
+    caller: Caller = request.state.caller
+    return caller.name
+
+
 def spend(request: Request, *, searches: int) -> None:
     """Counts searches against the rate limit of the caller's key; raises RateLimited."""
     caller: Caller = request.state.caller

@@ -32,7 +32,9 @@ async def search(request: Request, state: AppStateDep) -> Response:
     """
     watch = Stopwatch()
     request.state.took_ms = watch.took_ms  # for the log, also if the search fails
-    with state.searcher.permit() as permit:  # first, so that an overload is answered before the body is read
+    with state.searcher.permit(
+        guard.caller_name(request)
+    ) as permit:  # first, so that an overload is answered before the body is read
         guard.spend(request, searches=1)
         posted = await body.search_body(request, state.settings)
         parse = partial(body.query, posted, state.settings)
@@ -54,7 +56,7 @@ async def searches(request: Request, state: AppStateDep) -> Response:
 
     Each search counts as one for the rate limit and for the queue.
     """
-    with state.searcher.permit() as permit:
+    with state.searcher.permit(guard.caller_name(request)) as permit:
         posted = await body.json_bytes(request, max_bytes=body.searches_bytes(state.settings))
         max_searches = min(state.settings.max_searches, state.searcher.capacity)
         bodies = await permit.run(partial(body.searches, posted, max_searches=max_searches))

@@ -124,10 +124,14 @@ class Searcher:
         gallery = await run_in_thread(partial(Gallery.salvage, path, space_id=space_id))
         self.serving = replace(serving, gallery=gallery, reason=reason)
 
-    def permit(self) -> Permit:
-        """Return a permit for one search, to be entered before its body is read; raises Overloaded and NotReady."""
+    def permit(self, caller: str | None = None) -> Permit:
+        """Return a permit for one search, to be entered before its body is read; raises Overloaded and NotReady.
+
+        Callers with a name take turns, and one gets only a share of the permits.
+        """
         self.live()
-        return self._pool.permit(wait_s=self._batcher.seconds(self._pool.active), within_s=self._settings.deadline_s)
+        wait_s = self._batcher.seconds(self._pool.active)
+        return self._pool.permit(caller=caller, wait_s=wait_s, within_s=self._settings.deadline_s)
 
     def widen(self, permit: Permit, items: int) -> None:
         """Makes a permit count for so many searches; raises Overloaded."""
@@ -163,7 +167,7 @@ class Searcher:
                 query = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
                 ready = await permit.run(lambda: prepared(query, gallery.view()), within_s=deadline - time.monotonic())
             key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
-            answer, waited_s = await self._batcher.run(key, ready, deadline=deadline)
+            answer, waited_s = await self._batcher.run(key, ready, deadline=deadline, caller=permit.caller)
             watch.add("wait", waited_s)
             return answer
         finally:

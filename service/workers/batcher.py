@@ -2,17 +2,20 @@
 
 A free worker takes what is queued at once, so a single request never waits for others; under load the batches fill by
 themselves. The batch size is limited so that a batch ends soon: a model that is slow for one item gains little from a
-large batch. Only items with the same key share a batch.
+large batch. Only items with the same key share a batch. Callers take turns: the first item of each is computed before
+the second of any.
 """
 
 import asyncio
 import threading
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -35,11 +38,12 @@ class _Waiting(Generic[Key, Item, Output]):
     key: Key
     item: Item
     since: float  # of time.monotonic
+    turn: int
     future: "Future[tuple[Output, float]]" = field(default_factory=Future)
 
 
 class Batcher(Generic[Key, Item, Output]):
-    """Runs `work` in `workers` threads, on up to `max_batch` items of one key at a time, the oldest first.
+    """Runs `work` in `workers` threads, on up to `max_batch` items of one key at a time, by turns.
 
     `work` returns one output for each item, in order. If it raises, its items are retried one by one, and only
     those that fail alone get an error. The caller must limit how many items wait.
@@ -56,7 +60,9 @@ class Batcher(Generic[Key, Item, Output]):
     ) -> None:
         """`on_batch` gets the key and the size of each batch before it runs."""
         self._work, self._max_batch, self._on_batch = work, max_batch, on_batch
-        self._queue: deque[_Waiting[Key, Item, Output]] = deque()
+        self._queue: deque[_Waiting[Key, Item, Output]] = deque()  # in the order of their turns
+        self._turn = 0  # of the newest batch
+        self._turns: dict[str | None, int] = {}  # the last one of each caller that waits, or waited a moment ago
         self._change = threading.Condition()
         self._ended = False
         self._running = RunningWork()
@@ -83,18 +89,19 @@ class Batcher(Generic[Key, Item, Output]):
         with self._change:
             return items * median(self._item_s or (0.0,))
 
-    async def run(self, key: Key, item: Item, *, deadline: float) -> tuple[Output, float]:
+    async def run(self, key: Key, item: Item, *, deadline: float, caller: str | None = None) -> tuple[Output, float]:
         """Return the output for an item, and the seconds that it waited for its batch.
 
         If the caller is cancelled while the item waits, the item leaves the queue. `deadline` is of time.monotonic.
         Raises DeadlineExceeded if no batch started before it, NotReady at the end of the service, and the error that
         `work` raises for this item alone.
         """
-        waiting: _Waiting[Key, Item, Output] = _Waiting(key, item, time.monotonic())
         with self._change:
             if self._ended:
                 raise NotReady("the service is stopping: retry on another instance")
-            self._queue.append(waiting)
+            turn = self._turns[caller] = max(self._turn, self._turns.get(caller, 0)) + 1
+            waiting: _Waiting[Key, Item, Output] = _Waiting(key, item, time.monotonic(), turn)
+            insort(self._queue, waiting, key=attrgetter("turn"))
             self._change.notify()
         try:
             return await result_or_deadline(waiting.future, within_s=deadline - time.monotonic())
@@ -138,7 +145,7 @@ class Batcher(Generic[Key, Item, Output]):
                 self._change.wait()
 
     def _pop_batch(self) -> "list[_Waiting[Key, Item, Output]]":
-        """Return the oldest item with the next ones of its key; cancelled items are dropped."""
+        """Return the first item with the next ones of its key; cancelled items are dropped."""
         size = self._batch_size()
         batch: list[_Waiting[Key, Item, Output]] = []
         others: deque[_Waiting[Key, Item, Output]] = deque()
@@ -150,6 +157,10 @@ class Batcher(Generic[Key, Item, Output]):
                 batch.append(waiting)
         others.extend(self._queue)
         self._queue = others
+        if batch:
+            self._turn = max(self._turn, batch[0].turn)
+        if not others:
+            self._turns.clear()
         if others:
             self._change.notify()  # for another worker
         return batch

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -32,12 +33,16 @@ async def result_or_deadline(future: "futures.Future[Result]", *, within_s: floa
 
 
 class Pool:
-    """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once."""
+    """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once.
+
+    One caller gets at most three quarters of the permits, so that others are still answered.
+    """
 
     def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
         self.name = name
         self.active = 0  # permits in use; only changed by the event loop
         self.capacity = workers + max_waiting
+        self._active_of: Counter[str] = Counter()  # permits in use by callers that have a name
         self._threads = futures.ThreadPoolExecutor(
             workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
         )
@@ -59,34 +64,36 @@ class Pool:
         """Seconds since the oldest running work started; 0 if none runs."""
         return self._running.busy_s
 
-    def permit(self, *, wait_s: float = 0.0, within_s: float = math.inf) -> "Permit":
+    def permit(self, *, caller: str | None = None, wait_s: float = 0.0, within_s: float = math.inf) -> "Permit":
         """Return a permit for one piece of work; it counts while it is entered.
 
-        Raises Overloaded if no permit is free, or if the estimated `wait_s` is longer than `within_s`.
+        Raises Overloaded if no permit is free for the caller, or if the estimated `wait_s` is longer than `within_s`.
         """
-        self.check(1, wait_s=wait_s, within_s=within_s)
-        return Permit(self)
+        self.check(1, caller=caller, wait_s=wait_s, within_s=within_s)
+        return Permit(self, caller)
 
-    def check(self, items: int, *, wait_s: float = 0.0, within_s: float = math.inf) -> None:
-        """Raises Overloaded if so many more permits cannot be given."""
+    def check(self, items: int, *, caller: str | None, wait_s: float = 0.0, within_s: float = math.inf) -> None:
+        """Raises Overloaded if so many more permits cannot be given to this caller."""
+        retry_after_s = max(1, math.ceil(wait_s))
         if self.active + items > self.capacity or wait_s > within_s:
-            raise Overloaded(
-                f"the service is overloaded, with {self.active} {self.name} requests at once: retry later",
-                retry_after_s=max(1, math.ceil(wait_s)),
-            )
+            detail = f"the service is overloaded, with {self.active} {self.name} requests at once: retry later"
+            raise Overloaded(detail, retry_after_s=retry_after_s)
+        if caller is not None and self._active_of[caller] + items > self.capacity - self.capacity // 4:
+            detail = f"the key {caller} has {self._active_of[caller]} {self.name} requests at once: send fewer at once"
+            raise Overloaded(detail, retry_after_s=retry_after_s)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Return the result of `work`, computed in a thread; raises Overloaded if no permit is free."""
         with self.permit() as permit:
             return await permit.run(work)
 
-    def take(self, items: int) -> None:
-        """Counts so many permits as used."""
+    def take(self, items: int, caller: str | None) -> None:
+        """Counts so many permits as used by a caller; a negative number gives them back."""
         self.active += items
-
-    def release(self, items: int) -> None:
-        """Counts so many permits as free."""
-        self.active -= items
+        if caller is not None:
+            self._active_of[caller] += items
+            if not self._active_of[caller]:
+                del self._active_of[caller]
 
     def submit(self, work: Callable[[], None]) -> futures.Future[None]:
         """Queues `work` for the threads."""
@@ -103,43 +110,44 @@ class Pool:
 class Permit:
     """Permission for work in a pool; free again when it is left and the work that runs in it has ended."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, caller: str | None) -> None:
+        self.caller = caller
         self._pool = pool
         self._items = 1
         self._computing: list[futures.Future[None]] = []
 
     def __enter__(self) -> Self:
-        self._pool.take(self._items)
+        self._pool.take(self._items, self.caller)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running = [future for future in self._computing if not future.done()]
-        self._pool.release(self._items - len(running))
+        self._pool.take(len(running) - self._items, self.caller)
         loop = asyncio.get_running_loop()
 
         def release(_: object) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._pool.release, 1)
+                loop.call_soon_threadsafe(self._pool.take, -1, self.caller)
 
         for future in running:
             future.add_done_callback(release)  # the caller has left, but the thread still computes
 
     def widen(self, items: int, *, wait_s: float, within_s: float) -> None:
         """Makes this permit count for so many items in all; raises Overloaded as `Pool.permit` does."""
-        self._pool.check(items - self._items, wait_s=wait_s, within_s=within_s)
-        self._pool.take(items - self._items)
+        self._pool.check(items - self._items, caller=self.caller, wait_s=wait_s, within_s=within_s)
+        self._pool.take(items - self._items, self.caller)
         self._items = items
 
     @contextmanager
     def released(self) -> Iterator[None]:
         """Gives the permit back while the caller waits for something else; takes it again after that in any case."""
-        self._pool.release(1)
+        self._pool.take(-1, self.caller)
         try:
             yield
         finally:
-            self._pool.take(1)
+            self._pool.take(1, self.caller)
 
     async def run(self, work: Callable[[], Result], *, within_s: float | None = None) -> Result:
         """Return the result of `work`, computed in a thread; raises DeadlineExceeded if it has not started in time."""

@@ -60,9 +60,14 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(
-    batcher: "Batcher[str, int, int]", number: int, *, key: str = "a", within: float = SOON
+    batcher: "Batcher[str, int, int]",
+    number: int,
+    *,
+    key: str = "a",
+    within: float = SOON,
+    caller: str | None = None,
 ) -> "asyncio.Task[tuple[int, float]]":
-    return asyncio.create_task(batcher.run(key, number, deadline=time.monotonic() + within))
+    return asyncio.create_task(batcher.run(key, number, deadline=time.monotonic() + within, caller=caller))
 
 
 async def held(batcher: "Batcher[str, int, int]", work: Doubling) -> "asyncio.Task[tuple[int, float]]":
@@ -102,6 +107,18 @@ def test_only_items_of_one_key_share_a_batch_oldest_first() -> None:
         await asyncio.gather(first, *others)
 
     assert run(scenario).passes == [[0], [1, 4, 5], [2, 3, 6]]
+
+
+def test_callers_take_turns() -> None:
+    async def scenario(batcher: "Batcher[str, int, int]", work: Doubling) -> None:
+        first = await held(batcher, work)
+        greedy = [ask(batcher, number, caller="greedy") for number in range(1, 7)]
+        others = [ask(batcher, 11, caller="shopper"), ask(batcher, 12, caller="shopper"), ask(batcher, 21, caller="b")]
+        await waiting(batcher, 9)
+        work.open.set()
+        await asyncio.gather(first, *greedy, *others)
+
+    assert run(scenario, most=3).passes == [[0], [1, 11, 21], [2, 12, 3], [4, 5, 6]]
 
 
 def test_a_failing_item_fails_alone() -> None:

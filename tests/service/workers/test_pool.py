@@ -1,0 +1,76 @@
+"""Permits: how many one caller gets, and that all come back."""
+
+import asyncio
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from service.errors import Overloaded
+from service.workers.pool import Pool
+
+
+def test_one_caller_leaves_a_quarter_of_the_permits_to_others() -> None:
+    async def scenario() -> None:
+        pool = Pool("test", workers=1, max_waiting=7)
+        async with pool:
+            with ExitStack() as stack:
+                for _ in range(6):
+                    stack.enter_context(pool.permit(caller="greedy"))
+                with pytest.raises(Overloaded, match="greedy"):
+                    pool.permit(caller="greedy")
+                stack.enter_context(pool.permit(caller="shopper"))
+                wide = stack.enter_context(pool.permit(caller="shopper"))
+                with pytest.raises(Overloaded):
+                    wide.widen(2, wait_s=0, within_s=1)
+                with pytest.raises(Overloaded):
+                    pool.permit(caller="third")
+            assert pool.active == 0
+            with pool.permit(caller="greedy") as permit:
+                permit.widen(6, wait_s=0, within_s=1)
+                with pytest.raises(Overloaded):
+                    permit.widen(7, wait_s=0, within_s=1)
+            assert pool.active == 0
+
+    asyncio.run(scenario())
+
+
+def test_callers_without_names_share_all_permits() -> None:
+    async def scenario() -> None:
+        async with Pool("test", workers=1, max_waiting=3) as pool:
+            with ExitStack() as stack:
+                for _ in range(4):
+                    stack.enter_context(pool.permit())
+                with pytest.raises(Overloaded):
+                    pool.permit()
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_that_leaves_holds_its_permit_until_its_work_ends() -> None:
+    opened, entered = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        assert opened.wait(30)
+
+    async def scenario() -> None:
+        async with Pool("test", workers=1, max_waiting=3) as pool:
+
+            async def search() -> None:
+                with pool.permit(caller="greedy") as permit:
+                    await permit.run(work)
+
+            task = asyncio.create_task(search())
+            await asyncio.to_thread(entered.wait, 10)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            with pytest.raises(Overloaded, match="greedy"), pool.permit(caller="greedy") as permit:
+                permit.widen(3, wait_s=0, within_s=1)
+            opened.set()
+            while pool.active:
+                await asyncio.sleep(0.001)
+            with pool.permit(caller="greedy") as permit:
+                permit.widen(3, wait_s=0, within_s=1)
+
+    asyncio.run(scenario())
