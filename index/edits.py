@@ -1,14 +1,15 @@
 """Edits of single items: images embedded and stored, then all items written as changes of the gallery."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from index import uploads
-from index.gallery import Gallery
+from index.gallery import Gallery, GalleryView
 from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
@@ -55,7 +56,21 @@ def apply(
 def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pixels: int) -> list[Problem | None]:
     problems: list[Problem | None] = [None] * len(edits)
     vectors = _embedded(edits, encoder, problems, max_pixels)
-    view = gallery.view()
+    images = _stored(edits, gallery.journal.gallery, vectors)
+    with gallery.transaction() as (view, change):  # an item must not change between its reading and its writing
+        change(_changes(edits, view, images, vectors, encoder.manifest.space_id, problems))
+    return problems
+
+
+def _changes(
+    edits: Sequence[Edit],
+    view: GalleryView,
+    images: Mapping[int, tuple[str, Path]],
+    vectors: Mapping[int, Vector],
+    space_id: str,
+    problems: list[Problem | None],
+) -> list[Change]:
+    """The changes that the edits make to the items of the view; `problems` gets those of impossible edits."""
     types = view.rows.overlay.columns.types
     latest: dict[str, Upsert | None] = {}  # the items after the edits so far
     changes: list[Change] = []
@@ -75,11 +90,9 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
         except InputError as error:
             problems[number] = error
             continue
-        if isinstance(edit, Put) and edit.image is not None:
-            content = hashlib.sha256(edit.image).hexdigest()
-            path = uploads.store(view.folder, edit.image, content)
-            item = GalleryItem(edit.id, str(path), attributes)
-            change = Upsert(item, content, encoder.manifest.space_id, vectors[number])
+        if number in images:
+            content, path = images[number]
+            change = Upsert(GalleryItem(edit.id, str(path), attributes), content, space_id, vectors[number])
         elif isinstance(edit, Put):
             assert before is not None
             change = replace(before, item=replace(before.item, attributes=attributes))
@@ -87,8 +100,18 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
             change = edit
         changes.append(change)
         latest[edit.id] = change if isinstance(change, Upsert) else None
-    gallery.change(changes)
-    return problems
+    return changes
+
+
+def _stored(edits: Sequence[Edit], folder: Path, embedded: Collection[int]) -> dict[int, tuple[str, Path]]:
+    """The content and the path of each embedded image by the number of its edit."""
+    stored = {}
+    for number in embedded:
+        edit = edits[number]
+        assert isinstance(edit, Put) and edit.image is not None
+        content = hashlib.sha256(edit.image).hexdigest()
+        stored[number] = content, uploads.store(folder, edit.image, content)
+    return stored
 
 
 def restate(journal: Journal | ReadOnlyJournal, encoder: Encoder, *, max_pixels: int) -> int:

@@ -1,6 +1,7 @@
 """The one face of a gallery: an opened snapshot and the changes since, searched by embedding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from index.search.rerank import Rescore, no_reranker
 from index.search.search import Search
 from index.storage import snapshot
 from index.storage.changes import Change, Delete, Entry, Upsert
-from index.storage.journal import Journal, ReadOnlyJournal, open_journal
+from index.storage.journal import Append, Journal, ReadOnlyJournal, open_journal
 from index.storage.manifest import SnapshotManifest
 from index.storage.overlay import Overlay
 from index.storage.snapshot import Snapshot
@@ -92,6 +93,19 @@ class Gallery:
         Returns the journal's number of the last change. Raises as Journal.append does, and SpaceMismatch for a vector
         of another space; then nothing has changed.
         """
+        with self.transaction() as (_, change):
+            return change(changes)
+
+    @contextmanager
+    def transaction(self) -> Iterator[tuple["GalleryView", Append]]:
+        """Yields the items as of now and a function as `change`; until the end nothing else changes an item.
+
+        Keep it short: other processes wait for it.
+        """
+        with self.journal.transaction() as append:
+            yield self.view(), partial(self._change, append)
+
+    def _change(self, append: Append, changes: Sequence[Change]) -> int:
         space_id, dimension = self.manifest.space_id, self.manifest.dimension
         for change in changes:
             if isinstance(change, Upsert) and (change.space_id, len(change.vector)) != (space_id, dimension):
@@ -99,7 +113,7 @@ class Gallery:
                     f"the vector of the item {change.id!r} is of the space {change.space_id[:12]}, the gallery of"
                     f" {space_id[:12]}: embed it with the gallery's model"
                 )
-        return self.journal.append(changes)
+        return append(changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ other way, since that would silently release the locks.
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from index.storage.changes import Change, Entry, Row, Upsert, Vector, packed, unpacked
 from index.storage.snapshot import JOURNAL, JOURNAL_LOCK
@@ -40,6 +42,8 @@ FOREIGN = (
 )
 LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change'"  # also when every row is pruned
 PRUNED = "SELECT through FROM pruned"
+
+Append: TypeAlias = Callable[[Sequence[Change]], int]  # writes the changes, and returns the seq of the last
 
 
 class Journal:
@@ -71,15 +75,18 @@ class Journal:
         Raises InputError for a change that cannot be written, and GalleryError if the disk is full, the file is
         read-only, or other processes hold it for too long.
         """
-        if not changes:
-            return self.last()
+        with self.transaction() as append:
+            return append(changes)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Append]:
+        """Yields a function that appends changes, all or none; no other thread or process appends any until the end.
+
+        What is read in between is therefore still so when the changes are written. Raises as `append` does.
+        """
         with self._writing.transaction("IMMEDIATE") as connection:
-            before = number(connection, LAST)
-            # the checksum covers the seq, so we number ourselves, as AUTOINCREMENT would
-            entries = (Entry(seq, change) for seq, change in enumerate(changes, start=before + 1))
-            connection.executemany(WRITE, [packed(entry) for entry in entries])
+            yield partial(_append, connection)
         self._writing.checkpoint()
-        return before + len(changes)
 
     def last(self) -> int:
         """The seq of the newest change that any process made, 0 before the first; costs a few microseconds."""
@@ -190,9 +197,11 @@ class ReadOnlyJournal:
             pruned = journal.pruned()
             return cls(gallery, journal.since(pruned), pruned=pruned)
 
-    def append(self, changes: Sequence[Change]) -> int:
+    @contextmanager
+    def transaction(self) -> Iterator[Append]:
         """Raises GalleryError."""
         raise GalleryError(f"{self.gallery} cannot be written: give this process the right to, and open it again")
+        yield  # makes this a generator
 
     def last(self) -> int:
         """The seq of the newest change."""
@@ -225,6 +234,14 @@ def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
     if os.access(gallery, os.W_OK) or path.with_name(f"{JOURNAL}-wal").exists():
         return Journal.open(gallery)
     return ReadOnlyJournal.read(gallery) if path.exists() else ReadOnlyJournal(gallery)
+
+
+def _append(connection: sqlite3.Connection, changes: Sequence[Change]) -> int:
+    before = number(connection, LAST)
+    # the checksum covers the seq, so we number ourselves, as AUTOINCREMENT would
+    entries = (Entry(seq, change) for seq, change in enumerate(changes, start=before + 1))
+    connection.executemany(WRITE, [packed(entry) for entry in entries])
+    return before + len(changes)
 
 
 def _prepare(path: Path, busy_s: float) -> None:

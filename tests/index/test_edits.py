@@ -259,7 +259,8 @@ def test_a_vector_of_another_space_is_refused_and_one_of_before_a_new_model_embe
     foreign = Upsert(put.item, put.content, "another space", put.vector[::-1].copy())
     with pytest.raises(SpaceMismatch, match="'new' is of the space"):
         gallery.change([foreign])
-    gallery.journal.append([foreign])  # as a process with another model does, the moment before it is swapped
+    with gallery.journal.transaction() as append:
+        append([foreign])  # as a process with another model does, the moment before it is swapped
     assert "new" not in gallery.view()
     assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
     again = opened(folder, encoder).view().upsert("new")

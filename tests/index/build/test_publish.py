@@ -77,7 +77,8 @@ def test_a_new_model_embeds_the_pictures_of_a_gallery_that_was_moved(
     gallery = opened(tmp_path / "moved", encoder)
     before = gallery.view().upsert("new")
     assert before is not None
-    gallery.journal.append([replace(before, space_id="another space")])
+    with gallery.journal.transaction() as append:
+        append([replace(before, space_id="another space")])
     assert restate(gallery.journal, encoder, max_pixels=PIXELS) == 0
 
 
