@@ -37,6 +37,11 @@ class Guard:
         """Raises ConfigError if the key file cannot be used."""
         if settings.keys is None and settings.rate_per_s:
             raise ConfigError("rate_per_s limits the searches of each key, but there are no keys: set keys too")
+        if settings.keys is None and settings.cors_origins:
+            raise ConfigError(
+                "cors_origins lets web pages call the service, and without keys they could change the gallery: set keys"
+                " too (likebut keys add FILE --name NAME --role search creates one)"
+            )
         self._settings = settings
         self._file = KeyFile(settings.keys) if settings.keys is not None else None
         self._buckets: dict[Key, TokenBucket] = {}

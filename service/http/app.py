@@ -20,7 +20,9 @@ from service.workers.threads import background_task
 
 LOG = logging.getLogger("likebut")
 API = (search.routes, gallery.routes, admin.routes, health.routes)  # the routes of the OpenAPI document
-EXPOSED_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location")  # readable by pages of other origins
+EXPOSED_HEADERS = (  # readable by pages of other origins
+    "Allow", "ETag", "Location", "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Request-Id", "traceparent",
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -64,17 +66,17 @@ def create_app(settings: Settings) -> FastAPI:
     error_handlers.install(app, (*API, site.routes))
     # the last one added is the outermost
     app.add_middleware(middleware.HeadAsGet)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST", "PUT", "DELETE"),
-            allow_headers=("Authorization", "X-API-Key", "X-Request-Id", "traceparent"),
-            expose_headers=EXPOSED_HEADERS,
-        )
     if settings.keys is None:
         app.add_middleware(middleware.HostCheck, metrics=state.metrics)
     app.add_middleware(middleware.CatchAll)
+    if settings.cors_origins:  # outside of CatchAll, so that pages can read its answers, too
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("*",),  # tracing adds headers of its own, and none of a browser's is a credential here
+            expose_headers=EXPOSED_HEADERS,
+        )
     app.add_middleware(middleware.ResponseHeaders, draining=lambda: state.prober.draining)
     app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
     app.add_middleware(middleware.RequestIdentity)

@@ -47,7 +47,10 @@ async def search_body(request: Request, settings: Settings) -> Posted:
     elif media_type == "multipart/form-data":
         limit = settings.max_image_bytes + SLACK_BYTES
     else:
-        raise WrongMediaType("send a search as application/json or as multipart/form-data")
+        raise WrongMediaType(
+            f"the content type is {media_type[:100] or 'missing'}: send a search as application/json, or as"
+            " multipart/form-data (enctype of an HTML form, curl -F)"
+        )
     return Posted(request.headers["content-type"], await read(request, max_bytes=limit))
 
 
@@ -73,10 +76,7 @@ def searches(posted: bytes, *, max_searches: int) -> list[dict[str, JsonValue]]:
 
 def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
     """Return the query of one search of several; raises as `query` does."""
-    try:
-        body = SearchBody.model_validate(posted)
-    except ValidationError as error:
-        raise invalid_body(error) from error
+    body = _validated(posted)
     return _query(body, body.image.data() if body.image else None, settings)
 
 
@@ -107,8 +107,9 @@ async def json_bytes(request: Request, *, max_bytes: int) -> bytes:
 
     The content type must be JSON, because a web page of another origin cannot send that without permission (CORS).
     """
-    if _media_type(request) != "application/json":
-        raise WrongMediaType("send application/json")
+    media_type = _media_type(request)
+    if media_type != "application/json":
+        raise WrongMediaType(f"the content type is {media_type[:100] or 'missing'}: send application/json")
     return await read(request, max_bytes=max_bytes)
 
 
@@ -195,6 +196,13 @@ def _query(body: SearchBody, image: bytes | None, settings: Settings) -> Query:
     )
 
 
+def _validated(members: dict[str, JsonValue]) -> SearchBody:
+    try:
+        return SearchBody.model_validate(members)
+    except ValidationError as error:
+        raise invalid_body(error) from error
+
+
 def _limited(data: bytes) -> bytes:
     """Return JSON text unchanged; raises BodyTooLarge if it may have too many parts (also counts those in strings)."""
     if data.count(b":") + data.count(b",") > MAX_PARTS:
@@ -209,23 +217,23 @@ def _media_type(request: Request) -> str:
 def _merge(fields: dict[str, str], *, has_image: bool) -> SearchBody:
     """Return the JSON of `query` with the form's text and k; a placeholder stands for the file to save memory."""
     try:
-        members = JSON_OBJECT.validate_json(_limited((fields.get("query") or "{}").encode()))
+        members = JSON_OBJECT.validate_json(_limited(fields.get("query", "{}").encode()))
     except ValidationError as error:
         raise invalid_body(error) from error
     for name in ("text", "k", "image"):
-        if name in members and (name in fields or (name == "image" and has_image)):
+        if members.get(name) is not None and (name in fields or (name == "image" and has_image)):
             raise Unusable(
                 f"{name} is given twice: in the form and in query", fields=[{"field": name, "detail": "given twice"}]
             )
     if "text" in fields:
         members["text"] = fields["text"]
-    if fields.get("k"):
+    if "k" in fields:
         if not WHOLE_NUMBER.fullmatch(fields["k"]):
             raise Unusable("k: not a whole number", fields=[{"field": "k", "detail": "not a whole number"}])
         members["k"] = int(fields["k"])
     if has_image:
         members["image"] = {"base64": ""}
-    body = parse(SearchBody, JSON_OBJECT.dump_json(members))
+    body = _validated(members)
     if body.image is not None and body.image.base64 is not None and not has_image:
         raise Unusable(
             "send the image of a form as the file image, not in query",

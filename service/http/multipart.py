@@ -1,59 +1,174 @@
-"""Multipart forms, parsed in memory: text fields and one file."""
+"""Multipart forms of a search, parsed in memory: text fields and one image, as browsers and HTTP clients send them."""
 
-import io
+import base64
+import codecs
+import quopri
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from service.errors import BadRequest, Unusable
 
 FIELDS = ("text", "k", "query")
-DETAIL = "a form may have one file named image and the fields text, k and query, each at most once"
+PARTS = "a form may have one file named image and the fields text, k and query, each at most once"
+MAX_PARTS = 32
+MAX_BOUNDARY_BYTES = 200  # RFC 2046 allows 70
+NULL = "null"  # JavaScript's FormData makes this text of null
+CHARSETS = frozenset(
+    {
+        "utf-8", "ascii", "utf-16", "iso8859-1", "iso8859-2", "iso8859-15", "cp1250", "cp1251", "cp1252", "cp1253",
+        "cp1254", "koi8-r", "big5", "euc_jp", "euc_kr", "gb2312", "gbk", "gb18030", "shift_jis",
+    }
+)  # fmt: skip  # by Python's names; others that Python knows are slow, or encode bytes and not text
 
 
 @dataclass(slots=True)
 class Form:
-    """The parts of a search that was sent as a form."""
+    """The parts of a search that was sent as a form, without those that are empty."""
 
-    fields: dict[str, str] = field(default_factory=dict)
-    image: bytes | None = None
-    complete: bool = False  # the closing boundary was received
+    fields: dict[str, str]
+    image: bytes | None
+
+
+@dataclass(slots=True)
+class _FormPart:
+    """One part with its headers (names in lower case) and its bytes."""
+
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    chunks: list[bytes] = field(default_factory=list)
+
+    def parameter(self, header: bytes, name: bytes) -> bytes | None:
+        """Return a parameter of a header, None if there is none."""
+        return parse_options_header(self.headers.get(header))[1].get(name)
+
+    def data(self) -> bytes:
+        """Return the bytes without their transfer encoding."""
+        data = b"".join(self.chunks)
+        encoding = self.headers.get(b"content-transfer-encoding", b"").strip().lower()
+        if encoding == b"base64":
+            return base64.b64decode(data)
+        return quopri.decodestring(data) if encoding == b"quoted-printable" else data
+
+    def is_text(self, data: bytes) -> bool:
+        """Return whether these bytes of the part image are text: the name of an image, but no image."""
+        kind = self.headers.get(b"content-type", b"text/plain").strip().lower()
+        if self.parameter(b"content-disposition", b"filename") is not None or not kind.startswith(b"text/"):
+            return False
+        try:
+            return "\0" not in data.decode()
+        except UnicodeDecodeError:
+            return False
 
 
 def parse(data: bytes, *, content_type: str) -> Form:
-    """Return the form in a body; raises BadRequest if it is malformed or cut off, Unusable for unknown parts."""
-    form = Form()
+    """Return the form in a body; raises BadRequest if it is malformed or cut off, Unusable if a part cannot be used.
 
-    def on_field(part: Field) -> None:
-        name = _name(part.field_name)
-        if name not in FIELDS or name in form.fields:
-            raise Unusable(DETAIL, fields=[{"field": name, "detail": DETAIL}])
-        form.fields[name] = (part.value or b"").decode()
-
-    def on_file(part: File) -> None:
-        name = _name(part.field_name)
-        if name != "image" or form.image is not None:
-            raise Unusable(DETAIL, fields=[{"field": name, "detail": DETAIL}])
-        assert isinstance(part.file_object, io.BytesIO)
-        form.image = part.file_object.getvalue()
-
-    def on_end() -> None:
-        form.complete = True
-
-    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    A part is read by its name: text may come with a file name and a content type (a Blob), and an image without them.
+    An empty part counts as left out, since browsers send one for a file input without a file.
+    """
     try:
-        parser = FormParser(
-            "multipart/form-data", on_field, on_file, on_end, boundary=boundary,
-            config={"MAX_MEMORY_FILE_SIZE": len(data) + 1},  # the body is limited already: no file goes to disk
-        )  # fmt: skip
-        parser.write(data)
-    except (FormParserError, ValueError) as error:  # ValueError: a field that is not UTF-8
+        parts = list(_named(_parts(data, _boundary(content_type))))
+        default = next((part.data().decode("ascii") for name, part in parts if name == "_charset_"), "utf-8")
+        form = Form({}, None)
+        seen: set[str] = set()
+        for name, part in parts:
+            content = part.data()
+            file_name = part.parameter(b"content-disposition", b"filename")
+            if name == "_charset_" or (name in ("image", *FIELDS) and not content and not file_name):
+                continue
+            if name in seen:
+                raise _refused(name, f"the part {name} is in the form more than once: send it once")
+            seen.add(name)
+            if name == "image":
+                if part.is_text(content):
+                    raise _refused(
+                        name,
+                        "the part image holds a text: send the image file itself, or name an item or a URL in query,"
+                        ' as {"image": {"item_id": …}}',
+                    )
+                form.image = content
+            elif name in FIELDS:
+                text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
+                if text.strip() and (name == "text" or text.strip() != NULL):
+                    form.fields[name] = text if name == "text" else text.strip()
+            else:
+                raise _refused(name, f"the form has a part named {name!r}: {PARTS}")
+    except (FormParserError, ValueError) as error:  # ValueError: text or base64 that cannot be decoded
         raise BadRequest(f"the form cannot be read ({error})") from error
-    if not form.complete:
-        raise BadRequest("the form is cut off: the closing boundary is missing")
     return form
 
 
-def _name(given: bytes | None) -> str:
-    return (given or b"").decode(errors="replace")[:100]
+def _boundary(content_type: str) -> bytes:
+    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+    if not boundary or len(boundary) > MAX_BOUNDARY_BYTES:
+        raise BadRequest(
+            "the content type of the form has no usable boundary: let your HTTP client set Content-Type together with"
+            " the form, do not set it by hand"
+        )
+    return boundary
+
+
+def _parts(data: bytes, boundary: bytes) -> list[_FormPart]:
+    """Return the parts of a form; raises FormParserError, and BadRequest if the closing boundary is missing."""
+    parts: list[_FormPart] = []
+    header: list[bytes] = [b"", b""]  # name and value of the one that is read
+    complete = False
+
+    def begin() -> None:
+        parts.append(_FormPart())
+        if len(parts) > MAX_PARTS:
+            raise Unusable(f"the form has more than {MAX_PARTS} parts: {PARTS}")
+
+    def read_header_name(buffer: bytes, start: int, end: int) -> None:
+        header[0] += buffer[start:end]
+
+    def read_header_value(buffer: bytes, start: int, end: int) -> None:
+        header[1] += buffer[start:end]
+
+    def end_header() -> None:
+        parts[-1].headers[header[0].lower()] = header[1]
+        header[:] = b"", b""
+
+    def read(buffer: bytes, start: int, end: int) -> None:
+        parts[-1].chunks.append(buffer[start:end])
+
+    def end() -> None:
+        nonlocal complete
+        complete = True
+
+    MultipartParser(
+        boundary,
+        {
+            "on_part_begin": begin, "on_header_field": read_header_name, "on_header_value": read_header_value,
+            "on_header_end": end_header, "on_part_data": read, "on_end": end,
+        },
+    ).write(data)  # fmt: skip
+    if not complete:
+        raise BadRequest("the form is cut off: the closing boundary is missing")
+    return parts
+
+
+def _named(parts: list[_FormPart]) -> Iterator[tuple[str, _FormPart]]:
+    for number, part in enumerate(parts, start=1):
+        name = part.parameter(b"content-disposition", b"name")
+        if not name:
+            raise BadRequest(f"part {number} of the form has no name: {PARTS}")
+        yield name.decode(errors="replace")[:100], part
+
+
+def _decoded(name: str, content: bytes, given: bytes | None, default: str) -> str:
+    """Return a text part as text: by its own charset, or the one of the part _charset_."""
+    charset = default if given is None else given.decode("latin-1")
+    try:
+        known = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        known = ""
+    if known not in CHARSETS:
+        raise _refused(name, f"the charset {charset[:100]!r} of the part {name} is unknown: send UTF-8")
+    return content.decode(known).removeprefix("\ufeff")  # a byte order mark
+
+
+def _refused(name: str, detail: str) -> Unusable:
+    return Unusable(detail, fields=[{"field": name, "detail": detail}])

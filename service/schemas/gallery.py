@@ -2,15 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from service.schemas.body import RequestBody
 from service.schemas.search import Attribute, Id, Image, Name, ServerPath
 
 
-class ItemBody(BaseModel):
+class ItemBody(RequestBody):
     """The new state of an item."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     image: Image | None = Field(None, description="the image, as base64; null keeps the image of an existing item")
     attributes: dict[Name, Attribute | None] = Field(
@@ -39,10 +38,8 @@ class ItemChange(ItemBody):
         return self
 
 
-class ItemsBody(BaseModel):
+class ItemsBody(RequestBody):
     """Many changes, made in order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     items: list[ItemChange] = Field(min_length=1, max_length=1000)
 
@@ -61,10 +58,8 @@ class ItemsAnswer(BaseModel):
     results: list[ItemResult]
 
 
-class IndexBody(BaseModel):
+class IndexBody(RequestBody):
     """The work of a job: build from a source, serve another model, compact the changes, or roll back."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: ServerPath | None = Field(
         None,

@@ -13,6 +13,7 @@ from index.items.items import GalleryItem
 from models.bundle import CANDIDATES
 from service.errors import BadRequest
 from service.images import url_policy
+from service.schemas.body import RequestBody
 from service.search.query import Answer
 
 Scalar = str | int | float | bool
@@ -24,10 +25,10 @@ Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class Image(BaseModel):
+class Image(RequestBody):
     """The reference image: exactly one of the fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    OPTIONAL_TEXTS = frozenset({"item_id", "url"})
 
     base64: Base64 | None = Field(None, description="the image file in base64, with or without a data: prefix")
     item_id: Id | None = Field(None, description="id of an item of the gallery; its image is used")
@@ -55,15 +56,12 @@ class Image(BaseModel):
             raise BadRequest(f"image.base64 is not valid base64 ({error})") from error
 
 
-class SearchBody(BaseModel):
+class SearchBody(RequestBody):
     """A search: an image, a text, or both (the image, changed as the text says)."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        json_schema_extra={"examples": [{"text": "a striped mug"}]},  # openapi.py adds one of the live gallery
-    )
+    # openapi.py adds an example of the live gallery
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "a striped mug"}]})
+    OPTIONAL_TEXTS = frozenset({"group_by"})
 
     image: Image | None = Field(None, description="the reference image")
     text: str | None = Field(
@@ -203,10 +201,8 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] = Field([], description="for 422: each invalid field and its error")
 
 
-class SearchesBody(BaseModel):
+class SearchesBody(RequestBody):
     """Several searches, each answered separately."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     searches: list[dict[str, JsonValue]] = Field(
         min_length=1,

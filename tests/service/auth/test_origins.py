@@ -45,6 +45,37 @@ def test_only_pages_of_listed_origins_may_call(gallery: Path, keyring: Keyring, 
     inside(Settings(gallery=gallery, keys=path, cors_origins=(ours, "https://b.example:8443")), scenario)
 
 
+@pytest.mark.parametrize(
+    "names",
+    ["content-type,traceparent,tracestate", "baggage,sentry-trace", "x-cloud-trace-context, x-datadog-trace-id",
+     "x-request-id", "x-b3-traceid,x-b3-spanid,b3", "newrelic", "X-My-Shop"],
+)  # fmt: skip
+def test_pages_may_send_headers_of_tracing(gallery: Path, keyring: Keyring, inside: Inside, names: str) -> None:
+    path, search, _ = keyring
+    origin = {"Origin": "https://shop.example"}
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": names}
+            answer = await client.options("/search", headers={**origin, **asked})
+            assert answer.status_code == 200
+            assert answer.headers["access-control-allow-headers"] == names
+            assert method in answer.headers["access-control-allow-methods"]
+        answer = await client.post("/search", json={"text": "x"}, headers={**origin, **search})
+        exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+        assert {"x-request-id", "retry-after", "traceparent", "server-timing", "etag"} <= set(exposed)
+
+    inside(Settings(gallery=gallery, keys=path, cors_origins=("https://shop.example",)), scenario)
+
+
+@pytest.mark.parametrize("origins", ["*", "https://shop.example"])
+def test_pages_of_other_origins_need_keys(gallery: Path, origins: str) -> None:
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--gallery", str(gallery)]
+    done = subprocess.run([*command, "--cors-origins", origins], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "cors_origins" in done.stderr and "likebut keys add" in done.stderr
+
+
 def test_no_origin_is_listed_by_default(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         answer = await client.get("/limits", headers={"Origin": "https://shop.example"})
