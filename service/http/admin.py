@@ -2,18 +2,16 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from index.edits import Put
+from index.edits import Patch, Put
 from index.storage import snapshot
 from index.storage.changes import Delete
-from models.errors import LikebutError
-from service import errors
 from service.auth import guard
 from service.http import body as bodies
-from service.http import openapi
+from service.http import item_changes, openapi
 from service.http.state import AppState, AppStateDep
 from service.jobs.plan import JobRequest
 from service.schemas import gallery as schemas
@@ -90,16 +88,31 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
 async def put(
     request: Request, id: Annotated[str, Path(max_length=1024)], state: AppStateDep
 ) -> search_schemas.ItemAnswer:
-    """Adds or replaces an item; without an image, an existing item keeps its image.
+    """Adds or replaces an item; without an image, an existing item keeps its image. PATCH keeps its attributes, too.
 
     When this is answered, the item is durable and searchable.
     """
     with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
         posted = await bodies.json_bytes(request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes))
-        (problem,) = await permit.run(lambda: state.change([_put(id, bodies.parse(schemas.ItemBody, posted), state)]))
-    if problem is not None:
-        raise problem
-    return search_schemas.item(state.searcher.live().view().item(id))
+        return await permit.run(lambda: _changed(item_changes.put(id, posted, state), state))
+
+
+@routes.patch(
+    "/items/{id:path}", operation_id="patchItem", tags=["gallery"], summary="Change some attributes of an item",
+    openapi_extra={"requestBody": openapi.PATCH_BODY},
+)  # fmt: skip
+async def patch(
+    request: Request, id: Annotated[str, Path(max_length=1024)], state: AppStateDep
+) -> search_schemas.ItemAnswer:
+    """Merges the attributes into those of an existing item, as a JSON Merge Patch (RFC 7396): null removes one.
+
+    With an image, the item gets that image. When this is answered, the change is durable and searchable.
+    """
+    with state.edit_pool.permit() as permit:
+        posted = await bodies.json_bytes(
+            request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes), media_types=openapi.MERGE_PATCH
+        )
+        return await permit.run(lambda: _changed(item_changes.patch(id, posted, state), state))
 
 
 @routes.delete(
@@ -121,36 +134,11 @@ async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
     """Makes many changes, with one result for each, in the order of the request; a failed change stops no other."""
     with state.edit_pool.permit() as permit:
         posted = await bodies.json_bytes(request, max_bytes=state.settings.max_bulk_bytes)
-        return await permit.run(partial(_change_all, state, posted))
+        return await permit.run(partial(item_changes.change_all, posted, state))
 
 
-def _change_all(state: AppState, posted: bytes) -> schemas.ItemsAnswer:
-    body = bodies.parse(schemas.ItemsBody, posted)
-    changes: list[Put | Delete] = []
-    unreadable: dict[int, LikebutError] = {}
-    for number, item in enumerate(body.items):
-        try:
-            changes.append(Delete(item.id) if item.delete else _put(item.id, item, state))
-        except LikebutError as error:
-            unreadable[number] = error
-    problems = iter(state.change(changes))
-    results = []
-    for number, item in enumerate(body.items):
-        problem = unreadable[number] if number in unreadable else next(problems)
-        status: Literal["put", "deleted", "failed"] = "deleted" if item.delete else "put"
-        if problem is not None:
-            status = "failed"
-        detail = None if problem is None else str(problem)
-        results.append(schemas.ItemResult(id=item.id, status=status, detail=detail))
-    return schemas.ItemsAnswer(results=results)
-
-
-def _put(id: str, body: schemas.ItemBody, state: AppState) -> Put:
-    if not id:
-        raise errors.Unusable("the id is empty: give the item an id", fields=[{"field": "id", "detail": "empty"}])
-    data = None if body.image is None else body.image.data()
-    if data is not None and len(data) > state.settings.max_image_bytes:
-        raise errors.BodyTooLarge(
-            f"the image has {len(data)} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
-        )
-    return Put(id, data, search_schemas.without_empty(body.attributes))
+def _changed(edit: Put | Patch, state: AppState) -> search_schemas.ItemAnswer:
+    (problem,) = state.change([edit])
+    if problem is not None:
+        raise problem
+    return search_schemas.item(state.searcher.live().view().item(edit.id))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -102,14 +102,17 @@ def json_body(kind: type[Body]) -> Callable[[Request], Awaitable[Body]]:
     return body
 
 
-async def json_bytes(request: Request, *, max_bytes: int) -> bytes:
+async def json_bytes(
+    request: Request, *, max_bytes: int, media_types: Collection[str] = ("application/json",)
+) -> bytes:
     """Reads a JSON body without parsing it; raises WrongMediaType, BodyTooLarge and BodyTooSlow.
 
     The content type must be JSON, because a web page of another origin cannot send that without permission (CORS).
     """
     media_type = _media_type(request)
-    if media_type != "application/json":
-        raise WrongMediaType(f"the content type is {media_type[:100] or 'missing'}: send application/json")
+    if media_type not in media_types:
+        wanted = " or ".join(media_types)
+        raise WrongMediaType(f"the content type is {media_type[:100] or 'missing'}: send {wanted}")
     return await read(request, max_bytes=max_bytes)
 
 

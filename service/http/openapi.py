@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from index.items.items import GalleryItem
 from service.errors import PROBLEM_TYPE
-from service.schemas.gallery import IndexBody, ItemBody, ItemsBody
+from service.schemas.gallery import IndexBody, ItemBody, ItemChange, ItemsBody
 from service.schemas.search import Problem, SearchBody, SearchesBody, without_empty
 
 ABOUT = "Finds the product that is like this image, but … Failures are problem details (RFC 9457)."
@@ -35,13 +35,18 @@ SEARCH_BODY: dict[str, JsonValue] = {
 }
 
 
-def _json_body(model: str) -> dict[str, JsonValue]:
-    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}}
+MERGE_PATCH = ("application/json", "application/merge-patch+json")
+
+
+def _json_body(model: str, media_types: Sequence[str] = ("application/json",)) -> dict[str, JsonValue]:
+    schema: JsonValue = {"schema": {"$ref": f"#/components/schemas/{model}"}}
+    return {"required": True, "content": dict.fromkeys(media_types, schema)}
 
 
 INDEX_BODY, ITEM_BODY, ITEMS_BODY, SEARCHES_BODY = map(
     _json_body, ("IndexBody", "ItemBody", "ItemsBody", "SearchesBody")
 )
+PATCH_BODY = _json_body("ItemBody", MERGE_PATCH)
 PROBLEM: JsonValue = {
     "description": "A failure, as problem details (RFC 9457).",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -65,12 +70,14 @@ def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonV
     schemas = _object(_object(api, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which this service never sends
         schemas.pop(name, None)
-    for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemsBody, Problem):
+    for model in (SearchBody, SearchesBody, IndexBody, ItemBody, ItemChange, ItemsBody, Problem):
         schema = model.model_json_schema(ref_template=TEMPLATE)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     searches = _object(_object(schemas, "SearchesBody"), "properties")  # validated one by one, so the model has no type
     _object(searches, "searches")["items"] = {"$ref": TEMPLATE.format(model="SearchBody")}
+    changes = _object(_object(schemas, "ItemsBody"), "properties")
+    _object(changes, "items")["items"] = {"$ref": TEMPLATE.format(model="ItemChange")}
     item_id = None
     if examples.item is not None:
         item_id = examples.item.id

@@ -8,9 +8,8 @@ from fastapi import Depends, Request
 from starlette.staticfiles import StaticFiles
 
 from index import edits
-from index.edits import Problem, Put
+from index.edits import Edit, Problem
 from index.gallery import Gallery
-from index.storage.changes import Delete
 from models.encoder import Encoder
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
@@ -54,7 +53,7 @@ class AppState:
         self.web_files = StaticFiles(directory=WEB)
         self.tracing = tracing.connect(settings.otlp_endpoint)
 
-    def change(self, wanted: Sequence[Put | Delete]) -> list[Problem | None]:
+    def change(self, wanted: Sequence[Edit]) -> list[Problem | None]:
         """Applies the edits with the model and the snapshot that answer now; raises NotReady if there is none."""
 
         def serving() -> tuple[Encoder, Gallery]:

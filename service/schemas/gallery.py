@@ -2,18 +2,44 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from index.items.attribute_types import INT64
 from service.schemas.body import RequestBody
 from service.schemas.search import Attribute, Id, Image, Name, ServerPath
 
 
+def _known_kind(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Raises one error for a value of no kind, instead of one for each kind that it is not."""
+    if isinstance(value, int) and not -INT64 <= value < INT64:
+        raise ValueError("a whole number beyond 64 bits: give it as text")
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValueError("give text, a finite number, true, false, null or a list of texts") from error
+
+
+AttributeValue = Annotated[Attribute | None, WrapValidator(_known_kind)]
+
+
 class ItemBody(RequestBody):
-    """The new state of an item."""
+    """The new state of an item, or for PATCH what changes in it."""
+
+    model_config = RequestBody.model_config | ConfigDict(allow_inf_nan=False)
 
     image: Image | None = Field(None, description="the image, as base64; null keeps the image of an existing item")
-    attributes: dict[Name, Attribute | None] = Field(
-        {}, description="all attributes of the item; any others are removed"
+    attributes: dict[Name, AttributeValue] = Field(
+        {},
+        description="PUT: all attributes of the item, any others are removed. PATCH: the attributes that change; null"
+        " removes one, and all others stay",
     )
 
     @model_validator(mode="after")
@@ -29,26 +55,33 @@ class ItemChange(ItemBody):
     """One of many changes."""
 
     id: Id
+    merge: bool = Field(
+        False,
+        description="true merges the attributes into those of an existing item, as PATCH does; false replaces them all,"
+        " as PUT does",
+    )
     delete: bool = Field(False, description="true deletes the item; then give only its id")
 
     @model_validator(mode="after")
     def _alone(self) -> Self:
-        if self.delete and (self.image is not None or self.attributes):
-            raise ValueError("to delete an item, give only its id: leave out image and attributes")
+        if self.delete and (self.image is not None or self.attributes or self.merge):
+            raise ValueError("to delete an item, give only its id: leave out image, attributes and merge")
         return self
 
 
 class ItemsBody(RequestBody):
     """Many changes, made in order."""
 
-    items: list[ItemChange] = Field(min_length=1, max_length=1000)
+    items: list[object] = Field(
+        min_length=1, max_length=1000, description="the changes; an invalid one has its own result and stops no other"
+    )
 
 
 class ItemResult(BaseModel):
     """The result of one change."""
 
-    id: str
-    status: Literal["put", "deleted", "failed"]
+    id: str | None = Field(description="null if the change has no valid id")
+    status: Literal["put", "patched", "deleted", "failed"]
     detail: str | None = Field(None, description="the cause of a failure in one sentence")
 
 

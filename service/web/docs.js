@@ -48,7 +48,7 @@ function curl(path, method, operation) {
   const id = idOf(operation);
   if (id && id.example === undefined) return [];
   const keyed = storedKey() ? `-H "Authorization: Bearer $KEY" ` : "";
-  const target = `${keyed}${method === "put" ? "-X PUT " : ""}${at(path, id?.example)}`;
+  const target = `${keyed}${["put", "patch"].includes(method) ? `-X ${method.toUpperCase()} ` : ""}${at(path, id?.example)}`;
   const content = operation.requestBody?.content;
   if (!content) return [`curl ${target}`];
   const lines = (resolved(content["application/json"]?.schema)?.examples ?? []).map((example) =>

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index.build.build import build
-from index.edits import Edit, Problem, Put
+from index.edits import Edit, Patch, Problem, Put
 from index.gallery import Gallery
 from index.storage.changes import Delete
 from models.encoder import Encoder
@@ -44,6 +44,25 @@ def test_a_deletion_is_never_undone_by_a_put_of_attributes(folder: Path, encoder
             (problem,) = put.result(timeout=30)
             assert problem is None or isinstance(problem, UnknownItem)
     assert all(id not in gallery.view() for id in ids for gallery in (*galleries, opened(folder, encoder)))
+
+
+def test_no_merge_loses_what_another_merged(folder: Path, encoder: Encoder) -> None:
+    galleries = [opened(folder, encoder), opened(folder, encoder)]
+    ids = list(galleries[0].view().ids)
+    barrier = Barrier(2)
+
+    def merge(name: str, gallery: Gallery) -> None:
+        for number, id in enumerate(ids):
+            barrier.wait(timeout=30)
+            assert apply([Patch(id, None, {name: number})], gallery, encoder) == [None]
+
+    with ThreadPoolExecutor(2) as threads:
+        for result in [
+            threads.submit(merge, name, each) for name, each in zip(("price", "stock"), galleries, strict=True)
+        ]:
+            result.result(timeout=60)
+    merged = {id: opened(folder, encoder).view().item(id).attributes for id in ids}
+    assert merged == {id: {"price": number, "stock": number} for number, id in enumerate(ids)}
 
 
 def test_a_transaction_holds_off_every_other_writer(folder: Path, encoder: Encoder) -> None:

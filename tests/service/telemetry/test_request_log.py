@@ -267,7 +267,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     }
     assert set(operations) == {
         "search", "searches", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
-        "cancelIndexJob", "putItem", "deleteItem", "changeItems", "live", "ready", "metrics", "getLimits",
+        "cancelIndexJob", "putItem", "patchItem", "deleteItem", "changeItems", "live", "ready", "metrics", "getLimits",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]
