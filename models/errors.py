@@ -4,7 +4,9 @@ LikebutError
 ├── ConfigError              a setting or a config file that cannot be used
 ├── InputError               a caller's input that cannot be used
 │   ├── UnreadableImage      bytes that are not a whole image
-│   │   └── NotAnImage       bytes of an image type that is not read
+│   │   ├── NotAnImage       bytes of an image type that is not read
+│   │   └── UnreachableImage an image that cannot be fetched at the moment
+│   │       └── LateImage    an image that does not come in time
 │   ├── ImageTooLarge        more bytes or pixels than the limit
 │   └── SourceError          an index source that cannot be read as one
 ├── BundleError              an exported model folder
@@ -42,6 +44,14 @@ class UnreadableImage(InputError):
 
 class NotAnImage(UnreadableImage):
     """The bytes are of an image type that is not read."""
+
+
+class UnreachableImage(UnreadableImage):
+    """The image may be there, but its host, store or disk does not deliver it at the moment."""
+
+
+class LateImage(UnreachableImage):
+    """The image does not come in time."""
 
 
 class ImageTooLarge(InputError):

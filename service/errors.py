@@ -83,6 +83,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAnImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.UnreachableImage: HTTPStatus.BAD_GATEWAY,
+    errors.LateImage: HTTPStatus.GATEWAY_TIMEOUT,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Later: HTTPStatus.TOO_MANY_REQUESTS,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,

@@ -8,6 +8,8 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin
 
@@ -22,6 +24,8 @@ HEAD_BYTES = 256 * 1024  # for all that a host sends before the body, responses 
 MIN_CHUNK_BYTES, FREE_CHUNKS = 256, 1000  # thousands of smaller chunks would take the processor from searches
 PRINTABLE_CHARS = 200
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})  # and 5xx
 
 
 class DownloadError(InputError):
@@ -30,6 +34,17 @@ class DownloadError(InputError):
 
 class DownloadTooLarge(DownloadError):
     """The image has more bytes than the limit."""
+
+
+class HostFailure(DownloadError):
+    """The host does not deliver the image, which may be there all the same.
+
+    `transient`: it may deliver it soon, after `retry_after_s` if it names a time. `late`: it took too long.
+    """
+
+    def __init__(self, reason: str, *, transient: bool = True, late: bool = False, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.transient, self.late, self.retry_after_s = transient, late, retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +97,18 @@ class Downloader:
         """Download the image at the URL, or return None if it still has the fingerprint `unless` ("" equals none).
 
         `timeout_s` bounds everything together: connections, TLS, redirects, headers and body. Only the system's
-        resolver cannot be interrupted. Raises DownloadError, and DownloadTooLarge above the limit.
+        resolver cannot be interrupted. Raises DownloadError: DownloadTooLarge above the limit, HostFailure if another
+        attempt may succeed.
         """
         deadline_s = time.monotonic() + timeout_s
         try:
             return self._follow(url, max_bytes=max_bytes, deadline_s=deadline_s, unless=unless)
         except (TimeoutError, httpcore.TimeoutException) as error:
-            raise DownloadError(f"it did not come within {timeout_s:g} s") from error
+            raise HostFailure(f"it did not come within {timeout_s:g} s", late=True) from error
         except (OSError, httpcore.NetworkError) as error:  # failures of TLS and of name resolution, too
-            raise DownloadError(f"its host cannot be reached ({error})") from error
+            raise HostFailure(f"its host cannot be reached ({error})") from error
         except httpcore.ProtocolError as error:
-            raise DownloadError(f"its host sends invalid HTTP ({error})") from error
+            raise HostFailure(f"its host sends invalid HTTP ({error})") from error
         except ValueError as error:
             raise DownloadError(str(error)) from error
 
@@ -105,6 +121,10 @@ class Downloader:
                 if current == url:
                     raise
                 raise ValueError(f"it redirects to {printable(current)}, but {error}") from error
+            except HostFailure as error:
+                if current != url:
+                    error.args = (f"it redirects to {printable(current)}, but {error}",)
+                raise
             if not isinstance(result, str):
                 return result
             current = result
@@ -133,8 +153,12 @@ class Downloader:
                 return urljoin(url, answer["location"].encode("latin-1").decode("utf-8", "surrogateescape"))
             if response.status == 304 and unless:
                 return None
-            if response.status != 200:
+            if response.status in GONE:
                 raise ValueError(f"its host answered {response.status}")
+            if response.status != 200:
+                transient = response.status in TRANSIENT or response.status >= 500
+                wait_s = _retry_after_s(answer.get("retry-after", ""))
+                raise HostFailure(f"its host answered {response.status}", transient=transient, retry_after_s=wait_s)
             self._policy.check(answer)
             current = fingerprint.of_response(answer)
             if unless and current == unless:
@@ -247,6 +271,16 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 def _decoded(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """Return the headers by their names in lower case; the first of a name counts."""
     return {name.decode("ascii").lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
+
+
+def _retry_after_s(header: str) -> float:
+    """Return the seconds that a Retry-After header names, 0 if it names none."""
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _body(response: httpcore.Response, max_bytes: int) -> bytes:

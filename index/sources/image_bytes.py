@@ -1,5 +1,6 @@
 """Bytes of an item's image, from disk, a URL or a store, with a fingerprint that detects a later change."""
 
+import errno
 import functools
 import os
 import time
@@ -8,13 +9,22 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from index.sources import download, fingerprint, object_stores
-from index.sources.download import PORTS, Downloader, DownloadError, DownloadTooLarge, FetchedImage, Location
+from index.sources.download import (
+    PORTS,
+    Downloader,
+    DownloadError,
+    DownloadTooLarge,
+    FetchedImage,
+    HostFailure,
+    Location,
+)
 from index.sources.rows import SourceRow
-from models.errors import ImageTooLarge, UnreadableImage
+from models.errors import ImageTooLarge, LateImage, UnreachableImage, UnreadableImage
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
 MAX_REDIRECTS = 10
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})  # no file is there
 URL_SIGNS = "!$%&'()*+,/:;=?@[]~"  # not percent-encoded in a path or query; % itself begins what is encoded already
 
 
@@ -23,8 +33,8 @@ def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeou
 
     `timeout_s` bounds a whole download, redirects included, but not a slow name resolution.
 
-    Raises UnreadableImage if there is nothing to read, ImageTooLarge above the limit, and SourceError if the driver of
-    the store is not installed.
+    Raises UnreadableImage if there is nothing to read, UnreachableImage if there may be something at another moment,
+    ImageTooLarge above the limit, and SourceError if the driver of the store is not installed.
     """
     image = read_if_changed(row, unless="", max_image_bytes=max_image_bytes, timeout_s=timeout_s)
     assert image is not None  # no image has the fingerprint ""
@@ -110,6 +120,9 @@ def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float) 
         return _downloader().download(url, max_bytes=max_image_bytes, timeout_s=timeout_s, unless=unless)
     except DownloadTooLarge as error:
         raise _too_large(url, max_image_bytes) from error
+    except HostFailure as error:
+        kind = LateImage if error.late else UnreachableImage
+        raise kind(f"{url} cannot be fetched ({error}): check the address and its host") from error
     except DownloadError as error:
         raise UnreadableImage(f"{url} cannot be fetched ({error}): check the address") from error
 
@@ -121,7 +134,9 @@ def _read_file(path: str, max_image_bytes: int) -> FetchedImage:
             status = os.fstat(file.fileno())  # before the bytes, so that it is never newer than they are
             data = file.read(max_image_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise UnreadableImage(f"{path} cannot be read ({error}): check the path") from error
+        absent = isinstance(error, ValueError) or error.errno in ABSENT
+        kind = UnreadableImage if absent else UnreachableImage
+        raise kind(f"{path} cannot be read ({error}): check the path") from error
     if len(data) > max_image_bytes:
         raise _too_large(path, max_image_bytes)
     settled = fingerprint.settled(status.st_mtime, begin_s)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from index.sources import fingerprint
-from models.errors import ImageTooLarge, SourceError, UnreadableImage
+from models.errors import ImageTooLarge, SourceError, UnreachableImage, UnreadableImage
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 WAY_OUT = "check the address and the credentials"
@@ -78,7 +78,8 @@ def copied(url: str) -> Iterator[IO[bytes]]:
 def read(url: str, *, unless: str, max_bytes: int) -> tuple[bytes, str] | None:
     """An image's bytes and its fingerprint, or None if the fingerprint is `unless`.
 
-    Raises UnreadableImage, ImageTooLarge, and SourceError if the driver is not installed.
+    Raises UnreadableImage if there is no such object, UnreachableImage if the store does not deliver it, ImageTooLarge,
+    and SourceError if the driver is not installed.
     """
     too_large = ImageTooLarge(f"{url} has more than {max_bytes} bytes: make the image smaller")
     read_s = time.time()
@@ -95,7 +96,9 @@ def read(url: str, *, unless: str, max_bytes: int) -> tuple[bytes, str] | None:
     except (SourceError, ImageTooLarge):
         raise
     except Exception as error:
-        raise UnreadableImage(f"{url} cannot be read ({_message(error)}): {WAY_OUT}") from error
+        absent = isinstance(error, FileNotFoundError | IsADirectoryError)
+        kind = UnreadableImage if absent else UnreachableImage
+        raise kind(f"{url} cannot be read ({_message(error)}): {WAY_OUT}") from error
     if len(data) > max_bytes:
         raise too_large
     return data, mark

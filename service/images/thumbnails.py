@@ -13,7 +13,7 @@ from index.items.items import GalleryItem
 from index.sources.image_bytes import read_image
 from index.sources.rows import SourceRow
 from models import preprocess
-from models.errors import ImageTooLarge, InputError, UnknownItem, UnreadableImage
+from models.errors import ImageTooLarge, InputError, UnknownItem, UnreachableImage, UnreadableImage
 
 # Pillow's names of the formats that browsers show; MPO is a JPEG with several images.
 SHOWN_BY_BROWSERS = {
@@ -38,12 +38,19 @@ class ImageFile:
 
 
 def read(item: GalleryItem, *, max_bytes: int) -> bytes:
-    """Return the bytes of an item's image; raises UnknownItem if it can no longer be read."""
+    """Return the bytes of an item's image; raises UnreachableImage, and UnknownItem if it can no longer be read."""
     row = SourceRow(item.id, item.uri, {})
     try:
         return read_image(row, max_image_bytes=max_bytes, timeout_s=FETCH_TIMEOUT_S)
+    except UnreachableImage as error:  # whose words have the address, which is not for every caller
+        raise type(error)(
+            f"the image of item {item.id!r} cannot be fetched from its host at the moment: try again, or search with"
+            " the item alone"
+        ) from error
     except InputError as error:
-        raise UnknownItem(f"the image of item {item.id!r} can no longer be read: rebuild the gallery") from error
+        raise UnknownItem(
+            f"the image of item {item.id!r} is no longer there: put the item with its image, or rebuild the gallery"
+        ) from error
 
 
 class Thumbnails:
@@ -63,7 +70,8 @@ class Thumbnails:
     def image(self, item: GalleryItem, *, size: int | None) -> ImageFile:
         """Return an item's image as a browser can show it: the file itself, or a JPEG of at most `size` pixels a side.
 
-        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent.
+        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent, and
+        UnreachableImage.
         """
         data = read(item, max_bytes=self._max_bytes)
         try:

@@ -19,7 +19,8 @@ from service.errors import Unusable
 from service.images import thumbnails
 from service.settings import Settings
 
-Kind: TypeAlias = Literal["composed", "image", "text"]  # the parts of a query, and so the graphs that encode it
+# the parts of a query, and so the graphs that encode it; none for an item, whose vector is in the gallery
+Kind: TypeAlias = Literal["composed", "image", "item", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class PreparedQuery:
 
     kind: Kind
     pixels: Pixels | None  # (3, S, S)
+    vector: Embeddings | None  # (d,), of an item without a text
     text: str
     text_weight: float
     request: SearchRequest
@@ -99,9 +101,12 @@ class PreparedQuery:
 
 
 def needs_fetch(query: Query, view: GalleryView) -> NeedsFetch | None:
-    """Return the image to fetch over the network, None if there is none; raises UnknownItem."""
+    """Return the image to fetch over the network, None if there is none; raises UnknownItem.
+
+    The image of an item is needed only with a text.
+    """
     item = None if query.item_id is None else view.item(query.item_id)
-    if query.image_url is not None or (item is not None and "://" in item.uri):
+    if query.image_url is not None or (item is not None and "://" in item.uri and (query.text or "").strip()):
         return NeedsFetch(query, item)
     return None
 
@@ -111,7 +116,7 @@ def prepare(
 ) -> PreparedQuery:
     """Validates the query and decodes its image; raises UnknownItem, and InputError if the query cannot be used."""
     text = checked_text(query, settings)
-    request, data = query.request, query.image
+    request, data, vector = query.request, query.image, None
     if request.rerank and not encoder.reranks:
         detail = f"{encoder.manifest.model_id} has no re-ranker: leave out rerank, or serve a bundle that has one"
         raise Unusable(detail, fields=[{"field": "rerank", "detail": detail}])
@@ -123,14 +128,17 @@ def prepare(
         view.check(request)
         if query.item_id is not None:
             item = view.item(query.item_id)
-            if data is None:  # it was not fetched before
+            if not text:
+                vector = view.vector(query.item_id)
+            elif data is None:  # it was not fetched before
                 data = thumbnails.read(item, max_bytes=settings.max_image_bytes)
             if query.exclude_reference:
                 request = replace(request, reference=query.item_id)
         elif data is not None and text and query.exclude_reference:  # without a text, the caller looks for this image
             request = replace(request, content=hashlib.sha256(data).hexdigest())
         pixels = None if data is None else encoder.preprocess(data, max_pixels=settings.max_pixels)
-    kind: Kind = "text" if pixels is None else "composed" if text else "image"
+    image_kind: Kind = "composed" if text else "image"
+    kind: Kind = "item" if vector is not None else "text" if pixels is None else image_kind
     notes = []
     if query.text_weight is not None and kind != "composed":
         notes.append("text_weight was ignored: it applies only to a query with both an image and a text")
@@ -138,7 +146,7 @@ def prepare(
         request = replace(request, rerank=0)
         notes.append("rerank was ignored: it applies only to a query with both an image and a text")
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
-    return PreparedQuery(kind, pixels, text, weight, request, notes, watch)
+    return PreparedQuery(kind, pixels, vector, text, weight, request, notes, watch)
 
 
 def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery: Gallery) -> list[Answer]:
@@ -202,6 +210,10 @@ def _encode(queries: Sequence[PreparedQuery], encoder: Encoder) -> _Encoded:
     if queries[0].kind == "text":
         words = encoder.tokenize(texts)
         return _Encoded(encoder.words(words), words.truncated.tolist())
+    if queries[0].kind == "item":
+        return _Encoded(
+            np.stack([query.vector for query in queries if query.vector is not None]), [False] * len(queries)
+        )
     pixels = np.stack([query.pixels for query in queries if query.pixels is not None])  # (B, 3, S, S)
     if queries[0].kind == "image":
         return _Encoded(encoder.gallery(pixels), [False] * len(queries))

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from index.items.items import GalleryItem
-from models.errors import UnknownItem
+from models.errors import LateImage
 from service.images import thumbnails
 from service.images.download import ImageDownloader
 from service.search.query import NeedsFetch, Stopwatch
@@ -37,7 +37,7 @@ class RemoteReferences:
     async def fetch(self, away: NeedsFetch, permit: Permit, watch: Stopwatch) -> bytes:
         """Fetch the image file, with the permit of the search released in the meantime.
 
-        Raises UnknownItem if the image of an item did not come in time, Unfetchable for a URL, and Overloaded.
+        Raises UnreachableImage and UnknownItem for the image of an item, Unfetchable for a URL, and Overloaded.
         """
         with watch.stage("fetch"), permit.released():
             if away.item is not None:
@@ -50,4 +50,6 @@ class RemoteReferences:
             async with asyncio.timeout(self._timeout_s):
                 return await self._pool.run(functools.partial(thumbnails.read, item, max_bytes=self._max_bytes))
         except TimeoutError as error:
-            raise UnknownItem(f"the image of item {item.id!r} did not come in time: try again") from error
+            raise LateImage(
+                f"the image of item {item.id!r} did not come in time: try again, or search with the item alone"
+            ) from error

@@ -8,11 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 
 from index.gallery import Gallery, GalleryView
 from index.items.items import GalleryItem
+from index.search.request import SearchRequest
 from service.search.remote_references import RemoteReferences
 from service.settings import Settings
 
@@ -25,6 +27,11 @@ class Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         requested.set()
         gate.wait(30)
+        if status[0] != 200:
+            self.send_response(status[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         data = Path(self.path).read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
@@ -53,6 +60,7 @@ class WebView(GalleryView):
 
 gate, requested = threading.Event(), threading.Event()
 address: list[str] = []
+status = [200]
 
 
 @pytest.fixture
@@ -60,6 +68,7 @@ def web() -> Iterator[Callable[[FastAPI], None]]:
     """Return a function that swaps such a gallery in."""
     gate.set()
     requested.clear()
+    status[0] = 200
 
     def swap(app: FastAPI) -> None:
         searcher, folder = app.state.service.searcher, app.state.service.settings.gallery
@@ -112,7 +121,7 @@ def test_a_host_that_hangs_delays_no_other_search(
             assert (await client.post("/search", json={"text": "a ball"})).status_code == 200
         assert not any(task.done() for task in waiting)
         for answer in await asyncio.gather(*waiting):
-            assert answer.status_code == 404 and "in time" in answer.json()["detail"]
+            assert answer.status_code == 504 and "in time" in answer.json()["detail"]
         gate.set()
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
 
@@ -133,5 +142,46 @@ def test_a_search_that_waits_for_its_image_keeps_its_snapshot(
         assert answer.status_code == 200
         assert answer.json()["took_ms"]["total"] >= answer.json()["took_ms"]["fetch"]
         assert (await client.post("/search", json=BY_ITEM)).status_code == 503
+
+    inside(Settings(gallery=gallery), scenario)
+
+
+def test_an_item_alone_is_searched_by_its_vector_whatever_its_host_does(
+    gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
+) -> None:
+    alone = {"image": {"item_id": "red-box"}, "k": 4}
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        view = app.state.service.searcher.live().view()
+        (nearest,) = view.search(view.vector("red-box")[np.newaxis], [SearchRequest(k=4, reference="red-box")])
+        local = (await client.post("/search", json=alone)).json()
+        assert [(hit["id"], hit["score"]) for hit in local["hits"]] == [
+            (hit.item.id, pytest.approx(hit.score, abs=1e-4)) for hit in nearest.hits
+        ]
+        web(app)
+        for status[0] in (200, 503, 404):
+            for text in ({}, {"text": None}, {"text": "  "}):
+                answer = (await client.post("/search", json={**alone, **text})).json()
+                assert answer["hits"] == local["hits"] and "fetch" not in answer["took_ms"]
+        assert not requested.is_set()
+
+    inside(Settings(gallery=gallery), scenario)
+
+
+@pytest.mark.parametrize(("answered", "expected"), [(503, 502), (429, 502), (403, 502), (404, 404), (410, 404)])
+def test_an_image_that_its_host_does_not_deliver_is_told_from_one_that_is_gone(
+    gallery: Path, inside: Inside, web: Callable[[FastAPI], None], answered: int, expected: int
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        web(app)
+        status[0] = answered
+        for response in (await client.post("/search", json=BY_ITEM), await client.get("/images/red-box")):
+            problem = response.json()
+            assert response.status_code == expected and "'red-box'" in problem["detail"]
+            assert "127.0.0.1" not in problem["detail"]  # the address is the operator's
+            assert ("rebuild" in problem["detail"]) == (expected == 404)
+        status[0] = 200
+        assert (await client.post("/search", json=BY_ITEM)).status_code == 200
+        assert (await client.get("/images/red-box")).status_code == 200
 
     inside(Settings(gallery=gallery), scenario)
