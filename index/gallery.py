@@ -26,6 +26,7 @@ from models.arrays import Embeddings, Scores
 from models.errors import InputError, SpaceMismatch, UnknownItem
 
 DEEPEST = 10_000  # offset + k: to rank more takes long, and no person looks at them
+ARRANGED = 1_000  # the same if hits are compared with each other: many more rows are looked through for each
 
 
 class Gallery:
@@ -153,7 +154,7 @@ class GalleryView:
         names |= set() if request.filter is None else filters.names(request.filter)
         self.rows.check_attributes(names)
         if request.group_by is not None:
-            self.rows.value(request.group_by)
+            self.rows.group_codes(request.group_by)
 
     def item(self, id: str) -> GalleryItem:
         """The item of that id, with the present address of its image; raises UnknownItem."""
@@ -205,6 +206,11 @@ class GalleryView:
             raise InputError(f"k is {request.k}: ask for at least one hit")
         if request.offset < 0 or request.offset + request.k > DEEPEST:
             raise InputError(f"offset + k is {request.offset + request.k}: ask for the first {DEEPEST} hits")
+        if request.offset + request.k > ARRANGED and (request.group_by is not None or request.alike is not None):
+            raise InputError(
+                f"offset + k is {request.offset + request.k}: with group_by or max_similarity, ask for the first"
+                f" {ARRANGED} hits"
+            )
         if request.nprobe is not None and not 1 <= request.nprobe <= self.manifest.nlist:
             raise InputError(f"nprobe is {request.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
         if request.alike is not None and not 0 < request.alike <= 1:

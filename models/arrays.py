@@ -14,6 +14,7 @@ Embeddings: TypeAlias = NDArray[np.float32]  # (B, d), each row of length one
 Flags: TypeAlias = NDArray[np.bool_]  # (B,)
 Vectors: TypeAlias = NDArray[np.float16]  # (n, d), a gallery's embeddings as they are stored
 Rows: TypeAlias = NDArray[np.int64]  # (n,) or (B, k), row numbers of a gallery or table; -1 if there is no row
+Codes: TypeAlias = NDArray[np.int64]  # (m,), a number for each distinct value, -1 for none
 Scores: TypeAlias = NDArray[np.float32]  # (B, k), or (B, n) for a whole gallery
 Values: TypeAlias = NDArray[np.float64]  # (B,), one value of a metric for each query
 

@@ -12,6 +12,7 @@ LikebutError
 ├── BundleError              an exported model folder
 │   ├── BundleMissing        no complete bundle at the path
 │   └── BundleBroken         a digest, schema, graph or self-test is wrong
+├── DeadlineExceeded         work did not begin or end in time
 ├── ModelError               a language model does not answer
 │   └── ModelRefused         the model refuses this one request
 └── GalleryError             a gallery folder
@@ -72,6 +73,10 @@ class BundleMissing(BundleError):
 
 class BundleBroken(BundleError):
     """A digest, the schema, a graph or the self-test of a bundle is wrong."""
+
+
+class DeadlineExceeded(LikebutError):
+    """Work on a request did not begin or end before its deadline."""
 
 
 class ModelError(LikebutError):

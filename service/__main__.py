@@ -135,12 +135,13 @@ def _search(arguments: argparse.Namespace) -> None:
             }
             for hit in answer.hits
         ]
-        facts = {"snapshot": answer.snapshot, "model": answer.model, "took_ms": answer.took_ms, "notes": answer.notes}
-        cli.show({"hits": hits, **facts}, as_json=True)
+        facts = {"snapshot": answer.snapshot, "model": answer.model, "took_ms": answer.took_ms}
+        remarks = {"notes": answer.notes, "diagnostics": answer.diagnostics}
+        cli.show({"hits": hits, **facts, **remarks}, as_json=True)
         return
     for hit in answer.hits:
         print(f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}".rstrip())
-    for note in answer.notes:
+    for note in (*answer.notes, *answer.diagnostics):
         print(f"likebut: {note}", file=sys.stderr)
 
 

@@ -50,10 +50,6 @@ class Overloaded(Later):
     """The queue is full, or the wait would exceed the deadline."""
 
 
-class DeadlineExceeded(errors.LikebutError):
-    """Work on the request did not start before the deadline."""
-
-
 class RateLimited(Later):
     """A key exceeds its searches per second."""
 
@@ -87,7 +83,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.LateImage: HTTPStatus.GATEWAY_TIMEOUT,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Later: HTTPStatus.TOO_MANY_REQUESTS,
-    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LikebutError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from index.items.columns import Columns
 from index.sources.rows import SourceRow, Value
+from models.arrays import Flags, Rows
 from models.errors import GalleryBroken
 
 COLUMNS = ("id", "uri", "content", "fingerprint")
@@ -70,6 +71,11 @@ class ItemTable(Collection[GalleryItem]):
         """The SHA-256 of the bytes of the row's image."""
         found: str = self._contents[row].as_py()
         return found
+
+    def has_content(self, rows: Rows, content: str) -> Flags:
+        """Mask (m,) of the rows (m,) whose image has that SHA-256."""
+        flags: Flags = compute.equal(self._contents.take(pyarrow.array(rows)), content).to_numpy(zero_copy_only=False)
+        return flags
 
     def fingerprint(self, row: int) -> str:
         """A value that changes if the bytes of the row's image may have changed; "" if there is none."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem
+from index.search.deadline import Deadline
 
 SAME = 0.995  # cosine from which two images count as the same
 
@@ -26,6 +27,7 @@ class SearchRequest:
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
     facets: tuple[str, ...] = ()  # attributes whose values are counted
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
+    deadline: Deadline = field(default_factory=Deadline, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -52,4 +54,5 @@ class SearchResult:
     hits: list[Hit]
     total: int
     notes: Sequence[str] = ()
+    diagnostics: Sequence[str] = ()  # how the search was done, for operators
     facets: Facets = field(default_factory=dict)

@@ -1,19 +1,43 @@
-"""One search of a gallery's rows: as many rows ranked as the request needs, and no more."""
+"""One search of a gallery's rows: as many rows ranked as each request needs, and no more."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from index.items.facets import Facets
 from index.search.request import SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
-from index.search.result_rules import PLAIN, ResultRules, apply_rules
+from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
 from index.storage.view import Candidates, RowView
-from models.arrays import Embeddings, Rows, Scores
+from index.vectors.exact import DECIMALS
+from models.arrays import Embeddings, Flags, Rows, Scores
 
 AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
 DEEPER = 4  # factor by which the ranking grows if the rules left too few rows
 RANKED = 16_384  # its end: to look through a million rows for a thirteenth group of twelve takes seconds
+SHALLOW = 256  # rows up to which all queries of a batch are ranked at once: a deeper one must not slow the others
+
+
+@dataclass(slots=True)
+class _BatchedQuery:
+    """A query of a batch, and its ranking so far."""
+
+    number: int  # in the batch
+    request: SearchRequest
+    rules: ResultRules
+    arrangement: Arrangement
+    depth: int  # rows to rank next
+    most: int  # rows to rank at most
+    scores: Scores | None = None  # (m,)
+    rows: Rows = field(default_factory=lambda: NO_ROWS)  # (m,), the ranking
+    first: Rows = field(default_factory=lambda: NO_ROWS)  # re-ranked, in front of the others
+    groups: int | None = None  # hits that there can be if each group has one
+    is_cut: bool = False  # the ranking ended before there were enough hits
+
+    @property
+    def needed(self) -> int:
+        return self.request.offset + self.request.k
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,63 +53,106 @@ class Search:
     ) -> list[SearchResult]:
         """The result of each query (B, d); `rescore` is called if a request has its first rows re-ranked.
 
-        The same rows are re-ranked for every page of an answer, so that its pages fit together.
+        The same rows are re-ranked for every page of an answer, so that its pages fit together. Raises
+        DeadlineExceeded if the deadline of a request has passed.
         """
-        rules = [self._rules(request) for request in requests]
-        depth = max(_depth(request) for request in requests)
-        total, most = self.candidates.total, max(depth, RANKED)
-        firsts: list[Rows] = []
-        while True:
-            depth = min(depth, max(1, total))
-            scores, rows = self.rows.ranked(queries, depth, self.candidates, nprobe=self.nprobe)
-            if not firsts:  # a deeper ranking begins with the same rows
-                firsts = self._reranked(rows, requests, rules, rescore)
-            arranged = [
-                apply_rules(_joined(first, ranking), rule, count=request.offset + request.k)
-                for first, ranking, rule, request in zip(firsts, rows, rules, requests, strict=True)
-            ]
-            short = [
-                len(hits) < request.offset + request.k and not self._complete(hits, request)
-                for hits, request in zip(arranged, requests, strict=True)
-            ]
-            ended = rows.shape[1] < depth or bool((rows[:, depth - 1] < 0).all())  # earlier if a shard is missing
-            if not any(short) or ended or depth >= min(total, most):
-                break
-            depth = min(depth * DEEPER, most)
-        notes = self._notes()
-        cut = [] if ended or depth >= total else [f"only the best {depth} of {total} items were looked through"]
+        batch = self._batch(requests)
+        waiting = batch
+        while waiting:
+            depth = min(query.depth for query in waiting)
+            now = [query for query in waiting if query.depth == depth]
+            deeper = [query for query in waiting if query.depth > depth]
+            self._rank(now, queries, depth, rescore)
+            waiting = [*deeper, *(query for query in now if self._needs_more(query))]
+        facets, diagnostics = self._facets(requests), self._diagnostics()
         return [
             SearchResult(
-                self._hits(query, hits[request.offset :], ranking, values),
-                total,
-                [*_rerank_notes(first), *notes, *(cut if lacking else [])],
-                self.rows.facets(request.facets, self.candidates),
+                self._hits(queries[query.number], query),
+                self.candidates.total,
+                self._notes(query),
+                [*_rerank_diagnostics(query.first), *diagnostics],
+                {name: facets[name] for name in query.request.facets},
             )
-            for query, request, hits, ranking, values, lacking, first in zip(
-                queries, requests, arranged, rows, scores, short, firsts, strict=True
-            )
+            for query in batch
         ]
 
-    def _reranked(
-        self, rows: Rows, requests: Sequence[SearchRequest], rules: Sequence[ResultRules], rescore: Rescore
-    ) -> list[Rows]:
-        """The first rows of each ranking (B, m) by their new scores, as many as its request says."""
-        firsts = [
-            _to_rerank(ranking, request, rule) for ranking, request, rule in zip(rows, requests, rules, strict=True)
-        ]
-        return rerank(firsts, vectors=self.rows.vectors, rescore=rescore)
+    def _batch(self, requests: Sequence[SearchRequest]) -> list[_BatchedQuery]:
+        total = max(1, self.candidates.total)
+        depths = [_depth(request) for request in requests]
+        shallow = max((depth for depth in depths if depth <= SHALLOW), default=0)
+        batch = []
+        for number, (request, depth) in enumerate(zip(requests, depths, strict=True)):
+            rules = self._rules(request)
+            arrangement = Arrangement(rules, count=request.offset + request.k)
+            depth = max(depth, shallow)
+            first, most = min(depth, total), min(max(depth, RANKED), total)
+            batch.append(_BatchedQuery(number, request, rules, arrangement, first, most))
+        return batch
 
-    def _complete(self, hits: Sequence[int], request: SearchRequest) -> bool:
+    def _rank(self, now: Sequence[_BatchedQuery], queries: Embeddings, depth: int, rescore: Rescore) -> None:
+        """Ranks the first `depth` rows of some of the queries (B, d), and reads the hits from them."""
+        for query in now:
+            query.request.deadline.check()
+        numbers = [query.number for query in now]
+        scores, rows = self.rows.ranked(queries[numbers], depth, self.candidates, nprobe=self.nprobe)
+        new = [query for query in now if query.scores is None]  # a deeper ranking begins with the same rows
+        for position, query in enumerate(now):
+            query.scores, query.rows = scores[position], rows[position]
+        if any(query.request.rerank for query in new):
+            self._rerank(new, rescore)
+        for query in now:
+            query.arrangement.extend(_joined(query.first, query.rows), query.request.deadline.check)
+
+    def _rerank(self, queries: Sequence[_BatchedQuery], rescore: Rescore) -> None:
+        """Puts the first rows of each ranking in the order of their new scores, as many as its request says."""
+
+        def numbered(positions: Sequence[int], vectors: Embeddings) -> Scores:
+            return rescore([queries[position].number for position in positions], vectors)
+
+        firsts = [_to_rerank(query.rows, query.request, query.rules) for query in queries]
+        for query, first in zip(queries, rerank(firsts, vectors=self.rows.vectors, rescore=numbered), strict=True):
+            query.first = first
+
+    def _needs_more(self, query: _BatchedQuery) -> bool:
+        """True if a deeper ranking may have more hits, and its depth is set."""
+        depth, count = query.depth, len(query.arrangement)
+        if count >= query.needed or self._is_complete(query, count):
+            return False
+        if len(query.rows) < depth or query.rows[depth - 1] < 0:  # earlier if a shard is missing
+            return False
+        if depth >= query.most:
+            query.is_cut = depth < self.candidates.total
+            return False
+        query.depth = min(depth * DEEPER, query.most)
+        return True
+
+    def _is_complete(self, query: _BatchedQuery, count: int) -> bool:
         """True if each value of the attribute to group by has its hit, so that no more can follow."""
+        request = query.request
         if request.group_by is None:
             return False
-        return len(hits) >= self.rows.groups(request.group_by, self.candidates, without=self._excluded(request))
+        if query.groups is None:
+            without = self._excluded(request)
+            query.groups = self.rows.group_count(request.group_by, self.candidates, without=without)
+        return count >= query.groups
 
-    def _hits(self, query: Embeddings, hits: Sequence[int], ranking: Rows, scores: Scores) -> list[Hit]:
+    def _hits(self, vector: Embeddings, query: _BatchedQuery) -> list[Hit]:
         """The items of rows with their scores for a query (d,); pinned rows beyond the ranking are scored here."""
-        known = dict(zip(ranking.tolist(), scores.tolist(), strict=True))
+        assert query.scores is not None
+        known = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
         rows = self.rows
-        return [Hit(rows.item(row), known[row] if row in known else rows.score(query, row)) for row in hits]
+        hits = query.arrangement.rows[query.request.offset :]
+        return [Hit(rows.item(row), known[row] if row in known else rows.score(vector, row)) for row in hits]
+
+    def _facets(self, requests: Sequence[SearchRequest]) -> Facets:
+        """The counts of all attributes that a request names, each counted once."""
+        facets: dict[str, Facets] = {}
+        for request in requests:
+            for name in request.facets:
+                if name not in facets:
+                    request.deadline.check()
+                    facets[name] = self.rows.facets([name], self.candidates)
+        return {name: counts[name] for name, counts in facets.items()}
 
     def _rules(self, request: SearchRequest) -> ResultRules:
         if request.plain:
@@ -94,9 +161,9 @@ class Search:
         pinned = [row for id in request.pinned if (row := rows.row(id)) is not None and self._is_candidate(row)]
         return ResultRules(
             pinned=pinned,
-            dropped=frozenset(self._excluded(request)),
+            dropped=self._excluded(request),
             unwanted=self._unwanted(request),
-            group=None if request.group_by is None else rows.value(request.group_by),
+            groups=None if request.group_by is None else rows.group_codes(request.group_by),
             alike=request.alike,
             vectors=rows.vectors,
         )
@@ -110,27 +177,37 @@ class Search:
             return bool(self.candidates.fresh[row - start])
         return base is None or bool(base.mask[row])
 
-    def _unwanted(self, request: SearchRequest) -> Callable[[int], bool] | None:
-        """A function that tells whether a row's image is the reference, or looks the same."""
-        rows, content = self.rows, request.content
-        reference = None if request.reference is None else rows.row(request.reference)
+    def _unwanted(self, request: SearchRequest) -> Callable[[Rows], Flags] | None:
+        """A function that tells of rows (m,) whether their image is the reference, or looks the same."""
+        view, content = self.rows, request.content
+        reference = None if request.reference is None else view.row(request.reference)
         if reference is not None:
-            (vector,) = rows.vectors(np.array([reference]))
-            return lambda row: row == reference or rows.score(vector, row) >= SAME
-        return None if content is None else lambda row: rows.content(row) == content
+            (vector,) = view.vectors(np.array([reference]))
+            return lambda rows: (rows == reference) | ((view.vectors(rows) @ vector).round(DECIMALS) >= SAME)
+        return None if content is None else lambda rows: view.has_content(rows, content)
 
-    def _notes(self) -> list[str]:
+    def _notes(self, query: _BatchedQuery) -> list[str]:
+        """Remarks on the hits for the caller."""
+        notes = []
+        base = self.candidates.base
+        if self.rows.base.missing and (base is None or not self.rows.base.ranking.scans(base)):
+            notes.append("a part of the items could not be searched")
+        if query.is_cut:
+            notes.append(f"only the best {query.depth} of {self.candidates.total} items were looked through")
+        return notes
+
+    def _diagnostics(self) -> list[str]:
         """How the search was done, if a filter or a missing shard makes a difference."""
         ranking, base, missing = self.rows.base.ranking, self.candidates.base, self.rows.base.missing
         if base is not None and ranking.scans(base):  # by their vectors, whatever shard they are in
             return [f"the filter leaves {base.count} items: all of them were compared exactly"]
-        notes = []
+        diagnostics = []
         if missing:
             lost = self.rows.overlay.start - ranking.shards.count
-            notes.append(f"{', '.join(missing)} cannot be read: {lost} items were not searched")
+            diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} items were not searched")
         if base is not None:
-            notes.append(f"{ranking.probes(base, self.nprobe)} of {ranking.shards.nlist} lists were searched")
-        return notes
+            diagnostics.append(f"{ranking.probes(base, self.nprobe)} of {ranking.shards.nlist} lists were searched")
+        return diagnostics
 
 
 def _to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Rows:
@@ -141,9 +218,9 @@ def _to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Row
     rows = ranking[: _rerank_depth(request)]
     rows = rows[rows >= 0]
     if rules is not PLAIN:
-        fixed, unwanted = {*rules.dropped, *rules.pinned}, rules.unwanted
-        free = [row not in fixed and (unwanted is None or not unwanted(row)) for row in rows.tolist()]
-        rows = rows[np.array(free, dtype=np.bool_)]
+        rows = rows[~np.isin(rows, rules.dropped) & ~np.isin(rows, rules.pinned)]
+        if rules.unwanted is not None:
+            rows = rows[~rules.unwanted(rows)]
     return rows[: request.rerank]
 
 
@@ -152,7 +229,7 @@ def _joined(first: Rows, ranking: Rows) -> Rows:
     return np.concatenate([first, ranking[~np.isin(ranking, first)]]) if len(first) else ranking
 
 
-def _rerank_notes(first: Rows) -> list[str]:
+def _rerank_diagnostics(first: Rows) -> list[str]:
     return [f"the first {len(first)} of the ranking were re-ranked"] if len(first) else []
 
 

@@ -1,6 +1,6 @@
 """A snapshot and the changes since as one space of rows: those below `start` are the snapshot's."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -10,7 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from index.items import facets, filters
-from index.items.columns import Columns
+from index.items.columns import MISSING, Columns
 from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem, ItemTable
@@ -22,7 +22,7 @@ from index.vectors.exact import DECIMALS, Exact
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models.arrays import Embeddings, Flags, Rows, Scores
+from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 from models.errors import GalleryBroken, InputError
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
@@ -154,6 +154,14 @@ class RowView:
         """The SHA-256 of the bytes of that row's image."""
         return self.base.items.content(row) if row < self.overlay.start else self.overlay.content(row)
 
+    def has_content(self, rows: Rows, content: str) -> Flags:
+        """Mask (m,) of the rows (m,) whose image has that SHA-256."""
+        fresh = rows >= self.overlay.start
+        flags = np.empty(len(rows), np.bool_)
+        flags[~fresh] = self.base.items.has_content(rows[~fresh], content)
+        flags[fresh] = [self.overlay.content(row) == content for row in rows[fresh].tolist()]
+        return flags
+
     def living(self) -> Rows:
         """The living rows (n,), ascending."""
         rows: Rows = np.flatnonzero(self.overlay.alive)
@@ -164,19 +172,34 @@ class RowView:
         base, overlay = self.base.items.ids, self.overlay
         return [base[row] if row < overlay.start else overlay.item(row).id for row in self.living().tolist()]
 
-    def value(self, name: str) -> Callable[[int], Hashable]:
-        """A function of a row that returns its value of that attribute; raises InputError if it cannot group items."""
+    def group_codes(self, name: str) -> Callable[[Rows], Codes]:
+        """A function of rows (m,) that gives equal codes (m,) to equal values of that attribute, −1 to missing ones.
+
+        Raises InputError if the attribute cannot group items.
+        """
         self.check_attributes({name})
         if self.overlay.columns.types.get(name) == "list of texts":
             raise InputError(f"the attribute {name!r} is a list of texts: group by an attribute with one value an item")
-        base, fresh, start = self.base.items.attributes.get(name), self.overlay.columns.get(name), self.overlay.start
+        overlay, start = self.overlay, self.overlay.start
+        base, fresh = self.base.items.attributes.get(name), overlay.columns.get(name)
 
-        def value(row: int) -> Hashable:
-            value = base.at(row) if row < start else fresh.at(row - start)
+        def fresh_code(row: int) -> int:
+            value = fresh.at(row - start)
             assert not isinstance(value, list)
-            return value
+            if value is None:
+                return MISSING
+            code, new = base.values.code(value), fresh.values.code(value)
+            assert new is not None
+            return len(base.values) + new if code is None else code
 
-        return value
+        def codes(rows: Rows) -> Codes:
+            in_base = rows < start
+            found = np.empty(len(rows), np.int64)
+            found[in_base] = base.codes(start)[rows[in_base]]
+            found[~in_base] = [fresh_code(row) for row in rows[~in_base].tolist()]
+            return found
+
+        return codes
 
     def facets(self, names: Sequence[str], candidates: Candidates, *, top: int = facets.MOST) -> Facets:
         """For each attribute the `top` most frequent values among the candidates, with their counts.
@@ -188,7 +211,7 @@ class RowView:
         mask = overlay.alive[: overlay.start] if candidates.base is None else candidates.base.mask
         return {name: facets.joint_counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
 
-    def groups(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
+    def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
         """How many of the candidates remain if each value of the attribute may occur once.
 
         The rows `without` do not count; each row that lacks the attribute does.

@@ -68,7 +68,12 @@ class SearchBody(RequestBody):
         None, description="the change to the image; without an image, a description of the product"
     )
     k: int = Field(20, ge=1, description="number of hits; GET /limits has the maximum")
-    offset: int = Field(0, ge=0, description="number of hits to skip; pages of one snapshot do not overlap")
+    offset: int = Field(
+        0,
+        ge=0,
+        description="number of hits to skip; pages of one snapshot do not overlap. offset + k is at most 10 000,"
+        " and 1 000 with group_by or max_similarity",
+    )
     exclude_reference: bool = Field(
         True,
         description="leave the reference out of the hits: the item of item_id, and items that look the same; if there"
@@ -139,6 +144,7 @@ def answer(result: Answer) -> dict[str, object]:
         "model": result.model,
         "took_ms": result.took_ms,
         "notes": result.notes,
+        "diagnostics": result.diagnostics,
     }
 
 
@@ -188,6 +194,7 @@ class SearchAnswer(BaseModel):
     model: str = Field(description="the model that encoded the query")
     took_ms: dict[str, float] = Field(description="milliseconds of each stage, and in total")
     notes: list[str] = Field(description="remarks for the caller, for example that the text was truncated")
+    diagnostics: list[str] = Field(description="how the search was done, for operators: not meant for shoppers")
 
 
 class Problem(BaseModel):

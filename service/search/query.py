@@ -55,6 +55,7 @@ class Answer:
     model: str
     took_ms: dict[str, float]
     notes: list[str]
+    diagnostics: list[str]
 
 
 @dataclass(slots=True)
@@ -176,6 +177,7 @@ def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery:
             encoder.manifest.model_id,
             query.watch.took_ms,
             [*([truncated] if is_cut else []), *query.notes, *result.notes],
+            [*result.diagnostics],
         )
         for query, result, is_cut in zip(queries, results, encoded.cut, strict=True)
     ]

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from service.errors import DeadlineExceeded, Overloaded
+from models.errors import DeadlineExceeded
+from service.errors import Overloaded
 from service.workers.threads import RunningWork, lower_priority
 
 Result = TypeVar("Result")

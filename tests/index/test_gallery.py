@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,7 @@ def test_a_filter_leaves_what_it_names_and_says_how_it_was_searched(
     truth = exact(built, queries[:1])[0]
     np.testing.assert_allclose([hit.score for hit in found.hits], [truth[hit.item.id] for hit in found.hits], atol=2e-6)
     assert found.total == len(passing)
-    (note,) = found.notes
+    (note,) = found.diagnostics
     assert "20 items" in note
     with pytest.raises(InputError, match="no item has the attribute 'colour'"):
         gallery.view().search(queries[:1], [SearchRequest(filter=parse({"colour": "red"}))])
@@ -253,7 +254,8 @@ def test_without_a_shard_the_others_answer_and_say_so(copy: Path, encoder: Encod
     queries = normalised(np.random.default_rng(5).standard_normal((3, encoder.manifest.dimension)).astype(np.float32))
     for found in gallery.view().search(queries, [SearchRequest(k=COUNT)] * 3):
         assert {hit.item.id for hit in found.hits} == {f"i{n}" for n in range(0, COUNT, 2)}
-        assert found.notes == [f"{path.name} cannot be read: {COUNT // 2} items were not searched"]
+        assert len(found.notes) == 1 and path.name not in found.notes[0]
+        assert found.diagnostics == [f"{path.name} cannot be read: {COUNT // 2} items were not searched"]
     # few rows are compared by their vectors, which are all there
     (few,) = gallery.view().search(queries[:1], [SearchRequest(k=COUNT, filter=parse({"stock": {"lt": 10}}))])
     assert {hit.item.id for hit in few.hits} == {f"i{n}" for n in range(10)}
@@ -288,3 +290,11 @@ def test_attributes_of_another_count_are_refused_even_if_their_digest_is_right(c
     (live.path / manifest.MANIFEST).write_text(manifest.dump(forged))
     with pytest.raises(GalleryBroken, match="do not belong together"):
         OpenSnapshot.open(snapshot.checked(live.path))
+
+
+def test_hits_that_are_compared_with_each_other_have_a_smaller_window(gallery: Gallery) -> None:
+    (view := gallery.view()).check(deep := SearchRequest(k=10, offset=9_990))
+    for want in (replace(deep, group_by="price"), replace(deep, alike=1.0)):
+        view.check(replace(want, offset=990))
+        with pytest.raises(InputError, match="first 1000 hits"):
+            view.check(replace(want, offset=991))

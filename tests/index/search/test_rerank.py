@@ -78,7 +78,7 @@ def test_the_first_are_sorted_by_their_new_scores_and_keep_their_cosines(content
         assert ids(each) == expected(contents, query, count)[:90]
         vectors = contents.vectors(np.array([int(hit.item.id[1:]) for hit in each.hits]))
         np.testing.assert_allclose([hit.score for hit in each.hits], vectors @ query, atol=2e-6)
-        assert each.notes == ([f"the first {count} of the ranking were re-ranked"] if count else [])
+        assert each.diagnostics == ([f"the first {count} of the ranking were re-ranked"] if count else [])
 
 
 def test_pages_of_a_re_ranked_answer_fit_together(contents: RowView) -> None:
@@ -114,7 +114,7 @@ def test_what_is_never_among_the_hits_takes_no_candidates_place(contents: RowVie
     ):
         (found,) = asked(contents, query[np.newaxis], replace(want, exclude=hidden))
         assert ids(found) == order[want.offset : want.offset + want.k]
-        assert found.notes == ["the first 20 of the ranking were re-ranked"]
+        assert found.diagnostics == ["the first 20 of the ranking were re-ranked"]
     beside = asked(
         contents,
         np.stack([query, query]),

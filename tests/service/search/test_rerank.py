@@ -74,8 +74,8 @@ def test_it_is_off_by_default_and_noted_when_on(reranking: httpx.Client) -> None
     assert list(body["took_ms"]) == ["wait", "decode", "encode", "search", "rerank", "total"]
     assert all(value >= 0 for value in body["took_ms"].values())
     assert "rerank;dur=" in answer.headers["server-timing"]
-    assert body["notes"] == [f"the first {len(body['hits'])} of the ranking were re-ranked"]
-    assert "rerank" not in plain.json()["took_ms"] and not plain.json()["notes"]
+    assert not body["notes"] and body["diagnostics"] == [f"the first {len(body['hits'])} of the ranking were re-ranked"]
+    assert "rerank" not in plain.json()["took_ms"] and not plain.json()["diagnostics"]
     metrics = reranking.get("/metrics").text
     assert 'likebut_stage_duration_seconds_count{stage="rerank"}' in metrics
 
@@ -94,7 +94,7 @@ def test_only_items_that_pass_the_filter_are_re_ranked(reranking: httpx.Client) 
     plain, answer = (reranking.post("/search", json={**reds, "rerank": wanted}) for wanted in (False, 5))
     order, new = ids(plain), ids(answer)
     assert set(order) == set(new) and len(order) == 11
-    assert answer.json()["notes"][0] == "the first 5 of the ranking were re-ranked"
+    assert answer.json()["diagnostics"][0] == "the first 5 of the ranking were re-ranked"
     everything = ids(reranking.post("/search", json={**ASKED, "rerank": True}))
     assert ids(reranking.post("/search", json={**reds, "rerank": True})) == [id for id in everything if id in order]
 
@@ -105,7 +105,9 @@ def test_several_searches_may_each_be_re_ranked_or_not(reranking: httpx.Client) 
     answers = reranking.post("/searches", json={"searches": asked}).json()["answers"]
     for each, answer in zip(asked, answers, strict=True):
         alone = reranking.post("/search", json=each)
-        assert [hit["id"] for hit in answer["hits"]] == ids(alone) and answer["notes"] == alone.json()["notes"]
+        assert [hit["id"] for hit in answer["hits"]] == ids(alone) and answer["diagnostics"] == alone.json()[
+            "diagnostics"
+        ]
         assert ("rerank" in answer["took_ms"]) == bool(each["rerank"])
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import DeadlineExceeded, NotReady
+from models.errors import DeadlineExceeded
+from service.errors import NotReady
 from service.workers.batcher import Batcher
 
 SOON, LATE = 60.0, -1.0  # seconds from now
