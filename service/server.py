@@ -42,6 +42,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing uses the caller's address or scheme, and `RootPath` needs the proxy's
         timeout_graceful_shutdown=settings.grace_s // 2,
     )
     server = _Server(config, app.state.service, keys=settings.keys)

@@ -1,5 +1,6 @@
 """Settings of the service: read once from LIKEBUT_* variables and the command line, then passed on as values."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,18 @@ from service.images import url_policy
 PREFIX = "LIKEBUT_"
 KUBERNETES = "Kubernetes adds such variables for a Service named likebut unless enableServiceLinks is false"
 
+ROOT_PATH = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
 ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: lower case, no path
 
 
 def _split(value: object) -> object:
     """Return the comma-separated parts of a string; any other value unchanged."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _without_end(path: object) -> object:
+    """Return a path without a slash at its end."""
+    return path.removesuffix("/") if isinstance(path, str) else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,17 @@ class Settings(BaseModel):
         ge=0,
         le=65535,
         description="separate port for admin routes and /metrics; without it, one port serves all routes",
+    )
+    root_path: Annotated[str, BeforeValidator(_without_end)] = Field(
+        "",
+        max_length=1024,
+        pattern=ROOT_PATH,
+        description="path below which a proxy serves this service, such as /shop/api; the proxy may strip it or not."
+        " Without it, the header X-Forwarded-Prefix counts",
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="addresses and networks, separated by commas, of proxies whose X-Forwarded-Prefix counts",
     )
     keys: Path | None = Field(
         None,
@@ -107,6 +125,13 @@ class Settings(BaseModel):
     def _hosts(cls, hosts: str) -> str:
         url_policy.parse_hosts(hosts)
         return hosts
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        for network in networks.split(","):
+            ipaddress.ip_network(network.strip())
+        return networks
 
     def shared(self, cores: int) -> Threads:
         """Return the numbers of threads; those that are not set share `cores`.

@@ -12,7 +12,7 @@ from index.storage.changes import Delete
 from service.auth import guard
 from service.http import body as bodies
 from service.http import item_changes, openapi
-from service.http.state import AppState, AppStateDep
+from service.http.state import AppState, AppStateDep, root_path
 from service.jobs.plan import JobRequest
 from service.schemas import gallery as schemas
 from service.schemas import search as search_schemas
@@ -33,6 +33,7 @@ async def metrics(state: AppStateDep) -> Response:
 )  # fmt: skip
 async def start_job(
     body: Annotated[schemas.IndexBody, Depends(bodies.json_body(schemas.IndexBody))],
+    request: Request,
     response: Response,
     state: AppStateDep,
 ) -> schemas.JobAccepted:
@@ -42,7 +43,7 @@ async def start_job(
     or by the new two. A job that fails changes nothing.
     """
     job = await state.jobs.start(JobRequest(**body.model_dump()))
-    response.headers["Location"] = f"/index/jobs/{job.id}"
+    response.headers["Location"] = f"{root_path(request)}/index/jobs/{job.id}"
     return schemas.JobAccepted(job=job.id)
 
 
@@ -94,7 +95,7 @@ async def put(
     """
     with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
         posted = await bodies.json_bytes(request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes))
-        return await permit.run(lambda: _changed(item_changes.put(id, posted, state), state))
+        return await permit.run(lambda: _changed(item_changes.put(id, posted, state), request, state))
 
 
 @routes.patch(
@@ -112,7 +113,7 @@ async def patch(
         posted = await bodies.json_bytes(
             request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes), media_types=openapi.MERGE_PATCH
         )
-        return await permit.run(lambda: _changed(item_changes.patch(id, posted, state), state))
+        return await permit.run(lambda: _changed(item_changes.patch(id, posted, state), request, state))
 
 
 @routes.delete(
@@ -137,8 +138,9 @@ async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
         return await permit.run(partial(item_changes.change_all, posted, state))
 
 
-def _changed(edit: Put | Patch, state: AppState) -> search_schemas.ItemAnswer:
+def _changed(edit: Put | Patch, request: Request, state: AppState) -> search_schemas.ItemAnswer:
     (problem,) = state.change([edit])
     if problem is not None:
         raise problem
-    return search_schemas.item(state.searcher.live().view().item(edit.id))
+    item = state.searcher.live().view().item(edit.id)
+    return search_schemas.item(item, root_path=root_path(request))

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 from pydantic import JsonValue
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from models.errors import GalleryBroken, GalleryError
 from service.auth.guard import Guard
@@ -78,6 +79,12 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=EXPOSED_HEADERS,
         )
     app.add_middleware(middleware.ResponseHeaders, draining=lambda: state.prober.draining)
+    app.add_middleware(
+        middleware.RootPath,
+        root_path=settings.root_path,
+        proxies=settings.forwarded_allow_ips,
+        routes=[route.path for router in (*API, site.routes) for route in router.routes if isinstance(route, Route)],
+    )
     app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
     app.add_middleware(middleware.RequestIdentity)
     return app

@@ -11,7 +11,7 @@ from fastapi import Query as Parameter
 from index.gallery import GalleryView
 from index.items.items import GalleryItem
 from service.auth import guard
-from service.http.state import AppStateDep
+from service.http.state import AppStateDep, root_path
 from service.schemas import search as schemas
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
@@ -22,20 +22,21 @@ routes = APIRouter(dependencies=[guard.SEARCH])
 
 @routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Browse the gallery without a query")
 async def browse(
+    request: Request,
     state: AppStateDep,
     offset: Annotated[int, Parameter(ge=0)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=200)] = 24,
 ) -> schemas.BrowseAnswer:
     """Returns a page of the gallery in a mixed order, which stays the same for a snapshot."""
     view = state.searcher.live().view()
-    items = [schemas.item(item) for item in page(view, offset=offset, limit=limit)]
+    items = [schemas.item(item, root_path=root_path(request)) for item in page(view, offset=offset, limit=limit)]
     return schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
 
 
 @routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
-async def item(id: str, state: AppStateDep) -> schemas.ItemAnswer:
+async def item(request: Request, id: str, state: AppStateDep) -> schemas.ItemAnswer:
     """Returns the attributes of an item and the path of its image; an id may contain slashes."""
-    return schemas.item(state.searcher.live().view().item(id))
+    return schemas.item(state.searcher.live().view().item(id), root_path=root_path(request))
 
 
 @routes.get(

@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors
+from service.settings import ROOT_PATH
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
@@ -31,6 +32,7 @@ FOREIGN_HOST_DETAIL = (
     " page that resolves to this machine: use 127.0.0.1, or start the service with --keys FILE"
 )
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ROOT_PATH = re.compile(ROOT_PATH)
 _PORT = re.compile(":[0-9]*$")
 
 
@@ -50,6 +52,39 @@ class RequestIdentity:
         scope.setdefault("state", {}).update(request_id=identity, span=span)
         headers = (b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(span).encode())
         await self._app(scope, receive, _adding(send, lambda: headers))
+
+
+class RootPath:
+    """Sets the path below which a proxy serves the service: the setting, or X-Forwarded-Prefix of a trusted proxy.
+
+    The proxy may have stripped that path from the request or not. If it begins like a path of the service itself
+    (`routes`), it must have stripped it.
+    """
+
+    def __init__(self, app: ASGIApp, *, root_path: str, proxies: str, routes: Iterable[str]) -> None:
+        self._app = app
+        self._root_path = root_path
+        self._proxies = [ipaddress.ip_network(network.strip()) for network in proxies.split(",")]
+        self._own = frozenset(path.split("/")[1] for path in routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
+        root = (self._root_path or self._forwarded(scope)) if scope["type"] == "http" else ""
+        if root:
+            if scope["path"] == root and root.split("/")[1] not in self._own:  # the addresses in the page are relative
+                await RedirectResponse(f"{root}/", 308)(scope, receive, send)
+                return
+            scope["root_path"] = root
+            if root.split("/")[1] in self._own or not scope["path"].startswith(f"{root}/"):
+                scope["path"] = root + scope["path"]  # as ASGI wants it
+        await self._app(scope, receive, send)
+
+    def _forwarded(self, scope: Scope) -> str:
+        prefix = (_header(scope["headers"], b"x-forwarded-prefix") or "").rstrip("/")
+        if not _ROOT_PATH.fullmatch(prefix) or scope["client"] is None:
+            return ""
+        address = ipaddress.ip_address(scope["client"][0])
+        return prefix if any(address in network for network in self._proxies) else ""
 
 
 class ResponseHeaders:

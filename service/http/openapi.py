@@ -62,11 +62,13 @@ class Examples:
     job_id: str | None = None
 
 
-def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonValue]:
+def document(routes: Sequence[BaseRoute], examples: Examples, *, root_path: str = "") -> dict[str, JsonValue]:
     """Return the document of these routes, with these examples."""
     api = DOCUMENT.validate_python(
         get_openapi(title="Likebut", version=metadata.version("likebut"), description=ABOUT, routes=routes)
     )
+    if root_path:
+        api["servers"] = [{"url": root_path}]
     schemas = _object(_object(api, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which this service never sends
         schemas.pop(name, None)

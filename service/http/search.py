@@ -12,7 +12,7 @@ from models.errors import LikebutError
 from service import errors
 from service.auth import guard
 from service.http import body, openapi
-from service.http.state import AppState, AppStateDep
+from service.http.state import AppState, AppStateDep, root_path
 from service.schemas import search as schemas
 from service.search.query import Query, Stopwatch
 from service.workers.pool import Permit
@@ -44,7 +44,11 @@ async def search(request: Request, state: AppStateDep) -> Response:
         finally:
             state.metrics.observe_stages(watch.took_ms)
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in answer.took_ms.items())
-    return Response(to_json(schemas.answer(answer)), media_type="application/json", headers={"Server-Timing": timing})
+    return Response(
+        to_json(schemas.answer(answer, root_path=root_path(request))),
+        media_type="application/json",
+        headers={"Server-Timing": timing},
+    )
 
 
 @routes.post(
@@ -84,7 +88,8 @@ async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, 
     watch = Stopwatch()
     try:
         fetch = state.remote_references.fetch
-        return schemas.answer(await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch))
+        answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch)
+        return schemas.answer(answer, root_path=root_path(request))
     except LikebutError as error:
         state.metrics.rejected.labels(errors.reason(error)).inc()
         return errors.facts(error, request_id=request.state.request_id)

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from service.auth import guard
 from service.http import gallery as gallery_routes
 from service.http import openapi
-from service.http.state import AppState, AppStateDep
+from service.http.state import AppState, AppStateDep, root_path
 
 routes = APIRouter(dependencies=[guard.OPEN], include_in_schema=False)
 
@@ -43,7 +43,7 @@ async def document(request: Request, state: AppStateDep) -> JSONResponse:
         source=source if source and is_admin and Path(source).exists() else None,
         job_id=last_job.id if last_job and is_admin else None,
     )
-    return JSONResponse(openapi.document(request.app.routes, examples))
+    return JSONResponse(openapi.document(request.app.routes, examples, root_path=root_path(request)))
 
 
 async def _file(name: str, request: Request, state: AppState) -> Response:

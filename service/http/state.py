@@ -80,4 +80,10 @@ async def _app_state(request: Request) -> AppState:  # async, because FastAPI wo
     return app_state(request)
 
 
+def root_path(request: Request) -> str:
+    """Return the path below which a proxy serves the service, empty if it is the root."""
+    path: str = request.scope.get("root_path", "")
+    return path
+
+
 AppStateDep = Annotated[AppState, Depends(_app_state)]

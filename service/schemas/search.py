@@ -123,14 +123,14 @@ class SearchBody(RequestBody):
         return self
 
 
-def answer(result: Answer) -> dict[str, object]:
+def answer(result: Answer, *, root_path: str) -> dict[str, object]:
     """Return the members of a SearchAnswer as a dict: building and validating a model for every hit would be slower."""
     return {
         "hits": [
             {
                 "id": hit.item.id,
                 "attributes": without_empty(hit.item.attributes),
-                "image_url": image_url(hit.item.id),
+                "image_url": image_url(hit.item.id, root_path),
                 "score": round(hit.score, 6),
             }
             for hit in result.hits
@@ -148,9 +148,9 @@ def answer(result: Answer) -> dict[str, object]:
     }
 
 
-def image_url(id: str) -> str:
+def image_url(id: str, root_path: str) -> str:
     """Return the path of an item's image; safe="" quotes slashes too, so that an id is one path segment."""
-    return f"/images/{urllib.parse.quote(id, safe='')}"
+    return f"{root_path}/images/{urllib.parse.quote(id, safe='')}"
 
 
 def without_empty(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
@@ -166,9 +166,9 @@ class ItemAnswer(BaseModel):
     image_url: str = Field(description="path of the image on this service; add ?size=320 for a thumbnail")
 
 
-def item(thing: GalleryItem) -> ItemAnswer:
+def item(thing: GalleryItem, *, root_path: str) -> ItemAnswer:
     """Return an item as it is sent."""
-    return ItemAnswer(id=thing.id, attributes=without_empty(thing.attributes), image_url=image_url(thing.id))
+    return ItemAnswer(id=thing.id, attributes=without_empty(thing.attributes), image_url=image_url(thing.id, root_path))
 
 
 class HitAnswer(ItemAnswer):

@@ -1,15 +1,15 @@
 // Requests to the service: the answer to a query, and failures as sentences for the shopper.
 
-import { storedKey, storeKey, withKey } from "/web/key.js";
-import * as state from "/web/state.js";
-import { keyDialog } from "/web/view.js";
+import { storedKey, storeKey, withKey } from "./key.js";
+import * as state from "./state.js";
+import { keyDialog } from "./view.js";
 
 let prompt = null; // the promise of a key, while its dialog is open
 
 /** Returns the answer to a query, or a page of the gallery if it is empty; only that page skips the first `known` items. */
 export async function answer(query, signal, { known = 0 } = {}) {
   if (!state.hasQuery(query)) {
-    const page = await fetchJson(`/browse?offset=${known}&limit=${Math.max(1, query.k - known)}`, { signal });
+    const page = await fetchJson(`browse?offset=${known}&limit=${Math.max(1, query.k - known)}`, { signal });
     return { items: page.items, total: page.total, browsing: true };
   }
   const words = query.but.join(", ");
@@ -26,11 +26,11 @@ export async function answer(query, signal, { known = 0 } = {}) {
     const body = { k: query.k, ...(words && { text: words }), ...(query.item && { image: { item_id: query.item } }) };
     request = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   }
-  const result = await fetchJson("/search", { method: "POST", signal, ...request });
+  const result = await fetchJson("search", { method: "POST", signal, ...request });
   return { items: result.hits, took: result.took_ms, notes: result.notes };
 }
 
-/** Returns the JSON at a path; throws an error for the shopper, with `again` if a retry may help, `locked` without a key. */
+/** Returns the JSON at a path relative to the page; throws an error for the shopper, with `again` if a retry may help, `locked` without a key. */
 export async function fetchJson(path, options = {}) {
   const key = storedKey();
   let response;

@@ -1,9 +1,9 @@
-// Shows /openapi.json as a page; every example is a curl command that can be run as it is.
+// Shows openapi.json as a page; every example is a curl command that can be run as it is.
 
-import { storedKey, withKey } from "/web/key.js";
-import { make } from "/web/view.js";
+import { storedKey, withKey } from "./key.js";
+import { make } from "./view.js";
 
-const document_ = await (await fetch("/openapi.json", { headers: withKey() })).json();
+const document_ = await (await fetch("openapi.json", { headers: withKey() })).json();
 const schemas = document_.components.schemas;
 
 const nameOf = (schema) => schema.$ref?.split("/").pop();
@@ -40,7 +40,8 @@ const resolved = (schema) => (schema?.$ref ? schemas[nameOf(schema)] : schema);
 /** Returns a word quoted for a shell, if needed. */
 const quoted = (word) => (/^[\w:/.,=%@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 const idOf = (operation) => operation.parameters?.find(({ name }) => name === "id");
-const at = (path, id) => quoted(`${location.origin}${path.replace("{id}", encodeURIComponent(id ?? ""))}`);
+const base = new URL(".", location.href).href.slice(0, -1); // a proxy may serve the service below a path
+const at = (path, id) => quoted(`${base}${path.replace("{id}", encodeURIComponent(id ?? ""))}`);
 
 /** Returns curl commands that can be run as they are; none for DELETE, or if an example is missing. */
 function curl(path, method, operation) {

@@ -31,7 +31,7 @@ const near = new IntersectionObserver((entries) => entries.filter((entry) => ent
 
 /** Sets the source of an image, fetched with the key if there is one, and returns the image. */
 export function setSource(image, url) {
-  if (storedKey() && url.startsWith("/images/")) {
+  if (storedKey() && url.startsWith("images/")) {
     waiting.set(image, url);
     near.observe(image);
   } else image.src = url;

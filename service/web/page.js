@@ -1,9 +1,9 @@
 // The shop search: one query in the address, one answer on the page.
 
-import { answer, fetchJson } from "/web/ask.js";
-import { setSource } from "/web/key.js";
-import * as state from "/web/state.js";
-import * as view from "/web/view.js";
+import { answer, fetchJson } from "./ask.js";
+import { setSource } from "./key.js";
+import * as state from "./state.js";
+import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const [composer, text, chips, file, ideas, problem, count, said, times, notes, results, more, detail, drop, hero, lead] =
@@ -143,10 +143,10 @@ function offer(hasMore) {
 }
 
 function reference() {
-  if (current.upload) return { url: state.storedImage(current.upload)?.url ?? "/web/icon.svg", name: "your image" };
+  if (current.upload) return { url: state.storedImage(current.upload)?.url ?? "web/icon.svg", name: "your image" };
   if (!current.item) return null;
   const item = seen.get(current.item);
-  return { url: `/images/${encodeURIComponent(current.item)}?size=96`, name: item ? view.title(item) : "this product" };
+  return { url: view.imageAddress(current.item, 96), name: item ? view.title(item) : "this product" };
 }
 
 function drawChips() {
@@ -163,7 +163,7 @@ function drawChips() {
 
 async function name(id) {
   try {
-    seen.set(id, await fetchJson(`/items/${encodeURIComponent(id)}`, {}));
+    seen.set(id, await fetchJson(`items/${encodeURIComponent(id)}`, {}));
     if (current.item === id) drawChips();
   } catch {
     // the search itself reports a problem with the reference
@@ -178,7 +178,7 @@ function drawIdeas() {
   fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
     on: { click: () => (idea.item ? go({ item: idea.item.id, but: [idea.wish] }) : wish(idea.wish)) },
-  }, idea.item ? setSource(view.make("img", { alt: `like ${view.title(idea.item)},` }), `${idea.item.image_url}?size=96`) : "", idea.text)));
+  }, idea.item ? setSource(view.make("img", { alt: `like ${view.title(idea.item)},` }), view.imageAddress(idea.item.id, 96)) : "", idea.text)));
   ideas.hidden = offered.length === 0;
 }
 
@@ -276,7 +276,7 @@ document.addEventListener("drop", (event) => {
 async function start() {
   say("");
   try {
-    state.setLimits(await fetchJson("/limits"));
+    state.setLimits(await fetchJson("limits"));
   } catch (error) {
     if (error.locked) {
       draw({ items: [], failed: true });

@@ -26,7 +26,7 @@ export function read() {
   };
 }
 
-/** Returns the address of a query. */
+/** Returns the address of a query, relative to the page. */
 export function address(state) {
   const parameters = new URLSearchParams();
   if (state.item) parameters.set("item", state.item);
@@ -34,7 +34,7 @@ export function address(state) {
   for (const wish of state.but) parameters.append("but", wish);
   if (state.k !== limits.page) parameters.set("k", String(state.k));
   const text = parameters.toString();
-  return text ? `/?${text}` : "/";
+  return text ? `./?${text}` : "./";
 }
 
 /** Returns whether the query is not empty. */

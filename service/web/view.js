@@ -1,6 +1,6 @@
 // The elements of the page: cards, chips, the product dialog. This file fetches and stores nothing.
 
-import { setSource } from "/web/key.js";
+import { setSource } from "./key.js";
 
 const PRICE = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const MATCH = "Similarity of the product and your search (cosine): 1 is identical";
@@ -17,6 +17,9 @@ export function make(tag, properties = {}, ...children) {
   element.append(...children.filter((child) => child !== null));
   return element;
 }
+
+/** Returns the address of a product's image, relative to the page, which a proxy may serve below a path. */
+export const imageAddress = (id, size) => `images/${encodeURIComponent(id)}?size=${size}`;
 
 /** Returns the name of a product. */
 export function title(item) {
@@ -35,7 +38,7 @@ export function card(item, { like, open }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
   const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}${inStock === false ? ", sold out" : ""}, details`, on: { click: () => open(item) } },
-    setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), `${item.image_url}?size=480`),
+    setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), imageAddress(item.id, 480)),
     inStock === false ? make("span", { className: "badge" }, "sold out") : null);
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
@@ -82,7 +85,7 @@ export function detail(dialog, item, { like }) {
   dialog.replaceChildren(
     make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"),
     make("div", { className: "sides" },
-      setSource(make("img", { className: "picture", alt: title(item) }), `${item.image_url}?size=1024`),
+      setSource(make("img", { className: "picture", alt: title(item) }), imageAddress(item.id, 1024)),
       make("div", { className: "words" },
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
