@@ -207,10 +207,9 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
     live = snapshot.live(arguments.gallery)
     columns = Columns.open(live.path / snapshot.ATTRIBUTES)
-    types = columns.types
     attributes = {
-        name: [*(["missing"] if columns.column(name).has_missing else []), *([types[name]] if name in types else [])]
-        for name in columns.names
+        name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
+        for name, type in columns.types.items()
     }
     manifest = live.manifest
     facts: dict[str, object] = {

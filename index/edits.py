@@ -80,7 +80,7 @@ def _changes(
     problems: list[Problem | None],
 ) -> list[Change]:
     """The changes that the edits make to the items of the view; `problems` gets those of impossible edits."""
-    types = view.rows.overlay.columns.types
+    types = dict(view.rows.types)
     latest: dict[str, Upsert | None] = {}  # the items after the edits so far
     changes: list[Change] = []
     for number, edit in enumerate(edits):

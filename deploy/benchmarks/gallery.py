@@ -130,7 +130,8 @@ def built_gallery(gallery: Path, shape: IndexOptions, vectors: Vectors) -> dict[
 
     Journal.open(gallery).close()
     origin = SnapshotOrigin("drawn", SPACE, "drawn", 0)
-    made, _ = write(gallery, Embedded(rows, vectors, [], computed=0, new=len(rows)), origin, shape, report_stage)
+    contents = Embedded(rows, vectors, [], computed=0, new=len(rows))
+    made, _ = write(gallery, contents, origin, shape, report_stage, known={})
     snapshot.publish(gallery, made.manifest.name)
     return seconds
 

@@ -11,15 +11,18 @@ from index.build.publish import publish
 from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, stage, translate_os_errors, write
+from index.items.attribute_types import AttributeTypes
+from index.items.columns import Columns, GrowingColumns
 from index.sources import clip_retrieval, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import SourceRow
 from index.storage import snapshot
+from index.storage.changes import Upsert
 from index.storage.journal import Journal
 from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
 from models.encoder import Encoder
-from models.errors import ConfigError, SourceError
+from models.errors import ConfigError, GalleryError, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def _built(
         )
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
-    made, notes = write(gallery, embedded, origin, shape, progress)
+    made, notes = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal))
     with stage("publish", 1, progress):
         publish(gallery, made, journal)
         chunks.remove()
@@ -99,6 +102,20 @@ def _built(
         made.manifest.recall_at_10,
         notes,
     )
+
+
+def _known(gallery: Path, journal: Journal) -> AttributeTypes:
+    """The types of the attributes of the live snapshot and of the changes since, so that no filter on one fails."""
+    try:
+        live = snapshot.live_manifest(gallery)
+        columns = Columns.open(gallery / snapshot.SNAPSHOTS / live.name / snapshot.ATTRIBUTES)
+        growing = GrowingColumns(columns.types)
+        for entry in journal.since(live.through):
+            if isinstance(entry.change, Upsert):
+                growing.learn(entry.change.item.attributes)
+        return growing.types
+    except GalleryError:
+        return {}  # there is no snapshot, or none that can be read
 
 
 def _embedded(

@@ -50,7 +50,7 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
         shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
-        sealed, notes = write(gallery, contents, origin, shape, progress)
+        sealed, notes = write(gallery, contents, origin, shape, progress, known=rows.types)
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)
         changes = through - manifest.through

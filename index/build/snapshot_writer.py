@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 
 from index.items import columns, items
+from index.items.attribute_types import AttributeTypes
 from index.sources.embedded import Embedded
 from index.storage import snapshot
 from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
@@ -55,10 +56,17 @@ class SnapshotOrigin:
 
 
 def write(
-    gallery: Path, contents: Embedded, origin: SnapshotOrigin, shape: IndexOptions, report: Report
+    gallery: Path,
+    contents: Embedded,
+    origin: SnapshotOrigin,
+    shape: IndexOptions,
+    report: Report,
+    *,
+    known: AttributeTypes,
 ) -> tuple[Snapshot, list[str]]:
     """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
 
+    The attributes that are `known` stay so if no item has them any more.
     Raises GalleryError if the disk takes no more.
     """
     rows, vectors = contents.rows, contents.vectors
@@ -73,7 +81,7 @@ def write(
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)
             items.write(folder / snapshot.ITEMS, rows)
-            notes = columns.write(folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows))
+            notes = columns.write(folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known)
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
             opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)

@@ -16,7 +16,7 @@ ARROW: Mapping[AttributeType, pyarrow.DataType] = {
     "text": pyarrow.large_string(),
     "list of texts": pyarrow.large_list(pyarrow.large_string()),
 }
-TYPES: Mapping[pyarrow.DataType, AttributeType] = {arrow: type for type, arrow in ARROW.items()}
+ARROW_TYPES: Mapping[pyarrow.DataType, AttributeType] = {arrow: type for type, arrow in ARROW.items()}
 
 
 def first_rows(values: Sequence[Value]) -> dict[Kind, int]:

@@ -13,6 +13,7 @@ from models.errors import InputError
 
 AttributeType: TypeAlias = Literal["boolean", "integer", "number", "text", "list of texts"]
 Kind: TypeAlias = AttributeType | Literal["integer beyond 53 bits", "integer beyond 64 bits"]
+AttributeTypes: TypeAlias = Mapping[str, AttributeType | None]  # of known attributes; None if one never had a value
 
 EXACT = 2**53  # up to it a float64 holds every whole number
 INT64 = 2**63  # an int64 lies below it, and from its negative on
@@ -67,10 +68,10 @@ def convert(value: Value, type: AttributeType) -> Value:
     raise ValueError
 
 
-def convert_attributes(attributes: Mapping[str, Value], types: dict[str, AttributeType]) -> dict[str, Value]:
+def convert_attributes(attributes: Mapping[str, Value], types: dict[str, AttributeType | None]) -> dict[str, Value]:
     """Return the attributes of an item, each of the type that `types` has for it, without the missing ones.
 
-    An attribute that is not in `types` yet is added with the type of its value, and an integer one that gets a decimal
+    An attribute without a type in `types` is added with the type of its value, and an integer one that gets a decimal
     becomes a number. Raises InputError, and adds nothing, for a value that its attribute cannot hold.
     """
     converted: dict[str, Value] = {}

@@ -3,7 +3,9 @@
 A column holds the distinct values of an attribute, and for each row the code of its value.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +14,20 @@ from numpy.typing import NDArray
 from pyarrow import ipc
 
 from index.items import untyped_columns
-from index.items.arrow_columns import TYPES, dictionary_encode, first_rows
-from index.items.attribute_types import AttributeType, common_type, convert_attributes
+from index.items.arrow_columns import ARROW, ARROW_TYPES, dictionary_encode, first_rows
+from index.items.attribute_types import AttributeType, AttributeTypes, common_type, convert_attributes
 from index.items.values import GrowingValues, SortedValues, Values
 from index.sources.rows import Value
 from models.arrays import Flags
 from models.errors import GalleryBroken, InputError
 
 FIRST_ROWS = 64  # a column's room when it first grows; it doubles from there
-SHOWN_NAMES = 50
+NONE: AttributeTypes = {}
 MISSING = -1  # the code of a row that lacks the attribute
 
 # in the metadata of the file's schema
 COUNT = b"rows"  # a file without columns has no other place for it
+TYPES = b"types"  # as JSON, of every attribute that is known, in their order
 VERSION = b"version"
 CURRENT = b"4"  # of the manifest whose snapshots have such a file
 
@@ -81,9 +84,13 @@ class Column:
 
 
 class Columns:
-    """The attributes of rows 0 to n-1."""
+    """The attributes of rows 0 to n-1.
 
-    def __init__(self, count: int, columns: Mapping[str, Column]) -> None:
+    `types` has the type of each attribute that is known, even if no row has it any more; None if none ever had it.
+    """
+
+    def __init__(self, count: int, columns: Mapping[str, Column], types: AttributeTypes) -> None:
+        self.types = types
         self._count = count
         self._columns = columns
 
@@ -101,20 +108,15 @@ class Columns:
                 raise ValueError("its parts do not fit")
             typed = batch.columns if facts.get(VERSION) == CURRENT else map(untyped_columns.typed, batch.columns)
             columns = {name: _opened(column) for name, column in zip(names, typed, strict=True)}
+            types = json.loads(facts.get(TYPES, b"{}"))
+            if not set(types.values()) <= {*ARROW, None}:
+                raise ValueError("it has types of another version")
+            types |= {name: column.type if len(column.values) else None for name, column in columns.items()}
         except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
             raise GalleryBroken(
                 f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
             ) from error
-        return cls(count, columns)
-
-    def column(self, name: str) -> Column:
-        """The attribute of that name; raises InputError, with the names that there are."""
-        column = self._columns.get(name)
-        if column is None:
-            names = ", ".join(map(repr, self.names[:SHOWN_NAMES])) + ("…" if len(self._columns) > SHOWN_NAMES else "")
-            known = f"name one of {names}" if names else "the gallery's items have no attributes"
-            raise InputError(f"no item has the attribute {name!r}: {known}")
-        return column
+        return cls(count, columns, types)
 
     def get(self, name: str) -> Column:
         """The attribute of that name; if no row has it, one that is missing everywhere."""
@@ -125,16 +127,6 @@ class Columns:
         """The attributes of that row, without those that it lacks."""
         return {name: value for name, column in self._columns.items() if (value := column.at(row)) is not None}
 
-    @property
-    def names(self) -> Sequence[str]:
-        """The attributes, in the order in which the rows first name them."""
-        return list(self._columns)
-
-    @property
-    def types(self) -> dict[str, AttributeType]:
-        """The type of each attribute that has a value."""
-        return {name: column.type for name, column in self._columns.items() if len(column.values)}
-
     def __len__(self) -> int:
         return self._count
 
@@ -142,43 +134,40 @@ class Columns:
 class GrowingColumns(Columns):
     """Columns that one thread appends to, while others read the rows that there were when they began."""
 
-    def __init__(self, types: Mapping[str, AttributeType]) -> None:
-        """Without rows; an attribute that is not in `types` gets the type of its first value."""
-        super().__init__(0, {})
-        self._types = dict(types)
+    def __init__(self, types: AttributeTypes) -> None:
+        """Without rows; an attribute without a type in `types` gets the type of its first value."""
+        self.types: dict[str, AttributeType | None] = dict(types)
+        super().__init__(0, {}, self.types)
 
-    @property
-    def types(self) -> dict[str, AttributeType]:
-        """The type of each attribute, those that it began with too."""
-        return dict(self._types)
+    def learn(self, attributes: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the values as their attributes hold them, without those that they cannot hold; all become known.
 
-    def append(self, attributes: Mapping[str, Value]) -> None:
-        """Add a row; `len` shows it to readers. A value that its attribute cannot hold is missing.
-
-        That happens to changes that were written when the attribute had another type.
+        There are such values in changes that were written when the attribute had another type.
         """
-        row = self._count
         values: dict[str, Value] = {}
         for name, value in attributes.items():
-            try:
-                values |= convert_attributes({name: value}, self._types)
-            except InputError:
-                continue
-        columns = dict(self._columns)
-        for name in dict.fromkeys([*columns, *attributes]):
-            if name not in columns:
-                if name not in self._types:
-                    continue  # only missing values yet
-                columns[name] = Column(GrowingValues(self._types[name]), _missing(row))
-            columns[name].put(row, values.get(name))
+            with suppress(InputError):
+                values |= convert_attributes({name: value}, self.types)
+        return values
+
+    def append(self, attributes: Mapping[str, Value]) -> None:
+        """Add a row; `len` shows it to readers. A value that its attribute cannot hold is missing."""
+        row, values, columns = self._count, self.learn(attributes), dict(self._columns)
+        for name in values:
+            type = self.types[name]
+            assert type is not None
+            columns.setdefault(name, Column(GrowingValues(type), _missing(row)))
+        for name, column in columns.items():
+            column.put(row, values.get(name))
         self._columns = columns  # a new one: a reader may iterate over the old one
         self._count = row + 1
 
 
-def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]]) -> list[str]:
+def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]], known: AttributeTypes = NONE) -> list[str]:
     """Write the attributes of items, given with their ids, in the order of the vectors and of FAISS's ids.
 
-    Returns a sentence for each attribute whose values are of types that had to be made one.
+    An attribute that is `known` stays so, with its type, if no item has it. Returns a sentence for each attribute whose
+    values are of types that had to be made one.
     """
     ids: list[str] = []
     columns: dict[str, list[Value]] = {}
@@ -188,13 +177,15 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]]) -> list[
             column = columns.setdefault(name, [])
             column.extend([None] * (row - len(column)))
             column.append(None if value == [] else value)
-    for column in columns.values():
-        column.extend([None] * (len(ids) - len(column)))
     notes: list[str] = []
+    types: dict[str, AttributeType | None] = dict.fromkeys(columns) | dict(known)
     arrays: dict[str, pyarrow.DictionaryArray] = {}
     for name, column in columns.items():
+        column.extend([None] * (len(ids) - len(column)))
         kinds = first_rows(column)
-        type = common_type(kinds)
+        if not kinds:
+            continue
+        types[name] = type = common_type(kinds)
         arrays[name] = dictionary_encode(column, type)
         if (len(kinds) > 1 and type in ("text", "list of texts")) or "integer beyond 64 bits" in kinds:
             shown = ", ".join(f"{each} (first in item {ids[row]!r})" for each, row in kinds.items())
@@ -202,9 +193,8 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]]) -> list[
                 f"the attribute {name!r} has values of the types {shown}: every value became a {type}; give it one type"
                 " in the source"
             )
-    schema = pyarrow.schema(
-        [(name, array.type) for name, array in arrays.items()], metadata={COUNT: str(len(ids)), VERSION: CURRENT}
-    )
+    facts = {COUNT: str(len(ids)), VERSION: CURRENT, TYPES: json.dumps(types)}
+    schema = pyarrow.schema([(name, array.type) for name, array in arrays.items()], metadata=facts)
     with ipc.new_file(str(path), schema) as writer:
         writer.write_batch(pyarrow.record_batch(list(arrays.values()), schema=schema))
     return notes
@@ -212,13 +202,13 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]]) -> list[
 
 def _opened(column: pyarrow.Array) -> Column:
     """The column of a file; raises ValueError if it is not one of ours, or its codes and values do not fit."""
-    if not isinstance(column, pyarrow.DictionaryArray) or column.type.value_type not in TYPES:
+    if not isinstance(column, pyarrow.DictionaryArray) or column.type.value_type not in ARROW_TYPES:
         raise ValueError("it holds no columns of attributes")
     values = column.dictionary
     codes: NDArray[np.int32] = column.indices.fill_null(MISSING).to_numpy(zero_copy_only=True)
     if values.null_count or (len(codes) and not MISSING <= int(codes.min()) <= int(codes.max()) < len(values)):
         raise ValueError("its codes are not those of its values")
-    return Column(SortedValues(TYPES[values.type], values), codes)
+    return Column(SortedValues(ARROW_TYPES[values.type], values), codes)
 
 
 def _missing(rows: int) -> NDArray[np.int32]:

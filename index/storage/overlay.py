@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.items.attribute_types import AttributeType
+from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.items import GalleryItem
 from index.storage.changes import Entry, Upsert
@@ -77,9 +77,7 @@ class OverlayState:
 class Overlay:
     """Applies changes, and publishes the result as `state` by one assignment."""
 
-    def __init__(
-        self, snapshot: Mapping[str, int], types: Mapping[str, AttributeType], *, dimension: int, through: int
-    ) -> None:
+    def __init__(self, snapshot: Mapping[str, int], types: AttributeTypes, *, dimension: int, through: int) -> None:
         """`snapshot` maps the ids of a snapshot to its rows; it holds the changes up to number `through`.
 
         `types` are those of its attributes.
@@ -124,6 +122,9 @@ class Overlay:
             if killed:
                 self._alive = self._alive.copy()  # older states keep theirs
                 self._alive[killed] = False
+            for entry in fresh:  # an attribute stays known if a later change took it away
+                if isinstance(entry.change, Upsert) and last[entry.change.id] != entry.seq:
+                    self._columns.learn(entry.change.item.attributes)
             for row, upsert in enumerate(upserts, start=before.start + before.count):
                 self._upserts.append(upsert)
                 self._columns.append(upsert.item.attributes)

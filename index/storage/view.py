@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from index.items import facets, filters
+from index.items.attribute_types import AttributeTypes
 from index.items.columns import MISSING, Columns
 from index.items.facets import Facets
 from index.items.filters import Filter
@@ -178,7 +179,7 @@ class RowView:
         Raises InputError if the attribute cannot group items.
         """
         self.check_attributes({name})
-        if self.overlay.columns.types.get(name) == "list of texts":
+        if self.types.get(name) == "list of texts":
             raise InputError(f"the attribute {name!r} is a list of texts: group by an attribute with one value an item")
         overlay, start = self.overlay, self.overlay.start
         base, fresh = self.base.items.attributes.get(name), overlay.columns.get(name)
@@ -223,10 +224,14 @@ class RowView:
         fresh[[row - start for row in without if row >= start]] = False
         return facets.distinct(self.base.items.attributes, mask, self.overlay.columns, fresh, name)
 
+    @property
+    def types(self) -> AttributeTypes:
+        """The type of each attribute that an item has or had; None if it never had a value."""
+        return self.overlay.columns.types
+
     def check_attributes(self, names: set[str]) -> None:
-        """Raises InputError if no item has one of these attributes."""
-        known = [*self.base.items.attributes.names, *self.overlay.columns.names]
-        unknown = sorted(names.difference(known))
-        if unknown:
-            shown = ", ".join(map(repr, dict.fromkeys(known))) or "none"
+        """Raises InputError if no item ever had one of these attributes; a gallery without items refuses none."""
+        unknown = sorted(names.difference(self.types))
+        if unknown and self.overlay.dead < len(self.overlay.alive):
+            shown = ", ".join(map(repr, list(self.types))) or "none"
             raise InputError(f"no item has the attribute {unknown[0]!r}: the gallery's are {shown[:300]}")

@@ -102,9 +102,10 @@ def test_changes_keep_the_types_of_attributes(tmp_path: Path, encoder: Encoder, 
             gallery.view().check(SearchRequest(group_by="tags"))
         compact(folder, progress=quiet)
         gallery = opened(folder, encoder)
-    assert gallery.view().rows.overlay.columns.types == {
+    assert gallery.view().rows.types == {
         "price": "number",
         "code": "text",
+        "new": "boolean",
         "tags": "list of texts",
         "fresh": "number",
     }

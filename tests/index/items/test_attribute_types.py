@@ -78,14 +78,14 @@ def test_a_value_becomes_one_of_the_type(value: Value, type: AttributeType, expe
 def test_a_value_that_would_lose_something_is_refused(value: Value, type: AttributeType) -> None:
     with pytest.raises(ValueError):
         convert(value, type)
-    types: dict[str, AttributeType] = {"price": type}
+    types: dict[str, AttributeType | None] = {"price": type}
     with pytest.raises(InputError, match=f"'price'.* {type}"):
         convert_attributes({"fresh": 1, "price": value}, types)
     assert types == {"price": type}
 
 
 def test_a_new_attribute_takes_the_type_of_its_first_value() -> None:
-    types: dict[str, AttributeType] = {"price": "integer"}
+    types: dict[str, AttributeType | None] = {"price": "integer"}
     assert convert_attributes({"price": 2.0, "tags": ["x"], "none": None, "empty": []}, types) == {
         "price": 2,
         "tags": ["x"],

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pyarrow import ipc
 
 from index.items import columns as attribute_columns
-from index.items.attribute_types import common_type, convert, kind
+from index.items.attribute_types import AttributeTypes, common_type, convert, kind
 from index.items.columns import COUNT, CURRENT, FIRST_ROWS, VERSION, Columns, GrowingColumns
 from index.items.filters import mask, parse
 from index.items.values import Scalar
 from index.sources.rows import Value
-from models.errors import GalleryBroken, InputError
+from models.errors import GalleryBroken
 
 Row = Mapping[str, Value]
 
@@ -70,7 +70,7 @@ def test_every_value_comes_back_as_it_was_given(tmp_path: Path) -> None:
     rows: list[Row] = [{f"only {number}": value} for number, value in enumerate(SCALARS)]
     columns = written(tmp_path / "a.arrow", rows)
     assert texts(columns) == texts(grown(rows)) == expected(rows)
-    assert columns.names == [f"only {number}" for number in range(len(SCALARS))]
+    assert list(columns.types) == [f"only {number}" for number in range(len(SCALARS))]
 
 
 @pytest.mark.slow
@@ -82,9 +82,9 @@ def test_rows_come_back_with_the_common_type_of_each_attribute(
     columns = written(tmp_path_factory.mktemp("columns") / "a.arrow", rows)
     assert len(columns) == len(rows)
     assert texts(columns) == expected(rows)
-    assert columns.names == list(dict.fromkeys(name for row in rows for name in row))
-    for name in columns.names:
-        column = columns.column(name)
+    assert list(columns.types) == list(dict.fromkeys(name for row in rows for name in row))
+    for name in columns.types:
+        column = columns.get(name)
         values = [column.values.value(code) for code in range(len(column.values))]
         assert all(column.values.code(value) == code for code, value in enumerate(values) if isinstance(value, Scalar))
         assert len({json.dumps(value) for value in values}) == len(values)
@@ -117,7 +117,7 @@ def test_a_mix_is_reported_with_the_first_items(tmp_path: Path) -> None:
     (note,) = attribute_columns.write(tmp_path / "a.arrow", zip("abcde", rows, strict=True))
     for part in ("'price'", "integer (first in item 'b')", "number (first in item 'c')", "text (first in item 'd')"):
         assert part in note
-    assert Columns.open(tmp_path / "a.arrow").column("price").at(4) == "3"
+    assert Columns.open(tmp_path / "a.arrow").get("price").at(4) == "3"
     (note,) = attribute_columns.write(tmp_path / "a.arrow", [("a", {"ean": 10**20})])
     assert "'ean'" in note and "64 bits" in note
     assert attribute_columns.write(tmp_path / "a.arrow", zip("abcde", rows[:3], strict=False)) == []
@@ -125,7 +125,7 @@ def test_a_mix_is_reported_with_the_first_items(tmp_path: Path) -> None:
 
 def test_rows_without_attributes_are_counted(tmp_path: Path) -> None:
     columns = written(tmp_path / "a.arrow", [{}, {}, {}])
-    assert (len(columns), columns.names, columns.at(2)) == (3, [], {})
+    assert (len(columns), dict(columns.types), columns.at(2)) == (3, {}, {})
     growing = grown([{}, {}, {}, {"colour": "red"}])
     assert [growing.at(row) for row in range(4)] == [{}, {}, {}, {"colour": "red"}]
     assert len(written(tmp_path / "none.arrow", [])) == 0
@@ -133,17 +133,21 @@ def test_rows_without_attributes_are_counted(tmp_path: Path) -> None:
 
 def test_an_attribute_without_a_value_has_no_type_yet(tmp_path: Path) -> None:
     columns = written(tmp_path / "a.arrow", [{"price": None}])
-    assert (columns.names, columns.types) == (["price"], {})
+    assert columns.types == {"price": None}
 
 
-def test_an_unknown_attribute_is_refused_with_those_that_there_are() -> None:
-    columns = grown([{"price": 1}, {"colour": "red"}])
-    with pytest.raises(InputError, match=r"'prize': name one of 'price', 'colour'$"):
-        columns.column("prize")
-    with pytest.raises(InputError, match=r"'prize'.*no attributes"):
-        grown([{}]).column("prize")
-    with pytest.raises(InputError, match=r"'a 49'…$"):
-        grown([{f"a {number:02d}": 1 for number in range(200)}]).column("prize")
+def test_a_known_attribute_stays_known_without_a_value(tmp_path: Path) -> None:
+    known: AttributeTypes = {"sale": "boolean", "tags": "list of texts", "price": "text", "size": None}
+    rows: list[Row] = [{"price": 1, "note": None}, {"price": 2.5}]
+    attribute_columns.write(tmp_path / "a.arrow", zip("ab", rows, strict=True), known)
+    columns = Columns.open(tmp_path / "a.arrow")
+    assert columns.types == dict(known) | {"price": "number", "note": None}
+    assert columns.at(0) == {"price": 1}
+    assert [columns.get(name).at(1) for name in columns.types] == [2.5, None, None, None, None]
+    growing = GrowingColumns(columns.types)
+    growing.append({"sale": 1, "tags": "wool", "size": 3})
+    assert growing.at(0) == {"tags": ["wool"], "size": 3}  # 1 is no boolean
+    assert growing.types == dict(columns.types) | {"size": "integer"}
 
 
 def test_readers_are_not_disturbed_by_rows_that_are_appended() -> None:

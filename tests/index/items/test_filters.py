@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.items import columns as attribute_columns
-from index.items.attribute_types import AttributeType
+from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.filters import DEEPEST, MOST_LEAVES, All, In, Range, mask, names, parse
 from index.sources.rows import Value
@@ -142,7 +142,7 @@ def written(path: Path, rows: list[dict[str, Value]]) -> Columns:
     return Columns.open(path)
 
 
-def grown(rows: Sequence[Mapping[str, Value]], types: Mapping[str, AttributeType] = MappingProxyType({})) -> Columns:
+def grown(rows: Sequence[Mapping[str, Value]], types: AttributeTypes = MappingProxyType({})) -> Columns:
     columns = GrowingColumns(types)
     for row in rows:
         columns.append(row)

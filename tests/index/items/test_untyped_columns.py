@@ -44,12 +44,12 @@ def test_an_untyped_file_answers_as_a_typed_one(tmp_path: Path, rows: list[dict[
     write_untyped(tmp_path / "old.arrow", rows)
     attribute_columns.write(tmp_path / "new.arrow", ((str(number), row) for number, row in enumerate(rows)))
     old, new = Columns.open(tmp_path / "old.arrow"), Columns.open(tmp_path / "new.arrow")
-    assert (old.names, old.types, len(old)) == (new.names, new.types, len(rows))
+    assert (old.types, len(old)) == (new.types, len(rows))
     assert [json.dumps(old.at(row)) for row in range(len(rows))] == [
         json.dumps(new.at(row)) for row in range(len(rows))
     ]
     everything = np.ones(len(rows), np.bool_)
-    for name in old.names:
+    for name in old.types:
         assert counts(old, name, everything, 9) == counts(new, name, everything, 9)
     for filter in ({"price": 20}, {"price": {"lt": 20}}, {"colour": ["red", ""]}, {"code": "7"}, {"new": None}):
         held = mask(parse(filter), old, len(rows)).tolist()
@@ -65,8 +65,9 @@ def test_a_mix_of_an_untyped_file_becomes_text(tmp_path: Path) -> None:
         "code": "text",
         "new": "boolean",
         "size": "text",
+        "none": None,
     }
-    assert [columns.column("code").at(row) for row in range(5)] == ["007", "7", "true", None, "7"]
+    assert [columns.get("code").at(row) for row in range(5)] == ["007", "7", "true", None, "7"]
     assert mask(parse({"price": 20}), columns, 5).tolist() == [True, False, True, False, False]
 
 
