@@ -23,6 +23,16 @@ class Reply:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Reason that a request has no answer. It is noted, not stored: the next run sends the request again."""
+
+    reason: str
+
+
+Answer = Reply | Refusal
+
+
 class AnsweringModel(Protocol):
     """Model that answers requests: an endpoint or a model on this machine."""
 
@@ -38,8 +48,11 @@ class AnsweringModel(Protocol):
     def concurrency(self) -> int:
         """The most calls at the same time, each in a thread of its own."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer each request; raises ModelRefused if one has no answer, ModelError if none can be answered."""
+    def answer(self, requests: Sequence[Request]) -> Sequence[Answer]:
+        """Answer each request, with a whole text or a refusal.
+
+        Raises ModelRefused if a request prevents the whole call, ModelError if none can be answered.
+        """
 
     def stop(self) -> None:
         """End the current calls as soon as possible; none follow."""

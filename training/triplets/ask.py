@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.errors import ModelError, ModelRefused
 from training.triplets import store
-from training.triplets.answers import AnsweringModel, Reply, Request
+from training.triplets.answers import Answer, AnsweringModel, Refusal, Reply, Request
 from training.triplets.store import Store
 
 AHEAD = 2  # calls per thread that are queued in advance
@@ -32,14 +32,6 @@ class Price:
         return (reply.prompt_tokens * self.prompt + reply.completion_tokens * self.completion) / 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Reason that a request has no answer. It is noted, not stored: the next run sends the request again."""
-
-    reason: str
-
-
-Answer = Reply | Refusal
 _Answered = Generator[dict[bytes, Answer], None, None]
 
 
@@ -142,23 +134,30 @@ class Asker:
         requests = [request for _, request in call]
         begun = time.monotonic()
         try:
-            replies = self.model.answer(requests)
+            answers = self.model.answer(requests)
         except ModelRefused as error:
             if len(call) == 1:
                 self._stored.refuse(call[0][0])
                 return {call[0][0]: Refusal(str(error))}
             return {key: answer for one in call for key, answer in self._call([one], attempt).items()}
         seconds = (time.monotonic() - begun) / len(call)
-        for request, reply in zip(requests, replies, strict=True):
-            self._stored.put(
-                model=self.model.name,
-                prompt=request.prompt,
-                image=self._image(request),
-                attempt=attempt,
-                reply=reply,
-                seconds=seconds,
-            )
-        return {key: reply for (key, _), reply in zip(call, replies, strict=True)}
+        found: dict[bytes, Answer] = {}
+        for (key, request), answer in zip(call, answers, strict=True):
+            if isinstance(answer, Reply) and not answer.text.strip():
+                answer = Refusal("the answer is blank")
+            if isinstance(answer, Refusal):
+                self._stored.refuse(key)
+            else:
+                self._stored.put(
+                    model=self.model.name,
+                    prompt=request.prompt,
+                    image=self._image(request),
+                    attempt=attempt,
+                    reply=answer,
+                    seconds=seconds,
+                )
+            found[key] = answer
+        return found
 
 
 class _Progress:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
-from training.triplets import config
-from training.triplets.answers import AnsweringModel, Request
-from training.triplets.ask import Asker, Price, Refusal
+from training.triplets import config, filter
+from training.triplets.answers import AnsweringModel, Refusal, Request
+from training.triplets.ask import Asker, Price
 from training.triplets.config import Captioner, EndpointCaptioner, LocalCaptioner, ProductCaptioner
 from training.triplets.items import SourceImage
 from training.triplets.store import Store
@@ -39,7 +39,7 @@ def write(section: Captioner, images: Sequence[SourceImage], *, stored: Store) -
         )
         answers = asker.ask(lambda row: Request(prompt, images[row].path), len(images), attempt=0)
     refused = {row: answer.reason for row, answer in enumerate(answers) if isinstance(answer, Refusal)}
-    texts = ["" if isinstance(answer, Refusal) else answer.text for answer in answers]
+    texts = ["" if isinstance(answer, Refusal) else filter.unwrapped(answer.text) for answer in answers]
     return _captions(texts, refused, {"model": model.name, "prompt": prompt, **asdict(asker.spent())})
 
 

@@ -72,6 +72,7 @@ class _Endpoint(_PromptedSection):
     concurrency: int = Field(default=8, ge=1, le=256)
     timeout_s: float = Field(default=120.0, gt=0, strict=False)
     tries: int = Field(default=6, ge=1)  # of a request, while the server is busy or failing
+    stream: bool = False  # for a server that answers only in a stream
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # the server's name of the limit
 
 

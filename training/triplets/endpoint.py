@@ -13,7 +13,6 @@ from threading import Event
 
 import httpx
 from PIL import Image
-from pydantic import BaseModel, Field, ValidationError
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -27,32 +26,14 @@ from tenacity import (
 
 from models import preprocess
 from models.errors import ConfigError, InputError, ModelError, ModelRefused
+from training.triplets import completion
 from training.triplets.answers import Reply, Request
 from training.triplets.config import EndpointCaptioner, EndpointReformulator
 
 LONGEST_WAIT_S = 60.0  # before a retry
 LONGEST_RETRY_AFTER_S = 600.0  # even if the server requests more
+LARGEST_ANSWER_BYTES = 8 * 1024 * 1024
 JPEG_QUALITY = 90
-
-
-class _Said(BaseModel):
-    content: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Said
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Completion(BaseModel):
-    """The used fields of a chat completion."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
 
 
 class _Again(Exception):
@@ -73,6 +54,8 @@ class Endpoint:
     temperature: float | None
     max_tokens: int
     token_limit: str  # the server's name of the limit
+    stream: bool  # the answer comes in parts
+    timeout_s: float
     image_side: int  # pixels of an image's longer side, at most; 0 if no images are sent
     tries: int
     concurrency: int
@@ -94,6 +77,8 @@ class Endpoint:
                 temperature=section.temperature,
                 max_tokens=section.max_tokens,
                 token_limit=section.token_limit,
+                stream=section.stream,
+                timeout_s=section.timeout_s,
                 image_side=image_side,
                 tries=section.tries,
                 concurrency=section.concurrency,
@@ -102,8 +87,8 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """The model with all settings that its answers depend on; not the address, which may change."""
-        facts = {"temperature": self.temperature, "max_tokens": self.max_tokens, "image_side": self.image_side}
+        """The model with all settings that whole answers depend on; not the address, which may change."""
+        facts = {"temperature": self.temperature, "image_side": self.image_side}
         return " ".join([self.model, *(f"{name}={value}" for name, value in facts.items())])
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
@@ -128,16 +113,14 @@ class Endpoint:
             reraise=True,
         )
         try:
-            completion: _Completion = retrying(self._post, body)
+            reply: Reply = retrying(self._post, body)
         except _Again as error:
             if not error.reached:
                 raise ModelError(
                     f"{self.client.base_url} does not answer ({error}): check the address and that the server runs"
                 ) from error
             raise ModelRefused(f"no answer after {self.tries} tries ({error})") from error
-        usage = completion.usage or _Usage()
-        text = completion.choices[0].message.content or ""
-        return Reply(text, usage.prompt_tokens, usage.completion_tokens)
+        return reply
 
     def _wait(self, state: RetryCallState) -> float:
         """Return the seconds until the next try: growing, and never less than the server requests."""
@@ -145,35 +128,60 @@ class Endpoint:
         error = state.outcome.exception() if state.outcome is not None else None
         return max(growing(state), error.after_s if isinstance(error, _Again) else 0.0)
 
-    def _post(self, body: Mapping[str, object]) -> _Completion:
+    def _post(self, body: Mapping[str, object]) -> Reply:
+        response, data = self._sent(body)
+        status, reason = response.status_code, ""
+        if status in (200, 201):
+            try:
+                reply = completion.parse(data, max_tokens=self.max_tokens)
+            except ModelRefused:
+                self.answered.set()
+                raise
+            except completion.Failed as error:
+                if error.status is None:
+                    raise _Again(self._without_key(str(error))) from error
+                status, reason = error.status, str(error)  # an error that came with status 200
+            else:
+                self.answered.set()
+                return reply
+        reason = f"status {status}: {self._without_key(reason or completion.sentence(data)) or 'no reason given'}"
+        if status in (408, 409, 425, 429) or status >= 500:
+            raise _Again(reason, after_s=_retry_after_s(response.headers.get("retry-after", "")))
+        # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
+        if self.answered.is_set() or (status not in (401, 404) and not response.is_redirect):
+            raise ModelRefused(reason)
+        if status == 401:
+            raise ModelError(
+                f"{self.client.base_url} refuses the key ({reason}): name the variable that holds it with key_variable"
+            )
+        if status == 404:
+            raise ModelError(f"{response.url} is unknown, or the model {self.model!r} ({reason}): check url and model")
+        raise ModelError(f"{response.url} redirects to {response.headers.get('location')}: put that address into url")
+
+    def _sent(self, body: Mapping[str, object]) -> tuple[httpx.Response, bytes]:
+        """Send the request, and read the response within its limits of time and size."""
+        end = time.monotonic() + self.timeout_s
+        data = bytearray()
         try:
-            response = self.client.post("chat/completions", json=body)
+            with self.client.stream("POST", "chat/completions", json=body) as response:
+                for part in response.iter_bytes():
+                    data += part
+                    if len(data) > LARGEST_ANSWER_BYTES:
+                        raise _Again(f"the answer has more than {LARGEST_ANSWER_BYTES} bytes")
+                    if time.monotonic() > end:
+                        raise _Again(f"the answer was not complete after {self.timeout_s:g} s")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _Again(f"{type(error).__name__} {error}".strip(), reached=False) from error
         except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
             raise ModelError(f"a request to {self.client.base_url} has an invalid header: check the key") from None
-        except httpx.TransportError as error:  # time-outs, a connection cut short
+        except httpx.RequestError as error:  # time-outs, a connection cut short, a damaged encoding
             raise _Again(f"{type(error).__name__} {error}".strip()) from error
-        status = response.status_code
-        if status in (408, 409, 425, 429) or status >= 500:
-            raise _Again(f"status {status}", after_s=_retry_after_s(response.headers.get("retry-after", "")))
-        answered = self.answered.is_set()  # then neither key nor address is wrong, for any status of this request
-        if status == 401 and not answered:
-            raise ModelError(
-                f"{self.client.base_url} refuses the key (status 401): name the variable that holds it with"
-                " key_variable"
-            )
-        if status == 404 and not answered:
-            raise ModelError(f"{response.url} is unknown there, or the model {self.model!r}: check url and model")
-        # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
-        if status != 200:
-            raise ModelRefused(f"status {status}: {' '.join(response.text[:300].split())}")
-        try:
-            completion = _Completion.model_validate_json(response.content)
-        except ValidationError as error:
-            raise _Again("the answer is not a chat completion") from error
-        self.answered.set()
-        return completion
+        return response, bytes(data)
+
+    def _without_key(self, text: str) -> str:
+        """Return a server's message without the API key, which some servers quote."""
+        key = self.client.headers.get("authorization", "").removeprefix("Bearer ")
+        return text.replace(key, "…") if key else text
 
     def _body(self, request: Request) -> dict[str, object]:
         content: object = request.prompt
@@ -181,18 +189,25 @@ class Endpoint:
             image = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
             content = [image, {"type": "text", "text": request.prompt}]
         messages = [{"role": "user", "content": content}]
-        body = {"model": self.model, "messages": messages, self.token_limit: self.max_tokens}
-        return body if self.temperature is None else {**body, "temperature": self.temperature}
+        body: dict[str, object] = {"model": self.model, "messages": messages, self.token_limit: self.max_tokens}
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        if self.stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return body
 
 
 def _client(section: EndpointCaptioner | EndpointReformulator) -> httpx.Client:
     headers = {"authorization": f"Bearer {_key(section)}"} if section.key_variable else {}
-    return httpx.Client(
-        base_url=section.url,
-        headers=headers,
-        timeout=httpx.Timeout(section.timeout_s, connect=10.0),
-        limits=httpx.Limits(max_connections=section.concurrency),
-    )
+    try:
+        return httpx.Client(
+            base_url=section.url,
+            headers=headers,
+            timeout=httpx.Timeout(section.timeout_s, connect=10.0),
+            limits=httpx.Limits(max_connections=section.concurrency),
+        )
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"url {section.url!r} is no address ({error}): write it up to and with /v1") from error
 
 
 def _key(section: EndpointCaptioner | EndpointReformulator) -> str:
@@ -225,7 +240,10 @@ def _data_url(path: Path, *, side: int) -> str:
 def _retry_after_s(value: str) -> float:
     """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     try:
-        seconds = float(value) if value.strip().isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
+        seconds = float(value)
     except ValueError:
-        return 0.0
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S) if seconds == seconds else 0.0  # nan is no time

@@ -1,19 +1,33 @@
 """Filter for the answers: usable as the change that a shopper requests, or the reason for rejection."""
 
+import json
 import re
 from typing import Literal
 
 Reason = Literal["empty", "too long", "special characters", "copy of a caption"]
 
 _PREFIX = re.compile(r"^(the )?(difference|answer|output|(re)?formulation( text)?|change)s?\s*:\s*", re.IGNORECASE)
+_FENCE = re.compile(r"^```\w*\n(.*?)\n?```$", re.DOTALL)
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "\u00a0": " "})
 _PUNCTUATION = frozenset(" ,.;'-")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
+def unwrapped(answer: str) -> str:
+    """Return the text inside a code fence, and inside JSON that holds one text."""
+    text = _FENCE.sub(r"\1", answer.strip()).strip()
+    try:
+        value = json.loads(text) if text.startswith(("{", "[", '"')) else text
+    except (ValueError, RecursionError):
+        return text
+    while isinstance(value, dict | list) and len(value) == 1:
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+    return value.strip() if isinstance(value, str) else text
+
+
 def cleaned(answer: str) -> str:
-    """Remove the decoration that models add to an answer: "Difference:", quotation marks, a list's dash, blanks."""
-    text = _PREFIX.sub("", answer.strip().translate(_PLAIN))
+    """Remove what models add to an answer: code fences, "Difference:", quotation marks, a list's dash, blanks."""
+    text = _PREFIX.sub("", unwrapped(answer).translate(_PLAIN))
     return text.strip(' \t\n"*-')
 
 

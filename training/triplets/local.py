@@ -26,8 +26,8 @@ from transformers import (
 
 from models import preprocess
 from models.errors import ConfigError, InputError, ModelError, ModelRefused
-from training.triplets import folder
-from training.triplets.answers import Reply, Request
+from training.triplets import completion, folder
+from training.triplets.answers import Answer, Refusal, Reply, Request
 from training.triplets.config import LocalCaptioner, LocalReformulator
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -81,7 +81,7 @@ class Captioner(_LocalModel):
             tokenizer=tokenizer,
         )
 
-    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Describe each image; raises ModelRefused if one is missing or cannot be read."""
         images = [[_image(request)] for request in requests]
         texts = [self._prompted(request.prompt) for request in requests]
@@ -130,7 +130,7 @@ class Reformulator(_LocalModel):
             tokenizer=tokenizer,
         )
 
-    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each prompt; raises ModelRefused if one is longer than the model can read."""
         texts = [prompted(self.tokenizer, request.prompt) for request in requests]
         inputs = self.tokenizer(
@@ -175,7 +175,7 @@ def _replies(
     inputs: BatchEncoding | BatchFeature,
     *,
     max_tokens: int,
-) -> list[Reply]:
+) -> list[Answer]:
     """Generate the continuation of B prompts, padded on the left to (B, L), greedily."""
     given = inputs["attention_mask"].sum(dim=1).tolist()  # (B,) tokens
     room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -192,9 +192,12 @@ def _replies(
     generated = ids[:, inputs["input_ids"].shape[1] :].tolist()
     ends = model.generation_config.eos_token_id
     stops = frozenset([ends] if isinstance(ends, int) else ends or [])
-    rows = [_until(row, stops) for row in generated]
-    texts = [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in rows]
-    return [Reply(text, count, len(row)) for text, count, row in zip(texts, given, rows, strict=True)]
+    answers: list[Answer] = []
+    for row, count in zip((_until(row, stops) for row in generated), given, strict=True):
+        text = completion.without_reasoning(str(tokenizer.decode(row, skip_special_tokens=True)))
+        cut = len(row) == max_tokens and row[-1] not in stops
+        answers.append(Refusal(completion.cut(max_tokens)) if cut else Reply(text, count, len(row)))
+    return answers
 
 
 def _until(row: list[int], stops: frozenset[int]) -> list[int]:
@@ -227,8 +230,8 @@ def _decode_greedily(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
 
 
 def _name(path: Path, section: LocalCaptioner | LocalReformulator) -> str:
-    """Return a name of all that the answers depend on."""
-    return f"{Path(section.model).name} {folder.identity(path)} {section.dtype} {section.max_tokens}"
+    """Return a name of all that whole answers depend on."""
+    return f"{Path(section.model).name} {folder.identity(path)} {section.dtype}"
 
 
 def _load(path: Path, load: Callable[[], _Loaded]) -> _Loaded:

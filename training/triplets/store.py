@@ -1,6 +1,7 @@
 """Store of every model answer, on disk as soon as it arrives: no request is sent twice, and no kill loses an answer."""
 
 import hashlib
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
+# In the names of models of version 0, since it stored cut answers too; version 1 names only what whole answers
+# depend on.
+_LIMIT = re.compile(r" (?:max_tokens=)?(\d+)(?= image_side=\d+$| \+ \w+$|$)")
+
 
 class Store:
     """The answers of a folder; its methods may be called from many threads."""
@@ -51,24 +56,25 @@ class Store:
                         "PRAGMA synchronous = FULL"
                     )  # an answer may cost money: a power cut must not lose it
                     database.executescript(_TABLES)
+                    _rename_whole_answers(database)
                     yield cls(database)
             except sqlite3.DatabaseError as error:
                 raise ConfigError(f"{folder / FILE} cannot be used ({error}): name another folder") from error
 
     def get(self, key: bytes) -> Reply | None:
-        """Return the answer of that key, if there is one."""
+        """Return the answer of that key, if there is one that is not blank."""
         with self._lock:
             row: tuple[str, int, int] | None = self._database.execute(
                 "SELECT text, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
             ).fetchone()
-        return None if row is None else Reply(*row)
+        return Reply(*row) if row is not None and row[0].strip() else None
 
     def put(self, *, model: str, prompt: str, image: str, attempt: int, reply: Reply, seconds: float) -> None:
         """Store an answer; it is on disk when this returns."""
         answer = (model, prompt, image, attempt, reply.text, reply.prompt_tokens, reply.completion_tokens, seconds)
         values = (key(model=model, prompt=prompt, image=image, attempt=attempt), *answer)
         with self._lock:
-            self._database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def refuse(self, key: bytes) -> None:
         """Note that the request of that key was refused; it may still be answered later."""
@@ -84,6 +90,23 @@ class Store:
         with self._lock:
             count: tuple[int] = self._database.execute("SELECT count(*) FROM answers").fetchone()
         return count[0]
+
+
+def _rename_whole_answers(database: sqlite3.Connection) -> None:
+    """Give the answers of version 0 that were not cut the names and keys of version 1; the others are not read."""
+    if database.execute("PRAGMA user_version").fetchone() == (1,):
+        return
+    database.execute("BEGIN IMMEDIATE")
+    read = "SELECT model, prompt, image, attempt, completion_tokens FROM answers WHERE key = ?"
+    for old in database.execute("SELECT key FROM answers").fetchall():
+        model, prompt, image, attempt, tokens = database.execute(read, old).fetchone()
+        limit = _LIMIT.search(model)
+        if limit and tokens < int(limit[1]):
+            name = _LIMIT.sub("", model)
+            new = key(model=name, prompt=prompt, image=image, attempt=attempt)
+            database.execute("UPDATE OR IGNORE answers SET key = ?, model = ? WHERE key = ?", (new, name, *old))
+    database.execute("PRAGMA user_version = 1")
+    database.execute("COMMIT")
 
 
 def key(*, model: str, prompt: str, image: str, attempt: int) -> bytes:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from models.errors import ModelRefused
 from training.triplets import config, filter
-from training.triplets.answers import AnsweringModel, Reply, Request
-from training.triplets.ask import Answer, Asker, Price, Refusal
+from training.triplets.answers import Answer, AnsweringModel, Refusal, Reply, Request
+from training.triplets.ask import Asker, Price
 from training.triplets.config import (
     EndpointReformulator,
     FilterConfig,

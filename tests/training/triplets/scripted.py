@@ -19,6 +19,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    dropped: bool = False  # the connection ends after half of the body
 
 
 @dataclass
@@ -52,9 +53,9 @@ class Server:
 Script = Callable[[int, Asked], Answer]
 
 
-def says(text: str, *, delay_s: float = 0.0) -> Answer:
-    """Return a chat completion of 10 + 3 tokens."""
-    choices = [{"message": {"role": "assistant", "content": text}}]
+def says(text: object, *, delay_s: float = 0.0, finish_reason: object = "stop", **message: object) -> Answer:
+    """Return a chat completion of 10 + 3 tokens; `message` has more fields of the message."""
+    choices = [{"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish_reason}]
     usage = {"prompt_tokens": 10, "completion_tokens": 3}
     return Answer(json.dumps({"choices": choices, "usage": usage}), delay_s=delay_s)
 
@@ -91,7 +92,8 @@ def serving(script: Script) -> Iterator[Server]:
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(data[: len(data) // 2] if answer.dropped else data)
+                self.close_connection = answer.dropped
             except OSError:
                 self.close_connection = True  # the client has been killed, or waits no longer
 

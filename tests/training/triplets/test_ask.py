@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.errors import ModelError, ModelRefused
-from training.triplets.answers import Reply, Request
-from training.triplets.ask import GIVE_UP, Asker, Price, Refusal
+from training.triplets.answers import Answer, Refusal, Reply, Request
+from training.triplets.ask import GIVE_UP, Asker, Price
 from training.triplets.store import Store
 
 
@@ -25,7 +25,7 @@ class Echo:
         self._lock = threading.Lock()
         self._barrier = threading.Barrier(together) if together else None
 
-    def answer(self, requests: Sequence[Request]) -> list[Reply]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         prompts = [request.prompt for request in requests]
         with self._lock:
             self.calls.append(prompts)
@@ -42,7 +42,7 @@ class Echo:
         if any("wait" in prompt for prompt in prompts):
             assert self.stopped.wait(timeout=60)
             raise ModelRefused("stopped")
-        return [Reply(prompt.upper(), 100, 20) for prompt in prompts]
+        return [Refusal("cut") if "cut" in prompt else Reply(prompt.upper(), 100, 20) for prompt in prompts]
 
     def stop(self) -> None:
         self.stopped.set()
@@ -110,6 +110,16 @@ def test_one_that_is_refused_leaves_its_neighbours_and_is_not_kept(stored: Store
     later = Echo()
     asker(later, stored).ask(lambda row: Request(prompts[row]), 5, attempt=0)
     assert later.asked == ["no"]
+
+
+def test_a_cut_or_blank_answer_in_a_batch_leaves_the_others_and_is_not_stored(stored: Store) -> None:
+    model, prompts = Echo(batch=4, concurrency=1), ["a", "cut", " ", "b"]
+    found = asker(model, stored).ask(lambda row: Request(prompts[row]), 4, attempt=0)
+    assert found == [Reply("A", 100, 20), Refusal("cut"), Refusal("the answer is blank"), Reply("B", 100, 20)]
+    assert len(model.calls) == 1 and len(stored) == 2
+    later = Echo()
+    asker(later, stored).ask(lambda row: Request(prompts[row]), 4, attempt=0)
+    assert sorted(later.asked) == [" ", "cut"]
 
 
 def test_an_error_ends_the_run_and_what_was_answered_is_kept(stored: Store) -> None:

@@ -3,6 +3,7 @@
 import base64
 import email.utils
 import io
+import json
 import time
 import traceback
 from collections.abc import Iterator
@@ -127,7 +128,9 @@ def test_retry_after_may_be_a_date_or_nonsense_and_is_never_for_ever() -> None:
     assert 25 < _retry_after_s(email.utils.formatdate(time.time() + 30, usegmt=True)) <= 30
     assert _retry_after_s(email.utils.formatdate(time.time() - 30, usegmt=True)) == 0
     assert _retry_after_s("soon") == _retry_after_s("") == 0
-    assert _retry_after_s("99999") == 600
+    assert _retry_after_s("99999") == _retry_after_s("9" * 400) == 600
+    assert _retry_after_s("Mon, 01 Jan 99999999999 00:00:00 GMT") == _retry_after_s("nan") == 0
+    assert _retry_after_s("1.5") == 1.5 and _retry_after_s("-1") == 0
 
 
 def test_a_late_answer_is_waited_for_only_so_long() -> None:
@@ -163,6 +166,90 @@ def test_once_it_has_answered_it_refuses_one_request_only(status: int) -> None:
         with pytest.raises(ModelRefused, match=f"status {status}: flagged"):
             endpoint.answer([Request("flagged")])
         assert endpoint.answer([Request("hello")])[0].text == "a hat"
+
+
+def test_a_refused_key_comes_with_the_servers_sentence_and_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    wrong = Answer('{"error": {"message": "Incorrect API key provided: s3cret"}}', 401)
+    with serving(script(wrong)) as server, pytest.raises(ModelError, match="Incorrect API key provided: …") as raised:
+        ask(server, Request("hello"), key_variable="SHOP_KEY")
+    assert "s3cret" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_error_inside_a_200_counts_as_its_status() -> None:
+    error = Answer('{"error": {"message": "Rate limit of the free tier", "code": 429}}')
+    poor = Answer('{"error": {"message": "Insufficient credits", "code": 402}}')
+    with serving(script(error, says("a coat"))) as server:
+        assert ask(server, Request("hello"))[0].text == "a coat"
+    with serving(script(poor)) as server, pytest.raises(ModelRefused, match="status 402: Insufficient credits"):
+        ask(server, Request("hello"))
+    assert len(server.asked) == 1  # more tries would not pay the bill
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer('{"error": {"message": "Slow down, please"}}', 429), r"4 tries \(status 429: Slow down, please\)"),
+        (Answer('{"error": "Engine overloaded"}'), r"4 tries \(Engine overloaded\)"),
+        (Answer("<html><style>p {}</style><title>502 Bad Gateway</title></html>", 502), "status 502: 502 Bad Gateway"),
+        (Answer("<html><h1>Sign in</h1></html>"), "not a chat completion: Sign in"),
+        (Answer('{"detail": [{"loc": ["body"], "msg": "Field required"}]}', 422), "status 422: Field required"),
+        (Answer('{"object": "error", "message": "no such model: m"}', 400), "status 400: no such model: m"),
+        (Answer("", 500), r"4 tries \(status 500: no reason given\)"),
+    ],
+)
+def test_the_servers_own_sentence_is_the_reason(answer: Answer, sentence: str) -> None:
+    with serving(script(answer)) as server, pytest.raises(ModelRefused, match=sentence):
+        ask(server, Request("hello"))
+
+
+def test_a_connection_that_drops_in_the_middle_is_tried_again() -> None:
+    with serving(script(replace(says("a coat"), dropped=True), says("a coat"))) as server:
+        assert ask(server, Request("hello")) == [Reply("a coat", 10, 3)]
+    assert len(server.asked) == 2
+
+
+def test_a_damaged_encoding_and_an_endless_answer_are_tried_again() -> None:
+    damaged, endless = Answer("no gzip", headers={"content-encoding": "gzip"}), Answer(" " * 9_000_000)
+    with serving(script(damaged, endless, says("a coat"))) as server:
+        assert ask(server, Request("hello"))[0].text == "a coat"
+
+
+def test_an_answer_that_drips_ends_at_the_timeout() -> None:
+    def dripping() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.05)
+            yield b": waiting\n"
+
+    with opened(Server("http://127.0.0.1:9/v1", []), tries=1, timeout_s=0.5) as endpoint:
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, content=dripping()))
+        slow = httpx.Client(base_url="http://127.0.0.1:9/v1", transport=transport)
+        with pytest.raises(ModelRefused, match=r"not complete after 0\.5 s"):
+            replace(endpoint, client=slow).answer([Request("hello")])
+
+
+def test_a_streaming_server_is_asked_for_a_stream_and_read() -> None:
+    parts = [{"choices": [{"delta": {"content": word}}]} for word in ("a ", "coat")]
+    end = [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": {"completion_tokens": 2}}]
+    body = "".join(f"data: {json.dumps(part)}\n\n" for part in [*parts, *end]) + "data: [DONE]\n\n"
+    stream = Answer(body, headers={"content-type": "text/event-stream"})
+    with serving(script(stream)) as server:
+        assert ask(server, Request("hello"), stream=True) == [Reply("a coat", 0, 2)]
+        assert server.asked[0].body["stream"] is True
+        assert ask(server, Request("hello")) == [Reply("a coat", 0, 2)]  # it streams without being requested to
+        assert "stream" not in server.asked[1].body
+
+
+def test_a_redirect_names_the_address_to_write() -> None:
+    moved = Answer("", 308, {"location": "http://b/v1/chat/completions"})
+    with serving(script(moved)) as server, pytest.raises(ModelError, match="redirects to http://b/v1") as raised:
+        ask(server, Request("hello"))
+    assert not isinstance(raised.value, ModelRefused)
+
+
+def test_a_url_that_is_no_address_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no address"):
+        ask(Server("http://[::1/v1", []), Request("hello"))
 
 
 def test_an_address_where_nothing_listens_ends_the_run() -> None:
@@ -210,12 +297,5 @@ def test_the_name_tells_apart_whatever_answers_otherwise_and_not_the_address() -
         with Endpoint.open(EndpointReformulator.model_validate(values)) as endpoint:
             return endpoint.name
 
-    others = [name(model="n"), name(temperature=0.5), name(max_tokens=9)]
-    assert len({name(), *others}) == 4
-    assert name(url="http://b/v1", timeout_s=3.0, concurrency=2, tries=1) == name()
-
-
-def test_nothing_said_is_an_empty_reply() -> None:
-    empty = Answer('{"choices": [{"message": {"content": null}}]}')
-    with serving(lambda number, asked: empty) as server:
-        assert ask(server, Request("hello")) == [Reply("", 0, 0)]
+    assert len({name(), name(model="n"), name(temperature=0.5)}) == 3
+    assert name(url="http://b/v1", timeout_s=3.0, concurrency=2, tries=1, max_tokens=9) == name()

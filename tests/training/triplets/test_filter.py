@@ -20,6 +20,10 @@ CAPTIONS = (
         ("- **Made it longer**", "Made it longer"),
         ("a woman’s coat – in red", "a woman's coat - in red"),
         ("Changed the colour", "Changed the colour"),  # a word, not a prefix
+        ("```\nMade it longer.\n```", "Made it longer."),
+        ('```json\n{"difference": "Made it longer."}\n```', "Made it longer."),
+        ('["Made it longer."]', "Made it longer."),
+        ('"Made it longer', "Made it longer"),
         ("", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from models.errors import ConfigError, ModelRefused
 from tests.training.triplets import tiny
-from training.triplets.answers import AnsweringModel, Request
+from training.triplets.answers import Answer, AnsweringModel, Refusal, Reply, Request
 from training.triplets.config import LocalCaptioner, LocalReformulator
 from training.triplets.local import Captioner, Reformulator
 
@@ -40,16 +41,23 @@ def reformulator(model: Path, **values: object) -> Reformulator:
     )
 
 
+def replies(answers: Sequence[Answer]) -> list[Reply]:
+    """Return the answers, all of which are whole."""
+    found = [answer for answer in answers if isinstance(answer, Reply)]
+    assert len(found) == len(answers)
+    return found
+
+
 def test_a_batch_of_prompts_is_answered_as_each_by_itself(chat: Path) -> None:
     model: AnsweringModel = reformulator(chat)
-    together = model.answer([Request(prompt) for prompt in PROMPTS])
+    together = replies(model.answer([Request(prompt) for prompt in PROMPTS]))
     assert together == [model.answer([Request(prompt)])[0] for prompt in PROMPTS]
     assert len({reply.text for reply in together}) == 3
 
 
 def test_a_reformulator_says_what_the_model_says_by_hand(chat: Path) -> None:
     tokenizer, net = AutoTokenizer.from_pretrained(chat), AutoModelForCausalLM.from_pretrained(chat)
-    for prompt, reply in zip(PROMPTS, reformulator(chat).answer([Request(p) for p in PROMPTS]), strict=True):
+    for prompt, reply in zip(PROMPTS, replies(reformulator(chat).answer([Request(p) for p in PROMPTS])), strict=True):
         ids = tokenizer(f"USER: {prompt}\nASSISTANT:", return_tensors="pt", add_special_tokens=False)["input_ids"]
         said = net.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]  # type: ignore[misc]  # a mixin of transformers
         assert reply.text == str(tokenizer.decode(said, skip_special_tokens=True)).strip()
@@ -59,7 +67,7 @@ def test_a_reformulator_says_what_the_model_says_by_hand(chat: Path) -> None:
 def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Path, pictures: Path) -> None:
     files = sorted(pictures.rglob("*.jpg"))[:4]
     model: AnsweringModel = captioner(llava)
-    together = model.answer([Request("Describe this image.", file) for file in files])
+    together = replies(model.answer([Request("Describe this image.", file) for file in files]))
     processor, net = AutoProcessor.from_pretrained(llava), AutoModelForImageTextToText.from_pretrained(llava)
     for file, reply in zip(files, together, strict=True):
         inputs = processor(
@@ -74,7 +82,7 @@ def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Pat
 
 def test_without_a_chat_template_the_prompt_is_read_as_it_is(tmp_path: Path, pictures: Path) -> None:
     chat, llava = tiny.tiny_chat_model(tmp_path / "chat", chat=False), tiny.tiny_llava(tmp_path / "llava", chat=False)
-    (reply,) = reformulator(chat).answer([Request("a hat")])
+    (reply,) = replies(reformulator(chat).answer([Request("a hat")]))
     assert reply.prompt_tokens == len(AutoTokenizer.from_pretrained(chat)("a hat")["input_ids"])
     picture = next(pictures.rglob("*.jpg"))
     plain, marked = (captioner(llava).answer([Request(p, picture)]) for p in ("a hat", "<image>\na hat"))
@@ -82,15 +90,15 @@ def test_without_a_chat_template_the_prompt_is_read_as_it_is(tmp_path: Path, pic
 
 
 def test_an_answer_ends_at_its_end_and_the_padding_is_not_counted(chat: Path, tmp_path: Path) -> None:
-    by_itself = reformulator(chat).answer([Request(prompt) for prompt in PROMPTS])
+    by_itself = replies(reformulator(chat).answer([Request(prompt) for prompt in PROMPTS]))
     ended = shutil.copytree(chat, tmp_path / "ended")
     tokenizer = AutoTokenizer.from_pretrained(chat)
     third = tokenizer.encode(" " + by_itself[1].text, add_special_tokens=False)[2]
     settings = json.loads((ended / "generation_config.json").read_text())
     (ended / "generation_config.json").write_text(json.dumps(settings | {"eos_token_id": [2, third]}))
-    replies = reformulator(ended).answer([Request(prompt) for prompt in PROMPTS])
-    assert replies[1].text == " ".join(by_itself[1].text.split()[:3]) and replies[1].completion_tokens == 3
-    assert replies[0].completion_tokens > 3
+    found = replies(reformulator(ended).answer([Request(prompt) for prompt in PROMPTS]))
+    assert found[1].text == " ".join(by_itself[1].text.split()[:3]) and found[1].completion_tokens == 3
+    assert found[0].completion_tokens > 3
 
 
 def test_a_model_that_would_sample_answers_greedily_all_the_same(chat: Path, tmp_path: Path) -> None:
@@ -103,20 +111,27 @@ def test_a_model_that_would_sample_answers_greedily_all_the_same(chat: Path, tmp
 
 def test_models_and_settings_that_may_answer_differently_have_other_names(chat: Path, tmp_path: Path) -> None:
     other = tiny.tiny_chat_model(tmp_path / "chat", seed=1)
-    models = [
-        reformulator(chat),
-        reformulator(other),
-        reformulator(chat, max_tokens=9),
-        reformulator(chat, dtype="bfloat16"),
-    ]
-    assert len({model.name for model in models}) == 4
-    assert reformulator(chat, batch=2).name == models[0].name
+    models = [reformulator(chat), reformulator(other), reformulator(chat, dtype="bfloat16")]
+    assert len({model.name for model in models}) == 3
+    assert reformulator(chat, batch=2, max_tokens=9).name == models[0].name  # whole answers do not depend on them
+
+
+def test_an_answer_without_its_end_is_cut_and_refused(chat: Path, tmp_path: Path) -> None:
+    unended = shutil.copytree(chat, tmp_path / "unended")
+    settings = json.loads((unended / "generation_config.json").read_text())
+    (unended / "generation_config.json").write_text(json.dumps(settings | {"exponential_decay_length_penalty": None}))
+    whole = reformulator(chat).answer([Request(prompt) for prompt in PROMPTS])
+    found = reformulator(unended).answer([Request(prompt) for prompt in PROMPTS])
+    assert Refusal("the answer was cut at max_tokens (12): raise it, or turn reasoning off") in found
+    assert replies(whole)
 
 
 def test_half_precision_answers_too(llava: Path, pictures: Path) -> None:
     model = captioner(llava, dtype="bfloat16")
     assert model.model.dtype == torch.bfloat16
-    assert all(reply.text for reply in model.answer([Request("a hat", file) for file in pictures.rglob("*.jpg")]))
+    assert all(
+        reply.text for reply in replies(model.answer([Request("a hat", file) for file in pictures.rglob("*.jpg")]))
+    )
 
 
 def test_a_picture_that_is_none_or_gone_is_refused_by_name(llava: Path, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_a_wrong_key_ends_the_run_in_one_sentence(
         config = settings(tmp_path, pictures, server)
         assert __main__.main(["triplets", "make", str(config), "--out", str(tmp_path / "out")]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("likebut: ") and "refuses the key (status 401)" in last
+    assert last.startswith("likebut: ") and "refuses the key (status 401: who?)" in last
 
 
 def test_a_picture_without_a_caption_costs_its_pairs_and_no_other(tmp_path: Path, pictures: Path) -> None:
@@ -208,11 +208,39 @@ def test_a_picture_without_a_caption_costs_its_pairs_and_no_other(tmp_path: Path
     rejected = rows(out / write.REJECTED)
     reasons = Counter(re.sub(r"\(.*", "", row["reason"]) for row in rejected)
     refused = f"no caption: {pictures}/coats/broken.jpg cannot be read as an image "
-    assert set(reasons) == {"no caption: the caption is blank", refused}
+    assert set(reasons) == {"no caption: the answer is blank", refused}
     assert len(rows(out / write.TRIPLETS)) + len(rejected) == 40
     report = json.loads((out / write.REPORT).read_text())
     assert report["pairs"]["without_caption"] == len(rejected)
-    assert (report["captions"]["blank"], report["captions"]["refused"]) == (1, 1)
+    assert (report["captions"]["blank"], report["captions"]["refused"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        says("", finish_reason="length"),
+        says("change it to one with", finish_reason="length"),
+        says("   "),
+        says(None, reasoning_content="hm"),
+        says("<think>it is"),
+        Answer('{"error": {"message": "Insufficient credits", "code": 402}}'),
+    ],
+)
+def test_a_mended_server_answers_what_it_had_cut_or_left_blank(
+    tmp_path: Path, pictures: Path, broken: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mended = False
+
+    def script(number: int, asked: Asked) -> Answer:
+        return model(number, asked) if mended else broken
+
+    with serving(script) as server:
+        command = ["triplets", "make", str(settings(tmp_path, pictures, server)), "--out", str(tmp_path / "out")]
+        assert __main__.main(command) == 0 and not rows(tmp_path / "out" / write.TRIPLETS)
+        assert len(server.asked) == 12
+        mended = True
+        assert __main__.main(command) == 0
+    assert len(rows(tmp_path / "out" / write.TRIPLETS)) == 40 and len(server.asked) == 12 + 12 + 40
 
 
 def test_a_window_takes_only_similar_pairs_and_reports_too_few(

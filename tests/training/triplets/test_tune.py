@@ -17,7 +17,7 @@ from tests.training.triplets import tiny
 from training.engine import checkpoint
 from training.engine.distributed import World
 from training.triplets import folder, seeds, tune
-from training.triplets.answers import Request
+from training.triplets.answers import Reply, Request
 from training.triplets.config import LocalReformulator
 from training.triplets.local import Reformulator, language_model
 from training.triplets.tune import TuneSettings
@@ -62,8 +62,9 @@ def reformulator(model: Path, adapter: str) -> Reformulator:
 def test_the_reformulator_with_the_adapter_writes_what_the_seeds_taught(chat: Path, adapter: Path) -> None:
     requests = [Request("a black hat to a white hat"), Request("a wide belt to a narrow band")]
     plain, tuned = reformulator(chat, ""), reformulator(chat, str(adapter))
-    assert [reply.text for reply in tuned.answer(requests)] == ["make it longer"] * 2
-    assert "make it longer" not in [reply.text for reply in plain.answer(requests)]
+    taught = [isinstance(answer, Reply) and answer.text == "make it longer" for answer in tuned.answer(requests)]
+    untaught = [isinstance(answer, Reply) and answer.text == "make it longer" for answer in plain.answer(requests)]
+    assert all(taught) and not any(untaught)
     assert tuned.name != plain.name
 
 

@@ -137,6 +137,7 @@ def _save(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        exponential_decay_length_penalty=(3, 10.0),  # it ends after a few words, so that no answer is cut
         suppress_tokens=mute,  # it generates whole words only, so its texts pass the filter
     )
     model.save_pretrained(folder)
