@@ -26,8 +26,7 @@ from training.triplets.endpoint import Endpoint, _retry_after_s
 @contextmanager
 def opened(server: Server, *, first_wait_s: float = 0.01, **keys: object) -> Iterator[Endpoint]:
     """Open the server's address with these keys of a config."""
-    values = {"kind": "endpoint", "url": server.url, "model": "m", "tries": 4, **keys}
-    section = EndpointCaptioner.model_validate(values)
+    section = EndpointCaptioner.model_validate({"kind": "endpoint", "url": server.url, "model": "m", "tries": 4} | keys)
     with Endpoint.open(section, image_side=section.image_side, first_wait_s=first_wait_s) as endpoint:
         yield endpoint
 
@@ -248,8 +247,8 @@ def test_a_redirect_names_the_address_to_write() -> None:
 
 
 def test_a_url_that_is_no_address_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no address"):
-        ask(Server("http://[::1/v1", []), Request("hello"))
+    with pytest.raises(ConfigError, match="no address"), opened(Server("http://[::1/v1", [])):
+        pass
 
 
 def test_an_address_where_nothing_listens_ends_the_run() -> None:
