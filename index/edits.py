@@ -13,7 +13,7 @@ from index.gallery import Gallery, GalleryView
 from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
-from index.sources.rows import SourceRow, Value
+from index.sources.rows import SourceRow, Value, id_problem
 from index.storage.changes import Change, Delete, Upsert, Vector
 from index.storage.journal import Journal, ReadOnlyJournal
 from models.arrays import Pixels
@@ -91,6 +91,10 @@ def _changes(
         if before is None and not (isinstance(edit, Put) and edit.image is not None):
             problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
             problems[number] = UnknownItem(problem)
+            continue
+        if before is None and (cause := id_problem(edit.id)):
+            problem = f"an item cannot have the id {edit.id[:100]!r} ({cause}): give it another one"
+            problems[number] = InputError(problem)
             continue
         attributes: dict[str, Value] = {}
         try:

@@ -10,7 +10,7 @@ import pyarrow
 from pyarrow import parquet
 
 from index.sources.embedded import Embedded, SkippedRow
-from index.sources.rows import SourceRow, attribute_value, is_utf8
+from index.sources.rows import SourceRow, attribute_value, id_problem, is_utf8
 from models import files, tables
 from models.arrays import Flags, Vectors
 from models.errors import SourceError
@@ -134,5 +134,7 @@ def _rows(path: Path) -> Iterator[SourceRow]:
         id, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
         if id is None or not isinstance(uri, str | None):
             raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the image {uri!r}: give both as text")
+        if problem := id_problem(str(id)):
+            raise SourceError(f"{path}, row {number + 1} has an unusable id ({problem}): give it another one")
         attributes = {name: attribute_value(cell, f"{path}, column {name!r}") for name, cell in record.items()}
         yield SourceRow(str(id), uri or "", attributes)

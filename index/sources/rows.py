@@ -20,6 +20,7 @@ Value = str | int | float | bool | list[str] | None  # of an attribute
 
 NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
 LISTED_ROWS = 10
+MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
@@ -67,6 +68,17 @@ def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[Source
         raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
 
 
+def id_problem(id: str) -> str:
+    """The reason why an item cannot have that id, "" if it can: every id must be the last part of a URL's path."""
+    if not id:
+        return "it is empty"
+    if not is_utf8(id):
+        return f"it has {NO_TEXT}"
+    if len(id) > MAX_ID_CHARS:
+        return f"it has {len(id)} characters, and at most {MAX_ID_CHARS} are allowed"
+    return "URLs cannot end with it: clients take . and .. out of a path" if id in (".", "..") else ""
+
+
 def is_utf8(text: str) -> bool:
     """False for text with lone surrogates: Python's sign for a file name's foreign bytes, or a broken JSON escape."""
     try:
@@ -99,7 +111,7 @@ def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
     files = list(_files(str(base), left_out))
     for name, id in zip(files, _ids(files), strict=True):
         if is_utf8(name):
-            yield SourceRow(id, f"{base}/{name}", {})
+            yield SourceRow(id, f"{base}/{name}", {}, problem=_path_problem(id))
         else:
             problem = "the file's name is not UTF-8: rename it"
             yield SourceRow(escaped(id), escaped(f"{base}/{name}"), {}, problem=problem)
@@ -130,6 +142,11 @@ def _ids(files: Sequence[str]) -> Iterator[str]:
         yield short if claims[short] == 1 else file
 
 
+def _path_problem(id: str) -> str:
+    problem = id_problem(id)
+    return f"its path is no id, because {problem}: move or rename the file" if problem else ""
+
+
 def _short(file: str) -> str:
     stem, dot, suffix = file.rpartition(".")
     return stem if f"{dot}{suffix.lower()}" in PICTURE_SUFFIXES else file
@@ -141,7 +158,7 @@ def _store_folder(folder: str) -> Iterator[SourceRow]:
     ]
     found.sort(key=lambda each: each.name.replace("/", "\0"))
     for each, id in zip(found, _ids([each.name for each in found]), strict=True):
-        problem = "" if is_utf8(each.url) else "the file's name is not UTF-8: rename it"
+        problem = _path_problem(id) if is_utf8(each.url) else "the file's name is not UTF-8: rename it"
         yield SourceRow(escaped(id), escaped(each.url), {}, problem=problem, fingerprint=each.fingerprint)
 
 
@@ -162,12 +179,15 @@ def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
+    unusable: list[tuple[int, str]] = []
     for number, record in enumerate(tables.records(table, file, needed=NEEDED), start=1):
         row = _row(record, locate, f"{table}, row {number}")
         if not row.id:
             empty.append(number)
         elif first.setdefault(row.id, number) != number:
             repeated.append((number, row.id))
+        elif problem := id_problem(row.id):
+            unusable.append((number, problem))
         yield row
     wrong: list[str] = []
     if empty:
@@ -175,6 +195,9 @@ def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator
     if repeated:
         each = (f"{number} ({id!r}, as row {first[id]})" for number, id in repeated)
         wrong.append(f"an id of an earlier row in {_listed(len(repeated), each)}")
+    if unusable:
+        each = (f"{number} ({problem})" for number, problem in unusable)
+        wrong.append(f"an unusable id in {_listed(len(unusable), each)}")
     if wrong:
         raise SourceError(f"{table} has {' and '.join(wrong)}: give every row an id of its own")
 

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from index.edits import Patch, Put
 from index.storage import snapshot
@@ -12,6 +12,7 @@ from index.storage.changes import Delete
 from service.auth import guard
 from service.http import body as bodies
 from service.http import item_changes, openapi
+from service.http.item_paths import ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.jobs.plan import JobRequest
 from service.schemas import gallery as schemas
@@ -83,12 +84,10 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
 
 
 @routes.put(
-    "/items/{id:path}", operation_id="putItem", tags=["gallery"], summary="Add or change an item",
+    ITEM, operation_id="putItem", tags=["gallery"], summary="Add or change an item",
     openapi_extra={"requestBody": openapi.ITEM_BODY},
 )  # fmt: skip
-async def put(
-    request: Request, id: Annotated[str, Path(max_length=1024)], state: AppStateDep
-) -> search_schemas.ItemAnswer:
+async def put(request: Request, id: str, state: AppStateDep) -> search_schemas.ItemAnswer:
     """Adds or replaces an item; without an image, an existing item keeps its image. PATCH keeps its attributes, too.
 
     When this is answered, the item is durable and searchable.
@@ -99,12 +98,10 @@ async def put(
 
 
 @routes.patch(
-    "/items/{id:path}", operation_id="patchItem", tags=["gallery"], summary="Change some attributes of an item",
+    ITEM, operation_id="patchItem", tags=["gallery"], summary="Change some attributes of an item",
     openapi_extra={"requestBody": openapi.PATCH_BODY},
 )  # fmt: skip
-async def patch(
-    request: Request, id: Annotated[str, Path(max_length=1024)], state: AppStateDep
-) -> search_schemas.ItemAnswer:
+async def patch(request: Request, id: str, state: AppStateDep) -> search_schemas.ItemAnswer:
     """Merges the attributes into those of an existing item, as a JSON Merge Patch (RFC 7396): null removes one.
 
     With an image, the item gets that image. When this is answered, the change is durable and searchable.
@@ -116,9 +113,7 @@ async def patch(
         return await permit.run(lambda: _changed(item_changes.patch(id, posted, state), request, state))
 
 
-@routes.delete(
-    "/items/{id:path}", operation_id="deleteItem", tags=["gallery"], status_code=204, summary="Delete an item"
-)
+@routes.delete(ITEM, operation_id="deleteItem", tags=["gallery"], status_code=204, summary="Delete an item")
 async def delete(id: str, state: AppStateDep) -> Response:
     """Deletes an item. When this is answered, the deletion is durable and no search returns the item."""
     (problem,) = await state.edit_pool.run(lambda: state.change([Delete(id)]))

@@ -11,6 +11,7 @@ from fastapi import Query as Parameter
 from index.gallery import GalleryView
 from index.items.items import GalleryItem
 from service.auth import guard
+from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppStateDep, root_path
 from service.schemas import search as schemas
 
@@ -33,14 +34,14 @@ async def browse(
     return schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
 
 
-@routes.get("/items/{id:path}", operation_id="getItem", tags=["gallery"], summary="One item")
+@routes.get(ITEM, operation_id="getItem", tags=["gallery"], summary="One item")
 async def item(request: Request, id: str, state: AppStateDep) -> schemas.ItemAnswer:
     """Returns the attributes of an item and the path of its image; an id may contain slashes."""
     return schemas.item(state.searcher.live().view().item(id), root_path=root_path(request))
 
 
 @routes.get(
-    "/images/{id:path}", operation_id="getItemImage", tags=["gallery"], summary="The image of an item",
+    IMAGE, operation_id="getItemImage", tags=["gallery"], summary="The image of an item",
     response_class=Response,
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from index.sources.image_bytes import read_image
-from index.sources.rows import SourceRow, Value, rows
+from index.sources.rows import MAX_ID_CHARS, SourceRow, Value, rows
 from models.errors import SourceError, UnreadableImage
 
 RECORDS: list[dict[str, Value]] = [
@@ -231,6 +231,24 @@ def test_a_source_whose_path_is_not_utf8_is_refused_at_once(tmp_path: Path) -> N
     for source in (folder, folder / "t.jsonl"):
         with pytest.raises(SourceError, match=r"caf\\xe9.* is not UTF-8: rename"):
             list(rows(source))
+
+
+def test_an_id_that_no_url_can_end_with_is_refused(tmp_path: Path) -> None:
+    ids = ["a", "x" * (MAX_ID_CHARS + 1), "..", ".", "x" * MAX_ID_CHARS]
+    table = write_jsonl(tmp_path / "t.jsonl", [{"id": id, "image": "a.png"} for id in ids])
+    with pytest.raises(SourceError, match=rf"3 rows: 2 \(it has {MAX_ID_CHARS + 1} characters.*, 3 \(.*, 4 \("):
+        list(rows(table))
+
+
+def test_a_file_whose_path_is_too_long_for_an_id_is_a_bad_row(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["d" * 200] * 6)
+    folder.mkdir(parents=True)
+    for path in (folder / "a.png", tmp_path / "b\nc.png"):
+        path.touch()
+    whole, long = sorted(rows(tmp_path), key=lambda row: len(row.id))
+    assert (whole.id, whole.problem) == ("b\nc", "")
+    with pytest.raises(UnreadableImage, match=r"characters.*: move or rename"):
+        read_image(long)
 
 
 def test_a_link_to_itself_is_a_bad_row(tmp_path: Path) -> None:

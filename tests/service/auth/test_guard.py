@@ -27,7 +27,8 @@ SEARCH = {
 }  # fmt: skip
 ADMIN = {
     ("GET", "/metrics"), ("GET", "/index"), ("POST", "/index"), ("GET", "/index/jobs/{id}"),
-    ("DELETE", "/index/jobs/{id}"), ("PUT", "/items/{id:path}"), ("DELETE", "/items/{id:path}"), ("POST", "/items"),
+    ("DELETE", "/index/jobs/{id}"), ("PUT", "/items/{id:path}"), ("PATCH", "/items/{id:path}"),
+    ("DELETE", "/items/{id:path}"), ("POST", "/items"),
 }  # fmt: skip
 
 
