@@ -114,9 +114,9 @@ def guard_of(request: Request) -> Guard:
 
 
 def caller_name(request: Request) -> str | None:
-    """Return the name of the key of a request; None if the service has no keys."""
+    """Return what the caller of a request is called in a sentence; None if the service has no keys."""
     caller: Caller = request.state.caller
-    return caller.name
+    return None if caller.name is None else f"the key {caller.name}"
 
 
 def spend(request: Request, *, searches: int) -> None:

@@ -13,7 +13,7 @@ from index.sources.download import Downloader, printable
 from models import preprocess
 from models.errors import InputError
 from service.errors import Unusable
-from service.images.url_policy import CallerPolicy
+from service.images.url_policy import CallerPolicy, host_name
 from service.workers.pool import Pool
 
 TIMEOUT_S = 3.0  # for everything together: names, connections, redirects, the body
@@ -29,7 +29,7 @@ class Unfetchable(Unusable):
 
 
 class ImageDownloader:
-    """Downloads images under a policy; further requests are refused while `FETCHES` are under way."""
+    """Downloads images under a policy, up to `FETCHES` at once, three quarters of them from one host; refuses more."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ImageDownloader:
 
         The permit of a caller that leaves is free again when its thread ends, at the deadline at the latest.
         """
-        with self._pool.permit() as permit:
+        with self._pool.permit(caller=host_name(url)) as permit:
             try:
                 async with asyncio.timeout(self._timeout_s):  # the thread cannot leave a resolver that hangs
                     return await permit.run(functools.partial(self._download, url))

@@ -109,6 +109,14 @@ class CallerPolicy:
             raise ValueError(f"its host compressed it ({printable(encoding)}), although the request did not allow that")
 
 
+def host_name(url: str) -> str:
+    """Return what the host of a URL is called in a sentence."""
+    try:
+        return f"the host {printable(urlsplit(url).hostname or '')}"
+    except ValueError:
+        return "an invalid host"
+
+
 def _host(netloc: str) -> str:
     """Return the host as patterns match it, an IPv6 address in brackets; raises ValueError."""
     match = re.fullmatch(r"(?P<host>\[[^\[\]%]*\]|[^:\[\]]*)(:[0-9]*)?", netloc)

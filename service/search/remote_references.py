@@ -1,4 +1,4 @@
-"""Fetches reference images that are not on local disk, in a thread pool of their own."""
+"""Fetches reference images that are not on local disk, in a thread pool in which each host has only a share."""
 
 import asyncio
 import functools
@@ -9,10 +9,11 @@ from index.items.items import GalleryItem
 from models.errors import LateImage
 from service.images import thumbnails
 from service.images.download import ImageDownloader
+from service.images.url_policy import host_name
 from service.search.query import NeedsFetch, Stopwatch
 from service.workers.pool import Permit, Pool
 
-FETCHES, WAITING = 8, 24  # images of items fetched at the same time, and searches that may wait for a thread
+FETCHES = 32  # images of items fetched at the same time
 TIMEOUT_S = 2 * thumbnails.FETCH_TIMEOUT_S  # with the wait for a thread, and with a name that is slow to resolve
 
 
@@ -24,7 +25,7 @@ class RemoteReferences:
         self._downloader = downloader
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._pool = Pool("item fetch", workers=FETCHES, max_waiting=WAITING)
+        self._pool = Pool("item fetch", workers=FETCHES, max_waiting=0)
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,7 +49,8 @@ class RemoteReferences:
     async def _fetch_item(self, item: GalleryItem) -> bytes:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._pool.run(functools.partial(thumbnails.read, item, max_bytes=self._max_bytes))
+                read = functools.partial(thumbnails.read, item, max_bytes=self._max_bytes)
+                return await self._pool.run(read, caller=host_name(item.uri))
         except TimeoutError as error:
             raise LateImage(
                 f"the image of item {item.id!r} did not come in time: try again, or search with the item alone"

@@ -36,7 +36,8 @@ async def result_or_deadline(future: "futures.Future[Result]", *, within_s: floa
 class Pool:
     """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once.
 
-    One caller gets at most three quarters of the permits, so that others are still answered.
+    One caller (a key, or a host that images come from) gets at most three quarters of the permits, so that others still
+    get some.
     """
 
     def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
@@ -80,12 +81,12 @@ class Pool:
             detail = f"the service is overloaded, with {self.active} {self.name} requests at once: retry later"
             raise Overloaded(detail, retry_after_s=retry_after_s)
         if caller is not None and self._active_of[caller] + items > self.capacity - self.capacity // 4:
-            detail = f"the key {caller} has {self._active_of[caller]} {self.name} requests at once: send fewer at once"
+            detail = f"{caller} has {self._active_of[caller]} {self.name} requests at once: retry when some have ended"
             raise Overloaded(detail, retry_after_s=retry_after_s)
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Return the result of `work`, computed in a thread; raises Overloaded if no permit is free."""
-        with self.permit() as permit:
+    async def run(self, work: Callable[[], Result], *, caller: str | None = None) -> Result:
+        """Return the result of `work`, computed in a thread; raises Overloaded if no permit is free for the caller."""
+        with self.permit(caller=caller) as permit:
             return await permit.run(work)
 
     def take(self, items: int, caller: str | None) -> None:

@@ -72,7 +72,7 @@ class Names:
     """Resolver of test names: each look-up of a name gives the next of its answers."""
 
     def __init__(self, known: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
-        self.known = {"cdn.example": [["127.0.0.1"]]} if known is None else known
+        self.known = {"cdn.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]} if known is None else known
         self.lookups: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:

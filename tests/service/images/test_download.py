@@ -24,6 +24,7 @@ from tests.service.sites import Names, downloading, image_response, refusal, ser
 
 Draw = Callable[..., bytes]
 Inside = Callable[..., object]
+SHARE = FETCHES * 3 // 4  # of one host
 LONG_S = 20.0  # for a loaded machine; without the limit each test would take three times as long, or for ever
 
 
@@ -193,7 +194,7 @@ def test_https_verifies_the_certificate_of_the_name(image_file: Draw, tmp_path: 
     asyncio.run(scenario())
 
 
-def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
+def test_a_slow_host_uses_its_share_of_permits_and_delays_no_search(
     gallery: Path, inside: Inside, image_file: Draw
 ) -> None:
     settings = Settings(gallery=gallery, image_hosts="*", image_http=True, max_waiting=2)
@@ -217,19 +218,18 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
             found = await ask("/x.png")
             assert found.json()["hits"][0]["id"] == "green-ring" and "fetch" in found.json()["took_ms"]
             waiting: list[asyncio.Task[httpx.Response]] = []
-            for number in range(1, FETCHES + 1):  # one by one, since a search has few permits before it fetches
+            for number in range(1, SHARE + 1):  # one by one, since a search has few permits before it fetches
                 waiting.append(asyncio.create_task(ask("/late")))
                 while len(site.heads) < number + 1:
                     await asyncio.sleep(0.005)
             assert service.searcher.active == 0
             full = await ask("/x.png")
             assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
-            with pytest.raises(Overloaded):
-                await service.downloader.fetch(site.url())
-            for _ in range(3):
-                start = time.monotonic()
-                assert (await client.post("/search", json={"text": "ball"})).status_code == 200
-                assert time.monotonic() - start < LONG_S
+            elsewhere = {"image": {"url": site.url("/x.png", "other.example")}, "k": 3}
+            assert (await client.post("/search", json=elsewhere)).json()["hits"] == found.json()["hits"]
+            start = time.monotonic()
+            assert (await client.post("/search", json={"text": "ball"})).status_code == 200
+            assert time.monotonic() - start < LONG_S
             several = [{"image": {"url": site.url()}, "k": 1}, {"text": "ball", "k": 1}]
             both = (await client.post("/searches", json={"searches": several})).json()["answers"]
             assert both[0]["status"] == 429 and len(both[1]["hits"]) == 1
@@ -237,7 +237,6 @@ def test_a_slow_host_uses_the_permits_of_downloads_and_delays_no_search(
             for answer in await asyncio.gather(*waiting):
                 assert answer.status_code == 200
             assert service.searcher.active == 0
-            assert (await ask("/x.png")).status_code == 200
             several = [{"image": {"url": site.url(path)}, "k": 1} for path in ("/x.png", "/none")]
             both = (await client.post("/searches", json={"searches": several})).json()["answers"]
             assert both[0]["hits"][0]["id"] == "green-ring" and both[1]["status"] == 422
@@ -255,8 +254,8 @@ def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(image_file: Draw)
 
         async with serve_site() as site, downloading(site, timeout_s=1.0) as downloader:
             site.answers = {"/silent": silent, "/x.png": image_response(image_file())}
-            tasks = [asyncio.create_task(downloader.fetch(site.url("/silent"))) for _ in range(FETCHES)]
-            while len(site.heads) < FETCHES:
+            tasks = [asyncio.create_task(downloader.fetch(site.url("/silent"))) for _ in range(SHARE)]
+            while len(site.heads) < SHARE:
                 await asyncio.sleep(0.005)
             with pytest.raises(Overloaded):
                 await downloader.fetch(site.url())
@@ -264,7 +263,7 @@ def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(image_file: Draw)
                 task.cancel()
             await asyncio.wait(tasks)
             start = time.monotonic()
-            for _ in range(FETCHES):
+            for _ in range(SHARE):
                 while True:
                     with contextlib.suppress(Overloaded):
                         assert await downloader.fetch(site.url()) == image_file()
@@ -287,7 +286,8 @@ def test_a_url_is_refused_if_no_host_is_allowed_and_always_for_items(gallery: Pa
     async def on(client: httpx.AsyncClient, app: FastAPI) -> None:
         answer = await client.put("/items/new", json=url)
         assert answer.status_code == 422 and "as base64" in answer.json()["detail"]
-        assert (await client.post("/items", json={"items": [{"id": "new", **url}]})).status_code == 422
+        (result,) = (await client.post("/items", json={"items": [{"id": "new", **url}]})).json()["results"]
+        assert result["status"] == "failed"
         answer = await client.post("/search", json={"image": {"url": "https://[::1]/x.png"}})
         assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["type"] == "urn:likebut:problem:unfetchable"
