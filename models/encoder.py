@@ -1,6 +1,7 @@
 """Runs a bundle: images and texts in, embeddings out. It knows no method, only the graphs."""
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from models import bundle, preprocess, reference_cache
 from models.arrays import Embeddings, Pixels, normalised
 from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken, ConfigError
+from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
 from models.session import OnnxSession, Provider
 from models.tokenizer import SLOT, Template, Tokenizer, Tokens
@@ -33,7 +35,16 @@ class Changes:
 class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
 
-    def __init__(self, opened: Bundle, *, threads: int, provider: Provider, reference_cache_bytes: int) -> None:
+    def __init__(
+        self,
+        opened: Bundle,
+        *,
+        threads: int,
+        provider: Provider,
+        reference_cache_bytes: int,
+        decoders: ImageDecoders,
+    ) -> None:
+        self._decoders = decoders
         self.manifest: Manifest = opened.manifest
         self._bundle = opened
         self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=opened.manifest.context_length)
@@ -58,14 +69,22 @@ class Encoder:
         threads: int = 0,
         provider: Provider = "cpu",
         reference_cache_bytes: int = reference_cache.CACHE_BYTES,
+        decoders: ImageDecoders | None = None,
     ) -> "Encoder":
         """Opens a bundle and runs its self-test; `threads` of ONNX Runtime, 0 for one per core.
 
+        Images are decoded by `decoders`; without them, by as many processes as cores, with time for large images.
         If the query's graph is split, features of the latest reference images are cached, up to so many bytes.
         Raises BundleMissing, BundleBroken, and ConfigError if this machine lacks the provider.
         """
         opened = Bundle.open(path)
-        encoder = cls(opened, threads=threads, provider=provider, reference_cache_bytes=reference_cache_bytes)
+        encoder = cls(
+            opened,
+            threads=threads,
+            provider=provider,
+            reference_cache_bytes=reference_cache_bytes,
+            decoders=decoders or ImageDecoders(os.cpu_count() or 1, cpu_s=CPU_S),
+        )
         encoder.self_test()  # a model that computes other values here must never answer
         return encoder
 
@@ -85,9 +104,8 @@ class Encoder:
         return None if self._references is None else self._references.use
 
     def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
-        """The pixels (3, S, S) of an image file's bytes; raises UnreadableImage or ImageTooLarge."""
-        side = self.manifest.image_size
-        return preprocess.pixels(preprocess.decode(data, max_pixels=max_pixels, side=side), size=side)
+        """The pixels (3, S, S) of an image file's bytes, decoded in another process; raises as ImageDecoders does."""
+        return self._decoders.pixels(data, size=self.manifest.image_size, max_pixels=max_pixels)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """The token ids (B, L) of text-only queries."""

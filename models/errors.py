@@ -8,6 +8,7 @@ LikebutError
 │   │   └── UnreachableImage an image that cannot be fetched at the moment
 │   │       └── LateImage    an image that does not come in time
 │   ├── ImageTooLarge        more bytes or pixels than the limit
+│   │   └── ImageTooCostly   more CPU time or memory than the limit
 │   └── SourceError          an index source that cannot be read as one
 ├── BundleError              an exported model folder
 │   ├── BundleMissing        no complete bundle at the path
@@ -57,6 +58,10 @@ class LateImage(UnreachableImage):
 
 class ImageTooLarge(InputError):
     """The image has more bytes or pixels than the limit."""
+
+
+class ImageTooCostly(ImageTooLarge):
+    """The image takes more CPU time or memory to decode than the limit."""
 
 
 class SourceError(InputError):

@@ -10,22 +10,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
 
+from models import damaged, full_scale
 from models.arrays import Pixels
-from models.errors import ImageTooLarge, NotAnImage, UnreadableImage
+from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableImage
 
 DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
 MAX_IMAGE_PIXELS = 50_000_000
-STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the picture's
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # what a photograph comes in; Pillow knows many more
-PngImagePlugin.MAX_TEXT_MEMORY = (
-    4 * 2**20
-)  # of texts that are never read; Pillow unpacks 64 MiB of them from a small file
+STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the image's
+FORMATS = (  # what a photograph comes in; Pillow knows many more
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"),
+    *(name for name, feature in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")) if features.check(feature)),
+)
+JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG with several images
+PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # Pillow unpacks 64 MiB of texts from a small file
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # images are decoded side by side already
 
-_WANTED = "a JPEG, PNG, WebP, GIF, BMP or TIFF file"
+_WANTED = "a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or JPEG 2000 file"
+TOO_MUCH_MEMORY = "the image takes too much memory to decode: send a smaller one"
+
+
+def load_plugins() -> None:
+    """Imports all that Pillow needs, or the first image of a format waits for it."""
+    Image.init()
+
+
+def square(data: bytes, *, size: int, max_pixels: int) -> Pixels:
+    """Return the pixels (3, S, S) of an image file's bytes, S = `size`; raises what `decode` does."""
+    return pixels(decode(data, max_pixels=max_pixels, side=size), size=size)
+
+
+def thumbnail(data: bytes, *, size: int, max_pixels: int) -> bytes:
+    """Return a JPEG of the image with at most `size` pixels a side; raises what `decode` does."""
+    image = decode(data, max_pixels=max_pixels, side=max(1, size // 2))  # so that twice `size` is left at least
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
@@ -35,8 +57,8 @@ def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
     """
     if not data:
         raise UnreadableImage(f"the image is empty: send the bytes of {_WANTED}")
-    with _ours(max_pixels):
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    with _translate_errors(max_pixels):
+        image = Image.open(io.BytesIO(damaged.essential_png(data)), formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one")
@@ -46,32 +68,61 @@ def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
 def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None = None) -> Image.Image:
     """The whole image in RGB, turned upright by its EXIF tag, transparency laid on white; raises what `opened` does.
 
-    Every pixel is decoded here: Pillow's open is lazy, and a truncated file would only fail in a later batch. Where
-    the picture is only wanted for `pixels` of that side, a large JPEG comes at a half, a quarter or an eighth.
+    Every pixel is decoded here: Pillow's open is lazy, and a truncated file would only fail in a later batch. If
+    the image is only wanted for `pixels` of that side, a large JPEG comes at a half, a quarter or an eighth. Raises
+    ImageTooCostly if the process may not use as much memory as that takes.
     """
     image = opened(data, max_pixels=max_pixels)
-    with _ours(max_pixels):
-        if side is not None:
+    with _translate_errors(max_pixels):
+        try:
             _shrink(image, side)
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)  # or it would be a copy, also of what is upright
+            image.load()
+        except OSError:
+            if image.format not in JPEG_FORMATS or not _lacks_only_its_end(data):
+                raise
+            image = Image.open(io.BytesIO(data + damaged.JPEG_END), formats=FORMATS)
+            _shrink(image, side)
+            image.load()
+        _turn_upright(image)
         return rgb(image)
 
 
-def _shrink(image: Image.Image, side: int) -> None:
-    """Lets libjpeg decode fewer pixels, if `pixels` gets the same square from them and still averages many to one.
+def _shrink(image: Image.Image, side: int | None) -> None:
+    """Decodes fewer pixels, if `pixels` gets the same square from them and still averages many to one.
 
     Both sides must divide, or the square would lie elsewhere by part of a pixel; `DRAFTED` times its side must be left.
     """
     width, height = image.size
-    for times in (8, 4, 2):
-        if width % times == height % times == 0 and min(width, height) >= times * DRAFTED * side:
-            image.draft(image.mode, (width // times, height // times))  # does nothing to what is no JPEG
+    for halvings in (3, 2, 1) if side is not None else ():
+        times = 2**halvings
+        if width % times == height % times == 0 and min(width, height) >= times * DRAFTED * (side or 1):
+            if image.format == "JPEG2000":
+                image.reduce = halvings  # type: ignore[method-assign, assignment]  # a property of this plugin
+            else:
+                image.draft(image.mode, (width // times, height // times))  # does nothing to what is no JPEG
             return
 
 
+def _lacks_only_its_end(data: bytes) -> bool:
+    """Return whether all pixels of a JPEG are there: those that are not depend on the bytes that follow."""
+    first, second = (
+        Image.open(io.BytesIO(data + filler + damaged.JPEG_END), formats=FORMATS)
+        for filler in (b"", damaged.JPEG_NOISE)
+    )
+    return all(first.crop(box).tobytes() == second.crop(box).tobytes() for box in _strips(first))
+
+
+def _turn_upright(image: Image.Image) -> None:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)  # or it would be a copy, also of what is upright
+    except MemoryError:
+        raise
+    except Exception:  # whatever a damaged EXIF leads Pillow to; browsers show the image, too
+        return
+
+
 @contextmanager
-def _ours(max_pixels: int) -> Iterator[None]:
+def _translate_errors(max_pixels: int) -> Iterator[None]:
     """Raises Pillow's errors as ours."""
     try:
         yield
@@ -79,45 +130,45 @@ def _ours(max_pixels: int) -> Iterator[None]:
         raise ImageTooLarge(f"the image has more than {max_pixels} pixels: send a smaller one") from error
     except UnidentifiedImageError as error:
         raise NotAnImage(f"the bytes are no image that can be read: send {_WANTED}") from error
+    except MemoryError as error:
+        raise ImageTooCostly(TOO_MUCH_MEMORY) from error
     except Exception as error:  # on damaged files Pillow's plugins raise whatever the damage leads them to
         raise UnreadableImage(f"the image cannot be read ({error}): send the whole of {_WANTED}") from error
 
 
 def rgb(image: Image.Image) -> Image.Image:
     """The image in RGB, with transparent parts on white."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith(("I", "F")):  # 16 bits a channel: scaled, since a plain conversion would clip
+    if image.mode.startswith(("I", "F")):  # more than 8 bits: scaled, since a plain conversion would clip
         return _scaled(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _on_white(image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _scaled(image: Image.Image) -> Image.Image:
     """To 8 bits from 16 or from numbers, strip by strip: as numbers the whole would be held four times over."""
-    top = 65535.0 if any(_values(image, box).max() > 255.0 for box in _strips(image)) else 255.0
+    highest = max(full_scale.highest(image, box) for box in _strips(image))
+    top = full_scale.white(image, highest)
     scaled = Image.new("RGB", image.size)
     for box in _strips(image):
-        values = _values(image, box).clip(0, top) * (255.0 / top)
+        values = full_scale.values(image, box, top=top) * (255.0 / top)
         scaled.paste(Image.fromarray(values.astype(np.uint8)).convert("RGB"), box)
     return scaled
-
-
-def _values(image: Image.Image, box: Box) -> npt.NDArray[np.float32]:
-    return np.nan_to_num(np.asarray(image.crop(box), dtype=np.float32), posinf=65535.0)  # a file may hold no numbers
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     """Strip by strip, since each of four steps would hold a whole copy: a gigabyte, of a file of 200 KB."""
     flat = Image.new("RGB", image.size)
     for box in _strips(image):
-        layer = image.crop(box).convert("RGBA")
+        layer = image.crop(box)
+        if layer.mode == "La":
+            layer = layer.convert("LA")  # Pillow knows no direct way
+        layer = layer.convert("RGBA")
         flat.paste(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"), box)
     return flat
 
 
-def _strips(image: Image.Image) -> Iterator[Box]:
+def _strips(image: Image.Image) -> Iterator[full_scale.Box]:
     """Boxes that cover the image, none beyond `STRIP` either way: one row alone may have fifty million pixels."""
     columns, rows = STRIP
     for top in range(0, image.height, rows):
