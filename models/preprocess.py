@@ -152,7 +152,7 @@ def _scaled(image: Image.Image) -> Image.Image:
     scaled = Image.new("RGB", image.size)
     for box in _strips(image):
         values = full_scale.values(image, box, top=top) * (255.0 / top)
-        scaled.paste(Image.fromarray(values.astype(np.uint8)).convert("RGB"), box)
+        scaled.paste(Image.fromarray(values.round().astype(np.uint8)).convert("RGB"), box)
     return scaled
 
 

@@ -64,6 +64,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app and accepts connections."""
         await super().startup(sockets)
+        self._state.decoders.start()
         assert sockets
         keys = "no keys: everyone on this machine may search and change the gallery"
         if self._keys is not None:

@@ -35,7 +35,7 @@ class Threads:
 
     batches: int  # computed by model and index at the same time
     per_batch: int  # threads of the model for one batch; the index takes one
-    decoders: int  # images decoded at the same time
+    decoders: int  # images decoded at the same time, and bodies parsed
 
 
 class Settings(BaseModel):
@@ -77,6 +77,9 @@ class Settings(BaseModel):
     threads: int = Field(0, ge=0, le=1024, description="threads of the model for one batch; 0 shares the cores")
     passes: int = Field(0, ge=0, le=256, description="batches computed at the same time; 0 shares the cores")
     decoders: int = Field(0, ge=0, le=256, description="images decoded at the same time; 0 shares the cores")
+    decode_s: float = Field(
+        1.0, ge=0.05, le=60, description="maximum CPU seconds for decoding one image; one that takes more gets 413"
+    )
     max_batch: int = Field(16, ge=1, le=1024, description="maximum searches in one batch")
     max_waiting: int = Field(64, ge=0, le=100_000, description="maximum searches that wait for a worker; more get 429")
     max_searches: int = Field(32, ge=1, le=1000, description="maximum searches of one call")
@@ -137,11 +140,12 @@ class Settings(BaseModel):
         """Return the numbers of threads; those that are not set share `cores`.
 
         Two batches at once, each on half of the cores, gave more searches per second than one batch on all cores, and
-        a single caller waited only slightly longer (docs/benchmarks/service.md).
+        a single caller waited only slightly longer (docs/benchmarks/service.md). Two images at least are decoded at
+        once, so that a costly one does not delay all others.
         """
         batches = self.passes or min(2, cores)
         per_batch = self.threads or max(1, cores // batches)
-        return Threads(batches=batches, per_batch=per_batch, decoders=self.decoders or max(1, cores // 2))
+        return Threads(batches=batches, per_batch=per_batch, decoders=self.decoders or max(2, cores // 2))
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":

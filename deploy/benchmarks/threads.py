@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import shop
+from models.image_decoders import ImageDecoders
 from service.http import body
 from service.http.body import Posted
 from service.search.query import Stopwatch
@@ -60,7 +61,8 @@ async def measured(bundle: Path, gallery: Path, queries: Sequence[Posted]) -> No
                 bundle=bundle, gallery=gallery, passes=passes, threads=threads, decoders=decoders,
                 max_waiting=1000, reference_cache_mb=0,
             )  # fmt: skip
-            searcher = await stack.enter_async_context(Searcher(settings, lambda *_: None))
+            processes = stack.enter_context(ImageDecoders(decoders, cpu_s=settings.decode_s))
+            searcher = await stack.enter_async_context(Searcher(settings, processes, lambda *_: None))
             await searcher.swap(bundle)
             searchers[passes, threads, decoders] = searcher
         turns = itertools.cycle(queries)

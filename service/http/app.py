@@ -39,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, state.tracing.close)
+            stack.enter_context(state.decoders)
             await stack.enter_async_context(state.image_pool)
             if state.downloader is not None:
                 await stack.enter_async_context(state.downloader)

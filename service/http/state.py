@@ -1,5 +1,6 @@
 """Everything that one app owns, from its start to its end, and how a route gets it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from index import edits
 from index.edits import Edit, Problem
 from index.gallery import Gallery
 from models.encoder import Encoder
+from models.image_decoders import ImageDecoders
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
@@ -32,11 +34,15 @@ class AppState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
-        self.searcher = Searcher(settings, self.metrics.observe_batch)
+        threads = settings.shared(os.cpu_count() or 1)
+        self.decoders = ImageDecoders(threads.decoders, cpu_s=settings.decode_s)
+        self.searcher = Searcher(settings, self.decoders, self.metrics.observe_batch)
         self.prober = ReadinessProbe(self.searcher, stale_after_s=settings.stale_after_s)
         self.metrics.watch(self.searcher)
         self.metrics.ready.set_function(lambda: not self.prober.reasons)
-        self.thumbnails = thumbnails.Thumbnails(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
+        self.thumbnails = thumbnails.Thumbnails(
+            self.decoders, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels
+        )
         self.image_pool = Pool("image", workers=2, max_waiting=256)
         self.edit_pool = Pool("edit", workers=1, max_waiting=64)  # one writer at a time, as in the journal
         self.downloader = (
@@ -44,6 +50,7 @@ class AppState:
             if not settings.image_hosts
             else ImageDownloader(
                 CallerPolicy(url_policy.parse_hosts(settings.image_hosts), http=settings.image_http),
+                self.decoders,
                 max_bytes=settings.max_image_bytes,
                 max_pixels=settings.max_pixels,
             )

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from index.sources.download import Downloader, printable
-from models import preprocess
 from models.errors import InputError
+from models.image_decoders import ImageDecoders
 from service.errors import Unusable
 from service.images.url_policy import CallerPolicy, host_name
 from service.workers.pool import Pool
@@ -34,6 +34,7 @@ class ImageDownloader:
     def __init__(
         self,
         policy: CallerPolicy,
+        decoders: ImageDecoders,
         *,
         max_bytes: int,
         max_pixels: int,
@@ -41,6 +42,7 @@ class ImageDownloader:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """`tls` verifies the hosts' certificates; the default trusts the authorities of the system."""
+        self._decoders = decoders
         self._downloader = Downloader(policy, tls=tls)
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
@@ -72,5 +74,5 @@ class ImageDownloader:
     def _download(self, url: str) -> bytes:
         image = self._downloader.download(url, max_bytes=self._max_bytes, timeout_s=self._timeout_s)
         assert image is not None  # no fingerprint was given that it could equal
-        preprocess.opened(image.data, max_pixels=self._max_pixels).close()
+        self._decoders.header(image.data, max_pixels=self._max_pixels)
         return image.data

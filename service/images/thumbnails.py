@@ -1,19 +1,17 @@
 """Images of items as browsers can show them, and thumbnails."""
 
 import hashlib
-import io
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
 from cachetools import LRUCache
-from PIL import Image
 
 from index.items.items import GalleryItem
 from index.sources.image_bytes import read_image
 from index.sources.rows import SourceRow
-from models import preprocess
-from models.errors import ImageTooLarge, InputError, UnknownItem, UnreachableImage, UnreadableImage
+from models.errors import ImageTooCostly, ImageTooLarge, InputError, UnknownItem, UnreachableImage, UnreadableImage
+from models.image_decoders import ImageDecoders
 
 # Pillow's names of the formats that browsers show; MPO is a JPEG with several images.
 SHOWN_BY_BROWSERS = {
@@ -21,6 +19,7 @@ SHOWN_BY_BROWSERS = {
     "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
+    "AVIF": "image/avif",
     "GIF": "image/gif",
     "BMP": "image/bmp",
 }
@@ -56,7 +55,10 @@ def read(item: GalleryItem, *, max_bytes: int) -> bytes:
 class Thumbnails:
     """Images of items for browsers, with a cache of the latest JPEGs, at most `cache_bytes`; for many threads."""
 
-    def __init__(self, *, max_bytes: int, max_pixels: int, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, decoders: ImageDecoders, *, max_bytes: int, max_pixels: int, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self._decoders = decoders
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
@@ -70,16 +72,18 @@ class Thumbnails:
     def image(self, item: GalleryItem, *, size: int | None) -> ImageFile:
         """Return an item's image as a browser can show it: the file itself, or a JPEG of at most `size` pixels a side.
 
-        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent, and
-        UnreachableImage.
+        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent,
+        UnreachableImage, and ImageTooCostly.
         """
         data = read(item, max_bytes=self._max_bytes)
         try:
-            header = preprocess.opened(data, max_pixels=self._max_pixels)
-            kind = SHOWN_BY_BROWSERS.get(header.format or "")
-            if kind is not None and (size is None or max(header.size) <= size):
+            header = self._decoders.header(data, max_pixels=self._max_pixels)
+            kind = SHOWN_BY_BROWSERS.get(header.format)
+            if kind is not None and (size is None or max(header.width, header.height) <= size):
                 return ImageFile(data=data, media_type=kind)
             return ImageFile(data=self._thumbnail(data, size or WHOLE_PX), media_type="image/jpeg")
+        except ImageTooCostly:
+            raise
         except (UnreadableImage, ImageTooLarge) as error:
             raise UnknownItem(f"the file of item {item.id!r} is no longer an image: rebuild the gallery") from error
 
@@ -88,11 +92,7 @@ class Thumbnails:
         with self._lock:
             if key in self._cache:
                 return self._cache[key]
-        decoded = preprocess.decode(data, max_pixels=self._max_pixels)
-        decoded.thumbnail((size, size), Image.Resampling.LANCZOS)
-        file = io.BytesIO()
-        decoded.save(file, "JPEG", quality=85)
-        drawn = file.getvalue()
+        drawn = self._decoders.thumbnail(data, size=size, max_pixels=self._max_pixels)
         with self._lock, suppress(ValueError):  # larger than the whole cache
             self._cache[key] = drawn
         return drawn

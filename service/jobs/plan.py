@@ -9,6 +9,7 @@ from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
 from models import tables
 from models.errors import BundleError, ConfigError, GalleryError, SourceError
+from models.image_decoders import ImageDecoders
 from service.errors import Unusable
 from service.search import active
 from service.settings import Settings
@@ -117,7 +118,8 @@ def _bundle(name: str, settings: Settings) -> tuple[Path, str]:
             "bundle", f"{name!r} does not exist on the server: name the folder of an exported model"
         ) from error
     try:
-        return bundle, active.open_bundle(bundle, settings).manifest.space_id
+        decoders = ImageDecoders(1, cpu_s=settings.decode_s)  # starts no process, as nothing is decoded
+        return bundle, active.open_bundle(bundle, settings, decoders).manifest.space_id
     except (BundleError, ConfigError) as error:
         raise _unusable("bundle", str(error)) from error
 

@@ -11,6 +11,7 @@ from index.storage.journal import Journal
 from index.storage.journal import open_journal as opened_journal
 from models.bundle import Bundle
 from models.encoder import Encoder
+from models.image_decoders import ImageDecoders
 from service.errors import NotReady
 from service.settings import Settings
 
@@ -30,13 +31,13 @@ class Active:
             raise NotReady(f"there is nothing to search: {self.reason}")
         return self.gallery
 
-    def model(self, bundle: Path, settings: Settings) -> Encoder:
+    def model(self, bundle: Path, settings: Settings, decoders: ImageDecoders) -> Encoder:
         """Return the model in `bundle`, opened and checked; raises BundleError.
 
         If the folder still holds the model in memory, that one is returned, with its reference-image cache.
         """
         same = Bundle.open(bundle).manifest == self.encoder.manifest
-        return self.encoder if same else open_bundle(bundle, settings)
+        return self.encoder if same else open_bundle(bundle, settings, decoders)
 
     def successor(self, bundle: Path, encoder: Encoder, settings: Settings) -> "Active":
         """Return a model with the live snapshot of the gallery, opened and checked.
@@ -51,11 +52,12 @@ class Active:
         return Active(bundle, encoder, gallery)
 
 
-def open_bundle(bundle: Path, settings: Settings) -> Encoder:
+def open_bundle(bundle: Path, settings: Settings, decoders: ImageDecoders) -> Encoder:
     """Return the model in `bundle`, checked by its self-test; raises BundleError and ConfigError."""
     return Encoder.open(
         bundle,
         threads=settings.shared(os.cpu_count() or 1).per_batch,
         provider=settings.provider,
         reference_cache_bytes=settings.reference_cache_mb * 2**20,
+        decoders=decoders,
     )

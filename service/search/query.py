@@ -35,6 +35,12 @@ class Query:
     text_weight: float | None = None  # None: the default of the bundle
     image_url: str | None = None  # of an image that is not fetched yet
 
+    @property
+    def needs_image(self) -> bool:
+        """True if an image must be decoded: an item without a text is searched by its stored vector."""
+        composed = self.item_id is not None and bool((self.text or "").strip())
+        return composed or self.image is not None or self.image_url is not None
+
 
 @dataclass(frozen=True, slots=True)
 class NeedsFetch:

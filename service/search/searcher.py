@@ -15,6 +15,7 @@ import numpy as np
 from index.gallery import Gallery, GalleryView
 from index.search.request import SearchRequest
 from models.encoder import Encoder
+from models.image_decoders import ImageDecoders
 from service.search.active import Active, open_bundle
 from service.search.query import (
     Answer,
@@ -51,16 +52,18 @@ class Searcher:
     `serving` is replaced by one assignment; a search uses the same model and snapshot from its start to its end.
     """
 
-    def __init__(self, settings: Settings, on_batch: Callable[[Kind, int], None]) -> None:
+    def __init__(self, settings: Settings, decoders: ImageDecoders, on_batch: Callable[[Kind, int], None]) -> None:
         """Opens the bundle of the settings; raises BundleMissing or BundleBroken.
 
         `on_batch` gets the kind and the size of each batch.
         """
-        encoder = open_bundle(settings.bundle, settings)
+        encoder = open_bundle(settings.bundle, settings, decoders)
+        self._decoders = decoders
         self.serving = Active(settings.bundle, encoder, None, reason="no gallery is open yet")
         self._settings = settings
         threads = settings.shared(os.cpu_count() or 1)
         self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.max_waiting)
+        self._decode_pool = Pool("decode", workers=threads.decoders, max_waiting=0)  # under the permits of `_pool`
         self._batcher: Batcher[BatchKey, PreparedQuery, Answer] = Batcher(
             "batch",
             lambda key, queries: answer_batch(queries, encoder=key.encoder, gallery=key.gallery),
@@ -78,6 +81,7 @@ class Searcher:
     ) -> None:
         await self._batcher.__aexit__(kind, error, trace)
         await self._pool.__aexit__(kind, error, trace)
+        await self._decode_pool.__aexit__(kind, error, trace)
         await self._probe.__aexit__(kind, error, trace)
 
     @property
@@ -98,7 +102,7 @@ class Searcher:
     @property
     def busy_s(self) -> float:
         """Seconds since the oldest running batch, or the oldest running decoding of a query, started."""
-        return max(self._batcher.busy_s, self._pool.busy_s)
+        return max(self._batcher.busy_s, self._pool.busy_s, self._decode_pool.busy_s)
 
     def live(self) -> Gallery:
         """Return the snapshot that serves now; raises NotReady if there is none."""
@@ -113,7 +117,8 @@ class Searcher:
 
         Raises what opening either of them raises; then nothing has changed.
         """
-        encoder = await asyncio.to_thread(self.serving.model, bundle, self._settings)  # its threads will search
+        opened = partial(self.serving.model, bundle, self._settings, self._decoders)
+        encoder = await asyncio.to_thread(opened)  # not at low priority, since its threads will search
         self.serving = await run_in_thread(partial(self.serving.successor, bundle, encoder, self._settings))
         return self.serving
 
@@ -143,6 +148,7 @@ class Searcher:
     ) -> Answer:
         """Parses one query in a thread and answers it; `watch` gets the stages, `fetch` downloads remote images.
 
+        Images are read and decoded in other threads than bodies are parsed, so that no text waits for an image.
         Raises what these raise, and DeadlineExceeded if a stage does not start in time.
         """
         serving = self.serving  # the same until the end, even if another is swapped in
@@ -153,19 +159,27 @@ class Searcher:
         def prepared(query: Query, view: GalleryView) -> PreparedQuery:
             return prepare(query, encoder=encoder, view=view, settings=self._settings, watch=watch)
 
-        def work() -> PreparedQuery | NeedsFetch:
+        def parsed() -> PreparedQuery | NeedsFetch | Query:
             watch.add("wait", time.perf_counter() - began)
             with watch.stage("decode"):
                 query = parse()
             view = gallery.view()  # in the thread, because it may read the journal
-            return (None if fetch is None else needs_fetch(query, view)) or prepared(query, view)
+            if not query.needs_image:
+                return prepared(query, view)
+            return (None if fetch is None else needs_fetch(query, view)) or query
+
+        def decoded(query: Query, since: float) -> PreparedQuery:
+            watch.add("wait", time.perf_counter() - since)
+            return prepared(query, gallery.view())
 
         try:
-            ready = await permit.run(work, within_s=self._settings.deadline_s)
+            ready = await permit.run(parsed, within_s=self._settings.deadline_s)
             if isinstance(ready, NeedsFetch):
                 assert fetch is not None
-                query = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
-                ready = await permit.run(lambda: prepared(query, gallery.view()), within_s=deadline - time.monotonic())
+                ready = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
+            if isinstance(ready, Query):
+                work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
+                ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)
             key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
             answer, waited_s = await self._batcher.run(key, ready, deadline=deadline, caller=permit.caller)
             watch.add("wait", waited_s)

@@ -151,11 +151,16 @@ class Permit:
         finally:
             self._pool.take(1, self.caller)
 
-    async def run(self, work: Callable[[], Result], *, within_s: float | None = None) -> Result:
-        """Return the result of `work`, computed in a thread; raises DeadlineExceeded if it has not started in time."""
+    async def run(
+        self, work: Callable[[], Result], *, within_s: float | None = None, pool: Pool | None = None
+    ) -> Result:
+        """Return the result of `work`, computed in a thread; raises DeadlineExceeded if it has not started in time.
+
+        The thread may be one of another `pool`, so that other work of this one does not wait behind it.
+        """
         results: list[Result] = []
         self._computing = [future for future in self._computing if not future.done()]
-        future = self._pool.submit(lambda: results.append(work()))
+        future = (pool or self._pool).submit(lambda: results.append(work()))
         self._computing.append(future)
         await result_or_deadline(future, within_s=within_s)
         return results[0]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from models.image_decoders import ImageDecoders
 from service.images import url_policy
 from service.images.download import ImageDownloader, Unfetchable
 from service.images.url_policy import CallerPolicy
@@ -86,18 +87,20 @@ class Names:
 @asynccontextmanager
 async def downloading(
     site: Site,
-    names: Names | None = None,
+    resolve: Callable[[str, int], Sequence[str]] | None = None,
     *,
     max_bytes: int = 100_000,
     timeout_s: float = 3.0,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ImageDownloader]:
     hosts = url_policy.parse_hosts(f"*:{site.port}")
-    policy = CallerPolicy(hosts, http=True, resolve=names or Names(), trusted=[LOOPBACK])
-    async with ImageDownloader(
-        policy, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s, tls=tls
-    ) as downloader:
-        yield downloader
+    policy = CallerPolicy(hosts, http=True, resolve=resolve or Names(), trusted=[LOOPBACK])
+    with ImageDecoders(1, cpu_s=10) as decoders:
+        async with ImageDownloader(
+            policy, decoders, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s, tls=tls
+        ) as downloader:
+            decoders.start()
+            yield downloader
 
 
 async def refusal(downloader: ImageDownloader, url: str) -> str:

@@ -15,9 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.errors import Overloaded
-from service.images import url_policy
-from service.images.download import FETCHES, ImageDownloader
-from service.images.url_policy import CallerPolicy
+from service.images.download import FETCHES
 from service.search.remote_references import RemoteReferences
 from service.settings import Settings
 from tests.service.sites import Names, downloading, image_response, refusal, serve_site
@@ -128,10 +126,9 @@ def test_one_deadline_ends_the_download_however_the_time_is_spent() -> None:
                 start = time.monotonic()
                 assert "within 0.4 s" in await refusal(downloader, site.url(path))
                 assert time.monotonic() - start < LONG_S
-        policy = CallerPolicy(url_policy.parse_hosts("*"), http=True, resolve=slow_resolver)
-        async with ImageDownloader(policy, max_bytes=9, max_pixels=9, timeout_s=0.1) as downloader:
+        async with serve_site() as site, downloading(site, slow_resolver, timeout_s=0.1) as downloader:
             start = time.monotonic()
-            assert "within 0.1 s" in await refusal(downloader, "http://cdn.example/")
+            assert "within 0.1 s" in await refusal(downloader, site.url())
             assert time.monotonic() - start < LONG_S
             awake.set()
 

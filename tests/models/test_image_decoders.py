@@ -1,0 +1,143 @@
+"""Images decoded in child processes: the same pixels, limits of time and memory, and no process left behind."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models import preprocess
+from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableImage
+from models.image_decoders import ImageDecoders, ImageHeader
+
+PIXELS = preprocess.MAX_IMAGE_PIXELS
+
+
+def encoded(image: Image.Image, form: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    image.save(file, form)
+    return file.getvalue()
+
+
+def striped(strips: int) -> bytes:
+    """Return a PGM that Pillow scales value by value: about a second of CPU for a million of them."""
+    return b"P5 1000 %d 65534\n" % strips + bytes(2000 * strips)
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[ImageDecoders]:
+    with ImageDecoders(2, cpu_s=0.5) as started:
+        yield started
+
+
+def children() -> set[int]:
+    """Return the processes that decode for this one."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    return {int(line.split()[0]) for line in listed.stdout.splitlines() if "models.decode_process" in line}
+
+
+def test_a_child_gives_the_same_pixels(decoders: ImageDecoders) -> None:
+    noise = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    for form in ("JPEG", "PNG", "WEBP"):
+        data = encoded(Image.fromarray(noise), form)
+        found = decoders.pixels(data, size=64, max_pixels=PIXELS)
+        assert (found == preprocess.square(data, size=64, max_pixels=PIXELS)).all()
+        assert decoders.header(data, max_pixels=PIXELS) == ImageHeader(form, 130, 90)
+        small = Image.open(io.BytesIO(decoders.thumbnail(data, size=40, max_pixels=PIXELS)))
+        assert (small.format, max(small.size)) == ("JPEG", 40)
+
+
+def test_the_errors_are_those_of_the_image(decoders: ImageDecoders) -> None:
+    large = encoded(Image.new("1", (9000, 9000)))
+    for data, kind in (
+        (b"text", NotAnImage),
+        (b"", UnreadableImage),
+        (large, ImageTooLarge),
+    ):
+        with pytest.raises(kind) as caught:
+            decoders.pixels(data, size=64, max_pixels=PIXELS)
+        assert type(caught.value) is kind
+
+
+def test_an_image_that_takes_too_long_is_refused_and_the_next_is_decoded(decoders: ImageDecoders) -> None:
+    before = children()
+    with pytest.raises(ImageTooCostly, match="CPU time"):
+        decoders.pixels(striped(4000), size=64, max_pixels=PIXELS)
+    assert decoders.pixels(encoded(Image.new("RGB", (9, 9), "red")), size=8, max_pixels=PIXELS)[0].min() == 255
+    assert len(before - children()) <= 1
+
+
+def test_memory_follows_the_pixels_allowed() -> None:
+    image = encoded(Image.new("RGBA", (7000, 7000), (255, 0, 0, 128)))
+    with ImageDecoders(1, cpu_s=30) as decoders:
+        for _ in range(2):  # the limit is set anew for each image
+            with pytest.raises(ImageTooCostly, match="memory"):
+                decoders.pixels(image, size=8, max_pixels=PIXELS)
+            assert decoders.pixels(image, size=8, max_pixels=80_000_000)[1].max() == 127
+
+
+def test_a_killed_process_is_replaced_without_an_error(decoders: ImageDecoders) -> None:
+    data = encoded(Image.new("RGB", (9, 9), "red"))
+    decoders.pixels(data, size=8, max_pixels=PIXELS)
+    for child in children():
+        os.kill(child, signal.SIGKILL)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: decoders.pixels(data, size=8, max_pixels=PIXELS), range(8)))
+    assert len(results) == 8
+
+
+def test_a_costly_image_delays_no_other() -> None:
+    data = encoded(Image.new("RGB", (9, 9), "red"))
+    with ImageDecoders(2, cpu_s=5) as decoders, ThreadPoolExecutor(1) as pool:
+        decoders.start()
+        decoders.header(data, max_pixels=PIXELS)
+        costly = pool.submit(decoders.pixels, striped(3000), size=64, max_pixels=PIXELS)
+        while not costly.done():
+            begin = time.monotonic()
+            decoders.pixels(data, size=8, max_pixels=PIXELS)
+            assert time.monotonic() - begin < 1.5
+
+
+@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), 9)", "sys.exit(0)", "decoders.close()"])
+def test_no_process_outlives_its_parent(end: str) -> None:
+    code = f"""
+    import os, subprocess, sys
+    from models.image_decoders import ImageDecoders
+    decoders = ImageDecoders(2, cpu_s=1)
+    decoders.start()
+    try: decoders.header(b"x", max_pixels=1)
+    except Exception: pass
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    print(*(line.split()[0] for line in listed.stdout.splitlines() if "decode_process" in line), flush=True)
+    {end}
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    started = done.stdout.split()
+    assert len(started) == 2 and done.stderr == ""
+    until = time.monotonic() + 10
+    while any(_runs(child) for child in started):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _runs(child: str) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{child}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_after_the_end_nothing_is_started() -> None:
+    decoders = ImageDecoders(1, cpu_s=1)
+    decoders.close()
+    with pytest.raises(RuntimeError):
+        decoders.header(b"x", max_pixels=1)
