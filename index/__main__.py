@@ -77,6 +77,9 @@ def main(argv: Sequence[str]) -> int:
     rollback.add_argument("gallery", type=Path)
     rollback.add_argument("snapshot", help="its name, as `likebut index inspect` lists it")
     rollback.set_defaults(verb=_rollback)
+    repair = verbs.add_parser("repair", help="give up changes that the journal lost, so that the gallery opens again")
+    repair.add_argument("gallery", type=Path)
+    repair.set_defaults(verb=_repair)
     tune = verbs.add_parser("tune", help="set the number of probed lists for another recall")
     tune.add_argument("gallery", type=Path)
     tune.add_argument("--recall", type=float, required=True, metavar="R", help="recall@10 of composed queries")
@@ -190,6 +193,16 @@ def _rollback(arguments: argparse.Namespace) -> None:
 
     back = snapshot.roll_back(arguments.gallery, arguments.snapshot).manifest
     print(f"snapshot {back.name} of {back.created:%Y-%m-%d %H:%M} UTC is live, with the changes made since")
+
+
+def _repair(arguments: argparse.Namespace) -> None:
+    from index.storage.repair import repair
+
+    done = repair(arguments.gallery)
+    lost = f"{len(done.lost)} changes are given up"
+    if done.lost:
+        lost = f"{lost}, from number {done.lost[0]} to {done.lost[-1]}"
+    print(f"{lost}: {arguments.gallery} opens again, and its last change is {done.last}")
 
 
 def _tune(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,8 @@ from index.items.items import GalleryItem
 from index.sources import image_bytes
 from index.sources.rows import SourceRow, Value, id_problem
 from index.storage.changes import Change, Delete, Upsert, Vector
-from index.storage.journal import Journal, ReadOnlyJournal
+from index.storage.journal import Journal
+from index.storage.read_only_journal import ReadOnlyJournal
 from models.arrays import Pixels
 from models.encoder import Encoder
 from models.errors import InputError, UnknownItem
@@ -65,6 +66,7 @@ def apply(
 def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pixels: int) -> list[Problem | None]:
     problems: list[Problem | None] = [None] * len(edits)
     vectors = _embedded(edits, encoder, problems, max_pixels)
+    gallery.journal.require_in_place()  # before an image is stored at a path that may be another gallery's
     images = _stored(edits, gallery.journal.gallery, vectors)
     with gallery.transaction() as (view, change):  # an item must not change between its reading and its writing
         change(_changes(edits, view, images, vectors, encoder.manifest.space_id, problems))

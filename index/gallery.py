@@ -17,9 +17,10 @@ from index.search.rerank import Rescore, no_reranker
 from index.search.search import Search
 from index.storage import snapshot
 from index.storage.changes import Change, Delete, Entry, Upsert
-from index.storage.journal import Append, Journal, ReadOnlyJournal, open_journal
+from index.storage.journal import Append, Journal
 from index.storage.manifest import SnapshotManifest
-from index.storage.overlay import Overlay
+from index.storage.overlay import Overlay, OverlayState
+from index.storage.read_only_journal import ReadOnlyJournal, open_journal
 from index.storage.snapshot import Snapshot
 from index.storage.view import OpenSnapshot, RowView
 from models.arrays import Embeddings, Scores
@@ -63,7 +64,7 @@ class Gallery:
                 " --bundle BUNDLE`"
             )
         gallery = cls(live.manifest, OpenSnapshot.open(live), journal or open_journal(path))
-        gallery.view()  # so that a damaged journal is noticed now and not by a search
+        gallery._catch_up()  # so that a damaged journal is noticed now and not by a search
         return gallery
 
     @property
@@ -80,8 +81,13 @@ class Gallery:
         """All items as of now, with every change that any process acknowledged before."""
         state = self._overlay.state
         if self.journal.last() > state.through:
-            state = self._overlay.apply(self._without_foreign(entry) for entry in self.journal.since(state.through))
+            state = self._catch_up()
         return GalleryView(self.manifest, self.journal.gallery, RowView(self._base, state))
+
+    def _catch_up(self) -> OverlayState:
+        """The items after every change that the journal has; raises GalleryBroken if one of them is lost."""
+        through = self._overlay.state.through
+        return self._overlay.apply(self._without_foreign(entry) for entry in self.journal.since(through))
 
     def _without_foreign(self, entry: Entry) -> Entry:
         """Hides an item whose vector is of another space until `edits.restate` has embedded it again."""

@@ -19,6 +19,7 @@ LikebutError
 └── GalleryError             a gallery folder
     ├── GalleryMissing       no live snapshot at the path
     ├── GalleryBroken        a file is missing, damaged or of another schema
+    ├── GalleryMoved         the folder that was opened is no longer at its path
     ├── SnapshotOutdated     changes since it are no longer in the journal
     ├── SpaceMismatch        its vectors were made by another model
     ├── UnknownItem          no item of that id
@@ -102,6 +103,10 @@ class GalleryMissing(GalleryError):
 
 class GalleryBroken(GalleryError):
     """A file of the gallery is missing, damaged or of another schema."""
+
+
+class GalleryMoved(GalleryError):
+    """The folder that was opened is no longer at its path."""
 
 
 class SnapshotOutdated(GalleryError):

@@ -5,32 +5,23 @@ SQLite's locks belong to the process: one that has the journal open must not ope
 other way, since that would silently release the locks.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from index.storage.changes import Change, Entry, Row, Upsert, Vector, packed, unpacked
-from index.storage.snapshot import JOURNAL, JOURNAL_LOCK
+from index.storage import high_water, journal_file, snapshot
+from index.storage.changes import Change, Delete, Entry, Row, Upsert, Vector, packed, unpacked
+from index.storage.high_water import HighWater
+from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection, number
 from models import files
-from models.errors import GalleryBroken, GalleryError, SnapshotOutdated
+from models.errors import GalleryBroken, GalleryMoved, SnapshotOutdated
 
-APPLICATION = 0x4C494B45  # "LIKE"
-VERSION = 1
 BUSY_S = 5.0
-SCHEMA = (
-    "CREATE TABLE change (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, uri TEXT, content TEXT,"
-    " attributes TEXT, space_id TEXT, vector BLOB, checksum INTEGER NOT NULL)",
-    "CREATE TABLE pruned (through INTEGER NOT NULL)",
-    "INSERT INTO pruned VALUES (0)",
-    f"PRAGMA application_id = {APPLICATION}",
-    f"PRAGMA user_version = {VERSION}",
-)
 
 COLUMNS = "seq, id, uri, content, attributes, space_id, vector, checksum"
 WRITE = f"REPLACE INTO change ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -42,6 +33,8 @@ FOREIGN = (
 )
 LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change'"  # also when every row is pruned
 PRUNED = "SELECT through FROM pruned"
+
+NOTHING = Delete("")  # no item has this id
 
 Append: TypeAlias = Callable[[Sequence[Change]], int]  # writes the changes, and returns the seq of the last
 
@@ -56,18 +49,51 @@ class Journal:
         self._reading = Connection(path, busy_s=busy_s, frozen=frozen)
         # a connection of its own, so that a search that calls `last` never waits for a long read
         self._asking = Connection(path, busy_s=busy_s, frozen=frozen)
+        with self._asking.held() as connection:
+            self.id = journal_file.identity(connection)
+            number(connection, LAST)  # creates the write-ahead file
+        opened = () if frozen else (path, path.with_name(f"{JOURNAL}-wal"))
+        self._opened = {file: _inode(file) for file in opened}
 
     @classmethod
     def open(cls, gallery: Path, *, busy_s: float = BUSY_S) -> "Journal":
         """Open the journal of a gallery, created if there is none; waits up to `busy_s` for other processes.
 
-        Raises GalleryBroken if the file is damaged, foreign or of a newer version, and GalleryError if it cannot be
-        opened for writing.
+        Raises GalleryBroken if the file is damaged, foreign, of a newer version, or lacks a change that was
+        acknowledged, and GalleryError if it cannot be opened for writing.
         """
         path = gallery / JOURNAL
-        _prepare(path, busy_s)
+        with suppress(PermissionError):  # which `unchecked` explains
+            if not path.exists():
+                mark, through = high_water.read(gallery), journal_file.live_through(gallery)
+                journal_file.require_complete(path, id="", last=0, mark=mark, through=through)
+        journal = cls.unchecked(gallery, busy_s=busy_s)
+        try:
+            mark, through = high_water.read(gallery), journal_file.live_through(gallery)  # before `last`, which grows
+            journal_file.require_complete(path, id=journal.id, last=journal.last(), mark=mark, through=through)
+            if (mark is None or mark.journal != journal.id) and snapshot.is_writable(gallery):
+                high_water.replace(gallery, HighWater(journal.id, journal.last()))
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @classmethod
+    def unchecked(cls, gallery: Path, *, busy_s: float = BUSY_S) -> "Journal":
+        """Open the journal as `open` does, even if changes are lost."""
+        path = gallery / JOURNAL
+        journal_file.prepare(path, busy_s)
         files.sync(gallery)  # the file's name must be on disk before a change is acknowledged
         return cls(path, busy_s=busy_s)
+
+    def require_in_place(self) -> None:
+        """Raises GalleryMoved if the opened files are not those at their paths: what is written would be lost."""
+        for file, inode in self._opened.items():
+            if _inode(file) != inode:
+                raise GalleryMoved(
+                    f"{file} was moved, removed or replaced while it was open: put {self.gallery} back as it was;"
+                    " nothing is written until then"
+                )
 
     def append(self, changes: Sequence[Change]) -> int:
         """Writes all the changes or none, and returns the seq of the last; they are on the disk when it returns.
@@ -85,7 +111,10 @@ class Journal:
         What is read in between is therefore still so when the changes are written. Raises as `append` does.
         """
         with self._writing.transaction("IMMEDIATE") as connection:
+            self.require_in_place()
             yield partial(_append, connection)
+            last = number(connection, LAST)
+        high_water.advance(self.gallery, HighWater(self.id, last))
         self._writing.checkpoint()
 
     def last(self) -> int:
@@ -106,11 +135,7 @@ class Journal:
         with self._reading.transaction("DEFERRED") as connection:
             through, last = number(connection, PRUNED), number(connection, LAST)
             found: list[Row] = connection.execute(SINCE, (seq,)).fetchall()
-        if last < max(seq, through):
-            raise GalleryBroken(
-                f"{self.path} ends with change {last}, but {max(seq, through)} were made: put the gallery's own"
-                " journal back, or move this one away and rebuild the gallery"
-            )
+        journal_file.require_complete(self.path, id="", last=last, mark=None, through=max(seq, through))
         if seq < through:
             raise SnapshotOutdated(
                 f"{self.path} keeps the changes after {through}, not those after {seq}: open the newer snapshot"
@@ -128,6 +153,28 @@ class Journal:
             connection.execute("DELETE FROM change WHERE seq <= ?", (through,))
             connection.execute("UPDATE pruned SET through = max(through, ?)", (through,))
         self._writing.checkpoint()
+
+    def fill(self, after: int, last: int) -> list[int]:
+        """Puts a change that does nothing for each one after `after` that is missing or damaged; returns their seqs.
+
+        The journal then ends with `last` at least, and holds what a snapshot of the changes up to `after` lacks.
+        """
+        with self._writing.transaction("IMMEDIATE") as connection:
+            if number(connection, LAST) < after:
+                connection.execute(WRITE, packed(Entry(after, NOTHING)))  # so that the next numbers follow it
+                connection.execute("DELETE FROM change WHERE seq <= ?", (after,))
+                connection.execute("UPDATE pruned SET through = ?", (after,))
+            lost = []
+            begin = max(after, number(connection, PRUNED))
+            for seq in range(begin + 1, max(last, number(connection, LAST)) + 1):
+                try:
+                    (row,) = connection.execute(ONE, (seq,)).fetchall()
+                    unpacked(row)
+                except ValueError:
+                    lost.append(seq)
+                    connection.execute(WRITE, packed(Entry(seq, NOTHING)))
+        self._writing.checkpoint()
+        return lost
 
     def foreign(self, space_id: str) -> list[Entry]:
         """The upserts with a vector of another space, without those that a later change of their id replaced."""
@@ -168,72 +215,9 @@ class Journal:
 
     def _damaged(self, seq: int, what: str) -> GalleryBroken:
         return GalleryBroken(
-            f"change {seq} of {self.path} is damaged ({what}): put a backup of the journal back, or move it with its"
-            " -wal away and rebuild the gallery"
+            f"change {seq} of {self.path} is damaged ({what}): put a backup of the journal back, or give up the"
+            f" damaged changes with `likebut index repair {self.gallery}`"
         )
-
-
-class ReadOnlyJournal:
-    """The journal of a read-only folder: the changes at the time when it was opened."""
-
-    def __init__(self, gallery: Path, entries: Sequence[Entry] = (), *, pruned: int = 0) -> None:
-        """`entries` are all changes after the seq `pruned`."""
-        self.gallery = gallery
-        self._entries = entries
-        self._pruned = pruned
-
-    @classmethod
-    def read(cls, gallery: Path) -> "ReadOnlyJournal":
-        """Read a journal that no process has open; raises GalleryBroken if it is damaged or foreign."""
-        path = gallery / JOURNAL
-        preparing = Connection(path, busy_s=BUSY_S, frozen=True)
-        try:
-            with preparing.held() as connection:
-                if _is_new(connection, path):
-                    return cls(gallery)
-        finally:
-            preparing.close()
-        with Journal(path, busy_s=BUSY_S, frozen=True) as journal:
-            pruned = journal.pruned()
-            return cls(gallery, journal.since(pruned), pruned=pruned)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Append]:
-        """Raises GalleryError."""
-        raise GalleryError(f"{self.gallery} cannot be written: give this process the right to, and open it again")
-        yield  # makes this a generator
-
-    def last(self) -> int:
-        """The seq of the newest change."""
-        return self._pruned + len(self._entries)
-
-    def since(self, seq: int) -> list[Entry]:
-        """The changes after `seq`; raises SnapshotOutdated if some of them were pruned."""
-        if seq < self._pruned:
-            raise SnapshotOutdated(f"the journal of {self.gallery} keeps the changes after {self._pruned}, not {seq}")
-        return list(self._entries[seq - self._pruned :])
-
-    def foreign(self, space_id: str) -> list[Entry]:
-        """Nothing, since no vector can be replaced here."""
-        return []
-
-    def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
-        """Does nothing."""
-
-    def close(self) -> None:
-        """Does nothing."""
-
-
-def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
-    """The journal of a gallery, made where there is none and the folder can be written; raises as Journal.open.
-
-    Of a folder that cannot be written it is read once, or followed where another process has it open.
-    """
-    path = gallery / JOURNAL
-    # a write-ahead file is there while a process has it open, and then SQLite need not make one to read along
-    if os.access(gallery, os.W_OK) or path.with_name(f"{JOURNAL}-wal").exists():
-        return Journal.open(gallery)
-    return ReadOnlyJournal.read(gallery) if path.exists() else ReadOnlyJournal(gallery)
 
 
 def _append(connection: sqlite3.Connection, changes: Sequence[Change]) -> int:
@@ -244,46 +228,10 @@ def _append(connection: sqlite3.Connection, changes: Sequence[Change]) -> int:
     return before + len(changes)
 
 
-def _prepare(path: Path, busy_s: float) -> None:
-    """Creates the journal at `path` if there is none; raises GalleryBroken if the file is something else."""
-    preparing = Connection(path, busy_s=busy_s)
+def _inode(file: Path) -> tuple[int, int] | None:
+    """The identity of the file at a path; None if none can be seen there."""
     try:
-        with preparing.held() as connection:
-            new = _is_new(connection, path)
-        if new:
-            _create(preparing, path, busy_s)
-        with preparing.held() as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-    finally:
-        preparing.close()
-
-
-def _create(preparing: Connection, path: Path, busy_s: float) -> None:
-    """Creates the tables, unless another process did so meanwhile."""
-    busy = GalleryError(f"{path} is being created by another process for too long: try again")
-    # SQLite does not wait if two processes switch to the write-ahead file at once
-    with files.lock(path.with_name(JOURNAL_LOCK), timeout_s=busy_s, busy=busy):
-        with preparing.held() as connection:
-            if not _is_new(connection, path):
-                return
-            connection.execute("PRAGMA journal_mode = WAL")
-        with preparing.transaction("IMMEDIATE") as connection:
-            for statement in SCHEMA:
-                connection.execute(statement)
-
-
-def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
-    """True if the file is empty, False if it is a journal of our version; raises GalleryBroken for other files."""
-    application = number(connection, "PRAGMA application_id")
-    version = number(connection, "PRAGMA user_version")
-    if (application, version, number(connection, "SELECT count(*) FROM sqlite_schema")) == (0, 0, 0):
-        return True
-    if application != APPLICATION:
-        raise GalleryBroken(f"{path} is an SQLite file of something else: move it away and open the gallery again")
-    if version != VERSION:
-        raise GalleryBroken(
-            f"{path} is of version {version}, we read {VERSION}: update likebut, or rebuild the gallery"
-        )
-    return False
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -3,6 +3,7 @@
 gallery/
   CURRENT              the name of the live snapshot; only ever replaced by a rename
   LOCK                 held by the one build that runs
+  CHANGES              the number of the last acknowledged change
   snapshots/<name>/    immutable; manifest.json is written last, so its presence means complete
 """
 
@@ -27,6 +28,7 @@ LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
 JOURNAL = "journal.sqlite"
 JOURNAL_LOCK = "journal.lock"  # held while the journal is created
+HIGH_WATER = "CHANGES"  # the number of the last acknowledged change
 ITEMS = "items.parquet"
 ATTRIBUTES = "attributes.arrow"
 VECTORS = "vectors.npy"
@@ -122,7 +124,12 @@ def check(path: Path, entry: FileEntry) -> None:
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
     journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-    return [gallery / name for name in (CURRENT, LOCK, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, *journal)]
+    return [gallery / name for name in (CURRENT, LOCK, HIGH_WATER, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, *journal)]
+
+
+def is_writable(gallery: Path) -> bool:
+    """True if this process may create files in the gallery's folder."""
+    return os.access(gallery, os.W_OK)
 
 
 @contextmanager

@@ -107,5 +107,6 @@ def _ours(path: Path, error: sqlite3.Error) -> GalleryError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return GalleryError(f"{path} cannot be written ({error}): give this process the right to write {path.parent}")
     return GalleryBroken(
-        f"{path} is damaged ({error}): put a backup of it back, or move it with its -wal away and rebuild the gallery"
+        f"{path} is damaged ({error}): put a backup of it back; or move it with its -wal away, and give up its changes"
+        f" with `likebut index repair {path.parent}`"
     )

@@ -1,4 +1,4 @@
-"""Watches the gallery folder: opens snapshots that other processes publish, and starts compactions."""
+"""Watches the gallery folder: opens snapshots that others publish, notices a moved folder, starts compactions."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,7 @@ class GalleryWatcher:
         self._jobs = jobs
         self._settings = settings
         self._refused = ""  # the snapshot that could not be opened: it is tried and logged only once
+        self._logged = ""  # the last error: it is logged only once in a row
         self._compacted = 0  # the change up to which the last compaction was started
 
     async def run(self) -> None:
@@ -31,13 +32,18 @@ class GalleryWatcher:
             await asyncio.sleep(EVERY_S)
             try:
                 await self._check()
+                self._logged = ""
             except LikebutError as error:
-                LOG.warning("the gallery could not be updated: %s", error)
+                if str(error) != self._logged:
+                    LOG.warning("the gallery could not be updated: %s", error)
+                self._logged = str(error)
             except Exception:  # the next second may be better
                 LOG.exception("the gallery could not be updated")
 
     async def _check(self) -> None:
-        """Opens the live snapshot if it is a new one, and compacts if there are many changes."""
+        """Opens the live snapshot if it is a new one or another folder's, and compacts if there are many changes."""
+        displaced = await asyncio.to_thread(self._searcher.serving.displaced)
+        self._searcher.displaced = displaced
         if self._jobs.running() is not None:
             return  # the job swaps by itself at its end
         try:
@@ -46,7 +52,9 @@ class GalleryWatcher:
             return  # there is none yet
         serving = self._searcher.serving
         open_name = "" if serving.gallery is None else serving.gallery.manifest.name
-        if name not in (open_name, self._refused):
+        if displaced:  # tried again until it can be opened, since a copy may be under way
+            await self._searcher.swap(serving.bundle)
+        elif name not in (open_name, self._refused):
             self._refused = name
             await self._searcher.swap(serving.bundle)
             self._refused = ""

@@ -8,9 +8,10 @@ from index.edits import restate
 from index.gallery import Gallery
 from index.storage import snapshot
 from index.storage.journal import Journal
-from index.storage.journal import open_journal as opened_journal
+from index.storage.read_only_journal import open_journal as opened_journal
 from models.bundle import Bundle
 from models.encoder import Encoder
+from models.errors import GalleryMoved
 from models.image_decoders import ImageDecoders
 from service.errors import NotReady
 from service.settings import Settings
@@ -31,6 +32,15 @@ class Active:
             raise NotReady(f"there is nothing to search: {self.reason}")
         return self.gallery
 
+    def displaced(self) -> str:
+        """Return why the folder at the gallery's path is not the one that was opened; empty if it is."""
+        try:
+            if self.gallery is not None:
+                self.gallery.journal.require_in_place()
+        except GalleryMoved as error:
+            return str(error)
+        return ""
+
     def model(self, bundle: Path, settings: Settings, decoders: ImageDecoders) -> Encoder:
         """Return the model in `bundle`, opened and checked; raises BundleError.
 
@@ -45,7 +55,7 @@ class Active:
         Raises GalleryError if the snapshot cannot be used or belongs to another space.
         """
         snapshot.current(settings.gallery)  # raises here if there is no gallery; otherwise a journal would be created
-        current = None if self.gallery is None else self.gallery.journal
+        current = None if self.gallery is None or self.displaced() else self.gallery.journal
         journal = current if isinstance(current, Journal) else opened_journal(settings.gallery)  # else a copy
         restate(journal, encoder, max_pixels=settings.max_pixels)  # before the journal is read
         gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id, journal=journal)

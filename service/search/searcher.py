@@ -60,6 +60,7 @@ class Searcher:
         encoder = open_bundle(settings.bundle, settings, decoders)
         self._decoders = decoders
         self.serving = Active(settings.bundle, encoder, None, reason="no gallery is open yet")
+        self.displaced = ""  # why the gallery's folder is not the one that was opened, as the watcher saw it last
         self._settings = settings
         threads = settings.shared(os.cpu_count() or 1)
         self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.max_waiting)
@@ -120,6 +121,7 @@ class Searcher:
         opened = partial(self.serving.model, bundle, self._settings, self._decoders)
         encoder = await asyncio.to_thread(opened)  # not at low priority, since its threads will search
         self.serving = await run_in_thread(partial(self.serving.successor, bundle, encoder, self._settings))
+        self.displaced = ""
         return self.serving
 
     async def salvage(self, reason: str) -> None:

@@ -57,6 +57,8 @@ class ReadinessProbe:
             return ["the service is stopping: use another instance"]
         if serving.gallery is None:
             return [serving.reason]
+        if self._searcher.displaced:
+            return [self._searcher.displaced]
         if last is None:
             return ["no trial search has finished yet"]
         age_s = time.monotonic() - last.ended

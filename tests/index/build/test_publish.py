@@ -17,8 +17,9 @@ from index.edits import Put, restate
 from index.gallery import Gallery
 from index.storage import snapshot
 from index.storage.changes import Change, Delete
-from index.storage.journal import Journal, ReadOnlyJournal
+from index.storage.journal import Journal
 from index.storage.manifest import MANIFEST
+from index.storage.read_only_journal import ReadOnlyJournal
 from models.encoder import Encoder
 from tests.index.uploads import PIXELS, apply, opened, picture, quiet
 

@@ -10,7 +10,8 @@ import pytest
 
 from index.items.items import GalleryItem
 from index.storage.changes import Delete, Entry, Upsert
-from index.storage.journal import VERSION, Journal
+from index.storage.journal import Journal
+from index.storage.journal_file import VERSION
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import CHECKPOINT_BYTES
 from models.errors import GalleryBroken, GalleryError, InputError, SnapshotOutdated
@@ -155,7 +156,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, kept: float) -> Non
     path = tmp_path / JOURNAL
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
-    with pytest.raises(GalleryBroken, match=r"journal\.sqlite is damaged .* rebuild"):
+    with pytest.raises(GalleryBroken, match=r"journal\.sqlite is damaged .* index repair"):
         Journal.open(tmp_path)
 
 

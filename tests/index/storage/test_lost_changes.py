@@ -1,0 +1,208 @@
+"""A journal that lost acknowledged changes is refused until they are given up, whatever was done to its files."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.__main__ import main
+from index.build.build import build
+from index.build.compact import compact
+from index.gallery import Gallery
+from index.items.items import GalleryItem
+from index.storage import high_water, snapshot
+from index.storage.changes import Delete, Upsert
+from index.storage.journal import Journal
+from index.storage.repair import repair
+from index.storage.snapshot import HIGH_WATER, JOURNAL
+from models.encoder import Encoder
+from models.errors import GalleryBroken, GalleryMoved
+from tests.index.conftest import Draw
+from tests.index.uploads import opened, quiet
+
+ROOT = Path(__file__).parents[3]
+WAL = f"{JOURNAL}-wal"
+CHANGES = 5
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from index.gallery import Gallery
+from index.storage.changes import Delete
+gallery = Gallery.open(Path(sys.argv[1]), space_id=sys.argv[2])
+for number in range(2, 2 + int(sys.argv[3])):
+    gallery.change([Delete(f"{number:04d}")])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, encoder: Encoder, draw: Draw) -> Path:
+    """A gallery with two changes in its snapshot, and five after it, in the write-ahead file of a killed process."""
+    path = tmp_path / "gallery"
+    build(draw(tmp_path / "images", 12), path, encoder, progress=quiet)
+    gallery = opened(path, encoder)
+    gallery.change([Delete("0000"), Delete("0001")])
+    gallery.journal.close()
+    compact(path, progress=quiet)
+    space_id = encoder.manifest.space_id
+    subprocess.run([sys.executable, "-c", KILLED, str(path), space_id, str(CHANGES)], cwd=ROOT, check=False)
+    assert (path / WAL).stat().st_size > 0
+    return path
+
+
+def frames(path: Path) -> list[int]:
+    """Where the frames of a write-ahead file begin."""
+    return list(range(32, (path / WAL).stat().st_size, 24 + 4096))
+
+
+def removed_wal(path: Path) -> None:
+    (path / WAL).unlink()
+
+
+def cut_wal(path: Path) -> None:
+    with (path / WAL).open("r+b") as file:
+        file.truncate(frames(path)[-1] + 100)
+
+
+def emptied_wal(path: Path) -> None:
+    (path / WAL).write_bytes(b"")
+
+
+def flipped_wal(path: Path) -> None:
+    data = bytearray((path / WAL).read_bytes())
+    data[frames(path)[-1] + 1000] ^= 1
+    (path / WAL).write_bytes(data)
+
+
+def flipped_header(path: Path) -> None:
+    data = bytearray((path / WAL).read_bytes())
+    data[10] ^= 1
+    (path / WAL).write_bytes(data)
+
+
+def removed_journal(path: Path) -> None:
+    for file in path.glob("journal*"):
+        file.unlink()
+
+
+def foreign_journal(path: Path) -> None:
+    removed_journal(path)
+    other = path.parent / "other"
+    shutil.copytree(path, other, ignore=lambda folder, names: [HIGH_WATER] if HIGH_WATER in names else [])
+    with Journal.unchecked(other) as journal:
+        item = GalleryItem("foreign", "", {})
+        vector = np.ones(16, np.float16)
+        journal.append([Upsert(item, "", "another space", vector)] * 50)
+    shutil.copy(other / JOURNAL, path / JOURNAL)
+
+
+DAMAGES = [removed_wal, cut_wal, emptied_wal, flipped_wal, flipped_header, removed_journal, foreign_journal]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_journal_behind_what_was_acknowledged_is_refused_everywhere(
+    folder: Path, encoder: Encoder, damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    damage(folder)
+    live = snapshot.current(folder)
+    for _ in range(2):  # what refuses it must not make it look whole
+        with pytest.raises(GalleryBroken, match=r"journal\.sqlite .*`likebut index repair .*`"):
+            opened(folder, encoder)
+    with pytest.raises(GalleryBroken, match="index repair"):
+        Gallery.salvage(folder, space_id=encoder.manifest.space_id)
+    with pytest.raises(GalleryBroken, match="index repair"):
+        build(tmp_path / "images", folder, encoder, progress=quiet)
+    with pytest.raises(GalleryBroken, match="index repair"):
+        compact(folder, progress=quiet)
+    assert snapshot.current(folder) == live
+
+
+@pytest.mark.parametrize("damage", DAMAGES[:-1])
+def test_a_repair_gives_up_the_lost_changes_and_no_other(
+    folder: Path, encoder: Encoder, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(folder)
+    lost = 1 if damage in (cut_wal, flipped_wal) else CHANGES
+    assert main(["repair", str(folder)]) == 0
+    assert f"{lost} changes are given up" in capsys.readouterr().out
+    gallery = opened(folder, encoder)
+    given_up = [f"{number:04d}" for number in range(2 + CHANGES - lost, 2 + CHANGES)]
+    assert sorted(gallery.view().ids) == [*given_up, *(f"{number:04d}" for number in range(2 + CHANGES, 12))]
+    assert gallery.change([Delete("0011")]) == 2 + CHANGES + 1  # no number comes twice
+    gallery.journal.close()
+    assert "0011" not in opened(folder, encoder).view()
+    assert repair(folder).lost == []
+
+
+def test_a_foreign_journal_is_moved_away_before_the_repair(folder: Path, encoder: Encoder) -> None:
+    foreign_journal(folder)
+    with pytest.raises(GalleryBroken, match="another gallery"):
+        repair(folder)
+    (folder / JOURNAL).rename(folder / "foreign.sqlite")
+    assert len(repair(folder).lost) == CHANGES
+    assert len(opened(folder, encoder).view()) == 10
+
+
+def test_a_damaged_change_alone_is_given_up(folder: Path, encoder: Encoder) -> None:
+    with Journal.open(folder) as journal:
+        journal.append([Upsert(GalleryItem("x", "", {}), "", encoder.manifest.space_id, np.ones(256, np.float16))])
+        with journal._writing.transaction("IMMEDIATE") as connection:
+            connection.execute("UPDATE change SET content = 'changed' WHERE id = 'x'")
+    with pytest.raises(GalleryBroken, match=r"change 8 .* index repair"):
+        opened(folder, encoder)
+    assert repair(folder).lost == [8]
+    assert len(opened(folder, encoder).view()) == 10 - CHANGES
+
+
+def test_an_older_gallery_and_a_backup_have_no_mark_and_get_one(folder: Path, encoder: Encoder) -> None:
+    with Journal.open(folder) as journal, journal._writing.transaction("IMMEDIATE") as connection:
+        connection.execute("DROP TABLE identity")
+    (folder / HIGH_WATER).unlink()
+    opened(folder, encoder).journal.close()
+    mark = high_water.read(folder)
+    assert mark is not None and mark.seq == 2 + CHANGES
+    removed_journal(folder)
+    (folder / HIGH_WATER).unlink()
+    with pytest.raises(GalleryBroken, match="ends with change 0, but 2 were made"):  # by the snapshot's manifest
+        opened(folder, encoder)
+
+
+def test_a_damaged_mark_is_refused_and_written_anew(folder: Path, encoder: Encoder) -> None:
+    (folder / HIGH_WATER).write_text("7")
+    with pytest.raises(GalleryBroken, match=r"CHANGES is damaged.*index repair"):
+        opened(folder, encoder)
+    assert repair(folder).lost == []
+    assert len(opened(folder, encoder).view()) == 10 - CHANGES
+
+
+def moved(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+
+
+def replaced(path: Path) -> None:
+    moved(path)
+    shutil.copytree(path.with_name("moved"), path)
+
+
+def without_journal(path: Path) -> None:
+    (path / JOURNAL).unlink()
+
+
+@pytest.mark.parametrize("harm", [moved, shutil.rmtree, replaced, without_journal, removed_wal])
+def test_a_gallery_that_is_no_longer_at_its_path_is_not_written(
+    folder: Path, encoder: Encoder, harm: Callable[[Path], None]
+) -> None:
+    gallery = opened(folder, encoder)
+    gallery.change([Delete("0009")])
+    harm(folder)
+    with pytest.raises(GalleryMoved, match="moved, removed or replaced"):
+        gallery.change([Delete("0010")])
+    assert harm is replaced or not (folder / HIGH_WATER).exists() or harm in (without_journal, removed_wal)
+    if harm is moved:
+        folder.with_name("moved").rename(folder)
+        gallery.change([Delete("0010")])
+        assert "0010" not in opened(folder, encoder).view()
