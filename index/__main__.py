@@ -111,7 +111,6 @@ def _build(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
-    from index.build import progress as progress_reports
     from index.build.build import build
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
@@ -121,7 +120,7 @@ def _build(arguments: argparse.Namespace) -> None:
     with _reporting(arguments) as progress:
         built = build(arguments.source, arguments.gallery, encoder, shape=shape, progress=progress)
     if arguments.progress == "json":
-        progress_reports.print_json({"stage": "done", **asdict(built)})
+        cli.print_json({"stage": "done", **asdict(built)})
         return
     for skipped in built.skipped[:REPORTED_SKIPS]:
         print(f"skipped {skipped.id}: {skipped.reason}", file=sys.stderr)
@@ -173,13 +172,12 @@ def _compact(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
-    from index.build import progress as progress_reports
     from index.build.compact import compact
 
     with _reporting(arguments) as progress:
         made = compact(arguments.gallery, progress=progress)
     if arguments.progress == "json":
-        progress_reports.print_json({"stage": "done", **asdict(made)})
+        cli.print_json({"stage": "done", **asdict(made)})
         return
     print(
         f"{made.changes} changes folded in {made.seconds:.1f} s: snapshot {made.snapshot} of {arguments.gallery}, of"
@@ -259,7 +257,10 @@ def _skipped(arguments: argparse.Namespace) -> None:
     live = snapshot.live(arguments.gallery)
     for line in (live.path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        print(line if arguments.json else f"{record['id']}: {record['reason']}")
+        if arguments.json:
+            cli.print_json(record)
+        else:
+            print(f"{record['id']}: {record['reason']}")
 
 
 def _export(arguments: argparse.Namespace) -> None:

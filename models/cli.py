@@ -1,9 +1,14 @@
 """The behaviour that all command lines share: exit status, errors, number types, output."""
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
 
 from models.errors import LikebutError
 
@@ -15,21 +20,45 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
 
     An expected failure is one sentence on stderr and status 2, never a traceback.
     """
-    arguments = parser.parse_args(argv)
-    verb: Verb = arguments.verb
-    try:
+
+    def run_verb() -> int:
+        arguments = parser.parse_args(argv)
+        verb: Verb = arguments.verb
         verb(arguments)
+        return 0
+
+    return guarded(run_verb)
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Runs a command on any console and returns its exit status, which is 2 for an expected failure.
+
+    Characters that the console cannot show are written as escapes. A reader that leaves early, such as `head`, is no
+    failure.
+    """
+    _prepare_console()
+    try:
+        try:
+            return command()
+        finally:
+            sys.stdout.flush()  # here, since at the exit of Python a failure is a message of its own
     except LikebutError as error:
         print(f"likebut: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        _discard_output()
         return 0
     except OSError as error:  # a path that cannot be written, a full disk
+        _discard_output()
         print(f"likebut: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Return whether the stream can hold every character, so that JSON needs no escapes."""
+    return (stream.encoding or "").lower().startswith("utf")
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -64,8 +93,28 @@ def share(text: str) -> float:
 def show(facts: Mapping[str, object], *, as_json: bool) -> None:
     """Prints facts on stdout, as one JSON object or as aligned lines."""
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         print(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def print_json(value: object, *, indent: int | None = None) -> None:
+    """Prints a value as JSON on stdout, valid in every encoding of a console."""
+    print(json.dumps(value, indent=indent, ensure_ascii=not is_unicode(sys.stdout), allow_nan=False), flush=True)
+
+
+def _prepare_console() -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed: without a replacement, a file that is opened later gets its number
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Leads stdout to nowhere, since Python flushes it again at its exit."""
+    with suppress(OSError, ValueError):  # a replaced stdout may have no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

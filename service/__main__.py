@@ -1,7 +1,6 @@
 """Command line of the service: serve over HTTP, print its OpenAPI document, search once, and manage API keys."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -103,7 +102,7 @@ def _remove(arguments: argparse.Namespace) -> None:
 def _openapi(arguments: argparse.Namespace) -> None:
     from service.http import app
 
-    print(json.dumps(app.description(), indent=2, ensure_ascii=False))
+    cli.print_json(app.description(), indent=2)
 
 
 def _search(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,11 @@
 """The `likebut` command: passes each verb on to one of four command lines, which is imported only then."""
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
+
+from models import cli
 
 VERBS = {
     "catalogue": ("training", "draw a shop: images, an items table and triplets"),
@@ -24,7 +28,15 @@ VERBS = {
 
 def main() -> int:
     """Runs the command line of the folder that has the verb."""
-    words = sys.argv[1:]
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        # names of files are UTF-8 whatever the locale says, and ids are made of them
+        console = sys.stdout.encoding if sys.stdout else "utf-8"
+        environment = {"PYTHONIOENCODING": console, **os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, sys.orig_argv, environment)
+    return cli.guarded(lambda: _run(sys.argv[1:]))
+
+
+def _run(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: likebut VERB …      (likebut VERB --help for details)\n")
         for verb, (_, summary) in VERBS.items():

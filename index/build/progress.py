@@ -1,30 +1,35 @@
 """Reports progress: a bar on stderr, JSON lines on stdout, or nothing."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from tqdm import tqdm
 
 from index.build.snapshot_writer import Progress, Report
+from models import cli
 
 REPORT_EVERY_S = 0.1
 
 
 @contextmanager
 def bar() -> Iterator[Report]:
-    bar: tqdm[NoReturn] | None = None
-    with ExitStack() as shown:  # holds the bar of the stage, which is wiped off at the stage's end
+    """Shows a bar for each stage, wiped off at its end; the work goes on if the reader of stderr leaves."""
+    shown: tqdm[NoReturn] | None = None
+    gone = False
 
-        def report(progress: Progress) -> None:
-            nonlocal bar
-            if bar is None or bar.desc != progress.stage:
-                shown.close()
+    def report(progress: Progress) -> None:
+        nonlocal shown, gone
+        if gone:
+            return
+        try:
+            if shown is None or shown.desc != progress.stage:
+                if shown is not None:
+                    shown.close()
                 # `initial`: what an earlier run did is not this run's speed
-                bar = tqdm(
+                shown = tqdm(
                     desc=progress.stage,
                     total=progress.total,
                     initial=progress.done,
@@ -33,11 +38,17 @@ def bar() -> Iterator[Report]:
                     dynamic_ncols=True,
                     leave=False,
                 )
-                shown.enter_context(bar)
-            bar.n = progress.done
-            bar.refresh()
+            shown.n = progress.done
+            shown.refresh()
+        except BrokenPipeError:
+            gone = True
 
+    try:
         yield report
+    finally:
+        if shown is not None:
+            with suppress(BrokenPipeError):
+                shown.close()
 
 
 @contextmanager
@@ -49,7 +60,7 @@ def json_lines() -> Iterator[Report]:
         edge = progress.done in (0, progress.total)
         if edge or time.monotonic() - last >= REPORT_EVERY_S:
             last = time.monotonic()
-            print_json(
+            cli.print_json(
                 {
                     "stage": progress.stage,
                     "done": progress.done,
@@ -64,7 +75,3 @@ def json_lines() -> Iterator[Report]:
 @contextmanager
 def nothing() -> Iterator[Report]:
     yield lambda progress: None
-
-
-def print_json(record: dict[str, object]) -> None:
-    print(json.dumps(record, ensure_ascii=False), flush=True)

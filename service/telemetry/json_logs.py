@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.cli import is_unicode
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import QUIET, Tracing
 
@@ -32,7 +33,7 @@ class JsonLineFormatter(logging.Formatter):
         line.update(getattr(record, "facts", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=not is_unicode(sys.stderr), default=str)
 
 
 def configure() -> None:

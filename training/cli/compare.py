@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
+
+from models import cli
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         rows = rows.only(arguments.group)
     comparison = compare.compare(rows, against=arguments.against or compare.best(rows))
     if arguments.json:
-        print(json.dumps(dataclasses.asdict(comparison), ensure_ascii=False, allow_nan=False))
+        cli.print_json(dataclasses.asdict(comparison))
         return
     for note in comparison.notes:
         print(f"> {note}\n")

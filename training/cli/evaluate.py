@@ -1,7 +1,6 @@
 """`likebut evaluate`: measure one bundle on one benchmark."""
 
 import argparse
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,7 +140,7 @@ def _show(result: "Result", arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         result.write(arguments.out)
     if arguments.json:
-        print(json.dumps(result.summary(), ensure_ascii=False, allow_nan=False))
+        cli.print_json(result.summary())
         return
     lines: list[tuple[str, object]] = [("NOTE", note) for note in result.notes]
     lines += ((name.replace("_", " "), value) for name, value in result.facts().items())

@@ -1,10 +1,11 @@
 """`likebut submission`: write and check files for the test servers of CIRR and CIRCO."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from models import cli
 
 _LISTED = 20  # mistakes of each kind
 
@@ -58,7 +59,7 @@ def _check(arguments: argparse.Namespace) -> None:
         metric = submission.metric(path) if arguments.server == "cirr" else "recall"
         mistakes_of[path] = submission.mistakes(path, submission.rules(benchmark, metric=metric))
     if arguments.json:
-        print(json.dumps({str(path): [[each.kind, each.detail] for each in all] for path, all in mistakes_of.items()}))
+        cli.print_json({str(path): [[each.kind, each.detail] for each in all] for path, all in mistakes_of.items()})
     else:
         for path, mistakes in mistakes_of.items():
             print(f"{path}: {len(mistakes) or 'no'} mistake{'s' * (len(mistakes) != 1)}")
