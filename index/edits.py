@@ -14,6 +14,7 @@ from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
 from index.sources.rows import SourceRow, Value, id_problem
+from index.storage import snapshot
 from index.storage.changes import Change, Delete, Upsert, Vector
 from index.storage.journal import Journal
 from index.storage.read_only_journal import ReadOnlyJournal
@@ -54,7 +55,8 @@ def apply(
 
     Returns the problem of each edit, or None: UnknownItem for an item that does not exist, UnreadableImage and its
     siblings for an image. `serving` gives the model and the gallery that answer now; if another model was swapped in
-    meanwhile, the edits are applied once more with it. Raises GalleryError if the disk is full; then nothing changed.
+    meanwhile, the edits are applied once more with it. Raises GalleryReadOnly, and GalleryError if the disk is full;
+    then nothing changed.
     """
     while True:
         encoder, gallery = serving()
@@ -64,6 +66,7 @@ def apply(
 
 
 def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pixels: int) -> list[Problem | None]:
+    snapshot.check_writable(gallery.journal.gallery)  # before anything is embedded
     problems: list[Problem | None] = [None] * len(edits)
     vectors = _embedded(edits, encoder, problems, max_pixels)
     gallery.journal.require_in_place()  # before an image is stored at a path that may be another gallery's

@@ -109,6 +109,10 @@ class GalleryMoved(GalleryError):
     """The folder that was opened is no longer at its path."""
 
 
+class GalleryReadOnly(GalleryError):
+    """This process may read the gallery and not change it."""
+
+
 class SnapshotOutdated(GalleryError):
     """Changes since the opened snapshot are no longer in the journal: a newer snapshot holds them."""
 

@@ -85,6 +85,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     Later: HTTPStatus.TOO_MANY_REQUESTS,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.GalleryReadOnly: HTTPStatus.FORBIDDEN,
     errors.GalleryError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LikebutError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -76,12 +76,16 @@ def _names(code: CodeType) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
-    """`with serve("--gallery", path, …) as address` starts the service; on leaving, it must shut down with status 0."""
+    """`with serve("--gallery", path, …) as address` starts the service; on leaving, it must shut down with status 0.
+
+    The command `under` starts it, if there is one.
+    """
 
     @contextmanager
-    def serving(*words: str | Path) -> Iterator[str]:
+    def serving(*words: str | Path, under: Sequence[str] = ()) -> Iterator[str]:
         log = tmp_path_factory.mktemp("log") / "stderr"  # a file, since an unread pipe fills and stops the process
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--drain-s", "0", *map(str, words)]
+        command = [*under, sys.executable, "-m", "service.cli", "serve", "--port", "0", "--drain-s", "0"]
+        command += map(str, words)
         with log.open("wb") as file:
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
         try:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from index.items.attribute_types import common_type
 from index.sources.clip_retrieval import IMAGES, MANIFEST, METADATA
 from index.sources.rows import SourceRow
 from index.storage import snapshot
-from index.storage.journal import Journal
+from index.storage.read_only_journal import open_journal
 from index.storage.view import RowView
 from models import files
 from models.arrays import Vectors
@@ -31,7 +32,7 @@ def export(gallery: Path, out: Path) -> int:
     if out.exists():
         raise GalleryError(f"{out} exists: name another folder, or remove it")
     live = snapshot.live(gallery)
-    with Journal.open(gallery) as journal:
+    with closing(open_journal(gallery)) as journal:  # also of a gallery that cannot be written
         contents = embedded(RowView.open(live, journal))
     out.parent.mkdir(parents=True, exist_ok=True)
     with files.new_folder(out) as folder:

@@ -9,7 +9,7 @@ from index.storage.changes import Entry, Vector
 from index.storage.journal import BUSY_S, Append, Journal
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection
-from models.errors import GalleryError, SnapshotOutdated
+from models.errors import GalleryReadOnly, SnapshotOutdated
 
 
 class ReadOnlyJournal:
@@ -38,8 +38,8 @@ class ReadOnlyJournal:
 
     @contextmanager
     def transaction(self) -> Iterator[Append]:
-        """Raises GalleryError."""
-        raise GalleryError(f"{self.gallery} cannot be written: give this process the right to, and open it again")
+        """Raises GalleryReadOnly."""
+        raise GalleryReadOnly(f"{self.gallery} cannot be written: let this process write it, and start it again")
         yield  # makes this a generator
 
     def last(self) -> int:
@@ -69,8 +69,8 @@ def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
     Of a folder that cannot be written it is read once, or followed where another process has it open.
     """
     path = gallery / JOURNAL
-    # a write-ahead file is there while a process has it open, and then SQLite need not make one to read along
-    if snapshot.is_writable(gallery) or path.with_name(f"{JOURNAL}-wal").exists():
+    # the file -shm is there while a process has it open, and then SQLite need not make one to read along
+    if snapshot.is_writable(gallery) or path.with_name(f"{JOURNAL}-shm").exists():
         return Journal.open(gallery)
     return ReadOnlyJournal.read(gallery)
 

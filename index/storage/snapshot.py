@@ -21,12 +21,13 @@ from pathlib import Path
 from index import uploads
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
 from models import files
-from models.errors import GalleryBroken, GalleryMissing, JobRunning, UnknownSnapshot
+from models.errors import GalleryBroken, GalleryMissing, GalleryReadOnly, JobRunning, UnknownSnapshot
 
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
 JOURNAL = "journal.sqlite"
+JOURNAL_FILES = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 JOURNAL_LOCK = "journal.lock"  # held while the journal is created
 HIGH_WATER = "CHANGES"  # the number of the last acknowledged change
 ITEMS = "items.parquet"
@@ -121,15 +122,26 @@ def check(path: Path, entry: FileEntry) -> None:
         raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
 
 
+def is_writable(gallery: Path) -> bool:
+    """True if this process may write the gallery's folder, and its journal if there is one."""
+    journal = [gallery / name for name in (*JOURNAL_FILES, HIGH_WATER)]
+    # checked in this order, since another process may remove a file meanwhile
+    return os.access(gallery, os.W_OK) and all(os.access(file, os.W_OK) or not file.exists() for file in journal)
+
+
+def check_writable(gallery: Path) -> None:
+    """Raises GalleryReadOnly if the gallery exists and this process may not change it."""
+    if gallery.is_dir() and not is_writable(gallery):
+        raise GalleryReadOnly(
+            f"{gallery} cannot be written, only searched: to change it, let this process write the folder and its"
+            " journal, and start it again"
+        )
+
+
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
-    journal = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-    return [gallery / name for name in (CURRENT, LOCK, HIGH_WATER, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, *journal)]
-
-
-def is_writable(gallery: Path) -> bool:
-    """True if this process may create files in the gallery's folder."""
-    return os.access(gallery, os.W_OK)
+    names = (CURRENT, LOCK, HIGH_WATER, *JOURNAL_FILES, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER)
+    return [gallery / name for name in names]
 
 
 @contextmanager

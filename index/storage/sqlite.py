@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from models.errors import GalleryBroken, GalleryError
+from models.errors import GalleryBroken, GalleryError, GalleryReadOnly
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead file, before it is carried into the database
 CHECKPOINT_BUSY_S = 0.1
@@ -16,22 +16,26 @@ class Connection:
     """One connection to the file at `path`, created if there is none; a commit returns when it is on the disk.
 
     Its methods raise GalleryBroken if the file is damaged, and GalleryError if the disk is full, the file cannot be
-    opened or written, or others hold it for longer than `busy_s`. A `frozen` file is read without a lock, as if no
-    process wrote it: SQLite's other modes create files beside it.
+    opened or written, or others hold it for longer than `busy_s`. A `frozen` file is read with its write-ahead file, if
+    any, but without a lock, as if no process wrote it: SQLite's other modes create files beside it.
     """
 
     def __init__(self, path: Path, *, busy_s: float, frozen: bool = False) -> None:
         self.path = path
         self._busy_s = busy_s
         self._lock = threading.Lock()
+        has_wal = frozen and path.with_name(f"{path.name}-wal").exists()
+        options = "mode=ro&vfs=unix-none" if has_wal else "immutable=1"  # immutable ignores a write-ahead file
         with _translate_errors(path):
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?immutable=1" if frozen else path,
+                f"{path.absolute().as_uri()}?{options}" if frozen else path,
                 uri=frozen,
                 timeout=busy_s,
                 isolation_level=None,
                 check_same_thread=False,
             )
+            if frozen:
+                self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that it needs no shared memory
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
 
@@ -105,7 +109,7 @@ def _ours(path: Path, error: sqlite3.Error) -> GalleryError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return GalleryError(f"{path} is held by others for too long ({error}): try again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return GalleryError(f"{path} cannot be written ({error}): give this process the right to write {path.parent}")
+        return GalleryReadOnly(f"{path} cannot be written ({error}): let this process read and write {path.parent}")
     return GalleryBroken(
         f"{path} is damaged ({error}): put a backup of it back; or move it with its -wal away, and give up its changes"
         f" with `likebut index repair {path.parent}`"

@@ -18,6 +18,7 @@ from index.items.items import GalleryItem, ItemTable
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.overlay import Overlay, OverlayState
+from index.storage.read_only_journal import ReadOnlyJournal
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import DECIMALS, Exact
 from index.vectors.ranking import Ranking
@@ -92,7 +93,7 @@ class RowView:
     overlay: OverlayState
 
     @classmethod
-    def open(cls, live: Snapshot, journal: Journal) -> "RowView":
+    def open(cls, live: Snapshot, journal: Journal | ReadOnlyJournal) -> "RowView":
         """Open a checked snapshot with all changes since; raises GalleryBroken if one of them is damaged."""
         base, manifest = OpenSnapshot.open(live), live.manifest
         types = base.items.attributes.types

@@ -43,13 +43,17 @@ class Plan:
 
 
 def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
-    """Return the plan for a request; `current` is the bundle that serves. Raises Unusable for impossible requests.
+    """Return the plan for a request; `current` is the bundle that serves.
+
+    Raises Unusable for impossible requests, and GalleryReadOnly for all but a swap if the gallery cannot be written.
 
     A bundle named by the request is opened, checked by its self-test and dropped again: a build may take hours, and two
     models should not occupy memory for so long.
     """
     gallery, current = str(settings.gallery.resolve()), current.resolve()
     progress = ("--background", "--progress", "json")
+    if request.bundle is None or request.source is not None:
+        snapshot.check_writable(settings.gallery)
     if request.compact:
         live = _live(settings, "compact")
         return Plan("compact", live.source, current, len(live.shards), ("compact", gallery, *progress))
@@ -62,6 +66,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         live = _live(settings, "source")
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
+        snapshot.check_writable(settings.gallery)
         source = _source(live.source)
     arguments = (
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),

@@ -5,7 +5,7 @@ import contextlib
 import logging
 
 from index.storage import snapshot
-from models.errors import JobRunning, LikebutError
+from models.errors import GalleryReadOnly, JobRunning, LikebutError
 from service.jobs.plan import JobRequest
 from service.jobs.runner import JobRunner
 from service.search.searcher import Searcher
@@ -62,6 +62,6 @@ class GalleryWatcher:
             through = serving.gallery.manifest.through + serving.gallery.changes
             if through - self._compacted < self._settings.compact_after:
                 return  # the last compaction failed and would fail again: wait for as many further changes
-            with contextlib.suppress(JobRunning):
+            with contextlib.suppress(JobRunning, GalleryReadOnly):  # another process may compact it
                 await self._jobs.start(JobRequest(compact=True))
                 self._compacted = through
