@@ -1,5 +1,6 @@
 """Errors of the service, the table from errors to HTTP statuses, and problem details (RFC 9457)."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -12,10 +13,30 @@ PROBLEM_TYPE = "application/problem+json"
 MAX_FIELDS = 20  # errors listed for one body
 MAX_VALIDATION_ERRORS = 1000  # each costs a kilobyte, and pydantic builds all or none
 NAME_CHARS = 200
+SHORTAGE_S = 5  # after which a caller may retry
+SHORTAGES: Mapping[int | None, str] = {
+    errno.ENOMEM: "memory",
+    errno.EMFILE: "file descriptors",
+    errno.ENFILE: "file descriptors",
+    errno.ENOSPC: "disk space",
+    errno.EDQUOT: "disk space",
+}
 
 
 class BadRequest(errors.InputError):
     """The body does not match its content type."""
+
+
+class MalformedRequest(errors.InputError):
+    """The request breaks a rule of HTTP."""
+
+
+class HeadTooLarge(errors.InputError):
+    """The head of the request exceeds the size limit."""
+
+
+class HeadTooSlow(errors.InputError):
+    """The head of the request did not arrive in time."""
 
 
 class BodyTooLarge(errors.InputError):
@@ -50,6 +71,14 @@ class Overloaded(Later):
     """The queue is full, or the wait would exceed the deadline."""
 
 
+class TooManyConnections(Later):
+    """As many connections as allowed have a request in progress."""
+
+
+class OutOfResources(Later):
+    """The machine has no memory, file descriptors or disk space left for the request."""
+
+
 class RateLimited(Later):
     """A key exceeds its searches per second."""
 
@@ -69,12 +98,15 @@ class NotReady(errors.LikebutError):
 # The nearest class in the method resolution order counts.
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
+    MalformedRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     errors.UnknownItem: HTTPStatus.NOT_FOUND,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
     errors.JobRunning: HTTPStatus.CONFLICT,
+    HeadTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAnImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -82,6 +114,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.UnreachableImage: HTTPStatus.BAD_GATEWAY,
     errors.LateImage: HTTPStatus.GATEWAY_TIMEOUT,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyConnections: HTTPStatus.SERVICE_UNAVAILABLE,
+    OutOfResources: HTTPStatus.SERVICE_UNAVAILABLE,
     Later: HTTPStatus.TOO_MANY_REQUESTS,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -106,6 +140,22 @@ def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     return problem(
         status_of(error), str(error), reason=reason(error), request_id=request_id, fields=fields, headers=headers
     )
+
+
+def shortage(error: BaseException | None) -> OutOfResources | None:
+    """Return the error to answer if the machine lacks memory, descriptors or disk space; None for any other error.
+
+    The causes of the error count, too: an image that cannot be read for lack of memory is not the caller's fault.
+    """
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return OutOfResources("the service is out of memory: retry later", retry_after_s=SHORTAGE_S)
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            return OutOfResources(
+                f"the service is out of {SHORTAGES[error.errno]}: retry later", retry_after_s=SHORTAGE_S
+            )
+        error = error.__cause__
+    return None
 
 
 def reason(error: errors.LikebutError) -> str:

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -14,13 +15,17 @@ from types import FrameType
 import uvicorn
 
 from models.errors import ConfigError
-from service import protocol
+from service.connections import SPARE, Connections
 from service.http import app as http_app
 from service.http.state import AppState
+from service.protocol import HttpConfig
 from service.settings import Settings
 from service.telemetry import json_logs
 
 LOG = logging.getLogger("likebut")
+DESCRIPTORS = 192  # for all but connections: files of the gallery, fetched images, jobs, children
+MAX_DESCRIPTORS = 65_536  # some systems have no limit, and a library may count up to it
+BUFFERED_BYTES = 128 * 1024  # of an answer, in the kernel: so that the service notices who reads slowly
 
 
 def serve(settings: Settings) -> None:
@@ -35,17 +40,13 @@ def serve(settings: Settings) -> None:
         listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
         settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # the option may be 0
     json_logs.configure()
+    limit = _connections(settings.max_connections)
     app = http_app.create_app(settings)
-    config = uvicorn.Config(
-        app,
-        http=protocol.BoundedHead,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing uses the caller's address or scheme, and `RootPath` needs the proxy's
-        timeout_graceful_shutdown=settings.grace_s // 2,
-    )
-    server = _Server(config, app.state.service, keys=settings.keys)
+    state: AppState = app.state.service
+    connections = Connections(limit, on_refusal=lambda reason: state.metrics.rejected.labels(reason).inc())
+    state.metrics.connections.set_function(lambda: connections.count)
+    config = HttpConfig(app, connections, grace_s=settings.grace_s // 2)
+    server = _Server(config, state, keys=settings.keys)
     server.run(sockets=listening)
     if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
@@ -114,6 +115,7 @@ def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, BUFFERED_BYTES)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((host, port))
@@ -124,6 +126,21 @@ def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
         raise ConfigError(
             f"cannot listen on {host} port {port} ({error.strerror}): choose another with {option}"
         ) from error
+
+
+def _connections(most: int) -> int:
+    """Return how many connections may be open: `most`, or what the limit of descriptors leaves; raises that limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    free = soft - DESCRIPTORS - SPARE if soft != resource.RLIM_INFINITY else most
+    if free < 1:
+        raise ConfigError(f"the process may open only {soft} files: raise the limit (ulimit -n), best to 4096 or more")
+    if free < most:
+        LOG.warning("max_connections is lowered to %d, because the process may open only %d files", free, soft)
+    return min(most, free)
 
 
 def _address(listening: socket.socket) -> str:

@@ -82,6 +82,9 @@ class Settings(BaseModel):
     )
     max_batch: int = Field(16, ge=1, le=1024, description="maximum searches in one batch")
     max_waiting: int = Field(64, ge=0, le=100_000, description="maximum searches that wait for a worker; more get 429")
+    max_connections: int = Field(
+        1000, ge=1, le=1_000_000, description="maximum connections at once; beyond it, only probes are answered"
+    )
     max_searches: int = Field(32, ge=1, le=1000, description="maximum searches of one call")
     deadline_s: float = Field(
         10.0,

@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     error_handlers.install(app, (*API, site.routes))
     # the last one added is the outermost
     app.add_middleware(middleware.HeadAsGet)
+    app.add_middleware(middleware.PathCheck)
     if settings.keys is None:
         app.add_middleware(middleware.HostCheck, metrics=state.metrics)
     app.add_middleware(middleware.CatchAll)

@@ -1,5 +1,6 @@
 """Exception handlers: every failure of a route becomes problem details (RFC 9457)."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,20 +13,34 @@ from models.errors import LikebutError
 from service import errors
 from service.http.state import app_state
 
+LOG = logging.getLogger("likebut")
+
 
 def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Adds the handlers to the app; `routers` hold all its routes."""
     app.add_exception_handler(LikebutError, _likebut_error)
+    app.add_exception_handler(OSError, _lack_of_resources)
+    app.add_exception_handler(MemoryError, _lack_of_resources)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, partial(_http_exception, routers))
 
 
 async def _likebut_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LikebutError)
+    error = errors.shortage(error) or error
     response = errors.answer(error, request_id=request.state.request_id)
     if response.status_code != 404:
         app_state(request).metrics.rejected.labels(errors.reason(error)).inc()
     return response
+
+
+async def _lack_of_resources(request: Request, error: Exception) -> Response:
+    """Answers 503 if the machine lacks memory, descriptors or disk space; any other error goes on to be logged."""
+    lacking = errors.shortage(error)
+    if lacking is None:
+        raise error
+    LOG.error("%s", lacking, exc_info=error, extra={"facts": {"request_id": request.state.request_id}})
+    return await _likebut_error(request, lacking)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

@@ -1,8 +1,9 @@
-"""ASGI middleware around the routes: request id and trace, response headers, last-resort errors, Host check, HEAD."""
+"""ASGI middleware around the routes: request id, response headers, last errors, checks of host and path, HEAD."""
 
 import asyncio
 import ipaddress
 import re
+import urllib.parse
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
@@ -147,13 +148,31 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope; probes are checked too, since they come by IP address."""
-        # browsers always send Host; a request without it has an empty one
-        if scope["type"] != "http" or is_local_host(_header(scope["headers"], b"host") or ""):
+        host = _header(scope["headers"], b"host") if scope["type"] == "http" else None
+        if host is None or is_local_host(host):  # browsers always send Host; probes by HTTP/1.0 may leave it out
             await self._app(scope, receive, send)
             return
         self._metrics.rejected.labels(FOREIGN_HOST).inc()
         problem = errors.problem(421, FOREIGN_HOST_DETAIL, reason=FOREIGN_HOST, request_id=scope["state"]["request_id"])
         await problem(scope, receive, send)
+
+
+class PathCheck:
+    """Answers 400 if a path is not UTF-8: no route, id or file is named so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope."""
+        if scope["type"] == "http" and b"%" in scope["raw_path"]:
+            try:
+                urllib.parse.unquote_to_bytes(scope["raw_path"]).decode()
+            except UnicodeDecodeError:
+                wrong = errors.MalformedRequest("the path is not UTF-8: percent-encode its UTF-8 bytes")
+                await errors.answer(wrong, request_id=scope["state"]["request_id"])(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class HeadAsGet:

@@ -90,10 +90,11 @@ async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, 
         fetch = state.remote_references.fetch
         answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch)
         return schemas.answer(answer, root_path=root_path(request))
-    except LikebutError as error:
-        state.metrics.rejected.labels(errors.reason(error)).inc()
-        return errors.facts(error, request_id=request.state.request_id)
-    except Exception:  # a bug in one search must not fail the others
+    except Exception as raised:  # a failure of one search must not fail the others
+        error = errors.shortage(raised) or raised
+        if isinstance(error, LikebutError):
+            state.metrics.rejected.labels(errors.reason(error)).inc()
+            return errors.facts(error, request_id=request.state.request_id)
         LOG.exception("one of several searches failed", extra={"facts": {"request_id": request.state.request_id}})
         return errors.unexpected(request_id=request.state.request_id)
     finally:

@@ -61,6 +61,7 @@ class Metrics:
             "likebut_batch_size", "Searches that shared a batch of the model.", ["graph"],
             buckets=BATCH_BUCKETS, registry=registry,
         )  # fmt: skip
+        self.connections = Gauge("likebut_connections", "Open connections.", registry=registry)
         self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
         self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
         self.job_progress = Gauge(

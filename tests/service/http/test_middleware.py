@@ -53,6 +53,26 @@ def test_without_keys_a_foreign_host_name_is_refused(gallery: Path, inside: Insi
     inside(Settings(gallery=gallery), scenario)
 
 
+def test_without_keys_a_request_without_host_is_answered(gallery: Path, inside: Inside) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        request = client.build_request("GET", "/livez")
+        del request.headers["Host"]
+        assert (await client.send(request)).status_code == 200
+
+    inside(Settings(gallery=gallery), scenario)
+
+
+@pytest.mark.parametrize("path", ["/%ff", "/items/%ff", "/images/a%c3", "/web/%c0%af", "/items/%ed%a0%80"])
+def test_a_path_that_is_not_utf8_is_a_bad_request(gallery: Path, inside: Inside, path: str) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for method in ("GET", "PUT", "DELETE", "HEAD"):
+            answer = await client.request(method, path)
+            assert answer.status_code == 400 and answer.headers["content-type"] == "application/problem+json"
+        assert (await client.get("/items/odd%2F%C3%BC%20%3F%23%26%252F..")).json()["id"] == "odd/ü ?#&%2F.."
+
+    inside(Settings(gallery=gallery), scenario)
+
+
 def test_with_keys_any_host_name_is_accepted(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "keys"
     secret = keys.add(path, name="shop", role="search", rate_per_s=None, burst=None)

@@ -61,11 +61,13 @@ def elsewhere() -> Iterator[Case]:
     for path in ("/browse?limit=0", "/browse?limit=201", "/browse?offset=-1", "/browse?limit=x", "/browse?offset=1e3",
                  "/images/red-box?size=1", "/images/red-box?size=99999", "/images/red-box?size=x"):  # fmt: skip
         yield path, {"url": path, "method": "GET"}, 422
-    for path in ("/items/nobody", "/items/" + "x" * 5000, "/items/%00", "/items/%ff", "/images/..%2f..%2fetc%2fpasswd",
+    for path in ("/items/nobody", "/items/" + "x" * 5000, "/items/%00", "/images/..%2f..%2fetc%2fpasswd",
         "/images/%2fetc%2fpasswd",
-                 "/web/..%2fapi.py", "/web/page.py", "/index/jobs/%00", "/.env", "/%ff%fe",
+                 "/web/..%2fapi.py", "/web/page.py", "/index/jobs/%00", "/.env", "/web/%00",
                  "/search/"):  # fmt: skip
         yield path[:40], {"url": path, "method": "GET"}, 404
+    for path in ("/items/%ff", "/%ff%fe"):
+        yield path, {"url": path, "method": "GET"}, 400
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         yield f"{method} /search", {"url": "/search", "method": method}, 405
     png = base64.b64encode(poison_files.encoded(poison_files.noise(), "PNG")[:200]).decode()
