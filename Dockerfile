@@ -13,7 +13,7 @@ ENV PATH=/opt/likebut/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFF
 FROM base AS source
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE likebut.py ./
 COPY deploy/install.sh deploy/
 COPY models models
 COPY index index

@@ -131,7 +131,7 @@ class Runner:
             for words in self.commands(row):
                 print(f"{row.name}: likebut {' '.join(words)}", file=sys.stderr, flush=True)
                 environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
-                command_line = [sys.executable, "-m", "training", *words]
+                command_line = [sys.executable, "-m", "likebut", *words]
                 if subprocess.run(command_line, stdout=log, stderr=log, env=environment).returncode:
                     print(f"{row.name}: failed, see {log.name}", file=sys.stderr, flush=True)
                     return False
