@@ -29,23 +29,18 @@ Problem: TypeAlias = InputError | UnknownItem
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to create or replace; without an image it keeps the image that it has."""
+    """An item to create or replace; without an image it keeps the image that it has.
+
+    To `merge` is to change an existing item: its other attributes stay, and those that are missing (None) are removed.
+    """
 
     id: str
     image: bytes | None
     attributes: Mapping[str, Value]
+    merge: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """Attributes to merge into an existing item, a missing one (None) to remove; without an image it keeps its own."""
-
-    id: str
-    image: bytes | None
-    attributes: Mapping[str, Value]
-
-
-Edit: TypeAlias = Put | Patch | Delete
+Edit: TypeAlias = Put | Delete
 
 
 def apply(
@@ -93,7 +88,7 @@ def _changes(
             continue
         before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
         change: Change
-        if before is None and not (isinstance(edit, Put) and edit.image is not None):
+        if before is None and (isinstance(edit, Delete) or edit.image is None or edit.merge):
             problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
             problems[number] = UnknownItem(problem)
             continue
@@ -103,19 +98,19 @@ def _changes(
             continue
         attributes: dict[str, Value] = {}
         try:
-            if not isinstance(edit, Delete):
+            if isinstance(edit, Put):
                 attributes = convert_attributes(edit.attributes, types)
         except InputError as error:
             problems[number] = InputError(f"the item {edit.id!r}: {error}")
             continue
-        if isinstance(edit, Patch):
+        if isinstance(edit, Put) and edit.merge:
             assert before is not None
             others = {name: value for name, value in before.item.attributes.items() if name not in edit.attributes}
             attributes = others | attributes
         if number in images:
             content, path = images[number]
             change = Upsert(GalleryItem(edit.id, str(path), attributes), content, space_id, vectors[number])
-        elif not isinstance(edit, Delete):
+        elif isinstance(edit, Put):
             assert before is not None
             change = replace(before, item=replace(before.item, attributes=attributes))
         else:
@@ -130,7 +125,7 @@ def _stored(edits: Sequence[Edit], folder: Path, embedded: Collection[int]) -> d
     stored = {}
     for number in embedded:
         edit = edits[number]
-        assert not isinstance(edit, Delete) and edit.image is not None
+        assert isinstance(edit, Put) and edit.image is not None
         content = hashlib.sha256(edit.image).hexdigest()
         stored[number] = content, uploads.store(folder, edit.image, content)
     return stored
@@ -162,7 +157,7 @@ def _embedded(
     """The vectors of the images by the number of their edit; `problems` gets those of unusable images."""
     pixels: dict[int, Pixels] = {}
     for number, edit in enumerate(edits):
-        if not isinstance(edit, Delete) and edit.image is not None:
+        if isinstance(edit, Put) and edit.image is not None:
             try:
                 pixels[number] = encoder.preprocess(edit.image, max_pixels=max_pixels)
             except InputError as problem:

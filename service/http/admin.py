@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from index.edits import Patch, Put
+from index.edits import Put
 from index.storage import snapshot
 from index.storage.changes import Delete
 from service.auth import guard
@@ -94,7 +94,7 @@ async def put(request: Request, id: str, state: AppStateDep) -> search_schemas.I
     """
     with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
         posted = await bodies.json_bytes(request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes))
-        return await permit.run(lambda: _changed(item_changes.put(id, posted, state), request, state))
+        return await permit.run(lambda: _changed(item_changes.put(id, posted, state, merge=False), request, state))
 
 
 @routes.patch(
@@ -110,7 +110,7 @@ async def patch(request: Request, id: str, state: AppStateDep) -> search_schemas
         posted = await bodies.json_bytes(
             request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes), media_types=openapi.MERGE_PATCH
         )
-        return await permit.run(lambda: _changed(item_changes.patch(id, posted, state), request, state))
+        return await permit.run(lambda: _changed(item_changes.put(id, posted, state, merge=True), request, state))
 
 
 @routes.delete(ITEM, operation_id="deleteItem", tags=["gallery"], status_code=204, summary="Delete an item")
@@ -133,7 +133,7 @@ async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
         return await permit.run(partial(item_changes.change_all, posted, state))
 
 
-def _changed(edit: Put | Patch, request: Request, state: AppState) -> search_schemas.ItemAnswer:
+def _changed(edit: Put, request: Request, state: AppState) -> search_schemas.ItemAnswer:
     (problem,) = state.change([edit])
     if problem is not None:
         raise problem

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from index.edits import Edit, Patch, Problem, Put
+from index.edits import Edit, Problem, Put
 from index.sources.rows import is_utf8
 from index.storage.changes import Delete
 from models.errors import InputError
@@ -30,16 +30,12 @@ class RefusedObject:
     id: object  # the item's, if it was read before
 
 
-def put(id: str, posted: bytes, state: AppState) -> Put:
+def put(id: str, posted: bytes, state: AppState, *, merge: bool) -> Put:
     """Return the put of one item; raises InputErrors for every mistake that a body can contain."""
+    if not id:
+        raise _unusable("id", "empty: give the item an id")
     body = _validated(ItemBody, _json(posted))
-    return Put(_id(id), _image(body.image, state), body.attributes)
-
-
-def patch(id: str, posted: bytes, state: AppState) -> Patch:
-    """Return the merge into one item; raises as `put` does."""
-    body = _validated(ItemBody, _json(posted))
-    return Patch(_id(id), _image(body.image, state), body.attributes)
+    return Put(id, _image(body.image, state), body.attributes, merge)
 
 
 def change_all(posted: bytes, state: AppState) -> ItemsAnswer:
@@ -64,14 +60,14 @@ def change_all(posted: bytes, state: AppState) -> ItemsAnswer:
 def _edit(change: ItemChange, state: AppState) -> Edit:
     if change.delete:
         return Delete(change.id)
-    return (Patch if change.merge else Put)(change.id, _image(change.image, state), change.attributes)
+    return Put(change.id, _image(change.image, state), change.attributes, change.merge)
 
 
 def _result(entry: object, edit: Edit | None, problem: Problem | None) -> ItemResult:
     id = entry.id if isinstance(entry, RefusedObject) else entry.get("id") if isinstance(entry, dict) else None
     status: Literal["put", "patched", "deleted", "failed"] = "failed"
     if problem is None:
-        status = "deleted" if isinstance(edit, Delete) else "patched" if isinstance(edit, Patch) else "put"
+        status = "deleted" if not isinstance(edit, Put) else "patched" if edit.merge else "put"
     shown = id if isinstance(id, str) and is_utf8(id) else None
     return ItemResult(id=shown, status=status, detail=None if problem is None else str(problem))
 
@@ -127,12 +123,6 @@ def _object(given: object, where: str = "") -> dict[str, object]:
 
 def _unusable(field: str, detail: str) -> Unusable:
     return Unusable(f"{field}: {detail}", fields=[{"field": field, "detail": detail}])
-
-
-def _id(id: str) -> str:
-    if not id:
-        raise _unusable("id", "empty: give the item an id")
-    return id
 
 
 def _image(image: Image | None, state: AppState) -> bytes | None:

@@ -9,7 +9,7 @@ import pytest
 
 from index.build.build import build
 from index.build.compact import compact
-from index.edits import Patch, Put
+from index.edits import Put
 from index.gallery import Gallery
 from index.items.attribute_types import AttributeTypes
 from index.items.filters import parse
@@ -45,12 +45,18 @@ KNOWN: AttributeTypes = {"price": "integer", "size": None, "sale": "boolean", "b
 
 def test_an_attribute_stays_known_with_its_type(folder: Path, table: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
-    assert apply([Put("0", None, {"sale": True}), Patch("1", None, {"brand": "Acme"})], gallery, encoder) == [None] * 2
+    assert (
+        apply([Put("0", None, {"sale": True}), Put("1", None, {"brand": "Acme"}, merge=True)], gallery, encoder)
+        == [None] * 2
+    )
     assert dict(gallery.view().rows.types) == KNOWN
-    assert apply([Put("0", None, {"price": 1}), Patch("1", None, {"brand": None})], gallery, encoder) == [None] * 2
+    assert (
+        apply([Put("0", None, {"price": 1}), Put("1", None, {"brand": None}, merge=True)], gallery, encoder)
+        == [None] * 2
+    )
     for step in ("served", "opened again", "compacted", "compacted again", "built again"):
         if step.startswith("compacted"):
-            apply([Patch("2", None, {"price": 5})], gallery, encoder)
+            apply([Put("2", None, {"price": 5}, merge=True)], gallery, encoder)
             compact(folder, progress=quiet)
         if step == "built again":
             build(table, folder, encoder, progress=quiet)
@@ -61,9 +67,9 @@ def test_an_attribute_stays_known_with_its_type(folder: Path, table: Path, encod
             assert totals(gallery, name, value) == (0, []), step
         with pytest.raises(InputError, match=r"'prize': .*'price', 'size', 'sale', 'brand'"):
             gallery.view().check(SearchRequest(facets=("prize",)))
-        (problem,) = apply([Patch("0", None, {"sale": "yes"})], gallery, encoder)
+        (problem,) = apply([Put("0", None, {"sale": "yes"}, merge=True)], gallery, encoder)
         assert isinstance(problem, InputError) and "'sale'" in str(problem)
-    assert apply([Patch("0", None, {"sale": False, "brand": 7, "size": "M"})], gallery, encoder) == [None]
+    assert apply([Put("0", None, {"sale": False, "brand": 7, "size": "M"}, merge=True)], gallery, encoder) == [None]
     assert totals(gallery, "sale", False) == (1, [(False, 1)])
     assert totals(gallery, "brand", "7") == (1, [("7", 1)])
 

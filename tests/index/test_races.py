@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index.build.build import build
-from index.edits import Edit, Patch, Problem, Put
+from index.edits import Edit, Problem, Put
 from index.gallery import Gallery
 from index.storage.changes import Delete
 from models.encoder import Encoder
@@ -54,7 +54,7 @@ def test_no_merge_loses_what_another_merged(folder: Path, encoder: Encoder) -> N
     def merge(name: str, gallery: Gallery) -> None:
         for number, id in enumerate(ids):
             barrier.wait(timeout=30)
-            assert apply([Patch(id, None, {name: number})], gallery, encoder) == [None]
+            assert apply([Put(id, None, {name: number}, merge=True)], gallery, encoder) == [None]
 
     with ThreadPoolExecutor(2) as threads:
         for result in [

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from index import edits
-from index.edits import Patch
+from index.edits import Put
 from index.gallery import Gallery
 from index.storage import snapshot
 from models.bundle import SHIPPED
@@ -56,7 +56,7 @@ def under() -> Iterator[Callable[[Path], list[str]]]:
 
 
 def change(gallery: Gallery, encoder: Encoder, price: float) -> None:
-    patch = Patch("red-box", None, {"price": price})
+    patch = Put("red-box", None, {"price": price}, merge=True)
     assert edits.apply([patch], lambda: (encoder, gallery), max_pixels=1) == [None]
 
 
