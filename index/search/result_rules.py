@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.vectors.exact import DECIMALS
-from models.arrays import Codes, Embeddings, Flags, Rows
+from index.vectors.exact import DECIMALS, inner_products
+from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 
 BLOCK = 256  # rows of a ranking that are compared with each other at a time
 NO_GROUP = -1  # code of a row that is in no group
@@ -105,10 +105,9 @@ class Arrangement:
         return rows[free], codes[free]
 
 
-def _cosines(vectors: Embeddings, others: Embeddings) -> Embeddings:
+def _cosines(vectors: Embeddings, others: Embeddings) -> Scores:
     """Cosines (m, n), rounded as scores are: those of identical vectors differ by the order of summation."""
-    cosines: Embeddings = (vectors @ others.T).round(DECIMALS)
-    return cosines
+    return inner_products(vectors, others).round(DECIMALS)
 
 
 def _first_of_groups(codes: Codes) -> Flags:

@@ -10,7 +10,7 @@ from index.search.request import SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
 from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
 from index.storage.view import Candidates, RowView
-from index.vectors.exact import DECIMALS
+from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Flags, Rows, Scores
 
 AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
@@ -182,8 +182,10 @@ class Search:
         view, content = self.rows, request.content
         reference = None if request.reference is None else view.row(request.reference)
         if reference is not None:
-            (vector,) = view.vectors(np.array([reference]))
-            return lambda rows: (rows == reference) | ((view.vectors(rows) @ vector).round(DECIMALS) >= SAME)
+            vector = view.vectors(np.array([reference]))  # (1, d)
+            return lambda rows: (
+                (rows == reference) | (inner_products(vector, view.vectors(rows))[0].round(DECIMALS) >= SAME)
+            )
         return None if content is None else lambda rows: view.has_content(rows, content)
 
     def _notes(self, query: _BatchedQuery) -> list[str]:
@@ -200,13 +202,16 @@ class Search:
         """How the search was done, if a filter or a missing shard makes a difference."""
         ranking, base, missing = self.rows.base.ranking, self.candidates.base, self.rows.base.missing
         if base is not None and ranking.scans(base):  # by their vectors, whatever shard they are in
-            return [f"the filter leaves {base.count} items: all of them were compared exactly"]
+            return [f"the filter leaves {self.candidates.count} items: all of them were compared exactly"]
         diagnostics = []
         if missing:
             lost = self.rows.overlay.start - ranking.shards.count
             diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} items were not searched")
         if base is not None:
-            diagnostics.append(f"{ranking.probes(base, self.nprobe)} of {ranking.shards.nlist} lists were searched")
+            dead = base.count - self.candidates.count
+            diagnostics.append(
+                f"{ranking.probes(base, self.nprobe, dead=dead)} of {ranking.shards.nlist} lists were searched"
+            )
         return diagnostics
 
 

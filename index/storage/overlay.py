@@ -13,7 +13,7 @@ from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.items import GalleryItem
 from index.storage.changes import Entry, Upsert
-from index.vectors.exact import DECIMALS, top
+from index.vectors.exact import DECIMALS, inner_products, top
 from models.arrays import Embeddings, Flags, Rows, Scores, normalised
 from models.errors import SpaceMismatch
 
@@ -25,12 +25,14 @@ class OverlayState:
     """The overlay after some change; later changes do not alter it, so readers need no lock.
 
     The first `start` rows are the snapshot's; `vectors` (count, d) are those of the rows after them. `alive`
-    (start + count,) covers all rows, `dead` counts those that are not alive, and `through` is the last change's number.
+    (start + count,) covers all rows, `dead` counts those that are not alive, `dead_base` (m,) are the snapshot's of
+    these, and `through` is the last change's number.
     """
 
     start: int
     through: int
     dead: int
+    dead_base: Rows
     alive: Flags
     vectors: Embeddings
     # shared with later states, which append to them: read only rows below the end
@@ -63,15 +65,19 @@ class OverlayState:
         """The SHA-256 of the image of a row after the snapshot's."""
         return self._upserts[row - self.start].content
 
-    def search(self, queries: Embeddings, k: int, mask: Flags | None = None) -> tuple[Scores, Rows]:
+    def search(
+        self, queries: Embeddings, k: int, mask: Flags | None = None, *, above: float = -np.inf
+    ) -> tuple[Scores, Rows]:
         """The exact scores and rows (B, min(k, n)), best first and ties by row, of the n living rows of the changes.
 
-        A mask (count,) keeps only the rows for which it is true.
+        A mask (count,) keeps only the rows for which it is true; of the others, those are left out that score no more
+        than `above` for each query.
         """
         alive = self.alive[self.start :]
-        rows = np.flatnonzero(alive if mask is None else alive & mask)  # (n,)
-        scores = (queries @ self.vectors.T)[:, rows].round(DECIMALS)  # (B, n), as the shards round theirs
-        return top(scores, np.broadcast_to(rows + self.start, scores.shape), k)
+        wanted = alive if mask is None else alive & mask
+        scores = inner_products(queries, self.vectors).round(DECIMALS)  # (B, count), as the shards round theirs
+        rows = np.flatnonzero(wanted & (scores.max(axis=0) > above))  # (n,)
+        return top(scores[:, rows], np.broadcast_to(rows + self.start, (len(queries), len(rows))), k)
 
 
 class Overlay:
@@ -93,6 +99,7 @@ class Overlay:
             start=start,
             through=through,
             dead=0,
+            dead_base=np.empty(0, np.int64),
             alive=self._alive[:start],
             vectors=self._vectors[:0],
             columns=self._columns,
@@ -133,6 +140,7 @@ class Overlay:
                 start=before.start,
                 through=fresh[-1].seq,
                 dead=before.dead + len(killed),
+                dead_base=np.append(before.dead_base, [row for row in killed if row < before.start]).astype(np.int64),
                 alive=self._alive[: before.start + end],
                 vectors=self._vectors[:end],
                 columns=self._columns,

@@ -22,7 +22,7 @@ from index.storage.read_only_journal import ReadOnlyJournal
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import DECIMALS, Exact
 from index.vectors.ranking import Ranking
-from index.vectors.selection import Selection
+from index.vectors.selection import DeadRows, Selection
 from index.vectors.shards import Shards
 from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 from models.errors import GalleryBroken, InputError
@@ -39,9 +39,8 @@ class OpenSnapshot:
         self.items = items
         self.ranking = ranking
         self.missing = missing
-        # by filter and number of dead rows, each with its size in bytes
-        self._selections: LRUCache[tuple[Filter | None, int], tuple[Selection, int]]
-        self._selections = LRUCache(CACHE_BYTES, itemgetter(1))
+        # each with its size in bytes
+        self._selections: LRUCache[Filter, tuple[Selection, int]] = LRUCache(CACHE_BYTES, itemgetter(1))
         self._lock = Lock()
 
     @classmethod
@@ -61,27 +60,25 @@ class OpenSnapshot:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
         return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing)
 
-    def selection(self, filter: Filter | None, overlay: OverlayState) -> Selection:
-        """The living rows (n,) of the snapshot for which the filter holds."""
-        key = (filter, overlay.dead)  # a row that dies adds to the dead, and none comes back
+    def selection(self, filter: Filter) -> Selection:
+        """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
         with self._lock:
-            if key in self._selections:
-                return self._selections[key][0]
-        mask = overlay.alive[: overlay.start]
-        if filter is not None:
-            mask = mask & filters.mask(filter, self.items.attributes, overlay.start)
-        selection = Selection(mask)
+            if filter in self._selections:
+                return self._selections[filter][0]
+        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items)))
         with self._lock, suppress(ValueError):  # larger than the whole cache
-            self._selections[key] = selection, selection.nbytes + FILTER_BYTES * len(repr(filter))
+            self._selections[filter] = selection, selection.nbytes + FILTER_BYTES * len(repr(filter))
         return selection
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The rows that a search may return: of the snapshot (None for all), and of the changes, (m,)."""
+    """The rows that a search may return: the living ones of the snapshot's (None for all), and of the changes, (m,)."""
 
     base: Selection | None
+    dead: DeadRows | None  # None if all of the snapshot's are alive
     fresh: Flags
+    count: int  # of the snapshot
     total: int
 
 
@@ -104,14 +101,15 @@ class RowView:
         """The living rows that a filter lets through; raises InputError if it names an attribute that no item has."""
         overlay = self.overlay
         fresh = overlay.alive[overlay.start :]
-        selection = None
+        dead, selection = overlay.dead_base, None
         if filter is not None:
             self.check_attributes(filters.names(filter))
             fresh = fresh & filters.mask(filter, overlay.columns, overlay.count)
-        if filter is not None or overlay.dead:
-            selection = self.base.selection(filter, overlay)
-        count = overlay.start if selection is None else selection.count
-        return Candidates(selection, fresh, count + int(np.count_nonzero(fresh)))
+            selection = self.base.selection(filter)
+            dead = dead[selection.mask[dead]]
+        count = (overlay.start if selection is None else selection.count) - len(dead)
+        dead_rows = DeadRows(dead, overlay.alive[: overlay.start]) if len(dead) else None
+        return Candidates(selection, dead_rows, fresh, count, count + int(np.count_nonzero(fresh)))
 
     def ranked(
         self, queries: Embeddings, depth: int, candidates: Candidates, *, nprobe: int | None
@@ -120,10 +118,14 @@ class RowView:
 
         A longer ranking begins with a shorter one, up to its depth.
         """
-        scores, rows = self.base.ranking.best(queries, depth, only=candidates.base, nprobe=nprobe)
-        if not candidates.fresh.any():
+        base, dead = candidates.base, candidates.dead
+        scores, rows = self.base.ranking.best(queries, depth, only=base, dead=dead, nprobe=nprobe)
+        if candidates.total == candidates.count:
             return scores, rows
-        fresh_scores, fresh_rows = self.overlay.search(queries, depth, candidates.fresh)
+        above = float(scores[:, :depth].min()) if scores.shape[1] >= depth else -np.inf
+        fresh_scores, fresh_rows = self.overlay.search(queries, depth, candidates.fresh, above=above)
+        if not fresh_rows.shape[1]:
+            return scores[:, :depth], rows[:, :depth]
         # the snapshot's scores may rise from block to block: a row counts as no better than those before it
         bounds = np.minimum.accumulate(scores, axis=1)
         bounds = np.concatenate([bounds, fresh_scores], axis=1)
@@ -210,7 +212,7 @@ class RowView:
         """
         self.check_attributes(set(names))
         overlay, base = self.overlay, self.base.items.attributes
-        mask = overlay.alive[: overlay.start] if candidates.base is None else candidates.base.mask
+        mask = self._mask(candidates)
         return {name: facets.joint_counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
 
     def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
@@ -219,7 +221,7 @@ class RowView:
         The rows `without` do not count; each row that lacks the attribute does.
         """
         start = self.overlay.start
-        mask = (self.overlay.alive[:start] if candidates.base is None else candidates.base.mask).copy()
+        mask = self._mask(candidates).copy()
         fresh = candidates.fresh.copy()
         mask[[row for row in without if row < start]] = False
         fresh[[row - start for row in without if row >= start]] = False
@@ -229,6 +231,13 @@ class RowView:
     def types(self) -> AttributeTypes:
         """The type of each attribute that an item has or had; None if it never had a value."""
         return self.overlay.columns.types
+
+    def _mask(self, candidates: Candidates) -> Flags:
+        """Mask (start,) of the candidates of the snapshot."""
+        alive = self.overlay.alive[: self.overlay.start]
+        if candidates.base is None:
+            return alive
+        return candidates.base.mask if candidates.dead is None else candidates.base.mask & alive
 
     def check_attributes(self, names: set[str]) -> None:
         """Raises InputError if no item ever had one of these attributes; a gallery without items refuses none."""

@@ -1,14 +1,20 @@
 """The vectors of a snapshot as they were embedded, in half precision, mapped from disk: for exact scores."""
 
 import mmap
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol, cast
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Embeddings, Rows, Scores, Vectors
 from models.errors import GalleryBroken
 
+SMALL = 10_000  # vectors up to which they are also held in single precision: to convert them takes most of a scan
+DENSE = 4  # one row of so many: if more are wanted, it is faster to score all
+FEW = 256  # queries up to which each is multiplied by itself
 BLOCK = 8192  # rows converted to single precision at a time, so that a scan needs little memory
 SORTED = 256  # extra scores below which sorting all is faster than selecting first
 DECIMALS = 6  # of a score: scores of identical vectors may differ beyond, by the order of summation
@@ -36,6 +42,8 @@ class Exact:
 
     def take(self, rows: Rows) -> Embeddings:
         """The vectors of some rows (m,) at length one, (m, d)."""
+        if len(self) <= SMALL:
+            return self._all[rows]
         unit: Embeddings = self.vectors[rows].astype(np.float32)
         unit *= self._scales[rows, np.newaxis]
         return unit
@@ -58,14 +66,24 @@ class Exact:
 
     def best(self, queries: Embeddings, rows: Rows, k: int) -> tuple[Scores, Rows]:
         """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
+        if len(self) <= SMALL and len(rows) * DENSE > len(self):
+            scores = inner_products(queries, self._all)[:, rows].round(DECIMALS)  # (B, m)
+            return top(scores, np.broadcast_to(rows, scores.shape), k)
         best = np.empty((len(queries), 0), dtype=np.float32)
         kept = np.empty(best.shape, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            scores = (queries @ self.take(block).T).round(DECIMALS)  # (B, block)
+            scores = inner_products(queries, self.take(block)).round(DECIMALS)  # (B, block)
             numbers = np.broadcast_to(block, scores.shape)
             best, kept = top(np.hstack([best, scores]), np.hstack([kept, numbers]), k)
         return best, kept
+
+    @cached_property
+    def _all(self) -> Embeddings:
+        """All vectors (n, d) at length one, of a small gallery."""
+        unit: Embeddings = self.vectors.astype(np.float32)
+        unit *= self._scales[:, np.newaxis]
+        return unit
 
     def _touch(self) -> None:
         """Read one number of every page, so that no search waits for a page to be mapped."""
@@ -73,6 +91,23 @@ class Exact:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+
+def inner_products(queries: Embeddings, vectors: Embeddings) -> Scores:
+    """Inner products (B, n) of queries (B, d) and vectors (n, d); of few queries in the calling thread alone.
+
+    The threads of numpy's BLAS wait for each other: if the cores are busy, a small product takes longer than a search.
+    """
+    if len(queries) > FEW:
+        return queries @ vectors.T
+    (count, dimension), multiply = vectors.shape, cast(_Products, faiss).fvec_inner_products_ny
+    queries = np.ascontiguousarray(queries, np.float32)
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    products = np.empty((len(queries), count), np.float32)
+    pointer = faiss.swig_ptr(vectors)
+    for query, line in zip(queries, products, strict=True):
+        multiply(faiss.swig_ptr(line), faiss.swig_ptr(query), pointer, dimension, count)
+    return products
 
 
 def scaled(vectors: Vectors) -> NDArray[np.float32]:
@@ -100,3 +135,9 @@ def sort(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
     order = np.lexsort((rows, -scores))[:, :k]
     lines = np.arange(len(order))[:, np.newaxis]
     return scores[lines, order], rows[lines, order]
+
+
+class _Products(Protocol):
+    """Function of FAISS that its type stubs lack."""
+
+    def fvec_inner_products_ny(self, products: object, query: object, vectors: object, d: int, n: int) -> None: ...

@@ -3,6 +3,8 @@
 The first rows do not depend on how many rows are requested, so the pages of a long result fit together.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.vectors.encodings import ENCODING_FACTS
-from index.vectors.exact import Exact, sort
-from index.vectors.selection import Selection
+from index.vectors.exact import SMALL, Exact, sort
+from index.vectors.selection import DeadRows, Selection
 from index.vectors.shards import Shards
 from models.arrays import Embeddings, Rows, Scores
 
-SCANNED = 5_000  # rows up to which a filtered search scans the vectors: as fast as the shards, and exact
+SCANNED = 5_000  # rows up to which a filtered search compares each of them exactly
+SPARSE = 4  # one row of so many: if fewer are alive, the lists are not probed
 TIED = 8  # extra rows fetched to find the end of a tie
 MOST_TIED = 16_384  # rows fetched at most to find it
+MOST_DEAD = 1_024  # rows fetched at most beyond the expected ones because of dead rows; then FAISS leaves these out
 SCANNED_OF = 400  # or one row of so many, if that is more
 SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
@@ -31,22 +35,40 @@ class Ranking:
     nprobe: int
     widened: Sequence[int] = ()  # lists to probe if a filter keeps one of the SHARES
 
-    def scans(self, only: Selection | None) -> bool:
+    def scans(self, only: Selection | None, dead: DeadRows | None = None) -> bool:
         """True if the rows are few enough to score each of them exactly."""
-        return only is not None and only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
+        if only is None:
+            living = 0 if dead is None else len(self.exact) - len(dead)
+            return dead is not None and living <= SCANNED and living * SPARSE <= len(self.exact) <= SMALL
+        return only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
 
-    def probes(self, only: Selection | None, nprobe: int | None) -> int:
-        """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares."""
-        if nprobe is not None or only is None:
+    def probes(self, only: Selection | None, nprobe: int | None, *, dead: int = 0) -> int:
+        """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares.
+
+        `dead` rows of the selection are never hits.
+        """
+        if nprobe is not None or (only is None and not dead):
             return min(self.shards.nlist, self.nprobe if nprobe is None else nprobe)
         shares, lists = (1.0, *SHARES[: len(self.widened)]), (self.nprobe, *self.widened)
-        share = only.count / len(self.exact)
+        share = ((len(self.exact) if only is None else only.count) - dead) / len(self.exact)
+        if only is None and not self.widened:
+            return self.nprobe
         if share < shares[-1]:
             return self.shards.nlist
-        return round(float(np.exp(np.interp(np.log(share), np.log(shares[::-1]), np.log(lists[::-1])))))
+        at = bisect_left([-each for each in shares], -share)  # the first share that is not above it
+        if at == 0:
+            return lists[0]
+        part = math.log(shares[at - 1] / share) / math.log(shares[at - 1] / shares[at])
+        return round(math.exp((1 - part) * math.log(lists[at - 1]) + part * math.log(lists[at])))
 
     def best(
-        self, queries: Embeddings, depth: int, *, only: Selection | None = None, nprobe: int | None = None
+        self,
+        queries: Embeddings,
+        depth: int,
+        *,
+        only: Selection | None = None,
+        dead: DeadRows | None = None,
+        nprobe: int | None = None,
     ) -> tuple[Scores, Rows]:
         """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
 
@@ -55,24 +77,26 @@ class Ranking:
         fewer than `depth`, the rows of the other lists follow them, in their own order: merged between them, they would
         move the rows of earlier pages.
         """
-        if only is not None and self.scans(only):
-            return self.exact.best(queries, only.rows, depth)
-        lists = self.probes(only, nprobe)
-        scores, rows = self._ordered(queries, depth, lists, only)
+        if self.scans(only, dead):
+            return self.exact.best(queries, _living(only, dead), depth)
+        lists = self.probes(only, nprobe, dead=0 if dead is None else len(dead))
+        scores, rows = self._ordered(queries, depth, lists, only, dead)
         if lists == self.shards.nlist:
             return scores, rows
         short = rows[:, min(depth, rows.shape[1]) - 1] < 0
         if short.any():
-            all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only)
+            all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only, dead)
             for position, number in enumerate(np.flatnonzero(short).tolist()):
                 _append(scores[number], rows[number], all_scores[position], all_rows[position])
         return scores, rows
 
-    def _ordered(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
+    def _ordered(
+        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, dead: DeadRows | None
+    ) -> tuple[Scores, Rows]:
         """As `best`, for the rows of `nprobe` lists."""
         block = ENCODING_FACTS[self.shards.encoding].block
         ranked = -(-depth // block) * block if block else depth
-        scores, rows = self._ranked(queries, ranked, nprobe, only)
+        scores, rows = self._ranked(queries, ranked, nprobe, only, dead)
         if not block:
             return scores, rows
         scores = self.exact.scores(queries, rows)
@@ -81,26 +105,45 @@ class Ranking:
             scores[:, part], rows[:, part] = sort(scores[:, part], rows[:, part], block)
         return scores, rows
 
-    def _ranked(self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None) -> tuple[Scores, Rows]:
-        """The first `depth` by the encoding's scores, ties by row.
+    def _ranked(
+        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, dead: DeadRows | None
+    ) -> tuple[Scores, Rows]:
+        """The first `depth` by the encoding's scores, ties by row, without dead rows.
 
         FAISS returns an arbitrary part of a tie, so more rows are fetched until one scores below the last requested.
+        Dead rows are fetched with the others and dropped: to have FAISS leave out a few costs more.
         """
         most = self.shards.count if only is None else only.count
         fetched = depth + TIED
+        if dead is not None:
+            fetched = min(most, -(-fetched * most // max(1, most - len(dead))) + TIED)
+            most_dead = fetched + MOST_DEAD
         while True:
             scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
+            last, ended = scores[:, -1], rows[:, -1] < 0
+            if dead is not None:
+                scores, rows = dead.drop(scores, rows)
             if fetched >= most or fetched > MOST_TIED:  # every row, or many copies of one image
                 break
-            if bool(np.all((scores[:, depth - 1] > scores[:, -1]) | (rows[:, -1] < 0))):
+            if bool(np.all((scores[:, depth - 1] > last) | ended)):
                 break
             fetched *= 2
+            if dead is not None and fetched > most_dead:
+                only, dead = dead.without(only), None
+                most = only.count
         return scores[:, :depth], rows[:, :depth]
 
     def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
         """The k best with `nprobe` lists, as a recall probe needs them."""
         scores, rows = self.best(queries, k, nprobe=nprobe)
         return scores[:, :k], rows[:, :k]
+
+
+def _living(only: Selection | None, dead: DeadRows | None) -> Rows:
+    if dead is not None:
+        return dead.living(only)
+    assert only is not None  # or all rows would be scanned
+    return only.rows
 
 
 def _append(scores: NDArray[np.float32], rows: Rows, other_scores: NDArray[np.float32], others: Rows) -> None:

@@ -11,7 +11,6 @@ from index.items.columns import GrowingColumns
 from index.items.filters import parse
 from index.items.items import ItemTable
 from index.storage import view
-from index.storage.overlay import Overlay
 from index.storage.view import OpenSnapshot
 from index.vectors.ranking import Ranking
 
@@ -32,13 +31,12 @@ def table() -> ItemTable:
 def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", 20_000)
     opened = OpenSnapshot(table, cast(Ranking, None))  # which no selection uses
-    state = Overlay(table.rows, table.attributes.types, dimension=4, through=0).state
     parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
-    selections = [opened.selection(filter, state) for filter in parsed]
+    selections = [opened.selection(filter) for filter in parsed]
     assert [selection.count for selection in selections] == list(range(100))
-    assert opened.selection(parsed[-1], state) is selections[-1]
-    assert opened.selection(parsed[0], state) is not selections[0]
-    again = [opened.selection(filter, state) for filter in parsed]
+    assert opened.selection(parsed[-1]) is selections[-1]
+    assert opened.selection(parsed[0]) is not selections[0]
+    again = [opened.selection(filter) for filter in parsed]
     assert sum(new is old for new, old in zip(again, selections, strict=True)) <= 20_000 // selections[0].nbytes
 
 
@@ -47,8 +45,7 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
 ) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
     opened = OpenSnapshot(table, cast(Ranking, None))
-    state = Overlay(table.rows, table.attributes.types, dimension=4, through=0).state
     filter = parse({"n": {"gte": 10}})
-    first, second = opened.selection(filter, state), opened.selection(filter, state)
+    first, second = opened.selection(filter), opened.selection(filter)
     assert first is not second
     np.testing.assert_array_equal(first.mask, second.mask)

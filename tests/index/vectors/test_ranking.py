@@ -8,7 +8,7 @@ import pytest
 
 from index.vectors import shards
 from index.vectors.encodings import ENCODING_FACTS, ENCODINGS, Encoding
-from index.vectors.exact import Exact, scaled
+from index.vectors.exact import FEW, Exact, inner_products, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
@@ -100,6 +100,13 @@ def test_a_selection_is_ranked_as_by_a_sort_of_its_rows(
     assert rows.shape[1] >= truth.shape[1]
     found = np.mean([len({*mine} & {*theirs}) for mine, theirs in zip(rows[:, :10], truth, strict=True)])
     assert found >= (0.8 if ranking.shards.encoding == "rabitq" and kept == 0.3 else 0.99) * truth.shape[1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, FEW + 1])
+def test_inner_products_are_those_of_a_matrix_product(count: int) -> None:
+    queries, vectors = unit(count, 20), unit(40, 21)
+    for some in (vectors, vectors[::2], vectors[:0]):
+        np.testing.assert_allclose(inner_products(queries, some), queries @ some.T, atol=1e-6)
 
 
 def test_ties_of_a_scan_come_in_the_order_of_the_rows() -> None:
