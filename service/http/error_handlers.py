@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 
 from models.errors import LikebutError
 from service import errors
-from service.http.state import app_state
+from service.http.state import app_state, root_path
 
 LOG = logging.getLogger("likebut")
 
@@ -52,7 +52,7 @@ async def _http_exception(routers: Sequence[APIRouter], request: Request, error:
     """Answers what the framework raises by itself: 404 and 405."""
     assert isinstance(error, HTTPException)
     details = {
-        404: "nothing is at this path: /docs lists the paths of this service",
+        404: f"nothing is at this path: {root_path(request)}/docs lists the paths of this service",
         405: f"this path does not accept {request.method}: the Allow header lists the methods",
     }
     detail = details.get(error.status_code, str(error.detail))
