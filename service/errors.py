@@ -51,6 +51,10 @@ class WrongMediaType(errors.InputError):
     """The route does not read this content type."""
 
 
+class WrongEncoding(errors.InputError):
+    """The body has a content encoding, such as gzip."""
+
+
 class Unusable(errors.InputError):
     """The request is well-formed but cannot be fulfilled; `fields` names the fields at fault, if known."""
 
@@ -111,6 +115,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     errors.ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotAnImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    WrongEncoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.UnreachableImage: HTTPStatus.BAD_GATEWAY,
     errors.LateImage: HTTPStatus.GATEWAY_TIMEOUT,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -136,6 +141,8 @@ def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Later) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
+    if isinstance(error, WrongEncoding):
+        headers["Accept-Encoding"] = "identity"  # as RFC 9110 (12.5.3) wants it
     fields = error.fields if isinstance(error, Unusable) else ()
     return problem(
         status_of(error), str(error), reason=reason(error), request_id=request_id, fields=fields, headers=headers

@@ -102,6 +102,9 @@ class Settings(BaseModel):
     max_searches_bytes: int = Field(
         0, ge=0, description="maximum size of a body with several searches, in bytes; 0 allows four images of full size"
     )
+    max_bodies_bytes: int = Field(
+        256_000_000, ge=1, description="maximum size of the bodies of all requests in progress, in bytes"
+    )
     compact_after: int = Field(
         5_000, ge=1, description="changes since the live snapshot after which a compaction starts"
     )

@@ -119,15 +119,27 @@ def caller_name(request: Request) -> str | None:
     return None if caller.name is None else f"the key {caller.name}"
 
 
-def spend(request: Request, *, searches: int) -> None:
-    """Counts searches against the rate limit of the caller's key; raises RateLimited."""
+def spend(request: Request, *, searches: int, before: int = 0) -> None:
+    """Counts searches against the rate limit of the caller's key; raises RateLimited.
+
+    `before` searches of the same request are counted already.
+    """
     caller: Caller = request.state.caller
-    if caller.bucket is None:
-        return
-    wait_s = caller.bucket.take(searches, now_s=time.monotonic())
+    if caller.bucket is not None:
+        _refuse_early(caller, caller.bucket, caller.bucket.take(searches, now_s=time.monotonic(), before=before))
+
+
+def spend_first(request: Request) -> None:
+    """Counts the first search of a request before its body tells how many it has; raises RateLimited."""
+    caller: Caller = request.state.caller
+    if caller.bucket is not None:
+        _refuse_early(caller, caller.bucket, caller.bucket.take_first(now_s=time.monotonic()))
+
+
+def _refuse_early(caller: Caller, bucket: TokenBucket, wait_s: float) -> None:
     if wait_s:
         raise RateLimited(
-            f"the key {caller.name} may make {caller.bucket.rate_per_s:g} searches per second: wait {wait_s:.1f} s",
+            f"the key {caller.name} may make {bucket.rate_per_s:g} searches per second: wait {wait_s:.1f} s",
             retry_after_s=math.ceil(wait_s),
         )
 

@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     error_handlers.install(app, (*API, site.routes))
     # the last one added is the outermost
+    app.add_middleware(middleware.BodyBudget, max_bytes=settings.max_bodies_bytes)
     app.add_middleware(middleware.HeadAsGet)
     app.add_middleware(middleware.PathCheck)
     if settings.keys is None:

@@ -1,6 +1,7 @@
 """Request bodies: read within limits of size and time, then parsed as JSON or as a multipart form."""
 
 import asyncio
+import codecs
 import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from index.items import filters
 from index.search.request import SearchRequest
 from models.bundle import CANDIDATES
-from service.errors import BodyTooLarge, BodyTooSlow, Unusable, WrongMediaType, invalid_body
+from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, WrongEncoding, WrongMediaType, invalid_body
 from service.http import multipart
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
@@ -117,10 +118,13 @@ async def json_bytes(
 
 
 async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
-    """Reads the whole body; raises BodyTooLarge as early as possible, and BodyTooSlow.
+    """Reads the whole body, without a byte order mark; raises WrongEncoding, BodyTooLarge early, and BodyTooSlow.
 
     The time limit starts at `first_s`, grows by one second for every `BYTES_PER_S` bytes, and ends at `within_s`.
     """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise WrongEncoding(f"the body has the content encoding {encoding[:100]}: send it without one")
     too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes: send less, or a smaller image")
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
@@ -139,6 +143,8 @@ async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, fi
             f"the body arrived too slowly: the limit is {first_s:g} s plus 1 s for every {BYTES_PER_S} bytes, and"
             f" {within_s:g} s at most; send a smaller image"
         ) from error
+    if data.startswith(codecs.BOM_UTF8):
+        del data[: len(codecs.BOM_UTF8)]
     return bytes(data)
 
 
@@ -166,7 +172,9 @@ def parse(kind: type[Body], data: bytes) -> Body:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        raise invalid_body(error) from error
+        raise (
+            invalid_body(error) if _is_utf8(data) else BadRequest("the body is not in UTF-8: encode it so")
+        ) from error
 
 
 def _query(body: SearchBody, image: bytes | None, settings: Settings) -> Query:
@@ -211,6 +219,15 @@ def _limited(data: bytes) -> bytes:
     if data.count(b":") + data.count(b",") > MAX_PARTS:
         raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send fewer")
     return data
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Return whether bytes that may be JSON are encoded in UTF-8, and not in UTF-16, UTF-32 or an old charset."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data[:4]
 
 
 def _media_type(request: Request) -> str:

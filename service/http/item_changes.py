@@ -77,7 +77,7 @@ def _json(data: bytes) -> object:
     if data.count(b":") + data.count(b",") > MAX_PARTS:
         raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send the items in several calls")
     try:
-        decoded: object = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_members, parse_int=_whole)
+        decoded: object = json.loads(data.decode(), object_pairs_hook=_members, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON ({error})") from error
     return decoded

@@ -157,6 +157,36 @@ class HostCheck:
         await problem(scope, receive, send)
 
 
+class BodyBudget:
+    """Bounds the sum of the bodies of all requests in progress; a request that would exceed it gets 429."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope; a body counts from its arrival to the end of its request."""
+        own = 0
+
+        async def counted() -> Message:
+            nonlocal own
+            message = await receive()
+            size = len(message.get("body", b""))
+            if self._bytes + size > self._max_bytes:
+                raise errors.Overloaded(
+                    f"the bodies of all requests have more than {self._max_bytes} bytes: retry later", retry_after_s=1
+                )
+            own += size
+            self._bytes += size
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._bytes -= own
+
+
 class PathCheck:
     """Answers 400 if a path is not UTF-8: no route, id or file is named so."""
 

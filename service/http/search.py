@@ -61,11 +61,12 @@ async def searches(request: Request, state: AppStateDep) -> Response:
     Each search counts as one for the rate limit and for the queue.
     """
     with state.searcher.permit(guard.caller_name(request)) as permit:
+        guard.spend_first(request)  # before the body is read, so that a call beyond the rate costs no memory
         posted = await body.json_bytes(request, max_bytes=body.searches_bytes(state.settings))
         max_searches = min(state.settings.max_searches, state.searcher.capacity)
         bodies = await permit.run(partial(body.searches, posted, max_searches=max_searches))
         state.searcher.widen(permit, len(bodies))
-        guard.spend(request, searches=len(bodies))
+        guard.spend(request, searches=len(bodies) - 1, before=1)
         parsers = [partial(body.one_of_many, item, state.settings) for item in bodies]
         answers = await body.unless_disconnected(request, _answers(parsers, permit, request, state))
     return Response(to_json({"answers": answers}), media_type="application/json")

@@ -1,5 +1,6 @@
 """Invalid or impossible bodies, forms and URLs, each with the status that it gets."""
 
+import gzip
 import json
 from collections.abc import Iterator
 
@@ -64,9 +65,13 @@ def malformed() -> Iterator[Body]:
     for name, data in {
         "an open object": b"{", "an open text": b'{"text": "ball', "two objects": b'{"text": "ball"}{}',
         "a comma": b'{"text": "ball",}',
+        "UTF-16 without a mark": '{"text": "ball"}'.encode("utf-16-le"),
+        "Latin-1": '{"text": "grün"}'.encode("latin-1"),
+        "UTF-32": '{"text": "ball"}'.encode("utf-32"), "gzip": gzip.compress(b'{"text": "ball"}'),
         "nothing": b"", "spaces": b"   ", "a comment": b'{"text": "ball"} // x', "single quotes": b"{'text': 'ball'}",
         "a word": b"ball",
-        "a byte order mark": b'\xef\xbb\xbf{"text": "ball"}', "UTF-16": '{"text": "ball"}'.encode("utf-16"),
+        "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"text": "ball"}',
+        "UTF-16": '{"text": "ball"}'.encode("utf-16"),
         "zero bytes": bytes(1000),
         "a stray byte": b'{"text": "\xff"}', "an overlong form": b'{"text": "\xc0\xaf"}',
         "half a letter": b'{"text": "\xe2\x82"}',

@@ -38,3 +38,17 @@ def test_a_pause_never_saves_more_than_the_burst() -> None:
     bucket = TokenBucket(rate_per_s=2, burst=3)
     assert [bucket.take(1, now_s=1e6) for _ in range(4)] == [0, 0, 0, 0.5]
     assert [bucket.take(1, now_s=2e6) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+@given(st.floats(0.1, 20), st.integers(1, 8), st.integers(1, 30), st.floats(0, 5))
+def test_tokens_in_two_steps_are_as_many_as_in_one(rate: float, burst: int, count: int, pause: float) -> None:
+    once, twice = TokenBucket(rate_per_s=rate, burst=burst), TokenBucket(rate_per_s=rate, burst=burst)
+    for bucket in (once, twice):
+        bucket.take(burst, now_s=1000)
+    now = 1000 + pause
+    wait = once.take(count, now_s=now)
+    first = twice.take(1, now_s=now)
+    if first:
+        assert wait >= first
+    else:
+        assert abs(twice.take(count - 1, now_s=now, before=1) - wait) < 1e-6
