@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import IO, TypeAlias
 
 import pyarrow
-from pyarrow import parquet
+from pyarrow import dataset, parquet
 
 from models.errors import SourceError
 
@@ -22,18 +22,25 @@ SHOWN_CHARACTERS = 300
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # "007" stays text: article numbers keep their zeros
 # an exponent without a decimal point needs its sign, as programs write it: 12E4 is an article number
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+([eE][-+]?[0-9]{1,2})?|[eE][-+][0-9]{1,2})")
+# among numbers and booleans, other programs' words for an empty cell, in lower case; among texts they are texts
+EMPTY_WORDS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "-", "--", "–", "—"})
+ALMOST_NUMBER = re.compile(  # as in 1.299,00 €
+    r"([€$£¥₹]\s?|[A-Z]{3}\s)?-?([0-9]{1,3}([.,' \u00a0\u202f][0-9]{3})+|[0-9]+)([.,][0-9]+)?"
+    r"(\s?[€$£¥₹%]|\s[a-zA-Zł]{2,3})?"
+)
 
 
-def records(table: str, file: IO[bytes], *, needed: Sequence[str]) -> Iterator[Record]:
+def records(table: str, file: IO[bytes], *, needed: Sequence[str], note: Callable[[str], None]) -> Iterator[Record]:
     """Yield the records of the table in file order; the suffix of its name says how to read it.
 
     The `needed` columns must exist; in CSV they stay text. Every other CSV column gets the type that fits all its
-    cells: true/false, int, float or text. Raises SourceError with file, row and column, and OSError from the disk.
+    cells: true/false, int, float or text; `note` gets a sentence for a column that may be meant otherwise. Raises
+    SourceError with file, row and column, and OSError from the disk.
     """
     with translate_encoding_errors(table):
         match _suffix(table):
             case ".csv":
-                yield from _typed(_csv(table, file, needed), needed)
+                yield from _typed(_csv(table, file, needed), needed, note)
             case ".jsonl":
                 yield from _jsonl(table, file, needed)
             case _:
@@ -93,19 +100,17 @@ def cell_values(column: pyarrow.Array, place: str) -> list[object]:
         column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)  # Python's times end at microseconds
     elif pyarrow.types.is_time64(kind) and kind.unit == "ns":
         column = column.cast(pyarrow.time64("us"), safe=False)
+    elif pyarrow.types.is_duration(kind):
+        column = column.cast(pyarrow.duration("us"), safe=False)
     try:
         values: list[object] = column.to_pylist()
     except UnicodeDecodeError:
         raise
-    except (ValueError, OverflowError) as error:  # a year beyond 9999, an unknown time zone
+    except (ValueError, OverflowError) as error:
+        if pyarrow.types.is_timestamp(kind) and kind.tz is not None:  # Python may not know the zone: as UTC, without it
+            return cell_values(column.cast(pyarrow.timestamp(column.type.unit)), place)
         raise SourceError(f"{place} cannot be read ({error}): write it as text, or leave the column out") from error
     return values
-
-
-def is_text_list(kind: pyarrow.DataType) -> bool:
-    """Return whether an Arrow type is a list of strings."""
-    texts = (pyarrow.string(), pyarrow.large_string())
-    return any(kind in (pyarrow.list_(text), pyarrow.large_list(text)) for text in texts)
 
 
 def _suffix(table: str) -> str:
@@ -159,28 +164,54 @@ def _csv(table: str, opened: IO[bytes], needed: Sequence[str]) -> Iterator[list[
             ) from error
 
 
-def _typed(lines: Iterator[list[str]], needed: Sequence[str]) -> Iterator[Record]:
+def _typed(lines: Iterator[list[str]], needed: Sequence[str], note: Callable[[str], None]) -> Iterator[Record]:
     """Yield the rows of a CSV table with typed cells, None for an empty cell."""
     header = next(lines, [])
     columns = [
-        [cell or None for cell in column] if name in needed else _typed_cells(column)
+        [cell or None for cell in column] if name in needed else _typed_cells(name, column, note)
         for name, column in zip(header, zip(*lines, strict=True), strict=False)  # no columns if there are no rows
     ]
     for values in zip(*columns, strict=True):
         yield dict(zip(header, values, strict=True))
 
 
-def _typed_cells(cells: Sequence[str]) -> list[str | int | float | bool | None]:
+def _typed_cells(name: str, cells: Sequence[str], note: Callable[[str], None]) -> list[str | int | float | bool | None]:
     """Return the cells of a column with the one type that fits every filled cell."""
-    filled = [cell for cell in cells if cell]
-    read: Callable[[str], str | int | float | bool] = str
-    if all(cell.lower() in ("true", "false") for cell in filled):
+    stripped = [cell.strip() for cell in cells]
+    values = [cell for cell in stripped if cell.lower() not in EMPTY_WORDS]
+    read: Callable[[str], str | int | float | bool]
+    if all(cell.lower() in ("true", "false") for cell in values):
         read = _boolean
-    elif all(INTEGER.fullmatch(cell) for cell in filled):
+    elif all(INTEGER.fullmatch(cell) for cell in values):
         read = int
-    elif all(_is_float(cell) for cell in filled):
+    elif all(_is_float(cell) for cell in values):
         read = float
-    return [read(cell) if cell else None for cell in cells]
+    else:
+        _note_numbers(name, stripped, note)
+        return [cell or None for cell in cells]
+    words = [row for row, cell in enumerate(stripped, start=1) if cell and cell.lower() in EMPTY_WORDS]
+    if words and not values:  # a column of nothing but such words
+        return [cell or None for cell in cells]
+    if words:
+        first = words[0]
+        note(
+            f"the attribute {name!r} holds numbers or true and false: {len(words)} cells such as"
+            f" {stripped[first - 1]!r} (row {first}) count as empty"
+        )
+    return [None if cell.lower() in EMPTY_WORDS else read(cell) for cell in stripped]
+
+
+def _note_numbers(name: str, cells: Sequence[str], note: Callable[[str], None]) -> None:
+    """Note a column of text of which at least half may be meant as numbers, unless it holds codes such as 007."""
+    filled = [(row, cell) for row, cell in enumerate(cells, start=1) if cell.lower() not in EMPTY_WORDS]
+    numbers = sum(ALMOST_NUMBER.fullmatch(cell) is not None for _, cell in filled)
+    if 2 * numbers < len(filled) or any(cell.isdecimal() and not INTEGER.fullmatch(cell) for _, cell in filled):
+        return
+    row, cell = next((row, cell) for row, cell in filled if not _is_float(cell))
+    note(
+        f"the attribute {name!r} is text, because of {cell[:SHOWN_CHARACTERS]!r} in row {row}: filters on numbers do"
+        " not find it; write numbers as 1299.90, or leave the cell empty"
+    )
 
 
 def _boolean(cell: str) -> bool:
@@ -200,27 +231,44 @@ def _jsonl(table: str, opened: IO[bytes], needed: Sequence[str]) -> Iterator[Rec
         yield record
 
 
+def parquet_folder(folder: str, *, needed: Sequence[str]) -> Iterator[Record]:
+    """Yield the records of a folder of Parquet files as one table, by sorted path; folders named key=value add columns.
+
+    Files and folders whose names begin with . or _ are passed over. Raises as `records`.
+    """
+    try:
+        parts = dataset.dataset(folder, format="parquet", partitioning="hive")
+        yield from _columns(folder, parts.schema, needed, lambda names: names, lambda names: parts.to_batches(names))
+    except pyarrow.ArrowException as error:
+        raise SourceError(f"{folder} is not a whole Parquet table ({error}): write or copy it again") from error
+
+
 def _parquet(
     table: str, opened: IO[bytes], needed: Sequence[str], *, others: Callable[[Sequence[str]], Sequence[str]]
 ) -> Iterator[Record]:
     """Yield the rows with the needed columns and the `others` of all names."""
     try:
         with parquet.ParquetFile(opened) as file:
-            schema = file.schema_arrow
-            _check_columns(table, schema.names, needed)
-            names = list(dict.fromkeys([*others(schema.names), *needed]))
-            for name in names:
-                kind = schema.field(name).type
-                if pyarrow.types.is_nested(kind) and not is_text_list(kind):
-                    raise SourceError(
-                        f"{table}, column {name!r} is a {kind}: write it as text, as a list of texts or as one column"
-                        " for each part, or leave the column out"
-                    )
-            for batch in file.iter_batches(columns=names):
-                columns = [cell_values(batch.column(name), f"{table}, column {name!r}") for name in names]
-                for values in zip(*columns, strict=True):
-                    yield dict(zip(names, values, strict=True))
+            yield from _columns(
+                table, file.schema_arrow, needed, others, lambda names: file.iter_batches(columns=names)
+            )
     except (OSError, pyarrow.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # an error of the disk, not of Parquet
         raise SourceError(f"{table} is not a whole Parquet table ({error}): write or copy it again") from error
+
+
+def _columns(
+    table: str,
+    schema: pyarrow.Schema,
+    needed: Sequence[str],
+    others: Callable[[Sequence[str]], Sequence[str]],
+    batches: Callable[[list[str]], Iterator[pyarrow.RecordBatch]],
+) -> Iterator[Record]:
+    """Yield the rows of Arrow batches with the needed columns and the `others` of all names."""
+    _check_columns(table, schema.names, needed)
+    names = list(dict.fromkeys([*others(schema.names), *needed]))
+    for batch in batches(names):
+        columns = [cell_values(batch.column(name), f"{table}, column {name!r}") for name in names]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))

@@ -40,7 +40,7 @@ class Built:
     seconds: float
     recall_goal: float
     recall_at_10: float  # below the goal if all lists do not reach it
-    notes: Sequence[str] = ()  # on attributes whose values had to be made one type
+    notes: Sequence[str] = ()  # on what was left out of the source, and on values that had to be made one type
 
 
 def build(
@@ -69,14 +69,18 @@ def _built(
     started = time.monotonic()
     through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
     chunks = EmbeddedChunks(gallery, space_id=encoder.manifest.space_id)
+    notes: list[str] = []
     if clip_retrieval.is_layout(source):
         manifest = encoder.manifest
-        embedded = clip_retrieval.read(Path(source), dimension=manifest.dimension, space_id=manifest.space_id)
+        embedded = clip_retrieval.read(
+            Path(source), dimension=manifest.dimension, space_id=manifest.space_id, note=notes.append
+        )
         count = len(embedded.rows) + len(embedded.skipped)
         progress(Progress("read", count, count, rate(count, started)))
         progress(Progress("embed", count, count, 0.0))
     else:
-        rows = list(source_rows.rows(source, without=[*snapshot.own_paths(gallery), gallery / BUILDING]))
+        own = [*snapshot.own_paths(gallery), gallery / BUILDING]
+        rows = list(source_rows.rows(source, without=own, note=notes.append))
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
         preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
         embedded = _embedded(rows, gallery, encoder, chunks, progress)
@@ -87,7 +91,7 @@ def _built(
         )
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
-    made, notes = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal))
+    made, on_types = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal))
     with stage("publish", 1, progress):
         publish(gallery, made, journal)
         chunks.remove()
@@ -100,7 +104,7 @@ def _built(
         time.monotonic() - started,
         made.manifest.recall_goal,
         made.manifest.recall_at_10,
-        notes,
+        [*notes, *on_types],
     )
 
 

@@ -45,12 +45,14 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         live = snapshot.live(gallery)
         manifest, rows = live.manifest, RowView.open(live, journal)
         contents = embedded(rows)
+        notes = _lost_values(rows, contents.rows)
         if not contents.rows:
             raise GalleryError(f"every item of {gallery} is deleted: rebuild it from a source that has items")
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
         shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
-        sealed, notes = write(gallery, contents, origin, shape, progress, known=rows.types)
+        sealed, on_types = write(gallery, contents, origin, shape, progress, known=rows.types)
+        notes += on_types
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)
         changes = through - manifest.through
@@ -67,9 +69,25 @@ def embedded(view: RowView) -> Embedded:
         for row, item in ((row, base.at(row)) for row in old.tolist())
     ]
     for row in fresh.tolist():
-        item = overlay.item(row)
-        rows.append(SourceRow(item.id, item.uri, item.attributes, content=overlay.content(row)))
+        item, attributes = overlay.item(row), overlay.columns.at(row - overlay.start)
+        rows.append(SourceRow(item.id, item.uri, attributes, content=overlay.content(row)))
     vectors: Vectors = np.concatenate(
         [view.base.ranking.exact.vectors[old], overlay.vectors[fresh - overlay.start].astype(np.float16)]
     )
     return Embedded(rows, vectors, [], computed=0, new=len(fresh))
+
+
+def _lost_values(view: RowView, rows: Sequence[SourceRow]) -> list[str]:
+    """A sentence for each attribute with values of another type, written when the attribute had that type."""
+    lost: dict[str, list[str]] = {}
+    for row in rows:
+        number = view.row(row.id)
+        assert number is not None
+        if number >= view.overlay.start:
+            for name in view.overlay.item(number).attributes.keys() - row.attributes.keys():
+                lost.setdefault(name, []).append(row.id)
+    return [
+        f"{len(ids)} values were left out of the attribute {name!r}, which holds values of another type; the first was"
+        f" of item {ids[0]!r}: put it again"
+        for name, ids in lost.items()
+    ]

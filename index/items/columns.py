@@ -4,7 +4,7 @@ A column holds the distinct values of an attribute, and for each row the code of
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from pyarrow import ipc
 
 from index.items import untyped_columns
 from index.items.arrow_columns import ARROW, ARROW_TYPES, dictionary_encode, first_rows
-from index.items.attribute_types import AttributeType, AttributeTypes, common_type, convert_attributes
+from index.items.attribute_types import AttributeType, AttributeTypes, Kind, common_type, convert_attributes
 from index.items.values import GrowingValues, SortedValues, Values
 from index.sources.rows import Value
+from models import tables
 from models.arrays import Flags
 from models.errors import GalleryBroken, InputError
 
@@ -183,6 +184,13 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]], known: A
     for name, column in columns.items():
         column.extend([None] * (len(ids) - len(column)))
         kinds = first_rows(column)
+        if emptied := _without_empty_words(column, kinds):
+            notes.append(
+                f"the attribute {name!r} holds numbers or true and false: {emptied} texts such as"
+                f" {column[kinds['text']]!r} (item {ids[kinds['text']]!r}) count as empty"
+            )
+            column = [None if isinstance(value, str) else value for value in column]
+            kinds = first_rows(column)
         if not kinds:
             continue
         types[name] = type = common_type(kinds)
@@ -209,6 +217,14 @@ def _opened(column: pyarrow.Array) -> Column:
     if values.null_count or (len(codes) and not MISSING <= int(codes.min()) <= int(codes.max()) < len(values)):
         raise ValueError("its codes are not those of its values")
     return Column(SortedValues(ARROW_TYPES[values.type], values), codes)
+
+
+def _without_empty_words(column: Sequence[Value], kinds: Mapping[Kind, int]) -> int:
+    """The number of texts in a column of numbers or booleans if all of them are words for an empty cell, else 0."""
+    if "text" not in kinds or len(kinds) == 1 or "list of texts" in kinds:
+        return 0
+    texts = [value for value in column if isinstance(value, str)]
+    return len(texts) if all(text.strip().lower() in tables.EMPTY_WORDS for text in texts) else 0
 
 
 def _missing(rows: int) -> NDArray[np.int32]:

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow
 from pyarrow import parquet
 
 from index.sources.embedded import Embedded, SkippedRow
-from index.sources.rows import SourceRow, attribute_value, id_problem, is_utf8
+from index.sources.rows import Cells, SourceRow, escape_text, id_problem, is_utf8
 from models import files, tables
 from models.arrays import Flags, Vectors
 from models.errors import SourceError
@@ -30,8 +32,11 @@ def is_layout(source: Path | str) -> bool:
     return both and is_utf8(str(Path(source).resolve()))  # other paths are refused as every source is
 
 
-def read(folder: Path, *, dimension: int, space_id: str) -> Embedded:
+def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], None]) -> Embedded:
     """Every row with its vector as it is, at length one; a row whose vector is not finite or zero is skipped.
+
+    An image_path that several files of metadata have, as the keys of a WebDataset may be, gets the number of its file
+    in front. `note` gets a sentence for each column with values that were left out.
 
     No file says which model made the vectors: the caller vouches for their space. Raises SourceError
     for files that do not belong together, of another dimension, or that a manifest of ours says were changed.
@@ -40,24 +45,31 @@ def read(folder: Path, *, dimension: int, space_id: str) -> Embedded:
     rows: list[SourceRow] = []
     blocks: list[Vectors] = []
     skipped: list[SkippedRow] = []
-    seen: set[str] = set()
-    for embeddings, metadata in _pairs(folder):
+    cells = Cells()
+    pairs = _pairs(folder)
+    parts = [list(_rows(metadata, cells)) for _, metadata in pairs]
+    repeated = _repeated(parts)
+    for (embeddings, metadata), part in zip(pairs, parts, strict=True):
         vectors, usable = _vectors(embeddings, dimension)
-        found = list(_rows(metadata))
-        if len(found) != len(vectors):
-            raise SourceError(f"{metadata} has {len(found)} rows and {embeddings} {len(vectors)}: write the pair again")
-        for row, good in zip(found, usable.tolist(), strict=True):
-            if row.id in seen:
-                raise SourceError(
-                    f"{metadata} has the id {row.id!r} of an earlier row: give every row an id of its own"
-                )
-            seen.add(row.id)
-            if good:
-                rows.append(row)
+        if len(part) != len(vectors):
+            raise SourceError(f"{metadata} has {len(part)} rows and {embeddings} {len(vectors)}: write the pair again")
+        for number, (row, good) in enumerate(zip(part, usable.tolist(), strict=True)):
+            id = row.id
+            if id in repeated:
+                id = f"{_number(metadata)}/{id}"  # in a WebDataset, a key is only unique in its shard
+                row = replace(row, id=id)
+            reason = row.problem or ("" if good else f"its vector in {embeddings.name} is not finite, or zero")
+            usable[number] = not reason
+            if reason:
+                skipped.append(SkippedRow(id, row.image, reason))
             else:
-                reason = f"its vector in {embeddings.name} is not finite, or zero"
-                skipped.append(SkippedRow(row.id, row.image, reason))
+                rows.append(row)
         blocks.append(vectors[usable])
+    for sentence in cells.notes():
+        note(sentence)
+    ids = Counter(row.id for row in rows)
+    if len(ids) < len(rows):
+        raise SourceError(f"{folder} has the id {ids.most_common(1)[0][0]!r} twice: give every row an id of its own")
     return Embedded(rows, np.concatenate(blocks), skipped, computed=0, new=len(rows))
 
 
@@ -115,7 +127,7 @@ def _vectors(path: Path, dimension: int) -> tuple[Vectors, Flags]:
     return wide.astype(np.float16), usable
 
 
-def _rows(path: Path) -> Iterator[SourceRow]:
+def _rows(path: Path, cells: Cells) -> Iterator[SourceRow]:
     try:
         table = parquet.read_table(path, partitioning=None)
     except (OSError, pyarrow.ArrowException) as error:
@@ -126,15 +138,31 @@ def _rows(path: Path) -> Iterator[SourceRow]:
         raise SourceError(f"{path} has no column id or image_path, or no {', '.join(ADDRESSES)}: add them")
     columns = {
         name: tables.cell_values(table.column(name).combine_chunks(), f"{path}, column {name!r}")
-        for name, kind in zip(table.column_names, table.schema.types, strict=True)
-        if tables.is_text_list(kind) or not pyarrow.types.is_nested(kind)
+        for name in table.column_names
     }
     for number in range(table.num_rows):
-        record = {name: cells[number] for name, cells in columns.items()}
-        id, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
-        if id is None or not isinstance(uri, str | None):
-            raise SourceError(f"{path}, row {number + 1} has the id {id!r} and the image {uri!r}: give both as text")
-        if problem := id_problem(str(id)):
-            raise SourceError(f"{path}, row {number + 1} has an unusable id ({problem}): give it another one")
-        attributes = {name: attribute_value(cell, f"{path}, column {name!r}") for name, cell in record.items()}
-        yield SourceRow(str(id), uri or "", attributes)
+        record = {name: values[number] for name, values in columns.items()}
+        key, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
+        url = record.get("url")
+        if isinstance(url, str) and not (isinstance(uri, str) and ("/" in uri or "." in uri)):
+            uri = url  # the bare key of a WebDataset is no address
+        id, reason = "" if key is None else str(key), ""
+        if not isinstance(uri, str | None):
+            reason = f"its image {uri!r} is no text"
+        elif problem := id_problem(id):
+            reason = f"its id is unusable: {problem}"
+        if reason:
+            reason = f"row {number + 1} of {path.name}: {reason}"
+        yield SourceRow(escape_text(id), escape_text(str(uri or "")), cells.attributes(record, id), problem=reason)
+
+
+def _repeated(parts: Sequence[Sequence[SourceRow]]) -> set[str]:
+    """The ids that more than one part has."""
+    counts = Counter(id for part in parts for id in {row.id for row in part})
+    return {id for id, count in counts.items() if count > 1}
+
+
+def _number(path: Path) -> int:
+    match = NUMBERED.search(path.stem)
+    assert match is not None
+    return int(match[1])

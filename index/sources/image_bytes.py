@@ -3,6 +3,7 @@
 import errno
 import functools
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -130,6 +131,8 @@ def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float) 
 def _read_file(path: str, max_image_bytes: int) -> FetchedImage:
     begin_s = time.time()
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # to open a pipe or a device might never end
+            raise UnreadableImage(f"{path} is no regular file: name an image file")
         with Path(path).open("rb") as file:
             status = os.fstat(file.fileno())  # before the bytes, so that it is never newer than they are
             data = file.read(max_image_bytes + 1)

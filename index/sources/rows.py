@@ -1,18 +1,18 @@
 """Sources to rows: a folder of images or a table, read as (id, image, attributes)."""
 
+import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
-from index.sources import object_stores
+from index.sources import folders, object_stores
 from models import tables
 from models.errors import SourceError
 
@@ -22,7 +22,12 @@ NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
 LISTED_ROWS = 10
 MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset(
+    {
+        ".apng", ".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".png", ".tif",
+        ".tiff", ".webp",
+    }
+)  # fmt: skip
 NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
 
 
@@ -43,19 +48,22 @@ class SourceRow:
     fingerprint: str = ""
 
 
-def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[SourceRow]:
+def rows(
+    source: Path | str, *, without: Sequence[Path] = (), note: Callable[[str], None] = lambda sentence: None
+) -> Iterator[SourceRow]:
     """The rows of a folder of images or of a CSV, JSONL or Parquet table, here or in a store, in the source's order.
 
     A folder is read recursively, by sorted path; an image's id is its relative path without suffix, or with it if
     two files would share the id. Another file keeps its suffix, and is reported as not an image. Hidden files
     are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
     to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
-    ISO text) or empty.
+    ISO text) or empty. A folder of Parquet files alone is one table. `note` gets a sentence for everything that is
+    passed over or read in a way that may surprise.
     All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
     name = str(source)
     if object_stores.is_store(name):
-        yield from _any(name, _store_folder(name) if object_stores.is_folder(name) else _store_table(name))
+        yield from _any(name, _store_folder(name) if object_stores.is_folder(name) else _store_table(name, note))
         return
     path = Path(source)
     try:
@@ -63,7 +71,13 @@ def rows(source: Path | str, *, without: Sequence[Path] = ()) -> Iterator[Source
             raise SourceError(f"{name} is neither a folder nor a file: check the path")
         if not is_utf8(str(path.resolve())):  # the paths of all images would contain it, and the manifest
             raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
-        yield from _any(name, _folder(path, without) if path.is_dir() else _table(path))
+        if not path.is_dir():
+            yield from _any(name, _table(path, note))
+        elif folders.is_parquet(path):
+            parts = tables.parquet_folder(name, needed=NEEDED)
+            yield from _any(name, _rows(name, parts, _local(path), note))
+        else:
+            yield from _any(name, _folder(path, without, note))
     except OSError as error:
         raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
 
@@ -93,6 +107,11 @@ def escaped(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def escape_text(text: str) -> str:
+    """The text with each lone surrogate as an escape, so that it can be written."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
     """The rows as they come; raises SourceError if there are none."""
     empty = True
@@ -103,34 +122,18 @@ def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
         raise SourceError(f"{source} has no rows: name a folder with images or a table with at least one row")
 
 
-def _folder(folder: Path, without: Sequence[Path]) -> Iterator[SourceRow]:
+def _folder(folder: Path, without: Sequence[Path], note: Callable[[str], None]) -> Iterator[SourceRow]:
     base = folder.resolve()
     left_out = {str(path.parent.resolve() / path.name) for path in without}
     if any(str(path) in left_out for path in (base, *base.parents)):
         return
-    files = list(_files(str(base), left_out))
+    files = folders.files(str(base), left_out, note)
     for name, id in zip(files, _ids(files), strict=True):
         if is_utf8(name):
             yield SourceRow(id, f"{base}/{name}", {}, problem=_path_problem(id))
         else:
             problem = "the file's name is not UTF-8: rename it"
             yield SourceRow(escaped(id), escaped(f"{base}/{name}"), {}, problem=problem)
-
-
-def _files(base: str, left_out: Collection[str]) -> list[str]:
-    """The paths of all files below the folder, relative to it, in the order of their parts."""
-
-    def fail(error: OSError) -> None:
-        raise error  # a folder that is passed over would take its items out of the gallery
-
-    files: list[str] = []
-    for folder, folders, names in os.walk(base, onerror=fail):
-        folders[:] = [name for name in folders if name[0] != "." and f"{folder}/{name}" not in left_out]
-        start = f"{folder[len(base) + 1 :]}/" if folder != base else ""
-        files += [
-            start + name for name in names if name[0] != "." and not (left_out and f"{folder}/{name}" in left_out)
-        ]
-    return sorted(files, key=lambda name: name.replace("/", "\0"))  # part by part
 
 
 def _ids(files: Sequence[str]) -> Iterator[str]:
@@ -162,26 +165,34 @@ def _store_folder(folder: str) -> Iterator[SourceRow]:
         yield SourceRow(escaped(id), escaped(each.url), {}, problem=problem, fingerprint=each.fingerprint)
 
 
-def _store_table(table: str) -> Iterator[SourceRow]:
+def _store_table(table: str, note: Callable[[str], None]) -> Iterator[SourceRow]:
     folder = table.rpartition("/")[0]
     with object_stores.copied(table) as file:
-        yield from _rows(table, file, lambda image: object_stores.joined(folder, image))
+        records = tables.records(table, file, needed=NEEDED, note=note)
+        yield from _rows(table, records, lambda image: object_stores.joined(folder, image), note)
 
 
-def _table(table: Path) -> Iterator[SourceRow]:
-    base = table.parent.resolve()
+def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
     with table.open("rb") as file:
-        yield from _rows(str(table), file, lambda image: str(base / image))  # an absolute image replaces the base
+        yield from _rows(str(table), tables.records(str(table), file, needed=NEEDED, note=note), _local(table), note)
 
 
-def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator[SourceRow]:
-    """The rows of an opened table; `locate` makes an address of a path in it."""
+def _local(table: Path) -> Callable[[str], str]:
+    base = table.parent.resolve()
+    return lambda image: str(base / image)  # an absolute image replaces the base
+
+
+def _rows(
+    table: str, records: Iterable[tables.Record], locate: Callable[[str], str], note: Callable[[str], None]
+) -> Iterator[SourceRow]:
+    """The rows of a table; `locate` makes an address of a path in it."""
+    cells = Cells()
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
     unusable: list[tuple[int, str]] = []
-    for number, record in enumerate(tables.records(table, file, needed=NEEDED), start=1):
-        row = _row(record, locate, f"{table}, row {number}")
+    for number, record in enumerate(records, start=1):
+        row = _row(record, locate, f"{table}, row {number}", cells)
         if not row.id:
             empty.append(number)
         elif first.setdefault(row.id, number) != number:
@@ -189,6 +200,8 @@ def _rows(table: str, file: IO[bytes], locate: Callable[[str], str]) -> Iterator
         elif problem := id_problem(row.id):
             unusable.append((number, problem))
         yield row
+    for sentence in cells.notes():
+        note(sentence)
     wrong: list[str] = []
     if empty:
         wrong.append(f"no id in {_listed(len(empty), map(str, empty))}")
@@ -207,7 +220,7 @@ def _listed(count: int, rows: Iterable[str]) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}: {shown}{', …' if count > LISTED_ROWS else ''}"
 
 
-def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str) -> SourceRow:
+def _row(record: tables.Record, locate: Callable[[str], str], where: str, cells: "Cells") -> SourceRow:
     id = "" if record["id"] is None else record["id"]
     if isinstance(id, bool) or not isinstance(id, str | int):
         raise SourceError(f"{where} has the id {id!r}: give every row an id that is text or a whole number")
@@ -218,38 +231,61 @@ def _row(record: Mapping[str, object], locate: Callable[[str], str], where: str)
         raise SourceError(f"{where} has the image {image!r}: give a path or a URL as text")
     if image and not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
-    attributes = {
-        name: attribute_value(value, f"{where}, column {name!r}")
-        for name, value in record.items()
-        if name not in NEEDED
-    }
-    for name, value in attributes.items():
-        texts = value if isinstance(value, list) else [value]
-        if not is_utf8(name) or not all(is_utf8(text) for text in texts if isinstance(text, str)):
-            raise SourceError(f"{where}, column {name!r} has the text {value!r}, {NO_TEXT}")
+    attributes = cells.attributes({name: value for name, value in record.items() if name not in NEEDED}, str(id))
     image = image or ""
     return SourceRow(str(id), image if not image or "://" in image else locate(image), attributes)
 
 
-def attribute_value(cell: object, place: str) -> Value:
-    """Return a cell of a table as the value of an attribute; raises SourceError, which names the place.
+class Cells:
+    """Cells of a table as values of attributes; those that no attribute can hold are left out and counted."""
 
-    An empty list and the NaN of a data frame are missing values, and a date is ISO text.
+    def __init__(self) -> None:
+        self._left_out: dict[tuple[str, str], tuple[int, str]] = {}  # by name and reason: how many, the first item
+
+    def attributes(self, cells: Mapping[str, object], id: str) -> dict[str, Value]:
+        """Return the attributes of the item of that id."""
+        attributes: dict[str, Value] = {}
+        for name, cell in cells.items():
+            try:
+                if not is_utf8(name):
+                    raise ValueError(f"its name has {NO_TEXT}")
+                attributes[name] = attribute_value(cell)
+            except ValueError as reason:
+                count, first = self._left_out.get((escape_text(name), str(reason)), (0, id))
+                self._left_out[escape_text(name), str(reason)] = (count + 1, first)
+        return attributes
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence for each attribute with values that were left out."""
+        for (name, reason), (count, first) in self._left_out.items():
+            values = "a value was" if count == 1 else f"{count} values were"
+            yield f"{values} left out of the attribute {name!r}, the first of item {first!r}: {reason}"
+
+
+def attribute_value(cell: object) -> Value:
+    """Return a cell of a table as the value of an attribute; raises ValueError with the reason if none can hold it.
+
+    An empty list and the NaN of a data frame are missing values; dates and times are ISO text, durations seconds.
     """
     if isinstance(cell, date | time_of_day):
         return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return cell.total_seconds()
     if isinstance(cell, Decimal):
         cell = float(cell)
     if isinstance(cell, float) and math.isnan(cell):
         return None
     if isinstance(cell, float) and math.isinf(cell):
-        raise SourceError(f"{place} is infinite: give a finite number or leave it empty")
+        raise ValueError("it is infinite: give a finite number or leave it empty")
     if isinstance(cell, list):
-        if not all(isinstance(text, str) for text in cell):
-            raise SourceError(f"{place} holds a list of other things than text: give every member as text")
-        return list(dict.fromkeys(cell)) or None
+        texts = [part for part in map(attribute_value, cell) if part is not None]
+        if any(isinstance(part, list) for part in texts):
+            raise ValueError("it is a list of lists: give a list of texts")
+        return list(dict.fromkeys(part if isinstance(part, str) else json.dumps(part) for part in texts)) or None
+    if isinstance(cell, str) and not is_utf8(cell):
+        raise ValueError(f"it has {NO_TEXT}")
     if cell is None or isinstance(cell, str | int | float | bool):
         return cell
-    raise SourceError(
-        f"{place} holds a {type(cell).__name__}: give text, a number, a date, true or false, a list of texts or nothing"
+    raise ValueError(
+        f"it is a {type(cell).__name__}: give text, a number, a date, true or false, a list of texts or nothing"
     )

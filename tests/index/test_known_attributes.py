@@ -1,6 +1,7 @@
 """An attribute that a gallery once had can be filtered, counted and grouped by, even if no item has it any more."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,20 @@ def test_an_attribute_stays_known_with_its_type(folder: Path, table: Path, encod
     assert apply([Put("0", None, {"sale": False, "brand": 7, "size": "M"}, merge=True)], gallery, encoder) == [None]
     assert totals(gallery, "sale", False) == (1, [(False, 1)])
     assert totals(gallery, "brand", "7") == (1, [("7", 1)])
+
+
+def test_a_compaction_leaves_out_what_its_attribute_cannot_hold(folder: Path, encoder: Encoder) -> None:
+    gallery = opened(folder, encoder)
+    before = gallery.view().upsert("1")
+    assert before is not None
+    odd = replace(before.item, attributes={"price": "cheap", "brand": "Acme"})  # as an earlier version accepted it
+    gallery.change([replace(before, item=odd)])
+    (note,) = compact(folder, progress=quiet).notes
+    assert "'price'" in note and "'1'" in note
+    gallery = opened(folder, encoder)
+    assert gallery.view().rows.types["price"] == "integer"
+    assert gallery.view().item("1").attributes == {"brand": "Acme"}
+    assert totals(gallery, "price", 2)[0] == 1
 
 
 def test_a_gallery_without_items_refuses_no_attribute(folder: Path, encoder: Encoder) -> None:

@@ -152,5 +152,5 @@ def test_what_a_killed_build_embedded_is_as_new_to_the_lists_as_before(
     assert snapshot.live_manifest(gallery).stale == 0
 
 
-def _killed(*arguments: object) -> None:
+def _killed(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from index.items.filters import mask, parse
 from index.items.values import Scalar
 from index.sources.rows import Value
 from models.errors import GalleryBroken
+from models.tables import EMPTY_WORDS
 
 Row = Mapping[str, Value]
 
@@ -55,15 +56,37 @@ def texts(columns: Columns) -> list[str]:
 
 
 def expected(rows: Sequence[Row]) -> list[str]:
-    """The naive oracle: the common type of each attribute, and every value converted to it."""
+    """The naive oracle: the common type of each attribute, and every value converted to it.
+
+    Words such as "null" count as empty if all other values are numbers or booleans.
+    """
     converted: list[dict[str, Value]] = [{} for _ in rows]
     for name in {name for row in rows for name in row}:
         values = [row.get(name) for row in rows]
+        if {kind(value) for value in values if value not in (None, [])} - {"text"}:
+            words = [value for value in values if isinstance(value, str)]
+            if not any(isinstance(value, list) and value for value in values) and all(map(is_empty_word, words)):
+                values = [None if isinstance(value, str) else value for value in values]
         type = common_type(kind(value) for value in values if value not in (None, []))
         for row, value in zip(converted, values, strict=True):
             if value not in (None, []):
                 row[name] = convert(value, type)
     return [json.dumps(row, sort_keys=True) for row in converted]
+
+
+def is_empty_word(text: str) -> bool:
+    return text.strip().lower() in EMPTY_WORDS
+
+
+def test_words_for_an_empty_cell_leave_numbers_numbers(tmp_path: Path) -> None:
+    prices: list[Value] = [19.5, "N/A", 5, "", "null"]
+    items = [(f"i{number}", {"price": price, "name": "NA"}) for number, price in enumerate(prices)]
+    (note,) = attribute_columns.write(tmp_path / "a.arrow", items)
+    assert "'price'" in note and "'N/A'" in note and "'i1'" in note
+    columns = Columns.open(tmp_path / "a.arrow")
+    assert columns.types == {"price": "number", "name": "text"}
+    assert [columns.at(row).get("price") for row in range(5)] == [19.5, None, 5.0, None, None]
+    assert columns.at(1)["name"] == "NA"
 
 
 def test_every_value_comes_back_as_it_was_given(tmp_path: Path) -> None:

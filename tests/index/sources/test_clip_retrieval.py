@@ -116,7 +116,7 @@ def test_other_vectors_do_not_inherit_the_lists_of_those_before(tmp_path: Path, 
     ("rows", "columns", "width", "kind", "match"),
     [
         (3, {"image_path": ["a", "b"]}, 0, "f4", "metadata_0.parquet has 2 rows and .*img_emb_0.npy 3"),
-        (2, {"image_path": ["a", "a"]}, 0, "f4", "metadata_0.parquet has the id 'a' of an earlier row"),
+        (2, {"image_path": ["a", "a"]}, 0, "f4", "the id 'a' twice"),
         (2, {"image_path": ["a", "b"]}, 1, "f4", "img_emb_0.npy has the shape"),
         (2, {"image_path": ["a", "b"]}, 0, "f8", "img_emb_0.npy holds float64"),
         (2, {"caption": ["a", "b"]}, 0, "f4", "metadata_0.parquet has no column id or image_path"),
@@ -155,3 +155,17 @@ def test_a_changed_export_or_one_of_another_space_is_refused(
         np.save(tmp_path / "out" / clip_retrieval.IMAGES / "img_emb_0.npy", drawn(2, encoder.manifest.dimension))
     with pytest.raises(SourceError, match=match):
         imported(tmp_path / "out", tmp_path, encoder)
+
+
+def test_the_files_of_a_webdataset_give_every_item_an_id_and_an_address(tmp_path: Path, encoder: Encoder) -> None:
+    folder, urls = tmp_path / "in", ["https://shop.example/a.jpg", "https://shop.example/b.jpg"]
+    for shard in ("0", "1"):
+        columns: dict[str, list[object]] = {"image_path": ["00000", "00001", None], "url": [*urls, urls[0]]}
+        put(folder, shard, drawn(3, encoder.manifest.dimension, int(shard)), columns)
+    built = imported(folder, tmp_path, encoder)
+    assert (built.items, [row.reason.split(":")[0] for row in built.skipped]) == (
+        4,
+        ["row 3 of metadata_0.parquet", "row 3 of metadata_1.parquet"],
+    )
+    view = Gallery.open(tmp_path / "g", space_id=encoder.manifest.space_id).view()
+    assert view.item("1/00001").uri == urls[1] and view.item("0/00000").uri == urls[0]

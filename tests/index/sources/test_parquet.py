@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from index.sources.rows import rows
+from index.sources.rows import Value, rows
 from models.errors import SourceError
 
 
@@ -52,21 +52,51 @@ def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("column", "match"),
+    ("column", "value"),
     [
-        (pyarrow.array([[1, 2]]), "column 'x' is a list<.*>: .*leave the column out"),
-        (pyarrow.array([{"y": 1}]), "column 'x' is a struct<.*>: .*leave the column out"),
-        (pyarrow.array([b"\xff"]), "column 'x' holds a bytes"),
-        (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "column 'x' .*out of range.*as text"),
-        (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "column 'x' .*as text"),
+        (pyarrow.array([[36, 37.5]]), ["36.0", "37.5"]),
+        (pyarrow.array([[True, None]]), ["true"]),
+        (pyarrow.array([90], pyarrow.duration("s")), 90.0),
+        (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "1970-01-01T00:00:00.000001"),
     ],
 )
-def test_a_parquet_column_that_is_no_attribute_is_refused_by_name(
-    tmp_path: Path, column: pyarrow.Array, match: str
-) -> None:
+def test_odd_columns_of_parquet_become_text_or_numbers(tmp_path: Path, column: pyarrow.Array, value: Value) -> None:
     parquet.write_table(pyarrow.table({"id": ["a"], "image": ["a.png"], "x": column}), tmp_path / "t.parquet")
-    with pytest.raises(SourceError, match=match):
-        list(rows(tmp_path / "t.parquet"))
+    (row,) = rows(tmp_path / "t.parquet")
+    assert row.attributes == {"x": value}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pyarrow.array([{"y": 1}]), pyarrow.array([b"\xff"]), pyarrow.array([[[1]]]), pyarrow.array([float("inf")])],
+)
+def test_a_value_that_is_no_attribute_is_left_out_with_a_note(tmp_path: Path, column: pyarrow.Array) -> None:
+    parquet.write_table(pyarrow.table({"id": ["a"], "image": ["a.png"], "x": column}), tmp_path / "t.parquet")
+    notes: list[str] = []
+    (row,) = rows(tmp_path / "t.parquet", note=notes.append)
+    assert row.attributes == {}
+    (note,) = notes
+    assert "'x'" in note and "'a'" in note
+
+
+def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
+    folder = tmp_path / "products.parquet"
+    for number, brand in enumerate(["Fjord", "Dune"]):
+        part = folder / f"brand={brand}" / "part-0.parquet"
+        part.parent.mkdir(parents=True)
+        columns = {"id": [f"i{number}"], "image": ["images/a.png"], "price": [9.5 + number]}
+        parquet.write_table(pyarrow.table(columns), part)
+    (folder / "_SUCCESS").touch()
+    (folder / ".part.crc").touch()
+    second, first = rows(folder)
+    assert (first.id, first.image) == ("i0", str(tmp_path.resolve() / "images/a.png"))
+    assert (first.attributes, second.attributes) == (
+        {"price": 9.5, "brand": "Fjord"},
+        {"price": 10.5, "brand": "Dune"},
+    )
+    (folder / "brand=Dune" / "part-0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError, match=r"products.parquet is not a whole Parquet table"):
+        list(rows(folder))
 
 
 def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:
