@@ -1,13 +1,17 @@
 """Text to token ids, from the bundle's own tokenizer.json; the same file trains the model and serves it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import ftfy
 import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
+from tokenizers.normalizers import Normalizer
 
 from models.arrays import Flags, TokenIds
+from models.cleaning import KINDS, Cleaning
 from models.errors import BundleBroken, ConfigError
 
 START = "<|startoftext|>"
@@ -16,6 +20,7 @@ PADDING_ID = 0  # as CLIP's: whatever stands after the end token is never read
 PLACEHOLDER_ID = 0  # at the slot, where a net puts its pseudo-word in place of the token's own embedding
 TEXT = "{text}"
 SLOT = "*"
+CLEANING = "open_clip"  # key of the normalizer in a tokenizer.json: which of open_clip's cleanings comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,16 @@ class Tokenizer:
     def open(cls, path: Path, *, context_length: int) -> "Tokenizer":
         """Reads a tokenizer.json; raises BundleBroken if it is none."""
         try:
-            return cls(FastTokenizer.from_file(str(path)), context_length=context_length)
-        except BundleBroken:
-            raise
+            text = path.read_text(encoding="utf-8")
+            fast = FastTokenizer.from_str(text)
         except Exception as error:  # the library raises the bare class
             raise BundleBroken(f"{path} is not a tokenizer file: {error}") from error
+        kind = (json.loads(text)["normalizer"] or {}).get(CLEANING)
+        if kind in KINDS:
+            fast.normalizer = Normalizer.custom(Cleaning(kind))
+        elif kind is not None:
+            raise BundleBroken(f"{path} wants a cleaning {kind!r} that this version does not know: update likebut")
+        return cls(fast, context_length=context_length)
 
     @property
     def vocabulary(self) -> int:
@@ -136,4 +146,14 @@ class Tokenizer:
         return first
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._fast.encode_batch(list(texts), add_special_tokens=False)]
+        whole = [_repaired(text) for text in texts]
+        return [encoding.ids for encoding in self._fast.encode_batch(whole, add_special_tokens=False)]
+
+
+def _repaired(text: str) -> str:
+    """Return a text without half a surrogate pair, which the library does not take."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return ftfy.fix_text(text)
+    return text

@@ -210,6 +210,12 @@ def context_length(name: str) -> int:
     return int(_known(name)["text_cfg"].get("context_length", 77))
 
 
+def cleaning(name: str) -> str:
+    """Name of an open_clip model's cleaning of texts; raises ConfigError for a name that open_clip does not know."""
+    options = dict[str, object](_known(name)["text_cfg"]).get("tokenizer_kwargs")
+    return str(options.get("clean", "lower")) if isinstance(options, Mapping) else "lower"
+
+
 def _known(name: str) -> Mapping[str, Mapping[str, int]]:
     """open_clip's config of a model, ours among them."""
     open_clip.add_model_config(OWN_CONFIGS)

@@ -1,17 +1,19 @@
 """Tokenizers: ours frames and truncates, CLIP's gives open_clip's own ids."""
 
+import time
 from pathlib import Path
 
-import ftfy
 import numpy as np
 import open_clip
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 
+from models.cleaning import KINDS, cleaned
 from models.errors import BundleBroken, ConfigError
 from models.tokenizer import PADDING_ID, PLACEHOLDER_ID, PLAIN, Template, Tokenizer
-from training.engine import vocabulary
+from training import vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -28,19 +30,90 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return Tokenizer.open(path, context_length=12)
 
 
-@settings(max_examples=200, deadline=None)
-@given(text=st.text(st.characters(codec="latin-1", exclude_characters="&"), max_size=60))
-def test_clips_tokenizer_gives_open_clips_ids(clip: Tokenizer, text: str) -> None:
-    theirs = open_clip.get_tokenizer("ViT-B-32")([text]).numpy()
-    if ftfy.fix_text(text) == text:
-        np.testing.assert_array_equal(clip.encode([text]).ids, theirs)
+PIECES = st.sampled_from(
+    [
+        *("’", "‘", "“", "”", "'s", "'S", "'ſ", "'LL", "&amp;", "&amp;amp;", "&amp;amp;lt;", "&lt", "&#8217;"),
+        *("ｆｕｌｌ", "ﬁ", "\ufeff", "\u200b", "\x00", "\x07", "\x1c", "\x85", "\x9d", "\x1b[31m", "\r\n", "\u2028"),
+        *("â€™", "Ã©", "Ã ", "â€œ", "schÃ¶n", "Ð¿", "\ud800", "\udc57", "\ud83d\udc57", "👩🏽‍🚀", "❤️", "👗", "🇩🇪"),
+        *("e\u0301", "İ", "Σ", "ΑΣ", "ß", "Ǆ", "½", "²", "٣", "1234", "3.14", "\u058b", "𲎰", "𛲅", "<", ">", "_"),
+        *("*", "{text}", " ", "  ", "\t", "\xa0", "$50 off", "don't", "naïve café", "red dress", "K", "x" * 300),
+    ]
+)
+TEXTS = st.lists(PIECES | st.text(st.characters(exclude_categories=()), max_size=8), max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("clean", sorted(KINDS))
+def test_every_text_gives_open_clips_ids(clean: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path, theirs = tmp_path_factory.mktemp("clip") / "tokenizer.json", SimpleTokenizer(clean=clean)
+    vocabulary.clip(path, clean=clean)
+    ours = Tokenizer.open(path, context_length=77)
+
+    @settings(max_examples=1000, deadline=None)
+    @given(text=TEXTS)
+    def same(text: str) -> None:
+        np.testing.assert_array_equal(ours.encode([text]).ids, theirs([text]).numpy())
+
+    same()
+
+
+def test_every_character_gives_open_clips_ids(clip: Tokenizer) -> None:
+    """Letters and numbers of the newest Unicode as well, beside a letter, a digit, an apostrophe and themselves."""
+    theirs = SimpleTokenizer()
+    letters = [chr(code) for code in range(0, 0x32000, 7)] + [chr(code) for code in range(0x32000, 0x110000, 997)]
+    texts = [f"a{one}1{one}'{one}{one}" for one in letters]
+    np.testing.assert_array_equal(clip.encode(texts).ids, theirs(texts).numpy())
+
+
+@pytest.mark.parametrize("clean", sorted(KINDS))
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS)
+def test_a_text_is_cleaned_as_open_clip_cleans_it(clean: str, text: str) -> None:
+    assert cleaned(text, kind=clean) == get_clean_fn(clean)(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["$50 off", "a photo of *, that is red", "don't", "naïve café", "red\n\tdress  ", "x" * 900]
+    ("text", "same"),
+    [
+        ("women’s dress", "women's dress"),
+        ("H&amp;M shirt", "h&m shirt"),
+        ("&amp;quot;boho&amp;quot;", '"boho"'),
+        ("ｆｕｌｌ　width", "full width"),
+        ("\ufeffred\x07\x00", "red"),
+        ("schÃ¶n", "schön"),
+        ("red\n\tDRESS  ", "red dress"),
+    ],
 )
+def test_texts_of_phones_and_feeds_are_the_words_that_they_mean(clip: Tokenizer, text: str, same: str) -> None:
+    np.testing.assert_array_equal(clip.encode([text]).ids, clip.encode([same]).ids)
+
+
+def test_open_clips_special_tokens_in_a_text_are_words(clip: Tokenizer) -> None:
+    for text in ("<end_of_text> red", "<|endoftext|> red"):
+        ids = clip.encode([text]).ids[0].tolist()
+        assert ids.count(clip.end) == 1 and ids[ids.index(clip.end) + 1 :] == [PADDING_ID] * (76 - ids.index(clip.end))
+
+
+@pytest.mark.parametrize("word", ["x", "x ", "&amp;", "Ã©", "’", "👗"])
+def test_the_time_of_a_long_text_grows_with_its_length(clip: Tokenizer, word: str) -> None:
+    begun = time.process_time()
+    clip.encode([word * 20_000])
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("text", ["$50 off", "a photo of *, that is red", "don't", "naïve café", "x" * 900])
 def test_shoppers_texts_give_open_clips_ids(clip: Tokenizer, text: str) -> None:
     np.testing.assert_array_equal(clip.encode([text]).ids, open_clip.get_tokenizer("ViT-B-32")([text]).numpy())
+
+
+def test_half_a_surrogate_pair_is_a_replacement_character(small: Tokenizer) -> None:
+    np.testing.assert_array_equal(small.encode(["red \ud83d"]).ids, small.encode(["red \ufffd"]).ids)
+    np.testing.assert_array_equal(small.encode(["red \ud83d\udc57"]).ids, small.encode(["red 👗"]).ids)
+
+
+def test_a_cleaning_that_this_version_does_not_know_is_refused(clip: Tokenizer, tmp_path: Path) -> None:
+    vocabulary.clip(tmp_path / "tokenizer.json", clean="upper")
+    with pytest.raises(BundleBroken, match="'upper'"):
+        Tokenizer.open(tmp_path / "tokenizer.json", context_length=77)
 
 
 @given(text=st.text(max_size=40))

@@ -15,8 +15,8 @@ from models.nets.reranker import Reranker
 from models.nets.reranker import RerankerShape as RerankerShape
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
+from training import vocabulary
 from training.bundles.export import FinishedModel
-from training.engine import vocabulary
 from training.methods.reranker.extend_bundle import FinishedReranker
 from training.methods.two_stage import two_stage
 

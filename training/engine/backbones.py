@@ -7,10 +7,10 @@ from torch import Tensor
 
 from models import bundle, files
 from models.errors import ConfigError
-from models.nets.backbone import Backbone, context_length
+from models.nets.backbone import Backbone, cleaning, context_length
 from models.tokenizer import Tokenizer
+from training import vocabulary
 from training.bundles import parameter_map
-from training.engine import vocabulary
 from training.engine.settings import BackboneConfig
 
 TOKENIZER = "tokenizer.json"
@@ -43,7 +43,7 @@ def write_tokenizer(settings: BackboneConfig, path: Path) -> Tokenizer:
         if settings.pretrained and source.is_file():
             files.write(path, source.read_bytes())
         else:
-            vocabulary.clip(path)
+            vocabulary.clip(path, clean=cleaning(settings.name))
     return Tokenizer.open(path, context_length=context_length(settings.name))
 
 

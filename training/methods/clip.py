@@ -14,8 +14,9 @@ from models.arrays import Rows
 from models.bundle import Manifest
 from models.errors import ConfigError
 from models.nets import weighted_sum
-from models.nets.backbone import Backbone
+from models.nets.backbone import Backbone, cleaning
 from models.tokenizer import Tokenizer
+from training import vocabulary
 from training.bundles.export import FinishedModel
 from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts
@@ -24,7 +25,7 @@ from training.data.batch import ContrastBatch
 from training.data.config import DrawnCaptions
 from training.data.drawn import images
 from training.data.order import alike
-from training.engine import checkpoint, loop, vocabulary
+from training.engine import checkpoint, loop
 from training.engine.backbones import TOKENIZER
 from training.engine.distributed import World
 from training.engine.losses import symmetric_nce
@@ -183,7 +184,7 @@ def export_open_clip(name: str, *, pretrained: str, text_weight: float | None, o
     """Export an open_clip model as it is; raises ConfigError for a model or weights that open_clip does not know."""
     with TemporaryDirectory() as scratch:
         tokenizer_file = Path(scratch) / TOKENIZER
-        vocabulary.clip(tokenizer_file)
+        vocabulary.clip(tokenizer_file, clean=cleaning(name))
         end = Tokenizer.open(tokenizer_file, context_length=3).end
         backbone = Backbone.create(name, pretrained=pretrained, end=end)
         if backbone.clip.vocab_size != end + 1:

@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from torch.nn import functional as F
 
 from models.encoder import Encoder
 from models.errors import ConfigError
+from models.tokenizer import Tokenizer
 from training.data.batch import ContrastBatch
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
@@ -165,3 +167,6 @@ def test_any_open_clip_model_can_be_exported(tmp_path: Path) -> None:
     manifest = export_open_clip("ViT-S-32-alt", pretrained="", text_weight=0.4, out=tmp_path / "bundle")
     assert (manifest.image_size, manifest.context_length, manifest.text_weight) == (224, 77, 0.4)
     Encoder.open(tmp_path / "bundle")
+    tokenizer = Tokenizer.open(tmp_path / "bundle" / "tokenizer.json", context_length=77)
+    text = "Women’s H&amp;M ﬁne\ufeff knit"
+    np.testing.assert_array_equal(tokenizer.encode([text]).ids, open_clip.get_tokenizer("ViT-S-32-alt")([text]).numpy())
