@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
 
-from models import damaged, full_scale
+from models import containers, full_scale
 from models.arrays import Pixels
 from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableImage
 
@@ -53,12 +53,14 @@ def thumbnail(data: bytes, *, size: int, max_pixels: int) -> bytes:
 def opened(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Image.Image:
     """The image as its header describes it, no pixel decoded yet.
 
-    Raises NotAnImage for bytes of no known type, UnreadableImage for a damaged header, ImageTooLarge for a bomb.
+    Raises NotAnImage for bytes of no known type, UnreadableImage for a damaged header, and ImageTooLarge or
+    ImageTooCostly for a bomb.
     """
     if not data:
         raise UnreadableImage(f"the image is empty: send the bytes of {_WANTED}")
+    data = containers.essential(data)
     with _translate_errors(max_pixels):
-        image = Image.open(io.BytesIO(damaged.essential_png(data)), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"the image has {width}×{height} pixels, more than {max_pixels}: send a smaller one")
@@ -80,7 +82,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None 
         except OSError:
             if image.format not in JPEG_FORMATS or not _lacks_only_its_end(data):
                 raise
-            image = Image.open(io.BytesIO(data + damaged.JPEG_END), formats=FORMATS)
+            image = Image.open(io.BytesIO(data + containers.JPEG_END), formats=FORMATS)
             _shrink(image, side)
             image.load()
         _turn_upright(image)
@@ -106,8 +108,8 @@ def _shrink(image: Image.Image, side: int | None) -> None:
 def _lacks_only_its_end(data: bytes) -> bool:
     """Return whether all pixels of a JPEG are there: those that are not depend on the bytes that follow."""
     first, second = (
-        Image.open(io.BytesIO(data + filler + damaged.JPEG_END), formats=FORMATS)
-        for filler in (b"", damaged.JPEG_NOISE)
+        Image.open(io.BytesIO(data + filler + containers.JPEG_END), formats=FORMATS)
+        for filler in (b"", containers.JPEG_NOISE)
     )
     return all(first.crop(box).tobytes() == second.crop(box).tobytes() for box in _strips(first))
 
