@@ -213,11 +213,11 @@ def _tune(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from index.items.columns import Columns
+    from index.items import attribute_file
     from index.storage import snapshot
 
     live = snapshot.live(arguments.gallery)
-    columns = Columns.open(live.path / snapshot.ATTRIBUTES)
+    columns = attribute_file.read(live.path / snapshot.ATTRIBUTES)
     attributes = {
         name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
         for name, type in columns.types.items()

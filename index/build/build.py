@@ -11,8 +11,9 @@ from index.build.publish import publish
 from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, stage, translate_os_errors, write
+from index.items import attribute_file
 from index.items.attribute_types import AttributeTypes
-from index.items.columns import Columns, GrowingColumns
+from index.items.columns import GrowingColumns
 from index.sources import clip_retrieval, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
@@ -112,7 +113,7 @@ def _known(gallery: Path, journal: Journal) -> AttributeTypes:
     """The types of the attributes of the live snapshot and of the changes since, so that no filter on one fails."""
     try:
         live = snapshot.live_manifest(gallery)
-        columns = Columns.open(gallery / snapshot.SNAPSHOTS / live.name / snapshot.ATTRIBUTES)
+        columns = attribute_file.read(gallery / snapshot.SNAPSHOTS / live.name / snapshot.ATTRIBUTES)
         growing = GrowingColumns(columns.types)
         for entry in journal.since(live.through):
             if isinstance(entry.change, Upsert):

@@ -10,7 +10,7 @@ import pyarrow
 from pyarrow import parquet
 
 from index.build.compact import embedded
-from index.items.arrow_columns import ARROW, first_rows, typed_array
+from index.items.attribute_file import ARROW, first_rows, typed_array
 from index.items.attribute_types import common_type
 from index.sources.clip_retrieval import IMAGES, MANIFEST, METADATA
 from index.sources.rows import SourceRow

@@ -12,7 +12,7 @@ from typing import Literal
 import faiss
 import numpy as np
 
-from index.items import columns, items
+from index.items import attribute_file, items
 from index.items.attribute_types import AttributeTypes
 from index.sources.embedded import Embedded
 from index.storage import snapshot
@@ -81,7 +81,9 @@ def write(
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)
             items.write(folder / snapshot.ITEMS, rows)
-            notes = columns.write(folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known)
+            notes = attribute_file.write(
+                folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known
+            )
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
             opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)

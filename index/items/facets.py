@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from index.items.columns import Column, Columns, GrowingColumns
+from index.items.columns import Column, Columns
 from index.items.values import Scalar, SortedValues, Values
 from models.arrays import Flags
 
@@ -16,19 +16,14 @@ Counts: TypeAlias = NDArray[np.int64]  # (m,), by the code of the value
 MOST = 100  # values of an attribute
 
 
-def counts(columns: Columns, name: str, mask: Flags, top: int) -> list[tuple[Scalar, int]]:
-    """The `top` values that most rows of the mask (count,) have, with their number, the most frequent first.
-
-    Ties go by the value. A row with a list counts for each of its texts. Missing is no value; an attribute that no row
-    has counts nothing.
-    """
-    return joint_counts(columns, mask, GrowingColumns({}), np.empty(0, np.bool_), name, top)
-
-
-def joint_counts(
+def counts(
     columns: Columns, mask: Flags, others: Columns, other_mask: Flags, name: str, top: int
 ) -> list[tuple[Scalar, int]]:
-    """As `counts`, of the rows of two parts together, of which the second is small."""
+    """The `top` values that most rows of two parts have, with their number, the most frequent first.
+
+    The masks (count,) choose the rows; the second part is small. Ties go by the value. A row with a list counts for
+    each of its texts. Missing is no value; an attribute that no row has counts nothing.
+    """
     values, numbers = _tally(columns.get(name), mask)
     other_values, more = _tally(others.get(name), other_mask)
     totals = {_scalar(values, code): int(numbers[code]) for code in _most(values, numbers, top)}

@@ -9,9 +9,9 @@ from threading import Lock
 import numpy as np
 from cachetools import LRUCache
 
-from index.items import facets, filters
+from index.items import attribute_file, facets, filters
 from index.items.attribute_types import AttributeTypes
-from index.items.columns import MISSING, Columns
+from index.items.columns import MISSING
 from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem, ItemTable
@@ -47,7 +47,7 @@ class OpenSnapshot:
     def open(cls, opened: Snapshot) -> "OpenSnapshot":
         """Open a checked snapshot; raises GalleryBroken if its files do not belong together."""
         manifest, path = opened.manifest, opened.path
-        items = ItemTable.open(path / snapshot.ITEMS, Columns.open(path / snapshot.ATTRIBUTES))
+        items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES))
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
         shards = Shards.open(opened.shards, encoding=manifest.encoding)
         agree = (
@@ -213,7 +213,7 @@ class RowView:
         self.check_attributes(set(names))
         overlay, base = self.overlay, self.base.items.attributes
         mask = self._mask(candidates)
-        return {name: facets.joint_counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
+        return {name: facets.counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
 
     def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
         """How many of the candidates remain if each value of the attribute may occur once.

@@ -11,7 +11,7 @@ import pytest
 
 from index.build.build import build
 from index.gallery import Gallery
-from index.items.columns import write
+from index.items.attribute_file import write
 from index.items.filters import parse
 from index.search.request import Hit, SearchRequest
 from index.sources.rows import Value

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc
 
-from index.items import columns as attribute_columns
+from index.items import attribute_file
+from index.items.attribute_file import COUNT, CURRENT, VERSION
 from index.items.attribute_types import AttributeTypes, common_type, convert, kind
-from index.items.columns import COUNT, CURRENT, FIRST_ROWS, VERSION, Columns, GrowingColumns
+from index.items.columns import FIRST_ROWS, Columns, GrowingColumns
 from index.items.filters import mask, parse
 from index.items.values import Scalar
 from index.sources.rows import Value
@@ -39,8 +40,8 @@ ROWS = st.lists(st.dictionaries(st.sampled_from(["a", "b", "", "größe", "or"])
 
 
 def written(path: Path, rows: Sequence[Row]) -> Columns:
-    attribute_columns.write(path, ((str(number), row) for number, row in enumerate(rows)))
-    return Columns.open(path)
+    attribute_file.write(path, ((str(number), row) for number, row in enumerate(rows)))
+    return attribute_file.read(path)
 
 
 def grown(rows: Sequence[Row]) -> GrowingColumns:
@@ -81,9 +82,9 @@ def is_empty_word(text: str) -> bool:
 def test_words_for_an_empty_cell_leave_numbers_numbers(tmp_path: Path) -> None:
     prices: list[Value] = [19.5, "N/A", 5, "", "null"]
     items = [(f"i{number}", {"price": price, "name": "NA"}) for number, price in enumerate(prices)]
-    (note,) = attribute_columns.write(tmp_path / "a.arrow", items)
+    (note,) = attribute_file.write(tmp_path / "a.arrow", items)
     assert "'price'" in note and "'N/A'" in note and "'i1'" in note
-    columns = Columns.open(tmp_path / "a.arrow")
+    columns = attribute_file.read(tmp_path / "a.arrow")
     assert columns.types == {"price": "number", "name": "text"}
     assert [columns.at(row).get("price") for row in range(5)] == [19.5, None, 5.0, None, None]
     assert columns.at(1)["name"] == "NA"
@@ -137,13 +138,13 @@ def test_a_value_that_its_attribute_cannot_hold_is_missing_in_a_change() -> None
 
 def test_a_mix_is_reported_with_the_first_items(tmp_path: Path) -> None:
     rows: list[Row] = [{"price": None}, {"price": 1}, {"price": 2.5}, {"price": "on request"}, {"price": 3}]
-    (note,) = attribute_columns.write(tmp_path / "a.arrow", zip("abcde", rows, strict=True))
+    (note,) = attribute_file.write(tmp_path / "a.arrow", zip("abcde", rows, strict=True))
     for part in ("'price'", "integer (first in item 'b')", "number (first in item 'c')", "text (first in item 'd')"):
         assert part in note
-    assert Columns.open(tmp_path / "a.arrow").get("price").at(4) == "3"
-    (note,) = attribute_columns.write(tmp_path / "a.arrow", [("a", {"ean": 10**20})])
+    assert attribute_file.read(tmp_path / "a.arrow").get("price").at(4) == "3"
+    (note,) = attribute_file.write(tmp_path / "a.arrow", [("a", {"ean": 10**20})])
     assert "'ean'" in note and "64 bits" in note
-    assert attribute_columns.write(tmp_path / "a.arrow", zip("abcde", rows[:3], strict=False)) == []
+    assert attribute_file.write(tmp_path / "a.arrow", zip("abcde", rows[:3], strict=False)) == []
 
 
 def test_rows_without_attributes_are_counted(tmp_path: Path) -> None:
@@ -162,8 +163,8 @@ def test_an_attribute_without_a_value_has_no_type_yet(tmp_path: Path) -> None:
 def test_a_known_attribute_stays_known_without_a_value(tmp_path: Path) -> None:
     known: AttributeTypes = {"sale": "boolean", "tags": "list of texts", "price": "text", "size": None}
     rows: list[Row] = [{"price": 1, "note": None}, {"price": 2.5}]
-    attribute_columns.write(tmp_path / "a.arrow", zip("ab", rows, strict=True), known)
-    columns = Columns.open(tmp_path / "a.arrow")
+    attribute_file.write(tmp_path / "a.arrow", zip("ab", rows, strict=True), known)
+    columns = attribute_file.read(tmp_path / "a.arrow")
     assert columns.types == dict(known) | {"price": "number", "note": None}
     assert columns.at(0) == {"price": 1}
     assert [columns.get(name).at(1) for name in columns.types] == [2.5, None, None, None, None]
@@ -223,7 +224,7 @@ def table(path: Path, *, codes: Sequence[int | None], values: Sequence[str | Non
 def test_a_table_whose_parts_do_not_fit_is_refused_by_name(tmp_path: Path) -> None:
     path, rows = tmp_path / "attributes.arrow", COUNT.decode()
     table(path, codes=[0, None], values=["x"], **{rows: "2"})
-    assert [Columns.open(path).at(row) for row in range(2)] == [{"a": "x"}, {}]
+    assert [attribute_file.read(path).at(row) for row in range(2)] == [{"a": "x"}, {}]
     for codes, values, count in (
         ([0, 2], ["x", "y"], "2"),  # a code of no value
         ([0, -2], ["x", "y"], "2"),
@@ -233,10 +234,10 @@ def test_a_table_whose_parts_do_not_fit_is_refused_by_name(tmp_path: Path) -> No
     ):
         table(path, codes=codes, values=values, **{rows: count})
         with pytest.raises(GalleryBroken, match=r"attributes\.arrow .*rebuild the gallery"):
-            Columns.open(path)
+            attribute_file.read(path)
     table(path, codes=[0], values=["x"])
     with pytest.raises(GalleryBroken, match=r"attributes\.arrow .*rebuild the gallery"):
-        Columns.open(path)
+        attribute_file.read(path)
 
 
 def test_a_file_that_is_no_such_table_is_refused_by_name(tmp_path: Path) -> None:
@@ -259,7 +260,7 @@ def test_a_file_that_is_no_such_table_is_refused_by_name(tmp_path: Path) -> None
     ):
         path.write_bytes(data)
         with pytest.raises(GalleryBroken, match=r"attributes\.arrow .*rebuild the gallery"):
-            Columns.open(path)
+            attribute_file.read(path)
     path.unlink()
     with pytest.raises(GalleryBroken, match=r"attributes\.arrow .*rebuild the gallery"):
-        Columns.open(path)
+        attribute_file.read(path)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.items import columns as attribute_columns
+from index.items import attribute_file
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.filters import DEEPEST, MOST_LEAVES, All, In, Range, mask, names, parse
@@ -138,8 +138,8 @@ def test_the_mask_is_what_a_plain_evaluation_of_every_row_finds(
 
 
 def written(path: Path, rows: list[dict[str, Value]]) -> Columns:
-    attribute_columns.write(path, ((str(number), row) for number, row in enumerate(rows)))
-    return Columns.open(path)
+    attribute_file.write(path, ((str(number), row) for number, row in enumerate(rows)))
+    return attribute_file.read(path)
 
 
 def grown(rows: Sequence[Mapping[str, Value]], types: AttributeTypes = MappingProxyType({})) -> Columns:

@@ -8,9 +8,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from index.items import columns as attribute_columns
-from index.items import filters, items
-from index.items.columns import Columns
+from index.items import attribute_file, filters, items
 from index.items.items import GalleryItem, ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
@@ -41,9 +39,9 @@ def opened(folder: Path, encoding: Encoding, *, nprobe: int | None) -> Gallery:
     states = {name: [""] * COUNT for name in items.STATES}
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
     path = folder / "attributes.arrow"
-    attribute_columns.write(path, ((f"i{row}", {"colour": row % COLOURS}) for row in range(COUNT)))
+    attribute_file.write(path, ((f"i{row}", {"colour": row % COLOURS}) for row in range(COUNT)))
     ranking = Ranking(files, Exact(vectors, scaled(vectors)), nprobe or files.nlist)
-    return OpenSnapshot(ItemTable(table, Columns.open(path)), ranking), vectors
+    return OpenSnapshot(ItemTable(table, attribute_file.read(path)), ranking), vectors
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from index.items import columns as attribute_columns
-from index.items import items
-from index.items.columns import Columns
+from index.items import attribute_file, items
 from index.items.items import ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
@@ -37,8 +35,8 @@ def contents(folder: Path, encoding: Encoding, *, nprobe: int) -> RowView:
     opened = Shards.open([folder / name for name, _ in written], encoding=encoding)
     states = {name: [""] * COUNT for name in items.STATES}
     table = pyarrow.table({"id": [f"i{row}" for row in range(COUNT)], **states})
-    attribute_columns.write(folder / "attributes.arrow", ((f"i{row}", {"group": row % GROUPS}) for row in range(COUNT)))
-    known = ItemTable(table, Columns.open(folder / "attributes.arrow"))
+    attribute_file.write(folder / "attributes.arrow", ((f"i{row}", {"group": row % GROUPS}) for row in range(COUNT)))
+    known = ItemTable(table, attribute_file.read(folder / "attributes.arrow"))
     base = OpenSnapshot(known, Ranking(opened, Exact(vectors, scaled(vectors)), nprobe))
     overlay = Overlay(known.rows, known.attributes.types, dimension=DIMENSION, through=0)
     return RowView(base, overlay.state)

@@ -9,11 +9,11 @@ import pyarrow
 import pytest
 from pyarrow import ipc
 
-from index.items import columns as attribute_columns
-from index.items.columns import COUNT, Columns
+from index.items import attribute_file
+from index.items.attribute_file import COUNT, UNTYPED
+from index.items.columns import GrowingColumns
 from index.items.facets import counts
 from index.items.filters import mask, parse
-from index.items.untyped_columns import KIND
 from index.sources.rows import Value
 from models.errors import GalleryBroken
 
@@ -34,7 +34,7 @@ def write_untyped(path: Path, rows: Sequence[dict[str, Value]]) -> None:
         distinct = sorted(set(texts))
         codes = pyarrow.array([distinct.index(text) for text in texts], pyarrow.int32())
         columns[name] = pyarrow.DictionaryArray.from_arrays(codes, pyarrow.array(distinct, pyarrow.large_string()))
-    schema = pyarrow.schema([(name, KIND) for name in columns], metadata={COUNT: str(len(rows))})
+    schema = pyarrow.schema([(name, UNTYPED) for name in columns], metadata={COUNT: str(len(rows))})
     with ipc.new_file(str(path), schema) as writer:
         writer.write_batch(pyarrow.record_batch(list(columns.values()), schema=schema))
 
@@ -42,15 +42,16 @@ def write_untyped(path: Path, rows: Sequence[dict[str, Value]]) -> None:
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [{}, {}]])
 def test_an_untyped_file_answers_as_a_typed_one(tmp_path: Path, rows: list[dict[str, Value]]) -> None:
     write_untyped(tmp_path / "old.arrow", rows)
-    attribute_columns.write(tmp_path / "new.arrow", ((str(number), row) for number, row in enumerate(rows)))
-    old, new = Columns.open(tmp_path / "old.arrow"), Columns.open(tmp_path / "new.arrow")
+    attribute_file.write(tmp_path / "new.arrow", ((str(number), row) for number, row in enumerate(rows)))
+    old, new = attribute_file.read(tmp_path / "old.arrow"), attribute_file.read(tmp_path / "new.arrow")
     assert (old.types, len(old)) == (new.types, len(rows))
     assert [json.dumps(old.at(row)) for row in range(len(rows))] == [
         json.dumps(new.at(row)) for row in range(len(rows))
     ]
-    everything = np.ones(len(rows), np.bool_)
+    everything, none = np.ones(len(rows), np.bool_), GrowingColumns({})
     for name in old.types:
-        assert counts(old, name, everything, 9) == counts(new, name, everything, 9)
+        found = [counts(columns, everything, none, everything[:0], name, 9) for columns in (old, new)]
+        assert found[0] == found[1]
     for filter in ({"price": 20}, {"price": {"lt": 20}}, {"colour": ["red", ""]}, {"code": "7"}, {"new": None}):
         held = mask(parse(filter), old, len(rows)).tolist()
         assert held == mask(parse(filter), new, len(rows)).tolist()
@@ -58,7 +59,7 @@ def test_an_untyped_file_answers_as_a_typed_one(tmp_path: Path, rows: list[dict[
 
 def test_a_mix_of_an_untyped_file_becomes_text(tmp_path: Path) -> None:
     write_untyped(tmp_path / "old.arrow", ROWS)
-    columns = Columns.open(tmp_path / "old.arrow")
+    columns = attribute_file.read(tmp_path / "old.arrow")
     assert columns.types == {
         "price": "number",
         "colour": "text",
@@ -75,8 +76,8 @@ def test_a_code_of_no_value_is_refused(tmp_path: Path) -> None:
     column = pyarrow.DictionaryArray.from_arrays(
         pyarrow.array([0, 2], pyarrow.int32()), pyarrow.array(['"x"'], pyarrow.large_string()), safe=False
     )
-    schema = pyarrow.schema([("a", KIND)], metadata={COUNT: "2"})
+    schema = pyarrow.schema([("a", UNTYPED)], metadata={COUNT: "2"})
     with ipc.new_file(str(tmp_path / "a.arrow"), schema) as writer:
         writer.write_batch(pyarrow.record_batch([column], schema=schema))
     with pytest.raises(GalleryBroken, match=r"a\.arrow .*rebuild the gallery"):
-        Columns.open(tmp_path / "a.arrow")
+        attribute_file.read(tmp_path / "a.arrow")
