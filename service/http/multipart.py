@@ -15,7 +15,7 @@ FIELDS = ("text", "k", "query")
 PARTS = "a form may have one file named image and the fields text, k and query, each at most once"
 MAX_PARTS = 32
 MAX_BOUNDARY_BYTES = 200  # RFC 2046 allows 70
-NULL = "null"  # JavaScript's FormData makes this text of null
+LEFT_OUT = frozenset({"", "null", "undefined"})  # JavaScript's FormData makes these texts of null and undefined
 CHARSETS = frozenset(
     {
         "utf-8", "ascii", "utf-16", "iso8859-1", "iso8859-2", "iso8859-15", "cp1250", "cp1251", "cp1252", "cp1253",
@@ -83,6 +83,8 @@ def parse(data: bytes, *, content_type: str) -> Form:
             seen.add(name)
             if name == "image":
                 if part.is_text(content):
+                    if content.decode().strip() in LEFT_OUT:
+                        continue
                     raise _refused(
                         name,
                         "the part image holds a text: send the image file itself, or name an item or a URL in query,"
@@ -91,8 +93,10 @@ def parse(data: bytes, *, content_type: str) -> Form:
                 form.image = content
             elif name in FIELDS:
                 text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
-                if text.strip() and (name == "text" or text.strip() != NULL):
-                    form.fields[name] = text if name == "text" else text.strip()
+                if name == "text" and text.strip():
+                    form.fields[name] = text
+                elif name != "text" and text.strip() not in LEFT_OUT:
+                    form.fields[name] = text.strip()
             else:
                 raise _refused(name, f"the form has a part named {name!r}: {PARTS}")
     except (FormParserError, ValueError) as error:  # ValueError: text or base64 that cannot be decoded

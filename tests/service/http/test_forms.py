@@ -95,6 +95,7 @@ def test_an_image_is_known_by_the_name_of_its_part(
         ({"files": {"query": ("blob", b'{"text": "red ball", "k": 3}', "application/json")}}, {}),
         ({"files": {"text": (None, "red ball")}, "data": {"k": "null", "query": "null"}}, {"k": 20}),
         ({"files": {"text": (None, "red ball")}, "data": {"k": "", "query": "{}"}}, {"k": 20}),
+        ({"files": {"text": (None, "red ball")}, "data": {"k": "undefined", "image": "null"}}, {"k": 20}),
         ({"files": {"text": (None, "red ball")}, "data": {"k": " 3\r\n"}}, {}),
         ({"files": {"text": (None, "")}, "data": {"query": '{"text": "red ball", "k": 3, "image": null}'}}, {}),
     ],
@@ -147,7 +148,7 @@ def test_an_unknown_charset_is_refused(charset: str) -> None:
         ([part("text", b"red"), part("colour", b"blue")], "colour"),
         ([part("images", b"\xff\xd8", more='; filename="a.jpg"')], "images"),
         ([part("image", b"https://shop.example/a.png")], "image"),
-        ([part("image", b"undefined")], "image"),
+        ([part("image", b"red-box")], "image"),
     ],
 )  # fmt: skip
 def test_a_part_that_cannot_be_used_is_named(parts: list[bytes], name: str) -> None:
