@@ -12,6 +12,7 @@ from index import uploads
 from index.items import filters
 from index.items.filters import Filter
 from index.items.items import GalleryItem
+from index.search.deadline import check_any
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
 from index.search.search import Search
@@ -24,7 +25,7 @@ from index.storage.read_only_journal import ReadOnlyJournal, open_journal
 from index.storage.snapshot import Snapshot
 from index.storage.view import OpenSnapshot, RowView
 from models.arrays import Embeddings, Scores
-from models.errors import InputError, SpaceMismatch, UnknownItem
+from models.errors import DeadlineExceeded, InputError, SpaceMismatch, UnknownItem
 
 DEEPEST = 10_000  # offset + k: to rank more takes long, and no person looks at them
 ARRANGED = 1_000  # the same if hits are compared with each other: many more rows are looked through for each
@@ -138,7 +139,8 @@ class GalleryView:
 
         Queries with the same filter are searched at once. Items outside the probed lists come after all others. There
         are fewer than k hits only if the gallery has no more, or if a note says how many items were ranked. `rescore`
-        computes new scores of the first rows of queries to be re-ranked, once for each filter. Raises InputError for
+        computes new scores of the first rows of queries to be re-ranked, once for each filter. A query whose deadline
+        passes has no hits, and its result says so. Raises InputError for
         queries of another dimension, values that are not finite, and requests that cannot be met.
         """
         self._check_queries(queries, requests)
@@ -147,8 +149,14 @@ class GalleryView:
             groups.setdefault((request.filter, request.nprobe), []).append(number)
         results: dict[int, SearchResult] = {}
         for (filter, nprobe), numbers in groups.items():
-            search = Search(self.rows, self.rows.candidates(filter), nprobe)
             group_requests = [requests[number] for number in numbers]
+            check = check_any([request.deadline for request in group_requests])
+            try:
+                candidates = self.rows.candidates(filter, check)
+            except DeadlineExceeded:
+                results |= {number: SearchResult([], 0, is_overdue=True) for number in numbers}
+                continue
+            search = Search(self.rows, candidates, nprobe)
             group_results = search.results(queries[numbers], group_requests, partial(_rescore, rescore, numbers))
             results |= zip(numbers, group_results, strict=True)
         return [results[number] for number in range(len(requests))]

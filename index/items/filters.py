@@ -24,7 +24,10 @@ from index.sources.rows import is_utf8
 from models.arrays import Flags
 from models.errors import InputError
 
-MOST_LEAVES = 1000
+MOST_LEAVES = 1000  # values
+MOST_CONDITIONS = 200  # equalities and ranges: each is evaluated for all rows
+MOST_BITS = 4096  # of a whole number: about as many digits as a text may have
+MOST_CHARACTERS = 1000  # of a value, or of the name of an attribute
 DEEPEST = 16
 SHOWN_CHARACTERS = 40
 
@@ -88,8 +91,12 @@ def names(filter: Filter) -> set[str]:
             return {name for part in filter.parts for name in names(part)}
 
 
-def mask(filter: Filter, columns: Columns, count: int) -> Flags:
-    """For which of the first `count` rows (count,) the filter holds; an attribute that none has is missing in all."""
+def mask(filter: Filter, columns: Columns, count: int, check: Callable[[], None] = lambda: None) -> Flags:
+    """For which of the first `count` rows (count,) the filter holds; an attribute that none has is missing in all.
+
+    `check` is called before each part; it raises if the work must end.
+    """
+    check()
     match filter:
         case In():
             wanted = [json.loads(text) for text in filter.texts]
@@ -103,16 +110,16 @@ def mask(filter: Filter, columns: Columns, count: int) -> Flags:
                 count, lambda values: _within(filter.bounds, values), missing=False
             )
         case Not():
-            return ~mask(filter.part, columns, count)
+            return ~mask(filter.part, columns, count, check)
         case All():
             flags = np.ones(count, np.bool_)
             for part in filter.parts:
-                flags &= mask(part, columns, count)
+                flags &= mask(part, columns, count, check)
             return flags
         case Any():
             flags = np.zeros(count, np.bool_)
             for part in filter.parts:
-                flags |= mask(part, columns, count)
+                flags |= mask(part, columns, count, check)
             return flags
 
 
@@ -132,10 +139,11 @@ def _is_comparable(value: Scalar, type: AttributeType) -> bool:
 
 
 class _Reader:
-    """Reads one filter, and counts its leaves: members, bounds, and filters that say nothing."""
+    """Reads one filter, and counts its conditions and leaves: members, bounds, and filters that say nothing."""
 
     def __init__(self) -> None:
         self._leaves = 0
+        self._evaluated = 0
 
     def filter(self, given: object, where: str, depth: int) -> Filter:
         if not isinstance(given, dict):
@@ -165,14 +173,16 @@ class _Reader:
         return _joined(All, parts)
 
     def _value(self, name: str, given: object, where: str, depth: int) -> Filter:
+        if len(name) > MOST_CHARACTERS:
+            raise InputError(f"the name of {where} has more than {MOST_CHARACTERS} characters: shorten it")
         if isinstance(given, dict):
             return self._conditions(name, given, where, depth + 1)
         if not isinstance(given, list):
-            self._enter(where, depth, leaves=1)
+            self._enter(where, depth, leaves=1, evaluated=1)
             return In(name, (_text(given, where),))
         if not given:
             raise InputError(f"{where} is an empty array: give at least one value, or leave it out")
-        self._enter(where, depth, leaves=len(given))
+        self._enter(where, depth, leaves=len(given), evaluated=1)
         return In(name, tuple(sorted({_text(each, f"{where}[{number}]") for number, each in enumerate(given)})))
 
     def _conditions(self, name: str, given: Mapping[str, object], where: str, depth: int) -> Filter:
@@ -188,7 +198,7 @@ class _Reader:
                 shown = key[:SHOWN_CHARACTERS]
                 raise InputError(f"{where} has the key {shown!r}: choose of {', '.join(COMPARISONS)} and not")
             place = f"{where}.{comparison}"
-            self._enter(place, depth, leaves=1)
+            self._enter(place, depth, leaves=1, evaluated=not bounds)
             bounds[comparison] = _bound(wanted, place)
         if len({isinstance(bound, str) for bound in bounds.values()}) > 1:
             raise InputError(f"{where} has a number and a text for bounds: give two of one kind")
@@ -198,12 +208,18 @@ class _Reader:
             raise InputError(f"{where} is an empty object: give it {', '.join(COMPARISONS)} or not")
         return _joined(All, parts)
 
-    def _enter(self, where: str, depth: int, *, leaves: int) -> None:
+    def _enter(self, where: str, depth: int, *, leaves: int, evaluated: int = 0) -> None:
         if depth > DEEPEST:
             raise InputError(f"{where} is more than {DEEPEST} deep: write the filter flatter")
         self._leaves += leaves
         if self._leaves > MOST_LEAVES:
             raise InputError(f"the filter has more than {MOST_LEAVES} values up to {where}: ask for fewer")
+        self._evaluated += evaluated
+        if self._evaluated > MOST_CONDITIONS:
+            raise InputError(
+                f"the filter has more than {MOST_CONDITIONS} conditions up to {where}: give values of one attribute as"
+                " an array"
+            )
 
 
 def _joined(kind: Callable[[tuple[Filter, ...]], Filter], parts: Iterable[Filter]) -> Filter:
@@ -229,6 +245,10 @@ def _text(given: object, where: str) -> str:
         raise InputError(f"{where} is {_kind(given)}: give text, a number, true, false or null")
     if isinstance(given, str) and not is_utf8(given):
         raise InputError(f"{where} holds half a character: write it again as whole text")
+    if isinstance(given, str) and len(given) > MOST_CHARACTERS:
+        raise InputError(f"{where} has {len(given)} characters: give at most {MOST_CHARACTERS}")
+    if isinstance(given, int) and given.bit_length() > MOST_BITS:
+        raise InputError(f"{where} is a number of more than {MOST_BITS} bits: give a smaller one")
     return json.dumps(given, ensure_ascii=False)
 
 

@@ -24,6 +24,7 @@ Number: TypeAlias = int | float
 Scalar: TypeAlias = str | int | float | bool
 Comparison: TypeAlias = Literal["gte", "gt", "lte", "lt"]
 CACHED_VALUES = 4096  # of a column: every value of a category or a colour
+CACHED_CHARACTERS = 200  # of a text up to which it is cached
 Bounds: TypeAlias = Sequence[tuple[Comparison, Number | str]]
 
 COMPARISONS: Mapping[Comparison, Callable[..., bool]] = {
@@ -95,7 +96,8 @@ class SortedValues:
         value: Value = self._cache.get(code)
         if value is None:
             value = self._values[code].as_py()
-            if isinstance(value, Scalar) and len(self._cache) < CACHED_VALUES:
+            is_long = isinstance(value, str) and len(value) > CACHED_CHARACTERS
+            if isinstance(value, Scalar) and not is_long and len(self._cache) < CACHED_VALUES:
                 self._cache[code] = value
         return value
 

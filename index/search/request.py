@@ -56,3 +56,4 @@ class SearchResult:
     notes: Sequence[str] = ()
     diagnostics: Sequence[str] = ()  # how the search was done, for operators
     facets: Facets = field(default_factory=dict)
+    is_overdue: bool = False  # the deadline of the request came first: there are no hits

@@ -54,14 +54,15 @@ class Arrangement:
     def extend(self, ranking: Rows, check: Callable[[], None]) -> None:
         """Reads on in a ranking (m,), best first, which begins with what was read before; −1 ends it.
 
-        `check` is called before each block; it raises if the work must end.
+        `check` is called between two blocks; it raises if the work must end.
         """
         end = int(np.argmax(ranking < 0)) if len(ranking) and ranking[-1] < 0 else len(ranking)
         if self._rules is PLAIN:
             self._blocks = [ranking[: min(end, self._count)]]
             return
         while self._read < end and len(self) < self._count:
-            check()
+            if self._read:
+                check()
             block = ranking[self._read : min(self._read + BLOCK, end)]
             self._add(block, pinned=False)
             self._read += len(block)

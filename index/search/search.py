@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from index.items.facets import Facets
+from index.items.values import Scalar
 from index.search.request import SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
 from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
 from index.storage.view import Candidates, RowView
 from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Flags, Rows, Scores
+from models.errors import DeadlineExceeded
 
 AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
 DEEPER = 4  # factor by which the ranking grows if the rules left too few rows
@@ -34,10 +36,15 @@ class _BatchedQuery:
     first: Rows = field(default_factory=lambda: NO_ROWS)  # re-ranked, in front of the others
     groups: int | None = None  # hits that there can be if each group has one
     is_cut: bool = False  # the ranking ended before there were enough hits
+    overdue: bool = False  # its deadline was over when it was last looked at
 
     @property
     def needed(self) -> int:
         return self.request.offset + self.request.k
+
+    def is_overdue(self) -> bool:
+        self.overdue = self.overdue or self.request.deadline.is_over
+        return self.overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,9 @@ class Search:
     ) -> list[SearchResult]:
         """The result of each query (B, d); `rescore` is called if a request has its first rows re-ranked.
 
-        The same rows are re-ranked for every page of an answer, so that its pages fit together. Raises
-        DeadlineExceeded if the deadline of a request has passed.
+        The same rows are re-ranked for every page of an answer, so that its pages fit together. A query whose deadline
+        passes between two steps is left, and its result says so; the others are not affected. A search of one step is
+        finished in any case.
         """
         batch = self._batch(requests)
         waiting = batch
@@ -63,8 +71,8 @@ class Search:
             now = [query for query in waiting if query.depth == depth]
             deeper = [query for query in waiting if query.depth > depth]
             self._rank(now, queries, depth, rescore)
-            waiting = [*deeper, *(query for query in now if self._needs_more(query))]
-        facets, diagnostics = self._facets(requests), self._diagnostics()
+            waiting = [*deeper, *(query for query in now if self._needs_more(query) and not query.is_overdue())]
+        facets, diagnostics = self._facets(batch), self._diagnostics()
         return [
             SearchResult(
                 self._hits(queries[query.number], query),
@@ -73,6 +81,8 @@ class Search:
                 [*_rerank_diagnostics(query.first), *diagnostics],
                 {name: facets[name] for name in query.request.facets},
             )
+            if not query.overdue
+            else SearchResult([], self.candidates.total, is_overdue=True)
             for query in batch
         ]
 
@@ -91,8 +101,6 @@ class Search:
 
     def _rank(self, now: Sequence[_BatchedQuery], queries: Embeddings, depth: int, rescore: Rescore) -> None:
         """Ranks the first `depth` rows of some of the queries (B, d), and reads the hits from them."""
-        for query in now:
-            query.request.deadline.check()
         numbers = [query.number for query in now]
         scores, rows = self.rows.ranked(queries[numbers], depth, self.candidates, nprobe=self.nprobe)
         new = [query for query in now if query.scores is None]  # a deeper ranking begins with the same rows
@@ -101,7 +109,10 @@ class Search:
         if any(query.request.rerank for query in new):
             self._rerank(new, rescore)
         for query in now:
-            query.arrangement.extend(_joined(query.first, query.rows), query.request.deadline.check)
+            try:
+                query.arrangement.extend(_joined(query.first, query.rows), query.request.deadline.check)
+            except DeadlineExceeded:
+                query.overdue = True
 
     def _rerank(self, queries: Sequence[_BatchedQuery], rescore: Rescore) -> None:
         """Puts the first rows of each ranking in the order of their new scores, as many as its request says."""
@@ -116,7 +127,7 @@ class Search:
     def _needs_more(self, query: _BatchedQuery) -> bool:
         """True if a deeper ranking may have more hits, and its depth is set."""
         depth, count = query.depth, len(query.arrangement)
-        if count >= query.needed or self._is_complete(query, count):
+        if query.overdue or count >= query.needed or self._is_complete(query, count):
             return False
         if len(query.rows) < depth or query.rows[depth - 1] < 0:  # earlier if a shard is missing
             return False
@@ -144,15 +155,14 @@ class Search:
         hits = query.arrangement.rows[query.request.offset :]
         return [Hit(rows.item(row), known[row] if row in known else rows.score(vector, row)) for row in hits]
 
-    def _facets(self, requests: Sequence[SearchRequest]) -> Facets:
+    def _facets(self, batch: Sequence[_BatchedQuery]) -> Facets:
         """The counts of all attributes that a request names, each counted once."""
-        facets: dict[str, Facets] = {}
-        for request in requests:
-            for name in request.facets:
-                if name not in facets:
-                    request.deadline.check()
-                    facets[name] = self.rows.facets([name], self.candidates)
-        return {name: counts[name] for name, counts in facets.items()}
+        facets: dict[str, Sequence[tuple[Scalar, int]]] = {}
+        for query in batch:
+            for name in query.request.facets:
+                if name not in facets and not query.is_overdue():
+                    facets |= self.rows.facets([name], self.candidates)
+        return facets
 
     def _rules(self, request: SearchRequest) -> ResultRules:
         if request.plain:

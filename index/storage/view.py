@@ -28,7 +28,8 @@ from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 from models.errors import GalleryBroken, InputError
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
-FILTER_BYTES = 8  # memory of a parsed filter for each character of its text, about
+FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
+ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
 
 
 class OpenSnapshot:
@@ -60,15 +61,20 @@ class OpenSnapshot:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
         return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing)
 
-    def selection(self, filter: Filter) -> Selection:
+    def selection(self, filter: Filter, check: Callable[[], None]) -> Selection:
         """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
         with self._lock:
             if filter in self._selections:
                 return self._selections[filter][0]
-        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items)))
+        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items), check))
         with self._lock, suppress(ValueError):  # larger than the whole cache
-            self._selections[filter] = selection, selection.nbytes + FILTER_BYTES * len(repr(filter))
+            self._selections[filter] = selection, self._bytes(filter, selection)
         return selection
+
+    def _bytes(self, filter: Filter, selection: Selection) -> int:
+        """About how much memory a cached selection takes, with its rows if a search needs them."""
+        rows = 8 * selection.count if self.ranking.scans(selection) else 0
+        return selection.nbytes + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +103,18 @@ class RowView:
         overlay = Overlay(base.items.rows, types, dimension=manifest.dimension, through=manifest.through)
         return cls(base, overlay.apply(journal.since(manifest.through)))
 
-    def candidates(self, filter: Filter | None) -> Candidates:
-        """The living rows that a filter lets through; raises InputError if it names an attribute that no item has."""
+    def candidates(self, filter: Filter | None, check: Callable[[], None] = lambda: None) -> Candidates:
+        """The living rows that a filter lets through; raises InputError if it names an attribute that no item has.
+
+        `check` is called between the parts of the filter; it raises if the work must end.
+        """
         overlay = self.overlay
         fresh = overlay.alive[overlay.start :]
         dead, selection = overlay.dead_base, None
         if filter is not None:
             self.check_attributes(filters.names(filter))
-            fresh = fresh & filters.mask(filter, overlay.columns, overlay.count)
-            selection = self.base.selection(filter)
+            fresh = fresh & filters.mask(filter, overlay.columns, overlay.count, check)
+            selection = self.base.selection(filter, check)
             dead = dead[selection.mask[dead]]
         count = (overlay.start if selection is None else selection.count) - len(dead)
         dead_rows = DeadRows(dead, overlay.alive[: overlay.start]) if len(dead) else None

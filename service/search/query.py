@@ -12,9 +12,11 @@ import numpy as np
 from index.gallery import Gallery, GalleryView
 from index.items.facets import Facets
 from index.items.items import GalleryItem
+from index.search import deadline
 from index.search.request import Hit, SearchRequest
 from models.arrays import Embeddings, Pixels, Scores
 from models.encoder import Changes, Encoder
+from models.errors import DeadlineExceeded
 from service.errors import Unusable
 from service.images import thumbnails
 from service.settings import Settings
@@ -156,7 +158,9 @@ def prepare(
     return PreparedQuery(kind, pixels, vector, text, weight, request, notes, watch)
 
 
-def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery: Gallery) -> list[Answer]:
+def answer_batch(
+    queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery: Gallery
+) -> list[Answer | DeadlineExceeded]:
     """Return the answers to queries of one kind, from one forward pass and one search of one snapshot."""
     watch = Stopwatch()  # of the whole batch
 
@@ -185,6 +189,8 @@ def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery:
             [*([truncated] if is_cut else []), *query.notes, *result.notes],
             [*result.diagnostics],
         )
+        if not result.is_overdue
+        else deadline.exceeded()
         for query, result, is_cut in zip(queries, results, encoded.cut, strict=True)
     ]
 
@@ -192,7 +198,10 @@ def answer_batch(queries: Sequence[PreparedQuery], *, encoder: Encoder, gallery:
 def answer_one(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Answer:
     """Answers one query by itself; raises as `prepare` does."""
     prepared = prepare(query, encoder=encoder, view=gallery.view(), settings=settings, watch=watch)
-    return answer_batch([prepared], encoder=encoder, gallery=gallery)[0]
+    (answer,) = answer_batch([prepared], encoder=encoder, gallery=gallery)
+    if isinstance(answer, DeadlineExceeded):
+        raise answer
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from index.gallery import Gallery, GalleryView
+from index.search.deadline import Deadline
 from index.search.request import SearchRequest
 from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
@@ -151,12 +152,13 @@ class Searcher:
         """Parses one query in a thread and answers it; `watch` gets the stages, `fetch` downloads remote images.
 
         Images are read and decoded in other threads than bodies are parsed, so that no text waits for an image.
-        Raises what these raise, and DeadlineExceeded if a stage does not start in time.
+        Raises what these raise, and DeadlineExceeded if a stage does not start, or the search does not end, in time.
         """
         serving = self.serving  # the same until the end, even if another is swapped in
         encoder, gallery = serving.encoder, serving.live()
         began = time.perf_counter()
         deadline = time.monotonic() + self._settings.deadline_s
+        work_deadline = Deadline(deadline)
 
         def prepared(query: Query, view: GalleryView) -> PreparedQuery:
             return prepare(query, encoder=encoder, view=view, settings=self._settings, watch=watch)
@@ -182,11 +184,13 @@ class Searcher:
             if isinstance(ready, Query):
                 work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
                 ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)
+            ready = replace(ready, request=replace(ready.request, deadline=work_deadline))
             key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
             answer, waited_s = await self._batcher.run(key, ready, deadline=deadline, caller=permit.caller)
             watch.add("wait", waited_s)
             return answer
         finally:
+            work_deadline.end()  # of a caller who left
             watch.add("total", time.perf_counter() - began)
 
     async def probe(self) -> list[str]:

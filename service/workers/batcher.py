@@ -45,14 +45,14 @@ class _Waiting(Generic[Key, Item, Output]):
 class Batcher(Generic[Key, Item, Output]):
     """Runs `work` in `workers` threads, on up to `max_batch` items of one key at a time, by turns.
 
-    `work` returns one output for each item, in order. If it raises, its items are retried one by one, and only
-    those that fail alone get an error. The caller must limit how many items wait.
+    `work` returns one output, or one error, for each item, in order. If it raises, its items are retried one by one,
+    and only those that fail alone get an error. The caller must limit how many items wait.
     """
 
     def __init__(
         self,
         name: str,
-        work: Callable[[Key, Sequence[Item]], Sequence[Output]],
+        work: Callable[[Key, Sequence[Item]], Sequence[Output | Exception]],
         *,
         workers: int,
         max_batch: int,
@@ -177,7 +177,10 @@ class Batcher(Generic[Key, Item, Output]):
             with self._running.track():
                 outputs = self._work(batch[0].key, [waiting.item for waiting in batch])
             for waiting, output in zip(batch, outputs, strict=True):
-                waiting.future.set_result((output, began - waiting.since))
+                if isinstance(output, Exception):
+                    waiting.future.set_exception(output)
+                else:
+                    waiting.future.set_result((output, began - waiting.since))
         except BaseException as error:  # the worker must live on, and every caller needs an answer
             for waiting in batch:
                 if len(batch) == 1:

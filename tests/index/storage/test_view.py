@@ -1,5 +1,7 @@
-"""The rows of the latest filters are cached, within a number of bytes, whatever the number of filters."""
+"""The rows of the latest filters are cached, within a number of bytes, whatever the number and size of filters."""
 
+import gc
+import tracemalloc
 from typing import cast
 
 import numpy as np
@@ -12,9 +14,15 @@ from index.items.filters import parse
 from index.items.items import ItemTable
 from index.storage import view
 from index.storage.view import OpenSnapshot
+from index.vectors.exact import Exact
 from index.vectors.ranking import Ranking
+from index.vectors.shards import Shards
 
 COUNT = 5000
+
+
+def unchecked() -> None:
+    """The check of a search without a deadline."""
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +36,58 @@ def table() -> ItemTable:
     return ItemTable(ids, columns)
 
 
+def snapshot(table: ItemTable) -> OpenSnapshot:
+    exact = Exact(np.zeros((COUNT, 4), np.float16), np.ones(COUNT, np.float32))
+    return OpenSnapshot(table, Ranking(cast(Shards, None), exact, 1))  # no selection uses the shards
+
+
 def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "CACHE_BYTES", 20_000)
-    opened = OpenSnapshot(table, cast(Ranking, None))  # which no selection uses
+    monkeypatch.setattr(view, "CACHE_BYTES", 40_000)
+    opened = snapshot(table)
     parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
-    selections = [opened.selection(filter) for filter in parsed]
+    selections = [opened.selection(filter, unchecked) for filter in parsed]
     assert [selection.count for selection in selections] == list(range(100))
-    assert opened.selection(parsed[-1]) is selections[-1]
-    assert opened.selection(parsed[0]) is not selections[0]
-    again = [opened.selection(filter) for filter in parsed]
-    assert sum(new is old for new, old in zip(again, selections, strict=True)) <= 20_000 // selections[0].nbytes
+    assert opened.selection(parsed[-1], unchecked) is selections[-1]
+    assert opened.selection(parsed[0], unchecked) is not selections[0]
+    again = [opened.selection(filter, unchecked) for filter in parsed]
+    assert sum(new is old for new, old in zip(again, selections, strict=True)) <= 40_000 // selections[0].nbytes
 
 
 def test_a_selection_larger_than_the_cache_is_computed_each_time(
     table: ItemTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
-    opened = OpenSnapshot(table, cast(Ranking, None))
+    opened = snapshot(table)
     filter = parse({"n": {"gte": 10}})
-    first, second = opened.selection(filter), opened.selection(filter)
+    first, second = opened.selection(filter, unchecked), opened.selection(filter, unchecked)
     assert first is not second
     np.testing.assert_array_equal(first.mask, second.mask)
+
+
+@pytest.mark.parametrize(
+    ("values", "length", "wide"),
+    [(1, 1, False), (1000, 1, False), (1000, 900, False), (300, 900, True), (1, 900, True)],
+)
+def test_memory_stays_within_the_bytes_however_large_the_filters_are(
+    table: ItemTable, monkeypatch: pytest.MonkeyPatch, values: int, length: int, wide: bool
+) -> None:
+    monkeypatch.setattr(view, "CACHE_BYTES", most := 4 * 2**20)
+    opened = snapshot(table)
+    letter = "\N{GRINNING FACE}" if wide else "x"  # four bytes each, or one
+
+    def search(number: int) -> None:
+        texts = [f"{number} {value} ".ljust(length, letter) for value in range(values)]
+        either = [{"n": texts}, {"n": {"gte": number}}]
+        selection = opened.selection(parse({"or": either[: 2 if values < 1000 else 1]}), unchecked)
+        assert len(selection.rows) == selection.count and selection.selector  # as a search makes them
+
+    for number in range(20):
+        search(number)
+    gc.collect()
+    tracemalloc.start()
+    for number in range(20, 2000 if values == 1 else 200):
+        search(number)
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1.2 * most

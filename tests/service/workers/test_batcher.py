@@ -215,3 +215,23 @@ def test_every_item_gets_its_own_output(items: list[tuple[str, int]], most: int,
 
     work = run(scenario, workers=workers, most=most)
     assert all(len(each) <= most for each in work.passes)
+
+
+def test_an_error_of_one_item_is_its_own_and_nothing_is_computed_twice() -> None:
+    batches: list[int] = []
+
+    def work(key: str, items: Sequence[int]) -> list[int | Exception]:
+        batches.append(len(items))
+        return [DeadlineExceeded("late") if item == 1 else -item for item in items]
+
+    async def whole() -> list[object]:
+        batcher: Batcher[str, int, int] = Batcher("test", work, workers=1, max_batch=8, on_batch=lambda *_: None)
+        async with batcher:
+            later = time.monotonic() + SOON
+            runs = [batcher.run("a", item, deadline=later) for item in range(4)]
+            outcomes = await asyncio.gather(*runs, return_exceptions=True)
+        return [each if isinstance(each, BaseException) else each[0] for each in outcomes]
+
+    first, late, *others = asyncio.run(whole())
+    assert isinstance(late, DeadlineExceeded) and [first, *others] == [0, -2, -3]
+    assert sum(batches) == 4
