@@ -1,4 +1,4 @@
-"""The parts of PNG and JPEG files around their pixels: damaged ones are passed over, and too many are refused.
+"""The parts of PNG, WebP and JPEG files around their pixels: damaged ones are passed over, and too many are refused.
 
 Browsers show an image that is damaged beside its pixels; Pillow refuses it, and reads millions of parts in Python.
 """
@@ -16,16 +16,19 @@ USED = frozenset({b"tRNS", b"eXIf"})  # of the ancillary chunks: transparency an
 ORIENTED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")  # texts that may hold the orientation
 START_OF_SCAN, FILL = 0xDA, 0xFF
 ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
+WEBP_PIXELS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
 JPEG_NOISE = bytes(range(1, 255)) * 16  # decodes to something, if a decoder still needs bits
 
 
 def essential(data: bytes) -> bytes:
-    """Return an image file without what its pixels do not depend on, if it is a PNG; any other file as it is.
+    """Return a PNG, and a WebP of a wrong length, without what its pixels do not depend on; any other file as it is.
 
     Raises ImageTooCostly for a PNG or a JPEG of too many parts.
     """
     if data.startswith(PNG_MARK):
         return _essential_png(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 != len(data):
+        return _essential_webp(data)
     if data.startswith(JPEG_MARK):
         _check_segments(data)
     return data
@@ -51,6 +54,21 @@ def _is_used(kind: bytes, data: bytes, at: int) -> bool:
 
 def _is_intact(chunk: memoryview) -> bool:
     return len(chunk) >= 12 and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+
+
+def _essential_webp(data: bytes) -> bytes:
+    """Keeps the chunks of pixels, and EXIF if it is whole; if pixels are cut, the decoder still notices."""
+    parts, at = [b"WEBP"], 12
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(data):
+            body = b"".join(parts)
+            return b"RIFF" + struct.pack("<I", len(body)) + body
+        kind, length = struct.unpack_from("<4sI", data, at)
+        end = at + 8 + length + length % 2
+        if kind in WEBP_PIXELS or (kind == b"EXIF" and end <= len(data)):
+            parts.append(data[at:end])
+        at = end
+    raise ImageTooCostly(f"the WebP has more than {MAX_CHUNKS} chunks: save it anew")
 
 
 def _check_segments(data: bytes) -> None:

@@ -20,6 +20,8 @@ import numpy as np
 import shop
 from index.gallery import Gallery
 from index.search.request import SearchRequest
+from models import preprocess
+from models.arrays import Pixels
 from models.encoder import Encoder
 from service.settings import Settings
 
@@ -43,12 +45,16 @@ def main(argv: Sequence[str]) -> int:
     gallery = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id)
     weight = encoder.manifest.text_weight
 
+    def pixels_of(data: bytes) -> Pixels:  # in this process, as the least that a decoding can take
+        size = encoder.manifest.image_size
+        return preprocess.square(data, size=size, max_pixels=settings.max_pixels)[np.newaxis]  # (1, 3, S, S)
+
     def composed(data: bytes, text: str) -> None:
-        pixels = encoder.preprocess(data)[np.newaxis]  # (1, 3, S, S)
+        pixels = pixels_of(data)
         gallery.view().search(encoder.queries(pixels, [text], text_weight=weight), [SearchRequest(k=20)])
 
     def picture(data: bytes, text: str) -> None:
-        gallery.view().search(encoder.gallery(encoder.preprocess(data)[np.newaxis]), [SearchRequest(k=20)])
+        gallery.view().search(encoder.gallery(pixels_of(data)), [SearchRequest(k=20)])
 
     def words(data: bytes, text: str) -> None:
         gallery.view().search(encoder.texts([text]), [SearchRequest(k=20)])

@@ -52,6 +52,7 @@ def mean(data: bytes) -> float:
 
 
 RED = Image.new("RGB", (64, 64), (255, 0, 0))
+WEBP = encoded(RED, "WEBP", lossless=True)
 DAMAGED = {
     "PNG, EXIF without a header": with_chunk(chunk(b"eXIf", b"garbage."), RED),
     "PNG, EXIF cut": with_chunk(chunk(b"eXIf", b"II*\0\x08\0\0\0\xff\xff"), RED),
@@ -72,6 +73,10 @@ DAMAGED = {
     "JPEG, broken profile": encoded(RED, "JPEG", icc_profile=b"\xff" * 700, quality=100),
     "WebP, EXIF without a header": encoded(RED, "WEBP", exif=b"Exif\0\0not a TIFF header", lossless=True),
     "WebP, broken profile": encoded(RED, "WEBP", icc_profile=b"\xff" * 700, lossless=True),
+    "WebP, EXIF cut": encoded(RED, "WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0", lossless=True)[:-6],
+    "WebP, length too large": WEBP[:4] + struct.pack("<I", len(WEBP) + 50) + WEBP[8:],
+    "WebP, length too small": WEBP[:4] + struct.pack("<I", len(WEBP) - 20) + WEBP[8:],
+    "WebP, rubbish behind": WEBP + b"\0garbage" * 9,
     "TIFF, broken profile": encoded(RED, "TIFF", icc_profile=b"\xff" * 700),
     "GIF without its end": encoded(RED, "GIF")[:-1],
 }
