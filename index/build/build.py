@@ -113,7 +113,8 @@ def _known(gallery: Path, journal: Journal) -> AttributeTypes:
     """The types of the attributes of the live snapshot and of the changes since, so that no filter on one fails."""
     try:
         live = snapshot.live_manifest(gallery)
-        columns = attribute_file.read(gallery / snapshot.SNAPSHOTS / live.name / snapshot.ATTRIBUTES)
+        path = gallery / snapshot.SNAPSHOTS / live.name / snapshot.ATTRIBUTES
+        columns = attribute_file.read(path, former=snapshot.attribute_files(gallery))
         growing = GrowingColumns(columns.types)
         for entry in journal.since(live.through):
             if isinstance(entry.change, Upsert):

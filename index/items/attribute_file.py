@@ -81,8 +81,11 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]], known: A
     return notes
 
 
-def read(path: Path) -> Columns:
-    """Map the file at `path`, none of its values decoded; raises GalleryBroken if it is not one of ours."""
+def read(path: Path, *, former: Iterable[Path] = ()) -> Columns:
+    """Map the file at `path`, none of its values decoded; raises GalleryBroken if it is not one of ours.
+
+    The attributes of the `former` files are known, too, as far as these can be read.
+    """
     try:
         reader = ipc.open_file(pyarrow.memory_map(str(path)))
         batch = reader.get_batch(0)
@@ -94,15 +97,29 @@ def read(path: Path) -> Columns:
             raise ValueError("its parts do not fit")
         typed = batch.columns if facts.get(VERSION) == CURRENT else map(_typed, batch.columns)
         columns = {name: _column(column) for name, column in zip(names, typed, strict=True)}
-        types = json.loads(facts.get(KNOWN, b"{}"))
-        if not isinstance(types, dict) or not all(type in (*ARROW, None) for type in types.values()):
-            raise ValueError("it has types of another version")
+        types = _known(facts)
         types |= {name: column.type if len(column.values) else None for name, column in columns.items()}
+        for other in map(_known_at, former):
+            types |= {name: type for name, type in other.items() if types.get(name) is None}
     except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
         raise GalleryBroken(
             f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
         ) from error
     return Columns(count, columns, types)
+
+
+def _known(facts: Mapping[bytes, bytes]) -> dict[str, AttributeType | None]:
+    known: dict[str, AttributeType | None] = json.loads(facts.get(KNOWN, b"{}"))
+    if not isinstance(known, dict) or not all(type in (*ARROW, None) for type in known.values()):
+        raise ValueError("it has types of another version")
+    return known
+
+
+def _known_at(path: Path) -> AttributeTypes:
+    try:
+        return _known(ipc.open_file(pyarrow.memory_map(str(path))).schema.metadata or {})
+    except (OSError, ValueError, pyarrow.ArrowException):
+        return {}  # of a snapshot that does not serve
 
 
 def first_rows(values: Sequence[Value]) -> dict[Kind, int]:

@@ -138,6 +138,11 @@ def check_writable(gallery: Path) -> None:
         )
 
 
+def attribute_files(gallery: Path) -> list[Path]:
+    """The files of attributes of the kept snapshots, the newest first."""
+    return [folder / ATTRIBUTES for folder in reversed(folders(gallery))]
+
+
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
     names = (CURRENT, LOCK, HIGH_WATER, *JOURNAL_FILES, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER)

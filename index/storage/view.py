@@ -48,7 +48,8 @@ class OpenSnapshot:
     def open(cls, opened: Snapshot) -> "OpenSnapshot":
         """Open a checked snapshot; raises GalleryBroken if its files do not belong together."""
         manifest, path = opened.manifest, opened.path
-        items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES))
+        former = snapshot.attribute_files(path.parents[1])  # after a roll-back, an attribute of a newer one stays known
+        items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES, former=former))
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
         shards = Shards.open(opened.shards, encoding=manifest.encoding)
         agree = (

@@ -15,6 +15,7 @@ from index.gallery import Gallery
 from index.items.attribute_types import AttributeTypes
 from index.items.filters import parse
 from index.search.request import SearchRequest
+from index.storage import snapshot
 from index.storage.changes import Delete
 from models.encoder import Encoder
 from models.errors import InputError
@@ -96,6 +97,21 @@ def test_a_gallery_without_items_refuses_no_attribute(folder: Path, encoder: Enc
     assert apply([Delete(f"{row}") for row in range(COUNT)], gallery, encoder) == [None] * COUNT
     for name in ("price", "sale"):
         assert totals(gallery, name, True) == (0, [])
+
+
+def test_an_attribute_stays_known_after_a_roll_back(folder: Path, table: Path, encoder: Encoder) -> None:
+    first = opened(folder, encoder).manifest.name
+    rows = [json.loads(line) | {"season": "summer", "size": 3} for line in table.read_text().splitlines()]
+    table.write_text("\n".join(map(json.dumps, rows)))
+    build(table, folder, encoder, progress=quiet)
+    assert totals(opened(folder, encoder), "season", "summer") == (COUNT, [("summer", COUNT)])
+    snapshot.roll_back(folder, first)
+    for _ in range(2):
+        gallery = opened(folder, encoder)
+        assert gallery.view().rows.types == {"price": "integer", "size": "integer", "season": "text"}
+        assert totals(gallery, "season", "summer") == (0, [])
+        apply([Put("2", None, {"price": 5}, merge=True)], gallery, encoder)
+        compact(folder, progress=quiet)
 
 
 def totals(gallery: Gallery, name: str, value: object) -> tuple[int, object]:
