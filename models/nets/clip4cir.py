@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
 from models.nets.frozen_clip import FrozenClipHead
+from models.nets.graph import NetGraph
 
 _PROJECTED, _HIDDEN = 4, 8  # widths, in those of an embedding
 
@@ -41,23 +42,15 @@ class Clip4Cir(FrozenClipHead):
         return F.normalize(self.mix(both) + share * text + (1 - share) * image, dim=-1)
 
 
-class Clip4CirReferenceGraph(nn.Module):
+class Clip4CirReferenceGraph(NetGraph[Clip4Cir]):
     """pixels uint8 (B, 3, S, S) → a tuple of the image embedding at its own length (B, d)."""
-
-    def __init__(self, net: Clip4Cir) -> None:
-        super().__init__()
-        self.net = net
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         return (self.net.backbone.image_states(pixels)[:, 0],)
 
 
-class Clip4CirComposeGraph(nn.Module):
+class Clip4CirComposeGraph(NetGraph[Clip4Cir]):
     """image (B, d), tokens int64 (B, L) → composed (B, d)."""
-
-    def __init__(self, net: Clip4Cir) -> None:
-        super().__init__()
-        self.net = net
 
     def forward(self, image: Tensor, tokens: Tensor) -> Tensor:
         return self.net.compose(image, tokens)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.nets.backbone import Backbone
+from models.nets.graph import NetGraph
 
 
 class PseudoWord(nn.Module):
@@ -38,23 +39,18 @@ def column(slot: int, length: int, *, device: torch.device) -> Tensor:
     return torch.arange(length, device=device) == slot
 
 
-class PseudoWordReferenceGraph(nn.Module):
+class PseudoWordReferenceGraph(NetGraph[PseudoWord]):
     """pixels uint8 (B, 3, S, S) → a tuple of the pseudo-word (B, D)."""
-
-    def __init__(self, net: PseudoWord) -> None:
-        super().__init__()
-        self.net = net
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         return (self.net.word(self.net.backbone.image_states(pixels)[:, 0]),)
 
 
-class PseudoWordComposeGraph(nn.Module):
+class PseudoWordComposeGraph(NetGraph[PseudoWord]):
     """word (B, D), tokens int64 (B, L), the pseudo-word's column `slot` → composed (B, d)."""
 
     def __init__(self, net: PseudoWord, *, slot: int) -> None:
-        super().__init__()
-        self.net = net
+        super().__init__(net)
         self.slot = slot
 
     def forward(self, word: Tensor, tokens: Tensor) -> Tensor:

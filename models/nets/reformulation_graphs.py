@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from models.nets.graph import NetGraph
 from models.nets.reformulation import Keys, Reformulation
 
 
@@ -33,12 +34,8 @@ class ReformulationGalleryGraph(nn.Module):
         return self.net.predict(self.net.look(pixels, keys, self.heard), self.nothing)
 
 
-class ReformulationQueryGraph(nn.Module):
+class ReformulationQueryGraph(NetGraph[Reformulation]):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d), which the combiner weighs."""
-
-    def __init__(self, net: Reformulation) -> None:
-        super().__init__()
-        self.net = net
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         words = self.net.words(tokens)

@@ -6,10 +6,11 @@ so the gallery is its plain image embedding.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
+from models.nets.graph import BackboneGraph
 
 _PARALLEL = 1e-3  # of the sine of the angle, below which the arc's weights are nothing divided by nothing
 
@@ -29,23 +30,18 @@ def slerp(image: Tensor, text: Tensor, *, share: float) -> Tensor:
     return F.normalize(torch.where(bent, arc, (1.0 - share) * image + share * text), dim=-1)
 
 
-class SlerpReferenceGraph(nn.Module):
+class SlerpReferenceGraph(BackboneGraph):
     """pixels uint8 (B, 3, S, S) → a tuple of the image embedding (B, d)."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         return (self.backbone.image(pixels),)
 
 
-class SlerpComposeGraph(nn.Module):
+class SlerpComposeGraph(BackboneGraph):
     """image (B, d), tokens int64 (B, L) → composed (B, d), text (B, d)."""
 
     def __init__(self, backbone: Backbone, *, share: float) -> None:
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone)
         self.share = share
 
     def forward(self, image: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from models.nets.backbone import Backbone
 from models.nets.frozen_clip import FrozenClipHead
+from models.nets.graph import NetGraph
 
 HEADS = 8
 LAYERS = 2
@@ -55,12 +56,8 @@ class TransAgg(FrozenClipHead):
         return F.normalize(text * words[rows, ends] + mixture * fused + plain * image[:, 0], dim=-1)
 
 
-class TransAggQueryGraph(nn.Module):
+class TransAggQueryGraph(NetGraph[TransAgg]):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d)."""
-
-    def __init__(self, net: TransAgg) -> None:
-        super().__init__()
-        self.net = net
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> Tensor:
         return self.net.compose(self.net.backbone.image_states(pixels), tokens)

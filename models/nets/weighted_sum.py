@@ -4,39 +4,27 @@
 `text` the text's; the mixing is the `text_weight` that every bundle has, by default one half.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.nets.backbone import Backbone
+from models.nets.graph import BackboneGraph
 
 
-class ImageGraph(nn.Module):
+class ImageGraph(BackboneGraph):
     """pixels uint8 (B, 3, S, S) → vector (B, d)."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.backbone.image(pixels)
 
 
-class TextGraph(nn.Module):
+class TextGraph(BackboneGraph):
     """tokens int64 (B, L) → vector (B, d)."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.backbone.text(tokens)
 
 
-class SumGraph(nn.Module):
+class SumGraph(BackboneGraph):
     """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d)."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         return self.backbone.image(pixels), self.backbone.text(tokens)

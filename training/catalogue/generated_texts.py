@@ -19,9 +19,8 @@ def text(reference: Product, target: Product, *, seed: int) -> str:
     """
     name = f"{seed}/{reference.id}>{target.id}"
     for look in range(_LOOKS):
-        one, other = (
-            product_captions.caption(product, Random(f"{name}/{look}")).text for product in (reference, target)
-        )
+        drawn = (product_captions.caption(product, Random(f"{name}/{look}")) for product in (reference, target))
+        one, other = (caption.text for caption in drawn)
         try:
             return difference((one, other), ({}, {}), name=name, seed=seed)
         except ModelRefused:

@@ -82,9 +82,8 @@ def _published(arguments: argparse.Namespace) -> None:
     benchmark = published.load(arguments.benchmark, arguments.data, split=arguments.split, variant=arguments.variant)
     checked = evaluate.check(benchmark, allow_missing=arguments.allow_missing)  # before a bundle is opened
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    result = evaluate.evaluate(
-        encoder, checked, text_weight=_text_weight(arguments, encoder), date=_now(), cache=arguments.cache
-    )
+    weight = _text_weight(arguments, encoder)
+    result = evaluate.evaluate(encoder, checked, text_weight=weight, date=_now(), cache=arguments.cache)
     _show(result, arguments)
     if arguments.report is not None:
         from training.evaluation import report, report_images
@@ -113,14 +112,9 @@ def _drawn(arguments: argparse.Namespace) -> None:
                 rerank=arguments.rerank,
                 cache=cache,
             )
-        case "pseudo-words":
-            result = drawn_catalogue.pseudo_words(
-                encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
-            )
-        case _:
-            result = drawn_catalogue.captions(
-                encoder, split=split, products=products, seed=seed, date=_now(), cache=cache
-            )
+        case name:
+            measure = drawn_catalogue.pseudo_words if name == "pseudo-words" else drawn_catalogue.captions
+            result = measure(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
     _show(result, arguments)
     if arguments.report is not None:
         from training.evaluation import report, report_images

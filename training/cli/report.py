@@ -27,8 +27,7 @@ def _report(arguments: argparse.Namespace) -> None:
     if arguments.data is None:
         show = report_images.drawings(found)
     else:
-        show = report_images.files(
-            published.load(protocol.benchmark, arguments.data, split=protocol.split, variant=protocol.variant)
-        )
+        benchmark = published.load(protocol.benchmark, arguments.data, split=protocol.split, variant=protocol.variant)
+        show = report_images.files(benchmark)
     path = report.write(found, arguments.out, way=arguments.way, show=show, examples=arguments.examples)
     cli.show({"report": path}, as_json=False)

@@ -50,15 +50,8 @@ class Endpoint:
     """Sends one request per call; many threads may call at the same time."""
 
     client: httpx.Client
-    model: str
-    temperature: float | None
-    max_tokens: int
-    token_limit: str  # the server's name of the limit
-    stream: bool  # the answer comes in parts
-    timeout_s: float
+    section: EndpointCaptioner | EndpointReformulator
     image_side: int  # pixels of an image's longer side, at most; 0 if no images are sent
-    tries: int
-    concurrency: int
     first_wait_s: float  # before a retry; doubled each time, with up to as much at random
     batch: int = 1
     answered: Event = field(default_factory=Event)  # once
@@ -71,25 +64,18 @@ class Endpoint:
     ) -> Iterator["Endpoint"]:
         """Open the model of a config; raises ConfigError if the variable that should hold the API key is empty."""
         with _client(section) as client:
-            yield cls(
-                client=client,
-                model=section.model,
-                temperature=section.temperature,
-                max_tokens=section.max_tokens,
-                token_limit=section.token_limit,
-                stream=section.stream,
-                timeout_s=section.timeout_s,
-                image_side=image_side,
-                tries=section.tries,
-                concurrency=section.concurrency,
-                first_wait_s=first_wait_s,
-            )
+            yield cls(client, section, image_side, first_wait_s)
+
+    @property
+    def concurrency(self) -> int:
+        """The most calls at the same time."""
+        return self.section.concurrency
 
     @property
     def name(self) -> str:
         """The model with all settings that whole answers depend on; not the address, which may change."""
-        facts = {"temperature": self.temperature, "image_side": self.image_side}
-        return " ".join([self.model, *(f"{name}={value}" for name, value in facts.items())])
+        facts = {"temperature": self.section.temperature, "image_side": self.image_side}
+        return " ".join([self.section.model, *(f"{name}={value}" for name, value in facts.items())])
 
     def answer(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the replies.
@@ -106,7 +92,7 @@ class Endpoint:
     def _reply(self, request: Request) -> Reply:
         body = self._body(request)
         retrying = Retrying(
-            stop=stop_after_attempt(self.tries) | stop_when_event_set(self.stopped),
+            stop=stop_after_attempt(self.section.tries) | stop_when_event_set(self.stopped),
             wait=self._wait,
             sleep=sleep_using_event(self.stopped),
             retry=retry_if_exception_type(_Again),
@@ -119,7 +105,7 @@ class Endpoint:
                 raise ModelError(
                     f"{self.client.base_url} does not answer ({error}): check the address and that the server runs"
                 ) from error
-            raise ModelRefused(f"no answer after {self.tries} tries ({error})") from error
+            raise ModelRefused(f"no answer after {self.section.tries} tries ({error})") from error
         return reply
 
     def _wait(self, state: RetryCallState) -> float:
@@ -133,7 +119,7 @@ class Endpoint:
         status, reason = response.status_code, ""
         if status in (200, 201):
             try:
-                reply = completion.parse(data, max_tokens=self.max_tokens)
+                reply = completion.parse(data, max_tokens=self.section.max_tokens)
             except ModelRefused:
                 self.answered.set()
                 raise
@@ -155,12 +141,14 @@ class Endpoint:
                 f"{self.client.base_url} refuses the key ({reason}): name the variable that holds it with key_variable"
             )
         if status == 404:
-            raise ModelError(f"{response.url} is unknown, or the model {self.model!r} ({reason}): check url and model")
+            raise ModelError(
+                f"{response.url} is unknown, or the model {self.section.model!r} ({reason}): check url and model"
+            )
         raise ModelError(f"{response.url} redirects to {response.headers.get('location')}: put that address into url")
 
     def _sent(self, body: Mapping[str, object]) -> tuple[httpx.Response, bytes]:
         """Send the request, and read the response within its limits of time and size."""
-        end = time.monotonic() + self.timeout_s
+        end = time.monotonic() + self.section.timeout_s
         data = bytearray()
         try:
             with self.client.stream("POST", "chat/completions", json=body) as response:
@@ -169,7 +157,7 @@ class Endpoint:
                     if len(data) > LARGEST_ANSWER_BYTES:
                         raise _Again(f"the answer has more than {LARGEST_ANSWER_BYTES} bytes")
                     if time.monotonic() > end:
-                        raise _Again(f"the answer was not complete after {self.timeout_s:g} s")
+                        raise _Again(f"the answer was not complete after {self.section.timeout_s:g} s")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _Again(f"{type(error).__name__} {error}".strip(), reached=False) from error
         except httpx.LocalProtocolError:  # its text may quote the key, and so would a cause
@@ -189,10 +177,14 @@ class Endpoint:
             image = {"type": "image_url", "image_url": {"url": _data_url(request.image, side=self.image_side)}}
             content = [image, {"type": "text", "text": request.prompt}]
         messages = [{"role": "user", "content": content}]
-        body: dict[str, object] = {"model": self.model, "messages": messages, self.token_limit: self.max_tokens}
-        if self.temperature is not None:
-            body["temperature"] = self.temperature
-        if self.stream:
+        body: dict[str, object] = {
+            "model": self.section.model,
+            "messages": messages,
+            self.section.token_limit: self.section.max_tokens,
+        }
+        if self.section.temperature is not None:
+            body["temperature"] = self.section.temperature
+        if self.section.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
 

@@ -55,9 +55,7 @@ def _trousers(canvas: Canvas, product: Product, fabric: Fabric, random: Random) 
     ]
     canvas.lower((93 - bottom) * 0.35)
     canvas.divide = top + (bottom - top) * 0.60
-    _legs(
-        canvas, fabric, random, top=top, crotch=38.0, bottom=bottom, waist=34.0, outer=outer, inner=inner, thigh=thigh
-    )
+    _legs(canvas, fabric, random, top=top, crotch=38, bottom=bottom, waist=34, outer=outer, inner=inner, thigh=thigh)
     _front(canvas, fabric, waist=34.0, top=top, thigh=thigh, belted=look["closure"] == "belt")
 
 
@@ -68,9 +66,7 @@ def _shorts(canvas: Canvas, product: Product, fabric: Fabric, random: Random) ->
     canvas.nearer(1.18)  # the smallest of the garments
     canvas.lower((93 - bottom) * 0.35)
     canvas.divide = top + (bottom - top) * 0.60
-    _legs(
-        canvas, fabric, random, top=top, crotch=36.0, bottom=bottom, waist=28.5, outer=outer, inner=inner, thigh=thigh
-    )
+    _legs(canvas, fabric, random, top=top, crotch=36, bottom=bottom, waist=28.5, outer=outer, inner=inner, thigh=thigh)
     _turn_ups(canvas, fabric, outer=outer, inner=inner, bottom=bottom)
     _front(canvas, fabric, waist=28.5, top=top, thigh=thigh, belted=look["closure"] == "belt")
 
@@ -116,9 +112,8 @@ def _legs(
 
 
 def _turn_ups(canvas: Canvas, fabric: Fabric, *, outer: float, inner: float, bottom: float) -> None:
-    cuff = (
-        f"M{outer} {bottom - 4.4} L{inner} {bottom - 4.4} L{inner + 0.3} {bottom + 0.6} L{outer - 0.8} {bottom + 0.6} Z"
-    )
+    top, end = bottom - 4.4, bottom + 0.6
+    cuff = f"M{outer} {top} L{inner} {top} L{inner + 0.3} {end} L{outer - 0.8} {end} Z"
     canvas.cloth(cuff, fabric, shade=0.16)
     with canvas.mirrored():
         canvas.cloth(cuff, fabric, shade=0.16)

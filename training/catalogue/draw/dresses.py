@@ -34,9 +34,8 @@ def _dress(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> 
         _ruffle(canvas, fabric, bare=arm == "sleeveless")
         return
     cut = opening(kind, neck=neck, drop=_DROP[kind])
-    bodice = body(
-        neck=neck, opening=cut, shoulder=shoulder, armpit=armpit, waist=(38.5, 36), hem=(38.0, _WAIST + 1), sag=0.5
-    )
+    hem = (38.0, _WAIST + 1)
+    bodice = body(neck=neck, opening=cut, shoulder=shoulder, armpit=armpit, waist=(38.5, 36), hem=hem, sag=0.5)
     inside(canvas, fabric, neck=neck, depth=36)
     canvas.cloth(bodice, fabric)
     _skirt_part(canvas, fabric, random, wide=look["fit"] == "wide", bottom=bottom)

@@ -101,13 +101,8 @@ def veil(canvas: Canvas, d: str, start: Point, end: Point, stops: Sequence[tuple
 
 def rounded(canvas: Canvas, d: str, left: float, right: float) -> None:
     """Shade an outline like an upright cylinder between two x."""
-    veil(
-        canvas,
-        d,
-        (left, 0),
-        (right, 0),
-        ((0, -0.24), (0.22, -0.02), (0.3, 0.16), (0.46, 0.02), (0.66, -0.02), (1, -0.3)),
-    )
+    shades = ((0, -0.24), (0.22, -0.02), (0.3, 0.16), (0.46, 0.02), (0.66, -0.02), (1, -0.3))
+    veil(canvas, d, (left, 0), (right, 0), shades)
 
 
 def zipper(canvas: Canvas, d: str, tape: RGB, colour: RGB, *, width: float) -> None:

@@ -91,10 +91,8 @@ def boots(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> N
     )
     canvas.cloth(upper, fabric)
     veil(canvas, upper, (12, 0), (56, 0), ((0, -0.2), (0.3, 0.12), (0.6, 0.0), (1, -0.12)))
-    canvas.fill(
-        f"M {back} {top} Q 34 {top + 4} {front} {top} Q 34 {top - 4} {back} {top} Z",
-        toned(fabric.colour, 0.6),
-    )
+    inside = f"M {back} {top} Q 34 {top + 4} {front} {top} Q 34 {top - 4} {back} {top} Z"
+    canvas.fill(inside, toned(fabric.colour, 0.6))
     stitches(canvas, f"M 15 {seat - 14} C 30 {seat - 16} 44 {seat - 6} 66 88", contrast(fabric))
     _boot_sole(canvas, heel, seat, sole)
     middle = (ankle + top) / 2
@@ -146,14 +144,10 @@ def heels(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> N
         f"L 10 {seat + 3} C 5 {seat - 8} 7 {seat - 20} 9 {seat - 29} Z"
     )
     if low:
-        post = (
-            f"M 8 {seat + 1} L 32 {seat + 4} C 29 {seat + 8} 28 84 28 91 L 12 91 C 12 84 10 {seat + 8} 8 {seat + 1} Z"
-        )
+        post = f"M8 {seat + 1} L32 {seat + 4} C29 {seat + 8} 28 84 28 91 L12 91 C12 84 10 {seat + 8} 8 {seat + 1} Z"
     else:
-        post = (
-            f"M 8 {seat + 1} L 31 {seat + 4} C 23 {seat + 10} 19 78 17 91 "
-            f"L 12.5 91 C 12.5 76 10 {seat + 10} 8 {seat + 1} Z"
-        )
+        edge = f"C23 {seat + 10} 19 78 17 91 L12.5 91 C12.5 76 10 {seat + 10} 8 {seat + 1}"
+        post = f"M8 {seat + 1} L31 {seat + 4} {edge} Z"
     canvas.cloth(post, leather, shade=0.1)
     canvas.cloth(upper, fabric)
     veil(canvas, upper, (40, throat - 4), (50, 92), ((0, 0.2), (0.4, 0.0), (1, -0.2)))

@@ -59,9 +59,7 @@ def beanie(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> 
     edge = 90.0 if not folded else 86.0
     if topped:
         _pompom(canvas, detail, random, y=top - 4)
-    dome = (
-        f"M 13 {edge} C 9 {edge - 36} 16 {top} 50 {top} C 84 {top} 91 {edge - 36} 87 {edge} Q 50 {edge + 5} 13 {edge} Z"
-    )
+    dome = f"M13 {edge} C9 {edge - 36} 16 {top} 50 {top} C84 {top} 91 {edge - 36} 87 {edge} Q50 {edge + 5} 13 {edge} Z"
     canvas.cloth(dome, fabric)
     rounded(canvas, dome, 10, 90)
     dark = toned(fabric.colour, 0.45)
@@ -87,9 +85,7 @@ def _ribbon(canvas: Canvas, fabric: Fabric, *, left: float, right: float, floor:
     colour = contrast(fabric)
     high = 13.0
     top, start, end = floor - high, left - 0.6, right + 0.6
-    band = (
-        f"M {start} {top} Q 50 {top + 2 * seam} {end} {top} L {end} {floor} Q 50 {floor + 2 * seam} {start} {floor} Z"
-    )
+    band = f"M{start} {top} Q50 {top + 2 * seam} {end} {top} L{end} {floor} Q50 {floor + 2 * seam} {start} {floor} Z"
     canvas.fill(band, colour)
     rounded(canvas, band, left, right)
     canvas.line(band, toned(colour, 0.5), width=0.6)

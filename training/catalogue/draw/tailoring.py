@@ -95,9 +95,8 @@ def ribbing(canvas: Canvas, fabric: Fabric, *, top: Point, bottom: Point, sag: f
     if fabric.pattern == "colour-block" and fabric.second is not None:  # the band lies in the lower part
         fabric = replace(fabric, colour=fabric.second)
     canvas.cloth(d, trim(fabric))
-    ribs = "".join(
-        f"M{x:.1f} {ty} L{x:.1f} {by + sag} " for x in (tx + (100 - 2 * tx) * part / 14 for part in range(1, 14))
-    )
+    across = (tx + (100 - 2 * tx) * part / 14 for part in range(1, 14))
+    ribs = "".join(f"M{x:.1f} {ty} L{x:.1f} {by + sag} " for x in across)
     with canvas.within(d):
         canvas.line(ribs, seam(trim(fabric)), width=0.6, alpha=0.55)
 
@@ -129,9 +128,7 @@ def zipper(canvas: Canvas, fabric: Fabric, *, top: float, bottom: float) -> None
     canvas.line(f"M50 {top} L50 {bottom}", STEEL, width=2.2)
     teeth = "".join(f"M48.9 {y:.1f} L51.1 {y:.1f} " for y in _marks(top + 1, bottom, 1.7))
     canvas.line(teeth, (0.35, 0.35, 0.38), width=0.5)
-    canvas.fill(
-        f"M48.4 {top} L51.6 {top} L52 {top + 4} L51 {top + 9} L49 {top + 9} L48 {top + 4} Z", (0.30, 0.30, 0.33)
-    )
+    canvas.fill(f"M48.4 {top} L51.6 {top} L52 {top + 4} L51 {top + 9} L49 {top + 9} L48 {top + 4} Z", (0.3, 0.3, 0.33))
     canvas.fill(f"M49 {top + 0.6} L51 {top + 0.6} L51 {top + 8} L49 {top + 8} Z", STEEL)
 
 

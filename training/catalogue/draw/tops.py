@@ -47,9 +47,7 @@ def _shirt(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> 
     canvas.divide = 58
     cut = opening("v-neck", neck=neck, drop=4.5)
     front = body(neck=neck, opening=cut, shoulder=shoulder, armpit=armpit, waist=waist, hem=low, sag=11)
-    cuffs = (
-        {"short": 16.5, "three-quarter": 11.0, "long": 9.5} if wide else {"short": 11, "three-quarter": 8, "long": 7}
-    )
+    cuffs = {"short": 16.5, "three-quarter": 11, "long": 9.5} if wide else {"short": 11, "three-quarter": 8, "long": 7}
     sleeve(
         canvas,
         fabric,

@@ -26,9 +26,8 @@ def differences(reference: Product, target: Product, random: Random) -> list[Cha
         return changes
     names = [name for name in details(target) if target.look[name] != reference.look[name]]
     random.shuffle(names)
-    return changes + [
-        _attribute(target.category, name, reference.look[name], target.look[name], pronoun, random) for name in names
-    ]
+    old, new = reference.look, target.look
+    return changes + [_attribute(target.category, name, old[name], new[name], pronoun, random) for name in names]
 
 
 def details(product: Product) -> tuple[str, ...]:

@@ -74,9 +74,8 @@ def _wish(changes: Sequence[Change], reference: Product) -> Wish:
     spoken = {name: values for change in changes for name, values in change.allowed.items()}
     unchanged = reference.facts()
     if "category" in spoken:  # another category can have only its paint in common
-        unchanged = {
-            name: unchanged[name] for name in ("category", "colour", "pattern", "second_colour") if name in unchanged
-        }
+        paint = ("category", "colour", "pattern", "second_colour")
+        unchanged = {name: unchanged[name] for name in paint if name in unchanged}
     if PLAIN in spoken.get("pattern", ()):
         unchanged.pop("second_colour", None)
     return Wish({**{name: frozenset((value,)) for name, value in unchanged.items()}, **spoken})

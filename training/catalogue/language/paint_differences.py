@@ -42,11 +42,7 @@ def _pair(old: Mapping[str, str], new: Mapping[str, str], pronoun: str, random: 
     colour_name, means = colour_word(one, random, vague=0)
     also, also_means = colour_word(other, random, vague=0)
     both = f"{colour_name} and {also}" if random.random() < 0.75 else f"{also} and {colour_name}"
-    ways = {
-        "in": [both],
-        "adjective": [both],
-        "command": [f"change the colours to {both}", f"make {pronoun} {both}"],
-    }
+    ways = {"in": [both], "adjective": [both], "command": [f"change the colours to {both}", f"make {pronoun} {both}"]}
     return Change("colours", {"colour": means | also_means, "second_colour": means | also_means}, ways)
 
 
@@ -146,9 +142,8 @@ def _no_pattern(old: Mapping[str, str], *, recoloured: bool) -> Change:
         ways["adjective"] += ["unpatterned"]
         ways["with"] = ["no pattern", f"no {figures}"]
         ways["remark"] = [f"without the {figures}", "without the pattern", "without a pattern", "without any pattern"]
-        ways["command"] = [
-            f"{verb} the {thing}" for verb in ("remove", "lose", "drop") for thing in (figures, "pattern")
-        ]
+        things = (figures, "pattern")
+        ways["command"] = [f"{verb} the {thing}" for verb in ("remove", "lose", "drop") for thing in things]
     return Change("removal", allowed, ways)
 
 

@@ -78,9 +78,8 @@ def _ways(change: Change, reference: Product, target: Product, random: Random) -
             word = _colour_name(change.allowed["second_colour"], random)
             if new["pattern"] == _HALVED:
                 return [(rewordings.LOWER_HALF, {"new": word})]
-            return [
-                (rewordings.FIGURES_COLOUR, {"new": word, "old": random.choice(PATTERN_WORDS[new["pattern"]].marks)})
-            ]
+            marks = random.choice(PATTERN_WORDS[new["pattern"]].marks)
+            return [(rewordings.FIGURES_COLOUR, {"new": word, "old": marks})]
         case "pattern" | "removal" if "pattern" in change.allowed:
             return _no_pattern(old) if new["pattern"] == PLAIN else _pattern(change, old, new, random)
         case _:

@@ -39,9 +39,8 @@ _PRICES: Mapping[str, float] = {
     "cushion": 27,
     "lamp": 68,
 }
-_TIERS: Mapping[str, float] = dict(
-    zip(BRANDS, (1.0, 0.7, 0.85, 1.6, 1.35, 0.9, 1.1, 1.25, 0.8, 1.8, 1.0, 1.5), strict=True)
-)
+_LEVELS = (1.0, 0.7, 0.85, 1.6, 1.35, 0.9, 1.1, 1.25, 0.8, 1.8, 1.0, 1.5)
+_TIERS: Mapping[str, float] = dict(zip(BRANDS, _LEVELS, strict=True))
 _ENDINGS = (0.90, 0.95, 0.99)
 
 _ADULTS = ("women", "men")
@@ -131,9 +130,8 @@ def catalogue(count: int, *, split: str, seed: int) -> list[Product]:
     for index in range((count + 1) // 2):
         base = product(index, split=split, seed=seed)
         random = Random(f"{seed}/{split}/{index}/sibling")
-        sibling = apply_changes(
-            base, draw_changes(base, random, split=split), id=f"{base.id}-1", picture_seed=random.getrandbits(31)
-        )
+        changes = draw_changes(base, random, split=split)
+        sibling = apply_changes(base, changes, id=f"{base.id}-1", picture_seed=random.getrandbits(31))
         shop += [base, sibling]
     Random(f"{seed}/{split}/{count}/order").shuffle(shop)
     return shop[:count]

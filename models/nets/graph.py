@@ -1,0 +1,25 @@
+"""Base of the modules that are exported as graphs: each has one computation of a net as its `forward`."""
+
+from typing import Generic, TypeVar
+
+from torch import nn
+
+from models.nets.backbone import Backbone
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+class NetGraph(nn.Module, Generic[Net]):
+    """One computation of a net."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+
+
+class BackboneGraph(nn.Module):
+    """One computation of a CLIP alone."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
