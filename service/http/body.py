@@ -20,6 +20,7 @@ from service.search.query import Query
 from service.settings import Settings
 
 SLACK_BYTES = 256 * 1024  # for everything in a body except the image
+SMALL_BYTES = 64 * 1024  # for a body that is parsed in the event loop
 MAX_PARTS = 50_000  # members and values in the JSON of a search: each invalid one would cost memory
 FULL_SIZE_IMAGES = 4  # that fit into one call of several searches by default
 BODY_S = 30.0  # for the whole body: a slow caller holds a permit that others need
@@ -37,7 +38,7 @@ class Posted:
     """The body of a search as it was received, not parsed yet."""
 
     content_type: str
-    data: bytes
+    data: bytes | bytearray
 
 
 async def search_body(request: Request, settings: Settings) -> Posted:
@@ -61,12 +62,12 @@ def query(posted: Posted, settings: Settings) -> Query:
         body = parse(SearchBody, _limited(posted.data))
         image = body.image.data() if body.image else None
     else:
-        form = multipart.parse(posted.data, content_type=posted.content_type)
+        form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
         body, image = _merge(form.fields, has_image=form.image is not None), form.image
     return _query(body, image, settings)
 
 
-def searches(posted: bytes, *, max_searches: int) -> list[dict[str, JsonValue]]:
+def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, JsonValue]]:
     """Return the searches of one body, not validated yet; raises InputErrors if the body is not a list of searches."""
     bodies = parse(SearchesBody, _limited(posted)).searches
     if len(bodies) > max_searches:
@@ -98,14 +99,14 @@ def json_body(kind: type[Body]) -> Callable[[Request], Awaitable[Body]]:
     """
 
     async def body(request: Request) -> Body:
-        return parse(kind, await json_bytes(request, max_bytes=SLACK_BYTES))
+        return parse(kind, await json_bytes(request, max_bytes=SMALL_BYTES))
 
     return body
 
 
 async def json_bytes(
     request: Request, *, max_bytes: int, media_types: Collection[str] = ("application/json",)
-) -> bytes:
+) -> bytearray:
     """Reads a JSON body without parsing it; raises WrongMediaType, BodyTooLarge and BodyTooSlow.
 
     The content type must be JSON, because a web page of another origin cannot send that without permission (CORS).
@@ -117,7 +118,7 @@ async def json_bytes(
     return await read(request, max_bytes=max_bytes)
 
 
-async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
+async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytearray:
     """Reads the whole body, without a byte order mark; raises WrongEncoding, BodyTooLarge early, and BodyTooSlow.
 
     The time limit starts at `first_s`, grows by one second for every `BYTES_PER_S` bytes, and ends at `within_s`.
@@ -145,7 +146,7 @@ async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, fi
         ) from error
     if data.startswith(codecs.BOM_UTF8):
         del data[: len(codecs.BOM_UTF8)]
-    return bytes(data)
+    return data
 
 
 async def unless_disconnected(request: Request, work: Coroutine[None, None, Result]) -> Result:
@@ -167,7 +168,7 @@ async def unless_disconnected(request: Request, work: Coroutine[None, None, Resu
             await asyncio.wait((working,))
 
 
-def parse(kind: type[Body], data: bytes) -> Body:
+def parse(kind: type[Body], data: bytes | bytearray) -> Body:
     """Return JSON text as a body; raises BadRequest if it is not JSON and Unusable if it does not validate."""
     try:
         return kind.model_validate_json(data)
@@ -214,14 +215,14 @@ def _validated(members: dict[str, JsonValue]) -> SearchBody:
         raise invalid_body(error) from error
 
 
-def _limited(data: bytes) -> bytes:
+def _limited(data: bytes | bytearray) -> bytes | bytearray:
     """Return JSON text unchanged; raises BodyTooLarge if it may have too many parts (also counts those in strings)."""
     if data.count(b":") + data.count(b",") > MAX_PARTS:
         raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send fewer")
     return data
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes | bytearray) -> bool:
     """Return whether bytes that may be JSON are encoded in UTF-8, and not in UTF-16, UTF-32 or an old charset."""
     try:
         data.decode()

@@ -1,8 +1,8 @@
 """The routes that show the gallery: browsing, single items, and their images."""
 
+import asyncio
 import hashlib
 import math
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +13,7 @@ from index.items.items import GalleryItem
 from service.auth import guard
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppStateDep, root_path
+from service.images.thumbnails import ImageFile
 from service.schemas import search as schemas
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
@@ -21,17 +22,25 @@ IMAGE_CACHE = "private, max-age=3600, must-revalidate"
 routes = APIRouter(dependencies=[guard.SEARCH])
 
 
-@routes.get("/browse", operation_id="browse", tags=["gallery"], summary="Browse the gallery without a query")
+@routes.get(
+    "/browse", operation_id="browse", tags=["gallery"], summary="Browse the gallery without a query",
+    response_model=schemas.BrowseAnswer,
+)  # fmt: skip
 async def browse(
     request: Request,
     state: AppStateDep,
     offset: Annotated[int, Parameter(ge=0)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=200)] = 24,
-) -> schemas.BrowseAnswer:
+) -> Response:
     """Returns a page of the gallery in a mixed order, which stays the same for a snapshot."""
-    view = state.searcher.live().view()
-    items = [schemas.item(item, root_path=root_path(request)) for item in page(view, offset=offset, limit=limit)]
-    return schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
+
+    def work() -> str:
+        view = state.searcher.live().view()
+        items = [schemas.item(item, root_path=root_path(request)) for item in page(view, offset=offset, limit=limit)]
+        answer = schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
+        return answer.model_dump_json()  # FastAPI would validate each item again
+
+    return Response(await asyncio.to_thread(work), media_type="application/json")
 
 
 @routes.get(ITEM, operation_id="getItem", tags=["gallery"], summary="One item")
@@ -53,9 +62,13 @@ async def image(
 ) -> Response:
     """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
     item = state.searcher.live().view().item(id)
-    file = await state.image_pool.run(partial(state.thumbnails.image, item, size=size))
-    # Starlette's own entity tags are made from files, and a thumbnail is none
-    etag = f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
+
+    def work() -> tuple[ImageFile, str]:
+        file = state.thumbnails.image(item, size=size)
+        # Starlette's own entity tags are made from files, and a thumbnail is none
+        return file, f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
+
+    file, etag = await state.image_pool.run(work)
     headers = {"ETag": etag, "Cache-Control": IMAGE_CACHE}
     if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)

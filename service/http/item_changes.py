@@ -30,7 +30,7 @@ class RefusedObject:
     id: object  # the item's, if it was read before
 
 
-def put(id: str, posted: bytes, state: AppState, *, merge: bool) -> Put:
+def put(id: str, posted: bytes | bytearray, state: AppState, *, merge: bool) -> Put:
     """Return the put of one item; raises InputErrors for every mistake that a body can contain."""
     if not id:
         raise _unusable("id", "empty: give the item an id")
@@ -38,7 +38,7 @@ def put(id: str, posted: bytes, state: AppState, *, merge: bool) -> Put:
     return Put(id, _image(body.image, state), body.attributes, merge)
 
 
-def change_all(posted: bytes, state: AppState) -> ItemsAnswer:
+def change_all(posted: bytes | bytearray, state: AppState) -> ItemsAnswer:
     """Applies each change of a body and returns its result; raises InputErrors if the body is not a list of changes."""
     try:
         entries = ItemsBody.model_validate(_object(_json(posted))).items
@@ -72,7 +72,7 @@ def _result(entry: object, edit: Edit | None, problem: Problem | None) -> ItemRe
     return ItemResult(id=shown, status=status, detail=None if problem is None else str(problem))
 
 
-def _json(data: bytes) -> object:
+def _json(data: bytes | bytearray) -> object:
     """Return decoded JSON; raises BadRequest if it is none, and BodyTooLarge if it may have too many parts."""
     if data.count(b":") + data.count(b",") > MAX_PARTS:
         raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send the items in several calls")

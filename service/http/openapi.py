@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's own, plus the bodies that routes read by hand, and problem details."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,6 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from starlette.routing import BaseRoute
 
 from index.items.items import GalleryItem
+from service.auth.keys import Role
 from service.errors import PROBLEM_TYPE
 from service.schemas.gallery import IndexBody, ItemBody, ItemChange, ItemsBody
 from service.schemas.search import Problem, SearchBody, SearchesBody, without_empty
@@ -62,13 +64,30 @@ class Examples:
     job_id: str | None = None
 
 
-def document(routes: Sequence[BaseRoute], examples: Examples, *, root_path: str = "") -> dict[str, JsonValue]:
+class Documents:
+    """The OpenAPI document for each role of callers; made again, in a thread, only if its examples change."""
+
+    def __init__(self) -> None:
+        self._documents: dict[Role | None, tuple[Examples, dict[str, JsonValue]]] = {}
+        self._lock = asyncio.Lock()  # one at a time, for any number of callers
+
+    async def get(
+        self, routes: Sequence[BaseRoute], examples: Examples, *, role: Role | None, root_path: str
+    ) -> dict[str, JsonValue]:
+        """Return the document of these routes, with these examples, for callers of this role; None: without a key."""
+        async with self._lock:
+            before, api = self._documents.get(role, (None, {}))
+            if before != examples:
+                api = await asyncio.to_thread(document, routes, examples)
+                self._documents[role] = examples, api
+        return {**api, "servers": [{"url": root_path}]} if root_path else api
+
+
+def document(routes: Sequence[BaseRoute], examples: Examples) -> dict[str, JsonValue]:
     """Return the document of these routes, with these examples."""
     api = DOCUMENT.validate_python(
         get_openapi(title="Likebut", version=metadata.version("likebut"), description=ABOUT, routes=routes)
     )
-    if root_path:
-        api["servers"] = [{"url": root_path}]
     schemas = _object(_object(api, "components"), "schemas")
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which this service never sends
         schemas.pop(name, None)

@@ -69,7 +69,9 @@ async def searches(request: Request, state: AppStateDep) -> Response:
         guard.spend(request, searches=len(bodies) - 1, before=1)
         parsers = [partial(body.one_of_many, item, state.settings) for item in bodies]
         answers = await body.unless_disconnected(request, _answers(parsers, permit, request, state))
-    return Response(to_json({"answers": answers}), media_type="application/json")
+    answers[0] = b'{"answers":[' + answers[0]
+    answers[-1] += b"]}"
+    return Response(b",".join(answers), media_type="application/json")  # one copy: they may have megabytes
 
 
 @routes.get("/limits", operation_id="getLimits", tags=["search"], summary="Limits of a search")
@@ -80,23 +82,26 @@ async def limits(state: AppStateDep) -> schemas.Limits:
 
 async def _answers(
     parsers: Sequence[Callable[[], Query]], permit: Permit, request: Request, state: AppState
-) -> list[dict[str, object]]:
+) -> list[bytes]:
     return await asyncio.gather(*[_answer(parse, permit, request, state) for parse in parsers])
 
 
-async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, state: AppState) -> dict[str, object]:
-    """Return the answer of one search of several, or the problem that it failed with."""
+async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, state: AppState) -> bytes:
+    """Return the answer of one search of several as JSON, or the problem that it failed with.
+
+    Each is encoded by itself: all at once would keep the event loop from other callers.
+    """
     watch = Stopwatch()
     try:
         fetch = state.remote_references.fetch
         answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch)
-        return schemas.answer(answer, root_path=root_path(request))
+        return to_json(schemas.answer(answer, root_path=root_path(request)))
     except Exception as raised:  # a failure of one search must not fail the others
         error = errors.shortage(raised) or raised
         if isinstance(error, LikebutError):
             state.metrics.rejected.labels(errors.reason(error)).inc()
-            return errors.facts(error, request_id=request.state.request_id)
+            return to_json(errors.facts(error, request_id=request.state.request_id))
         LOG.exception("one of several searches failed", extra={"facts": {"request_id": request.state.request_id}})
-        return errors.unexpected(request_id=request.state.request_id)
+        return to_json(errors.unexpected(request_id=request.state.request_id))
     finally:
         state.metrics.observe_stages(watch.took_ms)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 
 from service.auth import guard
 from service.http import gallery as gallery_routes
@@ -32,7 +32,7 @@ async def file(request: Request, name: str, state: AppStateDep) -> Response:
 
 
 @routes.get("/openapi.json")
-async def document(request: Request, state: AppStateDep) -> JSONResponse:
+async def document(request: Request, state: AppStateDep) -> Response:
     """Returns the OpenAPI document, with examples from the parts of the live gallery that the caller may see."""
     gallery, last_job = state.searcher.serving.gallery, state.jobs.last()
     caller = guard.guard_of(request).caller(request)
@@ -43,7 +43,9 @@ async def document(request: Request, state: AppStateDep) -> JSONResponse:
         source=source if source and is_admin and Path(source).exists() else None,
         job_id=last_job.id if last_job and is_admin else None,
     )
-    return JSONResponse(openapi.document(request.app.routes, examples, root_path=root_path(request)))
+    role = caller.role if caller else None
+    api = await state.documents.get(request.app.routes, examples, role=role, root_path=root_path(request))
+    return Response(to_json(api), media_type="application/json")
 
 
 async def _file(name: str, request: Request, state: AppState) -> Response:

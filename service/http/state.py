@@ -13,6 +13,7 @@ from index.edits import Edit, Problem
 from index.gallery import Gallery
 from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
+from service.http.openapi import Documents
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
@@ -57,6 +58,7 @@ class AppState:
         )
         self.remote_references = RemoteReferences(self.downloader, max_bytes=settings.max_image_bytes)
         self.jobs = JobRunner(settings, self.metrics, self.searcher)
+        self.documents = Documents()
         self.web_files = StaticFiles(directory=WEB)
         self.tracing = tracing.connect(settings.otlp_endpoint)
 

@@ -16,6 +16,7 @@ from service.telemetry.tracing import QUIET, Tracing
 
 LOG = logging.getLogger("likebut")
 UNMATCHED = "unmatched"
+PATH_CHARS = 2000  # of a path in the log
 ABANDONED = 499  # the caller left before the answer; this status is never sent
 
 
@@ -96,7 +97,7 @@ class RequestLog:
             "span_id": f"{span.span_id:016x}",
             "method": scope["method"],
             "route": route,
-            "path": scope["path"],
+            "path": scope["path"][:PATH_CHARS],
             "status": status,
             "took_ms": round(seconds * 1000, 3),
         }

@@ -6,9 +6,16 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from fastapi import FastAPI
 
 from service.auth import keys
+from service.http.openapi import Documents, Examples
+from service.settings import Settings
 
+Inside = Callable[..., object]
 Serve = Callable[..., AbstractContextManager[str]]
 SECONDS = 30
 # In a form every value arrives as text, so a value of a wrong type is a valid text: only valid forms are sent.
@@ -58,3 +65,24 @@ def test_the_service_answers_as_its_document_says(gallery: Path, serve: Serve, t
         command += ["-H", f"Authorization: Bearer {key}"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS * 6)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def test_the_document_is_made_once_for_each_role(gallery: Path, inside: Inside, tmp_path: Path) -> None:
+    own = tmp_path / "gallery"
+    shutil.copytree(gallery, own)
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        documents = Documents()
+        first = await documents.get(app.routes, Examples(), role="search", root_path="")
+        assert await documents.get(app.routes, Examples(), role="search", root_path="") is first
+        below = await documents.get(app.routes, Examples(), role="search", root_path="/shop")
+        assert below == {**first, "servers": [{"url": "/shop"}]} and "servers" not in first
+        job = await documents.get(app.routes, Examples(job_id="1"), role="admin", root_path="")
+        assert job != first and await documents.get(app.routes, Examples(), role="search", root_path="") is first
+        for _ in range(2):  # no example is out of date
+            (item,) = (await client.get("/browse?limit=1")).json()["items"]
+            api = (await client.get("/openapi.json")).json()
+            assert api["components"]["schemas"]["ItemBody"]["examples"] == [{"attributes": item["attributes"]}]
+            assert (await client.delete(f"/items/{quote(item['id'], safe='')}")).status_code == 204
+
+    inside(Settings(gallery=own), scenario)
