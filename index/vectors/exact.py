@@ -66,9 +66,12 @@ class Exact:
 
     def best(self, queries: Embeddings, rows: Rows, k: int) -> tuple[Scores, Rows]:
         """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
-        if len(self) <= SMALL and len(rows) * DENSE > len(self):
-            scores = inner_products(queries, self._all)[:, rows].round(DECIMALS)  # (B, m)
-            return top(scores, np.broadcast_to(rows, scores.shape), k)
+        if len(self) <= SMALL:
+            if len(rows) * DENSE > len(self):
+                scores = inner_products(queries, self._all)[:, rows]  # (B, m)
+            else:
+                scores = inner_products_at(queries, self._all, rows)
+            return top(scores.round(DECIMALS), np.broadcast_to(rows, scores.shape), k)
         best = np.empty((len(queries), 0), dtype=np.float32)
         kept = np.empty(best.shape, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
@@ -110,6 +113,19 @@ def inner_products(queries: Embeddings, vectors: Embeddings) -> Scores:
     return products
 
 
+def inner_products_at(queries: Embeddings, vectors: Embeddings, rows: Rows) -> Scores:
+    """Inner products (B, m) of queries (B, d) and some rows (m,) of vectors (n, d), which are not copied."""
+    multiply, products = (
+        cast(_Products, faiss).fvec_inner_products_by_idx,
+        np.empty((len(queries), len(rows)), np.float32),
+    )
+    rows, pointer = np.ascontiguousarray(rows), faiss.swig_ptr(vectors)
+    for query, line in zip(np.ascontiguousarray(queries, np.float32), products, strict=True):
+        query_pointer, row_pointer = faiss.swig_ptr(query), faiss.swig_ptr(rows)
+        multiply(faiss.swig_ptr(line), query_pointer, pointer, row_pointer, vectors.shape[1], 1, len(rows))
+    return products
+
+
 def scaled(vectors: Vectors) -> NDArray[np.float32]:
     """The factors (n,) that scale vectors (n, d) to length one; a vector of zeros stays as it is."""
     found = np.empty(len(vectors), dtype=np.float32)
@@ -124,7 +140,10 @@ def top(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
     if k + SORTED < scores.shape[1]:
         # keep every score that ties with the k-th, or an arbitrary row of the tie would win
         worst = np.partition(scores, -k, axis=1)[:, -k, np.newaxis]  # (B, 1)
-        if (kept := int((scores >= worst).sum(axis=1).max())) < scores.shape[1]:
+        if len(scores) == 1:
+            some = np.flatnonzero(scores[0] >= worst[0])
+            scores, rows = scores[:, some], rows[:, some]
+        elif (kept := int((scores >= worst).sum(axis=1).max())) < scores.shape[1]:
             some = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
             scores, rows = np.take_along_axis(scores, some, axis=1), np.take_along_axis(rows, some, axis=1)
     return sort(scores, rows, k)
@@ -138,6 +157,10 @@ def sort(scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
 
 
 class _Products(Protocol):
-    """Function of FAISS that its type stubs lack."""
+    """Functions of FAISS that its type stubs lack."""
 
     def fvec_inner_products_ny(self, products: object, query: object, vectors: object, d: int, n: int) -> None: ...
+
+    def fvec_inner_products_by_idx(
+        self, products: object, queries: object, vectors: object, rows: object, d: int, nx: int, ny: int
+    ) -> None: ...

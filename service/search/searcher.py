@@ -43,6 +43,7 @@ class BatchKey:
 
     kind: Kind
     reranked: bool  # so that no query waits for the re-ranking of another
+    compared: bool  # hits with each other, which may take long
     encoder: Encoder
     gallery: Gallery
 
@@ -185,7 +186,8 @@ class Searcher:
                 work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
                 ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)
             ready = replace(ready, request=replace(ready.request, deadline=work_deadline))
-            key = BatchKey(ready.kind, ready.request.rerank > 0, encoder, gallery)
+            compared = ready.request.group_by is not None or ready.request.alike is not None
+            key = BatchKey(ready.kind, ready.request.rerank > 0, compared, encoder, gallery)
             answer, waited_s = await self._batcher.run(key, ready, deadline=deadline, caller=permit.caller)
             watch.add("wait", waited_s)
             return answer

@@ -8,7 +8,7 @@ import pytest
 
 from index.vectors import shards
 from index.vectors.encodings import ENCODING_FACTS, ENCODINGS, Encoding
-from index.vectors.exact import FEW, Exact, inner_products, scaled
+from index.vectors.exact import FEW, Exact, inner_products, inner_products_at, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
@@ -107,6 +107,8 @@ def test_inner_products_are_those_of_a_matrix_product(count: int) -> None:
     queries, vectors = unit(count, 20), unit(40, 21)
     for some in (vectors, vectors[::2], vectors[:0]):
         np.testing.assert_allclose(inner_products(queries, some), queries @ some.T, atol=1e-6)
+    rows = np.array([3, 3, 39, 0])
+    np.testing.assert_allclose(inner_products_at(queries, vectors, rows), queries @ vectors[rows].T, atol=1e-6)
 
 
 def test_ties_of_a_scan_come_in_the_order_of_the_rows() -> None:
