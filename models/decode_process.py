@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ STALE_BYTES = 96 * 2**20  # of fragmented memory, at which a new process is chea
 
 def main() -> None:
     """Answers requests until the input ends."""
-    with os.fdopen(os.dup(1), "wb") as answers:
+    with suppress(BrokenPipeError), os.fdopen(os.dup(1), "wb") as answers:  # if the parent has ended
         os.dup2(2, 1)  # so that nothing printed by a library gets between the answers
         _lower_priority()
         preprocess.load_plugins()
@@ -38,6 +39,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO, *, cpu_s: float) -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["bytes"])
+        if len(data) < request["bytes"]:
+            return  # the parent has ended
         _limit_memory(base + BYTES_PER_PIXEL * request["max_pixels"] + SLACK_BYTES + 3 * len(data))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)  # CPU time of this process, so a busy machine refuses nothing
         try:
@@ -47,7 +50,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO, *, cpu_s: float) -> None:
         except MemoryError:
             facts, result = {"error": ImageTooCostly.__name__, "detail": preprocess.TOO_MUCH_MEMORY}, b""
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _limit_memory(resource.RLIM_INFINITY)
+        _limit_memory(None)
         del data
         stale = _address_space() > base + STALE_BYTES
         answers.write(json.dumps({**facts, "bytes": len(result), "stale": stale}).encode() + b"\n")
@@ -73,10 +76,12 @@ def _address_space() -> int:
     return int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
 
 
-def _limit_memory(limit: int) -> None:
+def _limit_memory(limit: int | None) -> None:
+    """Bounds the address space; None allows as much as this process was given."""
     if sys.platform == "linux":  # macOS does not enforce it
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        most = hard if limit is None else limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _lower_priority() -> None:

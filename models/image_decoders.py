@@ -44,7 +44,8 @@ class ImageDecoders:
     An image may take `cpu_s` seconds of CPU time, and memory in proportion to its `max_pixels`. A process that passes
     a limit is replaced. All end with `close`, and when this process ends in whatever way.
 
-    Every method raises UnreadableImage, NotAnImage, ImageTooLarge or ImageTooCostly.
+    Every method raises UnreadableImage, NotAnImage, ImageTooLarge or ImageTooCostly, and MemoryError if the system ends
+    the process again and again.
     """
 
     def __init__(self, workers: int, *, cpu_s: float) -> None:
@@ -109,9 +110,11 @@ class ImageDecoders:
                     with self._lock:
                         self._children.discard(child)
                     child.end()
-                    child = self._child()  # starts while nothing waits for it
-                with self._lock:
-                    self._idle.append(child)
+                    with suppress(OSError):  # for want of memory: the next image tries again
+                        child = self._child()  # starts while nothing waits for it
+                if not child.stale:
+                    with self._lock:
+                        self._idle.append(child)
 
     def _child(self) -> "_Child":
         with self._lock:
@@ -182,6 +185,8 @@ class _Child:
             )
         if code >= 0:
             raise RuntimeError(f"the process that decodes images ended with status {code}")
+        if last_try and code == -signal.SIGKILL:
+            return MemoryError("the system ended two processes that decoded an image")
         if last_try:
             return UnreadableImage(f"the image cannot be read (its decoder ended by {signal.Signals(-code).name})")
         return _ChildEnded()

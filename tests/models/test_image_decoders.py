@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,39 @@ def test_a_killed_process_is_replaced_without_an_error(decoders: ImageDecoders) 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: decoders.pixels(data, size=8, max_pixels=PIXELS), range(8)))
     assert len(results) == 8
+
+
+def test_an_image_whose_processes_are_killed_is_not_to_blame(decoders: ImageDecoders) -> None:
+    def kill(done: threading.Event) -> None:
+        while not done.wait(0.05):
+            for child in children():
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(kill, done)
+        try:
+            with pytest.raises(MemoryError):
+                decoders.pixels(striped(1000), size=64, max_pixels=PIXELS)
+        finally:
+            done.set()
+    assert decoders.header(encoded(Image.new("RGB", (9, 9))), max_pixels=PIXELS).width == 9
+
+
+def test_a_limit_of_the_whole_service_holds_for_its_processes() -> None:
+    code = """
+    import resource, sys
+    from pathlib import Path
+    resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
+    from models.image_decoders import ImageDecoders
+    data = Path(sys.argv[1]).read_bytes()
+    with ImageDecoders(1, cpu_s=5) as decoders:
+        print([decoders.pixels(data, size=8, max_pixels=10**10).shape for _ in range(2)])
+    """
+    image = Path(__file__).parents[2] / "docs" / "sweater.jpg"
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), image], capture_output=True, text=True)
+    assert done.stdout.strip() == "[(3, 8, 8), (3, 8, 8)]", done.stderr
 
 
 def test_a_costly_image_delays_no_other() -> None:
