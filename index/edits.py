@@ -13,7 +13,8 @@ from index.gallery import Gallery, GalleryView
 from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
-from index.sources.rows import SourceRow, Value, id_problem
+from index.sources.cells import Value
+from index.sources.rows import SourceRow, id_problem
 from index.storage import snapshot
 from index.storage.changes import Change, Delete, Upsert, Vector
 from index.storage.journal import Journal

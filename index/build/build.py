@@ -14,7 +14,7 @@ from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, 
 from index.items import attribute_file
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import GrowingColumns
-from index.sources import clip_retrieval, object_stores
+from index.sources import cells, clip_retrieval, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import SourceRow
@@ -53,7 +53,7 @@ def build(
     holds, in the same space, is not embedded again. Raises SourceError if nothing is usable, JobRunning while another
     build runs, BundleBroken if the model fails, and GalleryError if the gallery cannot be written.
     """
-    if not source_rows.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
+    if not cells.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
         raise ConfigError(f"the path {source_rows.escaped(gallery)} of the gallery is not UTF-8: choose another path")
     # errors of the source are ours already, so an OSError is of the gallery's disk
     with (

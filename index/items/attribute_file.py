@@ -15,8 +15,8 @@ from pyarrow import compute, ipc
 from index.items.attribute_types import AttributeType, AttributeTypes, Kind, common_type, convert, kind
 from index.items.columns import MISSING, Column, Columns
 from index.items.values import SortedValues
-from index.sources.rows import Value
-from models import tables
+from index.sources.cells import Value
+from models import csv_tables
 from models.errors import GalleryBroken
 
 ARROW: Mapping[AttributeType, pyarrow.DataType] = {
@@ -157,10 +157,10 @@ def _dictionary_encode(values: Sequence[Value], type: AttributeType) -> pyarrow.
 
 def _without_empty_words(column: Sequence[Value], kinds: Mapping[Kind, int]) -> int:
     """The number of texts in a column of numbers or booleans if all of them are words for an empty cell, else 0."""
-    if "text" not in kinds or len(kinds) == 1 or "list of texts" in kinds:
+    if "text" not in kinds or common_type(kinds.keys() - {"text"}) not in ("integer", "number", "boolean"):
         return 0
     texts = [value for value in column if isinstance(value, str)]
-    return len(texts) if all(text.strip().lower() in tables.EMPTY_WORDS for text in texts) else 0
+    return len(texts) if all(text.strip().lower() in csv_tables.EMPTY_WORDS for text in texts) else 0
 
 
 def _column(column: pyarrow.Array) -> Column:

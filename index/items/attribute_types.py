@@ -8,7 +8,7 @@ it; if a list of texts is among the values, every value becomes one. A whole num
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.errors import InputError
 
 AttributeType: TypeAlias = Literal["boolean", "integer", "number", "text", "list of texts"]

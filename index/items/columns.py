@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from index.items.attribute_types import AttributeType, AttributeTypes, convert_attributes
 from index.items.values import GrowingValues, Values
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.arrays import Flags
 from models.errors import InputError
 

@@ -20,7 +20,7 @@ import numpy as np
 from index.items.attribute_types import AttributeType
 from index.items.columns import Columns
 from index.items.values import COMPARISONS, Bounds, Comparison, Number, Scalar, Values
-from index.sources.rows import is_utf8
+from index.sources.cells import is_utf8
 from models.arrays import Flags
 from models.errors import InputError
 

@@ -9,7 +9,8 @@ import pyarrow
 from pyarrow import compute, parquet
 
 from index.items.columns import Columns
-from index.sources.rows import SourceRow, Value
+from index.sources.cells import Value
+from index.sources.rows import SourceRow
 from models.arrays import Flags, Rows
 from models.errors import GalleryBroken
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyarrow import compute
 
 from index.items.attribute_types import AttributeType
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.arrays import Flags
 
 Number: TypeAlias = int | float

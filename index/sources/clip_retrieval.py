@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
+from index.sources.cells import Cells, escape_text, is_utf8
 from index.sources.embedded import Embedded, SkippedRow
-from index.sources.rows import Cells, SourceRow, escape_text, id_problem, is_utf8
+from index.sources.rows import SourceRow, id_problem
 from models import files, tables
 from models.arrays import Flags, Vectors
 from models.errors import SourceError

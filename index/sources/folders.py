@@ -5,8 +5,6 @@ import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-PARQUET = ".parquet"
-
 
 def files(base: str, left_out: Collection[str], note: Callable[[str], None]) -> list[str]:
     """Return the paths of all files below `base`, relative to it, in the order of their parts.
@@ -46,18 +44,6 @@ def files(base: str, left_out: Collection[str], note: Callable[[str], None]) -> 
                 files += [path[len(base) + 1 :] for path in paths if _is_file(path, base, note)]
         waiting = sorted(links)  # after all folders that are no links, so that those keep their paths
     return sorted(files, key=lambda name: name.replace("/", "\0"))  # part by part
-
-
-def is_parquet(folder: Path) -> bool:
-    """Return whether a folder is a table in parts: nothing but Parquet files, as Spark and Dask write it."""
-    found = False
-    for _, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] not in "._"]
-        for name in names:
-            if name[0] not in "._" and not name.lower().endswith(PARQUET):
-                return False
-            found = found or name[0] not in "._"
-    return found
 
 
 def _is_file(path: str, base: str, note: Callable[[str], None]) -> bool:

@@ -1,25 +1,23 @@
 """Sources to rows: a folder of images or a table, read as (id, image, attributes)."""
 
-import json
 import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from datetime import time as time_of_day
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from uuid import UUID
 
-from index.sources import folders, object_stores
+from index.sources import folders, object_stores, table_parts
+from index.sources.cells import EXACT, NO_TEXT, Cells, Value, is_utf8
 from models import tables
 from models.errors import SourceError
 
-Value = str | int | float | bool | list[str] | None  # of an attribute
-
 NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
 LISTED_ROWS = 10
+SHOWN_CHARACTERS = 60
 MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
 
 PICTURE_SUFFIXES = frozenset(
@@ -28,7 +26,6 @@ PICTURE_SUFFIXES = frozenset(
         ".tiff", ".webp",
     }
 )  # fmt: skip
-NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,13 @@ def rows(
     two files would share the id. Another file keeps its suffix, and is reported as not an image. Hidden files
     are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
     to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
-    ISO text) or empty. A folder of Parquet files alone is one table. `note` gets a sentence for everything that is
+    ISO text) or empty. A folder of tables alone is one table. `note` gets a sentence for everything that is
     passed over or read in a way that may surprise.
     All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
     name = str(source)
     if object_stores.is_store(name):
-        yield from _any(name, _store_folder(name) if object_stores.is_folder(name) else _store_table(name, note))
+        yield from _any(name, _store_folder(name, note) if object_stores.is_folder(name) else _store_table(name, note))
         return
     path = Path(source)
     try:
@@ -71,13 +68,7 @@ def rows(
             raise SourceError(f"{name} is neither a folder nor a file: check the path")
         if not is_utf8(str(path.resolve())):  # the paths of all images would contain it, and the manifest
             raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
-        if not path.is_dir():
-            yield from _any(name, _table(path, note))
-        elif folders.is_parquet(path):
-            parts = tables.parquet_folder(name, needed=NEEDED)
-            yield from _any(name, _rows(name, parts, _local(path), note))
-        else:
-            yield from _any(name, _folder(path, without, note))
+        yield from _any(name, _folder(path, without, note) if path.is_dir() else _table(path, note))
     except OSError as error:
         raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
 
@@ -93,23 +84,9 @@ def id_problem(id: str) -> str:
     return "URLs cannot end with it: clients take . and .. out of a path" if id in (".", "..") else ""
 
 
-def is_utf8(text: str) -> bool:
-    """False for text with lone surrogates: Python's sign for a file name's foreign bytes, or a broken JSON escape."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def escaped(path: Path | str) -> str:
     r"""The path as text that can be shown and written, each foreign byte as in caf\xe9."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def escape_text(text: str) -> str:
-    """The text with each lone surrogate as an escape, so that it can be written."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
@@ -128,6 +105,12 @@ def _folder(folder: Path, without: Sequence[Path], note: Callable[[str], None]) 
     if any(str(path) in left_out for path in (base, *base.parents)):
         return
     files = folders.files(str(base), left_out, note)
+    if parts := table_parts.parts(files):
+        records = table_parts.records(
+            str(folder), parts, lambda part: (base / part).open("rb"), needed=NEEDED, note=note
+        )
+        yield from _rows(str(folder), records, _local(folder), note)
+        return
     for name, id in zip(files, _ids(files), strict=True):
         if is_utf8(name):
             yield SourceRow(id, f"{base}/{name}", {}, problem=_path_problem(id))
@@ -155,21 +138,27 @@ def _short(file: str) -> str:
     return stem if f"{dot}{suffix.lower()}" in PICTURE_SUFFIXES else file
 
 
-def _store_folder(folder: str) -> Iterator[SourceRow]:
+def _store_folder(folder: str, note: Callable[[str], None]) -> Iterator[SourceRow]:
     found = [
         each for each in object_stores.objects(folder) if not any(part[:1] == "." for part in each.name.split("/"))
     ]
     found.sort(key=lambda each: each.name.replace("/", "\0"))
+    if parts := table_parts.parts([each.name for each in found]):
+        urls = {each.name: each.url for each in found}
+        records = table_parts.records(
+            folder, parts, lambda part: object_stores.copied(urls[part]), needed=NEEDED, note=note
+        )
+        yield from _rows(folder, records, _stored(folder), note)
+        return
     for each, id in zip(found, _ids([each.name for each in found]), strict=True):
         problem = _path_problem(id) if is_utf8(each.url) else "the file's name is not UTF-8: rename it"
         yield SourceRow(escaped(id), escaped(each.url), {}, problem=problem, fingerprint=each.fingerprint)
 
 
 def _store_table(table: str, note: Callable[[str], None]) -> Iterator[SourceRow]:
-    folder = table.rpartition("/")[0]
     with object_stores.copied(table) as file:
         records = tables.records(table, file, needed=NEEDED, note=note)
-        yield from _rows(table, records, lambda image: object_stores.joined(folder, image), note)
+        yield from _rows(table, records, _stored(table), note)
 
 
 def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
@@ -180,6 +169,11 @@ def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
 def _local(table: Path) -> Callable[[str], str]:
     base = table.parent.resolve()
     return lambda image: str(base / image)  # an absolute image replaces the base
+
+
+def _stored(table: str) -> Callable[[str], str]:
+    folder = table.rstrip("/").rpartition("/")[0]
+    return lambda image: object_stores.joined(folder, image)
 
 
 def _rows(
@@ -220,72 +214,34 @@ def _listed(count: int, rows: Iterable[str]) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}: {shown}{', …' if count > LISTED_ROWS else ''}"
 
 
-def _row(record: tables.Record, locate: Callable[[str], str], where: str, cells: "Cells") -> SourceRow:
-    id = "" if record["id"] is None else record["id"]
-    if isinstance(id, bool) or not isinstance(id, str | int):
-        raise SourceError(f"{where} has the id {id!r}: give every row an id that is text or a whole number")
-    if not is_utf8(str(id)):
+def _row(record: tables.Record, locate: Callable[[str], str], where: str, cells: Cells) -> SourceRow:
+    id = _id(record["id"])
+    if id is None:
+        raise SourceError(f"{where} has the id {record['id']!r}: give every row an id that is text or a whole number")
+    if not is_utf8(id):
         raise SourceError(f"{where} has the id {id!r}, {NO_TEXT}")
-    image = record["image"]
-    if not isinstance(image, str | None):
+    image = "" if _is_missing(record["image"]) else record["image"]
+    if not isinstance(image, str):
         raise SourceError(f"{where} has the image {image!r}: give a path or a URL as text")
-    if image and not is_utf8(image):
+    if not is_utf8(image):
         raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
-    attributes = cells.attributes({name: value for name, value in record.items() if name not in NEEDED}, str(id))
-    image = image or ""
-    return SourceRow(str(id), image if not image or "://" in image else locate(image), attributes)
+    attributes = cells.attributes({name: value for name, value in record.items() if name not in NEEDED}, id)
+    image = image.strip()
+    if image.lower().startswith("data:"):
+        return SourceRow(id, image[:SHOWN_CHARACTERS], attributes, problem="data: addresses are not read: name a file")
+    return SourceRow(id, image if not image or "://" in image else locate(image), attributes)
 
 
-class Cells:
-    """Cells of a table as values of attributes; those that no attribute can hold are left out and counted."""
-
-    def __init__(self) -> None:
-        self._left_out: dict[tuple[str, str], tuple[int, str]] = {}  # by name and reason: how many, the first item
-
-    def attributes(self, cells: Mapping[str, object], id: str) -> dict[str, Value]:
-        """Return the attributes of the item of that id."""
-        attributes: dict[str, Value] = {}
-        for name, cell in cells.items():
-            try:
-                if not is_utf8(name):
-                    raise ValueError(f"its name has {NO_TEXT}")
-                attributes[name] = attribute_value(cell)
-            except ValueError as reason:
-                count, first = self._left_out.get((escape_text(name), str(reason)), (0, id))
-                self._left_out[escape_text(name), str(reason)] = (count + 1, first)
-        return attributes
-
-    def notes(self) -> Iterator[str]:
-        """Yield a sentence for each attribute with values that were left out."""
-        for (name, reason), (count, first) in self._left_out.items():
-            values = "a value was" if count == 1 else f"{count} values were"
-            yield f"{values} left out of the attribute {name!r}, the first of item {first!r}: {reason}"
-
-
-def attribute_value(cell: object) -> Value:
-    """Return a cell of a table as the value of an attribute; raises ValueError with the reason if none can hold it.
-
-    An empty list and the NaN of a data frame are missing values; dates and times are ISO text, durations seconds.
-    """
-    if isinstance(cell, date | time_of_day):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return cell.total_seconds()
+def _id(cell: object) -> str | None:
+    """The id in a cell, "" if it has none, or None if it cannot be one."""
+    if _is_missing(cell):
+        return ""
     if isinstance(cell, Decimal):
-        cell = float(cell)
-    if isinstance(cell, float) and math.isnan(cell):
-        return None
-    if isinstance(cell, float) and math.isinf(cell):
-        raise ValueError("it is infinite: give a finite number or leave it empty")
-    if isinstance(cell, list):
-        texts = [part for part in map(attribute_value, cell) if part is not None]
-        if any(isinstance(part, list) for part in texts):
-            raise ValueError("it is a list of lists: give a list of texts")
-        return list(dict.fromkeys(part if isinstance(part, str) else json.dumps(part) for part in texts)) or None
-    if isinstance(cell, str) and not is_utf8(cell):
-        raise ValueError(f"it has {NO_TEXT}")
-    if cell is None or isinstance(cell, str | int | float | bool):
-        return cell
-    raise ValueError(
-        f"it is a {type(cell).__name__}: give text, a number, a date, true or false, a list of texts or nothing"
-    )
+        return str(int(cell)) if cell == cell.to_integral_value() else None
+    if isinstance(cell, float):  # whole numbers of a column in which some were missing
+        return str(int(cell)) if abs(cell) <= EXACT and cell.is_integer() else None
+    return str(cell) if isinstance(cell, str | int | UUID) and not isinstance(cell, bool) else None
+
+
+def _is_missing(cell: object) -> bool:
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))

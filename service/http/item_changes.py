@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from index.edits import Edit, Problem, Put
-from index.sources.rows import is_utf8
+from index.sources.cells import is_utf8
 from index.storage.changes import Delete
 from models.errors import InputError
 from service.errors import BadRequest, BodyTooLarge, Unusable, invalid_body

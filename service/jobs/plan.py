@@ -1,7 +1,7 @@
 """The plan of a job, made before the job starts: the command that it runs, and the model that serves afterwards."""
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from index.sources import object_stores
@@ -99,7 +99,7 @@ def _source(name: str) -> str:
     way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
     if object_stores.is_store(name):
         try:
-            readable = object_stores.is_folder(name) or PurePosixPath(name).suffix.lower() in tables.SUFFIXES
+            readable = object_stores.is_folder(name) or tables.is_table(name)
         except SourceError as error:
             raise _unusable("source", str(error)) from error
         if not readable:
@@ -109,7 +109,7 @@ def _source(name: str) -> str:
         source = Path(name).resolve(strict=True)
     except (OSError, ValueError) as error:
         raise _unusable("source", f"{name!r} does not exist on the server: {way_out}") from error
-    if not source.is_dir() and source.suffix.lower() not in tables.SUFFIXES:
+    if not source.is_dir() and not tables.is_table(source.name):
         raise _unusable("source", f"{name!r} is neither a folder nor a readable table: {way_out}")
     return str(source)
 

@@ -14,7 +14,7 @@ from index.gallery import Gallery
 from index.items.attribute_file import write
 from index.items.filters import parse
 from index.search.request import Hit, SearchRequest
-from index.sources.rows import Value
+from index.sources.cells import Value
 from index.storage import manifest, snapshot
 from index.storage.view import OpenSnapshot
 from index.vectors.encodings import IndexOptions

@@ -14,7 +14,7 @@ from index.items.attribute_file import COUNT, UNTYPED
 from index.items.columns import GrowingColumns
 from index.items.facets import counts
 from index.items.filters import mask, parse
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.errors import GalleryBroken
 
 ROWS: list[dict[str, Value]] = [

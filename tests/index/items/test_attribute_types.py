@@ -3,7 +3,7 @@
 import pytest
 
 from index.items.attribute_types import AttributeType, Kind, common_type, convert, convert_attributes, kind
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.errors import InputError
 
 

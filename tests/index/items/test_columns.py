@@ -17,9 +17,9 @@ from index.items.attribute_types import AttributeTypes, common_type, convert, ki
 from index.items.columns import FIRST_ROWS, Columns, GrowingColumns
 from index.items.filters import mask, parse
 from index.items.values import Scalar
-from index.sources.rows import Value
+from index.sources.cells import Value
+from models.csv_tables import EMPTY_WORDS
 from models.errors import GalleryBroken
-from models.tables import EMPTY_WORDS
 
 Row = Mapping[str, Value]
 
@@ -64,9 +64,10 @@ def expected(rows: Sequence[Row]) -> list[str]:
     converted: list[dict[str, Value]] = [{} for _ in rows]
     for name in {name for row in rows for name in row}:
         values = [row.get(name) for row in rows]
-        if {kind(value) for value in values if value not in (None, [])} - {"text"}:
+        others = [value for value in values if not isinstance(value, str)]
+        if common_type(kind(value) for value in others if value not in (None, [])) in ("integer", "number", "boolean"):
             words = [value for value in values if isinstance(value, str)]
-            if not any(isinstance(value, list) and value for value in values) and all(map(is_empty_word, words)):
+            if all(map(is_empty_word, words)):
                 values = [None if isinstance(value, str) else value for value in values]
         type = common_type(kind(value) for value in values if value not in (None, []))
         for row, value in zip(converted, values, strict=True):

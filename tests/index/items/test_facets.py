@@ -12,7 +12,7 @@ from index.items import attribute_file
 from index.items.columns import Columns, GrowingColumns
 from index.items.facets import counts, distinct
 from index.items.values import Scalar
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.arrays import Flags
 
 POOLS: dict[str, list[Value]] = {

@@ -22,7 +22,7 @@ from index.items.filters import (
     names,
     parse,
 )
-from index.sources.rows import Value
+from index.sources.cells import Value
 from models.errors import InputError
 
 NAMES = ["a", "b", "größe", "or", "attribute"]

@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from index.sources.rows import Value, rows
+from index.sources.cells import Value
+from index.sources.rows import rows
 from models.errors import SourceError
 
 
@@ -58,6 +60,12 @@ def test_dates_and_decimals_of_parquet_become_iso_text_and_numbers(tmp_path: Pat
         (pyarrow.array([[True, None]]), ["true"]),
         (pyarrow.array([90], pyarrow.duration("s")), 90.0),
         (pyarrow.array([1]).cast(pyarrow.timestamp("us", "No/Where")), "1970-01-01T00:00:00.000001"),
+        (pyarrow.array([10**7], pyarrow.int32()).cast(pyarrow.date32()), "29349-01-26"),
+        (pyarrow.array(["größe".encode()]), "größe"),  # as Impala and older Spark write texts
+        (pyarrow.array([Decimal(12345678901234567890)]), 12345678901234567890),
+        (pyarrow.array([Decimal("19.990000000000")]), 19.99),
+        (pyarrow.array([UUID(int=7)], pyarrow.uuid()), "00000000-0000-0000-0000-000000000007"),
+        (pyarrow.array([1.5], pyarrow.float16()), 1.5),
     ],
 )
 def test_odd_columns_of_parquet_become_text_or_numbers(tmp_path: Path, column: pyarrow.Array, value: Value) -> None:
@@ -79,24 +87,12 @@ def test_a_value_that_is_no_attribute_is_left_out_with_a_note(tmp_path: Path, co
     assert "'x'" in note and "'a'" in note
 
 
-def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
-    folder = tmp_path / "products.parquet"
-    for number, brand in enumerate(["Fjord", "Dune"]):
-        part = folder / f"brand={brand}" / "part-0.parquet"
-        part.parent.mkdir(parents=True)
-        columns = {"id": [f"i{number}"], "image": ["images/a.png"], "price": [9.5 + number]}
-        parquet.write_table(pyarrow.table(columns), part)
-    (folder / "_SUCCESS").touch()
-    (folder / ".part.crc").touch()
-    second, first = rows(folder)
-    assert (first.id, first.image) == ("i0", str(tmp_path.resolve() / "images/a.png"))
-    assert (first.attributes, second.attributes) == (
-        {"price": 9.5, "brand": "Fjord"},
-        {"price": 10.5, "brand": "Dune"},
-    )
-    (folder / "brand=Dune" / "part-0.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SourceError, match=r"products.parquet is not a whole Parquet table"):
-        list(rows(folder))
+@pytest.mark.parametrize("ids", [[7.0, 8.0], [Decimal(7), Decimal(8)], ["7", "8"], [b"7", b"8"]])
+def test_ids_of_other_types_are_read_as_text(tmp_path: Path, ids: list[object]) -> None:
+    parquet.write_table(pyarrow.table({"id": ids, "image": [b"a.png", None]}), tmp_path / "t.parquet")
+    first, second = rows(tmp_path / "t.parquet")
+    assert (first.id, first.image) == ("7", str(tmp_path.resolve() / "a.png"))
+    assert (second.id, second.image) == ("8", "")
 
 
 def test_a_missing_number_of_a_data_frame_is_none_and_a_whole_number_is_an_id(tmp_path: Path) -> None:

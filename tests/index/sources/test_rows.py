@@ -10,8 +10,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from index.sources.cells import Value
 from index.sources.image_bytes import read_image
-from index.sources.rows import MAX_ID_CHARS, SourceRow, Value, rows
+from index.sources.rows import MAX_ID_CHARS, SourceRow, rows
 from models.errors import SourceError, UnreadableImage
 
 RECORDS: list[dict[str, Value]] = [
@@ -91,17 +92,6 @@ def test_a_missing_column_is_refused_by_name(tmp_path: Path, write: Write, name:
     record = {key: "x" for key in ("id", "image", "colour") if key != column}
     with pytest.raises(SourceError, match=f"no column '{column}', its columns are '{next(iter(record))}', 'colour': "):
         list(rows(write(tmp_path / name, [record])))
-
-
-@pytest.mark.parametrize("mark", [";", "\t"])
-@pytest.mark.parametrize("quote", ["", '"'])
-def test_a_table_that_is_not_separated_by_commas_is_told_so(tmp_path: Path, mark: str, quote: str) -> None:
-    cells = (("id", "image", "title"), ("a", "a.png", "red, new"))
-    header, line = (mark.join(f"{quote}{cell}{quote}" for cell in row) for row in cells)
-    (tmp_path / "t.csv").write_text(f"{header}\r\n{line}\r\n", encoding="utf-8-sig", newline="")
-    with pytest.raises(SourceError) as refused:
-        list(rows(tmp_path / "t.csv"))
-    assert f"its columns are {header!r}: separate its columns with commas" in str(refused.value)
 
 
 def test_a_header_without_end_is_shown_by_its_start(tmp_path: Path) -> None:
@@ -251,3 +241,19 @@ def test_a_value_that_no_attribute_can_hold_is_left_out_with_a_note(tmp_path: Pa
     assert [row.attributes for row in rows(tmp_path / "t.jsonl", note=notes.append)] == [{"price": 3}] * 2
     (note,) = notes
     assert note.startswith("2 values") and "'x" in note and "'first'" in note
+
+
+def test_a_row_of_jsonl_that_lacks_its_image_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"id": "a"}\n{"id": "b", "image": "b.png"}\n{"id": "c", "image": null}\n')
+    assert [(row.id, Path(row.image).name) for row in rows(tmp_path / "t.jsonl")] == [
+        ("a", ""),
+        ("b", "b.png"),
+        ("c", ""),
+    ]
+
+
+def test_a_data_address_is_a_bad_row(tmp_path: Path) -> None:
+    (row,) = rows(write_jsonl(tmp_path / "t.jsonl", [{"id": "a", "image": "data:image/png;base64," + "A" * 99_999}]))
+    with pytest.raises(UnreadableImage, match="data: addresses are not read"):
+        read_image(row)
+    assert len(row.image) < 100

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.items.items import GalleryItem
-from index.sources.rows import Value
+from index.sources.cells import Value
 from index.storage.changes import Delete, Entry, Row, Upsert, packed, unpacked
 from models.errors import InputError
 

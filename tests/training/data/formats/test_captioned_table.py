@@ -80,7 +80,7 @@ def test_a_missing_column_is_refused_with_those_there_are(tmp_path: Path, name: 
         ("t.jsonl", b'{"image":\n', "line 1 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not a JSON object"),
         ("t.parquet", b"no parquet", "is not a whole Parquet table"),
-        ("t.tsv", b"", "the suffix '.tsv'"),
+        ("t.xls", b"", "the suffix '.xls'"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, match: str) -> None:

@@ -1,0 +1,44 @@
+"""Tables in parts: folders of nothing but tables, as Spark and Dask write them, read as one table."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import IO
+from urllib.parse import unquote
+
+from models import csv_tables, tables
+
+MISSING = "__HIVE_DEFAULT_PARTITION__"  # the name of a folder for rows without a value
+
+
+def parts(files: Sequence[str]) -> list[str]:
+    """Return the files, relative to their folder, that are the parts of one table; none if other files are there.
+
+    Files and folders whose names begin with an underscore, as _SUCCESS, are no parts.
+    """
+    visible = [file for file in files if not any(name[0] == "_" for name in file.split("/"))]
+    return visible if all(map(tables.is_table, visible)) else []
+
+
+def records(
+    folder: str,
+    parts: Sequence[str],
+    opened: Callable[[str], AbstractContextManager[IO[bytes]]],
+    *,
+    needed: Sequence[str],
+    note: Callable[[str], None],
+) -> Iterator[tables.Record]:
+    """Yield the records of all parts in their order; folders named key=value add a column. Raises as tables.records."""
+    for part in parts:
+        keys = dict(_key(name) for name in part.split("/")[:-1] if "=" in name)
+        columns = [name for name in needed if name not in keys]
+        with opened(part) as file:
+            for record in tables.records(f"{folder}/{part}", file, needed=columns, note=note):
+                yield {**record, **keys}
+
+
+def _key(folder: str) -> tuple[str, str | int | None]:
+    name, _, value = folder.partition("=")
+    if value == MISSING:
+        return unquote(name), None
+    text = unquote(value)
+    return unquote(name), int(text) if csv_tables.is_integer(text) else text

@@ -1,0 +1,73 @@
+"""A folder of nothing but tables is one table, here or in a store, whatever each part lacks."""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import fsspec
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from index.sources.cells import Value
+from index.sources.rows import rows
+from models.errors import SourceError
+from tests.index.sources.test_rows import write_csv
+
+
+def part(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pyarrow.table(dict(columns)), path)
+
+
+def spark(folder: Path) -> Path:
+    """Parts as Spark writes them: a column that the first lacks, keys in names of folders, and its own files."""
+    part(folder / "shelf=007/brand=Fj%C3%B8rd/part-0.parquet", {"id": ["a"], "image": ["images/a.png"], "price": [9]})
+    part(
+        folder / "shelf=008/brand=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
+        {"id": ["b"], "image": ["images/b.png"], "price": [9.5], "colour": ["red"]},
+    )
+    for name in ("_SUCCESS", ".part-0.parquet.crc", "_delta_log/00.json", "_temporary/0/part-1.parquet"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+EXPECTED: list[Mapping[str, Value]] = [
+    {"price": 9, "shelf": "007", "brand": "Fjørd"},
+    {"price": 9.5, "colour": "red", "shelf": "008", "brand": None},
+]
+
+
+def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
+    folder = spark(tmp_path / "products.parquet")
+    read = list(rows(folder))
+    assert [(row.id, row.image) for row in read] == [
+        (id, str(tmp_path.resolve() / f"images/{id}.png")) for id in ("a", "b")
+    ]
+    assert [row.attributes for row in read] == EXPECTED
+    (folder / "shelf=008/part-9.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError, match=r"shelf=008/part-9.parquet is not a whole Parquet table"):
+        list(rows(folder))
+
+
+def test_a_folder_of_parquet_files_in_a_store_is_one_table(tmp_path: Path) -> None:
+    store = f"memory://{tmp_path.name}/products.parquet"
+    fsspec.filesystem("memory").put(f"{spark(tmp_path / 'products.parquet')}/", f"{store}/", recursive=True)
+    read = list(rows(store))
+    assert [row.attributes for row in read] == EXPECTED
+    assert read[0].image == f"memory://{tmp_path.name}/images/a.png"
+
+
+def test_parts_may_be_of_other_kinds(tmp_path: Path) -> None:
+    (tmp_path / "feed").mkdir()
+    write_csv(tmp_path / "feed/part-0.csv", [{"id": "a", "image": "a.png", "size": "40"}])
+    (tmp_path / "feed/part-1.csv").touch()  # a part without rows
+    (tmp_path / "feed/part-2.jsonl.gz").write_bytes(gzip.compress(b'{"id": "b", "image": "b.png", "size": "M"}'))
+    assert [(row.id, row.attributes) for row in rows(tmp_path / "feed")] == [("a", {"size": 40}), ("b", {"size": "M"})]
+
+
+def test_an_image_beside_tables_makes_a_folder_of_images(tmp_path: Path) -> None:
+    write_csv(tmp_path / "products.csv", [{"id": "a", "image": "hat.png"}])
+    (tmp_path / "hat.png").touch()
+    assert [row.id for row in rows(tmp_path)] == ["hat", "products.csv"]
