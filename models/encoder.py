@@ -36,13 +36,7 @@ class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
 
     def __init__(
-        self,
-        opened: Bundle,
-        *,
-        threads: int,
-        provider: Provider,
-        reference_cache_bytes: int,
-        decoders: ImageDecoders,
+        self, opened: Bundle, *, threads: int, provider: Provider, reference_cache_bytes: int, decoders: ImageDecoders
     ) -> None:
         self._decoders = decoders
         self.manifest: Manifest = opened.manifest

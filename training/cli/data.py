@@ -28,12 +28,8 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "fashioniq", help="with --images FashionIQ's triplets, a caption file or a folder of them; else its benchmark"
     )
     fashion.add_argument("--images", type=Path, help="folder of the triplets' images")
-    fashion.add_argument(
-        "--order",
-        choices=("written", "reversed", "both"),
-        default="written",
-        help="how two captions are joined to a text",
-    )
+    orders = ("written", "reversed", "both")
+    fashion.add_argument("--order", choices=orders, default="written", help="how two captions are joined to a text")
     cirr = sources.add_parser("cirr", help="with --images CIRR's triplets, a caption file; else its benchmark")
     cirr.add_argument("--images", type=Path, help="folder of the triplets' images, NLVR2's")
     circo = sources.add_parser("circo", help="the benchmark CIRCO")

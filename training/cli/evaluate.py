@@ -25,11 +25,7 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         published.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of its files")
         published.add_argument("--split", choices=preset.splits, default=preset.splits[0])
         published.add_argument("--variant", choices=tuple(preset.variants), default=next(iter(preset.variants)))
-        published.add_argument(
-            "--allow-missing",
-            action="store_true",
-            help="evaluate even if images are missing; the result has a note then",
-        )
+        published.add_argument("--allow-missing", action="store_true", help="evaluate without the missing images")
         published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder that caches embeddings")
         published.set_defaults(verb=_published)
     shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")

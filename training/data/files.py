@@ -81,9 +81,7 @@ class FileTriplets:
         self._gallery, rows = np.unique(named, return_inverse=True)
         references, targets = np.split(rows, 2)  # (validation,) each, rows of the gallery
         self.validation_queries = ValidationQueries(
-            references=references,
-            texts=texts([data.texts[row] for row in held_out]),
-            relevant=list(targets[:, None]),
+            references=references, texts=texts([data.texts[row] for row in held_out]), relevant=list(targets[:, None])
         )
         self._texts = texts
         self._captions = captions

@@ -141,15 +141,7 @@ class Result:
             plain = _plain(protocol.scoring, queries, answered)
             for group, members in groups(queries).items():
                 rows[f"{way}, {group}"] = _estimates({metric: column[members] for metric, column in plain.items()})
-        return cls(
-            protocol=protocol,
-            model=model,
-            date=date,
-            notes=tuple(notes),
-            rows=rows,
-            queries=tuple(queries),
-            answers=dict(answers),
-        )
+        return cls(protocol, model, date, tuple(notes), rows, tuple(queries), dict(answers))
 
     def values(self, way: str) -> dict[str, Values]:
         """Return each metric's value for every query (B,) of a way to query."""
@@ -192,9 +184,8 @@ class Result:
         except OSError as error:
             raise ConfigError(f"no result can be read at {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise ConfigError(
-                f"{path} is not a result of this version: make it by likebut evaluate … --out FILE"
-            ) from error
+            sentence = f"{path} is not a result of this version: make it by likebut evaluate … --out FILE"
+            raise ConfigError(sentence) from error
 
 
 _RESULT = TypeAdapter(Result)

@@ -170,11 +170,7 @@ class _Writes(Protocol):
 
 
 def _replies(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    inputs: BatchEncoding | BatchFeature,
-    *,
-    max_tokens: int,
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, inputs: BatchEncoding | BatchFeature, *, max_tokens: int
 ) -> list[Answer]:
     """Generate the continuation of B prompts, padded on the left to (B, L), greedily."""
     given = inputs["attention_mask"].sum(dim=1).tolist()  # (B,) tokens

@@ -69,12 +69,7 @@ class _Writer(Protocol):
 
 
 def write(
-    section: Reformulator,
-    pairs: Sequence[CaptionPair],
-    *,
-    rules: FilterConfig,
-    seed: int,
-    stored: Store,
+    section: Reformulator, pairs: Sequence[CaptionPair], *, rules: FilterConfig, seed: int, stored: Store
 ) -> ReformulationTexts:
     """Write a text for each pair if possible; a model receives the reason for a rejection and a second try."""
     if isinstance(section, TemplateReformulator):

@@ -1,9 +1,9 @@
 """Draw bags: handbags and backpacks, from the front."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.fabric import Fabric, contrast, trim
 from training.catalogue.draw.fittings import (
     CHARCOAL,
@@ -146,4 +146,4 @@ def _front_pocket(canvas: Canvas, fabric: Fabric, steel: RGB, *, angular: bool) 
     puller(canvas, 71, 68 if angular else 69, steel, length=8)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {"handbag": handbag, "backpack": backpack}
+DRAWINGS: Mapping[str, Drawing] = {"handbag": handbag, "backpack": backpack}

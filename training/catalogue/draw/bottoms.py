@@ -1,9 +1,9 @@
 """Draw garments from the waist down: skirt, trousers, shorts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.fabric import Fabric, seam, trim
 from training.catalogue.draw.tailoring import belt, buttons, folds, placket
 from training.catalogue.world.world import Product
@@ -30,12 +30,8 @@ def _skirt(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -> 
     else:
         folds(canvas, fabric, d, random, top=top + 8, bottom=bottom, half=18)
         canvas.line(f"M50 {bottom - 9} L50 {bottom + 0.5}", seam(fabric), width=1.0)
-    canvas.line(
-        f"M{left + 1} {bottom - 2.4} Q50 {bottom + 2 * sag - 3} {99 - left} {bottom - 2.4}",
-        seam(fabric),
-        width=0.5,
-        alpha=0.6,
-    )
+    edge = f"M{left + 1} {bottom - 2.4} Q50 {bottom + 2 * sag - 3} {99 - left} {bottom - 2.4}"
+    canvas.line(edge, seam(fabric), width=0.5, alpha=0.6)
     if look["closure"] == "buttons":
         placket(canvas, fabric, top=top + 4, bottom=bottom + sag - 0.6, half=3.6)
     _waistband(canvas, fabric, left=33.5, top=top, height=6.0)
@@ -84,11 +80,8 @@ def _legs(
     inner: float,
     thigh: float,
 ) -> None:
-    canvas.cloth(
-        f"M{waist} {top} Q50 {top - 3} {100 - waist} {top} L{98 - waist} {top + 8} L{waist + 2} {top + 8} Z",
-        fabric,
-        shade=0.4,
-    )
+    back = f"M{waist} {top} Q50 {top - 3} {100 - waist} {top} L{98 - waist} {top + 8} L{waist + 2} {top + 8} Z"
+    canvas.cloth(back, fabric, shade=0.4)
     knee = (crotch + bottom) / 2
     leg = (
         f"M{waist} {top + 2} Q{thigh} {top + 14} {thigh} {crotch - 4} "
@@ -146,8 +139,4 @@ def _pleats(canvas: Canvas, fabric: Fabric, d: str, *, top: float, bottom: float
             canvas.line(line, seam(fabric), width=0.8, alpha=0.6)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {
-    "skirt": _skirt,
-    "trousers": _trousers,
-    "shorts": _shorts,
-}
+DRAWINGS: Mapping[str, Drawing] = {"skirt": _skirt, "trousers": _trousers, "shorts": _shorts}

@@ -1,20 +1,23 @@
 """Canvas: curves, cloth and light on a square image of 100 by 100 units."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from random import Random
 
 import cairocffi
 
 from training.catalogue.draw.fabric import Fabric, seam
 from training.catalogue.draw.palette import RGB as RGB
 from training.catalogue.draw.pattern import is_flat, paint
+from training.catalogue.world.world import Product
 
 _TOKEN = re.compile(r"[MLCQZ]|-?\d*\.?\d+")
 _NUMBERS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
 
 Step = tuple[str, tuple[float, ...]]
+Drawing = Callable[["Canvas", Product, Fabric, Random], None]  # of one category
 
 
 class Canvas:

@@ -1,6 +1,6 @@
 """Draw a product: the one entry point from a product to its image."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
 import cairocffi
@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.catalogue.draw import bags, bottoms, dresses, footwear, hats, homeware, outerwear, tops
-from training.catalogue.draw.canvas import Canvas
-from training.catalogue.draw.fabric import Fabric, fabric
+from training.catalogue.draw.canvas import Canvas, Drawing
+from training.catalogue.draw.fabric import fabric
 from training.catalogue.draw.scene import compose, scene
 from training.catalogue.world.world import Product
-
-Drawing = Callable[[Canvas, Product, Fabric, Random], None]
 
 DRAWINGS: Mapping[str, Drawing] = {
     **tops.DRAWINGS,

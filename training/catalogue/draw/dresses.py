@@ -1,9 +1,9 @@
 """Draw dresses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.collars import binding, inside, opening
 from training.catalogue.draw.fabric import Fabric, seam, trim
 from training.catalogue.draw.tailoring import body, folds, hem, sleeve
@@ -80,4 +80,4 @@ def _ruffle(canvas: Canvas, fabric: Fabric, *, bare: bool) -> None:
         canvas.line(waves, seam(fabric), width=0.8, alpha=0.5)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {"dress": _dress}
+DRAWINGS: Mapping[str, Drawing] = {"dress": _dress}

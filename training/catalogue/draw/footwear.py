@@ -1,10 +1,10 @@
 """Draw shoes: sneakers, boots and heels, each as one shoe from the side with its toe to the right."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.fabric import Fabric, contrast, trim
 from training.catalogue.draw.fittings import (
     CHARCOAL,
@@ -261,8 +261,4 @@ def _boot_sole(canvas: Canvas, heel: str, seat: float, colour: RGB) -> None:
     veil(canvas, block, (14, 0), (34, 0), ((0, -0.1), (0.35, 0.25), (1, -0.2)))
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {
-    "sneakers": sneakers,
-    "boots": boots,
-    "heels": heels,
-}
+DRAWINGS: Mapping[str, Drawing] = {"sneakers": sneakers, "boots": boots, "heels": heels}

@@ -1,10 +1,10 @@
 """Draw hats: brimmed hats and knitted beanies, from the front."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import cos, pi, sin
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.fabric import Fabric, contrast
 from training.catalogue.draw.fittings import dashes, hem, oval, rounded, stitches, veil
 from training.catalogue.draw.palette import RGB, toned
@@ -114,4 +114,4 @@ def _pompom(canvas: Canvas, colour: RGB, random: Random, *, y: float) -> None:
     dashes(canvas, oval(50, y, 13, 12), toned(colour, -0.25), width=2.2, on=0.8, off=2.3)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {"hat": hat, "beanie": beanie}
+DRAWINGS: Mapping[str, Drawing] = {"hat": hat, "beanie": beanie}

@@ -1,12 +1,12 @@
 """Draw homeware: mugs, cushions and table lamps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import cos, sin, tau
 from random import Random
 
 import cairocffi
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.fabric import Fabric, contrast, trim
 from training.catalogue.draw.fittings import GOLD, IVORY, SILVER, WOOD, box, gleam, oval, rounded, stitches, veil
 from training.catalogue.draw.palette import RGB, mix, toned
@@ -161,8 +161,4 @@ def _tassel(canvas: Canvas, colour: RGB, x: float, y: float, a: float, b: float)
     canvas.ellipse(x + a * 2, y + b * 2, 3.4, 3.4, toned(colour, -0.2))
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {
-    "mug": mug,
-    "cushion": cushion,
-    "lamp": lamp,
-}
+DRAWINGS: Mapping[str, Drawing] = {"mug": mug, "cushion": cushion, "lamp": lamp}

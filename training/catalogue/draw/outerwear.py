@@ -1,9 +1,9 @@
 """Draw outerwear: jacket and coat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.collars import band_collar, hood, inside, lapels, opening, pointed_collar
 from training.catalogue.draw.fabric import Fabric, seam
 from training.catalogue.draw.tailoring import (
@@ -102,4 +102,4 @@ def _collar(
             lapels(canvas, fabric, neck=neck, spread=spread, meet=meet)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {"jacket": _jacket, "coat": _coat}
+DRAWINGS: Mapping[str, Drawing] = {"jacket": _jacket, "coat": _coat}

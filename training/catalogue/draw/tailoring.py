@@ -136,11 +136,8 @@ def chest_pocket(canvas: Canvas, fabric: Fabric, *, x: float, y: float, width: f
     """Draw a big patch pocket with a flap, its upper left corner at (x, y)."""
     cloth = patch(fabric)
     w, edge = width, contrast(fabric)
-    canvas.cloth(
-        f"M{x} {y} L{x + w} {y} L{x + w} {y + w * 0.95} L{x + w / 2} {y + w * 1.15} L{x} {y + w * 0.95} Z",
-        cloth,
-        shade=0.10,
-    )
+    outline = f"M{x} {y} L{x + w} {y} L{x + w} {y + w * 0.95} L{x + w / 2} {y + w * 1.15} L{x} {y + w * 0.95} Z"
+    canvas.cloth(outline, cloth, shade=0.10)
     left, right = x - 0.8, x + w + 0.8
     flap = f"M{left} {y - 1} L{right} {y - 1} L{right} {y + 3.2} L{x + w / 2} {y + 5.6} L{left} {y + 3.2} Z"
     canvas.cloth(flap, cloth, shade=-0.12 if luma(fabric.colour) < 0.2 else 0.26)
@@ -193,12 +190,8 @@ def _one_sleeve(
     canvas.line(fold, seam(fabric), width=1.4, alpha=0.16)
     (ox, oy), (ix, iy), (ux, uy) = outer, inner, along
     if not rib:
-        canvas.line(
-            f"M{ox - ux * 2.4:.1f} {oy - uy * 2.4:.1f} L{ix - ux * 2.4:.1f} {iy - uy * 2.4:.1f}",
-            seam(fabric),
-            width=0.55,
-            alpha=0.6,
-        )
+        hem = f"M{ox - ux * 2.4:.1f} {oy - uy * 2.4:.1f} L{ix - ux * 2.4:.1f} {iy - uy * 2.4:.1f}"
+        canvas.line(hem, seam(fabric), width=0.55, alpha=0.6)
         return
     px, py, qx, qy = ox - ux * rib, oy - uy * rib, ix - ux * rib, iy - uy * rib
     cloth = trim(fabric)

@@ -1,9 +1,9 @@
 """Draw garments of the upper body: t-shirt, shirt, sweater, hoodie."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 
-from training.catalogue.draw.canvas import Canvas
+from training.catalogue.draw.canvas import Canvas, Drawing
 from training.catalogue.draw.collars import band_collar, binding, hood, inside, opening, pointed_collar
 from training.catalogue.draw.fabric import Fabric, contrast, seam, trim
 from training.catalogue.draw.tailoring import body, buttons, chest_pocket, folds, hem, placket, ribbing, sleeve, zipper
@@ -80,15 +80,8 @@ def _sweater(canvas: Canvas, product: Product, fabric: Fabric, random: Random) -
     band, low = (25.5, bottom - 7.5), (28.5, bottom)
     canvas.lower((93 - bottom) * 0.35)
     canvas.divide = 17 + (bottom - 17) * 0.54
-    sleeve(
-        canvas,
-        fabric,
-        shoulder=shoulder,
-        armpit=armpit,
-        reach=_REACH[look["sleeve"]] + 2,
-        cuff=16.0 if look["sleeve"] == "short" else 10.0,
-        rib=5.0 if look["sleeve"] == "short" else 7.5,
-    )
+    reach, (cuff, rib) = _REACH[look["sleeve"]] + 2, (16.0, 5.0) if look["sleeve"] == "short" else (10.0, 7.5)
+    sleeve(canvas, fabric, shoulder=shoulder, armpit=armpit, reach=reach, cuff=cuff, rib=rib)
     cut = opening("round" if look["neckline"] == "turtleneck" else look["neckline"], neck=neck, drop=9.5)
     front = body(neck=neck, opening=cut, shoulder=shoulder, armpit=armpit, waist=(24.5, bottom - 16), hem=band)
     inside(canvas, fabric, neck=neck, depth=38)
@@ -107,12 +100,8 @@ def _turtleneck(canvas: Canvas, fabric: Fabric) -> None:
     roll = "M38.5 20 L40.5 5 Q50 2.8 59.5 5 L61.5 20 Q50 27.5 38.5 20 Z"
     canvas.cloth(roll, cloth)
     with canvas.within(roll):
-        canvas.line(
-            "".join(f"M{50 + rib * 2.2:.1f} 2 L{50 + rib * 2.45:.1f} 28 " for rib in range(-5, 6)),
-            seam(cloth),
-            width=0.6,
-            alpha=0.5,
-        )
+        ribs = "".join(f"M{50 + rib * 2.2:.1f} 2 L{50 + rib * 2.45:.1f} 28 " for rib in range(-5, 6))
+        canvas.line(ribs, seam(cloth), width=0.6, alpha=0.5)
     canvas.cloth("M40.5 5 Q50 1.6 59.5 5 Q50 8.4 40.5 5 Z", cloth, shade=0.5)
     canvas.cloth("M39.4 13 L40.5 5 Q50 8.6 59.5 5 L60.6 13 Q50 17.5 39.4 13 Z", cloth, shade=-0.10)
 
@@ -159,9 +148,4 @@ def _armholes(canvas: Canvas, fabric: Fabric, shoulder: tuple[float, float], arm
         canvas.line(edge, trim(fabric).colour, width=1.6)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, Product, Fabric, Random], None]] = {
-    "t-shirt": _t_shirt,
-    "shirt": _shirt,
-    "sweater": _sweater,
-    "hoodie": _hoodie,
-}
+DRAWINGS: Mapping[str, Drawing] = {"t-shirt": _t_shirt, "shirt": _shirt, "sweater": _sweater, "hoodie": _hoodie}

@@ -38,8 +38,5 @@ COMPARED: Mapping[str, tuple[Mapping[str, list[str]], Mapping[str, list[str]]]] 
         {"with": ["a higher top"], "adjective": ["higher-cut"], "after": ["higher at the ankle"]},
         {"with": ["a lower top"], "adjective": ["lower-cut"], "after": ["lower at the ankle"]},
     ),
-    "height": (
-        {"adjective": ["taller"], "after": ["a bit taller"]},
-        {"adjective": ["lower", "shorter", "less tall"]},
-    ),
+    "height": ({"adjective": ["taller"], "after": ["a bit taller"]}, {"adjective": ["lower", "shorter", "less tall"]}),
 }

@@ -49,9 +49,7 @@ OTHER_LOWER_HALF = Rewording(
     ("another colour beginning below the middle", "the lower half differing in colour"),
 )
 DARKER = Rewording(
-    ("darken {it}", "deepen the colour"),
-    ("the tone goes deeper", "the colour deepens"),
-    ("darkened", "deeper in tone"),
+    ("darken {it}", "deepen the colour"), ("the tone goes deeper", "the colour deepens"), ("darkened", "deeper in tone")
 )
 LIGHTER = Rewording(
     ("lighten {it}", "bleach the colour a little"),

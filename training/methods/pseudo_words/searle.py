@@ -67,15 +67,9 @@ class SearleConfig(PseudoWordConfig):
         if until == INVERTING:
             return
         sentence, slot = self.sentence(tokenizer)
+        inverted = Inverted(data, words)
         stage = Distilling(
-            second,
-            net=net,
-            phrases=phrases,
-            seed=self.seed,
-            sentence=sentence,
-            slot=slot,
-            data=Inverted(data, words),
-            world=world,
+            second, net=net, phrases=phrases, seed=self.seed, sentence=sentence, slot=slot, data=inverted, world=world
         )
         self.fit(stage, second, folder=out / DISTILLING, world=world)
 

@@ -55,12 +55,8 @@ class Ranked:
         inputs = hashlib.sha256(f"{weight} {encoder.manifest.template}\n".encode() + "\n".join(texts).encode())
         inputs.update(self.references.tobytes())
         order_of = np.argsort(self.references, kind="stable")  # the queries of an image in a row: the encoder caches it
-        composed = self._cached(
-            "composed",
-            f"{key}/{encoder.manifest.model_id}/{inputs.hexdigest()}",
-            len(chosen),
-            lambda rows: self._composed(order_of[rows], texts),
-        )
+        key = f"{key}/{encoder.manifest.model_id}/{inputs.hexdigest()}"
+        composed = self._cached("composed", key, len(chosen), lambda rows: self._composed(order_of[rows], texts))
         self.composed = np.empty_like(composed)  # (T, d)
         self.composed[order_of] = composed
 
