@@ -132,9 +132,8 @@ def _is_remnant(out: Path) -> bool:
 def _triplets(shop: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
     drawn = triplets(shop, count, seed=seed)
     if len(drawn) < count:
-        raise InputError(
-            f"a shop of {len(shop)} products has only {len(drawn)} triplets: request fewer triplets or more products"
-        )
+        few = f"a shop of {len(shop)} products has only {len(drawn)} triplets"
+        raise InputError(f"{few}: request fewer triplets or more products")
     return drawn
 
 

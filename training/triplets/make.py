@@ -33,13 +33,8 @@ def make(config: Config, out: Path, *, with_parquet: bool) -> Mapping[str, objec
         described = captions.write(config.captioner, images, stored=stored)
         every = _Pairs(images, described, np.searchsorted(chosen, drawn))
         whole = every.whole()
-        written = texts.write(
-            config.reformulator,
-            [every.pair(row) for row in whole],
-            rules=config.filter,
-            seed=config.pairs.seed,
-            stored=stored,
-        )
+        captioned, seed = [every.pair(row) for row in whole], config.pairs.seed
+        written = texts.write(config.reformulator, captioned, rules=config.filter, seed=seed, stored=stored)
         triplets = [every.triplet(whole[one.pair], one) for one in written.accepted()]
         rejected = every.without_caption() + [every.rejected(whole[one.pair], one) for one in written.rejected()]
         report = {
@@ -108,13 +103,10 @@ class _Pairs:
 
     def triplet(self, row: int, text: Attempt) -> WrittenTriplet:
         reference, target = self._names(row)
-        caption, target_caption = self._captions(row)
-        return WrittenTriplet(reference, text.text, target, caption, target_caption)
+        return WrittenTriplet(reference, text.text, target, *self._captions(row))
 
     def rejected(self, row: int, text: Attempt) -> Rejected:
-        reference, target = self._names(row)
-        caption, target_caption = self._captions(row)
-        return Rejected(reference, target, text.attempt, text.text, text.reason, caption, target_caption)
+        return Rejected(*self._names(row), text.attempt, text.text, text.reason, *self._captions(row))
 
     def without_caption(self) -> list[Rejected]:
         """Return the other pairs, with the reason of the first image without a caption."""

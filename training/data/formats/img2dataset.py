@@ -19,11 +19,8 @@ def _stats(shard: Path) -> tuple[int, int, int, int] | None:
     """Return the images requested, downloaded, failed to download and failed to resize, or None if they are unknown."""
     try:
         stats = json.loads(shard.with_name(f"{shard.stem}_stats.json").read_text(encoding="utf-8"))
-        return (
-            int(stats["count"]),
-            int(stats["successes"]),
-            int(stats["failed_to_download"]),
-            int(stats["failed_to_resize"]),
-        )
+        names = ("count", "successes", "failed_to_download", "failed_to_resize")
+        requested, downloaded, failed, unfit = (int(stats[name]) for name in names)
+        return requested, downloaded, failed, unfit
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

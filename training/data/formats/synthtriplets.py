@@ -19,9 +19,8 @@ _CAPTION = "json:source_caption"
 
 def find(path: str, *, text: str = TEXT) -> LoadedRows[Triplets]:
     """The triplets of a folder of such files, or of shards; `text` is the json's field with the wanted change."""
-    found = shards.samples(
-        path, SampleShape(pictures=("source_image", "target_image"), texts=(f"json:{text}", _CAPTION))
-    )
+    shape = SampleShape(pictures=("source_image", "target_image"), texts=(f"json:{text}", _CAPTION))
+    found = shards.samples(path, shape)
     count = len(found.names)
     rows = Triplets(
         images=_joined(*found.pictures),
@@ -38,13 +37,9 @@ def find(path: str, *, text: str = TEXT) -> LoadedRows[Triplets]:
 def _joined(references: Images, targets: Images) -> Images:
     """All references, then all targets."""
     shift = np.int32(len(references.paths))
+    sources = [f"{name}.source_image" for name in references.names]
     return Images(
-        names=Texts.from_strings(
-            [
-                *(f"{name}.source_image" for name in references.names),
-                *(f"{name}.target_image" for name in targets.names),
-            ]
-        ),
+        names=Texts.from_strings(sources + [f"{name}.target_image" for name in targets.names]),
         paths=Texts.from_strings([*references.paths, *targets.paths]),
         files=np.concatenate([references.files, targets.files + shift]),
         offsets=np.concatenate([references.offsets, targets.offsets]),
