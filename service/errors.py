@@ -165,6 +165,11 @@ def shortage(error: BaseException | None) -> OutOfResources | None:
     return None
 
 
+def blameless(error: errors.LikebutError) -> errors.LikebutError:
+    """Return OutOfResources instead of an error that blames others for a shortage of the machine; else the error."""
+    return error if status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE else shortage(error) or error
+
+
 def reason(error: errors.LikebutError) -> str:
     """Return the error's class as a word for problem types and metric labels, such as image-too-large."""
     name = type(error).__name__

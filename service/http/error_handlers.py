@@ -27,7 +27,7 @@ def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
 async def _likebut_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LikebutError)
-    error = errors.shortage(error) or error
+    error = errors.blameless(error)
     response = errors.answer(error, request_id=request.state.request_id)
     if response.status_code != 404:
         app_state(request).metrics.rejected.labels(errors.reason(error)).inc()

@@ -97,8 +97,8 @@ async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, 
         answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch)
         return to_json(schemas.answer(answer, root_path=root_path(request)))
     except Exception as raised:  # a failure of one search must not fail the others
-        error = errors.shortage(raised) or raised
-        if isinstance(error, LikebutError):
+        error = errors.blameless(raised) if isinstance(raised, LikebutError) else errors.shortage(raised)
+        if error is not None:
             state.metrics.rejected.labels(errors.reason(error)).inc()
             return to_json(errors.facts(error, request_id=request.state.request_id))
         LOG.exception("one of several searches failed", extra={"facts": {"request_id": request.state.request_id}})

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from models.errors import GalleryError, UnreadableImage
 from service.auth import keys
 from service.settings import Settings
 
@@ -132,9 +133,20 @@ def test_a_shortage_of_the_machine_is_not_the_fault_of_the_caller(gallery: Path,
         async def lacking(number: int) -> None:
             raise failures[number]
 
+        @app.get("/unreadable/{number}")
+        async def unreadable(number: int) -> None:
+            raise UnreadableImage("x cannot be read: check the path") from failures[number]
+
+        @app.get("/unwritable/{number}")
+        async def unwritable(number: int) -> None:
+            raise GalleryError("x cannot be written: make room") from failures[number]
+
         for number in range(len(failures)):
-            answer = await client.get(f"/lacking/{number}")
-            assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
-            assert answer.json()["type"] == "urn:likebut:problem:out-of-resources"
+            for path in ("lacking", "unreadable"):
+                answer = await client.get(f"/{path}/{number}")
+                assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1, path
+                assert answer.json()["type"] == "urn:likebut:problem:out-of-resources"
+            own = await client.get(f"/unwritable/{number}")
+            assert own.status_code == 503 and "make room" in own.json()["detail"]
 
     inside(Settings(gallery=gallery), scenario)
