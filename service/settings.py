@@ -146,12 +146,12 @@ class Settings(BaseModel):
         """Return the numbers of threads; those that are not set share `cores`.
 
         Two batches at once, each on half of the cores, gave more searches per second than one batch on all cores, and
-        a single caller waited only slightly longer (docs/benchmarks/service.md). Two images at least are decoded at
-        once, so that a costly one does not delay all others.
+        a single caller waited only slightly longer (docs/benchmarks/service.md). Four images at least are decoded at
+        once, so that a few costly ones do not delay all others.
         """
         batches = self.passes or min(2, cores)
         per_batch = self.threads or max(1, cores // batches)
-        return Threads(batches=batches, per_batch=per_batch, decoders=self.decoders or max(2, cores // 2))
+        return Threads(batches=batches, per_batch=per_batch, decoders=self.decoders or max(4, cores // 2))
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":
