@@ -5,8 +5,8 @@
 The keys are attributes, and all of them must hold: a scalar is equality, an array membership, and an object a range
 (gte, gt, lte, lt) or "not" with any of these. "and" and "or" take an array of filters, "not" a filter, and an attribute
 of such a name is given as {"attribute": {"name": "or", "is": …}}. Numbers equal by size, so 1 is 1.0 and never true;
-texts go by code points. A missing value is equal to null only and in no range; "not" is true of it wherever the rest
-is false.
+texts go by code points. Among texts, a number or a boolean is the text that it has there: 20 and 20.0 find "20". A
+missing value is equal to null only and in no range; "not" is true of it wherever the rest is false.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from index.items.attribute_types import AttributeType
+from index.items.attribute_types import AttributeType, text
 from index.items.columns import Columns
 from index.items.values import COMPARISONS, Bounds, Comparison, Number, Scalar, Values
 from index.sources.cells import is_utf8
@@ -99,10 +99,10 @@ def mask(filter: Filter, columns: Columns, count: int, check: Callable[[], None]
     check()
     match filter:
         case In():
-            wanted = [json.loads(text) for text in filter.texts]
+            wanted: list[Scalar | None] = [json.loads(each) for each in filter.texts]
             return columns.get(filter.attribute).rows(
                 count,
-                lambda values: values.equal([value for value in wanted if _is_comparable(value, values.type)]),
+                lambda values: values.equal(_stored(wanted, values.type)),
                 missing=None in wanted,
             )
         case Range():
@@ -121,6 +121,13 @@ def mask(filter: Filter, columns: Columns, count: int, check: Callable[[], None]
             for part in filter.parts:
                 flags |= mask(part, columns, count, check)
             return flags
+
+
+def _stored(wanted: Iterable[Scalar | None], type: AttributeType) -> list[Scalar]:
+    """The values as an attribute of the type holds them, without those that it cannot hold."""
+    if type == "text":
+        return [text(value) for value in wanted if value is not None]
+    return [value for value in wanted if value is not None and _is_comparable(value, type)]
 
 
 def _within(bounds: Bounds, values: Values) -> Flags:

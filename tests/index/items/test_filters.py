@@ -1,5 +1,6 @@
 """A filter holds for the rows that a plain evaluation finds, and one that cannot be meant is refused by its place."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,15 +14,7 @@ from hypothesis import strategies as st
 from index.items import attribute_file
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
-from index.items.filters import (
-    DEEPEST,
-    All,
-    In,
-    Range,
-    mask,
-    names,
-    parse,
-)
+from index.items.filters import DEEPEST, All, In, Range, mask, names, parse
 from index.sources.cells import Value
 from models.errors import InputError
 
@@ -106,6 +99,8 @@ def meets(value: Value, wanted: object) -> bool:
     if isinstance(wanted, list):
         return any(meets(value, each) for each in wanted)
     if not isinstance(wanted, dict):
+        if isinstance(value, str) and isinstance(wanted, int | float):  # as an attribute of texts would hold it
+            wanted = json.dumps(int(wanted) if isinstance(wanted, float) and wanted.is_integer() else wanted)
         return kind(value) == kind(wanted) and value == wanted
     for key, other in wanted.items():
         if key == "not":
