@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from service.errors import NotReady
-from service.workers.pool import result_or_deadline
+from service.workers.pool import Turns, result_or_deadline
 from service.workers.threads import RunningWork, lower_priority
 
 Key = TypeVar("Key", bound=Hashable)
@@ -61,8 +61,7 @@ class Batcher(Generic[Key, Item, Output]):
         """`on_batch` gets the key and the size of each batch before it runs."""
         self._work, self._max_batch, self._on_batch = work, max_batch, on_batch
         self._queue: deque[_Waiting[Key, Item, Output]] = deque()  # in the order of their turns
-        self._turn = 0  # of the newest batch
-        self._turns: dict[str | None, int] = {}  # the last one of each caller that waits, or waited a moment ago
+        self._turns = Turns()
         self._change = threading.Condition()
         self._ended = False
         self._running = RunningWork()
@@ -99,8 +98,7 @@ class Batcher(Generic[Key, Item, Output]):
         with self._change:
             if self._ended:
                 raise NotReady("the service is stopping: retry on another instance")
-            turn = self._turns[caller] = max(self._turn, self._turns.get(caller, 0)) + 1
-            waiting: _Waiting[Key, Item, Output] = _Waiting(key, item, time.monotonic(), turn)
+            waiting: _Waiting[Key, Item, Output] = _Waiting(key, item, time.monotonic(), self._turns.next(caller))
             insort(self._queue, waiting, key=attrgetter("turn"))
             self._change.notify()
         try:
@@ -158,9 +156,7 @@ class Batcher(Generic[Key, Item, Output]):
         others.extend(self._queue)
         self._queue = others
         if batch:
-            self._turn = max(self._turn, batch[0].turn)
-        if not others:
-            self._turns.clear()
+            self._turns.begin(batch[0].turn, waiting=len(others))
         if others:
             self._change.notify()  # for another worker
         return batch

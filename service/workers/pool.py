@@ -2,10 +2,14 @@
 
 import asyncio
 import math
+import threading
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -33,11 +37,31 @@ async def result_or_deadline(future: "futures.Future[Result]", *, within_s: floa
         wrapped.cancel()
 
 
+class Turns:
+    """Numbers that order what waits: the first of each caller comes before the second of any."""
+
+    def __init__(self) -> None:
+        self._now = 0  # the turn that began last
+        self._last: dict[str | None, int] = {}  # of each caller that waits, or waited a moment ago
+
+    def next(self, caller: str | None) -> int:
+        """Return the turn of the next thing of this caller."""
+        turn = self._last[caller] = max(self._now, self._last.get(caller, 0)) + 1
+        return turn
+
+    def begin(self, turn: int, *, waiting: int) -> None:
+        """Begins a turn, while so many things wait."""
+        self._now = max(self._now, turn)
+        if not waiting:
+            self._last.clear()
+
+
 class Pool:
     """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once.
 
     One caller (a key, or a host that images come from) gets at most three quarters of the permits, so that others still
-    get some.
+    get some. Callers take turns: the first waiting work of each runs before the second of any. All works of one caller
+    together leave one thread to others, if there are several threads.
     """
 
     def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
@@ -50,6 +74,11 @@ class Pool:
         )
         self._computing: set[futures.Future[None]] = set()
         self._running = RunningWork()
+        self._lock = threading.Lock()  # of what follows
+        self._waiting: list[_QueuedWork] = []  # in the order of their turns
+        self._turns = Turns()
+        self._running_of: Counter[str | None] = Counter()
+        self._most_running = max(1, workers - 1)  # of one caller that has a name
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,16 +126,51 @@ class Pool:
             if not self._active_of[caller]:
                 del self._active_of[caller]
 
-    def submit(self, work: Callable[[], None]) -> futures.Future[None]:
+    def submit(self, work: Callable[[], None], caller: str | None = None) -> futures.Future[None]:
         """Queues `work` for the threads."""
-        future = self._threads.submit(self._tracked, work)
+        future: futures.Future[None] = futures.Future()
+        with self._lock:
+            insort(self._waiting, _QueuedWork(self._turns.next(caller), caller, work, future), key=attrgetter("turn"))
         self._computing.add(future)
         future.add_done_callback(self._computing.discard)
+        self._threads.submit(self._work)
         return future
 
-    def _tracked(self, work: Callable[[], None]) -> None:
-        with self._running.track():
-            work()
+    def _work(self) -> None:
+        """Runs waiting work until there is none that may run now."""
+        while (work := self._next()) is not None:
+            try:
+                with self._running.track():
+                    work.run()
+            except BaseException as error:
+                work.future.set_exception(error)
+            else:
+                work.future.set_result(None)
+            finally:
+                with self._lock:
+                    self._running_of[work.caller] -= 1
+
+    def _next(self) -> "_QueuedWork | None":
+        """Return the first work that may run now, and count it as running; None if there is none."""
+        with self._lock:
+            self._waiting = [work for work in self._waiting if not work.future.cancelled()]
+            for place, work in enumerate(self._waiting):
+                if work.caller is not None and self._running_of[work.caller] >= self._most_running:
+                    continue
+                if work.future.set_running_or_notify_cancel():
+                    del self._waiting[place]
+                    self._turns.begin(work.turn, waiting=len(self._waiting))
+                    self._running_of[work.caller] += 1
+                    return work
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _QueuedWork:
+    turn: int
+    caller: str | None
+    run: Callable[[], None]
+    future: futures.Future[None]
 
 
 class Permit:
@@ -160,7 +224,7 @@ class Permit:
         """
         results: list[Result] = []
         self._computing = [future for future in self._computing if not future.done()]
-        future = (pool or self._pool).submit(lambda: results.append(work()))
+        future = (pool or self._pool).submit(lambda: results.append(work()), self.caller)
         self._computing.append(future)
         await result_or_deadline(future, within_s=within_s)
         return results[0]

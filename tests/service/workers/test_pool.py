@@ -74,3 +74,41 @@ def test_a_caller_that_leaves_holds_its_permit_until_its_work_ends() -> None:
                 permit.widen(3, wait_s=0, within_s=1)
 
     asyncio.run(scenario())
+
+
+def test_callers_take_turns_and_leave_a_thread_to_others() -> None:
+    opened, order = threading.Event(), list[str]()
+
+    async def scenario() -> None:
+        async with Pool("test", workers=2, max_waiting=30) as pool:
+
+            def work(name: str, *, blocked: bool = False) -> None:
+                order.append(name)
+                assert not blocked or opened.wait(30)
+
+            async def run(caller: str, name: str, *, blocked: bool = False) -> None:
+                await pool.run(lambda: work(name, blocked=blocked), caller=caller)
+
+            hung = [asyncio.create_task(run("greedy", f"greedy {number}", blocked=True)) for number in range(3)]
+            while not order:
+                await asyncio.sleep(0.001)
+            await asyncio.wait_for(run("shopper", "shopper 0"), 10)  # at once, although `greedy` waits twice
+            assert order == ["greedy 0", "shopper 0"]
+            hung[2].cancel()
+            await asyncio.wait(hung[2:])
+            opened.set()
+            await asyncio.gather(*hung, return_exceptions=True)
+            assert order == ["greedy 0", "shopper 0", "greedy 1"]
+            assert pool.active == 0
+
+    asyncio.run(scenario())
+
+
+def test_work_that_fails_tells_its_caller_and_the_next_runs() -> None:
+    async def scenario() -> None:
+        async with Pool("test", workers=1, max_waiting=3) as pool:
+            with pytest.raises(ZeroDivisionError):
+                await pool.run(lambda: 1 / 0)
+            assert await pool.run(lambda: 7) == 7
+
+    asyncio.run(scenario())
