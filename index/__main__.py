@@ -56,6 +56,13 @@ def main(argv: Sequence[str]) -> int:
         help="recall@10 of composed queries to reach (default: .99 for few items, .95 for many)",
     )
     build.add_argument(
+        "--max-loss",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="share of the live items that may be gone afterwards, or the build is refused (default: .05)",
+    )
+    build.add_argument(
         "--provider",
         choices=("cpu", "cuda", "tensorrt"),
         default="cpu",
@@ -118,7 +125,14 @@ def _build(arguments: argparse.Namespace) -> None:
     shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     with _reporting(arguments) as progress:
-        built = build(arguments.source, arguments.gallery, encoder, shape=shape, progress=progress)
+        built = build(
+            arguments.source,
+            arguments.gallery,
+            encoder,
+            shape=shape,
+            max_loss=arguments.max_loss,
+            progress=progress,
+        )
     if arguments.progress == "json":
         cli.print_json({"stage": "done", **asdict(built)})
         return
@@ -129,8 +143,9 @@ def _build(arguments: argparse.Namespace) -> None:
             f"… and {len(built.skipped) - REPORTED_SKIPS} more, as `likebut index skipped {arguments.gallery}` says",
             file=sys.stderr,
         )
+    reused = f"{built.reused} reused" + (f", {built.unreachable} of them unreachable" if built.unreachable else "")
     print(
-        f"{built.items} items ({built.embedded} embedded, {built.reused} reused), {len(built.skipped)} skipped,"
+        f"{built.items} items ({built.embedded} embedded, {reused}), {len(built.skipped)} skipped,"
         f" in {built.seconds:.1f} s:"
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )

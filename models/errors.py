@@ -19,6 +19,7 @@ LikebutError
 └── GalleryError             a gallery folder
     ├── GalleryMissing       no live snapshot at the path
     ├── GalleryBroken        a file is missing, damaged or of another schema
+    ├── LossRefused          a build would remove more items than it may
     ├── GalleryMoved         the folder that was opened is no longer at its path
     ├── SnapshotOutdated     changes since it are no longer in the journal
     ├── SpaceMismatch        its vectors were made by another model
@@ -103,6 +104,10 @@ class GalleryMissing(GalleryError):
 
 class GalleryBroken(GalleryError):
     """A file of the gallery is missing, damaged or of another schema."""
+
+
+class LossRefused(GalleryError):
+    """A build would remove more of the live items than it may."""
 
 
 class GalleryMoved(GalleryError):

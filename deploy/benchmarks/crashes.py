@@ -85,7 +85,8 @@ class Trial:
         """The command line of a process of that kind."""
         index = [sys.executable, "-m", "index"]
         if kind == "build":
-            return [*index, "build", str(self.source), "--gallery", str(self.gallery), "--progress", "none"]
+            arguments = ["--gallery", str(self.gallery), "--progress", "none", "--max-loss", "1"]
+            return [*index, "build", str(self.source), *arguments]
         if kind == "compact":
             return [*index, "compact", str(self.gallery), "--progress", "none"]
         seed = str(self.random.randrange(2**31))

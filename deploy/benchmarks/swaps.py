@@ -106,7 +106,7 @@ def served(service: "subprocess.Popen[bytes]", log: Path) -> str:
 
 def rebuild(address: str, named: Path) -> None:
     """One job, from its start to its end."""
-    job = fetch_json(f"{address}/index", {"source": str(named)})["job"]
+    job = fetch_json(f"{address}/index", {"source": str(named), "max_loss": 1})["job"]
     while True:
         found = fetch_json(f"{address}/index/jobs/{job}")
         if found["state"] == "done":

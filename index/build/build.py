@@ -7,6 +7,7 @@ from pathlib import Path
 
 from index.build import preflight
 from index.build.embed import embed
+from index.build.loss import MAX_LOSS, LossLimit
 from index.build.publish import publish
 from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
@@ -30,7 +31,8 @@ from models.errors import ConfigError, GalleryError, SourceError
 class Built:
     """Result of a build: the name of the snapshot, the number of its items, and the skipped rows.
 
-    Of the items' vectors `embedded` were computed by the model and `reused` were known.
+    Of the items' vectors `embedded` were computed by the model and `reused` were known; of these, `unreachable` are of
+    images that could not be fetched.
     """
 
     snapshot: str
@@ -41,13 +43,24 @@ class Built:
     seconds: float
     recall_goal: float
     recall_at_10: float  # below the goal if all lists do not reach it
-    notes: Sequence[str] = ()  # on what was left out of the source, and on values that had to be made one type
+    unreachable: int = 0
+    notes: Sequence[str] = ()  # on what was left out or could not be fetched, on values of mixed types, on no change
 
 
 def build(
-    source: Path | str, gallery: Path, encoder: Encoder, *, shape: IndexOptions = DEFAULT_OPTIONS, progress: Report
+    source: Path | str,
+    gallery: Path,
+    encoder: Encoder,
+    *,
+    shape: IndexOptions = DEFAULT_OPTIONS,
+    max_loss: float = MAX_LOSS,
+    progress: Report,
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
+
+    If nothing changed since the live snapshot, that one stays. An image that cannot be fetched at the moment keeps the
+    vector of the live snapshot. At most the share `max_loss` of the live items may be gone in the new snapshot, or
+    LossRefused is raised before it is live; what is embedded is saved for the next build.
 
     A row without a usable image is skipped and reported. An image whose vector the live snapshot or a killed build
     holds, in the same space, is not embedded again. Raises SourceError if nothing is usable, JobRunning while another
@@ -61,11 +74,18 @@ def build(
         snapshot.build_lock(gallery),
         Journal.open(gallery) as journal,
     ):
-        return _built(source, gallery, journal, encoder, shape, progress)
+        limit = LossLimit.read(gallery, journal, share=max_loss, source=str(source))
+        return _built(source, gallery, journal, encoder, shape, limit, progress)
 
 
 def _built(
-    source: Path | str, gallery: Path, journal: Journal, encoder: Encoder, shape: IndexOptions, progress: Report
+    source: Path | str,
+    gallery: Path,
+    journal: Journal,
+    encoder: Encoder,
+    shape: IndexOptions,
+    limit: LossLimit,
+    progress: Report,
 ) -> Built:
     started = time.monotonic()
     through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
@@ -83,6 +103,7 @@ def _built(
         own = [*snapshot.own_paths(gallery), gallery / BUILDING]
         rows = list(source_rows.rows(source, without=own, note=notes.append))
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
+        limit.check(rows)  # before anything is embedded, since a wrong source is seen by its ids
         preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
         embedded = _embedded(rows, gallery, encoder, chunks, progress)
     if not embedded.rows:
@@ -90,12 +111,23 @@ def _built(
         raise SourceError(
             f"{source} has no usable image among {len(embedded.skipped)} rows; the first, {first.id!r}: {first.reason}"
         )
+    limit.check(embedded.rows, embedded.skipped)
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
+    before = _live_name(gallery)
     made, on_types = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal))
-    with stage("publish", 1, progress):
-        publish(gallery, made, journal)
-        chunks.remove()
+    if made.manifest.name == before:
+        notes.append(f"nothing changed since snapshot {made.manifest.name}: it stays live")
+    else:
+        with stage("publish", 1, progress):
+            publish(gallery, made, journal)
+    chunks.remove()
+    if embedded.unreachable:
+        first = embedded.unreachable[0]
+        notes.append(
+            f"{len(embedded.unreachable)} images could not be fetched, and their items keep their vectors; the first,"
+            f" {first.id!r}: {first.reason}"
+        )
     return Built(
         made.manifest.name,
         len(embedded.rows),
@@ -105,8 +137,17 @@ def _built(
         time.monotonic() - started,
         made.manifest.recall_goal,
         made.manifest.recall_at_10,
+        len(embedded.unreachable),
         [*notes, *on_types],
     )
+
+
+def _live_name(gallery: Path) -> str:
+    """The name of the live snapshot, empty if there is none."""
+    try:
+        return snapshot.current(gallery)
+    except GalleryError:
+        return ""
 
 
 def _known(gallery: Path, journal: Journal) -> AttributeTypes:
@@ -136,5 +177,5 @@ def _embedded(
         encoder,
         known,
         chunks,
-        lambda done: progress(Progress("embed", done, len(rows), rate(done, begun))),
+        lambda done, unreachable: progress(Progress("embed", done, len(rows), rate(done, begun), unreachable)),
     )

@@ -33,6 +33,8 @@ class Compacted:
 def compact(gallery: Path, *, progress: Report) -> Compacted:
     """Makes a snapshot of the gallery's present items and makes it live; searches and changes go on meanwhile.
 
+    Without any change since the live snapshot there is nothing to make, and that one stays.
+
     Raises JobRunning while a build runs, GalleryMissing, GalleryBroken, and GalleryError if no item is left or the disk
     is full.
     """
@@ -42,6 +44,10 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         snapshot.build_lock(gallery),
         Journal.open(gallery) as journal,
     ):
+        manifest = snapshot.live_manifest(gallery)
+        if journal.last() == manifest.through:
+            note = f"nothing changed since snapshot {manifest.name}: it stays live"
+            return Compacted(manifest.name, manifest.count, 0, time.monotonic() - started, [note])
         live = snapshot.live(gallery)
         manifest, rows = live.manifest, RowView.open(live, journal)
         contents = embedded(rows)

@@ -13,10 +13,11 @@ from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.sources import image_bytes
 from index.sources.embedded import Embedded, SkippedRow
+from index.sources.retries import HostRetries
 from index.sources.rows import SourceRow
 from models.arrays import Flags, Pixels, Vectors
 from models.encoder import Encoder
-from models.errors import ImageTooLarge, UnreadableImage
+from models.errors import ImageTooLarge, UnreachableImage, UnreadableImage
 
 BATCH = 64
 READERS = 2  # threads that fetch and decode while the graph runs
@@ -27,6 +28,7 @@ READ_AHEAD = 3 * BATCH
 class _Reused:
     row: SourceRow
     known: int  # the row of Known
+    problem: str = ""  # why the image could not be fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,13 @@ def embed(
     encoder: Encoder,
     known: ReusableVectors,
     chunks: EmbeddedChunks,
-    report: Callable[[int], None],
+    report: Callable[[int, int], None],
 ) -> Embedded:
-    """The vectors of the rows; `report` gets the number of finished rows. Raises BundleBroken if the model fails."""
+    """The vectors of the rows; `report` gets the number of finished rows, and of those with an unreachable image.
+
+    An image that cannot be fetched at the moment has the vector of its address, or else of its item, in the live
+    snapshot. Raises BundleBroken if the model fails.
+    """
     work = _Work(rows, encoder, chunks)
     with (
         ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool,
@@ -55,10 +61,10 @@ def embed(
         for number, made in enumerate(prepared):
             work.take(number, made)
             if (number + 1) % BATCH == 0:
-                report(number + 1 - work.waiting)
+                report(number + 1 - work.waiting, work.unreachable)
     work.flush()
     work.save()
-    report(len(rows))
+    report(len(rows), work.unreachable)
     return work.done(known)
 
 
@@ -74,11 +80,17 @@ class _Work:
         self._batch: list[tuple[int, _Read]] = []
         self._unsaved: list[tuple[int, SourceRow]] = []
         self._computed = 0
+        self._unreachable: list[SkippedRow] = []
 
     @property
     def waiting(self) -> int:
         """The number of images that wait for the model."""
         return len(self._batch)
+
+    @property
+    def unreachable(self) -> int:
+        """The number of images that could not be fetched and whose vectors are known."""
+        return len(self._unreachable)
 
     def take(self, number: int, made: _Prepared) -> None:
         """Takes a row, and embeds and saves if a batch or a chunk is full."""
@@ -89,6 +101,8 @@ class _Work:
         elif isinstance(made, _Reused):
             self._results[number] = made.row
             self._reused.append((number, made.known))
+            if made.problem:
+                self._unreachable.append(_skipped(made.row, made.problem))
         else:
             self._results[number] = made
 
@@ -125,7 +139,8 @@ class _Work:
         if len(rows) < len(self._results):
             vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
         skipped = [each for each in self._results if isinstance(each, SkippedRow)]
-        return Embedded(rows, vectors, skipped, self._computed, len(rows) - int(np.count_nonzero(known.live(at))))
+        new = len(rows) - int(np.count_nonzero(known.live(at)))
+        return Embedded(rows, vectors, skipped, self._computed, new, self._unreachable)
 
 
 def _read_ahead(
@@ -133,13 +148,14 @@ def _read_ahead(
 ) -> Generator[_Prepared, None, None]:
     """The prepared rows in order, up to READ_AHEAD of them made before they are asked for."""
     waiting: deque[_Reused | Future[_Prepared]] = deque()
+    retries = HostRetries()
     try:
         for row in rows:
             fingerprint = known.fingerprint(row.image)
             if image_bytes.unchanged(row, fingerprint):  # here, since a thread costs more than a file's status
                 waiting.append(_reused(row, fingerprint, known))
             else:
-                waiting.append(pool.submit(_prepared, row, fingerprint, encoder, known))
+                waiting.append(pool.submit(_prepared, row, fingerprint, encoder, known, retries))
             if len(waiting) >= READ_AHEAD:
                 yield _result(waiting.popleft())
         while waiting:
@@ -159,14 +175,22 @@ def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused
     return _Reused(replace(row, content=known.content(at), fingerprint=fingerprint), at)
 
 
-def _prepared(row: SourceRow, fingerprint: str, encoder: Encoder, known: ReusableVectors) -> _Prepared:
+def _prepared(
+    row: SourceRow, fingerprint: str, encoder: Encoder, known: ReusableVectors, retries: HostRetries
+) -> _Prepared:
     try:
-        picture = image_bytes.read_if_changed(row, unless=fingerprint)
+        picture = image_bytes.read_if_changed(row, unless=fingerprint, retry=retries.run)
         if picture is None:
             return _reused(row, fingerprint, known)
         row = replace(row, content=hashlib.sha256(picture.data).hexdigest(), fingerprint=picture.fingerprint)
         at = known.find(row.content)
         return _Read(row, encoder.preprocess(picture.data)) if at is None else _Reused(row, at)
+    except UnreachableImage as error:
+        at = known.last(row.id, row.image)
+        if at is None:
+            return _skipped(row, str(error))
+        row = replace(row, content=known.content(at), fingerprint=fingerprint)
+        return _Reused(row, at, problem=str(error))
     except (UnreadableImage, ImageTooLarge) as error:
         return _skipped(row, str(error))
 

@@ -39,6 +39,8 @@ def bar() -> Iterator[Report]:
                     leave=False,
                 )
             shown.n = progress.done
+            if progress.unreachable:
+                shown.set_postfix_str(f"{progress.unreachable} unreachable", refresh=False)
             shown.refresh()
         except BrokenPipeError:
             gone = True
@@ -66,6 +68,7 @@ def json_lines() -> Iterator[Report]:
                     "done": progress.done,
                     "total": progress.total,
                     "rate": round(progress.rate, 2),
+                    "unreachable": progress.unreachable,
                 }
             )
 

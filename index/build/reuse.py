@@ -17,10 +17,14 @@ from models.errors import GalleryError
 class ReusableVectors:
     """Images with their vectors in one space, found by address or by content; read by many threads."""
 
-    def __init__(self, states: pyarrow.Table, vectors: Vectors, live: int) -> None:
-        """Of each picture a row of the columns items.STATES, and of the vectors (n, d); the first are live."""
+    def __init__(self, states: pyarrow.Table, vectors: Vectors, ids: Sequence[str]) -> None:
+        """Of each image a row of the columns items.STATES, and of the vectors (n, d).
+
+        The first rows are the live snapshot's, of the items with these `ids`.
+        """
         self._vectors = vectors
-        self._live = live
+        self._live = len(ids)
+        self._by_id = {id: row for row, id in enumerate(ids)}
         self._contents: list[str] = states.column("content").to_pylist()
         self._fingerprints: list[str] = states.column("fingerprint").to_pylist()
         self._by_uri = {uri: row for row, uri in enumerate(states.column("uri").to_pylist())}
@@ -40,7 +44,8 @@ class ReusableVectors:
         tables = [table for table, _ in live + kept] or [_table([])]
         vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
         joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
-        return cls(pyarrow.concat_tables(tables), joined, sum(len(block) for _, block in live))
+        ids = [] if not live else items.ids(_live_path(gallery) / snapshot.ITEMS)
+        return cls(pyarrow.concat_tables(tables), joined, ids)
 
     def fingerprint(self, uri: str) -> str:
         """The fingerprint of the image at that address when it was embedded; "" if it is unknown."""
@@ -54,6 +59,11 @@ class ReusableVectors:
     def find(self, content: str) -> int | None:
         """The row of the image with those bytes, or None."""
         return self._by_content.get(content)
+
+    def last(self, id: str, uri: str) -> int | None:
+        """The row of an image's address, or else of an item's id in the live snapshot; None if both are unknown."""
+        row = self._by_uri.get(uri)
+        return self._by_id.get(id) if row is None else row
 
     def content(self, row: int) -> str:
         """The hash of the row's bytes."""
@@ -76,7 +86,7 @@ def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors
         manifest = snapshot.live_manifest(gallery)
         if manifest.space_id != space_id:
             return
-        path = gallery / snapshot.SNAPSHOTS / manifest.name
+        path = _live_path(gallery)
         for entry in manifest.files:
             if entry.file in (snapshot.ITEMS, snapshot.VECTORS):
                 snapshot.check(path, entry)  # a damaged vector must not live on in the next snapshot
@@ -85,6 +95,10 @@ def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors
     except (GalleryError, OSError, ValueError):
         return  # to build it again is the way out of all of them
     yield table, vectors
+
+
+def _live_path(gallery: Path) -> Path:
+    return gallery / snapshot.SNAPSHOTS / snapshot.current(gallery)
 
 
 def _saved(chunks: EmbeddedChunks) -> Iterator[tuple[pyarrow.Table, Vectors]]:

@@ -29,17 +29,23 @@ from models.errors import GalleryError
 
 STALE = 0.2  # share of the items that are new since the lists were trained, from which they are trained anew
 
+SAME = (snapshot.VECTORS, snapshot.ATTRIBUTES, snapshot.SKIPPED)  # files that are equal if nothing changed
+
 Stage = Literal["read", "embed", "train", "write", "publish"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of a stage; `rate` is rows per second in this run."""
+    """Progress of a stage; `rate` is rows per second in this run.
+
+    `unreachable` counts the images that could not be fetched so far and whose items keep their vectors.
+    """
 
     stage: Stage
     done: int
     total: int
     rate: float
+    unreachable: int = 0
 
 
 Report = Callable[[Progress], None]
@@ -66,6 +72,8 @@ def write(
 ) -> tuple[Snapshot, list[str]]:
     """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
 
+    It is the live snapshot if nothing would be different in another.
+
     The attributes that are `known` stay so if no item has them any more.
     Raises GalleryError if the disk takes no more.
     """
@@ -78,14 +86,17 @@ def write(
         with stage("write", count, report):
             counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
             np.save(folder / snapshot.VECTORS, vectors)
-            scales = scaled(vectors)
-            np.save(folder / snapshot.SCALES, scales)
             items.write(folder / snapshot.ITEMS, rows)
             notes = attribute_file.write(
                 folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known
             )
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
+            live = _unchanged(gallery, folder, origin, shape, count)
+            if live is not None:
+                return live, notes
+            scales = scaled(vectors)
+            np.save(folder / snapshot.SCALES, scales)
             opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)
             ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
             probe = RecallProbe.sample(ranking.exact)
@@ -139,6 +150,24 @@ def stage(name: Stage, total: int, report: Report) -> Iterator[None]:
 def rate(done: int, begun: float) -> float:
     """Rows a second since `begun`."""
     return done / max(time.monotonic() - begun, 1e-6)
+
+
+def _unchanged(gallery: Path, folder: Path, origin: SnapshotOrigin, shape: IndexOptions, count: int) -> Snapshot | None:
+    """The live snapshot if it is whole and the draft in the folder has the same contents, None otherwise."""
+    try:
+        live = snapshot.live(gallery)
+        manifest = live.manifest
+        same = (
+            asdict(origin) == {name: getattr(manifest, name) for name in asdict(origin)}
+            and (manifest.schema_version, manifest.faiss_version) == (SCHEMA_VERSION, faiss.__version__)
+            and (manifest.encoding, manifest.recall_goal) == (shape.encoding_of(count), shape.goal_of(count))
+            and len(manifest.shards) == shape.shards_of(count)
+            and all(snapshot.entry(folder / name) in manifest.files for name in SAME)
+            and items.same(folder / snapshot.ITEMS, live.path / snapshot.ITEMS)
+        )
+    except GalleryError:
+        return None
+    return live if same else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,26 @@ def states(path: Path) -> pyarrow.Table:
         raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
 
 
+def ids(path: Path) -> Sequence[str]:
+    """The id of each row; raises GalleryBroken."""
+    try:
+        found: Sequence[str] = parquet.read_table(path, columns=["id"], partitioning=None).column("id").to_pylist()
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+    return found
+
+
+def same(one: Path, other: Path) -> bool:
+    """True if two files hold the same items with the same images, whatever their fingerprints; raises GalleryBroken."""
+    try:
+        tables = [
+            parquet.read_table(path, columns=["id", "uri", "content"], partitioning=None) for path in (one, other)
+        ]
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise GalleryBroken(f"{one} or {other} is not a table of items ({error}): rebuild the gallery") from error
+    return bool(tables[0].equals(tables[1]))
+
+
 class ItemTable(Collection[GalleryItem]):
     """Ids and uris in memory, and the row of each id; an Item is made when it is asked for."""
 

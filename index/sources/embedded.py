@@ -20,7 +20,8 @@ class SkippedRow:
 class Embedded:
     """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the skipped rows.
 
-    `computed` counts the vectors that the model computed, `new` those that the live snapshot lacks.
+    `computed` counts the vectors that the model computed, `new` those that the live snapshot lacks. `unreachable` are
+    those of the rows whose images could not be fetched, and whose vectors are those of the live snapshot.
     """
 
     rows: Sequence[SourceRow]
@@ -28,3 +29,4 @@ class Embedded:
     skipped: Sequence[SkippedRow]
     computed: int
     new: int
+    unreachable: Sequence[SkippedRow] = ()

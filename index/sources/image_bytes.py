@@ -5,8 +5,9 @@ import functools
 import os
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 from index.sources import download, fingerprint, object_stores
@@ -26,6 +27,9 @@ MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
 MAX_REDIRECTS = 10
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})  # no file is there
+Attempt: TypeAlias = Callable[[], FetchedImage | None]
+Retry: TypeAlias = Callable[[str, Attempt], FetchedImage | None]  # gets the URL
+
 URL_SIGNS = "!$%&'()*+,/:;=?@[]~"  # not percent-encoded in a path or query; % itself begins what is encoded already
 
 
@@ -42,16 +46,29 @@ def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeou
     return image.data
 
 
+def once(url: str, attempt: Attempt) -> FetchedImage | None:
+    """Makes one attempt to download."""
+    return attempt()
+
+
 def read_if_changed(
-    row: SourceRow, *, unless: str, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S
+    row: SourceRow,
+    *,
+    unless: str,
+    max_image_bytes: int = MAX_IMAGE_BYTES,
+    timeout_s: float = FETCH_TIMEOUT_S,
+    retry: Retry = once,
 ) -> FetchedImage | None:
-    """Read the row's image, or return None if it still has the fingerprint `unless`; raises as read_image does."""
+    """Read the row's image, or return None if it still has the fingerprint `unless`; raises as read_image does.
+
+    `retry` makes the attempts to download it, each within `timeout_s`.
+    """
     if row.problem:
         raise UnreadableImage(row.problem)
     if not row.image:
         raise UnreadableImage("the row names no image: fill its image column")
     if is_url(row.image):
-        return _download(row.image, unless=unless, max_image_bytes=max_image_bytes, timeout_s=timeout_s)
+        return _download(row.image, unless=unless, max_image_bytes=max_image_bytes, timeout_s=timeout_s, retry=retry)
     if object_stores.is_store(row.image):
         stored = object_stores.read(row.image, unless=unless, max_bytes=max_image_bytes)
         return None if stored is None else FetchedImage(*stored)
@@ -116,9 +133,12 @@ def _downloader() -> Downloader:
     return Downloader(OperatorPolicy())  # once a process, since it loads the certificates of the system
 
 
-def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float) -> FetchedImage | None:
-    try:
+def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float, retry: Retry) -> FetchedImage | None:
+    def attempt() -> FetchedImage | None:
         return _downloader().download(url, max_bytes=max_image_bytes, timeout_s=timeout_s, unless=unless)
+
+    try:
+        return retry(url, attempt)
     except DownloadTooLarge as error:
         raise _too_large(url, max_image_bytes) from error
     except HostFailure as error:

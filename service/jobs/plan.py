@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from index.build.loss import MAX_LOSS
 from index.sources import object_stores
 from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
@@ -24,6 +25,7 @@ class JobRequest:
     shards: int | Literal["auto"] = "auto"
     encoding: Literal["auto", "flat", "fp16", "sq8", "rabitq"] = "auto"
     recall: float | Literal["auto"] = "auto"
+    max_loss: float = MAX_LOSS
     compact: bool = False
     snapshot: str | None = None
 
@@ -71,6 +73,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
     arguments = (
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
         *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
+        *("--max-loss", str(request.max_loss)),
         *progress,
     )
     return Plan("build", source, bundle, request.shards, arguments)

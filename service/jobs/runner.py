@@ -41,6 +41,7 @@ class ProgressLine(BaseModel):
     skipped: list[SkippedImage] = []
     embedded: int | None = None
     reused: int | None = None
+    unreachable: int = 0
     notes: list[str] = []
 
 
@@ -184,9 +185,10 @@ class JobRunner:
                 done = True
                 job.skipped, job.skipped_items = len(progress.skipped), progress.skipped[:MAX_SKIPPED_ITEMS]
                 job.embedded, job.reused = progress.embedded, progress.reused
-                job.notes = progress.notes
+                job.unreachable, job.notes = progress.unreachable, progress.notes
                 continue
             job.stage, job.done, job.total, job.rate = progress.stage, progress.done, progress.total, progress.rate
+            job.unreachable = progress.unreachable
             self._metrics.job_progress.set(min(1.0, progress.done / progress.total) if progress.total else 0)
         return done
 

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
 from service.schemas.body import RequestBody
 from service.schemas.search import Attribute, Id, Image, Name, ServerPath
@@ -116,6 +117,13 @@ class IndexBody(RequestBody):
         "auto",
         description="recall@10 of composed queries to tune the search for; auto is .99 for few items, .95 for many",
     )
+    max_loss: float = Field(
+        MAX_LOSS,
+        ge=0,
+        le=1,
+        description="share of the live items that may be gone in the new snapshot; a build that would lose more fails,"
+        " and what it embedded is used by the next one",
+    )
     compact: bool = Field(False, description="merge the changes since the live snapshot into a new snapshot")
     snapshot: Id | None = Field(
         None, description="name of a kept snapshot to roll back to; later changes of items stay"
@@ -162,9 +170,16 @@ class Job(BaseModel):
     rate: float = Field(0.0, description="units per second")
     embedded: int | None = Field(None, description="for a build: number of items that the model embedded")
     reused: int | None = Field(None, description="for a build: number of items with unchanged image and model")
+    unreachable: int = Field(
+        0, description="number of items whose image could not be fetched and that keep the vector they had"
+    )
     skipped: int = Field(0, description="number of items left out because they could not be read")
     skipped_items: list[SkippedImage] = Field([], description="the first hundred skipped items")
-    notes: list[str] = Field([], description="attributes whose values the build converted to one type")
+    notes: list[str] = Field(
+        [],
+        description="attributes whose values the build converted to one type, images that it could not fetch, and if"
+        " nothing changed",
+    )
     error: str | None = None
     snapshot: str | None = Field(None, description="the snapshot that serves since the end of the job")
     items: int | None = None

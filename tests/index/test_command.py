@@ -33,7 +33,7 @@ def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
     assert main([*arguments, "--progress", "json"]) == 0
     *lines, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert {line["stage"] for line in lines} == {"read", "embed", "train", "write", "publish"}
-    assert all(set(line) == {"stage", "done", "total", "rate"} for line in lines)
+    assert all(set(line) == {"stage", "done", "total", "rate", "unreachable"} for line in lines)
     assert last["stage"] == "done"
     assert (last["items"], last["embedded"], last["reused"]) == (69, 69, 0)
     assert [each["id"] for each in last["skipped"]] == ["0001"]
@@ -63,8 +63,8 @@ def test_inspect_says_the_kinds_of_every_attribute(
     assert main([*arguments, "--progress", "none"]) == 0
     assert "'code'" in capsys.readouterr().err
     assert main([*arguments, "--progress", "json"]) == 0
-    (note,) = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
-    assert "'code'" in note
+    unchanged, note = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert "'code'" in note and "nothing changed" in unchanged
     assert main(["inspect", str(tmp_path / "g"), "--json"]) == 0
     kinds = {"price": ["number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
     kinds |= {"code": ["text"], "tags": ["missing", "list of texts"]}
@@ -136,6 +136,7 @@ def test_a_bar_shows_on_a_terminal_only_and_leaves_the_summary_a_line_of_its_own
     arguments = ["build", str(draw(tmp_path / "p", 2)), "--gallery", str(tmp_path / "g")]  # with the shipped model
     assert main(arguments) == 0
     assert capsys.readouterr().err == ""
+    draw(tmp_path / "p", 3)
     terminal = Terminal()
     with monkeypatch.context() as patched:
         patched.setattr("sys.stderr", terminal)

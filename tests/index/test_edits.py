@@ -15,7 +15,6 @@ from pyarrow import parquet
 from index.__main__ import main
 from index.build.build import build
 from index.build.compact import compact
-from index.build.publish import sweep
 from index.build.snapshot_writer import Progress
 from index.build.tune import tune
 from index.edits import Put, restate
@@ -76,7 +75,7 @@ def test_changes_keep_the_types_of_attributes(tmp_path: Path, encoder: Encoder, 
     rows: list[dict[str, object]] = [{"price": 20, "code": "007", "tags": ["red"]}, {"price": 5, "new": True}]
     lines = [json.dumps({"id": f"{row}", "image": f"p/{row:04d}.png", **facts}) for row, facts in enumerate(rows)]
     (tmp_path / "t.jsonl").write_text("\n".join(lines))
-    build(tmp_path / "t.jsonl", folder, encoder, progress=quiet)
+    build(tmp_path / "t.jsonl", folder, encoder, max_loss=1, progress=quiet)
     gallery = opened(folder, encoder)
     puts = [
         Put("0", None, {"price": 19.5, "code": 7, "tags": "wool", "fresh": 1}),
@@ -209,24 +208,6 @@ def test_a_rebuild_is_what_its_source_says_and_what_was_changed_since_it_began(
     assert "before" not in after.view()
     assert "during" in after.view()
     assert len(after.view()) == COUNT + 1
-
-
-def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder: Encoder) -> None:
-    gallery = opened(folder, encoder)
-    assert isinstance(gallery.journal, Journal)
-    apply([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder)
-    a, b = (Path(gallery.view().item(id).uri) for id in ("a", "b"))
-    compact(folder, progress=quiet)
-    apply([Delete("a")], gallery, encoder)
-    for _ in range(2):
-        compact(folder, progress=quiet)
-        kept = [manifest.name for manifest in snapshot.kept_snapshots(folder)]
-        sweep(folder, kept, gallery.journal, older_s=-1)
-        assert a.exists() and b.exists()  # a snapshot that can be gone back to has both
-    compact(folder, progress=quiet)
-    assert a.exists()  # too young to be sure that nobody is about to put it
-    sweep(folder, [manifest.name for manifest in snapshot.kept_snapshots(folder)], gallery.journal, older_s=-1)
-    assert b.exists() and not a.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_searched_and_not_changed(

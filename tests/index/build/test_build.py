@@ -85,7 +85,7 @@ def test_a_source_without_one_usable_picture_is_refused_and_the_old_gallery_stay
     bad.mkdir()
     (bad / "a.png").write_bytes(b"")
     with pytest.raises(SourceError, match="no usable image among 1 rows; the first, 'a'"):
-        build(bad, tmp_path / "gallery", encoder, progress=quiet)
+        build(bad, tmp_path / "gallery", encoder, max_loss=1, progress=quiet)
     assert snapshot.current(tmp_path / "gallery") == first.snapshot
 
 
@@ -162,13 +162,13 @@ def test_a_gallery_that_cannot_be_written_is_a_sentence(tmp_path: Path, encoder:
 
 
 def test_the_last_three_snapshots_are_kept(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
-    folder = draw(tmp_path / "pictures", 2)
-    names = [build(folder, tmp_path / "gallery", encoder, progress=quiet).snapshot for _ in range(5)]
-    kept = sorted(path.name for path in (tmp_path / "gallery" / snapshot.SNAPSHOTS).iterdir())
+    folder, gallery = tmp_path / "pictures", tmp_path / "gallery"
+    names = [build(draw(folder, count), gallery, encoder, progress=quiet).snapshot for count in range(2, 7)]
+    kept = sorted(path.name for path in (gallery / snapshot.SNAPSHOTS).iterdir())
     assert kept == names[2:]
-    snapshot.publish(tmp_path / "gallery", names[2])  # rolled back
-    newest = build(folder, tmp_path / "gallery", encoder, progress=quiet).snapshot
-    kept = sorted(path.name for path in (tmp_path / "gallery" / snapshot.SNAPSHOTS).iterdir())
+    snapshot.publish(gallery, names[2])  # rolled back
+    newest = build(draw(folder, 7), gallery, encoder, progress=quiet).snapshot
+    kept = sorted(path.name for path in (gallery / snapshot.SNAPSHOTS).iterdir())
     assert kept == [*names[3:], newest]
 
 
@@ -195,7 +195,7 @@ def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
     searching = threading.Thread(target=search)
     searching.start()
     for source in (large, small, large, small):
-        build(source, gallery, encoder, progress=quiet)
+        build(source, gallery, encoder, max_loss=1, progress=quiet)
     stop.set()
     searching.join()
     assert not failures

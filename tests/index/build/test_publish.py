@@ -42,6 +42,15 @@ def age(folder: Path) -> None:
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2 * uploads.YOUNG_S))
 
 
+def change_and_compact(folder: Path, encoder: Encoder, number: int) -> None:
+    """Makes another snapshot, which takes a change."""
+    gallery = opened(folder, encoder)
+    upsert = gallery.view().upsert(gallery.view().ids[0])
+    assert upsert is not None
+    gallery.change([replace(upsert, item=replace(upsert.item, attributes={"number": number}))])
+    compact(folder, progress=quiet)
+
+
 def clear(folder: Path, gallery: Gallery) -> None:
     assert not isinstance(gallery.journal, ReadOnlyJournal)
     sweep(folder, [manifest.name for manifest in snapshot.kept_snapshots(folder)], gallery.journal)
@@ -62,8 +71,8 @@ def test_a_gallery_that_was_moved_keeps_and_finds_its_uploaded_pictures(
     for number, id in enumerate(("folded", "journaled", "gone"), start=1):
         assert Path(gallery.view().item(id).uri).read_bytes() == picture(number)
     gallery.change([Delete("gone")])
-    for _ in range(snapshot.SNAPSHOTS_KEPT + 1):  # until nothing that is kept has what was deleted
-        compact(moved, progress=quiet)
+    for number in range(snapshot.SNAPSHOTS_KEPT + 1):  # until nothing that is kept has what was deleted
+        change_and_compact(moved, encoder, number)
     again = opened(moved, encoder)
     for number, id in enumerate(("folded", "journaled"), start=1):
         assert Path(again.view().item(id).uri).read_bytes() == picture(number)
@@ -119,10 +128,10 @@ def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path,
     oldest.write_text(facts)
     snapshot.roll_back(folder, oldest.parent.name)
     assert "a" not in opened(folder, encoder).view()
-    for _ in range(snapshot.SNAPSHOTS_KEPT):
-        compact(folder, progress=quiet)
+    for number in range(snapshot.SNAPSHOTS_KEPT):
+        change_and_compact(folder, encoder, number)
     journal = opened(folder, encoder).journal
-    assert isinstance(journal, Journal) and journal.pruned() == 2
+    assert isinstance(journal, Journal) and journal.pruned() == 3
     assert not path.exists()
 
 
@@ -138,3 +147,26 @@ def test_no_picture_is_removed_while_the_items_of_a_kept_snapshot_are_damaged(fo
     compact(folder, progress=quiet)
     assert path.exists()
     assert "a" not in opened(folder, encoder).view()
+
+
+def sweep_all(folder: Path, gallery: Gallery) -> None:
+    assert isinstance(gallery.journal, Journal)
+    sweep(folder, [manifest.name for manifest in snapshot.kept_snapshots(folder)], gallery.journal, older_s=-1)
+
+
+def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder: Encoder) -> None:
+    gallery = opened(folder, encoder)
+    apply([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder)
+    a, b = (Path(gallery.view().item(id).uri) for id in ("a", "b"))
+    compact(folder, progress=quiet)
+    apply([Delete("a")], gallery, encoder)
+    for number in range(2):
+        apply([Put("b", None, {"number": number})], gallery, encoder)
+        compact(folder, progress=quiet)
+        sweep_all(folder, gallery)
+        assert a.exists() and b.exists()  # a snapshot that can be gone back to has both
+    apply([Delete("0000")], gallery, encoder)
+    compact(folder, progress=quiet)
+    assert a.exists()  # too young to be sure that nobody is about to put it
+    sweep_all(folder, gallery)
+    assert b.exists() and not a.exists()

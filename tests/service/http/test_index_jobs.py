@@ -102,8 +102,11 @@ def test_a_swap_fails_no_search_and_only_one_job_runs(
                 snapshots[body["snapshot"]] = snapshots.get(body["snapshot"], 0) + 1
 
         shoppers = [asyncio.create_task(shopper(text)) for text in ("red", "a blue box", "ring")]
-        accepted = await client.post("/index", json={"source": str(more)})
-        refused = await client.post("/index", json={"source": str(more)})
+        wrong = await finished(client, await client.post("/index", json={"source": str(more)}))
+        assert wrong["state"] == "failed" and "40 items, and 30 of the 30 live items" in str(wrong["error"])
+        assert "max_loss" in str(wrong["error"])
+        accepted = await client.post("/index", json={"source": str(more), "max_loss": 1})
+        refused = await client.post("/index", json={"source": str(more), "max_loss": 1})
         assert refused.status_code == 409 and accepted.json()["job"] in refused.json()["detail"]
         job = await finished(client, accepted)
         assert job["state"] == "done", job
