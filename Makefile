@@ -49,6 +49,7 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 	$(BIN)/python deploy/benchmarks/swaps.py
 	$(BIN)/python deploy/benchmarks/rebuild.py
 	$(BIN)/python deploy/benchmarks/crashes.py
+	$(BIN)/python deploy/benchmarks/writers.py
 
 bench-service: build/gallery.built build/large.built  ## measure the service under load against raw batches, and how the cores are best shared
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
