@@ -63,6 +63,12 @@ def main(argv: Sequence[str]) -> int:
         help="share of the live items that may be gone afterwards, or the build is refused (default: .05)",
     )
     build.add_argument(
+        "--allow-private-hosts",
+        choices=("true", "false"),
+        default="true",
+        help="whether images may be fetched from private addresses; jobs of the service say false (default: true)",
+    )
+    build.add_argument(
         "--provider",
         choices=("cpu", "cuda", "tensorrt"),
         default="cpu",
@@ -131,6 +137,7 @@ def _build(arguments: argparse.Namespace) -> None:
             encoder,
             shape=shape,
             max_loss=arguments.max_loss,
+            private_hosts=arguments.allow_private_hosts == "true",
             progress=progress,
         )
     if arguments.progress == "json":

@@ -113,6 +113,9 @@ class Settings(BaseModel):
         "", description="hosts that image URLs in searches may name: cdn.example.com,*.example.org:8443, * for any"
     )
     image_http: bool = Field(False, description="whether image URLs may use http; otherwise only https")
+    allow_private_hosts: bool = Field(
+        False, description="whether the tables of index jobs may name images at private addresses"
+    )
     stale_after_s: float = Field(
         15.0, gt=0, le=3600, description="seconds after which an unfinished trial search makes the service not ready"
     )

@@ -54,6 +54,7 @@ def build(
     *,
     shape: IndexOptions = DEFAULT_OPTIONS,
     max_loss: float = MAX_LOSS,
+    private_hosts: bool = True,
     progress: Report,
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
@@ -75,7 +76,7 @@ def build(
         Journal.open(gallery) as journal,
     ):
         limit = LossLimit.read(gallery, journal, share=max_loss, source=str(source))
-        return _built(source, gallery, journal, encoder, shape, limit, progress)
+        return _built(source, gallery, journal, encoder, shape, limit, private_hosts, progress)
 
 
 def _built(
@@ -85,6 +86,7 @@ def _built(
     encoder: Encoder,
     shape: IndexOptions,
     limit: LossLimit,
+    private_hosts: bool,
     progress: Report,
 ) -> Built:
     started = time.monotonic()
@@ -105,7 +107,7 @@ def _built(
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
         limit.check(rows)  # before anything is embedded, since a wrong source is seen by its ids
         preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
-        embedded = _embedded(rows, gallery, encoder, chunks, progress)
+        embedded = _embedded(rows, gallery, encoder, chunks, private_hosts, progress)
     if not embedded.rows:
         first = embedded.skipped[0]
         raise SourceError(
@@ -166,7 +168,12 @@ def _known(gallery: Path, journal: Journal) -> AttributeTypes:
 
 
 def _embedded(
-    rows: Sequence[SourceRow], gallery: Path, encoder: Encoder, chunks: EmbeddedChunks, progress: Report
+    rows: Sequence[SourceRow],
+    gallery: Path,
+    encoder: Encoder,
+    chunks: EmbeddedChunks,
+    private_hosts: bool,
+    progress: Report,
 ) -> Embedded:
     begun = time.monotonic()
     progress(Progress("embed", 0, len(rows), 0.0))
@@ -178,4 +185,5 @@ def _embedded(
         known,
         chunks,
         lambda done, unreachable: progress(Progress("embed", done, len(rows), rate(done, begun), unreachable)),
+        private_hosts=private_hosts,
     )

@@ -1,18 +1,20 @@
 """Embeds rows: known vectors are reused, and every other image is read, hashed and embedded."""
 
+import functools
 import hashlib
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from index.build.read_ahead import READERS, Task, read_ahead
 from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.sources import image_bytes
 from index.sources.embedded import Embedded, SkippedRow
+from index.sources.image_bytes import Attempt
 from index.sources.retries import HostRetries
 from index.sources.rows import SourceRow
 from models.arrays import Flags, Pixels, Vectors
@@ -20,8 +22,6 @@ from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreachableImage, UnreadableImage
 
 BATCH = 64
-READERS = 2  # threads that fetch and decode while the graph runs
-READ_AHEAD = 3 * BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,20 @@ def embed(
     known: ReusableVectors,
     chunks: EmbeddedChunks,
     report: Callable[[int, int], None],
+    *,
+    private_hosts: bool = True,
 ) -> Embedded:
     """The vectors of the rows; `report` gets the number of finished rows, and of those with an unreachable image.
 
     An image that cannot be fetched at the moment has the vector of its address, or else of its item, in the live
-    snapshot. Raises BundleBroken if the model fails.
+    snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails.
     """
     work = _Work(rows, encoder, chunks)
-    with (
-        ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool,
-        # closed before the pool, which else would wait for all that was read ahead when the model fails
-        closing(_read_ahead(pool, rows, encoder, known)) as prepared,
-    ):
-        for number, made in enumerate(prepared):
+    with closing(read_ahead(_tasks(rows, encoder, known, private_hosts))) as prepared:
+        for done, (number, made) in enumerate(prepared, start=1):
             work.take(number, made)
-            if (number + 1) % BATCH == 0:
-                report(number + 1 - work.waiting, work.unreachable)
+            if done % BATCH == 0:
+                report(done - work.waiting, work.unreachable)
     work.flush()
     work.save()
     report(len(rows), work.unreachable)
@@ -143,31 +141,23 @@ class _Work:
         return Embedded(rows, vectors, skipped, self._computed, new, self._unreachable)
 
 
-def _read_ahead(
-    pool: ThreadPoolExecutor, rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors
-) -> Generator[_Prepared, None, None]:
-    """The prepared rows in order, up to READ_AHEAD of them made before they are asked for."""
-    waiting: deque[_Reused | Future[_Prepared]] = deque()
-    retries = HostRetries()
-    try:
-        for row in rows:
-            fingerprint = known.fingerprint(row.image)
-            if image_bytes.unchanged(row, fingerprint):  # here, since a thread costs more than a file's status
-                waiting.append(_reused(row, fingerprint, known))
-            else:
-                waiting.append(pool.submit(_prepared, row, fingerprint, encoder, known, retries))
-            if len(waiting) >= READ_AHEAD:
-                yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
-    finally:
-        for each in waiting:
-            if isinstance(each, Future):
-                each.cancel()
-
-
-def _result(made: _Reused | Future[_Prepared]) -> _Prepared:
-    return made if isinstance(made, _Reused) else made.result()
+def _tasks(
+    rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors, private_hosts: bool
+) -> Iterator[Task[_Prepared]]:
+    """The reading of each row."""
+    retries, decoding = HostRetries(), threading.BoundedSemaphore(READERS)
+    for row in rows:
+        fingerprint = known.fingerprint(row.image)
+        if image_bytes.unchanged(row, fingerprint):  # without a thread, which costs more than a file's status
+            yield None, functools.partial(_reused, row, fingerprint, known)
+        else:
+            read = functools.partial(
+                image_bytes.read_if_changed, row, unless=fingerprint, retry=retries.run, private_hosts=private_hosts
+            )
+            yield (
+                image_bytes.host(row.image),
+                functools.partial(_prepared, row, fingerprint, encoder, known, read, decoding),
+            )
 
 
 def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused:
@@ -176,15 +166,23 @@ def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused
 
 
 def _prepared(
-    row: SourceRow, fingerprint: str, encoder: Encoder, known: ReusableVectors, retries: HostRetries
+    row: SourceRow,
+    fingerprint: str,
+    encoder: Encoder,
+    known: ReusableVectors,
+    read: Attempt,
+    decoding: threading.BoundedSemaphore,
 ) -> _Prepared:
     try:
-        picture = image_bytes.read_if_changed(row, unless=fingerprint, retry=retries.run)
+        picture = read()
         if picture is None:
             return _reused(row, fingerprint, known)
         row = replace(row, content=hashlib.sha256(picture.data).hexdigest(), fingerprint=picture.fingerprint)
         at = known.find(row.content)
-        return _Read(row, encoder.preprocess(picture.data)) if at is None else _Reused(row, at)
+        if at is not None:
+            return _Reused(row, at)
+        with decoding:
+            return _Read(row, encoder.preprocess(picture.data))
     except UnreachableImage as error:
         at = known.last(row.id, row.image)
         if at is None:

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import httpcore
 
-from index.sources import fingerprint
+from index.sources import content_encoding, fingerprint
 from models.errors import InputError
 
 PORTS = {"http": 80, "https": 443}
@@ -166,7 +166,10 @@ class Downloader:
             if int(answer.get("content-length", "0")) > max_bytes:  # only digits: the connection has checked that
                 raise DownloadTooLarge(f"it has more than {max_bytes} bytes")
             backend.max_received += 2 * max_bytes  # the body and its framing
-            return FetchedImage(_body(response, max_bytes), current)
+            data = content_encoding.unpacked(_body(response, max_bytes), answer, max_bytes=max_bytes)
+            if len(data) > max_bytes:
+                raise DownloadTooLarge(f"it has more than {max_bytes} bytes")
+            return FetchedImage(data, current)
 
 
 class LimitedBackend(httpcore.NetworkBackend):

@@ -2,7 +2,9 @@
 
 import errno
 import functools
+import ipaddress
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +22,22 @@ from index.sources.download import (
     HostFailure,
     Location,
 )
+from index.sources.public_addresses import is_public
 from index.sources.rows import SourceRow
 from models.errors import ImageTooLarge, LateImage, UnreachableImage, UnreadableImage
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
 MAX_REDIRECTS = 10
+ALLOW_PRIVATE = "let an operator build the gallery, or set LIKEBUT_ALLOW_PRIVATE_HOSTS"
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})  # no file is there
 Attempt: TypeAlias = Callable[[], FetchedImage | None]
 Retry: TypeAlias = Callable[[str, Attempt], FetchedImage | None]  # gets the URL
 
+HOST_STORES = ("dask", "ftp", "hdfs", "jlab", "jupyter", "sftp", "smb", "ssh", "webdav", "webhdfs")  # URLs name a host
+PAGE_BYTES = 256
+PAGE = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
+NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 URL_SIGNS = "!$%&'()*+,/:;=?@[]~"  # not percent-encoded in a path or query; % itself begins what is encoded already
 
 
@@ -58,18 +66,27 @@ def read_if_changed(
     max_image_bytes: int = MAX_IMAGE_BYTES,
     timeout_s: float = FETCH_TIMEOUT_S,
     retry: Retry = once,
+    private_hosts: bool = True,
 ) -> FetchedImage | None:
     """Read the row's image, or return None if it still has the fingerprint `unless`; raises as read_image does.
 
-    `retry` makes the attempts to download it, each within `timeout_s`.
+    `retry` makes the attempts to download it, each within `timeout_s`. Without `private_hosts`, only hosts with public
+    addresses are asked for it.
     """
     if row.problem:
         raise UnreadableImage(row.problem)
     if not row.image:
         raise UnreadableImage("the row names no image: fill its image column")
     if is_url(row.image):
-        return _download(row.image, unless=unless, max_image_bytes=max_image_bytes, timeout_s=timeout_s, retry=retry)
+        downloader = _downloader(private_hosts=private_hosts)
+
+        def attempt() -> FetchedImage | None:
+            return downloader.download(row.image, max_bytes=max_image_bytes, timeout_s=timeout_s, unless=unless)
+
+        return _download(row.image, attempt, max_image_bytes, retry)
     if object_stores.is_store(row.image):
+        if not private_hosts and row.image.lower().startswith(tuple(f"{scheme}:" for scheme in HOST_STORES)):
+            raise UnreadableImage(f"{row.image} names a host that may be private: {ALLOW_PRIVATE}")
         stored = object_stores.read(row.image, unless=unless, max_bytes=max_image_bytes)
         return None if stored is None else FetchedImage(*stored)
     if unchanged(row, unless):
@@ -94,13 +111,25 @@ def is_url(image: str) -> bool:
     return image.lower().startswith(("http://", "https://"))
 
 
+def host(image: str) -> str:
+    """Return the host, or the store, that an image comes from; "" for one on disk."""
+    try:
+        return urlsplit(image).netloc.lower() if "://" in image else ""
+    except ValueError:
+        return "invalid"
+
+
 class OperatorPolicy:
-    """Policy for URLs in a source that an operator chose: any host and any address.
+    """Policy for URLs in a source: any host, and any address if an operator chose the source.
 
     Paths may contain spaces and other letters than ASCII, and hosts may be international names, as browsers allow.
     """
 
     max_redirects = MAX_REDIRECTS
+
+    def __init__(self, *, private_hosts: bool) -> None:
+        """`private_hosts` allows hosts at private addresses, of this machine too."""
+        self._private_hosts = private_hosts
 
     def locate(self, url: str) -> Location:
         """Split a URL and percent-encode it."""
@@ -117,28 +146,30 @@ class OperatorPolicy:
         return Location(parts.scheme, f"[{host}]" if ":" in host else host, port, target)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Resolve a host."""
-        return download.resolve(host, port)
+        """Resolve a host; raises ValueError for a private one that is not allowed."""
+        addresses = download.resolve(host, port)
+        if not self._private_hosts and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
+            raise ValueError(f"its host is not a public one; {ALLOW_PRIVATE}")
+        return addresses
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Accept any headers: many servers of images declare no type or a wrong one."""
 
 
 def _quoted(text: str) -> str:
-    return quote(text, safe=URL_SIGNS, errors="surrogateescape")
+    return quote(NO_ESCAPE.sub("%25", text), safe=URL_SIGNS, errors="surrogateescape")
 
 
 @functools.cache
-def _downloader() -> Downloader:
-    return Downloader(OperatorPolicy())  # once a process, since it loads the certificates of the system
+def _downloader(*, private_hosts: bool) -> Downloader:
+    return Downloader(
+        OperatorPolicy(private_hosts=private_hosts)
+    )  # once a process, since it loads the certificates of the system
 
 
-def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float, retry: Retry) -> FetchedImage | None:
-    def attempt() -> FetchedImage | None:
-        return _downloader().download(url, max_bytes=max_image_bytes, timeout_s=timeout_s, unless=unless)
-
+def _download(url: str, attempt: Attempt, max_image_bytes: int, retry: Retry) -> FetchedImage | None:
     try:
-        return retry(url, attempt)
+        image = retry(url, attempt)
     except DownloadTooLarge as error:
         raise _too_large(url, max_image_bytes) from error
     except HostFailure as error:
@@ -146,6 +177,9 @@ def _download(url: str, *, unless: str, max_image_bytes: int, timeout_s: float, 
         raise kind(f"{url} cannot be fetched ({error}): check the address and its host") from error
     except DownloadError as error:
         raise UnreadableImage(f"{url} cannot be fetched ({error}): check the address") from error
+    if image is not None and PAGE.match(image.data[:PAGE_BYTES]):
+        raise UnreadableImage(f"{url} is a web page and not an image: name the address of the image itself")
+    return image
 
 
 def _read_file(path: str, max_image_bytes: int) -> FetchedImage:

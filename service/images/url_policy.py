@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from index.sources import download
 from index.sources.download import PORTS, Location, printable
-from service.images.public_addresses import Network, is_public
+from index.sources.public_addresses import Network, is_public
 
 MAX_CHARS = 4096
 MAX_REDIRECTS = 3

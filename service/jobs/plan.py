@@ -74,6 +74,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
         *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
         *("--max-loss", str(request.max_loss)),
+        *("--allow-private-hosts", str(settings.allow_private_hosts).lower()),
         *progress,
     )
     return Plan("build", source, bundle, request.shards, arguments)

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from index.build.build import build
-from index.build.embed import BATCH, READERS
+from index.build.embed import BATCH
+from index.build.read_ahead import READERS
 from index.build.resume import BUILDING, CHUNK_IMAGES
 from index.gallery import Gallery
 from index.storage import snapshot

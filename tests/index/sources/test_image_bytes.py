@@ -1,9 +1,11 @@
 """Images are read from disk and the network within limits, and recognised by their fingerprints."""
 
 import contextlib
+import gzip
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,8 @@ VALIDATORS = {  # path: header, its value, and the condition that the server sup
     "/new": ("Last-Modified", "now", ""),
     "/strange": ("Last-Modified", "yesterday", ""),
 }
+PACKED = {"gzip": gzip.compress(b"picture"), "zlib": zlib.compress(b"picture"), "plain": b"picture"}
+PACKED["bomb"] = gzip.compress(bytes(10_000_000))
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -56,9 +60,17 @@ class Shop(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(200)
+        if self.path.startswith("/packed"):
+            self.send_header("Content-Encoding", self.path.partition("-")[2].partition(".")[0])
         self.end_headers()
         try:
-            if self.path == "/good":
+            if self.path.startswith("/packed"):
+                self.wfile.write(PACKED[self.path.partition(".")[2]])
+            elif self.path.startswith("/echo/"):
+                self.wfile.write(self.path.encode())
+            elif self.path == "/page":
+                self.wfile.write(b" \n<!DOCTYPE html><html><title>Sign in</title></html>")
+            elif self.path == "/good":
                 self.wfile.write(b"picture")
             elif self.path == "/endless":
                 while True:
@@ -183,3 +195,41 @@ def test_a_request_carries_the_validator_of_the_last_response(
 @pytest.mark.parametrize("path", ["good", "new", "strange"])
 def test_a_response_without_a_reliable_validator_gets_no_fingerprint(shop: str, path: str) -> None:
     assert read_if_changed(SourceRow("a", f"{shop}/{path}", {}), unless="") == FetchedImage(b"picture", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("100% wool.png#zoom", "100%25%20wool.png"), ("50%25.png", "50%25.png"), ("a%zz?b=1%", "a%25zz?b=1%25")],
+)
+def test_a_percent_sign_that_is_no_escape_is_sent_as_one(shop: str, name: str, sent: str) -> None:
+    assert fetched(f"{shop}/echo/{name}") == f"/echo/{sent}".encode()
+    assert fetched(f"{shop.replace('http', 'HTTP')}/echo/{name}") == f"/echo/{sent}".encode()
+
+
+@pytest.mark.parametrize(
+    "path", ["gzip.gzip", "x-gzip.gzip", "GZIP.gzip", "deflate.zlib", "gzip.plain", "deflate.plain"]
+)
+def test_an_image_that_its_host_compressed_is_unpacked(shop: str, path: str) -> None:
+    assert fetched(f"{shop}/packed-{path}") == b"picture"
+
+
+def test_a_compressed_bomb_is_left_at_the_limit(shop: str) -> None:
+    with pytest.raises(ImageTooLarge, match="100000"):
+        fetched(f"{shop}/packed-gzip.bomb")
+
+
+def test_a_web_page_is_named_as_one(shop: str) -> None:
+    with pytest.raises(UnreadableImage, match="web page"):
+        fetched(f"{shop}/page")
+
+
+@pytest.mark.parametrize("path", ["/good", "/to-good"])
+def test_a_private_address_is_refused_unless_it_is_allowed(shop: str, path: str) -> None:
+    for host in (shop, shop.replace("127.0.0.1", "localhost")):
+        row = SourceRow("a", f"{host}{path}", {})
+        with pytest.raises(UnreadableImage, match=r"not a public one.*LIKEBUT_ALLOW_PRIVATE_HOSTS"):
+            read_if_changed(row, unless="", private_hosts=False)
+        image = read_if_changed(row, unless="")
+        assert image is not None and image.data == b"picture"
+    with pytest.raises(UnreadableImage, match="LIKEBUT_ALLOW_PRIVATE_HOSTS"):
+        read_if_changed(SourceRow("a", "ftp://10.0.0.1/a.png", {}), unless="", private_hosts=False)

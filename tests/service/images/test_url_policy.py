@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index.sources.public_addresses import is_public
 from models.errors import ConfigError
-from service.images.public_addresses import is_public
 from service.images.url_policy import CallerPolicy, parse_hosts
 from service.settings import Settings
 
