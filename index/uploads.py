@@ -1,18 +1,17 @@
 """Uploaded images on disk, each in a file named by the SHA-256 of its bytes."""
 
 import os
-import re
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from index.sources.image_bytes import UPLOADED
 from models import files
 from models.errors import GalleryError
 
 FOLDER = "uploaded"
 YOUNG_S = 3600.0  # an image is written before its item, and must not be removed in between
-ADDRESS = re.compile(rf"/{FOLDER}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})$")
 
 
 def path_of_content(gallery: Path, content: str) -> Path:
@@ -22,7 +21,7 @@ def path_of_content(gallery: Path, content: str) -> Path:
 
 def local_uri(gallery: Path, uri: str) -> str:
     """The address of an image; of an uploaded one the path in this folder, even if the gallery was moved since."""
-    uploaded = ADDRESS.search(uri)
+    uploaded = UPLOADED.search(uri)
     if uploaded is None:
         return uri
     path = path_of_content(gallery, uploaded[2])
@@ -30,11 +29,14 @@ def local_uri(gallery: Path, uri: str) -> str:
 
 
 def store(gallery: Path, data: bytes, content: str) -> Path:
-    """Writes an image with that SHA-256 and returns its path; it is on the disk when this returns."""
+    """Writes an image with that SHA-256 and returns its path; it is on the disk when this returns.
+
+    A file that is there is left, unless its bytes are damaged.
+    """
     path = path_of_content(gallery, content)
     with suppress(OSError):
         os.utime(path)  # young again, so that a `remove_unused` that runs now leaves it
-        if path.exists():
+        if path.stat().st_size == len(data) and files.digest(path) == content:
             return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import hashlib
 import ipaddress
 import os
 import re
@@ -34,6 +35,7 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLON
 Attempt: TypeAlias = Callable[[], FetchedImage | None]
 Retry: TypeAlias = Callable[[str, Attempt], FetchedImage | None]  # gets the URL
 
+UPLOADED = re.compile(r"/uploaded/([0-9a-f]{2})/(\1[0-9a-f]{62})$")  # a file that is named by the SHA-256 of its bytes
 HOST_STORES = ("dask", "ftp", "hdfs", "jlab", "jupyter", "sftp", "smb", "ssh", "webdav", "webhdfs")  # URLs name a host
 PAGE_BYTES = 256
 PAGE = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
@@ -196,6 +198,9 @@ def _read_file(path: str, max_image_bytes: int) -> FetchedImage:
         raise kind(f"{path} cannot be read ({error}): check the path") from error
     if len(data) > max_image_bytes:
         raise _too_large(path, max_image_bytes)
+    uploaded = UPLOADED.search(path)
+    if uploaded is not None and hashlib.sha256(data).hexdigest() != uploaded[2]:
+        raise UnreadableImage(f"{path} is damaged, since its bytes are not those of its name: put its item again")
     settled = fingerprint.settled(status.st_mtime, begin_s)
     return FetchedImage(data, fingerprint.of_file(status) if settled else "")
 
