@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast coverage check words openapi bench bench-index bench-service bench-desk soak bundles table help clean
+.PHONY: demo test test-fast coverage check words openapi bench bench-index bench-service bench-desk soak poison bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -61,6 +61,9 @@ bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed
 
 soak: build/gallery.built  ## half an hour of load, good and bad: memory must stay flat
 	$(BIN)/python deploy/benchmarks/soak.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+
+poison: build/gallery.built  ## attack a served shop for some minutes: another caller's searches must not fail or wait
+	$(BIN)/python deploy/benchmarks/poison.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small

@@ -26,9 +26,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--rate", type=float, help="searches a second")
     parser.add_argument("--callers", type=int)
+    parser.add_argument("--key", default="", help="API key")
     arguments = parser.parse_args(argv)
     host, port = urlsplit(arguments.address).hostname, urlsplit(arguments.address).port
-    head = f"POST /search HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: "
+    key = f"X-API-Key: {arguments.key}\r\n" if arguments.key else ""
+    head = f"POST /search HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\nContent-Length: "
     requests = [
         head.encode() + str(len(line)).encode() + b"\r\n\r\n" + line
         for line in arguments.bodies.read_bytes().splitlines()

@@ -1,9 +1,11 @@
 """Half an hour under steady load, with bad requests among the good ones: memory must not grow. Run by `make soak`.
 
-Prints the resident memory minute by minute, and at the end how much it grew after the first five minutes, when
-caches are full. The status is 1 where a good search failed, or where memory grew by more than 20 MiB.
+Among the bad ones are images that decode for minutes. Prints the resident memory of the service and its child processes
+minute by minute, and at the end how much it grew after the first ten minutes, when caches are full. The status is 1 if
+a good search failed, or if memory grew by more than 20 MiB.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -17,9 +19,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import shop
+from bombs import bombs
 from under_load import LOAD
 
-WARM_UP_S = 300
+WARM_UP_S = 600
 GROWTH_MIB = 20
 BAD = (
     b'{"image": {"base64": "bm8gcGljdHVyZQ=="}}',
@@ -44,8 +47,8 @@ def main(argv: Sequence[str]) -> int:
         threading.Thread(target=pester, args=(at, over, bad), daemon=True).start()
         sizes = watched(service.pid, seconds)
         over.set()
-        said, _ = load.communicate()
-    statuses = Counter(status for status, *_ in json.loads(said))
+        outcomes, _ = load.communicate()
+    statuses = Counter(status for status, *_ in json.loads(outcomes))
     warm = [size for at_s, size in sizes if at_s >= min(WARM_UP_S, seconds / 2)]
     grown = median(warm[-5:]) - median(warm[:5])
     print(f"good searches by status: {dict(statuses)}; bad ones: {dict(bad)}")
@@ -54,11 +57,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def pester(at: str, over: threading.Event, statuses: "Counter[int]") -> None:
-    """Sends what is wrong, five times a second."""
-    number = 0
+    """Sends a bad request five times a second."""
+    images = [json.dumps(shop.body(data)).encode() for data in bombs().values()]
+    bodies = itertools.cycle([*BAD, *images])
     while not over.wait(0.2):
-        body = BAD[number % len(BAD)]
-        number += 1
+        body = next(bodies)
         try:
             with urlopen(Request(f"{at}/search", body, {"Content-Type": "application/json"}), timeout=30) as answer:
                 statuses[answer.status] += 1
@@ -67,16 +70,30 @@ def pester(at: str, over: threading.Event, statuses: "Counter[int]") -> None:
 
 
 def watched(pid: int, seconds: float) -> list[tuple[float, float]]:
-    """Seconds and the MiB that are resident, every ten seconds."""
+    """Return seconds and the resident MiB, every ten seconds."""
     began = time.monotonic()
     sizes: list[tuple[float, float]] = []
     while (at := time.monotonic() - began) < seconds:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        sizes.append((at, int(status.partition("VmRSS:")[2].split()[0]) / 1024))
+        sizes.append((at, sum(map(resident_mib, [pid, *children(pid)]))))
         if len(sizes) % 6 == 1:
             print(f"{at / 60:5.1f} min  {sizes[-1][1]:7.1f} MiB", flush=True)
         time.sleep(10)
     return sizes
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that still run, and those that they have started."""
+    own = [int(number) for task in Path(f"/proc/{pid}/task").glob("*/children") for number in task.read_text().split()]
+    return [*own, *(below for child in own for below in children(child))]
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory that belongs to a process alone, and its share of the rest; 0 if it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -187,8 +187,8 @@ def bombs() -> Iterator[File]:
     yield "a big TIFF whose tags lie outside", b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63), 422
     yield "a GIF whose pixels never come", b"GIF89a\x09\0\x09\0\0\0\0" + b"!\xfe\xff" + b"x" * 255 + b"\0" * 100, 415
     yield "a GIF of comments only", b"GIF89a\x09\0\x09\0\0\0\0" + (b"!\xfe\x01x\0" * 20_000) + b";", 415
-    yield "a JPEG of empty segments", b"\xff\xd8" + b"\xff\xe0\0\2" * 50_000, 415
-    yield "a JPEG of comments only", b"\xff\xd8" + b"\xff\xfe\0\3x" * 50_000 + b"\xff\xd9", 415
+    yield "a JPEG of empty segments", b"\xff\xd8" + b"\xff\xe0\0\2" * 50_000, 413
+    yield "a JPEG of comments only", b"\xff\xd8" + b"\xff\xfe\0\3x" * 50_000 + b"\xff\xd9", 413
     yield "a BMP of depth 99", b"BM" + struct.pack("<IIIIiiHHIIiiII", 90, 0, 54, 40, 9, 9, 1, 99, 0, 0, 0, 0, 0, 0), 422
 
 

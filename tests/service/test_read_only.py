@@ -89,7 +89,7 @@ def check(address: str, *, price: float | None) -> None:
 def test_a_read_only_gallery_is_searched_with_its_changes(
     journal: str, writable: Path, encoder: Encoder, serve: Serve, under: Callable[[Path], list[str]], tmp_path: Path
 ) -> None:
-    for file in snapshot.JOURNAL_FILES:
+    for file in (*snapshot.JOURNAL_FILES, snapshot.HIGH_WATER):
         (writable / file).unlink(missing_ok=True)
     folder = writable
     if journal != "none":
