@@ -10,6 +10,7 @@ from fastapi import Query as Parameter
 
 from index.gallery import GalleryView
 from index.items.items import GalleryItem
+from index.sources import image_bytes
 from service.auth import guard
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppStateDep, root_path
@@ -62,9 +63,11 @@ async def image(
 ) -> Response:
     """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
     item = state.searcher.live().view().item(id)
+    # before it takes a thread for thumbnails, which a slow host would keep from all others
+    fetched = await state.remote_references.fetch_item(item) if image_bytes.host(item.uri) else None
 
     def work() -> tuple[ImageFile, str]:
-        file = state.thumbnails.image(item, size=size)
+        file = state.thumbnails.image(item, size=size, fetched=fetched)
         # Starlette's own entity tags are made from files, and a thumbnail is none
         return file, f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
 

@@ -17,7 +17,8 @@ from service.images.url_policy import CallerPolicy, host_name
 from service.workers.pool import Pool
 
 TIMEOUT_S = 3.0  # for everything together: names, connections, redirects, the body
-FETCHES = 32  # downloads at the same time
+FETCHES = 64  # downloads at the same time
+HOST_SHARE = 0.25  # of them that one host gets: several slow ones leave enough to the others
 
 
 class Unfetchable(Unusable):
@@ -47,7 +48,7 @@ class ImageDownloader:
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._timeout_s = timeout_s
-        self._pool = Pool("image fetch", workers=FETCHES, max_waiting=0)
+        self._pool = Pool("image fetch", workers=FETCHES, max_waiting=0, share=HOST_SHARE)
 
     async def __aenter__(self) -> Self:
         return self

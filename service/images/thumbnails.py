@@ -69,13 +69,13 @@ class Thumbnails:
         """Bytes of the JPEGs in the cache."""
         return int(self._cache.currsize)
 
-    def image(self, item: GalleryItem, *, size: int | None) -> ImageFile:
+    def image(self, item: GalleryItem, *, size: int | None, fetched: bytes | None = None) -> ImageFile:
         """Return an item's image as a browser can show it: the file itself, or a JPEG of at most `size` pixels a side.
 
-        Raises UnknownItem if the file is gone or no longer an image, so that no other kind of file is ever sent,
-        UnreachableImage, and ImageTooCostly.
+        `fetched` are the bytes of one that is not on local disk. Raises UnknownItem if the file is gone or no longer an
+        image, so that no other kind of file is ever sent, UnreachableImage, and ImageTooCostly.
         """
-        data = read(item, max_bytes=self._max_bytes)
+        data = read(item, max_bytes=self._max_bytes) if fetched is None else fetched
         try:
             header = self._decoders.header(data, max_pixels=self._max_pixels)
             kind = SHOWN_BY_BROWSERS.get(header.format)

@@ -8,12 +8,12 @@ from typing import Self
 from index.items.items import GalleryItem
 from models.errors import LateImage
 from service.images import thumbnails
-from service.images.download import ImageDownloader
+from service.images.download import HOST_SHARE, ImageDownloader
 from service.images.url_policy import host_name
 from service.search.query import NeedsFetch, Stopwatch
 from service.workers.pool import Permit, Pool
 
-FETCHES = 32  # images of items fetched at the same time
+FETCHES = 64  # images of items fetched at the same time
 TIMEOUT_S = 2 * thumbnails.FETCH_TIMEOUT_S  # with the wait for a thread, and with a name that is slow to resolve
 
 
@@ -25,7 +25,7 @@ class RemoteReferences:
         self._downloader = downloader
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._pool = Pool("item fetch", workers=FETCHES, max_waiting=0)
+        self._pool = Pool("item fetch", workers=FETCHES, max_waiting=0, share=HOST_SHARE)
 
     async def __aenter__(self) -> Self:
         return self
@@ -42,11 +42,12 @@ class RemoteReferences:
         """
         with watch.stage("fetch"), permit.released():
             if away.item is not None:
-                return await self._fetch_item(away.item)
+                return await self.fetch_item(away.item)
             assert self._downloader is not None and away.query.image_url is not None  # or the URL had been refused
             return await self._downloader.fetch(away.query.image_url)
 
-    async def _fetch_item(self, item: GalleryItem) -> bytes:
+    async def fetch_item(self, item: GalleryItem) -> bytes:
+        """Fetch the image file of an item; raises UnreachableImage, UnknownItem and Overloaded."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 read = functools.partial(thumbnails.read, item, max_bytes=self._max_bytes)

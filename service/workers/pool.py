@@ -59,15 +59,16 @@ class Turns:
 class Pool:
     """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once.
 
-    One caller (a key, or a host that images come from) gets at most three quarters of the permits, so that others still
-    get some. Callers take turns: the first waiting work of each runs before the second of any. All works of one caller
+    One caller (a key, or a host that images come from) gets at most a `share` of the permits, so that others still get
+    some. Callers take turns: the first waiting work of each runs before the second of any. All works of one caller
     together leave one thread to others, if there are several threads.
     """
 
-    def __init__(self, name: str, *, workers: int, max_waiting: int) -> None:
+    def __init__(self, name: str, *, workers: int, max_waiting: int, share: float = 0.75) -> None:
         self.name = name
         self.active = 0  # permits in use; only changed by the event loop
         self.capacity = workers + max_waiting
+        self._most_of_one = math.ceil(self.capacity * share)
         self._active_of: Counter[str] = Counter()  # permits in use by callers that have a name
         self._threads = futures.ThreadPoolExecutor(
             workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
@@ -109,7 +110,7 @@ class Pool:
         if self.active + items > self.capacity or wait_s > within_s:
             detail = f"the service is overloaded, with {self.active} {self.name} requests at once: retry later"
             raise Overloaded(detail, retry_after_s=retry_after_s)
-        if caller is not None and self._active_of[caller] + items > self.capacity - self.capacity // 4:
+        if caller is not None and self._active_of[caller] + items > self._most_of_one:
             detail = f"{caller} has {self._active_of[caller]} {self.name} requests at once: retry when some have ended"
             raise Overloaded(detail, retry_after_s=retry_after_s)
 

@@ -15,14 +15,14 @@ import pytest
 from fastapi import FastAPI
 
 from service.errors import Overloaded
-from service.images.download import FETCHES
+from service.images.download import FETCHES, HOST_SHARE
 from service.search.remote_references import RemoteReferences
 from service.settings import Settings
 from tests.service.sites import Names, downloading, image_response, refusal, serve_site
 
 Draw = Callable[..., bytes]
 Inside = Callable[..., object]
-SHARE = FETCHES * 3 // 4  # of one host
+SHARE = int(FETCHES * HOST_SHARE)  # of one host
 LONG_S = 20.0  # for a loaded machine; without the limit each test would take three times as long, or for ever
 
 

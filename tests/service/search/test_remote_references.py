@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +127,28 @@ def test_a_host_that_hangs_delays_no_other_search(
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
 
     inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
+
+
+@pytest.mark.slow
+def test_a_host_that_hangs_delays_no_image_of_another(
+    gallery: Path, inside: Inside, web: Callable[[FastAPI], None]
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        here = app.state.service.searcher.serving
+        web(app)
+        gate.clear()
+        waiting = [asyncio.create_task(client.get("/images/red-box")) for _ in range(12)]
+        assert await asyncio.to_thread(requested.wait, 10)
+        begun = time.monotonic()
+        app.state.service.searcher.serving = here
+        for _ in range(3):
+            assert (await client.get("/images/red-box", params={"size": 32})).status_code == 200
+        assert time.monotonic() - begun < 2
+        assert not any(task.done() for task in waiting)
+        gate.set()
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+    inside(Settings(gallery=gallery), scenario)
 
 
 def test_a_search_that_waits_for_its_image_keeps_its_snapshot(
