@@ -88,6 +88,9 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            for work in self._waiting:
+                work.future.cancel()
         # in a thread, because waiting here would stop the event loop, which other work needs to end
         await asyncio.to_thread(futures.wait, list(self._computing), timeout=END_S)
 

@@ -112,3 +112,21 @@ def test_work_that_fails_tells_its_caller_and_the_next_runs() -> None:
             assert await pool.run(lambda: 7) == 7
 
     asyncio.run(scenario())
+
+
+def test_at_the_end_of_the_pool_waiting_work_is_cancelled() -> None:
+    opened, entered = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        assert opened.wait(30)
+
+    async def scenario() -> None:
+        async with Pool("test", workers=1, max_waiting=3) as pool:
+            tasks = [asyncio.create_task(pool.run(work)) for _ in range(3)]
+            await asyncio.to_thread(entered.wait, 10)
+            asyncio.get_running_loop().call_later(0.2, opened.set)
+        outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert [type(outcome) for outcome in outcomes] == [type(None), *[asyncio.CancelledError] * 2]
+
+    asyncio.run(scenario())
