@@ -95,8 +95,11 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     """The files of embeddings and of metadata that bear the same number, by number."""
     sides: list[dict[int, Path]] = []
     for name, suffix in ((IMAGES, ".npy"), (METADATA, ".parquet")):
-        paths = sorted((folder / name).glob(f"{name}_*{suffix}"))
-        sides.append({int(found[1]): path for path in paths if (found := NUMBERED.search(path.stem))})
+        side: dict[int, Path] = {}
+        for path in sorted((folder / name).glob(f"{name}_*{suffix}")):
+            if (match := NUMBERED.search(path.stem)) and (first := side.setdefault(int(match[1]), path)) != path:
+                raise SourceError(f"{first} and {path.name} have the same number: give each file its own")
+        sides.append(side)
     embeddings, metadata = sides
     for number in sorted(embeddings.keys() ^ metadata.keys()):
         alone = embeddings.get(number) or metadata[number]

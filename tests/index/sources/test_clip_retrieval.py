@@ -169,3 +169,10 @@ def test_the_files_of_a_webdataset_give_every_item_an_id_and_an_address(tmp_path
     )
     view = Gallery.open(tmp_path / "g", space_id=encoder.manifest.space_id).view()
     assert view.item("1/00001").uri == urls[1] and view.item("0/00000").uri == urls[0]
+
+
+def test_two_files_of_one_number_are_refused(tmp_path: Path, encoder: Encoder) -> None:
+    for number in ("1", "01"):
+        put(tmp_path / "in", number, drawn(1, encoder.manifest.dimension), {"image_path": [f"{number}.png"]})
+    with pytest.raises(SourceError, match=r"img_emb_01.npy and img_emb_1.npy have the same number"):
+        imported(tmp_path / "in", tmp_path, encoder)
