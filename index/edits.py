@@ -30,14 +30,14 @@ Problem: TypeAlias = InputError | UnknownItem
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to create or replace; without an image it keeps the image that it has.
+    """An item to create or replace; without an image, or without attributes (None), it keeps those that it has.
 
     To `merge` is to change an existing item: its other attributes stay, and those that are missing (None) are removed.
     """
 
     id: str
     image: bytes | None
-    attributes: Mapping[str, Value]
+    attributes: Mapping[str, Value] | None
     merge: bool = False
 
 
@@ -90,7 +90,8 @@ def _changes(
         before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
         change: Change
         if before is None and (isinstance(edit, Delete) or edit.image is None or edit.merge):
-            problem = f"the gallery has no item {edit.id!r}: put it with its image, or leave it out"
+            way_out = "it needs no deletion" if isinstance(edit, Delete) else "put it with its image, or leave it out"
+            problem = f"the gallery has no item {edit.id!r}: {way_out}"
             problems[number] = UnknownItem(problem)
             continue
         if before is None and (cause := id_problem(edit.id)):
@@ -100,13 +101,13 @@ def _changes(
         attributes: dict[str, Value] = {}
         try:
             if isinstance(edit, Put):
-                attributes = convert_attributes(edit.attributes, types)
+                attributes = convert_attributes(edit.attributes or {}, types)
         except InputError as error:
             problems[number] = InputError(f"the item {edit.id!r}: {error}")
             continue
-        if isinstance(edit, Put) and edit.merge:
-            assert before is not None
-            others = {name: value for name, value in before.item.attributes.items() if name not in edit.attributes}
+        if isinstance(edit, Put) and before is not None and (edit.merge or edit.attributes is None):
+            given = edit.attributes or {}
+            others = {name: value for name, value in before.item.attributes.items() if name not in given}
             attributes = others | attributes
         if number in images:
             content, path = images[number]

@@ -78,7 +78,7 @@ class _Work:
         self._batch: list[tuple[int, _Read]] = []
         self._unsaved: list[tuple[int, SourceRow]] = []
         self._computed = 0
-        self._unreachable: list[SkippedRow] = []
+        self._unreachable: dict[int, SkippedRow] = {}  # by row, since downloads end in any order
 
     @property
     def waiting(self) -> int:
@@ -100,7 +100,7 @@ class _Work:
             self._results[number] = made.row
             self._reused.append((number, made.known))
             if made.problem:
-                self._unreachable.append(_skipped(made.row, made.problem))
+                self._unreachable[number] = _skipped(made.row, made.problem)
         else:
             self._results[number] = made
 
@@ -138,7 +138,7 @@ class _Work:
             vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
         skipped = [each for each in self._results if isinstance(each, SkippedRow)]
         new = len(rows) - int(np.count_nonzero(known.live(at)))
-        return Embedded(rows, vectors, skipped, self._computed, new, self._unreachable)
+        return Embedded(rows, vectors, skipped, self._computed, new, [row for _, row in sorted(self._unreachable.items())])
 
 
 def _tasks(

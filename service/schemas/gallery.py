@@ -37,10 +37,10 @@ class ItemBody(RequestBody):
     model_config = RequestBody.model_config | ConfigDict(allow_inf_nan=False)
 
     image: Image | None = Field(None, description="the image, as base64; null keeps the image of an existing item")
-    attributes: dict[Name, AttributeValue] = Field(
-        {},
-        description="PUT: all attributes of the item, any others are removed. PATCH: the attributes that change; null"
-        " removes one, and all others stay",
+    attributes: dict[Name, AttributeValue] | None = Field(
+        None,
+        description="PUT: all attributes of the item, others are removed; {} removes all, and null keeps those of an"
+        " existing item. PATCH: the attributes that change; null for one removes it, and all others stay",
     )
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -28,18 +28,18 @@ def proxy(upstream: str, *, below: str, strip: bool, header: bool = False) -> It
             headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
             if header:
                 headers["X-Forwarded-Prefix"] = below
-            connection = http.client.HTTPConnection(host, timeout=30)
-            connection.request(self.command, self.path.removeprefix(below) if strip else self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
+            with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+                connection.request(self.command, self.path.removeprefix(below) if strip else self.path, body, headers)
+                answer = connection.getresponse()
+                data = answer.read()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in {*HOP, "content-length"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-            connection.close()
+            with suppress(ConnectionError):  # a browser leaves when its page does
+                self.end_headers()
+                self.wfile.write(data)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815
 

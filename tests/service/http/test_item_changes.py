@@ -60,6 +60,22 @@ def test_patch_merges_and_put_replaces(copy: Path, inside: Inside, image_file: D
     inside(Settings(gallery=copy), scenario)
 
 
+def test_a_put_without_attributes_keeps_them(copy: Path, inside: Inside, image_file: Draw) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        before = await attributes(client, "red-box")
+        assert before
+        for body in ({}, {"attributes": None}, {"image": sent(image_file("box", "red"))}):
+            assert (await client.put("/items/red-box", json=body)).json()["attributes"] == before
+        changes = [{"id": "red-box"}, {"id": "red-ring", "attributes": {}}, {"id": "nobody", "delete": True}]
+        results = (await client.post("/items", json={"items": changes})).json()["results"]
+        assert [result["status"] for result in results] == ["put", "put", "failed"]
+        assert "image" not in results[2]["detail"]
+        assert await attributes(client, "red-box") == before
+        assert await attributes(client, "red-ring") == {}
+
+    inside(Settings(gallery=copy), scenario)
+
+
 def test_each_change_of_many_says_whether_it_merges(copy: Path, inside: Inside, image_file: Draw) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         ring = await attributes(client, "red-ring")

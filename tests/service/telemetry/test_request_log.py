@@ -278,7 +278,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
         assert name in schemas
     assert set(schemas["IndexBody"]["properties"]) == {
-        "source", "bundle", "shards", "encoding", "recall", "compact", "snapshot",
+        "source", "bundle", "shards", "encoding", "recall", "compact", "snapshot", "max_loss",
     }  # fmt: skip
     assert "required" not in schemas["IndexBody"]  # source or bundle is enough
     assert "bundle" in schemas["Job"]["required"]
