@@ -106,6 +106,8 @@ def cell_values(column: pyarrow.Array, place: str) -> list[object]:
         column = column.cast(pyarrow.time64("us"), safe=False)
     elif pyarrow.types.is_duration(kind):
         column = column.cast(pyarrow.duration("us"), safe=False)
+    elif pyarrow.types.is_float32(kind):  # 19.99 as it was written, not 19.989999771118164
+        column = column.cast(pyarrow.string()).cast(pyarrow.float64())
     elif pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
         with suppress(pyarrow.ArrowInvalid):  # text of programs whose tables do not say that it is text
             column = column.cast(pyarrow.large_string())

@@ -28,17 +28,22 @@ def records(
     note: Callable[[str], None],
 ) -> Iterator[tables.Record]:
     """Yield the records of all parts in their order; folders named key=value add a column. Raises as tables.records."""
+    numeric = _numeric_keys(parts)
     for part in parts:
-        keys = dict(_key(name) for name in part.split("/")[:-1] if "=" in name)
+        keys = {name: int(text) if text and name in numeric else text for name, text in _keys(part)}
         columns = [name for name in needed if name not in keys]
         with opened(part) as file:
             for record in tables.records(f"{folder}/{part}", file, needed=columns, note=note):
                 yield {**record, **keys}
 
 
-def _key(folder: str) -> tuple[str, str | int | None]:
-    name, _, value = folder.partition("=")
-    if value == MISSING:
-        return unquote(name), None
-    text = unquote(value)
-    return unquote(name), int(text) if csv_tables.is_integer(text) else text
+def _numeric_keys(parts: Sequence[str]) -> set[str]:
+    """Return the keys whose every value is a whole number: beside 007, 12 is a code too, as in a column of CSV."""
+    pairs = {pair for part in parts for pair in _keys(part)}
+    texts = {name for name, text in pairs if text is not None and not csv_tables.is_integer(text)}
+    return {name for name, _ in pairs} - texts
+
+
+def _keys(part: str) -> list[tuple[str, str | None]]:
+    pairs = (folder.split("=", 1) for folder in part.split("/")[:-1] if "=" in folder)
+    return [(unquote(name), None if value == MISSING else unquote(value)) for name, value in pairs]

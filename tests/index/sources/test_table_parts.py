@@ -71,3 +71,18 @@ def test_an_image_beside_tables_makes_a_folder_of_images(tmp_path: Path) -> None
     write_csv(tmp_path / "products.csv", [{"id": "a", "image": "hat.png"}])
     (tmp_path / "hat.png").touch()
     assert [row.id for row in rows(tmp_path)] == ["hat", "products.csv"]
+
+
+def test_keys_are_numbers_only_if_every_folder_has_one(tmp_path: Path) -> None:
+    for number, (code, year) in enumerate([("007", "2023"), ("12", "2024")]):
+        part = tmp_path / f"code={code}/year={year}/part-0.parquet"
+        part.parent.mkdir(parents=True)
+        parquet.write_table(pyarrow.table({"id": [str(number)], "image": ["a.png"]}), part)
+    assert [row.attributes for row in rows(tmp_path)] == [{"code": "007", "year": 2023}, {"code": "12", "year": 2024}]
+
+
+def test_floats_of_32_bits_read_as_they_were_written(tmp_path: Path) -> None:
+    prices = pyarrow.array([19.99, 0.1, None], pyarrow.float32())
+    table = tmp_path / "products.parquet"
+    parquet.write_table(pyarrow.table({"id": ["a", "b", "c"], "image": ["a.png"] * 3, "price": prices}), table)
+    assert [row.attributes["price"] for row in rows(table)] == [19.99, 0.1, None]
