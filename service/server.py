@@ -1,5 +1,6 @@
 """The server process: its sockets, uvicorn, and a clean shutdown."""
 
+import ctypes
 import gc
 import ipaddress
 import logging
@@ -26,6 +27,8 @@ from service.telemetry import json_logs
 LOG = logging.getLogger("likebut")
 DESCRIPTORS = 192  # for all but connections: files of the gallery, fetched images, jobs, children
 MAX_DESCRIPTORS = 65_536  # some systems have no limit, and a library may count up to it
+M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+MMAP_BYTES = 2**20  # a larger block of memory is the kernel's own, and goes back to it when it is free
 BUFFERED_BYTES = 128 * 1024  # of an answer, in the kernel: so that the service notices who reads slowly
 
 
@@ -34,6 +37,7 @@ def serve(settings: Settings) -> None:
 
     Raises ConfigError also if an address is in use, or if other machines could reach the service without a key.
     """
+    _return_large_blocks()
     # set before the model is opened, because process 1 of a container ignores SIGTERM otherwise
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     listening = [_listen(settings, settings.port, option="--port")]
@@ -53,6 +57,16 @@ def serve(settings: Settings) -> None:
     server.run(sockets=listening)
     if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
+
+
+def _return_large_blocks() -> None:
+    """Keeps glibc from raising its limit for blocks of their own when a large body is freed.
+
+    With the raised limit, bodies of some megabytes lie between small objects, and the memory around them never shrinks.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # other C libraries have none
+        mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
 
 
 class _Server(uvicorn.Server):

@@ -138,7 +138,8 @@ class _Work:
             vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
         skipped = [each for each in self._results if isinstance(each, SkippedRow)]
         new = len(rows) - int(np.count_nonzero(known.live(at)))
-        return Embedded(rows, vectors, skipped, self._computed, new, [row for _, row in sorted(self._unreachable.items())])
+        unreachable = [row for _, row in sorted(self._unreachable.items())]
+        return Embedded(rows, vectors, skipped, self._computed, new, unreachable)
 
 
 def _tasks(
