@@ -82,8 +82,8 @@ def test_columns_may_be_separated_by_other_marks(tmp_path: Path, mark: str, quot
         ("t.csv", "id\timage\tgröße\r\na\ta.png\tL, XL\r\n".encode("utf-16")),  # as Excel's Unicode text
         ("T.CSV", "id;image;größe\ra;a.png;L, XL\r".encode()),  # lines that end as on old Macs
         ("t.tsv", "id\timage\tgröße\na\ta.png\tL, XL\t\n".encode()),  # a separator too many
-        ("t.csv.gz", gzip.compress('id,image,größe\na,a.png,"L, XL"\n'.encode())),
-        ("t.jsonl.gz", gzip.compress('{"id": "a", "image": "a.png", "größe": "L, XL"}\n'.encode())),
+        ("t.csv.gz", gzip.compress('id,image,größe\na,a.png,"L, XL"\n'.encode(), mtime=0)),
+        ("t.jsonl.gz", gzip.compress('{"id": "a", "image": "a.png", "größe": "L, XL"}\n'.encode(), mtime=0)),
         ("t.ndjson", '{"id": "a", "image": " a.png", "größe": "L, XL"}\n'.encode()),
     ],
 )
@@ -110,7 +110,7 @@ def test_cells_in_a_column_without_a_name_are_noted(tmp_path: Path) -> None:
         ("t.csv", "id,image\na,a.png\n".encode("utf-16-le"), "has zero bytes"),
         ("t.csv", b"id;image;price\na;a.png;1;2\n", "row 1 has 4 cells for 3 columns, which ';'"),
         ("t.csv", b"id,image,size,size\na,a.png,1,2\n", "a column twice, 'size'"),
-        ("t.csv.gz", gzip.compress(b"id,image\na,a.png\n")[:-9], "is not a whole gzip file"),
+        ("t.csv.gz", gzip.compress(b"id,image\na,a.png\n", mtime=0)[:-9], "is not a whole gzip file"),
         ("t.jsonl.gz", b"id,image", "is not a whole gzip file"),
         ("t.parquet.gz", b"", "the suffix '.gz'"),
     ],
