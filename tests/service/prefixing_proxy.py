@@ -41,7 +41,8 @@ def proxy(upstream: str, *, below: str, strip: bool, header: bool = False) -> It
                 self.end_headers()
                 self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        setattr(PrefixingProxy, f"do_{method}", PrefixingProxy.forward)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), PrefixingProxy) as server:
         thread = threading.Thread(target=server.serve_forever)

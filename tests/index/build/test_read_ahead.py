@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from index.build.read_ahead import FETCHERS_OF_HOST, READ_AHEAD, Task, read_ahea
 
 def numbered(hosts: list[str | None], work: Callable[[int], int] = lambda number: number) -> Iterator[Task[int]]:
     for number, host in enumerate(hosts):
-        yield host, lambda number=number: work(number)  # type: ignore[misc]
+        yield host, partial(work, number)
 
 
 def test_every_task_gives_its_result_once_and_files_keep_their_order() -> None:

@@ -55,7 +55,7 @@ def folder(tmp_path: Path, encoder: Encoder, draw: Draw) -> Path:
 
 
 def frames(path: Path) -> list[int]:
-    """Where the frames of a write-ahead file begin."""
+    """Return the offset of each frame in a write-ahead file."""
     return list(range(32, (path / WAL).stat().st_size, 24 + 4096))
 
 

@@ -66,7 +66,7 @@ def test_a_put_without_attributes_keeps_them(copy: Path, inside: Inside, image_f
         assert before
         for body in ({}, {"attributes": None}, {"image": sent(image_file("box", "red"))}):
             assert (await client.put("/items/red-box", json=body)).json()["attributes"] == before
-        changes = [{"id": "red-box"}, {"id": "red-ring", "attributes": {}}, {"id": "nobody", "delete": True}]
+        changes = [{"id": "red-box"}, {"id": "red-ring", "attributes": {}}, {"id": "unknown", "delete": True}]
         results = (await client.post("/items", json={"items": changes})).json()["results"]
         assert [result["status"] for result in results] == ["put", "put", "failed"]
         assert "image" not in results[2]["detail"]

@@ -61,7 +61,7 @@ def elsewhere() -> Iterator[Case]:
     for path in ("/browse?limit=0", "/browse?limit=201", "/browse?offset=-1", "/browse?limit=x", "/browse?offset=1e3",
                  "/images/red-box?size=1", "/images/red-box?size=99999", "/images/red-box?size=x"):  # fmt: skip
         yield path, {"url": path, "method": "GET"}, 422
-    for path in ("/items/nobody", "/items/" + "x" * 5000, "/items/%00", "/images/..%2f..%2fetc%2fpasswd",
+    for path in ("/items/unknown", "/items/" + "x" * 5000, "/items/%00", "/images/..%2f..%2fetc%2fpasswd",
         "/images/%2fetc%2fpasswd",
                  "/web/..%2fapi.py", "/web/page.py", "/index/jobs/%00", "/.env", "/web/%00",
                  "/search/"):  # fmt: skip
