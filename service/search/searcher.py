@@ -86,6 +86,10 @@ class Searcher:
         await self._pool.__aexit__(kind, error, trace)
         await self._decode_pool.__aexit__(kind, error, trace)
         await self._probe.__aexit__(kind, error, trace)
+        gallery = self.serving.gallery
+        self.close("the service has stopped")
+        if gallery is not None:
+            await asyncio.to_thread(gallery.journal.close)
 
     @property
     def active(self) -> int:

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
 from index.__main__ import main
+from index.storage import high_water
 from models.bundle import SHIPPED
 from service.http.app import create_app
 from service.settings import Settings
@@ -93,18 +94,23 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gallery of that shop, built by the command."""
+def gallery(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A gallery of that shop, built by the command. A test that changes items does so in a copy."""
     folder = tmp_path_factory.mktemp("gallery")
     words = ["build", str(shop), "--gallery", str(folder), "--bundle", str(SHIPPED)]
     assert main([*words, "--shards", "2", "--progress", "none"]) == 0
-    return folder
+    yield folder
+    mark = high_water.read(folder)
+    assert mark is None or mark.seq == 0, "a test changed items of the gallery that all share"
 
 
 @pytest.fixture(scope="session")
-def served(gallery: Path, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
-    """The address of the service as its own process; at the end it must stop cleanly."""
-    with serve("--gallery", gallery, "--max-image-bytes", "400000") as address:
+def served(
+    gallery: Path, tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., AbstractContextManager[str]]
+) -> Iterator[str]:
+    """The address of the service as its own process, with a copy of the gallery; at the end it must stop cleanly."""
+    copy = shutil.copytree(gallery, tmp_path_factory.mktemp("served") / "gallery")
+    with serve("--gallery", copy, "--max-image-bytes", "400000") as address:
         yield address
 
 

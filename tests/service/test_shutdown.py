@@ -1,19 +1,24 @@
 """Shutdown: not ready at once, a drain, every open request answered, and an end in time."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from service.http.body import BYTES_PER_S
+from service.settings import Settings
+
+Inside = Callable[[Settings, Callable[[httpx.AsyncClient, FastAPI], Awaitable[FastAPI]]], FastAPI]
 
 SERVE = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
 # A thread that never ends, as if a library hangs: Python waits for it at a normal exit.
@@ -162,3 +167,16 @@ def test_a_thread_that_hangs_cannot_keep_the_process_alive(gallery: Path, tmp_pa
         assert process.wait(timeout=30) == 1  # otherwise it would never end
         assert time.monotonic() - began >= 2
     assert "cut off" in (tmp_path / "log").read_text()
+
+
+def test_the_journal_is_closed_and_checkpointed_at_the_end(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+    copy = shutil.copytree(gallery, tmp_path / "gallery")
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> FastAPI:
+        assert (await client.patch("/items/red-box", json={"attributes": {"price": 9}})).status_code == 200
+        assert (copy / "journal.sqlite-wal").stat().st_size
+        return app  # as a server may, which drops it only when the process ends
+
+    app = inside(Settings(gallery=copy), scenario)
+    assert app.state.service is not None
+    assert not (copy / "journal.sqlite-wal").exists()

@@ -1,6 +1,7 @@
 """Images that are costly to decode get 413, and nothing else notices them."""
 
 import base64
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ NEIGHBOUR_S = 3.0  # for a text search beside costly images, on a loaded machine
 
 
 @pytest.fixture(scope="module")
-def address(gallery: Path, serve: Serve) -> Iterator[str]:
-    with serve("--gallery", gallery) as served:
+def address(gallery: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    copy = shutil.copytree(gallery, tmp_path_factory.mktemp("costly") / "gallery")
+    with serve("--gallery", copy) as served:
         yield served
 
 

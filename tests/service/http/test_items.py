@@ -51,7 +51,6 @@ def test_every_route_sees_an_item_put_changed_and_deleted(copy: Path, inside: In
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         path = f"/items/{quote('new/ü', safe='')}"
-        before = (await client.get("/index")).json()["changes"]
         body = {"image": sent(data), "attributes": {"price": 7, "colour": "red", "brand": None}}
         put = await client.put(path, json=body)
         assert put.status_code == 200, put.text
@@ -62,7 +61,7 @@ def test_every_route_sees_an_item_put_changed_and_deleted(copy: Path, inside: In
         }
         assert (await client.get(put.json()["image_url"])).content == data
         assert (await best(client, data))[0] == "new/ü"
-        assert (await client.get("/index")).json()["changes"] == before + 1
+        assert (await client.get("/index")).json()["changes"] == 1
         assert "likebut_gallery_changes 1.0" in (await client.get("/metrics")).text
         changed = await client.put(path, json={"attributes": {"price": 9}})
         assert changed.json()["attributes"] == {"price": 9}
