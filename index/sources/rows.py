@@ -105,7 +105,7 @@ def _folder(folder: Path, without: Sequence[Path], note: Callable[[str], None]) 
     if any(str(path) in left_out for path in (base, *base.parents)):
         return
     files = folders.files(str(base), left_out, note)
-    if parts := table_parts.parts(files):
+    if parts := table_parts.parts(files, note):
         records = table_parts.records(
             str(folder), parts, lambda part: (base / part).open("rb"), needed=NEEDED, note=note
         )
@@ -143,7 +143,7 @@ def _store_folder(folder: str, note: Callable[[str], None]) -> Iterator[SourceRo
         each for each in object_stores.objects(folder) if not any(part[:1] == "." for part in each.name.split("/"))
     ]
     found.sort(key=lambda each: each.name.replace("/", "\0"))
-    if parts := table_parts.parts([each.name for each in found]):
+    if parts := table_parts.parts([each.name for each in found], note):
         urls = {each.name: each.url for each in found}
         records = table_parts.records(
             folder, parts, lambda part: object_stores.copied(urls[part]), needed=NEEDED, note=note

@@ -8,15 +8,26 @@ from urllib.parse import unquote
 from models import csv_tables, tables
 
 MISSING = "__HIVE_DEFAULT_PARTITION__"  # the name of a folder for rows without a value
+DOCUMENTS = (".crc", ".htm", ".html", ".json", ".md", ".pdf", ".rst", ".txt", ".xml", ".yaml", ".yml")
 
 
-def parts(files: Sequence[str]) -> list[str]:
-    """Return the files, relative to their folder, that are the parts of one table; none if other files are there.
+def parts(files: Sequence[str], note: Callable[[str], None]) -> list[str]:
+    """Return the files, relative to their folder, that are the parts of one table; none if images may be there.
 
-    Files and folders whose names begin with an underscore, as _SUCCESS, are no parts.
+    Files and folders whose names begin with an underscore, as _SUCCESS, are no parts, and neither are documents about
+    the table, as README.md. `note` gets a sentence for each of these, and for tables beside images.
     """
     visible = [file for file in files if not any(name[0] == "_" for name in file.split("/"))]
-    return visible if all(map(tables.is_table, visible)) else []
+    found = [file for file in visible if tables.is_table(file)]
+    others = [file for file in visible if not tables.is_table(file)]
+    if not found:
+        return []
+    if all(file.lower().endswith(DOCUMENTS) for file in others):
+        for file in others:
+            note(f"{file} was left out: it is no part of the table")
+        return found
+    note(f"{found[0]} is read as no table, since images lie beside it: to index its rows, name it as the source")
+    return []
 
 
 def records(

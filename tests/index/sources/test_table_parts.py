@@ -70,7 +70,19 @@ def test_parts_may_be_of_other_kinds(tmp_path: Path) -> None:
 def test_an_image_beside_tables_makes_a_folder_of_images(tmp_path: Path) -> None:
     write_csv(tmp_path / "products.csv", [{"id": "a", "image": "hat.png"}])
     (tmp_path / "hat.png").touch()
-    assert [row.id for row in rows(tmp_path)] == ["hat", "products.csv"]
+    notes: list[str] = []
+    assert [row.id for row in rows(tmp_path, note=notes.append)] == ["hat", "products.csv"]
+    (note,) = notes
+    assert "products.csv" in note
+
+
+def test_documents_beside_tables_are_left_out_with_a_note(tmp_path: Path) -> None:
+    part(tmp_path / "part-0.parquet", {"id": ["a"], "image": ["a.png"]})
+    (tmp_path / "README.txt").write_text("The shop's products.")
+    notes: list[str] = []
+    assert [row.id for row in rows(tmp_path, note=notes.append)] == ["a"]
+    (note,) = notes
+    assert "README.txt" in note
 
 
 def test_keys_are_numbers_only_if_every_folder_has_one(tmp_path: Path) -> None:
