@@ -1,6 +1,7 @@
 """Edits of single items: images embedded and stored, then all items written as changes of the gallery."""
 
 import hashlib
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +22,11 @@ from index.storage.journal import Journal
 from index.storage.read_only_journal import ReadOnlyJournal
 from models.arrays import Pixels
 from models.encoder import Encoder
-from models.errors import InputError, UnknownItem
+from models.errors import GalleryError, InputError, SnapshotOutdated, UnknownItem
 
 BATCH = 64
+SWAP_S = 10.0  # in which a process opens a snapshot that another one has published
+POLL_S = 0.02
 
 Problem: TypeAlias = InputError | UnknownItem
 
@@ -51,12 +54,25 @@ def apply(
 
     Returns the problem of each edit, or None: UnknownItem for an item that does not exist, UnreadableImage and its
     siblings for an image. `serving` gives the model and the gallery that answer now; if another model was swapped in
-    meanwhile, the edits are applied once more with it. Raises GalleryReadOnly, and GalleryError if the disk is full;
-    then nothing changed.
+    meanwhile, the edits are applied once more with it, and if another snapshot is live, they wait until that one
+    answers. Raises GalleryReadOnly, and GalleryError if the disk is full or the snapshot does not come; then nothing
+    changed.
     """
+    deleted: set[int] = set()
+    end_s = time.monotonic() + SWAP_S
     while True:
         encoder, gallery = serving()
-        problems = _apply(edits, gallery, encoder, max_pixels=max_pixels)
+        try:
+            problems = _apply(edits, gallery, encoder, max_pixels=max_pixels)
+        except SnapshotOutdated as error:
+            while serving()[1] is gallery:
+                if time.monotonic() > end_s:
+                    raise GalleryError(f"{error}; this process has not done so for {SWAP_S} s: try again") from error
+                time.sleep(POLL_S)
+            continue
+        for number in deleted:
+            problems[number] = None  # it was there the first time
+        deleted |= {number for number, edit in enumerate(edits) if isinstance(edit, Delete) and not problems[number]}
         if serving()[0].manifest.space_id == encoder.manifest.space_id:
             return problems
 

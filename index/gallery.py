@@ -25,7 +25,7 @@ from index.storage.read_only_journal import ReadOnlyJournal, open_journal
 from index.storage.snapshot import Snapshot
 from index.storage.view import OpenSnapshot, RowView
 from models.arrays import Embeddings, Scores
-from models.errors import DeadlineExceeded, InputError, SpaceMismatch, UnknownItem
+from models.errors import DeadlineExceeded, InputError, SnapshotOutdated, SpaceMismatch, UnknownItem
 
 DEEPEST = 10_000  # offset + k: to rank more takes long, and no person looks at them
 ARRANGED = 1_000  # the same if hits are compared with each other: many more rows are looked through for each
@@ -108,9 +108,12 @@ class Gallery:
     def transaction(self) -> Iterator[tuple["GalleryView", Append]]:
         """Yields the items as of now and a function as `change`; until the end nothing else changes an item.
 
-        Keep it short: other processes wait for it.
+        Keep it short: other processes wait for it. Raises SnapshotOutdated if another snapshot is live.
         """
         with self.journal.transaction() as append:
+            live = snapshot.current(self.journal.gallery)
+            if live != self.manifest.name:  # an item of this one may be older than the live one's
+                raise SnapshotOutdated(f"the snapshot {live} is live, and {self.manifest.name} is open: open it again")
             yield self.view(), partial(self._change, append)
 
     def _change(self, append: Append, changes: Sequence[Change]) -> int:

@@ -15,13 +15,14 @@ from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, 
 from index.items import attribute_file
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import GrowingColumns
-from index.sources import cells, clip_retrieval, object_stores
+from index.sources import cells, clip_retrieval, folders, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.changes import Upsert
 from index.storage.journal import Journal
+from index.storage.view import RowView
 from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
 from models.encoder import Encoder
 from models.errors import ConfigError, GalleryError, SourceError
@@ -68,7 +69,7 @@ def build(
     build runs, BundleBroken if the model fails, and GalleryError if the gallery cannot be written.
     """
     if not cells.is_utf8(str(gallery.absolute())):  # FAISS would refuse it, after everything is embedded
-        raise ConfigError(f"the path {source_rows.escaped(gallery)} of the gallery is not UTF-8: choose another path")
+        raise ConfigError(f"the path {folders.escaped(gallery)} of the gallery is not UTF-8: choose another path")
     # errors of the source are ours already, so an OSError is of the gallery's disk
     with (
         translate_os_errors(gallery, otherwise="build again; what is embedded is kept"),
@@ -90,7 +91,9 @@ def _built(
     progress: Report,
 ) -> Built:
     started = time.monotonic()
-    through = journal.last()  # what is changed from now on is not in the source, and stays in the journal
+    items = _items(gallery, journal)
+    # what is changed from now on is not in the source, and stays in the journal
+    through = journal.last() if items is None else items.overlay.through
     chunks = EmbeddedChunks(gallery, space_id=encoder.manifest.space_id)
     notes: list[str] = []
     if clip_retrieval.is_layout(source):
@@ -122,7 +125,7 @@ def _built(
         notes.append(f"nothing changed since snapshot {made.manifest.name}: it stays live")
     else:
         with stage("publish", 1, progress):
-            publish(gallery, made, journal)
+            publish(gallery, made, journal, before=items)
     chunks.remove()
     if embedded.unreachable:
         first = embedded.unreachable[0]
@@ -150,6 +153,14 @@ def _live_name(gallery: Path) -> str:
         return snapshot.current(gallery)
     except GalleryError:
         return ""
+
+
+def _items(gallery: Path, journal: Journal) -> RowView | None:
+    """The items as of now; None if there is no snapshot, or none that can be read."""
+    try:
+        return RowView.open(snapshot.live(gallery), journal)
+    except GalleryError:
+        return None
 
 
 def _known(gallery: Path, journal: Journal) -> AttributeTypes:

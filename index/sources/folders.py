@@ -21,18 +21,22 @@ def files(base: str, left_out: Collection[str], note: Callable[[str], None]) -> 
     files: list[str] = []
     read: dict[str, str] = {}  # the real paths of the folders that were read, and the paths by which they were
     waiting = [base]
+
+    def is_left_out(real: str) -> bool:
+        return real in left_out or any(real.startswith(f"{path}{os.sep}") for path in left_out)
+
     while waiting:
         links: list[str] = []
         for start in waiting:
             real = os.path.realpath(start)
-            if real in left_out or any(real.startswith(f"{path}{os.sep}") for path in left_out):
+            if is_left_out(real):
                 continue
             if real in read:
                 note(f"the folder {_shown(start, base)} was left out: it is {_shown(read[real], base)} again")
                 continue
             for folder, names, others in os.walk(start, onerror=fail):
-                real = os.path.realpath(folder)
-                if real in read:
+                real = os.path.realpath(folder)  # another path than the folder's below a link
+                if real in read or is_left_out(real):
                     names[:] = []
                     continue
                 read[real] = folder
@@ -40,7 +44,8 @@ def files(base: str, left_out: Collection[str], note: Callable[[str], None]) -> 
                 linked = {name for name, path in entries.items() if Path(path).is_symlink()}
                 links += [entries[name] for name in linked if entries[name] not in left_out]
                 names[:] = [name for name in entries if name not in linked and entries[name] not in left_out]
-                paths = [path for name in others if name[0] != "." and (path := f"{folder}/{name}") not in left_out]
+                shown = [name for name in others if name[0] != "." and f"{real}/{name}" not in left_out]
+                paths = [f"{folder}/{name}" for name in shown]
                 files += [path[len(base) + 1 :] for path in paths if _is_file(path, base, note)]
         waiting = sorted(links)  # after all folders that are no links, so that those keep their paths
     return sorted(files, key=lambda name: name.replace("/", "\0"))  # part by part
@@ -58,5 +63,10 @@ def _is_file(path: str, base: str, note: Callable[[str], None]) -> bool:
     return False
 
 
+def escaped(path: Path | str) -> str:
+    r"""Return the path as text that can be shown and written, each foreign byte as in caf\xe9."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _shown(path: str, base: str) -> str:
-    return os.fsencode(path[len(base) + 1 :] or path).decode("utf-8", "backslashreplace")
+    return escaped(path[len(base) + 1 :] or path)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from index.sources import folders, object_stores, table_parts
 from index.sources.cells import EXACT, NO_TEXT, Cells, Value, is_utf8
+from index.sources.folders import escaped
 from models import tables
 from models.errors import SourceError
 
@@ -82,11 +83,6 @@ def id_problem(id: str) -> str:
     if len(id) > MAX_ID_CHARS:
         return f"it has {len(id)} characters, and at most {MAX_ID_CHARS} are allowed"
     return "URLs cannot end with it: clients take . and .. out of a path" if id in (".", "..") else ""
-
-
-def escaped(path: Path | str) -> str:
-    r"""The path as text that can be shown and written, each foreign byte as in caf\xe9."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
@@ -167,7 +163,7 @@ def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
 
 
 def _local(table: Path) -> Callable[[str], str]:
-    base = table.parent.resolve()
+    base = Path(os.path.abspath(table)).parent.resolve()  # noqa: PTH100 - the folder of a link, not of its target
     return lambda image: str(base / image)  # an absolute image replaces the base
 
 

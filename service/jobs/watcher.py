@@ -44,15 +44,17 @@ class GalleryWatcher:
         """Opens the live snapshot if it is a new one or another folder's, and compacts if there are many changes."""
         displaced = await asyncio.to_thread(self._searcher.serving.displaced)
         self._searcher.displaced = displaced
-        if self._jobs.running() is not None:
-            return  # the job swaps by itself at its end
         try:
-            name = await asyncio.to_thread(snapshot.current, self._settings.gallery)
+            live = await asyncio.to_thread(snapshot.live_manifest, self._settings.gallery)
         except LikebutError:
             return  # there is none yet
         serving = self._searcher.serving
-        open_name = "" if serving.gallery is None else serving.gallery.manifest.name
-        if displaced:  # tried again until it can be opened, since a copy may be under way
+        name, open_name = live.name, "" if serving.gallery is None else serving.gallery.manifest.name
+        if self._jobs.running() is not None:
+            # the job swaps at its end, but edits wait for what it has published; only it opens that of another model
+            if name != open_name and not displaced and live.space_id == serving.encoder.manifest.space_id:
+                await self._searcher.swap(serving.bundle)
+        elif displaced:  # tried again until it can be opened, since a copy may be under way
             await self._searcher.swap(serving.bundle)
         elif name not in (open_name, self._refused):
             self._refused = name
