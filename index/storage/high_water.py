@@ -7,6 +7,7 @@ microseconds, and may be behind only after a power cut.
 
 import fcntl
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from index.storage.snapshot import HIGH_WATER
 from models import files
 from models.errors import GalleryBroken, GalleryError
 
-LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{20})\n")  # of one length, so that it is overwritten as a whole
+# of one length, so that it is overwritten as a whole; the last part is the checksum of the others
+LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{20}) ([0-9a-f]{8})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ def advance(gallery: Path, mark: HighWater) -> None:
 
 def _parsed(path: Path, data: bytes) -> HighWater:
     match = LINE.fullmatch(data.decode("ascii", "replace"))
-    if match is None:
+    if match is None or _line(HighWater(match[1], int(match[2]))) != match[0]:
         raise GalleryBroken(f"{path} is damaged: check the gallery, and write it anew with `likebut index repair`")
     return HighWater(match[1], int(match[2]))
 
 
 def _line(mark: HighWater) -> str:
-    return f"{mark.journal} {mark.seq:020}\n"
+    text = f"{mark.journal} {mark.seq:020}"
+    return f"{text} {zlib.crc32(text.encode()):08x}\n"
 
 
 def _unwritable(gallery: Path, error: OSError) -> GalleryError:

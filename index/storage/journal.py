@@ -19,7 +19,7 @@ from index.storage.high_water import HighWater
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection, number
 from models import files
-from models.errors import GalleryBroken, GalleryMoved, SnapshotOutdated
+from models.errors import GalleryBroken, GalleryError, GalleryMoved, SnapshotOutdated
 
 BUSY_S = 5.0
 
@@ -112,9 +112,11 @@ class Journal:
         """
         with self._writing.transaction("IMMEDIATE") as connection:
             self.require_in_place()
+            high_water.read(self.gallery)  # raises here if it is damaged: after the commit the changes are made
             yield partial(_append, connection)
             last = number(connection, LAST)
-        high_water.advance(self.gallery, HighWater(self.id, last))
+        with suppress(GalleryError):  # the mark may be behind, and the next write advances it
+            high_water.advance(self.gallery, HighWater(self.id, last))
         self._writing.checkpoint()
 
     def last(self) -> int:
@@ -158,9 +160,14 @@ class Journal:
         """Puts a change that does nothing for each one after `after` that is missing or damaged; returns their seqs.
 
         The journal then ends with `last` at least, and holds what a snapshot of the changes up to `after` lacks.
+        Earlier changes stay for the older snapshots, unless the journal is empty.
         """
         with self._writing.transaction("IMMEDIATE") as connection:
-            if number(connection, LAST) < after:
+            end = number(connection, LAST)
+            if 0 < end < after:
+                fillers = (packed(Entry(seq, NOTHING)) for seq in range(end + 1, after + 1))
+                connection.executemany(WRITE, fillers)
+            elif end < after:
                 connection.execute(WRITE, packed(Entry(after, NOTHING)))  # so that the next numbers follow it
                 connection.execute("DELETE FROM change WHERE seq <= ?", (after,))
                 connection.execute("UPDATE pruned SET through = ?", (after,))

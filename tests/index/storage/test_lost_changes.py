@@ -179,6 +179,41 @@ def test_a_damaged_mark_is_refused_and_written_anew(folder: Path, encoder: Encod
     assert len(opened(folder, encoder).view()) == 10 - CHANGES
 
 
+def test_a_mark_with_another_number_is_damaged(folder: Path, encoder: Encoder) -> None:
+    text = (folder / HIGH_WATER).read_text()
+    (folder / HIGH_WATER).write_text(text.replace(" 0", " 1", 1))
+    with pytest.raises(GalleryBroken, match=r"CHANGES is damaged.*index repair"):
+        opened(folder, encoder)
+    assert repair(folder).lost == []  # and does not make up a change for each number up to there
+    assert len(opened(folder, encoder).view()) == 10 - CHANGES
+
+
+def test_a_mark_that_is_damaged_while_the_gallery_is_open_refuses_changes(folder: Path, encoder: Encoder) -> None:
+    gallery = opened(folder, encoder)
+    mark = (folder / HIGH_WATER).read_text()
+    (folder / HIGH_WATER).write_text("")
+    with pytest.raises(GalleryBroken, match="CHANGES is damaged"):
+        gallery.change([Delete("0011")])
+    assert "0011" in gallery.view()
+    (folder / HIGH_WATER).write_text(mark)
+    gallery.change([Delete("0011")])
+    assert "0011" not in gallery.view()
+
+
+def test_a_repair_leaves_what_older_snapshots_need(folder: Path, encoder: Encoder) -> None:
+    before = snapshot.current(folder)
+    compact(folder, progress=quiet)  # through change 7
+    with Journal.unchecked(folder) as journal, journal._writing.transaction("IMMEDIATE") as connection:
+        connection.execute("DELETE FROM change WHERE seq > 5")
+        connection.execute("UPDATE sqlite_sequence SET seq = 5")
+    with pytest.raises(GalleryBroken, match="ends with change 5, but 7 were made"):
+        opened(folder, encoder)
+    assert repair(folder).lost == []  # the live snapshot has them
+    assert len(opened(folder, encoder).view()) == 10 - CHANGES
+    snapshot.roll_back(folder, before)
+    assert sorted(opened(folder, encoder).view().ids) == [f"{number:04d}" for number in range(5, 12)]
+
+
 def moved(path: Path) -> None:
     path.rename(path.with_name("moved"))
 
