@@ -1,7 +1,7 @@
 """Shards on the GPUs that FAISS sees: the same lists and codes, searched without a filter.
 
-FAISS's classic GPU indexes accept a selector and ignore it, so a search with a filter or after a deletion runs on the
-CPU shards. A GPU's resources serve one search at a time.
+FAISS's classic GPU indexes accept a selector and ignore it, so a search that needs one runs on the CPU shards: with a
+filter, or with many deleted rows near the query. A GPU's resources serve one search at a time.
 """
 
 from collections.abc import Sequence

@@ -123,12 +123,12 @@ class Ranking:
             last, ended = scores[:, -1], rows[:, -1] < 0
             if dead is not None:
                 scores, rows = dead.drop(scores, rows)
-            if fetched >= most or fetched > MOST_TIED:  # every row, or many copies of one image
+            if fetched >= most or (fetched > MOST_TIED and dead is None):  # every row, or many copies of one image
                 break
             if bool(np.all((scores[:, depth - 1] > last) | ended)):
                 break
             fetched *= 2
-            if dead is not None and fetched > most_dead:
+            if dead is not None and fetched > min(most_dead, MOST_TIED):
                 only, dead = dead.without(only), None
                 most = only.count
         return scores[:, :depth], rows[:, :depth]

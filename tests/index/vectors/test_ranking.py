@@ -10,7 +10,7 @@ from index.vectors import shards
 from index.vectors.encodings import ENCODING_FACTS, ENCODINGS, Encoding
 from index.vectors.exact import FEW, Exact, inner_products, inner_products_at, scaled
 from index.vectors.ranking import Ranking
-from index.vectors.selection import Selection
+from index.vectors.selection import DeadRows, Selection
 from index.vectors.shards import Shards
 from models.arrays import Embeddings, Vectors, normalised
 
@@ -144,3 +144,17 @@ def test_a_tie_is_cut_between_rows_in_their_order(tmp_path: Path, encoding: Enco
         _, rows = ranking.best(query[np.newaxis], depth)
         assert {*rows[0, :20].tolist()} == {*range(57, 77)}
         np.testing.assert_array_equal(rows[0, 20:], np.arange(rows.shape[1] - 20))
+
+
+@pytest.mark.parametrize("dead_count", [50, 600, 1500])
+def test_dead_rows_near_a_query_leave_no_gap_however_deep(
+    ranking: Ranking, vectors: Vectors, dead_count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.vectors.ranking.MOST_TIED", 128)
+    query = unit(1, 11)
+    alive = np.ones(COUNT, dtype=np.bool_)
+    alive[np.argsort(-cosines(vectors, query)[0])[:dead_count]] = False
+    dead = DeadRows(np.flatnonzero(~alive), alive)
+    for depth in (10, 200):
+        _, rows = ranking.best(query, depth, dead=dead)
+        assert (rows[:, :depth] >= 0).all() and alive[rows[:, :depth]].all()
