@@ -55,7 +55,8 @@ def embed(
     snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails.
     """
     work = _Work(rows, encoder, chunks)
-    with closing(read_ahead(_tasks(rows, encoder, known, private_hosts))) as prepared:
+    retries = HostRetries()
+    with closing(read_ahead(_tasks(rows, encoder, known, retries, private_hosts))) as prepared, retries:
         for done, (number, made) in enumerate(prepared, start=1):
             work.take(number, made)
             if done % BATCH == 0:
@@ -143,10 +144,10 @@ class _Work:
 
 
 def _tasks(
-    rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors, private_hosts: bool
+    rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors, retries: HostRetries, private_hosts: bool
 ) -> Iterator[Task[_Prepared]]:
     """The reading of each row."""
-    retries, decoding = HostRetries(), threading.BoundedSemaphore(READERS)
+    decoding = threading.BoundedSemaphore(READERS)
     for row in rows:
         fingerprint = known.fingerprint(row.image)
         if image_bytes.unchanged(row, fingerprint):  # without a thread, which costs more than a file's status

@@ -97,6 +97,7 @@ class _Downloads(Generic[Result]):
         """Start no further download."""
         with self._lock:
             self._backlog.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, host: str) -> None:
         started: list[tuple[int, Future[Result]]] = []

@@ -5,7 +5,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from index.sources.download import HostFailure
@@ -32,8 +33,16 @@ class HostRetries:
     def __init__(self, *, back_off_s: tuple[float, ...] = BACK_OFF_S, wasted_s: float = WASTED_S) -> None:
         self._back_off_s = back_off_s
         self._wasted_s = wasted_s
+        self._over = threading.Event()
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = defaultdict(_Host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Lets no thread wait for another attempt any more."""
+        self._over.set()
 
     def run(self, url: str, attempt: Callable[[], Result]) -> Result:
         """Return the result of the attempt, repeated while it raises a transient HostFailure; raises the last one."""
@@ -49,7 +58,8 @@ class HostRetries:
                 if pause_s is None or self._is_over(host, began_s, pause_s):
                     self._failed(host, began_s)
                     raise
-                time.sleep(pause_s)
+                if self._over.wait(pause_s):
+                    raise
             else:
                 host.streak = 0
                 return result

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from index.build.read_ahead import FETCHERS_OF_HOST, READ_AHEAD, Task, read_ahead
+from index.build.read_ahead import FETCHERS, FETCHERS_OF_HOST, READ_AHEAD, Task, read_ahead
 
 
 def numbered(hosts: list[str | None], work: Callable[[int], int] = lambda number: number) -> Iterator[Task[int]]:
@@ -75,3 +75,20 @@ def test_an_error_of_a_task_ends_the_reading() -> None:
     for host in ("", "a.example"):
         with pytest.raises(ValueError, match="seven"):
             list(read_ahead(numbered([host] * 5000, work)))
+
+
+def test_after_the_end_no_download_begins() -> None:
+    begun, released = [], threading.Event()
+
+    def work(number: int) -> int:
+        if number == len(hosts) - 1:
+            raise ValueError("the model failed")
+        begun.append(number)
+        assert released.wait(60)
+        return number
+
+    hosts: list[str | None] = [*(f"{host}.example" for host in range(40) for _ in range(FETCHERS_OF_HOST)), None]
+    with pytest.raises(ValueError, match="failed"), closing(read_ahead(numbered(hosts, work))) as results:
+        threading.Timer(0.5, released.set).start()
+        list(results)
+    assert len(begun) <= FETCHERS
