@@ -8,14 +8,13 @@ it; if a list of texts is among the values, every value becomes one. A whole num
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
-from index.sources.cells import Value
+from index.sources.cells import EXACT, Value
 from models.errors import InputError
 
 AttributeType: TypeAlias = Literal["boolean", "integer", "number", "text", "list of texts"]
 Kind: TypeAlias = AttributeType | Literal["integer beyond 53 bits", "integer beyond 64 bits"]
 AttributeTypes: TypeAlias = Mapping[str, AttributeType | None]  # of known attributes; None if one never had a value
 
-EXACT = 2**53  # up to it a float64 holds every whole number
 INT64 = 2**63  # an int64 lies below it, and from its negative on
 SHOWN_CHARACTERS = 60
 

@@ -1,7 +1,7 @@
 """The items of a snapshot: a Parquet file of ids, uris, and content hash and fingerprint of each image when it was
 embedded; the attributes lie in columns of their own."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,30 +41,19 @@ def write(path: Path, rows: Sequence[SourceRow]) -> None:
 
 def states(path: Path) -> pyarrow.Table:
     """The columns of STATES: the state of each row's image when it was embedded; raises GalleryBroken."""
-    try:
-        return parquet.read_table(path, columns=list(STATES), partitioning=None).select(list(STATES))
-    except (OSError, KeyError, pyarrow.ArrowException) as error:
-        raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+    return _read(path, STATES)
 
 
 def ids(path: Path) -> Sequence[str]:
     """The id of each row; raises GalleryBroken."""
-    try:
-        found: Sequence[str] = parquet.read_table(path, columns=["id"], partitioning=None).column("id").to_pylist()
-    except (OSError, KeyError, pyarrow.ArrowException) as error:
-        raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+    found: Sequence[str] = _read(path, ["id"]).column("id").to_pylist()
     return found
 
 
 def same(one: Path, other: Path) -> bool:
     """True if two files hold the same items with the same images, whatever their fingerprints; raises GalleryBroken."""
-    try:
-        tables = [
-            parquet.read_table(path, columns=["id", "uri", "content"], partitioning=None) for path in (one, other)
-        ]
-    except (OSError, KeyError, pyarrow.ArrowException) as error:
-        raise GalleryBroken(f"{one} or {other} is not a table of items ({error}): rebuild the gallery") from error
-    return bool(tables[0].equals(tables[1]))
+    first, second = (_read(path, ["id", "uri", "content"]) for path in (one, other))
+    return bool(first.equals(second))
 
 
 class ItemTable(Collection[GalleryItem]):
@@ -79,10 +68,7 @@ class ItemTable(Collection[GalleryItem]):
     @classmethod
     def open(cls, path: Path, attributes: Columns) -> "ItemTable":
         """Reads the file of the items that have these attributes; raises GalleryBroken if it is not one of ours."""
-        try:
-            return cls(parquet.read_table(path, columns=list(COLUMNS), partitioning=None), attributes)
-        except (OSError, KeyError, pyarrow.ArrowException) as error:
-            raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error
+        return cls(_read(path, COLUMNS), attributes)
 
     def at(self, row: int) -> GalleryItem:
         """The item of that row."""
@@ -111,3 +97,11 @@ class ItemTable(Collection[GalleryItem]):
 
     def __contains__(self, id: object) -> bool:
         return id in self.rows
+
+
+def _read(path: Path, columns: Iterable[str]) -> pyarrow.Table:
+    """The columns of a file of items; raises GalleryBroken."""
+    try:
+        return parquet.read_table(path, columns=list(columns), partitioning=None).select(list(columns))
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,17 +48,17 @@ def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], N
     skipped: list[SkippedRow] = []
     cells = Cells()
     pairs = _pairs(folder)
-    parts = [list(_rows(metadata, cells)) for _, metadata in pairs]
-    repeated = _repeated(parts)
-    for (embeddings, metadata), part in zip(pairs, parts, strict=True):
+    parts = [_rows(metadata, cells) for _, metadata in pairs]
+    repeated = _repeated([part for part, named in parts if named == "image_path"])
+    for (embeddings, metadata), (part, named) in zip(pairs, parts, strict=True):
         vectors, usable = _vectors(embeddings, dimension)
         if len(part) != len(vectors):
             raise SourceError(f"{metadata} has {len(part)} rows and {embeddings} {len(vectors)}: write the pair again")
         for number, (row, good) in enumerate(zip(part, usable.tolist(), strict=True)):
             id = row.id
-            if id in repeated:
+            if named == "image_path" and id in repeated:
                 id = f"{_number(metadata)}/{id}"  # in a WebDataset, a key is only unique in its shard
-                row = replace(row, id=id)
+                row = replace(row, id=id, problem=row.problem or _problem(id, number, metadata))
             reason = row.problem or ("" if good else f"its vector in {embeddings.name} is not finite, or zero")
             usable[number] = not reason
             if reason:
@@ -131,7 +131,8 @@ def _vectors(path: Path, dimension: int) -> tuple[Vectors, Flags]:
     return wide.astype(np.float16), usable
 
 
-def _rows(path: Path, cells: Cells) -> Iterator[SourceRow]:
+def _rows(path: Path, cells: Cells) -> tuple[list[SourceRow], str]:
+    """The rows of a file of metadata, and the name of the column that gives the ids."""
     try:
         table = parquet.read_table(path, partitioning=None)
     except (OSError, pyarrow.ArrowException) as error:
@@ -144,20 +145,25 @@ def _rows(path: Path, cells: Cells) -> Iterator[SourceRow]:
         name: tables.cell_values(table.column(name).combine_chunks(), f"{path}, column {name!r}")
         for name in table.column_names
     }
+    rows: list[SourceRow] = []
     for number in range(table.num_rows):
         record = {name: values[number] for name, values in columns.items()}
         key, uri = record.pop(named) if named == "id" else record[named], record.pop(address)
         url = record.get("url")
         if isinstance(url, str) and not (isinstance(uri, str) and ("/" in uri or "." in uri)):
             uri = url  # the bare key of a WebDataset is no address
-        id, reason = "" if key is None else str(key), ""
+        id = "" if key is None else str(key)
+        problem = _problem(id, number, path)
         if not isinstance(uri, str | None):
-            reason = f"its image {uri!r} is no text"
-        elif problem := id_problem(id):
-            reason = f"its id is unusable: {problem}"
-        if reason:
-            reason = f"row {number + 1} of {path.name}: {reason}"
-        yield SourceRow(escape_text(id), escape_text(str(uri or "")), cells.attributes(record, id), problem=reason)
+            problem = f"row {number + 1} of {path.name}: its image {uri!r} is no text"
+        attributes = cells.attributes(record, id)
+        rows.append(SourceRow(escape_text(id), escape_text(str(uri or "")), attributes, problem=problem))
+    return rows, named
+
+
+def _problem(id: str, number: int, path: Path) -> str:
+    problem = id_problem(id)
+    return f"row {number + 1} of {path.name}: its id is unusable: {problem}" if problem else ""
 
 
 def _repeated(parts: Sequence[Sequence[SourceRow]]) -> set[str]:

@@ -3,6 +3,7 @@
 No proxy, cookie or password of this process is used, and no compression is requested.
 """
 
+import math
 import socket
 import ssl
 import time
@@ -157,7 +158,7 @@ class Downloader:
                 raise ValueError(f"its host answered {response.status}")
             if response.status != 200:
                 transient = response.status in TRANSIENT or response.status >= 500
-                wait_s = _retry_after_s(answer.get("retry-after", ""))
+                wait_s = retry_after_s(answer.get("retry-after", ""))
                 raise HostFailure(f"its host answered {response.status}", transient=transient, retry_after_s=wait_s)
             self._policy.check(answer)
             current = fingerprint.of_response(answer)
@@ -276,14 +277,16 @@ def _decoded(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("ascii").lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
 
 
-def _retry_after_s(header: str) -> float:
-    """Return the seconds that a Retry-After header names, 0 if it names none."""
-    if header.isascii() and header.isdigit():
-        return float(header[:9])
+def retry_after_s(header: str) -> float:
+    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); 0 for others."""
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
+    return 0.0 if math.isnan(seconds) else max(seconds, 0.0)
 
 
 def _body(response: httpcore.Response, max_bytes: int) -> bytes:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event
 
@@ -24,6 +23,7 @@ from tenacity import (
     wait_random,
 )
 
+from index.sources.download import retry_after_s
 from models import preprocess
 from models.errors import ConfigError, InputError, ModelError, ModelRefused
 from training.triplets import completion
@@ -132,7 +132,8 @@ class Endpoint:
                 return reply
         reason = f"status {status}: {self._without_key(reason or completion.sentence(data)) or 'no reason given'}"
         if status in (408, 409, 425, 429) or status >= 500:
-            raise _Again(reason, after_s=_retry_after_s(response.headers.get("retry-after", "")))
+            wait_s = retry_after_s(response.headers.get("retry-after", ""))
+            raise _Again(reason, after_s=min(wait_s, LONGEST_RETRY_AFTER_S))
         # 403 too, since some hosts refuse a single prompt with it: a resume may begin with that prompt
         if self.answered.is_set() or (status not in (401, 404) and not response.is_redirect):
             raise ModelRefused(reason)
@@ -227,15 +228,3 @@ def _data_url(path: Path, *, side: int) -> str:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _retry_after_s(value: str) -> float:
-    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return 0.0
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S) if seconds == seconds else 0.0  # nan is no time

@@ -176,3 +176,20 @@ def test_two_files_of_one_number_are_refused(tmp_path: Path, encoder: Encoder) -
         put(tmp_path / "in", number, drawn(1, encoder.manifest.dimension), {"image_path": [f"{number}.png"]})
     with pytest.raises(SourceError, match=r"img_emb_01.npy and img_emb_1.npy have the same number"):
         imported(tmp_path / "in", tmp_path, encoder)
+
+
+def test_an_id_of_two_files_is_refused_if_its_column_says_that_it_is_one(tmp_path: Path, encoder: Encoder) -> None:
+    for number in ("0", "1"):
+        put(tmp_path / "e", number, drawn(1, 256, int(number)), {"id": ["a"], "image_path": ["a.png"]})
+    with pytest.raises(SourceError, match="the id 'a' twice"):
+        imported(tmp_path / "e", tmp_path, encoder)
+
+
+def test_a_key_of_two_files_is_skipped_if_the_number_makes_it_too_long(tmp_path: Path, encoder: Encoder) -> None:
+    key = "k" * 1023
+    for number in ("0", "1"):
+        columns: dict[str, list[object]] = {"image_path": [key, f"b{number}"], "url": ["u", "v"]}
+        put(tmp_path / "e", number, drawn(2, 256, int(number)), columns)
+    built = imported(tmp_path / "e", tmp_path, encoder)
+    assert built.items == 2
+    assert ["1025 characters" in row.reason for row in built.skipped] == [True, True]

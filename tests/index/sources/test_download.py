@@ -1,6 +1,7 @@
 """A download keeps its limits against servers that misbehave below HTTP, and writes URLs as browsers do."""
 
 import contextlib
+import email.utils
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from index.sources.download import Downloader, DownloadError, DownloadTooLarge, FetchedImage
+from index.sources.download import Downloader, DownloadError, DownloadTooLarge, FetchedImage, retry_after_s
 from index.sources.image_bytes import OperatorPolicy
 
 Act = Callable[[socket.socket], None]
@@ -161,3 +162,11 @@ def test_a_name_that_resolves_after_the_deadline_is_not_connected() -> None:
         listener.settimeout(0.1)
         with pytest.raises(TimeoutError):
             listener.accept()
+
+
+def test_retry_after_may_be_a_date_or_nonsense() -> None:
+    assert 25 < retry_after_s(email.utils.formatdate(time.time() + 30, usegmt=True)) <= 30
+    assert retry_after_s(email.utils.formatdate(time.time() - 30, usegmt=True)) == 0
+    assert retry_after_s("soon") == retry_after_s("") == retry_after_s("nan") == retry_after_s("-1") == 0
+    assert retry_after_s("Mon, 01 Jan 99999999999 00:00:00 GMT") == 0
+    assert retry_after_s("1.5") == 1.5 and retry_after_s("9" * 400) > 1e9

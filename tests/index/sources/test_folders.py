@@ -60,3 +60,23 @@ def test_pipes_sockets_and_devices_are_not_opened(tmp_path: Path, monkeypatch: p
     for path in (str(tmp_path / "pipe.png"), "/dev/zero", str(tmp_path)):
         with pytest.raises(UnreadableImage, match="no regular file"):
             read_image(SourceRow("a", path, {}))
+
+
+def test_a_link_to_a_parent_of_the_gallery_leaves_the_gallery_out(tmp_path: Path) -> None:
+    touched(tmp_path / "data/gallery/uploaded/hat.png")
+    touched(tmp_path / "data/gallery/CURRENT")
+    touched(tmp_path / "data/lamp.png")
+    touched(tmp_path / "source/shoe.png")
+    (tmp_path / "source/all").symlink_to("../data")
+    own = [tmp_path / "data/gallery/uploaded", tmp_path / "data/gallery/CURRENT"]
+    assert ids(tmp_path / "source", [], without=own) == ["all/lamp", "shoe"]
+
+
+@pytest.mark.parametrize("spelt", [".", "../feed", "{}"])
+def test_images_of_a_folder_of_tables_do_not_depend_on_its_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelt: str
+) -> None:
+    touched(tmp_path / "feed/part-0.csv").write_text("id,image\na,images/a.png\n")
+    monkeypatch.chdir(tmp_path / "feed")
+    (row,) = rows(Path(spelt.format(tmp_path / "feed")))
+    assert row.image == str(tmp_path.resolve() / "images/a.png")
