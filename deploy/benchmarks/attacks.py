@@ -73,9 +73,9 @@ class Target:
             try:
                 for _ in range(200):
                     writer.write(request)
-                    await writer.drain()
-            finally:
+                    await writer.drain()  # waits for the service to read, and raises when it closes the connection
                 await asyncio.sleep(3600)
+            finally:
                 writer.close()
         except OSError:
             self.counts["closed"] += 1

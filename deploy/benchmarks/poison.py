@@ -91,7 +91,7 @@ def measured(name: str, attack: Attack | None, seconds: float, address: str, key
     caller = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     not_ready = sum(not is_ready(address) for _ in ticks(seconds))
     outcomes = json.loads(caller.communicate()[0])
-    counts = answers.get()
+    counts = answers.get(timeout=60)  # raises if the attacker died
     attacker.join()
     times = 1000 * np.array([took_s for _, took_s, _ in outcomes])
     errors = Counter(status for status, *_ in outcomes if status != 200)

@@ -5,6 +5,7 @@ minute by minute, and at the end how much it grew after the first ten minutes, w
 a good search failed, or if memory grew by more than 20 MiB.
 """
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -67,6 +68,8 @@ def pester(at: str, over: threading.Event, statuses: "Counter[int]") -> None:
                 statuses[answer.status] += 1
         except HTTPError as error:
             statuses[error.code] += 1
+        except OSError:
+            statuses[0] += 1
 
 
 def watched(pid: int, seconds: float) -> list[tuple[float, float]]:
@@ -83,7 +86,10 @@ def watched(pid: int, seconds: float) -> list[tuple[float, float]]:
 
 def children(pid: int) -> list[int]:
     """Return the processes that a process has started and that still run, and those that they have started."""
-    own = [int(number) for task in Path(f"/proc/{pid}/task").glob("*/children") for number in task.read_text().split()]
+    own: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            own += map(int, task.read_text(encoding="ascii").split())
     return [*own, *(below for child in own for below in children(child))]
 
 

@@ -68,7 +68,7 @@ def races(gallery: Path, count: int) -> int:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(RACERS)
     ]
     opened = Gallery.open(gallery, space_id=Encoder.open(SHIPPED).manifest.space_id)
-    lost = 0
+    lost = done_edits = 0
     for racer in racers:
         assert racer.stdout is not None
         racer.stdout.readline()  # it has opened the gallery
@@ -84,6 +84,7 @@ def races(gallery: Path, count: int) -> int:
         for racer in racers:
             assert racer.stdout is not None
             acknowledged.append(racer.stdout.readline().strip() == "done")
+        done_edits += sum(acknowledged)
         view = opened.view()
         if deletes:
             lost += acknowledged[0] and id in view
@@ -93,6 +94,7 @@ def races(gallery: Path, count: int) -> int:
     for racer in racers:
         racer.communicate()
     opened.journal.close()
+    assert done_edits > count, f"only {done_edits} of {2 * count} edits were acknowledged"
     return lost
 
 
