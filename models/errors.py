@@ -54,6 +54,10 @@ class UnreachableImage(UnreadableImage):
     """The image may be there, but its host, store or disk does not deliver it at the moment."""
 
 
+class PrivateHost(UnreachableImage):
+    """The image's host has an address that is not public, and an operator has not allowed such."""
+
+
 class LateImage(UnreachableImage):
     """The image does not come in time."""
 

@@ -54,7 +54,7 @@ class ImageDecoders:
         self._lock = threading.Lock()
         self._idle: list[_Child] = []  # the last one decoded last, and so has started for sure
         self._children: set[_Child] = set()
-        self._end = weakref.finalize(self, _end, self._children)
+        self._end = weakref.finalize(self, _end, self._children, self._lock)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +110,7 @@ class ImageDecoders:
                     with self._lock:
                         self._children.discard(child)
                     child.end()
-                    with suppress(OSError):  # for want of memory: the next image tries again
+                    with suppress(MemoryError, OSError, _Closed):  # for want of memory: the next image tries again
                         child = self._child()  # starts while nothing waits for it
                 if not child.stale:
                     with self._lock:
@@ -119,13 +119,20 @@ class ImageDecoders:
     def _child(self) -> "_Child":
         with self._lock:
             if not self._end.alive:
-                raise RuntimeError("the processes that decode images have been ended")
-            child = _Child(self._cpu_s)
+                raise _Closed("the processes that decode images have been ended")
+            try:
+                child = _Child(self._cpu_s)
+            except BlockingIOError as error:
+                raise MemoryError("the system starts no more processes") from error
             self._children.add(child)
         return child
 
 
 _Answer = tuple[dict[str, Any], bytes]
+
+
+class _Closed(RuntimeError):
+    """All processes have been ended."""
 
 
 class _ChildEnded(Exception):
@@ -192,7 +199,9 @@ class _Child:
         return _ChildEnded()
 
 
-def _end(children: set[_Child]) -> None:
-    for child in children:
+def _end(children: set[_Child], lock: threading.Lock) -> None:
+    with lock:
+        ended = list(children)
+        children.clear()
+    for child in ended:
         child.end()
-    children.clear()

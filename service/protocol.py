@@ -240,6 +240,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self.transport.close()  # an answer now would pass for that of an earlier request, or be part of it
                 return
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False  # nothing can be written after the answer
             self.cycle.message_event.set()
         response = errors.answer(error, request_id=identity)
         lines = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *response.raw_headers)]

@@ -83,7 +83,10 @@ class Settings(BaseModel):
     max_batch: int = Field(16, ge=1, le=1024, description="maximum searches in one batch")
     max_waiting: int = Field(64, ge=0, le=100_000, description="maximum searches that wait for a worker; more get 429")
     max_connections: int = Field(
-        1000, ge=1, le=1_000_000, description="maximum connections at once; beyond it, only probes are answered"
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="maximum connections with a request in progress; beyond it, only probes are answered",
     )
     max_searches: int = Field(32, ge=1, le=1000, description="maximum searches of one call")
     deadline_s: float = Field(
@@ -114,7 +117,7 @@ class Settings(BaseModel):
     )
     image_http: bool = Field(False, description="whether image URLs may use http; otherwise only https")
     allow_private_hosts: bool = Field(
-        False, description="whether the tables of index jobs may name images at private addresses"
+        False, description="whether images of items may be at private addresses, in index jobs and while serving"
     )
     stale_after_s: float = Field(
         15.0, gt=0, le=3600, description="seconds after which an unfinished trial search makes the service not ready"

@@ -25,7 +25,7 @@ from index.sources.download import (
 )
 from index.sources.public_addresses import is_public
 from index.sources.rows import SourceRow
-from models.errors import ImageTooLarge, LateImage, UnreachableImage, UnreadableImage
+from models.errors import ImageTooLarge, LateImage, PrivateHost, UnreachableImage, UnreadableImage
 
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 FETCH_TIMEOUT_S = 20.0
@@ -43,15 +43,24 @@ NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 URL_SIGNS = "!$%&'()*+,/:;=?@[]~"  # not percent-encoded in a path or query; % itself begins what is encoded already
 
 
-def read_image(row: SourceRow, *, max_image_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = FETCH_TIMEOUT_S) -> bytes:
+def read_image(
+    row: SourceRow,
+    *,
+    max_image_bytes: int = MAX_IMAGE_BYTES,
+    timeout_s: float = FETCH_TIMEOUT_S,
+    private_hosts: bool = True,
+) -> bytes:
     """Read the bytes of the row's image from disk, a URL or a store.
 
     `timeout_s` bounds a whole download, redirects included, but not a slow name resolution.
 
     Raises UnreadableImage if there is nothing to read, UnreachableImage if there may be something at another moment,
-    ImageTooLarge above the limit, and SourceError if the driver of the store is not installed.
+    PrivateHost for a private address without `private_hosts`, ImageTooLarge above the limit, and SourceError if the
+    driver of the store is not installed.
     """
-    image = read_if_changed(row, unless="", max_image_bytes=max_image_bytes, timeout_s=timeout_s)
+    image = read_if_changed(
+        row, unless="", max_image_bytes=max_image_bytes, timeout_s=timeout_s, private_hosts=private_hosts
+    )
     assert image is not None  # no image has the fingerprint ""
     return image.data
 
@@ -88,7 +97,7 @@ def read_if_changed(
         return _download(row.image, attempt, max_image_bytes, retry)
     if object_stores.is_store(row.image):
         if not private_hosts and row.image.lower().startswith(tuple(f"{scheme}:" for scheme in HOST_STORES)):
-            raise UnreadableImage(f"{row.image} names a host that may be private: {ALLOW_PRIVATE}")
+            raise PrivateHost(f"{row.image} names a host that may be private: {ALLOW_PRIVATE}")
         stored = object_stores.read(row.image, unless=unless, max_bytes=max_image_bytes)
         return None if stored is None else FetchedImage(*stored)
     if unchanged(row, unless):
@@ -121,6 +130,10 @@ def host(image: str) -> str:
         return "invalid"
 
 
+class PrivateAddress(ValueError):
+    """A host has an address that is not public."""
+
+
 class OperatorPolicy:
     """Policy for URLs in a source: any host, and any address if an operator chose the source.
 
@@ -148,10 +161,10 @@ class OperatorPolicy:
         return Location(parts.scheme, f"[{host}]" if ":" in host else host, port, target)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Resolve a host; raises ValueError for a private one that is not allowed."""
+        """Resolve a host; raises PrivateAddress for a private one that is not allowed."""
         addresses = download.resolve(host, port)
         if not self._private_hosts and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
-            raise ValueError(f"its host is not a public one; {ALLOW_PRIVATE}")
+            raise PrivateAddress(f"its host is not a public one; {ALLOW_PRIVATE}")
         return addresses
 
     def check(self, headers: Mapping[str, str]) -> None:
@@ -178,10 +191,16 @@ def _download(url: str, attempt: Attempt, max_image_bytes: int, retry: Retry) ->
         kind = LateImage if error.late else UnreachableImage
         raise kind(f"{url} cannot be fetched ({error}): check the address and its host") from error
     except DownloadError as error:
-        raise UnreadableImage(f"{url} cannot be fetched ({error}): check the address") from error
+        refused = PrivateHost if _has_cause(error, PrivateAddress) else UnreadableImage
+        raise refused(f"{url} cannot be fetched ({error}): check the address") from error
     if image is not None and PAGE.match(image.data[:PAGE_BYTES]):
         raise UnreadableImage(f"{url} is a web page and not an image: name the address of the image itself")
     return image
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    cause = error.__cause__
+    return cause is not None and (isinstance(cause, kind) or _has_cause(cause, kind))
 
 
 def _read_file(path: str, max_image_bytes: int) -> FetchedImage:

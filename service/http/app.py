@@ -81,13 +81,13 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=("*",),  # tracing adds headers of its own, and none of a browser's is a credential here
             expose_headers=EXPOSED_HEADERS,
         )
-    app.add_middleware(middleware.ResponseHeaders, draining=lambda: state.prober.draining)
     app.add_middleware(
         middleware.RootPath,
         root_path=settings.root_path,
         proxies=settings.forwarded_allow_ips,
         routes=[route.path for router in (*API, site.routes) for route in router.routes if isinstance(route, Route)],
     )
+    app.add_middleware(middleware.ResponseHeaders, draining=lambda: state.prober.draining)
     app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
     app.add_middleware(middleware.RequestIdentity)
     return app

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +14,7 @@ from index.items.items import GalleryItem
 from index.sources import image_bytes
 from service.auth import guard
 from service.http.item_paths import IMAGE, ITEM
-from service.http.state import AppStateDep, root_path
+from service.http.state import AppState, AppStateDep, root_path
 from service.images.thumbnails import ImageFile
 from service.schemas import search as schemas
 
@@ -47,7 +48,8 @@ async def browse(
 @routes.get(ITEM, operation_id="getItem", tags=["gallery"], summary="One item")
 async def item(request: Request, id: str, state: AppStateDep) -> schemas.ItemAnswer:
     """Returns the attributes of an item and the path of its image; an id may contain slashes."""
-    return schemas.item(state.searcher.live().view().item(id), root_path=root_path(request))
+    found = await _item(id, state)
+    return schemas.item(found, root_path=root_path(request))
 
 
 @routes.get(
@@ -62,20 +64,27 @@ async def image(
     size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None,
 ) -> Response:
     """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
-    item = state.searcher.live().view().item(id)
-    # before it takes a thread for thumbnails, which a slow host would keep from all others
-    fetched = await state.remote_references.fetch_item(item) if image_bytes.host(item.uri) else None
+    item = await _item(id, state)
 
-    def work() -> tuple[ImageFile, str]:
+    def work(fetched: bytes | None) -> tuple[ImageFile, str]:
         file = state.thumbnails.image(item, size=size, fetched=fetched)
         # Starlette's own entity tags are made from files, and a thumbnail is none
         return file, f'"{hashlib.sha256(file.data).hexdigest()[:20]}"'
 
-    file, etag = await state.image_pool.run(work)
+    if image_bytes.host(item.uri):  # fetched before it takes a thread for thumbnails, which a slow host would hold
+        async with state.remote_references.fetched(item) as data:
+            file, etag = await state.image_pool.run(partial(work, data))
+    else:
+        file, etag = await state.image_pool.run(partial(work, None))
     headers = {"ETag": etag, "Cache-Control": IMAGE_CACHE}
     if etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
     return Response(file.data, media_type=file.media_type, headers=headers)
+
+
+async def _item(id: str, state: AppState) -> GalleryItem:
+    """Return an item, in a thread, because the view may read the journal; raises UnknownItem and NotReady."""
+    return await asyncio.to_thread(lambda: state.searcher.live().view().item(id))
 
 
 def page(view: GalleryView, *, offset: int, limit: int) -> list[GalleryItem]:

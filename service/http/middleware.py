@@ -73,7 +73,8 @@ class RootPath:
         root = (self._root_path or self._forwarded(scope)) if scope["type"] == "http" else ""
         if root:
             if scope["path"] == root and root.split("/")[1] not in self._own:  # the addresses in the page are relative
-                await RedirectResponse(f"{root}/", 308)(scope, receive, send)
+                query = scope["query_string"].decode("latin-1")
+                await RedirectResponse(f"{root}/{'?' * bool(query)}{query}", 308)(scope, receive, send)
                 return
             scope["root_path"] = root
             if root.split("/")[1] in self._own or not scope["path"].startswith(f"{root}/"):

@@ -1,5 +1,6 @@
 """The routes of the web page: the search page, the API documentation, and the files that both load."""
 
+import asyncio
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -38,13 +39,18 @@ async def document(request: Request, state: AppStateDep) -> Response:
     caller = guard.guard_of(request).caller(request)
     source = gallery.manifest.source if gallery else None
     is_admin = caller is not None and caller.role == "admin"
-    examples = openapi.Examples(
-        item=next(iter(gallery_routes.page(gallery.view(), offset=0, limit=1)), None) if gallery and caller else None,
-        source=source if source and is_admin and Path(source).exists() else None,
-        job_id=last_job.id if last_job and is_admin else None,
-    )
+
+    def examples() -> openapi.Examples:
+        items = gallery_routes.page(gallery.view(), offset=0, limit=1) if gallery and caller else []
+        return openapi.Examples(
+            item=next(iter(items), None),
+            source=source if source and is_admin and Path(source).exists() else None,
+            job_id=last_job.id if last_job and is_admin else None,
+        )
+
     role = caller.role if caller else None
-    api = await state.documents.get(request.app.routes, examples, role=role, root_path=root_path(request))
+    shown = await asyncio.to_thread(examples)  # it may read the journal
+    api = await state.documents.get(request.app.routes, shown, role=role, root_path=root_path(request))
     return Response(to_json(api), media_type="application/json")
 
 

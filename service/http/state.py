@@ -51,12 +51,12 @@ class AppState:
             if not settings.image_hosts
             else ImageDownloader(
                 CallerPolicy(url_policy.parse_hosts(settings.image_hosts), http=settings.image_http),
-                self.decoders,
                 max_bytes=settings.max_image_bytes,
-                max_pixels=settings.max_pixels,
             )
         )
-        self.remote_references = RemoteReferences(self.downloader, max_bytes=settings.max_image_bytes)
+        self.remote_references = RemoteReferences(
+            self.downloader, max_bytes=settings.max_image_bytes, private_hosts=settings.allow_private_hosts
+        )
         self.jobs = JobRunner(settings, self.metrics, self.searcher)
         self.documents = Documents()
         self.web_files = StaticFiles(directory=WEB)

@@ -11,7 +11,6 @@ from typing import Self
 
 from index.sources.download import Downloader, printable
 from models.errors import InputError
-from models.image_decoders import ImageDecoders
 from service.errors import Unusable
 from service.images.url_policy import CallerPolicy, host_name
 from service.workers.pool import Pool
@@ -30,23 +29,19 @@ class Unfetchable(Unusable):
 
 
 class ImageDownloader:
-    """Downloads images under a policy, up to `FETCHES` at once, three quarters of them from one host; refuses more."""
+    """Downloads images under a policy, up to `FETCHES` at once, a quarter of them from one host; refuses more."""
 
     def __init__(
         self,
         policy: CallerPolicy,
-        decoders: ImageDecoders,
         *,
         max_bytes: int,
-        max_pixels: int,
         timeout_s: float = TIMEOUT_S,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """`tls` verifies the hosts' certificates; the default trusts the authorities of the system."""
-        self._decoders = decoders
         self._downloader = Downloader(policy, tls=tls)
         self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
         self._timeout_s = timeout_s
         self._pool = Pool("image fetch", workers=FETCHES, max_waiting=0, share=HOST_SHARE)
 
@@ -59,7 +54,7 @@ class ImageDownloader:
         await self._pool.__aexit__(kind, error, trace)
 
     async def fetch(self, url: str) -> bytes:
-        """Download an image file and check its header; raises Unfetchable, and Overloaded if the pool is full.
+        """Download a file; raises Unfetchable, and Overloaded if the pool is full.
 
         The permit of a caller that leaves is free again when its thread ends, at the deadline at the latest.
         """
@@ -75,5 +70,4 @@ class ImageDownloader:
     def _download(self, url: str) -> bytes:
         image = self._downloader.download(url, max_bytes=self._max_bytes, timeout_s=self._timeout_s)
         assert image is not None  # no fingerprint was given that it could equal
-        self._decoders.header(image.data, max_pixels=self._max_pixels)
         return image.data

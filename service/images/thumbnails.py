@@ -10,7 +10,15 @@ from cachetools import LRUCache
 from index.items.items import GalleryItem
 from index.sources.image_bytes import read_image
 from index.sources.rows import SourceRow
-from models.errors import ImageTooCostly, ImageTooLarge, InputError, UnknownItem, UnreachableImage, UnreadableImage
+from models.errors import (
+    ImageTooCostly,
+    ImageTooLarge,
+    InputError,
+    PrivateHost,
+    UnknownItem,
+    UnreachableImage,
+    UnreadableImage,
+)
 from models.image_decoders import ImageDecoders
 
 # Pillow's names of the formats that browsers show; MPO is a JPEG with several images.
@@ -36,11 +44,15 @@ class ImageFile:
     media_type: str
 
 
-def read(item: GalleryItem, *, max_bytes: int) -> bytes:
+def read(item: GalleryItem, *, max_bytes: int, private_hosts: bool) -> bytes:
     """Return the bytes of an item's image; raises UnreachableImage, and UnknownItem if it can no longer be read."""
     row = SourceRow(item.id, item.uri, {})
     try:
-        return read_image(row, max_image_bytes=max_bytes, timeout_s=FETCH_TIMEOUT_S)
+        return read_image(row, max_image_bytes=max_bytes, timeout_s=FETCH_TIMEOUT_S, private_hosts=private_hosts)
+    except PrivateHost as error:
+        raise PrivateHost(
+            f"the image of item {item.id!r} is at a private address: set LIKEBUT_ALLOW_PRIVATE_HOSTS to serve it"
+        ) from error
     except UnreachableImage as error:  # whose words have the address, which is not for every caller
         raise type(error)(
             f"the image of item {item.id!r} cannot be fetched from its host at the moment: try again, or search with"
@@ -75,7 +87,7 @@ class Thumbnails:
         `fetched` are the bytes of one that is not on local disk. Raises UnknownItem if the file is gone or no longer an
         image, so that no other kind of file is ever sent, UnreachableImage, and ImageTooCostly.
         """
-        data = read(item, max_bytes=self._max_bytes) if fetched is None else fetched
+        data = read(item, max_bytes=self._max_bytes, private_hosts=False) if fetched is None else fetched
         try:
             header = self._decoders.header(data, max_pixels=self._max_pixels)
             kind = SHOWN_BY_BROWSERS.get(header.format)

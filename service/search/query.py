@@ -14,11 +14,13 @@ from index.items.facets import Facets
 from index.items.items import GalleryItem
 from index.search import deadline
 from index.search.request import Hit, SearchRequest
+from index.sources import image_bytes
 from models.arrays import Embeddings, Pixels, Scores
 from models.encoder import Changes, Encoder
-from models.errors import DeadlineExceeded
+from models.errors import DeadlineExceeded, InputError
 from service.errors import Unusable
 from service.images import thumbnails
+from service.images.download import Unfetchable
 from service.settings import Settings
 
 # the parts of a query, and so the graphs that encode it; none for an item, whose vector is in the gallery
@@ -35,7 +37,7 @@ class Query:
     request: SearchRequest
     exclude_reference: bool = True
     text_weight: float | None = None  # None: the default of the bundle
-    image_url: str | None = None  # of an image that is not fetched yet
+    image_url: str | None = None  # fetched into `image` before it is decoded
 
     @property
     def needs_image(self) -> bool:
@@ -115,7 +117,7 @@ def needs_fetch(query: Query, view: GalleryView) -> NeedsFetch | None:
     The image of an item is needed only with a text.
     """
     item = None if query.item_id is None else view.item(query.item_id)
-    if query.image_url is not None or (item is not None and "://" in item.uri and (query.text or "").strip()):
+    if query.image_url is not None or (item is not None and image_bytes.host(item.uri) and (query.text or "").strip()):
         return NeedsFetch(query, item)
     return None
 
@@ -140,12 +142,19 @@ def prepare(
             if not text:
                 vector = view.vector(query.item_id)
             elif data is None:  # it was not fetched before
-                data = thumbnails.read(item, max_bytes=settings.max_image_bytes)
+                data = thumbnails.read(item, max_bytes=settings.max_image_bytes, private_hosts=False)
             if query.exclude_reference:
                 request = replace(request, reference=query.item_id)
         elif data is not None and text and query.exclude_reference:  # without a text, the caller looks for this image
             request = replace(request, content=hashlib.sha256(data).hexdigest())
-        pixels = None if data is None else encoder.preprocess(data, max_pixels=settings.max_pixels)
+        pixels = None
+        try:
+            if data is not None:
+                pixels = encoder.preprocess(data, max_pixels=settings.max_pixels)
+        except InputError as error:
+            if query.image_url is None:
+                raise
+            raise Unfetchable(query.image_url, str(error)) from error
     image_kind: Kind = "composed" if text else "image"
     kind: Kind = "item" if vector is not None else "text" if pixels is None else image_kind
     notes = []

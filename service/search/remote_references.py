@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +22,15 @@ TIMEOUT_S = 2 * thumbnails.FETCH_TIMEOUT_S  # with the wait for a thread, and wi
 class RemoteReferences:
     """Fetches the images that searches need: a slow host delays its own searches only."""
 
-    def __init__(self, downloader: ImageDownloader | None, *, max_bytes: int, timeout_s: float = TIMEOUT_S) -> None:
-        """`downloader` fetches images that callers name by URL; None if URLs are disabled."""
+    def __init__(
+        self, downloader: ImageDownloader | None, *, max_bytes: int, private_hosts: bool, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        """`downloader` fetches images that callers name by URL; None if URLs are disabled.
+
+        With `private_hosts`, images of items may be at private addresses.
+        """
         self._downloader = downloader
+        self._private_hosts = private_hosts
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._pool = Pool("item fetch", workers=FETCHES, max_waiting=0, share=HOST_SHARE)
@@ -42,17 +50,24 @@ class RemoteReferences:
         """
         with watch.stage("fetch"), permit.released():
             if away.item is not None:
-                return await self.fetch_item(away.item)
+                async with self.fetched(away.item) as data:
+                    return data
             assert self._downloader is not None and away.query.image_url is not None  # or the URL had been refused
             return await self._downloader.fetch(away.query.image_url)
 
-    async def fetch_item(self, item: GalleryItem) -> bytes:
-        """Fetch the image file of an item; raises UnreachableImage, UnknownItem and Overloaded."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                read = functools.partial(thumbnails.read, item, max_bytes=self._max_bytes)
-                return await self._pool.run(read, caller=host_name(item.uri))
-        except TimeoutError as error:
-            raise LateImage(
-                f"the image of item {item.id!r} did not come in time: try again, or search with the item alone"
-            ) from error
+    @asynccontextmanager
+    async def fetched(self, item: GalleryItem) -> AsyncIterator[bytes]:
+        """Yield the image file of an item; raises UnreachableImage, UnknownItem and Overloaded.
+
+        Until the end it counts as one of the FETCHES, so that no more files than these are in memory.
+        """
+        read = functools.partial(thumbnails.read, item, max_bytes=self._max_bytes, private_hosts=self._private_hosts)
+        with self._pool.permit(caller=host_name(item.uri)) as permit:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    data = await permit.run(read)
+            except TimeoutError as error:
+                raise LateImage(
+                    f"the image of item {item.id!r} did not come in time: try again, or search with the item alone"
+                ) from error
+            yield data

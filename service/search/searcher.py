@@ -107,6 +107,11 @@ class Searcher:
         return self._pool.capacity
 
     @property
+    def most_of_one(self) -> int:
+        """Number of these that one key may have."""
+        return self._pool.most_of_one
+
+    @property
     def busy_s(self) -> float:
         """Seconds since the oldest running batch, or the oldest running decoding of a query, started."""
         return max(self._batcher.busy_s, self._pool.busy_s, self._decode_pool.busy_s)
@@ -185,7 +190,7 @@ class Searcher:
             ready = await permit.run(parsed, within_s=self._settings.deadline_s)
             if isinstance(ready, NeedsFetch):
                 assert fetch is not None
-                ready = replace(ready.query, image=await fetch(ready, permit, watch), image_url=None)
+                ready = replace(ready.query, image=await fetch(ready, permit, watch))
             if isinstance(ready, Query):
                 work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
                 ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)

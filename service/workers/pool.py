@@ -68,7 +68,7 @@ class Pool:
         self.name = name
         self.active = 0  # permits in use; only changed by the event loop
         self.capacity = workers + max_waiting
-        self._most_of_one = math.ceil(self.capacity * share)
+        self.most_of_one = math.ceil(self.capacity * share)  # permits of one caller that has a name
         self._active_of: Counter[str] = Counter()  # permits in use by callers that have a name
         self._threads = futures.ThreadPoolExecutor(
             workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
@@ -113,7 +113,7 @@ class Pool:
         if self.active + items > self.capacity or wait_s > within_s:
             detail = f"the service is overloaded, with {self.active} {self.name} requests at once: retry later"
             raise Overloaded(detail, retry_after_s=retry_after_s)
-        if caller is not None and self._active_of[caller] + items > self._most_of_one:
+        if caller is not None and self._active_of[caller] + items > self.most_of_one:
             detail = f"{caller} has {self._active_of[caller]} {self.name} requests at once: retry when some have ended"
             raise Overloaded(detail, retry_after_s=retry_after_s)
 
@@ -153,6 +153,8 @@ class Pool:
             finally:
                 with self._lock:
                     self._running_of[work.caller] -= 1
+                    if not self._running_of[work.caller]:
+                        del self._running_of[work.caller]
 
     def _next(self) -> "_QueuedWork | None":
         """Return the first work that may run now, and count it as running; None if there is none."""

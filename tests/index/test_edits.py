@@ -178,7 +178,7 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     gallery = opened(folder, encoder)
     first = gallery.manifest.name
     for number in range(2):
-        apply([Put(f"n{number}", picture(number), {})], gallery, encoder)
+        apply([Put(f"n{number}", picture(number), {})], opened(folder, encoder), encoder)
         compact(folder, progress=quiet)
     assert (
         isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 0

@@ -176,3 +176,24 @@ def test_after_the_end_nothing_is_started() -> None:
     decoders.close()
     with pytest.raises(RuntimeError):
         decoders.header(b"x", max_pixels=1)
+
+
+def test_the_end_waits_for_no_image_and_leaves_no_process() -> None:
+    before, decoders = children(), ImageDecoders(3, cpu_s=20)
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(decoders.pixels, striped(10**6), size=8, max_pixels=PIXELS * 20) for _ in range(3)]
+        while len(children() - before) < 3:
+            time.sleep(0.01)
+        decoders.close()
+        errors = [future.exception(timeout=20) for future in futures]
+    assert all(isinstance(error, RuntimeError | UnreadableImage | MemoryError) for error in errors), errors
+    assert not [child for child in children() - before if _runs(str(child))]
+
+
+def test_a_system_without_processes_is_short_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with ImageDecoders(1, cpu_s=1) as decoders, pytest.raises(MemoryError):
+        decoders.header(b"x", max_pixels=1)

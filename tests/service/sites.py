@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from models.image_decoders import ImageDecoders
 from service.images import url_policy
 from service.images.download import ImageDownloader, Unfetchable
 from service.images.url_policy import CallerPolicy
@@ -95,12 +94,8 @@ async def downloading(
 ) -> AsyncIterator[ImageDownloader]:
     hosts = url_policy.parse_hosts(f"*:{site.port}")
     policy = CallerPolicy(hosts, http=True, resolve=resolve or Names(), trusted=[LOOPBACK])
-    with ImageDecoders(1, cpu_s=10) as decoders:
-        async with ImageDownloader(
-            policy, decoders, max_bytes=max_bytes, max_pixels=10**6, timeout_s=timeout_s, tls=tls
-        ) as downloader:
-            decoders.start()
-            yield downloader
+    async with ImageDownloader(policy, max_bytes=max_bytes, timeout_s=timeout_s, tls=tls) as downloader:
+        yield downloader
 
 
 async def refusal(downloader: ImageDownloader, url: str) -> str:

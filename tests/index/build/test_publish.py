@@ -159,13 +159,13 @@ def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder
     apply([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder)
     a, b = (Path(gallery.view().item(id).uri) for id in ("a", "b"))
     compact(folder, progress=quiet)
-    apply([Delete("a")], gallery, encoder)
+    apply([Delete("a")], opened(folder, encoder), encoder)
     for number in range(2):
-        apply([Put("b", None, {"number": number})], gallery, encoder)
+        apply([Put("b", None, {"number": number})], opened(folder, encoder), encoder)
         compact(folder, progress=quiet)
         sweep_all(folder, gallery)
         assert a.exists() and b.exists()  # a snapshot that can be gone back to has both
-    apply([Delete("0000")], gallery, encoder)
+    apply([Delete("0000")], opened(folder, encoder), encoder)
     compact(folder, progress=quiet)
     assert a.exists()  # young: an edit may have stored it and not yet written its change
     sweep_all(folder, gallery)

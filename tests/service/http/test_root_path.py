@@ -56,6 +56,9 @@ def test_the_address_of_a_job_leads_through_the_proxy(below: str) -> None:
 def test_the_path_without_its_slash_redirects(below: str) -> None:
     answer = httpx.get(f"{below}/shop/api")
     assert (answer.status_code, answer.headers["location"]) == (308, "/shop/api/")
+    assert "content-security-policy" in answer.headers
+    shared = httpx.get(f"{below}/shop/api?item=a%20b&but=red&but=%26")
+    assert shared.headers["location"] == "/shop/api/?item=a%20b&but=red&but=%26"
     assert httpx.get(f"{below}/shop/api", follow_redirects=True).text.startswith("<!doctype html>")
 
 

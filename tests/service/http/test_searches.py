@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from models.arrays import Embeddings
 from models.tokenizer import Tokens
+from service.auth import keys
 from service.http import body as bodies
 from service.server import listen
 from service.settings import Settings
@@ -99,6 +100,21 @@ def test_every_search_of_a_call_counts(gallery: Path, inside: Inside) -> None:
         assert app.state.service.searcher.active == 0
 
     inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
+
+
+def test_a_key_may_send_as_many_searches_as_it_has_permits(gallery: Path, tmp_path: Path, inside: Inside) -> None:
+    ring = tmp_path / "keys.json"
+    key = {"X-API-Key": keys.add(ring, name="shop", role="search", rate_per_s=None, burst=None)}
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        most = app.state.service.searcher.most_of_one
+        assert most < app.state.service.searcher.capacity < 32
+        calls = ({"searches": [{"text": "x"}] * count} for count in (most + 1, most))
+        too_many, as_many = [await client.post("/searches", json=call, headers=key) for call in calls]
+        assert too_many.status_code == 422 and f"more than {most}" in too_many.json()["detail"]
+        assert as_many.status_code == 200
+
+    inside(Settings(gallery=gallery, keys=ring, decoders=1, max_waiting=11), scenario)
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ import ipaddress
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from models.image_decoders import ImageDecoders
 from service.images import url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
@@ -83,8 +82,7 @@ def test_the_next_address_is_tried_if_one_is_dead(image_file: Draw) -> None:
             names = Names({"cdn.example": [["127.0.0.3", "127.0.0.1"]]})
             hosts, loopback = url_policy.parse_hosts(f"*:{site.port}"), ipaddress.ip_network("127.0.0.0/8")
             policy = CallerPolicy(hosts, http=True, resolve=names, trusted=[loopback])
-            decoders = ImageDecoders(1, cpu_s=10)
-            async with ImageDownloader(policy, decoders, max_bytes=10**5, max_pixels=10**6) as downloader:
+            async with ImageDownloader(policy, max_bytes=10**5) as downloader:
                 assert await downloader.fetch(site.url()) == image_file()
 
     asyncio.run(scenario())

@@ -104,7 +104,7 @@ def test_a_remote_image_serves_as_a_reference_like_a_local_one(
         assert several[0]["hits"] == there["hits"] and several[1]["status"] == 404
         assert app.state.service.searcher.active == 0
 
-    inside(Settings(gallery=gallery), scenario)
+    inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_a_host_that_hangs_delays_no_other_search(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         web(app)
         service = app.state.service
-        service.remote_references = RemoteReferences(None, max_bytes=10**6, timeout_s=2)
+        service.remote_references = RemoteReferences(None, max_bytes=10**6, private_hosts=True, timeout_s=2)
         gate.clear()
         waiting = [asyncio.create_task(client.post("/search", json=BY_ITEM)) for _ in range(3)]
         assert await asyncio.to_thread(requested.wait, 10)
@@ -126,7 +126,7 @@ def test_a_host_that_hangs_delays_no_other_search(
         gate.set()
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
 
-    inside(Settings(gallery=gallery, decoders=1, max_waiting=2), scenario)
+    inside(Settings(gallery=gallery, allow_private_hosts=True, decoders=1, max_waiting=2), scenario)
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_a_host_that_hangs_delays_no_image_of_another(
         gate.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
 
-    inside(Settings(gallery=gallery), scenario)
+    inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
 def test_a_search_that_waits_for_its_image_keeps_its_snapshot(
@@ -166,7 +166,7 @@ def test_a_search_that_waits_for_its_image_keeps_its_snapshot(
         assert answer.json()["took_ms"]["total"] >= answer.json()["took_ms"]["fetch"]
         assert (await client.post("/search", json=BY_ITEM)).status_code == 503
 
-    inside(Settings(gallery=gallery), scenario)
+    inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
 def test_an_item_alone_is_searched_by_its_vector_whatever_its_host_does(
@@ -188,7 +188,7 @@ def test_an_item_alone_is_searched_by_its_vector_whatever_its_host_does(
                 assert answer["hits"] == local["hits"] and "fetch" not in answer["took_ms"]
         assert not requested.is_set()
 
-    inside(Settings(gallery=gallery), scenario)
+    inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
 @pytest.mark.parametrize(("answered", "expected"), [(503, 502), (429, 502), (403, 502), (404, 404), (410, 404)])
@@ -206,5 +206,19 @@ def test_an_image_that_its_host_does_not_deliver_is_told_from_one_that_is_gone(
         status[0] = 200
         assert (await client.post("/search", json=BY_ITEM)).status_code == 200
         assert (await client.get("/images/red-box")).status_code == 200
+
+    inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
+
+
+@pytest.mark.parametrize("size", [None, 32])
+def test_an_image_at_a_private_address_is_not_fetched_unless_an_operator_allows_it(
+    gallery: Path, inside: Inside, web: Callable[[FastAPI], None], size: int | None
+) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        web(app)
+        image = await client.get("/images/red-box", params={} if size is None else {"size": size})
+        for answer in (await client.post("/search", json=BY_ITEM), image):
+            assert answer.status_code == 502 and "LIKEBUT_ALLOW_PRIVATE_HOSTS" in answer.json()["detail"]
+        assert not requested.is_set()
 
     inside(Settings(gallery=gallery), scenario)

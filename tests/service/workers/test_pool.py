@@ -130,3 +130,13 @@ def test_at_the_end_of_the_pool_waiting_work_is_cancelled() -> None:
         assert [type(outcome) for outcome in outcomes] == [type(None), *[asyncio.CancelledError] * 2]
 
     asyncio.run(scenario())
+
+
+def test_names_of_callers_are_forgotten() -> None:
+    async def scenario() -> None:
+        async with Pool("test", workers=2, max_waiting=3) as pool:
+            for number in range(50):
+                await pool.run(lambda: None, caller=f"host {number}")
+            assert not pool._running_of and not pool._active_of
+
+    asyncio.run(scenario())
