@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.index.conftest import Draw
 
 
+@pytest.mark.slow
 def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
     assert "3, of 23, 23, 23 items" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_inspect_says_the_kinds_of_every_attribute(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +75,7 @@ def test_inspect_says_the_kinds_of_every_attribute(
     assert "price (number), name (missing/text), new (boolean), none (missing)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("progress", ["bar", "none"])
 def test_a_person_gets_the_skipped_rows_on_stderr_and_one_line_on_stdout(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], progress: str
@@ -130,6 +133,7 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.slow
 def test_a_bar_shows_on_a_terminal_only_and_leaves_the_summary_a_line_of_its_own(
     tmp_path: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

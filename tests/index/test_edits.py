@@ -129,6 +129,7 @@ def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
     assert "b" not in gallery.view() and "c" not in gallery.view() and "0000" not in gallery.view()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_gallery_with_changes_answers_as_after_their_compaction(
     tmp_path: Path, encoder: Encoder, draw: "Draw", encoding: Encoding

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TWENTIES: dict[str, list[Value]] = {"numbers": [20.0, 20, 5], "mixed": [20.0, 20, True], "codes": [20.0, "20", "20.5"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
 @pytest.mark.parametrize("case", TWENTIES)
 def test_a_number_finds_all_that_are_equal_to_it(

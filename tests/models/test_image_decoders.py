@@ -78,6 +78,7 @@ def test_an_image_that_takes_too_long_is_refused_and_the_next_is_decoded(decoder
     assert len(before - children()) <= 1
 
 
+@pytest.mark.slow
 def test_memory_follows_the_pixels_allowed() -> None:
     image = encoded(Image.new("RGBA", (7000, 7000), (255, 0, 0, 128)))
     with ImageDecoders(1, cpu_s=30) as decoders:
@@ -130,6 +131,7 @@ def test_a_limit_of_the_whole_service_holds_for_its_processes() -> None:
     assert done.stdout.strip() == "[(3, 8, 8), (3, 8, 8)]", done.stderr
 
 
+@pytest.mark.slow
 def test_a_costly_image_delays_no_other() -> None:
     data = encoded(Image.new("RGB", (9, 9), "red"))
     with ImageDecoders(2, cpu_s=5) as decoders, ThreadPoolExecutor(1) as pool:

@@ -57,6 +57,7 @@ def test_numbers_without_a_bound_are_refused(given: str) -> None:
             Settings.read({f"LIKEBUT_{name.upper()}": given}, {})
 
 
+@pytest.mark.slow
 def test_the_search_command_prints_hits(
     gallery: Path, image_file: Callable[..., bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def ids_of(gallery: Path, encoder: Encoder) -> list[str]:
     return [found.hits[0].item.id for found in opened.view().search(vectors, [SearchRequest(k=1)] * len(vectors))]
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_gallery_whose_vectors_are_the_encoders(
     tmp_path: Path, encoder: Encoder, draw: "Draw"
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_source_without_one_usable_picture_is_refused_and_the_old_gallery_stay
     assert snapshot.current(tmp_path / "gallery") == first.snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["read", "embed", "train", "write", "publish"])
 def test_a_build_that_fails_at_any_stage_leaves_the_old_gallery_and_the_next_one_succeeds(
     tmp_path: Path, encoder: Encoder, draw: "Draw", stage: str
@@ -161,6 +163,7 @@ def test_a_gallery_that_cannot_be_written_is_a_sentence(tmp_path: Path, encoder:
         build(draw(tmp_path / "pictures", 1), tmp_path / "file", encoder, progress=quiet)
 
 
+@pytest.mark.slow
 def test_the_last_three_snapshots_are_kept(tmp_path: Path, encoder: Encoder, draw: "Draw") -> None:
     folder, gallery = tmp_path / "pictures", tmp_path / "gallery"
     names = [build(draw(folder, count), gallery, encoder, progress=quiet).snapshot for count in range(2, 7)]
@@ -172,6 +175,7 @@ def test_the_last_three_snapshots_are_kept(tmp_path: Path, encoder: Encoder, dra
     assert kept == [*names[3:], newest]
 
 
+@pytest.mark.slow
 def test_searches_go_on_while_the_gallery_is_rebuilt_and_swapped(
     tmp_path: Path, encoder: Encoder, draw: "Draw"
 ) -> None:

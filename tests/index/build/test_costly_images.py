@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bombs import float_tiff, rle_bmp
 from index.build.build import build
 from models.encoder import Encoder
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from tests.index.conftest import Draw
 
 
+@pytest.mark.slow
 def test_costly_images_are_skipped_by_name(tmp_path: Path, bundle: Path, draw: "Draw") -> None:
     folder = draw(tmp_path / "shop", 3)
     (folder / "long.bmp").write_bytes(rle_bmp())

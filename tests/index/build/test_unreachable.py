@@ -208,6 +208,7 @@ def test_a_wrong_table_is_refused_before_anything_is_read(tmp_path: Path, host: 
     assert rebuilt(table(wrong, host, range(3, COUNT)), folder, encoder).items == COUNT - 3  # 1 of 38: 2.6 %
 
 
+@pytest.mark.slow
 def test_a_rebuild_or_a_compaction_without_a_change_makes_no_snapshot(
     tmp_path: Path, encoder: Encoder, draw: Draw
 ) -> None:

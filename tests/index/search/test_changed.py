@@ -105,6 +105,7 @@ def test_any_changes_leave_what_a_plain_sort_of_all_items_finds(whole: Gallery, 
             np.testing.assert_allclose([cosines[id] for id in ids(result)], best, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.6])
 def test_deleted_items_leave_the_others_in_their_order(few_lists: Gallery, share: float) -> None:
     base, _ = few_lists

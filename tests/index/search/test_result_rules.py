@@ -48,6 +48,7 @@ def naive(
     return hits
 
 
+@pytest.mark.slow
 def test_any_rules_give_what_a_plain_loop_gives(vectors: Embeddings) -> None:
     random = Random(1)
 

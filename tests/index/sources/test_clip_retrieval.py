@@ -44,6 +44,7 @@ def imported(folder: Path, tmp_path: Path, encoder: Encoder) -> Built:
     return build(folder, tmp_path / "g", encoder, progress=quiet)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [export_module.PART, 3])
 def test_a_gallery_goes_out_and_in_again_with_the_same_items_and_hits(
     tmp_path: Path, encoder: Encoder, draw: "Draw", monkeypatch: pytest.MonkeyPatch, part: int

@@ -107,6 +107,7 @@ def test_a_url_without_a_usable_host_is_refused(url: str) -> None:
         fetch(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "act"),
     [

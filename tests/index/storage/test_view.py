@@ -64,6 +64,7 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
     np.testing.assert_array_equal(first.mask, second.mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "length", "wide"),
     [(1, 1, False), (1000, 1, False), (1000, 900, False), (300, 900, True), (1, 900, True)],

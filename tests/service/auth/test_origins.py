@@ -45,6 +45,7 @@ def test_only_pages_of_listed_origins_may_call(gallery: Path, keyring: Keyring, 
     inside(Settings(gallery=gallery, keys=path, cors_origins=(ours, "https://b.example:8443")), scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     ["content-type,traceparent,tracestate", "baggage,sentry-trace", "x-cloud-trace-context, x-datadog-trace-id",

@@ -17,6 +17,7 @@ from tests.service.auth.conftest import bearer
 Inside = Callable[..., object]
 
 
+@pytest.mark.slow
 def test_a_key_over_its_rate_gets_a_retry_after(gallery: Path, tmp_path: Path, inside: Inside) -> None:
     path = tmp_path / "keys"
     standard, own, free = (

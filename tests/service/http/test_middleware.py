@@ -62,6 +62,7 @@ def test_without_keys_a_request_without_host_is_answered(gallery: Path, inside: 
     inside(Settings(gallery=gallery), scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/%ff", "/items/%ff", "/images/a%c3", "/web/%c0%af", "/items/%ed%a0%80"])
 def test_a_path_that_is_not_utf8_is_a_bad_request(gallery: Path, inside: Inside, path: str) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:

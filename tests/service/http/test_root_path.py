@@ -66,6 +66,7 @@ def test_a_direct_request_needs_no_prefix(below: str) -> None:
     assert httpx.get(f"{below}/readyz").status_code == 200  # as probes do
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", ["/search", "/items", "/images/x"])
 def test_a_prefix_may_begin_like_a_route(gallery: Path, inside: Inside, root: str) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:

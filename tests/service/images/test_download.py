@@ -95,6 +95,7 @@ def test_a_response_without_an_image_is_refused_with_a_reason(answer: bytes, rea
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_one_deadline_ends_the_download_however_the_time_is_spent() -> None:
     async def slowly(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")
@@ -163,12 +164,8 @@ def test_a_body_without_end_is_left_at_the_limit() -> None:
 
 def test_https_verifies_the_certificate_of_the_name(image_file: Draw, tmp_path: Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
-    subprocess.run(
-        [*command, "-keyout", "key.pem", "-out", "cert.pem", "-addext", "subjectAltName=DNS:cdn.example"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    command += ["-keyout", "key.pem", "-out", "cert.pem", "-addext", "subjectAltName=DNS:cdn.example"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     server_names: list[str | None] = []
@@ -190,6 +187,7 @@ def test_https_verifies_the_certificate_of_the_name(image_file: Draw, tmp_path: 
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_slow_host_uses_its_share_of_permits_and_delays_no_search(
     gallery: Path, inside: Inside, image_file: Draw
 ) -> None:

@@ -52,6 +52,7 @@ def renamed_parent(path: Path) -> None:
     path.parent.rename(path.parent.with_name("there"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [renamed, renamed_parent])
 def test_a_folder_that_was_moved_is_written_again_when_it_is_back(
     copy: Path, inside: Inside, harm: Callable[[Path], None]
@@ -73,6 +74,7 @@ def test_a_folder_that_was_moved_is_written_again_when_it_is_back(
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [shutil.rmtree, lambda path: (path / JOURNAL).unlink()])
 def test_a_folder_that_was_removed_is_served_again_from_its_backup(
     copy: Path, inside: Inside, harm: Callable[[Path], None], tmp_path: Path
@@ -92,6 +94,7 @@ def test_a_folder_that_was_removed_is_served_again_from_its_backup(
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_replaced_is_served_instead(copy: Path, gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         await until(client, 200)

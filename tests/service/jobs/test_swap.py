@@ -172,6 +172,7 @@ def test_a_running_search_keeps_its_model_and_snapshot(copy: Path, split_bundle:
     inside(Settings(gallery=copy), scenario)
 
 
+@pytest.mark.slow
 def test_a_model_of_the_same_space_is_swapped_in_without_a_build(copy: Path, inside: Inside) -> None:
     before = snapshot.current(copy)
 

@@ -191,6 +191,7 @@ def test_an_item_alone_is_searched_by_its_vector_whatever_its_host_does(
     inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answered", "expected"), [(503, 502), (429, 502), (403, 502), (404, 404), (410, 404)])
 def test_an_image_that_its_host_does_not_deliver_is_told_from_one_that_is_gone(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None], answered: int, expected: int
@@ -210,6 +211,7 @@ def test_an_image_that_its_host_does_not_deliver_is_told_from_one_that_is_gone(
     inside(Settings(gallery=gallery, allow_private_hosts=True), scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [None, 32])
 def test_an_image_at_a_private_address_is_not_fetched_unless_an_operator_allows_it(
     gallery: Path, inside: Inside, web: Callable[[FastAPI], None], size: int | None

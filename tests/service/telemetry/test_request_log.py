@@ -192,6 +192,7 @@ def test_a_body_that_does_not_arrive_is_refused() -> None:
         asyncio.run(asyncio.wait_for(bodies.read(request, max_bytes=10, first_s=0.05), 10))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("piece", "whole"), [(200_000, True), (500, False)])
 def test_the_time_limit_of_a_body_grows_with_its_bytes(piece: int, whole: bool) -> None:
     left = 20

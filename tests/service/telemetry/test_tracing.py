@@ -135,6 +135,7 @@ def test_a_collector_gets_spans_of_each_search_and_its_stages(gallery: Path, ins
     assert ends <= request.end_time_unix_nano
 
 
+@pytest.mark.slow
 def test_a_caller_who_leaves_loses_no_spans(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         encoder, entered, go_on = app.state.service.searcher.serving.encoder, asyncio.Event(), threading.Event()

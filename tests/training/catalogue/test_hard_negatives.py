@@ -1,6 +1,7 @@
 """Hard negatives: each differs from the target in one visible attribute and does not answer its question."""
 
 import numpy as np
+import pytest
 
 from training.catalogue.draw.draw import draw
 from training.catalogue.hard_negatives import PER_QUESTION, negatives
@@ -37,6 +38,7 @@ def test_colours_of_negatives_differ_visibly_from_each_other() -> None:
             assert distinct(one.look["colour"], one.look["second_colour"])
 
 
+@pytest.mark.slow
 def test_the_difference_is_visible_and_the_rest_of_the_image_is_the_same() -> None:
     seen = set()
     for question, one in PAIRS[::16]:

@@ -73,6 +73,7 @@ LEFT_BEHIND: Mapping[str, Mapping[str, bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", LEFT_BEHIND)
 @pytest.mark.parametrize("kept", [(), ("catalogue.json",), ("catalogue.json", "images"), ("images",)])
 def test_whatever_an_interruption_left_the_same_call_finishes_it(

@@ -15,6 +15,7 @@ RECALL = PUBLISHED / "demo_files" / "test1_pred_ranks_recall.json"
 SUBSET = PUBLISHED / "demo_files" / "test1_pred_ranks_recall_subset.json"
 
 
+@pytest.mark.slow
 @published
 def test_the_published_example_files_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["submission", "check", "cirr", "--data", str(PUBLISHED), str(RECALL), str(SUBSET)]
@@ -71,6 +72,7 @@ def test_what_cannot_be_looked_at_is_one_sentence_and_status_2(
     assert error.startswith("likebut: ") and error.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "split", "files"), [("cirr", "test1", 2), ("circo", "test", 1)])
 def test_from_a_bundle_to_files_that_the_server_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, split: str, files: int

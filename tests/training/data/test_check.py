@@ -152,6 +152,7 @@ def test_of_many_flaws_of_one_kind_the_first_are_listed(tmp_path: Path) -> None:
     assert len(listed) == 21 and listed[-1] == "… and 10 more: --skip-file writes them all"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs are not beside the project")
 def test_the_photographs_beside_the_project_are_whole() -> None:
     found = captioned_table.find(PHOTOGRAPHS / "items.jsonl", caption="category")

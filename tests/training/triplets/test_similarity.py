@@ -31,6 +31,7 @@ def test_the_vectors_are_the_bundles_own_and_kept(pictures: Path, tmp_path: Path
     assert similarity.vectors(found[:5], BUNDLE, cache=tmp_path).shape == (5, vectors.shape[1])
 
 
+@pytest.mark.slow
 def test_killed_half_way_it_computes_only_the_blocks_that_are_missing(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ import hashlib
 import re
 from random import Random
 
+import pytest
+
 from training.catalogue.language.comparatives import COMPARED
 from training.catalogue.language.nouns import vocabulary
 from training.catalogue.language.spelling import add_typos
@@ -43,6 +45,7 @@ def wrong_words() -> list[tuple[str, str]]:
     return [(right, wrong) for right, wrong in found if right != wrong]
 
 
+@pytest.mark.slow
 def test_each_slip_leads_back_to_one_word_of_the_world() -> None:
     for right, wrong in set(wrong_words()):
         near = {word for word in WORLD if abs(len(word) - len(wrong)) < 2 and slips(word, wrong) <= 1}
