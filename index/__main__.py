@@ -209,9 +209,9 @@ def _compact(arguments: argparse.Namespace) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
-    from index.storage import snapshot
+    from index.build.publish import roll_back
 
-    back = snapshot.roll_back(arguments.gallery, arguments.snapshot).manifest
+    back = roll_back(arguments.gallery, arguments.snapshot)
     print(f"snapshot {back.name} of {back.created:%Y-%m-%d %H:%M} UTC is live, with the changes made since")
 
 
@@ -222,6 +222,8 @@ def _repair(arguments: argparse.Namespace) -> None:
     lost = f"{len(done.lost)} changes are given up"
     if done.lost:
         lost = f"{lost}, from number {done.lost[0]} to {done.lost[-1]}"
+    if not done.known:
+        lost = f"{lost}, and perhaps later ones, since the number of the last acknowledged change was damaged"
     print(f"{lost}: {arguments.gallery} opens again, and its last change is {done.last}")
 
 

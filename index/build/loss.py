@@ -1,5 +1,6 @@
 """The items that a build would remove from the gallery: more than a share of them is refused."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,13 @@ class LossLimit:
         lost = [id for id in self.live if id not in ids]
         if len(lost) <= self.share * len(self.live):
             return
+        enough = math.ceil(100 * len(lost) / len(self.live)) / 100
         named = ", ".join(map(repr, sorted(lost)[:SHOWN])) + (", …" if len(lost) > SHOWN else "")
         unusable = ""
         if skipped:
             unusable = f"; {len(skipped)} rows cannot be used, the first, {skipped[0].id!r}: {skipped[0].reason}"
         raise LossRefused(
             f"{self.source} has {len(ids)} items, and {len(lost)} of the {len(self.live)} live items ({named}) would"
-            f" be gone{unusable}: check the source, or accept the loss with --max-loss 1 (max_loss in POST /index)"
+            f" be gone{unusable}: check the source, or accept the loss with --max-loss {enough:.2f} (max_loss in POST"
+            " /index)"
         )

@@ -3,13 +3,11 @@
 No proxy, cookie or password of this process is used, and no compression is requested.
 """
 
-import math
 import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin
@@ -17,6 +15,7 @@ from urllib.parse import urljoin
 import httpcore
 
 from index.sources import content_encoding, fingerprint
+from index.sources.retry_after import retry_after_s
 from models.errors import InputError
 
 PORTS = {"http": 80, "https": 443}
@@ -110,6 +109,8 @@ class Downloader:
             raise HostFailure(f"its host cannot be reached ({error})") from error
         except httpcore.ProtocolError as error:
             raise HostFailure(f"its host sends invalid HTTP ({error})") from error
+        except EOFError as error:
+            raise HostFailure(str(error)) from error
         except ValueError as error:
             raise DownloadError(str(error)) from error
 
@@ -118,18 +119,20 @@ class Downloader:
         for _ in range(self._policy.max_redirects + 1):
             try:
                 result = self._request(current, max_bytes=max_bytes, deadline_s=deadline_s, unless=unless)
+            except _Gone as error:
+                raise ValueError(error if current == url else f"{_redirected(current)} {error}") from error
             except ValueError as error:
                 if current == url:
                     raise
-                raise ValueError(f"it redirects to {printable(current)}, but {error}") from error
+                raise HostFailure(f"{_redirected(current)} {error}", transient=False) from error
             except HostFailure as error:
                 if current != url:
-                    error.args = (f"it redirects to {printable(current)}, but {error}",)
+                    error.args = (f"{_redirected(current)} {error}",)
                 raise
             if not isinstance(result, str):
                 return result
             current = result
-        raise ValueError(f"it redirects more than {self._policy.max_redirects} times")
+        raise HostFailure(f"it redirects more than {self._policy.max_redirects} times", transient=False)
 
     def _request(self, url: str, *, max_bytes: int, deadline_s: float, unless: str) -> FetchedImage | str | None:
         """Send one request; return the image, the URL of a redirect, or None if the image is unchanged."""
@@ -151,11 +154,14 @@ class Downloader:
         ):
             answer = _decoded(response.headers)
             if response.status in REDIRECTS and "location" in answer:
-                return urljoin(url, answer["location"].encode("latin-1").decode("utf-8", "surrogateescape"))
+                try:
+                    return urljoin(url, answer["location"].encode("latin-1").decode("utf-8", "surrogateescape"))
+                except ValueError as error:
+                    raise HostFailure(f"it redirects to no address ({error})", transient=False) from error
             if response.status == 304 and unless:
                 return None
             if response.status in GONE:
-                raise ValueError(f"its host answered {response.status}")
+                raise _Gone(f"its host answered {response.status}")
             if response.status != 200:
                 transient = response.status in TRANSIENT or response.status >= 500
                 wait_s = retry_after_s(answer.get("retry-after", ""))
@@ -171,6 +177,14 @@ class Downloader:
             if len(data) > max_bytes:
                 raise DownloadTooLarge(f"it has more than {max_bytes} bytes")
             return FetchedImage(data, current)
+
+
+class _Gone(ValueError):
+    """The host says that nothing is there."""
+
+
+def _redirected(url: str) -> str:
+    return f"it redirects to {printable(url)}, but"
 
 
 class LimitedBackend(httpcore.NetworkBackend):
@@ -215,10 +229,10 @@ class LimitedBackend(httpcore.NetworkBackend):
         return left_s
 
     def count(self, received: int) -> None:
-        """Count received bytes; raises ValueError above the limit."""
+        """Count received bytes; raises HostFailure above the limit."""
         self._received += received
         if self._received > self.max_received:
-            raise ValueError("its host sends too many bytes beside the image")
+            raise HostFailure("its host sends too many bytes beside the image", transient=False)
 
 
 class _LimitedStream(httpcore.NetworkStream):
@@ -277,18 +291,6 @@ def _decoded(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("ascii").lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
 
 
-def retry_after_s(header: str) -> float:
-    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); 0 for others."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return 0.0
-    return 0.0 if math.isnan(seconds) else max(seconds, 0.0)
-
-
 def _body(response: httpcore.Response, max_bytes: int) -> bytes:
     data = bytearray()
     for number, chunk in enumerate(response.iter_stream(), start=1):
@@ -296,5 +298,5 @@ def _body(response: httpcore.Response, max_bytes: int) -> bytes:
         if len(data) > max_bytes:
             raise DownloadTooLarge(f"it has more than {max_bytes} bytes")
         if number > FREE_CHUNKS + len(data) // MIN_CHUNK_BYTES:
-            raise ValueError("its host sends the body in too many small chunks")
+            raise HostFailure("its host sends the body in too many small chunks", transient=False)
     return bytes(data)

@@ -32,6 +32,7 @@ FOREIGN = (
     " AND vector IS NOT NULL AND space_id <> ? ORDER BY seq"
 )
 LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change'"  # also when every row is pruned
+ROWS = "SELECT coalesce(max(seq), 0) FROM change"
 PRUNED = "SELECT through FROM pruned"
 
 NOTHING = Delete("")  # no item has this id
@@ -64,7 +65,7 @@ class Journal:
         """
         path = gallery / JOURNAL
         with suppress(PermissionError):  # which `unchecked` explains
-            if not path.exists():
+            if not path.exists() or not path.stat().st_size:
                 mark, through = high_water.read(gallery), journal_file.live_through(gallery)
                 journal_file.require_complete(path, id="", last=0, mark=mark, through=through)
         journal = cls.unchecked(gallery, busy_s=busy_s)
@@ -143,9 +144,13 @@ class Journal:
                 f"{self.path} keeps the changes after {through}, not those after {seq}: open the newer snapshot"
             )
         entries = [self._checked(row) for row in found]
-        missing = set(range(seq + 1, last + 1)).difference(entry.seq for entry in entries)
-        if missing:
-            raise self._damaged(min(missing), "it is missing")
+        expected = seq + 1
+        for entry in entries:
+            if entry.seq != expected:
+                break
+            expected += 1
+        if expected <= last:
+            raise self._damaged(expected, "it is missing")
         return entries
 
     def prune(self, through: int) -> None:
@@ -163,6 +168,9 @@ class Journal:
         Earlier changes stay for the older snapshots, unless the journal is empty.
         """
         with self._writing.transaction("IMMEDIATE") as connection:
+            # no row was ever written beyond these, so a higher number in SQLite's own table is damaged
+            real = max(number(connection, ROWS), number(connection, PRUNED), after, last)
+            connection.execute("UPDATE sqlite_sequence SET seq = min(seq, ?) WHERE name = 'change'", (real,))
             end = number(connection, LAST)
             if 0 < end < after:
                 fillers = (packed(Entry(seq, NOTHING)) for seq in range(end + 1, after + 1))

@@ -86,7 +86,7 @@ def require_complete(path: Path, *, id: str, last: int, mark: HighWater | None, 
     the id "" and the last change 0.
     """
     repair = f"`likebut index repair {path.parent}`"
-    if mark is not None and mark.seq and id not in ("", mark.journal):
+    if mark is not None and (mark.seq or last) and id not in ("", mark.journal):
         raise GalleryBroken(
             f"{path} is the journal of another gallery: put this gallery's own back; or move it away and give up this"
             f" gallery's changes since its snapshot with {repair}"

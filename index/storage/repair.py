@@ -11,10 +11,14 @@ from models.errors import GalleryBroken
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """Result of a repair: the numbers of the changes that were given up, and of the last change."""
+    """Result of a repair: the numbers of the changes that were given up, and of the last change.
+
+    If the mark of acknowledged changes was damaged, more may be lost than those that are `known`.
+    """
 
     lost: list[int]
     last: int
+    known: bool
 
 
 def repair(gallery: Path) -> Repaired:
@@ -26,15 +30,15 @@ def repair(gallery: Path) -> Repaired:
     with snapshot.build_lock(gallery):
         through = snapshot.live_manifest(gallery).through
         try:
-            mark = high_water.read(gallery)
+            mark, known = high_water.read(gallery), True
         except GalleryBroken:
-            mark = None  # written anew below
+            mark, known = None, False  # written anew below
         path = gallery / snapshot.JOURNAL
-        existed = path.exists()
+        existed = path.exists() and path.stat().st_size > 0
         with Journal.unchecked(gallery) as journal:
-            if existed and mark is not None and mark.seq and mark.journal != journal.id:
+            if existed and mark is not None and (mark.seq or journal.last()) and mark.journal != journal.id:
                 journal_file.require_complete(path, id=journal.id, last=journal.last(), mark=mark, through=through)
             lost = journal.fill(through, max(through, 0 if mark is None else mark.seq))
             last = journal.last()
             high_water.replace(gallery, HighWater(journal.id, last))
-    return Repaired(lost, last)
+    return Repaired(lost, last, known)

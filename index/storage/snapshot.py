@@ -21,7 +21,7 @@ from pathlib import Path
 from index import uploads
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
 from models import files
-from models.errors import GalleryBroken, GalleryMissing, GalleryReadOnly, JobRunning, UnknownSnapshot
+from models.errors import GalleryBroken, GalleryMissing, GalleryReadOnly, JobRunning
 
 CURRENT = "CURRENT"
 LOCK = "LOCK"
@@ -192,20 +192,6 @@ def seal(folder: Path, manifest: SnapshotManifest) -> Snapshot:
 def publish(gallery: Path, name: str) -> None:
     """Makes the snapshot of that name live, in one atomic step."""
     files.write(gallery / CURRENT, f"{name}\n")
-
-
-def roll_back(gallery: Path, name: str) -> Snapshot:
-    """Makes a kept snapshot live again; the changes since are searched on top of it, so that none is lost.
-
-    Raises GalleryBroken if it is damaged, UnknownSnapshot if it does not exist, and JobRunning.
-    """
-    with build_lock(gallery):
-        names = [path.name for path in folders(gallery)]
-        if name not in names:
-            raise UnknownSnapshot(f"the gallery keeps no snapshot {name!r}: it has {', '.join(names) or 'none'}")
-        found = checked(gallery / SNAPSHOTS / name)
-        publish(gallery, name)
-        return found
 
 
 def folders(gallery: Path) -> Sequence[Path]:

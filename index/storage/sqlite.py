@@ -36,6 +36,7 @@ class Connection:
             )
             if frozen:
                 self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that it needs no shared memory
+            self._connection.text_factory = _text
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
 
@@ -82,6 +83,11 @@ class Connection:
         """Closes the file."""
         with self._lock:
             self._connection.close()
+
+
+def _text(data: bytes) -> str:
+    """Return a text as it is, or with other characters if it is damaged: the checksum of its row tells."""
+    return data.decode("utf-8", "replace")
 
 
 def number(connection: sqlite3.Connection, query: str) -> int:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from index.edits import restate
 from index.gallery import Gallery
-from index.storage import snapshot
+from index.storage import high_water, snapshot
 from index.storage.journal import Journal
 from index.storage.read_only_journal import open_journal as opened_journal
 from models.bundle import Bundle
 from models.encoder import Encoder
-from models.errors import GalleryMoved
+from models.errors import GalleryError
 from models.image_decoders import ImageDecoders
 from service.errors import NotReady
 from service.settings import Settings
@@ -33,11 +33,13 @@ class Active:
         return self.gallery
 
     def displaced(self) -> str:
-        """Return why the folder at the gallery's path is not the one that was opened; empty if it is."""
+        """Return why the folder at the gallery's path is not the one that was opened, or takes no change; else ""."""
         try:
             if self.gallery is not None:
                 self.gallery.journal.require_in_place()
-        except GalleryMoved as error:
+                snapshot.current(self.gallery.journal.gallery)
+                high_water.read(self.gallery.journal.gallery)
+        except GalleryError as error:
             return str(error)
         return ""
 

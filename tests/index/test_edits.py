@@ -15,6 +15,7 @@ from pyarrow import parquet
 from index.__main__ import main
 from index.build.build import build
 from index.build.compact import compact
+from index.build.publish import roll_back
 from index.build.snapshot_writer import Progress
 from index.build.tune import tune
 from index.edits import Put, restate
@@ -184,14 +185,14 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     assert (
         isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 0
     )  # the first snapshot is still kept, and lacks both
-    back = snapshot.roll_back(folder, first)
-    assert back.manifest.name == first == snapshot.current(folder)
+    back = roll_back(folder, first)
+    assert back.name == first == snapshot.current(folder)
     again = opened(folder, encoder)
     assert "n0" in again.view() and "n1" in again.view()  # made since, so that they are not lost
     compact(folder, progress=quiet)
     assert isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 1
     with pytest.raises(UnknownSnapshot, match="keeps no snapshot 'x'"):
-        snapshot.roll_back(folder, "x")
+        roll_back(folder, "x")
 
 
 def test_a_rebuild_is_what_its_source_says_and_what_was_changed_since_it_began(

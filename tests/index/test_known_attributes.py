@@ -10,12 +10,12 @@ import pytest
 
 from index.build.build import build
 from index.build.compact import compact
+from index.build.publish import roll_back
 from index.edits import Put
 from index.gallery import Gallery
 from index.items.attribute_types import AttributeTypes
 from index.items.filters import parse
 from index.search.request import SearchRequest
-from index.storage import snapshot
 from index.storage.changes import Delete
 from models.encoder import Encoder
 from models.errors import InputError
@@ -105,7 +105,7 @@ def test_an_attribute_stays_known_after_a_roll_back(folder: Path, table: Path, e
     table.write_text("\n".join(map(json.dumps, rows)))
     build(table, folder, encoder, progress=quiet)
     assert totals(opened(folder, encoder), "season", "summer") == (COUNT, [("summer", COUNT)])
-    snapshot.roll_back(folder, first)
+    roll_back(folder, first)
     for _ in range(2):
         gallery = opened(folder, encoder)
         assert gallery.view().rows.types == {"price": "integer", "size": "integer", "season": "text"}

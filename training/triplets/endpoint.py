@@ -23,7 +23,7 @@ from tenacity import (
     wait_random,
 )
 
-from index.sources.download import retry_after_s
+from index.sources.retry_after import retry_after_s
 from models import preprocess
 from models.errors import ConfigError, InputError, ModelError, ModelRefused
 from training.triplets import completion

@@ -12,7 +12,7 @@ import pytest
 from index import uploads
 from index.build.build import build
 from index.build.compact import compact
-from index.build.publish import sweep
+from index.build.publish import roll_back, sweep
 from index.edits import Put, restate
 from index.gallery import Gallery
 from index.storage import snapshot
@@ -126,7 +126,7 @@ def test_nothing_is_forgotten_while_a_kept_snapshot_cannot_be_read(folder: Path,
     assert isinstance(journal, Journal) and journal.pruned() == 0
     assert path.exists()
     oldest.write_text(facts)
-    snapshot.roll_back(folder, oldest.parent.name)
+    roll_back(folder, oldest.parent.name)
     assert "a" not in opened(folder, encoder).view()
     for number in range(snapshot.SNAPSHOTS_KEPT):
         change_and_compact(folder, encoder, number)

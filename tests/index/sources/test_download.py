@@ -2,6 +2,7 @@
 
 import contextlib
 import email.utils
+import gzip
 import socket
 import threading
 import time
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from index.sources.download import Downloader, DownloadError, DownloadTooLarge, FetchedImage, retry_after_s
+from index.sources.download import Downloader, DownloadError, DownloadTooLarge, FetchedImage, HostFailure
 from index.sources.image_bytes import OperatorPolicy
+from index.sources.retry_after import retry_after_s
 
 Act = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -97,6 +99,28 @@ def test_a_redirect_to_raw_utf8_or_latin1_keeps_its_bytes() -> None:
     with server(*acts, send(OK + b"Content-Length: 0\r\n\r\n")) as (port, heads):
         assert fetch(f"http://shop.example:{port}/") == FetchedImage(b"", "")
     assert [head.split()[1] for head in heads] == [b"/", b"/gr%C3%B6%C3%9Fe%201", b"/gr%F6%DFe"]
+
+
+MOVED = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: "
+PACKED = gzip.compress(b"an image" * 50, mtime=0)[:-12]
+
+
+@pytest.mark.parametrize(
+    ("acts", "is_gone"),
+    [
+        ([MOVED + b"/\r\n\r\n"] * 11, False),
+        ([MOVED + b"file:///etc/passwd\r\n\r\n"], False),
+        ([MOVED + b"http://[::1\r\n\r\n"], False),
+        ([MOVED + b"http://a:99999/\r\n\r\n"], False),
+        ([OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(PACKED), PACKED)], False),
+        ([MOVED + b"/b\r\n\r\n", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], True),
+        ([b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"], True),
+    ],
+)
+def test_only_a_host_that_says_so_has_lost_the_image(acts: list[bytes], is_gone: bool) -> None:
+    with server(*map(send, acts)) as (port, _), pytest.raises(DownloadError) as raised:
+        fetch(f"http://shop.example:{port}/")
+    assert isinstance(raised.value, HostFailure) != is_gone
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """A journal that lost acknowledged changes is refused until they are given up, whatever was done to its files."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from index.__main__ import main
 from index.build.build import build
 from index.build.compact import compact
+from index.build.publish import roll_back
 from index.gallery import Gallery
 from index.items.items import GalleryItem
 from index.storage import high_water, snapshot
@@ -21,37 +20,11 @@ from index.storage.repair import repair
 from index.storage.snapshot import HIGH_WATER, JOURNAL
 from models.encoder import Encoder
 from models.errors import GalleryBroken, GalleryMoved
-from tests.index.conftest import Draw
+from tests.index.storage.conftest import CHANGES
 from tests.index.uploads import opened, quiet
 
 ROOT = Path(__file__).parents[3]
 WAL = f"{JOURNAL}-wal"
-CHANGES = 5
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from index.gallery import Gallery
-from index.storage.changes import Delete
-gallery = Gallery.open(Path(sys.argv[1]), space_id=sys.argv[2])
-for number in range(2, 2 + int(sys.argv[3])):
-    gallery.change([Delete(f"{number:04d}")])
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, encoder: Encoder, draw: Draw) -> Path:
-    """A gallery with two changes in its snapshot, and five after it, in the write-ahead file of a killed process."""
-    path = tmp_path / "gallery"
-    build(draw(tmp_path / "images", 12), path, encoder, progress=quiet)
-    gallery = opened(path, encoder)
-    gallery.change([Delete("0000"), Delete("0001")])
-    gallery.journal.close()
-    compact(path, progress=quiet)
-    space_id = encoder.manifest.space_id
-    subprocess.run([sys.executable, "-c", KILLED, str(path), space_id, str(CHANGES)], cwd=ROOT, check=False)
-    assert (path / WAL).stat().st_size > 0
-    return path
 
 
 def frames(path: Path) -> list[int]:
@@ -210,7 +183,7 @@ def test_a_repair_leaves_what_older_snapshots_need(folder: Path, encoder: Encode
         opened(folder, encoder)
     assert repair(folder).lost == []  # the live snapshot has them
     assert len(opened(folder, encoder).view()) == 10 - CHANGES
-    snapshot.roll_back(folder, before)
+    roll_back(folder, before)
     assert sorted(opened(folder, encoder).view().ids) == [f"{number:04d}" for number in range(5, 12)]
 
 
