@@ -75,7 +75,12 @@ def _add(arguments: argparse.Namespace) -> None:
     from service.auth import keys
 
     name, role, rate_per_s, burst = arguments.name, arguments.role, arguments.rate, arguments.burst
-    print(keys.add(arguments.file, name=name, role=role, rate_per_s=rate_per_s, burst=burst))
+    secret = keys.add(arguments.file, name=name, role=role, rate_per_s=rate_per_s, burst=burst)
+    try:
+        print(secret, flush=True)
+    except OSError:
+        keys.remove(arguments.file, name)  # a key that was never shown is of no use, and would keep its name
+        raise
     print(f"likebut: store the key now: {arguments.file} holds only its hash", file=sys.stderr)
 
 
@@ -108,8 +113,10 @@ def _openapi(arguments: argparse.Namespace) -> None:
 def _search(arguments: argparse.Namespace) -> None:
     from index.gallery import Gallery
     from index.search.request import SearchRequest
+    from index.sources import image_bytes
+    from index.sources.rows import SourceRow
     from models.encoder import Encoder
-    from models.errors import InputError
+    from models.errors import InputError, UnreadableImage
     from service.schemas import search as search_schemas
     from service.search.query import Query, Stopwatch, answer_one
 
@@ -117,9 +124,10 @@ def _search(arguments: argparse.Namespace) -> None:
     image = None
     if arguments.image is not None:
         try:
-            image = arguments.image.read_bytes()
-        except OSError as error:
-            raise InputError(f"{arguments.image} cannot be read ({error.strerror}): name an image file") from error
+            row = SourceRow("", str(arguments.image.absolute()), {})
+            image = image_bytes.read_image(row, max_image_bytes=settings.max_image_bytes)
+        except UnreadableImage as error:
+            raise InputError(f"{error}: name an image file of this machine") from error
     encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
     query = Query(image=image, item_id=arguments.item, text=arguments.text, request=SearchRequest(k=arguments.k))

@@ -1,6 +1,7 @@
 """Errors of the service, the table from errors to HTTP statuses, and problem details (RFC 9457)."""
 
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -13,6 +14,7 @@ PROBLEM_TYPE = "application/problem+json"
 MAX_FIELDS = 20  # errors listed for one body
 MAX_VALIDATION_ERRORS = 1000  # each costs a kilobyte, and pydantic builds all or none
 NAME_CHARS = 200
+_UNION_MEMBER = re.compile(r"bool|int|float|str|none|(constrained|function)-.*|[a-z]+\[.*")  # in pydantic's places
 SHORTAGE_S = 5  # after which a caller may retry
 SHORTAGES: Mapping[int | None, str] = {
     errno.ENOMEM: "memory",
@@ -238,7 +240,8 @@ def unusable(details: Sequence[ErrorDetails]) -> errors.InputError:
 
 
 def _field(error: ErrorDetails) -> str:
-    return ".".join(str(part)[:NAME_CHARS] for part in error["loc"] if part not in ("body", "query", "path"))
+    parts = (str(part)[:NAME_CHARS] for part in error["loc"] if part not in ("body", "query", "path"))
+    return ".".join(part for part in parts if not _UNION_MEMBER.fullmatch(part))
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -124,6 +124,8 @@ class BoundedConnection(HttpToolsProtocol):
             self._upgrade = True
             return
         self._check_head()
+        if self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # which such a caller cannot understand
         if not self.url.startswith(b"/"):  # with a scheme and a host: the path may be empty
             parsed = httptools.parse_url(self.url)
             self.url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")

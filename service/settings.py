@@ -16,12 +16,24 @@ PREFIX = "LIKEBUT_"
 KUBERNETES = "Kubernetes adds such variables for a Service named likebut unless enableServiceLinks is false"
 
 ROOT_PATH = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: lower case, no path
 
 
 def _split(value: object) -> object:
     """Return the comma-separated parts of a string; any other value unchanged."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(value: object) -> object:
+    """Return the comma-separated origins of a string without the ports that browsers leave out."""
+    found = _split(value)
+    return tuple(map(_without_port, found)) if isinstance(found, tuple) else found
+
+
+def _without_port(origin: str) -> str:
+    scheme, _, rest = origin.partition("://")
+    return f"{scheme}://{rest.removesuffix(DEFAULT_PORTS[scheme])}" if scheme in DEFAULT_PORTS else origin
 
 
 def _without_end(path: object) -> object:
@@ -70,7 +82,7 @@ class Settings(BaseModel):
     )
     rate_per_s: float = Field(0.0, ge=0, le=1e6, description="maximum searches per second for each key; 0 is no limit")
     burst: int = Field(20, ge=1, le=1_000_000, description="maximum searches at once for each key after a pause")
-    cors_origins: Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], BeforeValidator(_split)] = Field(
+    cors_origins: Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], BeforeValidator(_origins)] = Field(
         (), description="origins, separated by commas, whose web pages may call the service (CORS); * allows all"
     )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="hardware that the model runs on")

@@ -3,7 +3,6 @@
 No proxy, cookie or password of this process is used, and no compression is requested.
 """
 
-import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -154,10 +153,7 @@ class Downloader:
         ):
             answer = _decoded(response.headers)
             if response.status in REDIRECTS and "location" in answer:
-                try:
-                    return urljoin(url, answer["location"].encode("latin-1").decode("utf-8", "surrogateescape"))
-                except ValueError as error:
-                    raise HostFailure(f"it redirects to no address ({error})", transient=False) from error
+                return _joined(url, answer["location"].encode("latin-1").decode("utf-8", "surrogateescape"))
             if response.status == 304 and unless:
                 return None
             if response.status in GONE:
@@ -185,6 +181,13 @@ class _Gone(ValueError):
 
 def _redirected(url: str) -> str:
     return f"it redirects to {printable(url)}, but"
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise HostFailure(f"it redirects to no address ({error})", transient=False) from error
 
 
 class LimitedBackend(httpcore.NetworkBackend):
@@ -265,15 +268,6 @@ class _LimitedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """Look a name up with the system's resolver; blocks, and raises OSError."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise OSError("it is not a valid host name") from error
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 def printable(text: str) -> str:

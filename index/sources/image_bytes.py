@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
-from index.sources import download, fingerprint, object_stores
+from index.sources import fingerprint, object_stores
 from index.sources.download import (
     PORTS,
     Downloader,
@@ -23,7 +23,7 @@ from index.sources.download import (
     HostFailure,
     Location,
 )
-from index.sources.public_addresses import is_public
+from index.sources.public_addresses import is_public, resolve
 from index.sources.rows import SourceRow
 from models.errors import ImageTooLarge, LateImage, PrivateHost, UnreachableImage, UnreadableImage
 
@@ -162,7 +162,7 @@ class OperatorPolicy:
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
         """Resolve a host; raises PrivateAddress for a private one that is not allowed."""
-        addresses = download.resolve(host, port)
+        addresses = resolve(host, port)
         if not self._private_hosts and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
             raise PrivateAddress(f"its host is not a public one; {ALLOW_PRIVATE}")
         return addresses

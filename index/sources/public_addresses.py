@@ -1,6 +1,7 @@
-"""Tells public addresses from those of private networks, which callers must not reach through this service."""
+"""Addresses of hosts, and which of them are in private networks, which callers must not reach through this service."""
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -41,3 +42,12 @@ def is_public(address: Address, *, trusted: Sequence[Network] = ()) -> bool:
     if any(address in network for network in _INNER):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Look a name up with the system's resolver; blocks, and raises OSError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError("it is not a valid host name") from error
+    return list(dict.fromkeys(str(address[4][0]) for address in found))

@@ -147,6 +147,6 @@ def _refuse_early(caller: Caller, bucket: TokenBucket, wait_s: float) -> None:
 def _secret(request: Request) -> str:
     """Return the key of a request, empty if it gives none."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     return request.headers.get("x-api-key", "").strip()  # works also behind a proxy that uses Authorization

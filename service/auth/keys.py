@@ -102,7 +102,9 @@ def add(path: Path, *, name: str, role: Role, rate_per_s: float | None, burst: i
             key = LINE.validate_json(json.dumps(line))
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{first['loc'][0]} cannot be {first['input']!r}: {first['msg'].lower()}") from error
+            field = str(first["loc"][0]) if first["loc"] else "name"  # no field for half a character
+            problem = "use 1 to 64 letters, digits and . _ -" if field == "name" else first["msg"]
+            raise ConfigError(f"{field} cannot be {line[field]!r}: {problem}") from error
         _write(path, [*keys, key])
     return secret
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from index.sources import download
+from index.sources import public_addresses
 from index.sources.download import PORTS, Location, printable
 from index.sources.public_addresses import Network, is_public
 
@@ -59,7 +59,7 @@ class CallerPolicy:
         hosts: Sequence[HostPattern],
         *,
         http: bool,
-        resolve: Resolve = download.resolve,
+        resolve: Resolve = public_addresses.resolve,
         trusted: Sequence[Network] = (),
     ) -> None:
         """`http` allows http beside https; `resolve` and `trusted` networks serve hosts of one's own, as in tests."""

@@ -76,6 +76,8 @@ def test_the_search_command_prints_hits(
         (["search", "--text", "x", "--gallery", "/nowhere"], "no gallery is at /nowhere"),
         (["search", "--text", "x", "--bundle", "/nowhere"], "manifest.json"),
         (["search", "--image", "/nowhere.png"], "/nowhere.png cannot be read"),
+        (["search", "--image", "/dev/zero"], "/dev/zero is no regular file"),
+        (["search", "--image", "http://a.example/x.png"], "name an image file of this machine"),
         (["serve", "--port", "x"], "--port cannot be 'x'"),
         (["serve", "--bundle", "/nowhere", "--port", "0"], "manifest.json"),
     ],

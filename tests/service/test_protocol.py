@@ -172,6 +172,11 @@ def test_a_bad_chunk_gets_400_also_if_the_caller_waits_to_be_asked_for_the_body(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+def test_http_1_0_gets_no_100() -> None:
+    said = answered([b"POST /e HTTP/1.0\r\n" + LENGTH + b"Expect: 100-continue\r\n\r\n{}"])
+    assert said.startswith(b"HTTP/1.1 200 ") and b"100 Continue" not in said
+
+
 def test_extensions_of_chunks_are_ignored_and_trailers_are_no_headers() -> None:
     chunks = b'2;a=b;c="d"\r\n{}\r\n0\r\nSeen: trailer\r\n\r\n'
     said = answered([b"POST /header/seen HTTP/1.1\r\n" + HOST + CLOSE + CHUNKS + b"Seen: header\r\n\r\n" + chunks])

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from models.errors import ModelError, ModelRefused
 from training.triplets import store
 from training.triplets.answers import Answer, AnsweringModel, Refusal, Reply, Request
+from training.triplets.filter import is_blank
 from training.triplets.store import Store
 
 AHEAD = 2  # calls per thread that are queued in advance
@@ -143,7 +144,7 @@ class Asker:
         seconds = (time.monotonic() - begun) / len(call)
         found: dict[bytes, Answer] = {}
         for (key, request), answer in zip(call, answers, strict=True):
-            if isinstance(answer, Reply) and not answer.text.strip():
+            if isinstance(answer, Reply) and is_blank(answer.text):
                 answer = Refusal("the answer is blank")
             if isinstance(answer, Refusal):
                 self._stored.refuse(key)

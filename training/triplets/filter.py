@@ -31,6 +31,11 @@ def cleaned(answer: str) -> str:
     return text.strip(' \t\n"*-')
 
 
+def is_blank(answer: str) -> bool:
+    """Return whether nothing is left of an answer without what models add: not even one letter or digit."""
+    return not any(map(str.isalnum, cleaned(answer)))
+
+
 def rejected(text: str, *, words: int, captions: tuple[str, str]) -> Reason | None:
     """Return the reason that a cleaned text cannot be used, None if it can.
 

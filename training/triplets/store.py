@@ -11,6 +11,7 @@ from pathlib import Path
 from models import files
 from models.errors import ConfigError, JobRunning
 from training.triplets.answers import Reply
+from training.triplets.filter import is_blank
 
 FILE = "answers.sqlite"
 LOCK = ".lock"
@@ -67,7 +68,7 @@ class Store:
             row: tuple[str, int, int] | None = self._database.execute(
                 "SELECT text, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
             ).fetchone()
-        return Reply(*row) if row is not None and row[0].strip() else None
+        return Reply(*row) if row is not None and not is_blank(row[0]) else None
 
     def put(self, *, model: str, prompt: str, image: str, attempt: int, reply: Reply, seconds: float) -> None:
         """Store an answer; it is on disk when this returns."""

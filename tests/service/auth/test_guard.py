@@ -123,8 +123,9 @@ def test_a_key_is_accepted_in_two_headers(
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert (await client.get("/limits", headers={name: value.format(secret)})).status_code == status
         assert (await client.get(f"/limits?key={secret}")).status_code == 401
-        behind = {"Authorization": "Basic eDp5", "X-API-Key": secret}  # for users of a proxy
-        assert (await client.get("/limits", headers=behind)).status_code == 200
+        for other in ("Basic eDp5", "Bearer", ""):  # for users of a proxy
+            behind = {"Authorization": other, "X-API-Key": secret}
+            assert (await client.get("/limits", headers=behind)).status_code == 200
         odd = [(b"Authorization", b"Bearer \xff\xfe")]
         assert (await client.get("/limits", headers=odd)).status_code == 401
 

@@ -163,3 +163,18 @@ def test_the_command_adds_lists_and_removes(tmp_path: Path, capsys: pytest.Captu
         assert main(["keys", *words]) == 2
         assert said_of_it in capsys.readouterr().err
     assert [key.name for key in keys.read(Path(path))] == ["ops"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, "\udcff", "ä"])
+def test_a_name_that_no_key_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"name cannot be .*letters, digits and"):
+        added(tmp_path / "keys", name)
+
+
+@pytest.mark.process
+def test_a_key_that_could_not_be_shown_is_not_added(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "service", "keys", "add", tmp_path / "keys", "--name", "a", "--role", "search"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert keys.read(tmp_path / "keys") == ()

@@ -90,7 +90,9 @@ def test_no_origin_is_listed_by_default(gallery: Path, inside: Inside) -> None:
     [
         ("", ()),
         ("*", ("*",)),
-        ("https://a.example, http://[::1]:80", ("https://a.example", "http://[::1]:80")),
+        ("https://a.example, http://[::1]:8080", ("https://a.example", "http://[::1]:8080")),
+        ("https://a.example:443,http://b.example:80,http://c.example:443",  # browsers leave a default port out
+         ("https://a.example", "http://b.example", "http://c.example:443")),
         ("https://a.example/", None),
         ("a.example", None),
         ("https://A.example", None),

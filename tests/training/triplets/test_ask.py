@@ -122,6 +122,12 @@ def test_a_cut_or_blank_answer_in_a_batch_leaves_the_others_and_is_not_stored(st
     assert sorted(later.asked) == [" ", "cut"]
 
 
+@pytest.mark.parametrize("text", ["```\n```", '""', "\u200b", " \n\u200b\ufeff\u00a0", "\x00\x1b[", "...", "\ufffd"])
+def test_an_answer_without_a_letter_is_blank(stored: Store, text: str) -> None:
+    assert asker(Echo(), stored).ask(lambda row: Request(text), 1, attempt=0) == [Refusal("the answer is blank")]
+    assert len(stored) == 0
+
+
 def test_an_error_ends_the_run_and_what_was_answered_is_kept(stored: Store) -> None:
     model, prompts = Echo(concurrency=1), ["a", "b", "break", *"cdefghijk"]
     with pytest.raises(ModelError, match="broken"):

@@ -67,8 +67,8 @@ def test_a_rejected_answer_is_asked_for_once_more_and_told_why(stored: Store) ->
 
 def test_without_retries_nothing_is_asked_again(stored: Store) -> None:
     rules = FilterConfig(retries=0)
-    found, asked = written(lambda number, one: says("."), [pair(0)], stored=stored, rules=rules)
-    assert len(asked) == 1 and [one.reason for one in found.rejected()] == ["empty"]
+    found, asked = written(lambda number, one: says("for 5 €"), [pair(0)], stored=stored, rules=rules)
+    assert len(asked) == 1 and [one.reason for one in found.rejected()] == ["special characters"]
 
 
 def test_a_refusal_is_told_and_not_asked_again(stored: Store) -> None:
