@@ -60,7 +60,8 @@ class BoundedConnection(HttpToolsProtocol):
     """
 
     counted = True
-    refused = False  # its last request was answered with an error, and it reads no more
+    refused = False  # its last request is answered with an error, and it reads no more
+    _refusal: LikebutError | None = None  # that error, until the requests before it are answered
     _reading = False  # a request has started and not ended
     _in_body = False  # its head has ended
     _started = False  # the app has it, or will have it after the requests before it
@@ -154,8 +155,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Starts the next request of the connection; if there is none, the time for one starts."""
+        is_last = not self.pipeline
         super().on_response_complete()
-        if self.cycle.response_complete:
+        if self._refusal is not None and is_last:
+            self._answer(self._refusal)
+        elif self.cycle.response_complete:
             self._since = self.loop.time()
             self._connections.rest(self)
 
@@ -218,7 +222,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._unread_s = min(self._unread_s, UNREAD_S) if unread else UNREAD_S
         self._unread = unread
         idle_s = self.loop.time() - self._since
-        if self._unread_s < 0 or (self.refused and idle_s > LINGER_S):
+        if self._unread_s < 0 or (self.refused and self._refusal is None and idle_s > LINGER_S):
             self.reset()
         elif not self._busy and not self.refused and idle_s > HEAD_S:
             if self._reading and not self._in_body:
@@ -232,18 +236,30 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _refuse(self, error: LikebutError) -> None:
         """Answers with an error and ends the connection; what the caller still sends is thrown away for a moment."""
-        identity = uuid.uuid4().hex
-        self.refused, self._since = True, self.loop.time()
-        self._connections.on_refusal(errors.reason(error))
-        facts = {"request_id": identity, "status": errors.status_of(error), "client": self.client and self.client[0]}
-        LOG.info("refused: %s", error, extra={"facts": facts})
+        self.refused = True
         if self._busy:
-            if not self._started or self.pipeline or self.cycle.response_started:
-                self.transport.close()  # an answer now would pass for that of an earlier request, or be part of it
+            if not self._started or self.pipeline:  # an answer now would pass for that of an earlier request
+                if self._started:
+                    self.pipeline.popleft()  # the refused request itself
+                self._refusal = error
+                return
+            if self.cycle.response_started:
+                self.transport.close()  # or the answer would be part of this one
                 return
             self.cycle.disconnected = True
             self.cycle.waiting_for_100_continue = False  # nothing can be written after the answer
             self.cycle.message_event.set()
+        self._answer(error)
+
+    def _answer(self, error: LikebutError) -> None:
+        """Answers a refused request."""
+        identity = uuid.uuid4().hex
+        self._refusal, self._since = None, self.loop.time()
+        self._connections.on_refusal(errors.reason(error))
+        facts = {"request_id": identity, "status": errors.status_of(error), "client": self.client and self.client[0]}
+        LOG.info("refused: %s", error, extra={"facts": facts})
+        if self.transport.is_closing():
+            return
         response = errors.answer(error, request_id=identity)
         lines = [b"%s: %s\r\n" % header for header in (*self.server_state.default_headers, *response.raw_headers)]
         head = b"".join((STATUS_LINE[response.status_code], *lines, b"connection: close\r\n\r\n"))

@@ -21,7 +21,7 @@ from pathlib import Path
 from index import uploads
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
 from models import files
-from models.errors import GalleryBroken, GalleryMissing, GalleryReadOnly, JobRunning
+from models.errors import GalleryBroken, GalleryError, GalleryMissing, GalleryReadOnly, JobRunning
 
 CURRENT = "CURRENT"
 LOCK = "LOCK"
@@ -69,7 +69,7 @@ def live_manifest(gallery: Path) -> SnapshotManifest:
 
 
 def current(gallery: Path) -> str:
-    """The name of the live snapshot; raises GalleryMissing or GalleryBroken."""
+    """The name of the live snapshot; raises GalleryMissing, GalleryBroken, or GalleryError if it cannot be read."""
     pointer = gallery / CURRENT
     try:
         name = pointer.read_text(encoding="utf-8").strip()
@@ -77,8 +77,10 @@ def current(gallery: Path) -> str:
         raise GalleryMissing(
             f"no gallery is at {gallery}: build one with `likebut index build SOURCE --gallery {gallery}`"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise GalleryBroken(f"{pointer} cannot be read ({error}): rebuild the gallery") from error
+    except OSError as error:
+        raise GalleryError(f"{pointer} cannot be read ({error}): give this process the right to") from error
     if not NAME.fullmatch(name):
         raise GalleryBroken(f"{pointer} names no snapshot: write the name of one of {gallery / SNAPSHOTS} into it")
     return name

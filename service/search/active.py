@@ -11,7 +11,7 @@ from index.storage.journal import Journal
 from index.storage.read_only_journal import open_journal as opened_journal
 from models.bundle import Bundle
 from models.encoder import Encoder
-from models.errors import GalleryError
+from models.errors import GalleryBroken, GalleryError, GalleryMissing, GalleryMoved
 from models.image_decoders import ImageDecoders
 from service.errors import NotReady
 from service.settings import Settings
@@ -39,8 +39,10 @@ class Active:
                 self.gallery.journal.require_in_place()
                 snapshot.current(self.gallery.journal.gallery)
                 high_water.read(self.gallery.journal.gallery)
-        except GalleryError as error:
+        except (GalleryBroken, GalleryMissing, GalleryMoved) as error:
             return str(error)
+        except GalleryError:
+            pass  # the machine is short of something for a moment
         return ""
 
     def model(self, bundle: Path, settings: Settings, decoders: ImageDecoders) -> Encoder:

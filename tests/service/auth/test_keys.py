@@ -173,7 +173,18 @@ def test_a_name_that_no_key_can_have_is_refused(tmp_path: Path, name: str) -> No
 
 @pytest.mark.process
 def test_a_key_that_could_not_be_shown_is_not_added(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "service", "keys", "add", tmp_path / "keys", "--name", "a", "--role", "search"]
+    command = [
+        sys.executable,
+        "-m",
+        "service",
+        "keys",
+        "add",
+        str(tmp_path / "keys"),
+        "--name",
+        "a",
+        "--role",
+        "search",
+    ]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "Traceback" not in done.stderr

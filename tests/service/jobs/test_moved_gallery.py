@@ -122,3 +122,24 @@ def test_a_service_whose_journal_lost_changes_does_not_start_to_serve(copy: Path
     for path in copy.glob("journal*"):
         path.unlink()
     inside(Settings(gallery=copy), refused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "text"), [("CURRENT", None), ("CURRENT", "nonsense"), ("CHANGES", "7")])
+def test_a_gallery_that_takes_no_change_is_not_ready(copy: Path, inside: Inside, name: str, text: str | None) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        assert (await client.patch("/items/red-box", json={"attributes": {"price": 3}})).status_code == 200
+        await until(client, 200)
+        before = (copy / name).read_text()
+        if text is None:
+            (copy / name).unlink()
+        else:
+            (copy / name).write_text(text)
+        await until(client, 503)
+        assert (await client.patch("/items/red-box", json={"attributes": {"price": 4}})).status_code == 503
+        assert (await client.post("/search", json={"text": "a ball"})).status_code == 200
+        (copy / name).write_text(before)
+        await until(client, 200)
+        assert (await client.patch("/items/red-box", json={"attributes": {"price": 5}})).status_code == 200
+
+    inside(Settings(gallery=copy), scenario)
