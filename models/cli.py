@@ -118,3 +118,8 @@ def _discard_output() -> None:
     """Leads stdout to nowhere, since Python flushes it again at its exit."""
     with suppress(OSError, ValueError):  # a replaced stdout may have no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def printable(text: str) -> str:
+    r"""Return a text of others as one line without control characters, each written as in \x1b."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

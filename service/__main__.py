@@ -147,7 +147,8 @@ def _search(arguments: argparse.Namespace) -> None:
         cli.show({"hits": hits, **facts, **remarks}, as_json=True)
         return
     for hit in answer.hits:
-        print(f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}".rstrip())
+        line = f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}"
+        print(cli.printable(line).rstrip())
     for note in (*answer.notes, *answer.diagnostics):
         print(f"likebut: {note}", file=sys.stderr)
 

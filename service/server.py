@@ -16,7 +16,8 @@ from types import FrameType
 
 import uvicorn
 
-from models.errors import ConfigError
+from index.storage import snapshot
+from models.errors import ConfigError, GalleryReadOnly
 from service.connections import SPARE, Connections
 from service.http import app as http_app
 from service.http.state import AppState
@@ -85,6 +86,10 @@ class _Server(uvicorn.Server):
         self._state.decoders.start()
         assert sockets
         keys = "no keys: everyone on this machine may search and change the gallery"
+        try:
+            snapshot.check_writable(self._state.settings.gallery)
+        except GalleryReadOnly:
+            keys = "no keys: everyone on this machine may search the gallery, which this process cannot change"
         if self._keys is not None:
             keys = f"keys of {self._keys}"
         lines = [f"serving {_address(sockets[0])}", self._state.summary()]

@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 import httpcore
 
 from index.sources import content_encoding, fingerprint
-from index.sources.retry_after import retry_after_s
 from models.errors import InputError
+from models.retry_after import retry_after_s
 
 PORTS = {"http": 80, "https": 443}
 CONNECT_S = 1.0  # for one address, if the name has more addresses to try

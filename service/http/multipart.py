@@ -92,7 +92,10 @@ def parse(data: bytes, *, content_type: str) -> Form:
                     )
                 form.image = content
             elif name in FIELDS:
-                text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
+                try:
+                    text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
+                except UnicodeError as error:
+                    raise BadRequest(f"the part {name} is not text in its charset ({error}): send UTF-8") from error
                 if name == "text" and text.strip():
                     form.fields[name] = text
                 elif name != "text" and text.strip() not in LEFT_OUT:

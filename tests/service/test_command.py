@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from models import cli
 from models.bundle import SHIPPED
 from models.errors import ConfigError
 from service.__main__ import main
@@ -85,6 +86,10 @@ def test_the_search_command_prints_hits(
 def test_an_expected_failure_is_one_sentence(words: list[str], said: str) -> None:
     done = subprocess.run([sys.executable, "-m", "service", *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_control_characters_of_a_catalogue_do_not_reach_the_terminal() -> None:
+    assert cli.printable("li\nne \x1b[31mrød\u202e") == "li\\nne \\x1b[31mrød\\u202e"
 
 
 def test_a_search_for_nothing_is_refused(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,9 +23,9 @@ from tenacity import (
     wait_random,
 )
 
-from index.sources.retry_after import retry_after_s
 from models import preprocess
 from models.errors import ConfigError, InputError, ModelError, ModelRefused
+from models.retry_after import retry_after_s
 from training.triplets import completion
 from training.triplets.answers import Reply, Request
 from training.triplets.config import EndpointCaptioner, EndpointReformulator

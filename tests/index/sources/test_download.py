@@ -13,7 +13,7 @@ import pytest
 
 from index.sources.download import Downloader, DownloadError, DownloadTooLarge, FetchedImage, HostFailure
 from index.sources.image_bytes import OperatorPolicy
-from index.sources.retry_after import retry_after_s
+from models.retry_after import retry_after_s
 
 Act = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\n"
