@@ -15,6 +15,7 @@ import yaml
 from index.build.compact import compact
 from index.gallery import Gallery
 from models.bundle import SHIPPED, Bundle
+from models.errors import SnapshotOutdated
 from tests.deploy.conftest import ROOT
 
 RUNBOOK = ROOT / "deploy" / "README.md"
@@ -49,11 +50,16 @@ def test_a_backup_of_a_gallery_in_use_has_all_that_was_acknowledged_before_it(ga
 
     def write() -> None:
         nonlocal acknowledged
+        own = live
         while not stop.is_set():
-            put = live.view().upsert(id)
+            put = own.view().upsert(id)
             assert put is not None
             item = replace(put.item, attributes={"number": acknowledged + 1})
-            live.change([replace(put, item=item)])
+            try:
+                own.change([replace(put, item=item)])
+            except SnapshotOutdated:  # as a service, which opens the new one
+                own = Gallery.open(tmp_path / "live", space_id=space_id, journal=own.journal)
+                continue
             acknowledged += 1
 
     def fold() -> None:
