@@ -29,6 +29,7 @@ from index.storage import snapshot
 from index.storage.changes import Delete, Upsert
 from models.arrays import Vectors
 from models.bundle import SHIPPED, Bundle
+from models.errors import SnapshotOutdated
 
 SOURCE_ITEMS = 300
 CHANGED_IDS = 40
@@ -161,7 +162,12 @@ def change_for_ever(gallery_path: Path, space: str, seed: int) -> None:
         print(json.dumps({"id": id, "version": version, "seq": None}), flush=True)
         (vector,) = vectors(generator, 1, gallery.manifest.dimension)
         item = GalleryItem(id, "", {"version": version})
-        seq = gallery.change([Delete(id) if deleted else Upsert(item, "0" * 64, space, vector)])
+        seq = None
+        while seq is None:
+            try:
+                seq = gallery.change([Delete(id) if deleted else Upsert(item, "0" * 64, space, vector)])
+            except SnapshotOutdated:  # as a service, which opens what another process has published
+                gallery = Gallery.open(gallery_path, space_id=space, journal=gallery.journal)
         print(json.dumps({"id": id, "version": version, "seq": seq}), flush=True)
 
 
