@@ -5,15 +5,17 @@ from pathlib import Path
 
 import open_clip
 import torch
-from open_clip.model import CLIP
+from open_clip.model import CLIP, CLIPVisionCfg
 from open_clip.pretrained import get_pretrained_cfg
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.errors import ConfigError
+from models.nets.conv_tower import ConvTower
 
-OWN_CONFIGS = Path(__file__).parent  # clip-small.json, in open_clip's own form
+OWN_CONFIGS = Path(__file__).parent  # clip-small.json and conv-small.json, in open_clip's own form
+CONVOLUTIONAL = frozenset({"conv-small"})  # the models with a ConvTower
 
 
 class Backbone(nn.Module):
@@ -55,6 +57,8 @@ class Backbone(nn.Module):
             raise ConfigError(f"the weights {pretrained!r} do not load into {name}: {error}") from error
         if not isinstance(clip, CLIP) or not isinstance(clip.visual, VisionTransformer):
             raise ConfigError(f"{name} is not a CLIP with a ViT image tower")
+        if name in CONVOLUTIONAL:
+            clip.visual = ConvTower(CLIPVisionCfg(**_known(name)["vision_cfg"]), dimension=clip.visual.output_dim)
         mean = facts.get("mean") or open_clip.OPENAI_DATASET_MEAN
         std = facts.get("std") or open_clip.OPENAI_DATASET_STD
         return cls(clip, mean=tuple(mean), std=tuple(std), end=end)

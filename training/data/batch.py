@@ -20,6 +20,7 @@ class ContrastBatch(Batch):
     pixels: Tensor  # uint8 (b, 3, S, S)
     tokens: Tensor  # int64 (b, L)
     described: Tensor  # bool (b, M): which other images of the global batch the caption describes too
+    codes: Tensor  # int64 (b, A): the attributes of the products, as `attributes.codes`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,12 @@
 """Exponential moving average of a module's weights."""
 
+import copy
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Average(nn.Module):
@@ -15,6 +20,12 @@ class Average(nn.Module):
     def values(self) -> dict[str, Tensor]:
         """Return the averages by the names of their parameters, as `torch.func.functional_call` takes them."""
         return {name.replace("/", "."): value for name, value in self.named_buffers()}
+
+    def settled(self, module: Module) -> Module:
+        """Return a copy of the module with the averages as its parameters."""
+        copied = copy.deepcopy(module)
+        copied.load_state_dict(self.values(), strict=False)
+        return copied
 
     @torch.no_grad()
     def follow(self, module: nn.Module, *, momentum: float) -> None:

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
 
 from models.arrays import Rows
 from models.bundle import Manifest
@@ -20,6 +21,7 @@ from training import vocabulary
 from training.bundles.export import FinishedModel
 from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts
+from training.catalogue.world import attributes
 from training.catalogue.world.world import CATEGORIES
 from training.data.batch import ContrastBatch
 from training.data.config import DrawnCaptions
@@ -28,12 +30,20 @@ from training.data.order import alike
 from training.engine import checkpoint, loop
 from training.engine.backbones import TOKENIZER
 from training.engine.distributed import World
+from training.engine.ema import Average
 from training.engine.losses import symmetric_nce
 from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
+from training.methods.attribute_heads import AttributeHeads
 from training.methods.clip_run import frozen_graphs
 from training.metrics import retrieval
 
 _EVALUATION_BATCH = 256
+
+
+class ContrastLoss(Section):
+    """The contrast of images and captions + attributes · the cross-entropy of the drawn attributes."""
+
+    attributes: float = Field(default=0.0, ge=0)
 
 
 class ContrastConfig(Section):
@@ -46,6 +56,8 @@ class ContrastConfig(Section):
     seed: int
     backbone: BackboneConfig
     data: DrawnCaptions
+    loss: ContrastLoss = ContrastLoss()
+    average: float = Field(default=0.0, ge=0, lt=1)  # momentum of the weights' average, which is the model; 0: none
     optim: OptimConfig
     loop: LoopConfig
 
@@ -70,8 +82,23 @@ class ContrastConfig(Section):
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a finished run; see `Method.finished`."""
         backbone, _ = self.untrained(run)
-        checkpoint.load(backbone, checkpoint.best(run))
-        return weighted_sum_model(backbone, name=self.backbone.name, tokenizer_file=run / TOKENIZER)
+        net = ContrastNet(backbone, self)
+        checkpoint.load(net, checkpoint.best(run))
+        return weighted_sum_model(net.settled(), name=self.backbone.name, tokenizer_file=run / TOKENIZER)
+
+
+class ContrastNet(nn.Module):
+    """A CLIP with the classifiers and the average of weights that a run asks for."""
+
+    def __init__(self, backbone: Backbone, config: ContrastConfig) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = AttributeHeads(backbone.dimension) if config.loss.attributes else None
+        self.average = Average(backbone) if config.average else None
+
+    def settled(self) -> Backbone:
+        """Return the CLIP with the average of its weights, if there is one."""
+        return self.backbone if self.average is None else self.average.settled(self.backbone)
 
 
 class ContrastStage:
@@ -90,15 +117,16 @@ class ContrastStage:
             vocabulary.learn(texts, size=config.data.vocabulary, path=path)
         self._config = config
         self._device = world.device
-        self.net, self._tokenizer = config.untrained(out)
-        if config.data.vocabulary > self.net.clip.vocab_size:
-            raise ConfigError(f"data.vocabulary is more than the {self.net.clip.vocab_size} tokens of the model")
-        self.net.to(self._device)
-        size = self.net.image_size
+        backbone, self._tokenizer = config.untrained(out)
+        if config.data.vocabulary > backbone.clip.vocab_size:
+            raise ConfigError(f"data.vocabulary is more than the {backbone.clip.vocab_size} tokens of the model")
+        self.net = ContrastNet(backbone, config).to(self._device)
+        size = backbone.image_size
         count, seed = config.data.products, config.seed
         self._products = images.products(count, split="train", seed=seed)
         names = list(CATEGORIES)
         self._categories = np.array([names.index(product.category) for product in self._products])  # (N,)
+        self._codes = attributes.codes(self._products)  # (N, A)
         self._pixels = images.pixels(count, split="train", seed=seed, size=size, cache=cache)
         count = config.data.validation_products
         self._validation_products = images.products(count, split="val", seed=seed)
@@ -123,6 +151,7 @@ class ContrastStage:
                 pixels=torch.from_numpy(self._pixels[rows[self._share]]),
                 tokens=self._tokens([phrase.text for phrase in phrases]),
                 described=torch.from_numpy(described),
+                codes=torch.from_numpy(self._codes[rows[self._share]]),
             )
 
     def _order(self, epoch: int) -> list[Rows]:
@@ -131,34 +160,61 @@ class ContrastStage:
         return alike(self._categories, share=share, batch=self._config.loop.batch, seed=self._config.seed, epoch=epoch)
 
     def embeddings(self, batch: ContrastBatch) -> dict[str, Tensor]:
-        """Return `image` and `text` (b, d), the temperature as `scale` (b,), and the pairs that are no negatives."""
-        image, text = self.net.image(batch.pixels), self.net.text(batch.tokens)
-        scale = self.net.temperature().expand(len(image))
-        return {"image": image, "text": text, "scale": scale, "described": batch.described}
+        """Return `image` and `text` (b, d), the temperature as `scale` (b,), and the pairs that are no negatives.
+
+        With classifiers also their `scores` (b, V) and the right `codes` (b, A).
+        """
+        net = self.net.backbone
+        image, text = net.image(batch.pixels), net.text(batch.tokens)
+        scale = net.temperature().expand(len(image))
+        found = {"image": image, "text": text, "scale": scale, "described": batch.described}
+        if self.net.heads is not None:
+            found |= {"scores": self.net.heads(image), "codes": batch.codes}
+        return found
 
     def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """Contrast images and captions in both directions; other images that a caption describes are no negatives."""
         scale, described = embeddings["scale"][0], embeddings["described"]
-        return symmetric_nce(embeddings["text"], embeddings["image"], scale=scale, ignored=described)
+        loss = symmetric_nce(embeddings["text"], embeddings["image"], scale=scale, ignored=described)
+        if self.net.heads is not None:
+            classified = self.net.heads.loss(embeddings["scores"], embeddings["codes"])
+            loss = loss + self._config.loss.attributes * classified
+        return loss
 
     def stepped(self, done: float) -> None:
-        """Do nothing after a step."""
+        """Let the average follow the weights; early ones are soon forgotten."""
+        if self.net.average is not None:
+            step = done * self._config.loop.epochs * self.steps_per_epoch
+            momentum = min(self._config.average, (1 + step) / (10 + step))
+            self.net.average.follow(self.net.backbone, momentum=momentum)
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
-        """Return text → image recall on unseen products; every product that the caption describes counts."""
+        """Return text → image recall on unseen products; every product that the caption describes counts.
+
+        With classifiers also the share of `attributes` that they read right, and of products read right as a `whole`.
+        """
+        net = self.net.settled().eval()
         chosen = self._validation_products
         phrases = [product_captions.caption(product, Random(f"validation/{product.id}")) for product in chosen]
         blocks = [slice(start, start + _EVALUATION_BATCH) for start in range(0, len(chosen), _EVALUATION_BATCH)]
         pixels = (torch.from_numpy(self._validation_pixels[block].copy()).to(self._device) for block in blocks)
         tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)
-        gallery = torch.cat([self.net.image(part) for part in pixels])  # (N, d)
-        texts = torch.cat([self.net.text(part) for part in tokens])  # (B, d)
+        gallery = torch.cat([net.image(part) for part in pixels])  # (N, d)
+        texts = torch.cat([net.text(part) for part in tokens])  # (B, d)
         scores = (texts @ gallery.T).cpu().numpy()  # (B, N)
         facts = Facts(chosen)
         relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]
         ranks = retrieval.first_ranks(scores, relevant)  # (B,)
-        return {"recall_1": retrieval.recall(ranks, 1), "recall_10": retrieval.recall(ranks, 10)}
+        found = {"recall_1": retrieval.recall(ranks, 1), "recall_10": retrieval.recall(ranks, 10)}
+        if self.net.heads is not None:
+            codes = torch.from_numpy(attributes.codes(chosen)).to(self._device)  # (N, A)
+            right = self.net.heads.right(self.net.heads(gallery), codes)  # (N, A)
+            has = codes != attributes.ABSENT
+            found |= {"attributes": float(right[has].float().mean()), "whole": float(right.all(dim=1).float().mean())}
+            for name, column, own in zip(attributes.VALUES, right.T, has.T, strict=True):
+                found[name] = float(column[own].float().mean())
+        return found
 
     def _tokens(self, texts: list[str]) -> Tensor:
         """Return token ids, cut to the longest text of the batch: (B, L')."""

@@ -95,6 +95,28 @@ def test_two_ranks_share_the_batches_of_one(config_file: Path, run: Path) -> Non
         assert torch.equal(batch.tokens, torch.cat(padded))
 
 
+def test_classifiers_and_the_average_learn_with_it_and_are_not_exported(config_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "classified.toml"
+    words = CONFIG.replace("seed = 1", "seed = 1\naverage = 0.9").replace('"clip-small"', '"conv-small"')
+    path.write_text(words + "[loss]\nattributes = 1.0\n")
+    runs.train(path, tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    scores = [line for line in lines if "epoch" in line]
+    assert scores[-1]["attributes"] > scores[0]["attributes"] and scores[-1]["whole"] <= scores[-1]["attributes"]
+    settings = config.read(path)
+    assert isinstance(settings, ContrastConfig)
+    stage = ContrastStage(
+        settings, out=tmp_path / "run", cache=tmp_path / "cache", world=World.alone(torch.device("cpu"))
+    )
+    checkpoint.load(stage.net, checkpoint.best(tmp_path / "run"))
+    pixels = next(stage.batches(0, start=0)).pixels[:4]
+    runs.export(tmp_path / "run", text_weight=None, out=tmp_path / "bundle")
+    exported = Encoder.open(tmp_path / "bundle").gallery(pixels.numpy())
+    averaged, last = (net.eval().image(pixels).detach().numpy() for net in (stage.net.settled(), stage.net.backbone))
+    np.testing.assert_allclose(exported, averaged, atol=2e-4)
+    assert np.abs(exported - last).max() > 1e-3
+
+
 def test_a_finished_run_run_again_changes_nothing(config_file: Path, run: Path) -> None:
     before = checkpoint.weights(run)
     runs.train(config_file, run)

@@ -40,10 +40,7 @@ class Pair(nn.Module):
 
     def settled(self) -> Reformulation:
         """Return a copy of the network with the weights that encode the targets."""
-        network = copy.deepcopy(self.online)
-        if self.average is not None:
-            network.load_state_dict(self.average.values(), strict=False)
-        return network
+        return copy.deepcopy(self.online) if self.average is None else self.average.settled(self.online)
 
 
 class _Phase(Contrasting):
