@@ -1,7 +1,6 @@
 """Sources to rows: a folder of images or a table, read as (id, image, attributes)."""
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -163,7 +162,8 @@ def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
 
 
 def _local(table: Path) -> Callable[[str], str]:
-    base = Path(os.path.abspath(table)).parent.resolve()  # noqa: PTH100 - the folder of a link, not of its target
+    # a link's own folder, not that of its target; "." and ".." have no folder in their names
+    base = table.resolve().parent if table.name in ("", "..") else table.parent.resolve()
     return lambda image: str(base / image)  # an absolute image replaces the base
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the journal share: a gallery whose last writer was killed."""
+"""Fixtures for the journal's tests: a gallery with changes in its write-ahead file."""
 
 import subprocess
 import sys

@@ -2,12 +2,24 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from service.errors import Overloaded
 from service.workers.pool import Pool
+
+
+def held_work() -> tuple[threading.Event, threading.Event, Callable[[], None]]:
+    """Return work that runs until the first event is set, and sets the second when it starts."""
+    opened, entered = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        assert opened.wait(30)
+
+    return opened, entered, work
 
 
 def test_one_caller_leaves_a_quarter_of_the_permits_to_others() -> None:
@@ -48,11 +60,7 @@ def test_callers_without_names_share_all_permits() -> None:
 
 
 def test_a_caller_that_leaves_holds_its_permit_until_its_work_ends() -> None:
-    opened, entered = threading.Event(), threading.Event()
-
-    def work() -> None:
-        entered.set()
-        assert opened.wait(30)
+    opened, entered, work = held_work()
 
     async def scenario() -> None:
         async with Pool("test", workers=1, max_waiting=3) as pool:
@@ -115,11 +123,7 @@ def test_work_that_fails_tells_its_caller_and_the_next_runs() -> None:
 
 
 def test_at_the_end_of_the_pool_waiting_work_is_cancelled() -> None:
-    opened, entered = threading.Event(), threading.Event()
-
-    def work() -> None:
-        entered.set()
-        assert opened.wait(30)
+    opened, entered, work = held_work()
 
     async def scenario() -> None:
         async with Pool("test", workers=1, max_waiting=3) as pool:
