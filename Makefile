@@ -65,13 +65,13 @@ soak: build/gallery.built  ## half an hour of load, good and bad: memory must st
 poison: build/gallery.built  ## attack a served shop for some minutes: another caller's searches must not fail or wait
 	$(BIN)/python deploy/benchmarks/poison.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
-bundles: $(VENV)/test  ## train and export the shipped bundles from nothing but this repo (about four hours on 2 cores)
+bundles: $(VENV)/test  ## train and export the shipped bundles and InstructCIR from nothing but this repo (about four hours on 2 cores)
 	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small
 	$(BIN)/likebut export $(RUNS)/clip-small --out $(BUNDLES)/sum
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
 	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
 	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
-	$(BIN)/likebut export $(RUNS)/instruct-small --out $(BUNDLES)/instruct
+	$(BIN)/likebut export $(RUNS)/instruct-small --out $(RUNS)/instruct-small/bundle
 
 table: $(VENV)/test  ## train and measure every row of the table in docs/benchmarks (hours)
 	$(BIN)/python -m training.ablations.runner --runs $(RUNS) --jobs 2 --write
