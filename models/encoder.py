@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import bundle, preprocess, reference_cache
-from models.arrays import Embeddings, Pixels, normalised
+from models import bundle, preprocess, reference_cache, spelling
+from models.arrays import Embeddings, Pixels, TokenIds, normalised
 from models.bundle import Bundle, Manifest
 from models.errors import BundleBroken, ConfigError
 from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
 from models.session import OnnxSession, Provider
-from models.tokenizer import SLOT, Template, Tokenizer, Tokens
+from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens
+
+_COLUMNS = 4  # lengths of texts are rounded up to a multiple of it: fewer shapes to plan for
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ class Encoder:
         self._decoders = decoders
         self.manifest: Manifest = opened.manifest
         self._bundle = opened
-        self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=opened.manifest.context_length)
+        words = opened.file(spelling.FILE) if spelling.FILE in opened.manifest.files else None
+        length = opened.manifest.context_length
+        self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=length, words=words)
         self._template = _template(opened, self._tokenizer)
         graphs = {
             name: OnnxSession(opened.file(f"{name}.onnx"), threads=threads, provider=provider) for name in opened.graphs
@@ -49,6 +53,9 @@ class Encoder:
         self._gallery, self._text = graphs["gallery"], graphs["text"]
         self._compose = graphs["query"] if "query" in graphs else graphs["compose"]
         self._rerank = graphs.get(bundle.RERANK)
+        reading = [graph for graph in graphs.values() if "tokens" in graph.inputs]
+        # a GPU's engines are built for one shape
+        self._cuts = provider == "cpu" and all(graph.is_free("tokens", 1) for graph in reading)
         self._references = None
         if "reference" in graphs:
             self._references = References(graphs["reference"], cache_bytes=reference_cache_bytes)
@@ -119,7 +126,7 @@ class Encoder:
 
     def words(self, tokens: Tokens) -> Embeddings:
         """Embeddings (B, d) of text-only queries, from the tokens of `tokenize`."""
-        return self._text.run({"tokens": tokens.ids})["vector"]
+        return self._text.run({"tokens": self._cut(tokens)})["vector"]
 
     def queries(self, pixels: Pixels, texts: Sequence[str], *, text_weight: float) -> Embeddings:
         """Composed queries (B, d): reference images (B, 3, S, S), each with the text of its change."""
@@ -131,7 +138,7 @@ class Encoder:
         `text_weight` in 0…1, one for all or (B,), is the share of the text's own embedding in the result (InstructCIR,
         Eq. 3: λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
         """
-        found = self._compose.run({**self._features(pixels), "tokens": changes.tokens.ids})
+        found = self._compose.run({**self._features(pixels), "tokens": self._cut(changes.tokens)})
         weights = np.broadcast_to(np.asarray(text_weight, np.float32), len(pixels))[:, np.newaxis]  # (B, 1)
         if not weights.any():
             return normalised(found["composed"])
@@ -154,7 +161,7 @@ class Encoder:
         if self._rerank is None:
             raise ConfigError(f"{self.manifest.model_id} has no re-ranker: take a bundle that was exported with one")
         given = {"reference": self.gallery(pixels), "composed": composed, "candidates": candidates}
-        return self._rerank.run({**given, "tokens": changes.tokens.ids})["scores"]
+        return self._rerank.run({**given, "tokens": self._cut(changes.tokens)})["scores"]
 
     @property
     def sentence(self) -> str:
@@ -169,7 +176,14 @@ class Encoder:
     def sentences(self, pixels: Pixels) -> Embeddings:
         """Embeddings (B, d) of images (B, 3, S, S), each set into `sentence` without a change."""
         tokens = self._tokenizer.encode([""] * len(pixels), template=Template.parse(self.sentence))
-        return normalised(self._compose.run({**self._features(pixels), "tokens": tokens.ids})["composed"])
+        return normalised(self._compose.run({**self._features(pixels), "tokens": self._cut(tokens)})["composed"])
+
+    def _cut(self, tokens: Tokens) -> TokenIds:
+        """The token ids (B, L) without columns that are padding in every row, if the graphs take fewer (B, L')."""
+        if not self._cuts or not len(tokens.ids):
+            return tokens.ids
+        longest = int((tokens.ids == self._tokenizer.end).argmax(axis=1).max()) + 1
+        return tokens.ids[:, : max(SHORTEST, -(-longest // _COLUMNS) * _COLUMNS)]
 
     def _features(self, pixels: Pixels) -> Features:
         """The image inputs of the query's second graph."""

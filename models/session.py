@@ -45,8 +45,13 @@ class OnnxSession:
             raise BundleBroken(f"{path} does not load in ONNX Runtime: {error}") from error
         if self._session.get_providers()[0] != wanted[0]:  # it falls back with no more than a warning
             raise ConfigError(f"ONNX Runtime could not start {provider} on this machine: check its driver, or use cpu")
-        self.inputs = tuple(value.name for value in self._session.get_inputs())
+        self._shapes = {value.name: value.shape for value in self._session.get_inputs()}
+        self.inputs = tuple(self._shapes)
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def is_free(self, name: str, axis: int) -> bool:
+        """True if the graph takes any size of an input along that axis."""
+        return not isinstance(self._shapes[name][axis], int)
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
         """Every output of the graph by its name; raises BundleBroken if the graph fails on the inputs."""

@@ -13,13 +13,16 @@ from tokenizers.normalizers import Normalizer
 from models.arrays import Flags, TokenIds
 from models.cleaning import KINDS, Cleaning
 from models.errors import BundleBroken, ConfigError
+from models.spelling import Spelling
 
 START = "<|startoftext|>"
 END = "<|endoftext|>"
 PADDING_ID = 0  # as CLIP's: whatever stands after the end token is never read
 PLACEHOLDER_ID = 0  # at the slot, where a net puts its pseudo-word in place of the token's own embedding
+SHORTEST = 8  # columns of the shortest tokens that a graph takes, if it takes fewer than its whole context
 TEXT = "{text}"
 SLOT = "*"
+_COMMON = 20_000  # ids of words that are no slips; rarer ones may be
 CLEANING = "open_clip"  # key of the normalizer in a tokenizer.json: which of open_clip's cleanings comes first
 
 
@@ -63,7 +66,8 @@ class Tokens:
 class Tokenizer:
     """A tokenizer.json of the `tokenizers` library, framed to a context of L tokens."""
 
-    def __init__(self, fast: FastTokenizer, *, context_length: int) -> None:
+    def __init__(self, fast: FastTokenizer, *, context_length: int, words: Sequence[str] = ()) -> None:
+        """`words` are the bundle's own, the most frequent first, to put slips right; without any none is."""
         start, end = fast.token_to_id(START), fast.token_to_id(END)
         if start is None or end is None:
             raise BundleBroken(f"the tokenizer has no {START} or {END} token: export the bundle again")
@@ -71,10 +75,14 @@ class Tokenizer:
         self._fast = fast
         self._start, self.end = start, end
         self.context_length = context_length
+        self._spelling = Spelling(words, common=_common(fast)) if words else None
 
     @classmethod
-    def open(cls, path: Path, *, context_length: int) -> "Tokenizer":
-        """Reads a tokenizer.json; raises BundleBroken if it is none."""
+    def open(cls, path: Path, *, context_length: int, words: Path | None = None) -> "Tokenizer":
+        """Reads a tokenizer.json; raises BundleBroken if it is none.
+
+        With the file of a bundle's words slips are put right, which training leaves as they are to learn from.
+        """
         try:
             text = path.read_text(encoding="utf-8")
             fast = FastTokenizer.from_str(text)
@@ -85,7 +93,8 @@ class Tokenizer:
             fast.normalizer = Normalizer.custom(Cleaning(kind))
         elif kind is not None:
             raise BundleBroken(f"{path} wants a cleaning {kind!r} that this version does not know: update likebut")
-        return cls(fast, context_length=context_length)
+        own = () if words is None else words.read_text(encoding="utf-8").split()
+        return cls(fast, context_length=context_length, words=own)
 
     @property
     def vocabulary(self) -> int:
@@ -147,7 +156,14 @@ class Tokenizer:
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         whole = [_repaired(text) for text in texts]
+        if self._spelling is not None:
+            whole = [self._spelling.corrected(text) for text in whole]
         return [encoding.ids for encoding in self._fast.encode_batch(whole, add_special_tokens=False)]
+
+
+def _common(fast: FastTokenizer) -> list[str]:
+    """Return the common words that a tokenizer of word pieces has as a whole; its ids follow their frequency."""
+    return [word for word, id in fast.get_vocab().items() if id < _COMMON and word.isalpha()]
 
 
 def _repaired(text: str) -> str:

@@ -1,6 +1,8 @@
 """Tokenizers as tokenizer.json files: those of open_clip's models, and a small one that is learned from texts."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from models import files
 from models.tokenizer import CLEANING, END, START
 
+_WORD = re.compile(r"[a-z]{3,}")
+_FEWEST = 3  # times that a word must occur
 _WORD_END = "</w>"
 _CONTRACTIONS = r"'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]"  # in open_clip's pattern in any case
 
@@ -43,8 +47,8 @@ def clip(path: Path, *, clean: str = "lower") -> None:
     merges = sorted(own.bpe_ranks, key=own.bpe_ranks.__getitem__)
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, end_of_word_suffix=_WORD_END))
     tokenizer.normalizer = normalizers.Sequence([])
-    letters, numbers = _letters_and_numbers(own)
-    words = rf"{_CONTRACTIONS}|[{letters}]+|[{numbers}]|[^\s{letters}{numbers}]+"
+    letters, numbers, dropped = _kinds(own)
+    words = rf"{_CONTRACTIONS}|[{letters}]+|[{numbers}]|[^\s{letters}{numbers}{dropped}]+"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(words), behavior="removed", invert=True),
@@ -56,20 +60,35 @@ def clip(path: Path, *, clean: str = "lower") -> None:
     files.write(path, json.dumps(fields, indent=1, ensure_ascii=False))
 
 
-def _letters_and_numbers(own: SimpleTokenizer) -> tuple[str, str]:
-    r"""Return the ranges of open_clip's \p{L} and \p{N}: the `tokenizers` library has an older Unicode."""
+def _kinds(own: SimpleTokenizer) -> tuple[str, str, str]:
+    r"""Return the ranges of open_clip's \p{L} and \p{N}, and of what it drops though it is no space, as U+0345.
+
+    The `tokenizers` library has an older Unicode.
+    """
     every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     joined = own.pat.findall(" ".join(f"a{one}" for one in every))  # a letter forms one word with the "a"
     doubled = own.pat.findall(" ".join(one + one for one in every))  # a number is a word of its own
     letters = [ord(word[1]) for word in joined if len(word) == 2 and word[0] == "a"]
     numbers = sorted({ord(word) for word in doubled if len(word) == 1})
-    return "".join(_ranges(letters)), "".join(_ranges(numbers))
+    found = set("".join(own.pat.findall(" ".join(every))))
+    dropped = [ord(one) for one in every if one not in found and not one.isspace()]
+    return "".join(_ranges(letters)), "".join(_ranges(numbers)), "".join(_ranges(dropped))
 
 
 def _ranges(codes: list[int]) -> Iterator[str]:
     """Yield the runs of ascending codes as a regular expression writes them."""
+    if not codes:
+        return
     first = codes[0]
     for code, following in zip(codes, [*codes[1:], 0], strict=True):
         if following != code + 1:
             yield rf"\x{{{first:x}}}-\x{{{code:x}}}"
             first = following
+
+
+def write_words(texts: Iterable[str], path: Path) -> None:
+    """Write the words of texts without slips, the most frequent first, for models/spelling.py; never twice."""
+    if not path.exists():
+        counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+        words = sorted(counts, key=lambda word: (-counts[word], word))
+        files.write(path, "\n".join(word for word in words if counts[word] >= _FEWEST) + "\n")

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from models.errors import ConfigError
 from models.nets.conv_tower import ConvTower
+from models.nets.sentence_tower import mean_over_text, replace_text_tower
 
-OWN_CONFIGS = Path(__file__).parent  # clip-small.json and conv-small.json, in open_clip's own form
-CONVOLUTIONAL = frozenset({"conv-small"})  # the models with a ConvTower
+OWN_CONFIGS = Path(__file__).parent  # clip-small.json and conv-minilm.json, in open_clip's own form
+OWN_TOWERS = frozenset({"conv-minilm"})  # the models with a ConvTower and a sentence encoder
 
 
 class Backbone(nn.Module):
@@ -27,6 +28,7 @@ class Backbone(nn.Module):
 
     mean: Tensor
     std: Tensor
+    reads_end = True  # whether a text's embedding is read at its end token alone
 
     def __init__(self, clip: CLIP, *, mean: tuple[float, ...], std: tuple[float, ...], end: int) -> None:
         super().__init__()
@@ -57,11 +59,14 @@ class Backbone(nn.Module):
             raise ConfigError(f"the weights {pretrained!r} do not load into {name}: {error}") from error
         if not isinstance(clip, CLIP) or not isinstance(clip.visual, VisionTransformer):
             raise ConfigError(f"{name} is not a CLIP with a ViT image tower")
-        if name in CONVOLUTIONAL:
-            clip.visual = ConvTower(CLIPVisionCfg(**_known(name)["vision_cfg"]), dimension=clip.visual.output_dim)
+        kind = cls
+        if name in OWN_TOWERS:
+            config, kind = _known(name), SentenceBackbone
+            clip.visual = ConvTower(CLIPVisionCfg(**config["vision_cfg"]), dimension=clip.visual.output_dim)
+            replace_text_tower(clip, layers=config["text_cfg"]["layers"], heads=config["text_cfg"]["heads"])
         mean = facts.get("mean") or open_clip.OPENAI_DATASET_MEAN
         std = facts.get("std") or open_clip.OPENAI_DATASET_STD
-        return cls(clip, mean=tuple(mean), std=tuple(std), end=end)
+        return kind(clip, mean=tuple(mean), std=tuple(std), end=end)
 
     @property
     def dimension(self) -> int:
@@ -171,8 +176,8 @@ class Backbone(nn.Module):
         states: Tensor = words + self.clip.positional_embedding[: words.shape[1]]
         return states
 
-    def run_block(self, block: nn.Module, states: Tensor) -> Tensor:
-        """One of `text_blocks` under the causal mask: states (B, L, D) → (B, L, D)."""
+    def run_block(self, block: nn.Module, states: Tensor, heard: Tensor) -> Tensor:
+        """One of `text_blocks`: states (B, L, D) → (B, L, D). CLIP's own read under the causal mask, not `heard`."""
         length = states.shape[1]
         after: Tensor = block(states, attn_mask=self.clip.attn_mask[:length, :length])
         return after
@@ -181,15 +186,23 @@ class Backbone(nn.Module):
         """Return the end of each text (B,): the first end token, since a later one can only be padding."""
         return (tokens == self.end).int().argmax(dim=1)
 
+    def heard(self, tokens: Tensor) -> Tensor:
+        """Return which tokens (B, L) are part of the text, bool (B, L): all up to the end."""
+        return torch.arange(tokens.shape[1], device=tokens.device) <= self.ends(tokens)[:, None]
+
     def pooled(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """States after the last block (B, L, D) → L2-normalised embedding (B, d), read at the end token."""
+        """States after the last block (B, L, D) → L2-normalised embedding (B, d)."""
         return self.read(self.clip.ln_final(states), tokens)
 
     def read(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """States after the final norm (B, L, D) → L2-normalised embedding (B, d), read at the end token."""
+        """States after the final norm (B, L, D) → L2-normalised embedding (B, d)."""
+        return F.normalize(self.projected(states, tokens), dim=-1)
+
+    def projected(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """States after the final norm (B, L, D) → embedding at its own length (B, d), read at the end token."""
         rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
         projection: Tensor = self.clip.text_projection  # (D, d)
-        return F.normalize(states[rows, self.ends(tokens)] @ projection, dim=-1)
+        return states[rows, self.ends(tokens)] @ projection
 
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
@@ -197,9 +210,9 @@ class Backbone(nn.Module):
 
     def text_states(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → states after the final norm (B, L, D)."""
-        states = self.positioned(self.word_embeddings(tokens))
+        states, heard = self.positioned(self.word_embeddings(tokens)), self.heard(tokens)
         for block in self.text_blocks:
-            states = self.run_block(block, states)
+            states = self.run_block(block, states, heard)
         normed: Tensor = self.clip.ln_final(states)
         return normed
 
@@ -207,6 +220,27 @@ class Backbone(nn.Module):
         """The factor on cosine similarities, at most 100 as in CLIP."""
         scale: Tensor = self.clip.logit_scale
         return scale.exp().clamp(max=100.0)
+
+
+class SentenceBackbone(Backbone):
+    """A CLIP whose text tower is a sentence encoder: no causal mask, and the mean over a text's tokens."""
+
+    reads_end = False
+
+    def positioned(self, words: Tensor) -> Tensor:
+        """Embeddings (B, L, D) with their positions, normed: the input of the first block."""
+        normed: Tensor = self.clip.ln_words(super().positioned(words))
+        return normed
+
+    def run_block(self, block: nn.Module, states: Tensor, heard: Tensor) -> Tensor:
+        """One of `text_blocks`: states (B, L, D), each token attending to all `heard` (B, L) → (B, L, D)."""
+        after: Tensor = block(states, heard)
+        return after
+
+    def projected(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """States after the last block (B, L, D) → embedding at its own length (B, d): the mean, projected."""
+        projection: Tensor = self.clip.text_projection  # (D, d)
+        return mean_over_text(states, self.heard(tokens)) @ projection
 
 
 def context_length(name: str) -> int:

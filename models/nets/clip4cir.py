@@ -35,8 +35,7 @@ class Clip4Cir(FrozenClipHead):
 
         Both embeddings go in at their own length, as in the authors' release.
         """
-        rows = torch.arange(tokens.shape[0], device=tokens.device)
-        text = self.backbone.text_states(tokens)[rows, self.backbone.ends(tokens)] @ self.backbone.clip.text_projection
+        text = self.backbone.projected(self.backbone.text_states(tokens), tokens)  # (B, d)
         both = torch.cat([self.of_text(text), self.of_image(image)], dim=-1)  # (B, 8d)
         share = self.weigh(both)  # (B, 1)
         return F.normalize(self.mix(both) + share * text + (1 - share) * image, dim=-1)

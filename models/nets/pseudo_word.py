@@ -29,8 +29,9 @@ class PseudoWord(nn.Module):
         """Words (B, D) put at the `places`, bool (B, L) or (L,), among token ids (B, L) → unit vectors (B, d)."""
         embeddings = self.backbone.word_embeddings(tokens)  # (B, L, D)
         states = self.backbone.positioned(torch.where(places[..., None], word[:, None], embeddings))
+        heard = self.backbone.heard(tokens)
         for block in self.backbone.text_blocks:
-            states = self.backbone.run_block(block, states)
+            states = self.backbone.run_block(block, states, heard)
         return self.backbone.pooled(states, tokens)
 
 

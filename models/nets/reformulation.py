@@ -62,11 +62,11 @@ class Reformulation(nn.Module):
         """Token ids (B, L), or fewer columns than the context → all that the image side needs of the texts."""
         backbone = self.backbone
         states = backbone.positioned(backbone.word_embeddings(tokens))
+        heard = backbone.heard(tokens)
         for block in backbone.text_blocks:  # one by one, unlike text_states, so that each has its checkpoint
-            states = self._run(partial(backbone.run_block, block), states)
+            states = self._run(partial(backbone.run_block, block, heard=heard), states)
         states = backbone.clip.ln_final(states)
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        return Words(states, places <= backbone.ends(tokens)[:, None], backbone.read(states, tokens))
+        return Words(states, heard, backbone.read(states, tokens))
 
     def compose(self, pixels: Tensor, words: Words) -> Tensor:
         """z = g([E(x, T) ; e_txt]): uint8 pixels (B, 3, S, S), B texts or one for all → L2-normalised (B, d)."""

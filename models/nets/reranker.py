@@ -58,7 +58,7 @@ class Reranker(nn.Module):
         scale = candidates.shape[-1] ** 0.5  # of vectors of length one, so that their components are about one
         words = self.words(self.backbone.text_states(tokens))  # (B, L, w)
         pair = [layer(vector * scale)[:, None] for layer, vector in zip(self.pair, (reference, composed), strict=True)]
-        padding = torch.arange(tokens.shape[1], device=tokens.device) > self.backbone.ends(tokens)[:, None]  # (B, L)
+        padding = ~self.backbone.heard(tokens)  # (B, L)
         silent = F.pad(padding, (0, 2), value=False)  # (B, L+2)
         asked = self.asked(torch.cat([words, *pair], dim=1), src_key_padding_mask=silent)  # (B, L+2, w)
         products = [candidates * vector[:, None] * scale for vector in (reference, composed)]

@@ -47,7 +47,7 @@ class TransAgg(FrozenClipHead):
         rows = torch.arange(tokens.shape[0], device=tokens.device)
         ends = self.backbone.ends(tokens)  # (B,)
         between = self.separator.expand(image.shape[0], 1, -1)
-        padding = torch.arange(tokens.shape[1], device=tokens.device) > ends[:, None]  # (B, L)
+        padding = ~self.backbone.heard(tokens)  # (B, L)
         silent = F.pad(padding, (0, 1 + image.shape[1]), value=False)  # (B, L+1+1+N)
         states = self.fusion(torch.cat([words, between, image], dim=1), src_key_padding_mask=silent)
         read = torch.cat([states[:, tokens.shape[1] + 1], states[rows, ends]], dim=-1)  # (B, 2d): class and end token

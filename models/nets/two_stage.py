@@ -71,11 +71,11 @@ class TwoStage(nn.Module):
         words = self.backbone.word_embeddings(tokens)  # (B, L, D)
         words = torch.cat([words[:, :slot], reference.word[:, None], words[:, slot + 1 :]], dim=1)
         states = self.backbone.positioned(words)  # (B, L, D)
-        ends = self.backbone.ends(tokens)  # (B,)
+        ends, heard = self.backbone.ends(tokens), self.backbone.heard(tokens)  # (B,) and (B, L)
         rows = torch.arange(tokens.shape[0], device=tokens.device)
         place = {name: number for number, name in enumerate(self.injections)}
         for layer, block in enumerate(self.backbone.text_blocks):
-            states = self.backbone.run_block(block, states)
+            states = self.backbone.run_block(block, states, heard)
             name = str(layer)
             if name in place:
                 injection = self.injections[name]
@@ -86,9 +86,9 @@ class TwoStage(nn.Module):
         return self.backbone.pooled(states, tokens)
 
     def drop_dead(self) -> None:
-        """Remove an injection after the last block: only its position changes there, and only the end is read."""
+        """Remove an injection after the last block: if a text is read at its end, it is never read."""
         last = str(len(self.backbone.text_blocks) - 1)
-        if last in self.injections:
+        if last in self.injections and self.backbone.reads_end:
             del self.injections[last]
 
     def fold(self) -> None:

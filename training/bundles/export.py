@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import bundle
+from models import bundle, spelling
 from models.bundle import Manifest, Preprocessing
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
@@ -34,17 +34,20 @@ class FinishedModel:
     graphs: Graphs
     tokenizer_file: Path
 
-    def export(self, out: Path, *, config: str, text_weight: float | None = None) -> Manifest:
+    def export(self, out: Path, *, config: str, text_weight: float | None = None, half: bool = False) -> Manifest:
         """Write the bundle at `out` and return its manifest.
 
         `config` is the text of the training config, kept beside the graphs; `text_weight` replaces the model's own.
-        Raises ConfigError if the template cannot be used, and BundleBroken, with nothing written at `out`, if the
-        outputs of ONNX Runtime differ from torch's by more than TOLERANCE.
+        With `half` the matrices are rounded to half precision, in the model itself too. Raises ConfigError if the
+        template cannot be used, and BundleBroken, with nothing written at `out`, if the outputs of ONNX Runtime differ
+        from torch's by more than TOLERANCE.
         """
         context_length = self.graphs.text_backbone.context_length
         tokenizer = Tokenizer.open(self.tokenizer_file, context_length=context_length)
         template = Template.parse(self.template)
         preprocessing = Preprocessing(image_size=self.graphs.image_backbone.image_size)
+        if half:
+            self.graphs.round_to_half()
         pixels, tokens = _sample_inputs(tokenizer, template, image_size=preprocessing.image_size)
         parts = _parts(self.graphs, pixels, tokens)
         space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)
@@ -77,11 +80,18 @@ class FinishedModel:
             files[parameter_map.FILE] = parameter_map.encoded(self.graphs, blob)  # before weights.bin: may add to it
         files |= {
             bundle.WEIGHTS: blob.data,
-            bundle.TOKENIZER: self.tokenizer_file.read_bytes(),
+            **{path.name: path.read_bytes() for path in self._vocabulary()},
             bundle.SELF_TEST: _record(parts, pixels, tokens),
             "train.toml": config.encode(),
         }
         return write_verified(out, files, manifest)
+
+    def _vocabulary(self) -> Iterator[Path]:
+        """Yield the tokenizer's file, and that of its words if it has one."""
+        yield self.tokenizer_file
+        words = self.tokenizer_file.with_name(spelling.FILE)
+        if words.is_file():
+            yield words
 
 
 def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]:

@@ -5,12 +5,16 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import external_data_helper
 from torch import Tensor, nn
 
 from models.nets.backbone import Backbone
+from models.nets.conv_tower import ConvTower
+from models.tokenizer import SHORTEST
 
 OPSET = 18
 INLINE_BYTES = 1024  # smaller tensors stay in their graph
@@ -44,6 +48,15 @@ class Graphs:
         """The CLIP whose text tower the text graph has."""
         return _backbone(self.text)
 
+    def round_to_half(self) -> None:
+        """Round all matrices to half precision, after the norms of an image tower went into them."""
+        parts = (self.query.reference, self.query.compose) if isinstance(self.query, Split) else (self.query,)
+        for part in (self.gallery, self.text, *parts):
+            for module in part.modules():
+                if isinstance(module, ConvTower):
+                    module.fold_norms()
+            round_to_half(part)
+
 
 def _backbone(graph: nn.Module) -> Backbone:
     return next(module for module in graph.modules() if isinstance(module, Backbone))
@@ -59,10 +72,14 @@ def traced(
 ) -> onnx.ModelProto:
     """Return the module in eval mode as a graph with those inputs and outputs, whose first dimension is the free batch.
 
-    The second dimension of the inputs in `counted` is free, too.
+    The second dimension of the inputs in `counted` is free, too, and that of `tokens` down to SHORTEST.
     """
     batch, count = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("count", min=1, max=4096)
-    shapes = tuple({0: batch, 1: count} if name in counted else {0: batch} for name in names)
+    second = dict.fromkeys(counted, count)
+    longest = next((value.shape[1] for name, value in zip(names, inputs, strict=True) if name == "tokens"), 0)
+    if longest > SHORTEST:
+        second["tokens"] = torch.export.Dim("length", min=SHORTEST, max=longest)
+    shapes = tuple({0: batch, 1: second[name]} if name in second else {0: batch} for name in names)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # all inputs share one batch, as they should
         program = torch.onnx.export(
@@ -128,12 +145,42 @@ class Blob:
         return self._offsets[key]
 
     def take(self, proto: onnx.ModelProto) -> None:
-        """Move the graph's large initializers into the blob, and leave their offsets in the graph."""
+        """Move the graph's large initializers into the blob, and leave their offsets in the graph.
+
+        One whose numbers all have half precision is stored so, and cast back as the graph is loaded.
+        """
+        casts = []
         for tensor in proto.graph.initializer:
             data = tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes()  # little-endian
             if len(data) < INLINE_BYTES:
                 continue
+            value = onnx.numpy_helper.to_array(tensor)
+            half = halved(value)
+            if half.dtype != value.dtype:
+                name, data = tensor.name, half.astype("<f2").tobytes()
+                tensor.name, tensor.data_type = f"{name}.half", onnx.TensorProto.FLOAT16
+                tensor.ClearField("float_data")
+                casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
             offset = self.add(data)
             tensor.raw_data = data
             external_data_helper.set_external_data(tensor, self._name, offset=offset, length=len(data))
             tensor.ClearField("raw_data")
+        for place, cast in enumerate(casts):
+            proto.graph.node.insert(place, cast)
+
+
+def halved(value: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the array in half precision if that is exact, else as it is."""
+    if value.dtype != np.float32:
+        return value
+    with np.errstate(over="ignore"):
+        half = value.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), value) else value
+
+
+@torch.no_grad()
+def round_to_half(module: nn.Module) -> None:
+    """Round all matrices of the module to half precision; vectors, as biases and norms, stay as they are."""
+    for tensor in module.state_dict().values():  # not the mean and the standard deviation, which are no weights
+        if tensor.ndim > 1 and tensor.dtype == torch.float32:
+            tensor.copy_(tensor.half().float())

@@ -10,9 +10,11 @@ import copy
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
@@ -20,24 +22,29 @@ from models import bundle
 from models.bundle import Bundle
 from models.errors import BundleBroken
 from models.nets.backbone import Backbone
-from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
+from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs, halved
 
 FILE = "parameters.json"
 _NOT_EXPORTED = "clip.logit_scale"  # only the loss of CLIP's own training reads it
 _IMAGE = "clip.visual."  # parameters of the image tower
 
 
+Kind = Literal["float32", "float16", "int8", "int64"]
+
+
 class StoredParameter(BaseModel):
-    """Place of one float32 parameter, little-endian."""
+    """Place of one parameter or buffer, little-endian."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     shape: list[int]  # as torch has it
     offset: int | None = None  # bytes from the start of weights.bin
+    type: Kind = "float32"  # as weights.bin has it
     transposed: bool = False  # whether weights.bin has a matrix the other way round
     base64: str | None = None  # the value itself, if it is smaller than INLINE_BYTES
 
 
+_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 _MAP: TypeAdapter[dict[str, StoredParameter]] = TypeAdapter(dict[str, StoredParameter])
 
 
@@ -46,10 +53,10 @@ def encoded(graphs: Graphs, blob: Blob) -> bytes:
 
     A large parameter that no graph needs in this form is added to the blob.
     """
-    image = dict(graphs.image_backbone.named_parameters())
+    image = graphs.image_backbone.state_dict()
     stored = {
-        name: _stored(image[name] if name.startswith(_IMAGE) else parameter, blob)
-        for name, parameter in graphs.text_backbone.named_parameters()
+        name: _stored(image[name] if name.startswith(_IMAGE) else value, blob)
+        for name, value in graphs.text_backbone.state_dict().items()
         if name != _NOT_EXPORTED
     }
     return _MAP.dump_json(stored, exclude_defaults=True, indent=1) + b"\n"
@@ -74,20 +81,22 @@ def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
 
 
 def _stored(parameter: Tensor, blob: Blob) -> StoredParameter:
-    value, shape = parameter.detach().cpu(), list(parameter.shape)
+    value, shape = parameter.detach().cpu().contiguous().numpy(), list(parameter.shape)
+    value = halved(value)
+    kind = _KIND.validate_python(value.dtype.name)
     plain = _bytes(value)
     if len(plain) < INLINE_BYTES:
-        return StoredParameter(shape=shape, base64=base64.b64encode(plain).decode())
+        return StoredParameter(shape=shape, type=kind, base64=base64.b64encode(plain).decode())
     offset = blob.offset(plain)
     if offset is None and value.ndim == 2:
         turned = blob.offset(_bytes(value.T))
         if turned is not None:
-            return StoredParameter(shape=shape, offset=turned, transposed=True)
-    return StoredParameter(shape=shape, offset=blob.add(plain) if offset is None else offset)
+            return StoredParameter(shape=shape, type=kind, offset=turned, transposed=True)
+    return StoredParameter(shape=shape, type=kind, offset=blob.add(plain) if offset is None else offset)
 
 
-def _bytes(value: Tensor) -> bytes:
-    return value.contiguous().numpy().astype("<f4", copy=False).tobytes()
+def _bytes(value: NDArray[np.generic]) -> bytes:
+    return np.ascontiguousarray(value, value.dtype.newbyteorder("<")).tobytes()
 
 
 def _read(opened: Bundle) -> Mapping[str, StoredParameter]:
@@ -104,13 +113,15 @@ def _read(opened: Bundle) -> Mapping[str, StoredParameter]:
 
 def _value(parameter: StoredParameter, weights: np.memmap[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
     shape = parameter.shape[::-1] if parameter.transposed else parameter.shape
+    kind = np.dtype(parameter.type).newbyteorder("<")
     if parameter.base64 is not None:
         data = base64.b64decode(parameter.base64)
     else:
         start = parameter.offset or 0
-        data = weights[start : start + 4 * int(np.prod(shape))].tobytes()
-    value = np.frombuffer(data, dtype="<f4").reshape(shape)
-    return torch.from_numpy(np.array(value.T if parameter.transposed else value, dtype=np.float32, order="C"))
+        data = weights[start : start + kind.itemsize * int(np.prod(shape))].tobytes()
+    value = np.frombuffer(data, dtype=kind).reshape(shape)
+    native = np.float32 if parameter.type == "float16" else np.dtype(parameter.type)
+    return torch.from_numpy(np.array(value.T if parameter.transposed else value, dtype=native, order="C"))
 
 
 def _check(opened: Bundle, state: Mapping[str, Tensor], backbone: Backbone) -> None:

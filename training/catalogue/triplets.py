@@ -1,14 +1,16 @@
 """Triplets over one gallery: a reference, a text, a target, and every other item that satisfies the text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.catalogue.language.modification import Question, towards
+from training.catalogue.language.modification import Modification, Question, towards
 from training.catalogue.world.world import CATEGORIES, NONE, PLAIN, Product, Wish
+
+Writer = Callable[[Product, Product, Random], Modification]  # of the text for a reference and a target
 
 _PAINT = ("colour", "pattern", "second_colour")
 _OTHER_CATEGORY_SHARE = 0.08
@@ -65,12 +67,12 @@ class Facts:
         return accepted
 
 
-def triplets(products: Sequence[Product], count: int, *, seed: int) -> list[Triplet]:
+def triplets(products: Sequence[Product], count: int, *, seed: int, writer: Writer = towards) -> list[Triplet]:
     """Return up to `count` triplets with different questions; fewer if the gallery has not enough answers."""
-    return answer_questions(draw_questions(products, count, seed=seed), products)
+    return answer_questions(draw_questions(products, count, seed=seed, writer=writer), products)
 
 
-def draw_questions(products: Sequence[Product], count: int, *, seed: int) -> list[Question]:
+def draw_questions(products: Sequence[Product], count: int, *, seed: int, writer: Writer = towards) -> list[Question]:
     """Draw up to `count` different questions about products whose answers are among them."""
     random = Random(f"{seed}/triplets")
     facts = Facts(products)
@@ -84,7 +86,7 @@ def draw_questions(products: Sequence[Product], count: int, *, seed: int) -> lis
         question = Question(
             reference=products[reference],
             target=products[target],
-            modification=towards(products[reference], products[target], random),
+            modification=writer(products[reference], products[target], random),
         )
         questions.setdefault((question.reference.id, question.modification.text), question)
     return list(questions.values())

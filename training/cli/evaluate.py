@@ -32,16 +32,17 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
     shop.add_argument(
         "--variant",
-        choices=("shop", "hard"),
+        choices=("shop", "hard", "phrasings", "negation"),
         default="shop",
-        help="hard: also rank four items per query that differ from its target in one visible attribute each",
+        help="hard: also rank four items per query that differ from its target in one visible attribute each; "
+        "phrasings: each query in six phrasings among these; negation: queries such as anything but red",
     )
     shop.add_argument(
         "--texts",
-        choices=("written", "paraphrased", "misspelt", "generated"),
+        choices=("written", "paraphrased", "misspelt", "editorial", "second-language", "practical", "generated"),
         default="written",
-        help="texts of the queries: the shopper's own, paraphrased in words that no training text has, with typos, or "
-        "template texts of both products' captions",
+        help="texts of the queries: the shopper's own, paraphrased in words that no training text has, with typos, "
+        "in the words of one of three phrasebooks, or template texts of both products' captions",
     )
     shop.add_argument(
         "--rerank",
@@ -89,11 +90,23 @@ def _published(arguments: argparse.Namespace) -> None:
 
 def _drawn(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
-    from training.evaluation import drawn_catalogue
+    from training.evaluation import drawn_catalogue, phrasings
 
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
     match arguments.benchmark:
+        case "catalogue" if arguments.variant in ("phrasings", "negation"):
+            strict = phrasings.phrasings if arguments.variant == "phrasings" else phrasings.negations
+            result = strict(
+                encoder,
+                split=split,
+                products=products,
+                queries=arguments.queries,
+                seed=seed,
+                text_weight=_text_weight(arguments, encoder),
+                date=_now(),
+                cache=cache,
+            )
         case "catalogue":
             result = drawn_catalogue.composed(
                 encoder,

@@ -18,6 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="default share of the text in a composed query (sum: .5, two-stage, transagg: 0, instruct: as learnt)",
     )
     parser.add_argument("--stage", metavar="STAGE", help="the last stage to export, as in train --until")
+    parser.add_argument(
+        "--half", action="store_true", help="round matrices to half precision: half the size, as fast on a CPU"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     parser.set_defaults(verb=_export)
 
@@ -30,9 +33,13 @@ def _export(arguments: argparse.Namespace) -> None:
         raise ConfigError("--model and --pretrained go together: an open_clip name and its weights")
     if arguments.run is not None:
         weight, stage = arguments.text_weight, arguments.stage
-        manifest = runs.export(arguments.run, text_weight=weight, stage=stage, out=arguments.out)
+        manifest = runs.export(arguments.run, text_weight=weight, stage=stage, half=arguments.half, out=arguments.out)
     else:
         manifest = clip.export_open_clip(
-            arguments.model, pretrained=arguments.pretrained, text_weight=arguments.text_weight, out=arguments.out
+            arguments.model,
+            pretrained=arguments.pretrained,
+            text_weight=arguments.text_weight,
+            half=arguments.half,
+            out=arguments.out,
         )
     cli.show(manifest.model_dump(exclude={"files"}), as_json=False)

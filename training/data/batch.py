@@ -15,12 +15,12 @@ from training.engine.batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContrastBatch(Batch):
-    """Images and their captions, for a CLIP that learns from random weights."""
+    """Images, their attributes and, once captions are learnt, their captions: for a CLIP that learns from nothing."""
 
     pixels: Tensor  # uint8 (b, 3, S, S)
-    tokens: Tensor  # int64 (b, L)
-    described: Tensor  # bool (b, M): which other images of the global batch the caption describes too
     codes: Tensor  # int64 (b, A): the attributes of the products, as `attributes.codes`
+    tokens: Tensor | None = None  # int64 (b, L)
+    described: Tensor | None = None  # bool (b, M): which other images of the global batch the caption describes too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,9 @@ class TripletBatch(Batch):
     reference_row: Tensor | None = None  # int64 (b,): equal numbers are the same reference image
     target_row: Tensor | None = None  # int64 (b,): equal numbers are the same target image
     satisfied: Tensor | None = None  # bool (b, M): which other targets of the global batch satisfy the text too
+    shop: Tensor | None = None  # int64 (b,): the shop that all triplets of the batch are of
+    answers: Tensor | None = None  # bool (b, S): which other products of the shop than the target satisfy the text
+    target_place: Tensor | None = None  # int64 (b,): the target's place in the shop
     word: Tensor | None = None  # (b, D), the reference's pseudo-word; `reference` is then an embedding
     regions: Tensor | None = None  # (b, K, N, r), the reference's pseudo-regions, beside `word`
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from training.catalogue.language import phrasebook
 from training.engine.settings import Section
 
 
@@ -12,7 +13,10 @@ class DrawnCaptions(Section):
 
     products: int = Field(ge=2)
     validation_products: int = Field(ge=2)
-    vocabulary: int = Field(ge=512)  # tokens of the BPE that is trained on the world's texts
+    spoken: float = Field(default=0.0, ge=0, le=1)  # share of the captions in the words of `phrasebooks`
+    phrasebooks: tuple[str, ...] = Field(default=phrasebook.TRAINING, strict=False, min_length=1)
+    misspelt: float = Field(default=0.0, ge=0, le=1)  # share of the captions with slips of the finger
+    vocabulary: int = Field(default=2048, ge=512)  # tokens of the BPE that is trained on the world's texts, if one is
 
 
 class DrawnPictures(Section):
@@ -33,8 +37,12 @@ class DrawnTriplets(Section):
     share: float = Field(default=1.0, gt=0, le=1)  # only so many of the triplets, from the first on
     # of training; template: always the same words for a difference; generated: from two captions, target alone known
     texts: Literal["varied", "template", "generated"] = "varied"
+    spoken: float = Field(default=0.0, ge=0, le=1)  # share of the texts in the words of `phrasebooks`
+    phrasebooks: tuple[str, ...] = Field(default=phrasebook.TRAINING, strict=False, min_length=1)
+    misspelt: float = Field(default=0.0, ge=0, le=1)  # share of the texts with slips of the finger
     drift: float = Field(default=0.0, ge=0, le=1)  # share whose target differs in more than the words say
     alike: float = Field(default=0.0, ge=0, le=1)  # share of the batches whose targets are of one or two categories
+    one_shop: bool = False  # whether all triplets of a batch are of one shop of 5 000 products, in place of `alike`
     validation_products: int = Field(ge=2)
     validation_triplets: int = Field(ge=2)
 

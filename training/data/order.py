@@ -24,3 +24,14 @@ def alike(kinds: Rows, *, share: float, batch: int, seed: int, epoch: int) -> li
     sorted_part = sorted_part[np.argsort(kinds[sorted_part], kind="stable")]
     batches = np.concatenate([sorted_part, mixed]).reshape(-1, batch)  # (steps, B)
     return [np.sort(part) for part in batches[random.permutation(len(batches))]]
+
+
+def within(groups: Rows, *, batch: int, seed: int, epoch: int) -> list[Rows]:
+    """Return batches as `shuffled` does, but all rows of a batch are of one of the `groups` (N,)."""
+    random = np.random.Generator(np.random.PCG64([seed, epoch]))
+    rows = random.permutation(len(groups))
+    batches: list[Rows] = []
+    for group in np.unique(groups):
+        own = rows[groups[rows] == group]
+        batches += list(own[: len(own) // batch * batch].reshape(-1, batch))
+    return [np.sort(batches[place]) for place in random.permutation(len(batches))]

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models import bundle, files
+from models import bundle, files, spelling
 from models.errors import ConfigError
 from models.nets.backbone import Backbone, cleaning, context_length
 from models.tokenizer import Tokenizer
@@ -42,6 +42,9 @@ def write_tokenizer(settings: BackboneConfig, path: Path) -> Tokenizer:
         source = Path(settings.pretrained) / bundle.TOKENIZER
         if settings.pretrained and source.is_file():
             files.write(path, source.read_bytes())
+            words = source.with_name(spelling.FILE)
+            if words.is_file():
+                files.write(path.with_name(spelling.FILE), words.read_bytes())
         else:
             vocabulary.clip(path, clean=cleaning(settings.name))
     return Tokenizer.open(path, context_length=context_length(settings.name))

@@ -10,12 +10,13 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Average(nn.Module):
-    """Average of another module's parameters, as buffers: saved with a run, and without gradient."""
+    """Average of another module's parameters that learn, as buffers: saved with a run, and without gradient."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         for name, parameter in module.named_parameters():
-            self.register_buffer(_buffer(name), parameter.detach().clone())
+            if parameter.requires_grad:
+                self.register_buffer(_buffer(name), parameter.detach().clone())
 
     def values(self) -> dict[str, Tensor]:
         """Return the averages by the names of their parameters, as `torch.func.functional_call` takes them."""
@@ -29,9 +30,10 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def follow(self, module: nn.Module, *, momentum: float) -> None:
-        """Update θ̄ ← m θ̄ + (1 − m) θ for every parameter."""
-        for name, parameter in module.named_parameters():
-            self.get_buffer(_buffer(name)).lerp_(parameter, 1.0 - momentum)
+        """Update θ̄ ← m θ̄ + (1 − m) θ for every parameter of the average."""
+        parameters = dict(module.named_parameters())
+        for name, average in self.values().items():
+            average.lerp_(parameters[name], 1.0 - momentum)
 
 
 def _buffer(name: str) -> str:

@@ -35,6 +35,15 @@ def first(scores: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
     return F.cross_entropy(logits, torch.zeros(len(scores), dtype=torch.int64, device=scores.device))
 
 
+def among(queries: Tensor, gallery: Tensor, targets: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
+    """The mean cross-entropy of each query's target among all items of a gallery.
+
+    queries (B, d) and gallery (S, d), L2-normalised; `targets` (B,) are rows of the gallery, and `ignored` (B, S),
+    False at the targets, marks items that are no negatives.
+    """
+    return F.cross_entropy(_scores(queries, gallery, scale=scale, ignored=ignored), targets)
+
+
 def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale: float) -> Tensor:
     """KL(Q ‖ Π): pseudo-sentences should relate to real captions as the images do (two-stage, L_soft).
 

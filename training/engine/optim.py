@@ -12,14 +12,16 @@ from training.engine.settings import OptimConfig
 def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> AdamW:
     """Return AdamW over the trainable parameters, with weight decay on matrices only; each group has a `factor`.
 
-    Biases, norms, scalars (fewer than two dimensions) and positions are not decayed, as in CLIP. The
-    learning rate of CLIP's weights, in a module named backbone, is multiplied by `config.backbone`.
+    Biases, norms, scalars (fewer than two dimensions) and positions are not decayed, as in CLIP. The learning rate of
+    CLIP's weights, in a module named backbone, is multiplied by `config.backbone`, and that of its text tower's blocks
+    by `config.text` as well.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in named:
         if parameter.requires_grad:
             decay = config.weight_decay if parameter.ndim >= 2 and not name.endswith("positional_embedding") else 0.0
             factor = config.backbone if "backbone" in name.split(".") else 1.0
+            factor *= config.text if ".clip.transformer." in f".{name}" else 1.0
             groups.setdefault((factor, decay), []).append(parameter)
     parts = [
         {"params": parameters, "weight_decay": decay, "factor": factor}

@@ -23,6 +23,7 @@ class OptimConfig(Section):
 
     learning_rate: float = Field(gt=0)
     backbone: float = Field(default=1.0, gt=0)  # factor on the learning rate of CLIP's own weights
+    text: float = Field(default=1.0, gt=0)  # factor on that of its text tower's blocks, beside the one before
     weight_decay: float = Field(ge=0)  # not on biases, norms, embeddings of positions and the temperature
     betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)
     eps: float = Field(default=1e-6, gt=0)

@@ -11,7 +11,7 @@ from training.catalogue.world.world import Product
 from training.data.drawn import images
 from training.evaluation import benchmark_images
 from training.evaluation.benchmarks.benchmark import Benchmark
-from training.evaluation.drawn_catalogue import GALLERY
+from training.evaluation.drawn_queries import GALLERY
 from training.evaluation.result import Result
 from training.evaluation.strips import SIDE, Show
 

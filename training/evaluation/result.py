@@ -19,7 +19,8 @@ from training.metrics import bootstrap, retrieval
 NEVER = 2**31 - 1  # rank of an item that is not in the gallery, since its image is missing
 RANKING_NAMES = 50  # names of a ranking, at most
 # The shopper's own texts, template texts of two captions, or the shopper's as paraphrases or with typos.
-Texts = Literal["written", "generated", "paraphrased", "misspelt"]
+# Or in the words of a phrasebook that no training has read.
+Texts = Literal["written", "generated", "paraphrased", "misspelt", "editorial", "second-language", "practical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +228,21 @@ def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
             case "R_subset":
                 pairs = zip(queries, answers.subset, strict=True)
                 columns[metric] = np.array([float(query.relevant[0] in subset[: int(k)]) for query, subset in pairs])
+            case "HN":
+                pairs = zip(queries, answers.first, strict=True)
+                columns[metric] = np.array([_negatives(query, first[: int(k)]) / int(k) for query, first in pairs])
             case "mAP":
                 ranks_of = (np.sort(np.array(ranks)) for ranks in answers.ranks)
                 precisions = [retrieval.average_precision(ranks, int(k), relevant=len(ranks)) for ranks in ranks_of]
                 columns[metric] = np.array(precisions)
             case _:
-                raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k or mAP@k")
+                raise ConfigError(f"there is no metric {metric!r}: take R@k, R_subset@k, HN@k or mAP@k")
     return columns
+
+
+def _negatives(query: BenchmarkQuery, first: Sequence[str]) -> int:
+    """Return how many of the first names are explicit negatives of the query."""
+    return len(set(query.subset[1:]) & set(first))
 
 
 def _estimates(columns: Mapping[str, Values]) -> dict[str, Estimate]:

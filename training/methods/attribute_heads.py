@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from training.catalogue.world.attributes import ABSENT, VALUES
 
+_OBVIOUS = ("category", "colour", "pattern")  # learnt long before the details
+
 
 class AttributeHeads(nn.Module):
     """One classifier for each attribute, over its values in all categories."""
@@ -16,6 +18,7 @@ class AttributeHeads(nn.Module):
     def __init__(self, dimension: int) -> None:
         super().__init__()
         self.sizes = [len(values) for values in VALUES.values()]
+        self.weights = [1.0 if name in _OBVIOUS else 2.0 for name in VALUES]
         self.linear = nn.Linear(dimension, sum(self.sizes))
         self.scale = dimension**0.5  # of a unit vector's components, which then have about length one
 
@@ -25,14 +28,14 @@ class AttributeHeads(nn.Module):
         return scores
 
     def loss(self, scores: Tensor, codes: Tensor) -> Tensor:
-        """Return the mean cross-entropy over all attributes that the products have.
+        """Return the mean cross-entropy over all attributes that the products have, details counting twice.
 
         scores (B, V) as `forward` returns them, codes int64 (B, A) as `attributes.codes`.
         """
         parts = torch.split(scores.float(), self.sizes, dim=1)
         losses = [
-            F.cross_entropy(part, wanted, ignore_index=ABSENT, reduction="sum")
-            for part, wanted in zip(parts, codes.unbind(dim=1), strict=True)
+            weight * F.cross_entropy(part, wanted, ignore_index=ABSENT, reduction="sum")
+            for part, wanted, weight in zip(parts, codes.unbind(dim=1), self.weights, strict=True)
         ]
         return torch.stack(losses).sum() / (codes != ABSENT).sum()
 

@@ -1,6 +1,7 @@
 """A small CLIP from random weights, trained on drawn images and their captions, and exported as the weighted sum."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -11,32 +12,36 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models import spelling
 from models.arrays import Rows
 from models.bundle import Manifest
 from models.errors import ConfigError
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone, cleaning
 from models.tokenizer import Tokenizer
-from training import vocabulary
+from training import sentence_encoder, vocabulary
 from training.bundles.export import FinishedModel
 from training.catalogue.language import product_captions
+from training.catalogue.language.product_captions import Phrase
 from training.catalogue.triplets import Facts
 from training.catalogue.world import attributes
-from training.catalogue.world.world import CATEGORIES
+from training.catalogue.world.world import CATEGORIES, Product
 from training.data.batch import ContrastBatch
 from training.data.config import DrawnCaptions
-from training.data.drawn import images
+from training.data.drawn import images, spelt
 from training.data.order import alike
 from training.engine import checkpoint, loop
 from training.engine.backbones import TOKENIZER
 from training.engine.distributed import World
 from training.engine.ema import Average
+from training.engine.lengths import by_length
 from training.engine.losses import symmetric_nce
 from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
 from training.methods.attribute_heads import AttributeHeads
 from training.methods.clip_run import frozen_graphs
 from training.metrics import retrieval
 
+_ENCODER = "encoder.safetensors"  # of a run: the sentence encoder that it began with
 _EVALUATION_BATCH = 256
 
 
@@ -44,6 +49,14 @@ class ContrastLoss(Section):
     """The contrast of images and captions + attributes · the cross-entropy of the drawn attributes."""
 
     attributes: float = Field(default=0.0, ge=0)
+    attributes_first: int = Field(default=0, ge=0)  # epochs at the beginning that learn the attributes alone
+
+
+class TextConfig(Section):
+    """The sentence encoder that the text tower begins as; its words, and its tokenizer, stay as they are."""
+
+    encoder: str  # the package that carries it, or a folder
+    learns: int = Field(default=2, ge=0)  # of its blocks, the last ones
 
 
 class ContrastConfig(Section):
@@ -55,6 +68,7 @@ class ContrastConfig(Section):
     method: Literal["contrast"]
     seed: int
     backbone: BackboneConfig
+    text: TextConfig | None = None
     data: DrawnCaptions
     loss: ContrastLoss = ContrastLoss()
     average: float = Field(default=0.0, ge=0, lt=1)  # momentum of the weights' average, which is the model; 0: none
@@ -77,6 +91,9 @@ class ContrastConfig(Section):
         tokenizer = Tokenizer.open(run / TOKENIZER, context_length=3)
         torch.manual_seed(self.seed)
         backbone = Backbone.create(self.backbone.name, pretrained=self.backbone.pretrained, end=tokenizer.end)
+        if self.text is not None:
+            sentence_encoder.load(self.text.encoder, backbone, copy=run / _ENCODER)
+            sentence_encoder.freeze(backbone, learns=self.text.learns)
         return backbone, Tokenizer.open(run / TOKENIZER, context_length=backbone.context_length)
 
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
@@ -112,13 +129,16 @@ class ContrastStage:
         if config.loop.batch > config.data.products:
             raise ConfigError(f"a batch of {config.loop.batch} is more than the {config.data.products} products")
         path = out / TOKENIZER
-        if not path.exists():
+        if config.text is not None:
+            sentence_encoder.write_tokenizer(config.text.encoder, path)
+            vocabulary.write_words(spelt.texts(config.data.products, seed=config.seed), out / spelling.FILE)
+        elif not path.exists():
             texts = images.texts(config.data.products, seed=config.seed)
             vocabulary.learn(texts, size=config.data.vocabulary, path=path)
         self._config = config
         self._device = world.device
         backbone, self._tokenizer = config.untrained(out)
-        if config.data.vocabulary > backbone.clip.vocab_size:
+        if config.text is None and config.data.vocabulary > backbone.clip.vocab_size:
             raise ConfigError(f"data.vocabulary is more than the {backbone.clip.vocab_size} tokens of the model")
         self.net = ContrastNet(backbone, config).to(self._device)
         size = backbone.image_size
@@ -139,20 +159,31 @@ class ContrastStage:
 
     def batches(self, epoch: int, *, start: int) -> Iterator[ContrastBatch]:
         """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
-        seed = self._config.seed
         columns = np.arange(self._config.loop.batch)[self._share]  # (b,): of the own images
         for rows in self._order(epoch)[start:]:
             chosen = [self._products[row] for row in rows]
-            phrases = images.captions(chosen[self._share], seed=seed, epoch=epoch)
+            own = rows[self._share]
+            batch = ContrastBatch(pixels=torch.from_numpy(self._pixels[own]), codes=torch.from_numpy(self._codes[own]))
+            if epoch < self._config.loss.attributes_first:
+                yield batch
+                continue
+            phrases = self._captions(chosen[self._share], epoch=epoch)
             facts = Facts(chosen)
             described = np.stack([facts.accepted(phrase.wish) for phrase in phrases])  # (b, M)
             described[np.arange(len(columns)), columns] = False
-            yield ContrastBatch(
-                pixels=torch.from_numpy(self._pixels[rows[self._share]]),
-                tokens=self._tokens([phrase.text for phrase in phrases]),
-                described=torch.from_numpy(described),
-                codes=torch.from_numpy(self._codes[rows[self._share]]),
-            )
+            tokens = self._tokens([phrase.text for phrase in phrases])
+            yield replace(batch, tokens=tokens, described=torch.from_numpy(described))
+
+    def _captions(self, products: Sequence[Product], *, epoch: int) -> list[Phrase]:
+        data = self._config.data
+        return images.captions(
+            products,
+            seed=self._config.seed,
+            epoch=epoch,
+            phrasebooks=data.phrasebooks,
+            spoken=data.spoken,
+            misspelt=data.misspelt,
+        )
 
     def _order(self, epoch: int) -> list[Rows]:
         """Return the rows of each batch; the share of batches of one or two categories grows from none to half."""
@@ -162,20 +193,24 @@ class ContrastStage:
     def embeddings(self, batch: ContrastBatch) -> dict[str, Tensor]:
         """Return `image` and `text` (b, d), the temperature as `scale` (b,), and the pairs that are no negatives.
 
-        With classifiers also their `scores` (b, V) and the right `codes` (b, A).
+        Without captions only `image`. With classifiers also their `scores` (b, V) and the right `codes` (b, A).
         """
         net = self.net.backbone
-        image, text = net.image(batch.pixels), net.text(batch.tokens)
-        scale = net.temperature().expand(len(image))
-        found = {"image": image, "text": text, "scale": scale, "described": batch.described}
+        found = {"image": net.image(batch.pixels)}
+        if batch.tokens is not None and batch.described is not None:
+            scale = net.temperature().expand(len(batch.pixels))
+            text = by_length(net.ends(batch.tokens), batch.tokens, lambda _, tokens: net.text(tokens))
+            found |= {"text": text, "scale": scale, "described": batch.described}
         if self.net.heads is not None:
-            found |= {"scores": self.net.heads(image), "codes": batch.codes}
+            found |= {"scores": self.net.heads(found["image"]), "codes": batch.codes}
         return found
 
     def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """Contrast images and captions in both directions; other images that a caption describes are no negatives."""
-        scale, described = embeddings["scale"][0], embeddings["described"]
-        loss = symmetric_nce(embeddings["text"], embeddings["image"], scale=scale, ignored=described)
+        loss = embeddings["image"].new_zeros(())
+        if "text" in embeddings:
+            scale, described = embeddings["scale"][0], embeddings["described"]
+            loss = loss + symmetric_nce(embeddings["text"], embeddings["image"], scale=scale, ignored=described)
         if self.net.heads is not None:
             classified = self.net.heads.loss(embeddings["scores"], embeddings["codes"])
             loss = loss + self._config.loss.attributes * classified
@@ -236,7 +271,9 @@ def weighted_sum_model(backbone: Backbone, *, name: str, tokenizer_file: Path) -
     )
 
 
-def export_open_clip(name: str, *, pretrained: str, text_weight: float | None, out: Path) -> Manifest:
+def export_open_clip(
+    name: str, *, pretrained: str, text_weight: float | None, out: Path, half: bool = False
+) -> Manifest:
     """Export an open_clip model as it is; raises ConfigError for a model or weights that open_clip does not know."""
     with TemporaryDirectory() as scratch:
         tokenizer_file = Path(scratch) / TOKENIZER
@@ -247,4 +284,4 @@ def export_open_clip(name: str, *, pretrained: str, text_weight: float | None, o
             raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
         model = weighted_sum_model(backbone, name=name, tokenizer_file=tokenizer_file)
         config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
-        return model.export(out, config=config, text_weight=text_weight)
+        return model.export(out, config=config, text_weight=text_weight, half=half)

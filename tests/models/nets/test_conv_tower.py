@@ -12,7 +12,7 @@ from models.nets.conv_tower import ConvTower
 @pytest.fixture(scope="module")
 def conv() -> Backbone:
     torch.manual_seed(3)
-    net = Backbone.create("conv-small", pretrained="", end=2047).eval()
+    net = Backbone.create("conv-minilm", pretrained="", end=102).eval()
     for block in net.image_blocks:  # which add nothing at the start
         torch.nn.init.normal_(block.attn.out_proj.weight, std=0.1)
         torch.nn.init.normal_(block.mlp.c_proj.weight, std=0.1)
@@ -42,7 +42,7 @@ def test_block_by_block_gives_the_embedding(conv: Backbone, pixels: Tensor) -> N
 
 @torch.no_grad()
 def test_untrained_blocks_add_nothing(pixels: Tensor) -> None:
-    net = Backbone.create("conv-small", pretrained="", end=2047).eval()
+    net = Backbone.create("conv-minilm", pretrained="", end=102).eval()
     assert isinstance(net.clip.visual, ConvTower)
     states = net.image_tokens(pixels)
     for block in net.image_blocks:
@@ -52,3 +52,15 @@ def test_untrained_blocks_add_nothing(pixels: Tensor) -> None:
 @torch.no_grad()
 def test_an_image_s_embedding_does_not_depend_on_the_others(conv: Backbone, pixels: Tensor) -> None:
     torch.testing.assert_close(conv.image(pixels[:1]), conv.image(pixels)[:1])
+
+
+@torch.no_grad()
+def test_folding_the_norms_changes_no_embedding(pixels: Tensor) -> None:
+    net = Backbone.create("conv-minilm", pretrained="", end=102)
+    assert isinstance(net.clip.visual, ConvTower)
+    net.train().image(pixels)  # so that the statistics are others than at the start
+    before = net.eval().image(pixels)
+    net.clip.visual.fold_norms()
+    torch.testing.assert_close(net.image(pixels), before)
+    variance = net.state_dict()["clip.visual.conv1.0.1.running_var"]
+    assert torch.equal((variance + 1e-5).rsqrt(), torch.ones(32))  # an export folds no more into the convolutions

@@ -10,12 +10,12 @@ from models.errors import ConfigError
 from training.ablations import hard_protocol
 from training.ablations.rows import ROWS
 from training.ablations.runner import Runner
-from training.evaluation import drawn_catalogue
+from training.evaluation import drawn_queries
 from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 
 OF_NAME = {row.name: row for row in ROWS}
-PROTOCOL = Protocol("composed", "hard", "test", {}, drawn_catalogue.HARD_SCORING, {"catalogue": 100}, 40)
+PROTOCOL = Protocol("composed", "hard", "test", {}, drawn_queries.HARD_SCORING, {"catalogue": 100}, 40)
 
 
 def result(texts: Texts, right: int, *, protocol: Protocol = PROTOCOL, method: str = "two-stage") -> Result:

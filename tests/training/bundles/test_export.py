@@ -1,5 +1,6 @@
 """Exported bundles against torch, and a backbone's weights out of a bundle again."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,30 @@ def test_a_split_bundle_computes_what_torch_computes(split_bundle: Path, tokens:
     np.testing.assert_allclose(encoder.gallery(pixels), net.backbone.image(torch.from_numpy(pixels)), atol=1e-4)
     words = net.backbone.text(torch.from_numpy(tokens.encode(texts).ids))
     np.testing.assert_allclose(encoder.texts(texts), words, atol=1e-4)
+
+
+def test_half_precision_halves_the_weights_and_still_computes_what_torch_computes(
+    backbone: Backbone, split_bundle: Path, exported: Path, tmp_path: Path
+) -> None:
+    own = copy.deepcopy(backbone)
+    model = weighted_sum_model(own, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
+    model.export(tmp_path / "half", config="", half=True)
+    weights, whole = (folder / bundle.WEIGHTS for folder in (tmp_path / "half", exported))
+    assert weights.stat().st_size < 0.6 * whole.stat().st_size
+    matrix = own.clip.text_projection
+    assert torch.equal(matrix, backbone.clip.text_projection.half().float())
+    encoder = Encoder.open(tmp_path / "half")
+    ids = torch.from_numpy(encoder.tokenize(["in red"]).ids)
+    with torch.no_grad():
+        np.testing.assert_allclose(encoder.texts(["in red"]), own.text(ids), atol=1e-5)
+    state = backbone_weights(tmp_path / "half", copy.deepcopy(backbone))
+    assert all(torch.equal(value, own.state_dict()[name]) for name, value in state.items())
+
+
+def test_short_texts_are_read_without_their_padding(exported: Path) -> None:
+    encoder = Encoder.open(exported)
+    short, longer = encoder.texts(["in red"]), encoder.texts(["in red", "a very long wish " * 40])[:1]
+    np.testing.assert_allclose(short, longer, atol=1e-5)
 
 
 def test_the_same_gallery_side_is_the_same_space(split_bundle: Path, exported: Path) -> None:

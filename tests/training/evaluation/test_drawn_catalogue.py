@@ -17,6 +17,7 @@ from training.catalogue.triplets import draw_questions, triplets
 from training.catalogue.world import sample
 from training.data.drawn import images
 from training.evaluation import compare, drawn_catalogue
+from training.evaluation.drawn_queries import RANKED_NAMES
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result, Texts
 
@@ -71,7 +72,7 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
             best = min(order.index(id) for id in triplet.satisfying) + 1
             assert abs(found.answers[name].best[number] - best) <= 1, name  # sums in another order
             named = found.answers[name].first[number]
-            assert len(named) == drawn_catalogue.RANKED_NAMES and triplet.reference not in named
+            assert len(named) == RANKED_NAMES and triplet.reference not in named
             np.testing.assert_allclose([scores[id] for id in named], sorted(scores.values())[-10:][::-1], atol=1e-4)
 
 

@@ -63,13 +63,13 @@ def towards(reference: Product, target: Product, random: Random) -> Modification
     return Modification(
         text=add_typo(spelt, random) if random.random() < _MISSPELT_SHARE else spelt,
         spelt=spelt,
-        wish=_wish(changes, reference),
+        wish=wish(changes, reference),
         changes={name: facts[name] for change in changes for name in change.allowed},
         differences=tuple(changes),
     )
 
 
-def _wish(changes: Sequence[Change], reference: Product) -> Wish:
+def wish(changes: Sequence[Change], reference: Product) -> Wish:
     """Return the wish: the values that the changes allow, and the reference's own values for everything else."""
     spoken = {name: values for change in changes for name, values in change.allowed.items()}
     unchanged = reference.facts()

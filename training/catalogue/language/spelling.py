@@ -18,6 +18,7 @@ _SENTENCE_WORDS = """
     lower me need one ones other part pattern please prefer preferably rather remove replace same second should show
     similar style swap swapped take than that them these thing this those upper want way with you
 """
+_ENDINGS = ("{}.", "{}!", "{} please", "{}?", "{} !!", '"{}"', "“{}”", "({})", "{} thx", "{} 🙂", "{} ...", "#{}")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 # The letters to the left and right of each letter on the keyboard.
 _NEIGHBOURS = {
@@ -48,6 +49,23 @@ def add_typo(text: str, random: Random) -> str:
         wrong = _typo(word.group(), random)
         if wrong not in _known():
             return text[: word.start()] + wrong + text[word.end() :]
+
+
+def as_typed(text: str, random: Random, *, misspelt: float) -> str:
+    """Return the text as someone may have typed it: with a capital, punctuation, quotes or emoji, or slips.
+
+    A share `misspelt` of the texts has slips of the finger.
+    """
+    if random.random() < misspelt:
+        text = add_typos(text, random) if random.random() < 0.5 else add_typo(text, random)
+    draw = random.random()
+    if draw < 0.25:
+        text = text[:1].upper() + text[1:]
+    elif draw < 0.28:
+        text = text.upper()
+    if random.random() < 0.2:
+        text = text.replace("'", random.choice(("", "’")))
+    return random.choice(_ENDINGS).format(text) if random.random() < 0.3 else text
 
 
 def add_typos(text: str, random: Random) -> str:

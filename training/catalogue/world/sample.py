@@ -121,18 +121,23 @@ def draw_changes(product: Product, random: Random, *, split: str) -> dict[str, s
             return drawn
 
 
+def with_sibling(place: int, *, split: str, seed: int) -> Product:
+    """Draw the product at a place where products and siblings take turns: number `place // 2`, or its sibling."""
+    index, is_sibling = divmod(place, 2)
+    base = product(index, split=split, seed=seed)
+    if not is_sibling:
+        return base
+    random = Random(f"{seed}/{split}/{index}/sibling")
+    changes = draw_changes(base, random, split=split)
+    return apply_changes(base, changes, id=f"{base.id}-1", picture_seed=random.getrandbits(31))
+
+
 def catalogue(count: int, *, split: str, seed: int) -> list[Product]:
     """Draw a shop whose every second product is a sibling of another, changed in one to three attributes.
 
     So questions about a reference have an answer and near misses. The order is shuffled; ids are unique.
     """
-    shop = []
-    for index in range((count + 1) // 2):
-        base = product(index, split=split, seed=seed)
-        random = Random(f"{seed}/{split}/{index}/sibling")
-        changes = draw_changes(base, random, split=split)
-        sibling = apply_changes(base, changes, id=f"{base.id}-1", picture_seed=random.getrandbits(31))
-        shop += [base, sibling]
+    shop = [with_sibling(place, split=split, seed=seed) for place in range(count + count % 2)]
     Random(f"{seed}/{split}/{count}/order").shuffle(shop)
     return shop[:count]
 

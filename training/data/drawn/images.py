@@ -18,8 +18,9 @@ from models import files, preprocess
 from models.arrays import Pixels
 from training.catalogue import write
 from training.catalogue.draw import draw
-from training.catalogue.language import modification, product_captions, spelling
+from training.catalogue.language import modification, phrasebook, product_captions, spelling, spoken_captions
 from training.catalogue.language.product_captions import Phrase
+from training.catalogue.language.spelling import as_typed
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 
@@ -36,8 +37,8 @@ def product_pixels(product: Product, *, size: int) -> Pixels:
 
 
 def products(count: int, *, split: str, seed: int) -> list[Product]:
-    """The first `count` products of a split."""
-    return [sample.product(index, split=split, seed=seed) for index in range(count)]
+    """The first `count` products of a split, every second one a sibling of the one before."""
+    return [sample.with_sibling(index, split=split, seed=seed) for index in range(count)]
 
 
 def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixels:
@@ -66,12 +67,35 @@ def pixels(count: int, *, split: str, seed: int, size: int, cache: Path) -> Pixe
 
 def key(count: int, *, split: str, seed: int, size: int) -> str:
     """Return a key of all that `pixels` depends on."""
-    return json.dumps([write.VERSION, count, split, seed, size, SIDES])
+    return json.dumps([write.VERSION, "siblings", count, split, seed, size, SIDES])
 
 
-def captions(chosen: Sequence[Product], *, seed: int, epoch: int) -> list[Phrase]:
-    """A new caption for each product, another one every epoch; a few with a slip of the finger."""
-    return [_caption(product, Random(f"{seed}/caption/{epoch}/{product.id}")) for product in chosen]
+def captions(
+    chosen: Sequence[Product],
+    *,
+    seed: int,
+    epoch: int,
+    phrasebooks: Sequence[str] = (),
+    spoken: float = 0.0,
+    misspelt: float = 0.0,
+) -> list[Phrase]:
+    """A new caption for each product, another one every epoch; a few with a slip of the finger.
+
+    A share `spoken` is in the words of phrasebooks; then all are as typed, a share `misspelt` with slips.
+    """
+    found = []
+    for product in chosen:
+        random = Random(f"{seed}/caption/{epoch}/{product.id}")
+        if not spoken:
+            found.append(_caption(product, random))
+            continue
+        is_spoken = random.random() < spoken
+        book = phrasebook.book(random.choice(phrasebooks))
+        phrase = (
+            spoken_captions.caption(product, book, random) if is_spoken else product_captions.caption(product, random)
+        )
+        found.append(Phrase(as_typed(phrase.text, random, misspelt=misspelt), phrase.wish))
+    return found
 
 
 def texts(count: int, *, seed: int) -> list[str]:
@@ -91,4 +115,6 @@ def _caption(product: Product, random: Random) -> Phrase:
 
 
 def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:
-    return np.stack([product_pixels(sample.product(index, split=split, seed=seed), size=size) for index in indices])
+    return np.stack(
+        [product_pixels(sample.with_sibling(index, split=split, seed=seed), size=size) for index in indices]
+    )

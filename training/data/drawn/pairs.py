@@ -81,6 +81,10 @@ class DrawnStateTriplets(DrawnTripletRows):
                 batch = replace(batch, word=tensor(words[mapped]), regions=tensor(regions[mapped]))
             yield batch
 
+    def shop_gallery(self, number: int) -> Tensor:
+        """Return embeddings of all products of a shop (S, d), half, at their own length."""
+        return tensor(self._states[self.shop_rows(number), 0])
+
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         """Yield image states of the val split."""
         return blocks(self._gallery, batch)

@@ -13,8 +13,11 @@ from models.arrays import Rows, TokenIds
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
 from training.catalogue import generated_texts
-from training.catalogue.language import attribute_templates
-from training.catalogue.triplets import Triplet, drift_targets, triplets
+from training.catalogue.language import attribute_templates, phrasebook
+from training.catalogue.language.modification import Modification, towards
+from training.catalogue.language.spelling import as_typed
+from training.catalogue.language.spoken import spoken
+from training.catalogue.triplets import Triplet, Writer, drift_targets, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
 from training.data.batch import TripletBatch
@@ -48,6 +51,8 @@ class DrawnTripletRows:
         names = list(CATEGORIES)
         self._kinds = np.array([names.index(train[row].category) for row in self.targets])  # (N,)
         self._alike = config.alike
+        self._one_shop = config.one_shop
+        self._products = len(train)
         self._seed = seed
         self.validation_queries = _validation_queries(val, config, tokenizer=tokenizer, template=template, seed=seed)
 
@@ -56,6 +61,8 @@ class DrawnTripletRows:
 
     def orders(self, *, batch: int, epoch: int) -> list[Rows]:
         """Return the rows of each global batch of an epoch."""
+        if self._one_shop:
+            return order.within(self.targets // SHOP, batch=batch, seed=self._seed, epoch=epoch)
         return order.alike(self._kinds, share=self._alike, batch=batch, seed=self._seed, epoch=epoch)
 
     def batch(
@@ -68,7 +75,7 @@ class DrawnTripletRows:
         own = rows[share]
         satisfied = np.stack([np.isin(self.targets[rows], self._satisfying[row]) for row in own])  # (b, M)
         satisfied[np.arange(len(own)), np.arange(len(rows))[share]] = False
-        return TripletBatch(
+        found = TripletBatch(
             reference=tensor(reference),
             target=tensor(target),
             text=tensor(self.cut(self._texts[own])),
@@ -76,6 +83,22 @@ class DrawnTripletRows:
             target_row=tensor(self.targets[own]),
             satisfied=tensor(satisfied),
         )
+        return self._with_answers(found, own) if self._one_shop else found
+
+    def shop_rows(self, number: int) -> slice:
+        """Return the products of a shop."""
+        return slice(number * SHOP, min((number + 1) * SHOP, self._products))
+
+    def _with_answers(self, batch: TripletBatch, own: Rows) -> TripletBatch:
+        shop = int(self.targets[own[0]]) // SHOP
+        products = self.shop_rows(shop)
+        answers = np.zeros((len(own), products.stop - products.start), np.bool_)  # (b, S)
+        for place, row in enumerate(own):
+            answers[place, self._satisfying[row] - products.start] = True
+        targets = self.targets[own] - products.start  # (b,)
+        answers[np.arange(len(own)), targets] = False
+        shops = np.full(len(own), shop)
+        return replace(batch, shop=tensor(shops), answers=tensor(answers), target_place=tensor(targets))
 
     def cut(self, ids: TokenIds) -> TokenIds:
         """Return token ids (b, L) without the columns that are padding in every row (b, L')."""
@@ -96,7 +119,7 @@ def choose(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> 
     count = -(-config.triplets // len(shops))
     chosen: list[Triplet] = []
     for number, shop in enumerate(shops):
-        drawn = triplets(shop, count, seed=seed + number)
+        drawn = triplets(shop, count, seed=seed + number, writer=writer(config, config.phrasebooks))
         if config.texts == "template":  # before any drift, which no text mentions
             drawn = _with_template_texts(shop, drawn)
         elif config.texts == "generated":
@@ -108,6 +131,22 @@ def choose(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> 
             f"{len(products)} products have only {len(chosen)} triplets: lower data.triplets or raise data.products"
         )
     return chosen[: round(config.triplets * config.share)]
+
+
+def writer(config: DrawnTriplets, phrasebooks: Sequence[str]) -> Writer:
+    """Return a writer of texts: a share in the words of these phrasebooks, and a share as they are typed."""
+    if not config.spoken:
+        return towards
+    books = [phrasebook.book(name) for name in phrasebooks]
+
+    def write(reference: Product, target: Product, random: Random) -> Modification:
+        is_spoken = random.random() < config.spoken
+        found = (
+            spoken(reference, target, random.choice(books), random) if is_spoken else towards(reference, target, random)
+        )
+        return replace(found, text=as_typed(found.text, random, misspelt=config.misspelt))
+
+    return write
 
 
 def _with_template_texts(shop: Sequence[Product], drawn: Sequence[Triplet]) -> list[Triplet]:
@@ -135,7 +174,7 @@ def _with_generated_texts(shop: Sequence[Product], drawn: Sequence[Triplet], *, 
 def _validation_queries(
     val: Sequence[Product], config: DrawnTriplets, *, tokenizer: Tokenizer, template: Template, seed: int
 ) -> ValidationQueries:
-    chosen = triplets(val, config.validation_triplets, seed=seed)
+    chosen = triplets(val, config.validation_triplets, seed=seed, writer=writer(config, phrasebook.VALIDATION))
     row_of = {product.id: row for row, product in enumerate(val)}
     return ValidationQueries(
         references=np.array([row_of[triplet.reference] for triplet in chosen]),

@@ -22,9 +22,15 @@ class Pair(nn.Module):
     """The network that learns, and the average of its past weights, which encodes the targets."""
 
     def __init__(self, online: Reformulation, *, averaged: bool) -> None:
-        """All but the combiner learns in the first phase. Without `averaged` the network itself encodes the targets."""
+        """All but the combiner learns in the first phase. Without `averaged` the network itself encodes the targets.
+
+        Batch norms of the image tower stay as they were: references and targets have other statistics.
+        """
         super().__init__()
         self.online = online.requires_grad_(True)
+        for module in online.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.requires_grad_(False)
         online.backbone.clip.logit_scale.requires_grad_(False)  # no loss reads it
         online.combiner.requires_grad_(False)
         self.average = Average(online) if averaged else None

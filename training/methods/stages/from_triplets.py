@@ -12,6 +12,7 @@ from training.engine.distributed import World
 from training.engine.settings import LoopConfig, TripletLoss
 
 _EVALUATION_BATCH = 256
+_LABELS = ("reference_row", "target_row", "satisfied", "shop", "answers", "target_place")
 
 
 class FromTriplets:
@@ -28,7 +29,8 @@ class FromTriplets:
         self._batch = loop.batch
         self._device = world.device
         self._share = world.share(loop.batch)
-        self.steps_per_epoch = frozen.steps(len(data), loop.batch)
+        frozen.steps(len(data), loop.batch)  # raises
+        self.steps_per_epoch = len(data.orders(batch=loop.batch, epoch=0))
 
     def batches(self, epoch: int, *, start: int) -> Iterator[TripletBatch]:
         """Yield this rank's rows of each global batch from number `start` on; a resumed run gets the same batches."""
@@ -41,7 +43,7 @@ class FromTriplets:
     def _labels(self, batch: TripletBatch) -> dict[str, Tensor]:
         """Return the fields of a batch that only the loss reads."""
         fields = batch.tensors()
-        return {name: fields[name] for name in ("reference_row", "target_row", "satisfied") if name in fields}
+        return {name: fields[name] for name in _LABELS if name in fields}
 
     def _gallery(self) -> Iterator[Tensor]:
         """Yield the images of validation, block by block, on the CPU."""

@@ -7,12 +7,12 @@ from torch.nn import functional as F
 from models.nets.two_stage import Reference, TwoStage
 from training.data.batch import TripletBatch
 from training.data.datasets import TripletDataset
+from training.data.drawn.pairs import DrawnStateTriplets
 from training.engine import frozen, losses
 from training.engine.distributed import World
+from training.engine.lengths import by_length
 from training.methods.stages.from_triplets import FromTriplets
 from training.methods.two_stage.config import ComposingConfig
-
-_GROUPS = 4
 
 
 class ComposingStage(FromTriplets):
@@ -56,19 +56,13 @@ class ComposingStage(FromTriplets):
         }
 
     def _composed(self, reference: Reference, texts: Tensor) -> Tensor:
-        """Return the queries (b, d), computed in groups of texts of like length: half of a mixed batch is padding."""
-        ends = self.net.backbone.ends(texts)  # (b,)
-        groups = ends.argsort(stable=True).tensor_split(_GROUPS)
-        parts = [
-            self.net.compose(
-                Reference(reference.word[rows], reference.regions[rows]),
-                texts[rows, : int(ends[rows].max()) + 1],
-                slot=self._slot,
-            )
-            for rows in groups
-            if len(rows)
-        ]
-        return torch.cat(parts)[torch.cat(groups).argsort()]
+        """Return the queries (b, d)."""
+
+        def compose(rows: Tensor, tokens: Tensor) -> Tensor:
+            chosen = Reference(reference.word[rows], reference.regions[rows])
+            return self.net.compose(chosen, tokens, slot=self._slot)
+
+        return by_length(self.net.backbone.ends(texts), texts, compose)
 
     def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """L2 = ½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft (two-stage, A.3).
@@ -87,6 +81,8 @@ class ComposingStage(FromTriplets):
             cap=config.mixed_cap,
             ignored=embeddings.get("satisfied") if config.satisfied else None,
         )
+        if config.shop:
+            loss = loss + config.shop * self._among_shop(embeddings, scale=scale)
         if config.mapping:
             same = None
             if "reference_row" in embeddings:
@@ -98,6 +94,19 @@ class ComposingStage(FromTriplets):
             caption, reference, sentence = (embeddings[name] for name in ("caption", "reference", "sentence"))
             loss = loss + config.soft * losses.soft_alignment(caption, reference, sentence, scale=scale)
         return loss
+
+    def _among_shop(self, embeddings: dict[str, Tensor], *, scale: float) -> Tensor:
+        """Return the cross-entropy of the targets among all products of the shop, the reference a negative too."""
+        if not isinstance(self._data, DrawnStateTriplets):
+            raise AssertionError("the config's validation allows a shop's loss for drawn triplets alone")
+        gallery = self._data.shop_gallery(int(embeddings["shop"][0])).to(self._device)
+        return losses.among(
+            embeddings["composed"],
+            F.normalize(gallery.float(), dim=-1),
+            embeddings["target_place"],
+            scale=scale,
+            ignored=embeddings["answers"],
+        )
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

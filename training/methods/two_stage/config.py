@@ -45,13 +45,14 @@ class ComposingNet(Section):
 
 
 class ComposingLoss(Section):
-    """½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft, at one temperature τ."""
+    """½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft + shop · CE, at one temperature τ."""
 
     temperature: float = Field(default=0.01, gt=0)
     mixed: int = Field(default=10, ge=0)  # k, the hard negatives of each query; 0: none
     mixed_logit_scale: Literal["tau", "none"] = "tau"  # tau: their scores are divided by τ; none: as in the release
     mixed_cap: float = Field(default=0.9, gt=0, le=1)  # of the positive's share in a mixture
     satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper knows none
+    shop: float = Field(default=0.0, ge=0)  # weight of the cross-entropy over the whole shop; not in the paper
     mapping: float = Field(default=1.0, ge=0)
     soft: float = Field(default=0.2, ge=0)
 

@@ -42,6 +42,9 @@ class TwoStageConfig(ClipRunConfig):
     def _one_device(self) -> Self:
         if self.mapping.loop.device != self.composing.loop.device:
             raise ValueError("mapping.loop.device and composing.loop.device differ: a run has one kind of device")
+        data = self.composing.data
+        if self.composing.loss.shop and not (isinstance(data, DrawnTriplets) and data.one_shop):
+            raise ValueError("composing.loss.shop needs drawn triplets with composing.data.one_shop = true")
         return self
 
     @property

@@ -1,0 +1,64 @@
+"""Strict protocols on a small shop: the same questions in every phrasing, and negatives counted by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.encoder import Encoder
+from training.evaluation import phrasings
+from training.evaluation.result import Result
+
+PRODUCTS, QUERIES = 200, 24
+DATE = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def encoder(split_bundle: Path) -> Encoder:
+    return Encoder.open(split_bundle, threads=1)
+
+
+@pytest.fixture(scope="module")
+def found(encoder: Encoder) -> Result:
+    return phrasings.phrasings(
+        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=0.0, date=DATE
+    )
+
+
+def test_every_phrasing_is_a_row_over_the_same_queries(found: Result) -> None:
+    assert list(found.answers) == ["image only", "text only", *phrasings.PHRASINGS]
+    assert len(found.queries) == found.protocol.queries > 0.5 * QUERIES
+    assert found.protocol.variant == "phrasings"
+    assert found.answers["written"].ranks != found.answers["practical"].ranks  # other words
+
+
+def test_explicit_negatives_among_the_first_ten_are_counted(found: Result) -> None:
+    for way in ("image only", "written"):
+        counted = [
+            sum(name in query.subset[1:] for name in first[:10]) / 10
+            for query, first in zip(found.queries, found.answers[way].first, strict=True)
+        ]
+        assert found.rows[way]["HN@10"].value == pytest.approx(np.mean(counted))
+    assert found.rows["image only"]["HN@10"].value > 0  # they look like the target, and so like the reference
+
+
+def test_the_notes_name_the_worst_phrasing_and_the_composition_gap(found: Result) -> None:
+    share = {name: found.rows[name]["R@1"].value for name in phrasings.PHRASINGS}
+    worst, gap = found.notes
+    assert worst.startswith(f"worst phrasing: {min(share, key=share.__getitem__)}, R@1 {min(share.values()):.3f}")
+    half = np.minimum(found.answers["image only"].best, found.answers["text only"].best) > 1
+    whole = (found.answers["written"].best == 1) & half
+    assert gap.startswith(f"composition gap: {whole.mean():.1%} of the queries")
+
+
+def test_every_query_of_the_negation_variant_negates(encoder: Encoder) -> None:
+    found = phrasings.negations(
+        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=0.0, date=DATE
+    )
+    assert found.protocol.variant == "negation" and {query.groups for query in found.queries} == {
+        ("editorial",),
+        ("second-language",),
+        ("practical",),
+    }
+    assert np.mean([len(query.relevant) for query in found.queries]) > 1.2  # every other value answers
+    assert len({query.id for query in found.queries}) == len(found.queries)
