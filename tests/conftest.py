@@ -116,12 +116,18 @@ def reranking_bundle(split_bundle: Path, tmp_path_factory: pytest.TempPathFactor
     return exported(tmp_path_factory, "reranking", split_bundle)
 
 
-def exported(tmp_path_factory: pytest.TempPathFactory, name: str, *words: str | Path) -> Path:
-    """Return a bundle that `tests.models.tiny` writes once for all workers of pytest-xdist."""
+@pytest.fixture(scope="session")
+def sum_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weighted sum of the shipped bundle's towers: another model with its space."""
+    return exported(tmp_path_factory, "sum", module="sum_bundle")
+
+
+def exported(tmp_path_factory: pytest.TempPathFactory, name: str, *words: str | Path, module: str = "tiny") -> Path:
+    """Return a bundle that a module of tests/models writes once for all workers of pytest-xdist."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with FileLock(folder / f"{name}.lock"):
         if not (out := folder / name).exists():
-            command = [sys.executable, "-m", "tests.models.tiny", out, *words]
+            command = [sys.executable, "-m", f"tests.models.{module}", out, *words]
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return out

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BUNDLE = ROOT / "models" / "bundles" / "sum"
+BUNDLE = ROOT / "models" / "bundles" / "two-stage"
 
 
 def likebut(*words: str | Path) -> str:

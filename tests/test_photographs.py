@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "photos"
-BUNDLE = ROOT / "models" / "bundles" / "sum"
+BUNDLE = ROOT / "models" / "bundles" / "two-stage"
 
 
 class Report(BaseModel):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.bundle import SHIPPED
 from models.encoder import Encoder
 
-BUNDLE = Path(__file__).parents[2] / "models" / "bundles" / "sum"
+BUNDLE = SHIPPED
 
 Draw = Callable[[Path, int], Path]
 

@@ -228,5 +228,5 @@ def test_the_self_test_leaves_the_cache_empty(split_bundle: Path) -> None:
     assert use is not None and (use.hits, use.misses, use.bytes) == (0, 0, 0)
 
 
-def test_a_bundle_with_one_query_graph_has_no_such_cache() -> None:
-    assert Encoder.open(bundle.SHIPPED.with_name("sum")).reference_cache is None
+def test_a_bundle_with_one_query_graph_has_no_such_cache(sum_bundle: Path) -> None:
+    assert Encoder.open(sum_bundle).reference_cache is None

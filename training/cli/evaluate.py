@@ -32,10 +32,11 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
     shop.add_argument(
         "--variant",
-        choices=("shop", "hard", "phrasings", "negation"),
+        choices=("shop", "hard", "phrasings", "negation", "turns"),
         default="shop",
         help="hard: also rank four items per query that differ from its target in one visible attribute each; "
-        "phrasings: each query in six phrasings among these; negation: queries such as anything but red",
+        "phrasings: each query in six phrasings among these; negation: queries such as anything but red; "
+        "turns: three changes one after the other",
     )
     shop.add_argument(
         "--texts",
@@ -95,9 +96,8 @@ def _drawn(arguments: argparse.Namespace) -> None:
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
     match arguments.benchmark:
-        case "catalogue" if arguments.variant in ("phrasings", "negation"):
-            strict = phrasings.phrasings if arguments.variant == "phrasings" else phrasings.negations
-            result = strict(
+        case "catalogue" if arguments.variant in phrasings.VARIANTS:
+            result = phrasings.VARIANTS[arguments.variant](
                 encoder,
                 split=split,
                 products=products,

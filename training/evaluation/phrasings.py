@@ -18,7 +18,7 @@ from models.encoder import Encoder
 from training.catalogue import hard_negatives
 from training.catalogue.language import phrasebook
 from training.catalogue.language.modification import Modification, Question
-from training.catalogue.language.spoken import spoken
+from training.catalogue.language.spoken import clauses, reworded, spoken
 from training.catalogue.triplets import answer_questions, draw_questions
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
@@ -36,6 +36,7 @@ from training.evaluation.result import Answers, EvaluatedModel, Result, Texts
 
 PHRASINGS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt", "editorial", "second-language", "practical")
 SCORING = Scoring(("R@1", "R@10", "mAP@10", "HN@10", "R_subset@1"), counts="any")
+TURNS = 3
 PLAIN_SCORING = Scoring(("R@1", "R@10", "mAP@10"), counts="any")
 
 
@@ -139,6 +140,63 @@ def negations(
     )
 
 
+def turns(
+    encoder: Encoder,
+    *,
+    split: str,
+    products: int,
+    queries: int,
+    seed: int,
+    text_weight: float,
+    date: str,
+    cache: Path | None = None,
+) -> Result:
+    """Ask for three changes one after the other, in the words of the phrasebooks for tests.
+
+    Rows: all said at once in a sentence; the turns joined to one text; and each turn asked of the answer before it, the
+    first of its ranking.
+    """
+    sampled = sample.catalogue(products, split=split, seed=seed)
+    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    questions: list[Question] = []
+    said, whole = [], []
+    for number, question in enumerate(draw_questions(sampled, 10 * queries, seed=seed)):
+        random = Random(f"{seed}/turns/{number}")
+        book = phrasebook.book(random.choice(phrasebook.TEST))
+        steps = clauses(question, book, random) if len(question.modification.differences) == TURNS else None
+        text = reworded(question, book, random)
+        if steps is not None and text is not None and len(questions) < queries:
+            questions.append(question)
+            said.append(steps)
+            whole.append(text)
+    posed = [query_of(shop, triplet, triplet.text, ()) for triplet in answer_questions(questions, shop.products)]
+    gallery = shop.gallery(encoder)
+    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)
+    ask = partial(composed_vectors, encoder, shop, text_weight=text_weight)
+    asked_with = {
+        "image only": gallery[references],
+        "at once": ask(references, whole),
+        "joined": ask(references, [", ".join(steps) for steps in said]),
+    }
+    latest, seen = references, [references]
+    for turn in range(TURNS):
+        vectors = ask(latest, [steps[turn] for steps in said])
+        scores = vectors @ gallery.T
+        for rows in seen:  # what was shown before is not the answer to the next turn
+            scores[np.arange(len(rows)), rows] = -np.inf
+        latest = scores.argmax(axis=1)
+        seen.append(latest)
+    asked_with["answer by answer"] = vectors
+    protocol = protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked")
+    return Result.from_answers(
+        replace(protocol, variant="turns", scoring=PLAIN_SCORING),
+        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
+        posed,
+        _ranked(shop, gallery, references, asked_with, posed),
+        date=date,
+    )
+
+
 def _negating(reference: Product, target: Product, random: Random, *, book: phrasebook.Phrasebook) -> Modification:
     return spoken(reference, target, book, random, negated=1.0)
 
@@ -174,3 +232,6 @@ def _notes(answers: Mapping[str, Answers]) -> list[str]:
         f"composition gap: {gap:.1%} of the queries are answered first by the whole and by neither half"
         f" ({float(halves.mean()):.1%} by a half)",
     ]
+
+
+VARIANTS = {"phrasings": phrasings, "negation": negations, "turns": turns}

@@ -25,8 +25,8 @@ from service.search.query import Query, Stopwatch
 from service.settings import Settings
 
 Inside = Callable[..., object]
+Serving = Callable[..., AbstractContextManager[str]]
 Pair = tuple[str, str]  # a model and a snapshot
-SUM = SHIPPED.parent / "sum"  # another model with the space of the shipped one
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def swapped(client: httpx.AsyncClient, **body: str) -> dict[str, object]:
 
 
 def test_every_answer_during_a_swap_is_of_one_matching_pair(
-    copy: Path, split_bundle: Path, image_file: Callable[..., bytes], serve: Callable[..., AbstractContextManager[str]]
+    sum_bundle: Path, copy: Path, split_bundle: Path, image_file: Callable[..., bytes], serve: Serving
 ) -> None:
     upload = {"image": ("x.png", image_file("tent", "blue"))}
     queries: list[dict[str, object]] = [
@@ -100,7 +100,11 @@ def test_every_answer_during_a_swap_is_of_one_matching_pair(
         shoppers = [threads.submit(shopper, address, number % 3) for number in range(6)]
         watching = threads.submit(watcher, address)
         try:
-            for bundle in (split_bundle, SUM, SHIPPED):  # another space, another model of the first space, and back
+            for bundle in (
+                split_bundle,
+                sum_bundle,
+                SHIPPED,
+            ):  # another space, another model, and back
                 location = client.post("/index", json={"bundle": str(bundle)}).headers["location"]
                 while (job := client.get(location).json())["state"] in ("queued", "running"):
                     time.sleep(0.05)
@@ -173,18 +177,18 @@ def test_a_running_search_keeps_its_model_and_snapshot(copy: Path, split_bundle:
 
 
 @pytest.mark.slow
-def test_a_model_of_the_same_space_is_swapped_in_without_a_build(copy: Path, inside: Inside) -> None:
+def test_a_model_of_the_same_space_is_swapped_in_without_a_build(sum_bundle: Path, copy: Path, inside: Inside) -> None:
     before = snapshot.current(copy)
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         asked = {"image": {"item_id": "red-box"}, "text": "in blue"}
         old = (await client.post("/search", json=asked)).json()
-        job = await swapped(client, bundle=str(SUM))
+        job = await swapped(client, bundle=str(sum_bundle))
         assert (job["state"], job["stage"], job["snapshot"], job["items"]) == ("done", "open", before, 30), job
         new = (await client.post("/search", json=asked)).json()
-        assert (old["model"], new["model"]) == (model(SHIPPED), model(SUM))
+        assert (old["model"], new["model"]) == (model(SHIPPED), model(sum_bundle))
         assert old["snapshot"] == new["snapshot"] and old["hits"] != new["hits"]
-        assert (await client.get("/index")).json()["model"] == model(SUM)
+        assert (await client.get("/index")).json()["model"] == model(sum_bundle)
 
     inside(Settings(gallery=copy), scenario)
     assert snapshot.current(copy) == before
@@ -242,18 +246,18 @@ def test_an_unusable_bundle_is_refused_before_any_job(
     inside(Settings(gallery=gallery), scenario)
 
 
-def test_without_a_gallery_a_bundle_alone_is_refused(tmp_path: Path, inside: Inside) -> None:
+def test_without_a_gallery_a_bundle_alone_is_refused(sum_bundle: Path, tmp_path: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        answer = await client.post("/index", json={"bundle": str(SUM)})
+        answer = await client.post("/index", json={"bundle": str(sum_bundle)})
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "source"
 
     inside(Settings(gallery=tmp_path / "gallery"), scenario)
 
 
-def test_only_one_job_also_while_its_bundle_is_tested(copy: Path, inside: Inside) -> None:
+def test_only_one_job_also_while_its_bundle_is_tested(sum_bundle: Path, copy: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        answers = await asyncio.gather(*(client.post("/index", json={"bundle": str(SUM)}) for _ in range(3)))
+        answers = await asyncio.gather(*(client.post("/index", json={"bundle": str(sum_bundle)}) for _ in range(3)))
         assert sorted(answer.status_code for answer in answers) == [202, 409, 409]
 
     inside(Settings(gallery=copy), scenario)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template
@@ -26,8 +25,8 @@ DATE = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder.open(SHIPPED.with_name("sum"), threads=1)
+def encoder(sum_bundle: Path) -> Encoder:
+    return Encoder.open(sum_bundle, threads=1)
 
 
 @pytest.fixture(scope="module")

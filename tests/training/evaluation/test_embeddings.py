@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return Encoder.open(SHIPPED.with_name("sum"), threads=1)
+    return Encoder.open(SHIPPED, threads=1)
 
 
 @dataclass
@@ -180,7 +180,7 @@ def test_two_at_once_compute_once(encoder: Encoder, tmp_path: Path) -> None:
 if __name__ == "__main__":  # for the test that kills it
     folder, kept = map(Path, sys.argv[1:])
     embeddings.embeddings(
-        Encoder.open(SHIPPED.with_name("sum"), threads=1),
+        Encoder.open(SHIPPED, threads=1),
         [(path.stem, BenchmarkImage(path)) for path in sorted(folder.glob("*.png"))],
         cache=kept,
     )

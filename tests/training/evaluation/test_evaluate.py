@@ -191,13 +191,13 @@ def test_a_category_of_which_no_picture_is_there_is_not_ranked(encoder: Encoder,
     assert (f"### Misses: {missed} of 5 queries" if missed else "### Misses: none") in page.read_text(encoding="utf-8")
 
 
-def test_a_second_method_of_a_space_embeds_no_picture_again(data: Path, tmp_path: Path) -> None:
-    encoder = Encoder.open(SHIPPED.with_name("sum"), threads=1)
+def test_a_second_method_of_a_space_embeds_no_picture_again(data: Path, sum_bundle: Path, tmp_path: Path) -> None:
+    encoder = Encoder.open(sum_bundle, threads=1)
     benchmark = loaded(data, "cirr")
     first = evaluated(encoder, benchmark, tmp_path)
     (kept,) = tmp_path.glob("*.npy")
     np.save(kept, np.load(kept)[::-1])  # a run that reads it has other answers
-    other = Encoder.open(SHIPPED.with_name("two-stage"), threads=1)
+    other = Encoder.open(SHIPPED, threads=1)
     assert other.manifest.space_id == encoder.manifest.space_id
     second = evaluated(other, benchmark, tmp_path)
     assert second.answers["image only"] != first.answers["image only"]

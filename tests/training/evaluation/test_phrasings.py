@@ -62,3 +62,9 @@ def test_every_query_of_the_negation_variant_negates(encoder: Encoder) -> None:
     }
     assert np.mean([len(query.relevant) for query in found.queries]) > 1.2  # every other value answers
     assert len({query.id for query in found.queries}) == len(found.queries)
+
+
+def test_three_turns_are_asked_at_once_joined_and_one_after_the_other(encoder: Encoder) -> None:
+    found = phrasings.turns(encoder, split="test", products=PRODUCTS, queries=8, seed=3, text_weight=0.0, date=DATE)
+    assert list(found.answers) == ["image only", "at once", "joined", "answer by answer"]
+    assert len(found.queries) == 8 and len({found.answers[way].ranks for way in found.answers}) == 4

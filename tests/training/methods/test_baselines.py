@@ -25,12 +25,11 @@ from training.methods.pseudo_words.searle import SearleConfig
 from training.methods.pseudo_words.stage import PseudoWordStage
 from training.methods.slerp import SlerpConfig
 
-SUM = SHIPPED.with_name("sum")
 CLIP = f"""
 seed = 7
 [backbone]
 name = "clip-small"
-pretrained = {json.dumps(str(SUM))}
+pretrained = {json.dumps(str(SHIPPED))}
 """
 STEPS = """
 [{stage}.optim]
@@ -160,7 +159,7 @@ def test_the_exported_bundle_agrees_with_torch_and_keeps_the_space_of_its_clip(
     manifest = runs.export(folder, out=tmp_path / "bundle")
     opened = Bundle.open(tmp_path / "bundle")
     assert (manifest.method, manifest.text_weight) == (method, 0)
-    assert manifest.space_id == Bundle.open(SUM).manifest.space_id
+    assert manifest.space_id == Bundle.open(SHIPPED).manifest.space_id
     assert opened.graphs == ("gallery", "reference", "compose", "text")  # a picture's work is done once
     assert manifest.slot == (2 if method in WORDS else None)
     encoder = Encoder.open(tmp_path / "bundle")

@@ -20,7 +20,6 @@ from training.methods import config, runs
 from training.methods.frozen_clip import HeadStage
 from training.methods.transagg import TransAggConfig
 
-SUM = SHIPPED.with_name("sum")
 DRAWN = """
 source = "drawn"
 products = 64
@@ -33,7 +32,7 @@ method = "transagg"
 seed = 7
 [backbone]
 name = "clip-small"
-pretrained = {json.dumps(str(SUM))}
+pretrained = {json.dumps(str(SHIPPED))}
 [aggregating.data]
 {DRAWN}
 [aggregating.optim]
@@ -102,7 +101,7 @@ def test_a_killed_run_goes_on_to_the_identical_weights(config_file: Path, run: P
 def test_the_exported_bundle_agrees_with_the_net_and_keeps_the_space_of_its_clip(run: Path, tmp_path: Path) -> None:
     manifest = runs.export(run, out=tmp_path / "bundle")
     assert (manifest.method, manifest.text_weight) == ("transagg", 0)
-    assert manifest.space_id == Bundle.open(SUM).manifest.space_id
+    assert manifest.space_id == Bundle.open(SHIPPED).manifest.space_id
     encoder, net = Encoder.open(tmp_path / "bundle"), settings_of(run).best(run)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 96, 96), dtype=np.uint8)
     changes = encoder.changes(["in red", "with long sleeves"])

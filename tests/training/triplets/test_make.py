@@ -246,7 +246,7 @@ def test_a_mended_server_answers_what_it_had_cut_or_left_blank(
 def test_a_window_takes_only_similar_pairs_and_reports_too_few(
     tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    window = f'window = [0.999, 1.0]\nbundle = "{bundle.SHIPPED.parent / "sum"}"'
+    window = f'window = [0.999, 1.0]\nbundle = "{bundle.SHIPPED}"'
     with serving(model) as server:
         config = settings(tmp_path, pictures, server, more=window)
         status = __main__.main(["triplets", "make", str(config), "--out", str(tmp_path / "out")])

@@ -10,7 +10,7 @@ from models.encoder import Encoder
 from training.triplets import items, similarity
 from training.triplets.config import FolderImages
 
-BUNDLE = bundle.SHIPPED.parent / "sum"
+BUNDLE = bundle.SHIPPED
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from models.errors import ConfigError
 from training.catalogue.world.world import CATEGORIES, COLOURS, NONE, ORDERED, PATTERNS, PLAIN
 
 FOLDER = Path(__file__).parents[1] / "phrasebooks"
-TRAINING = ("terse", "polite", "chatty")
+TRAINING = ("terse", "polite", "chatty", "critical")
 VALIDATION = ("dictated",)
 TEST = ("editorial", "second-language", "practical")
 

@@ -37,7 +37,7 @@ def spoken(
     facts = target.facts()
     for _ in range(_TRIES):
         changes = [
-            (_negation(change, reference) if random.random() < negated else None) or _exact(change, reference, target)
+            (random.random() < negated and _negation(change, reference, target)) or _exact(change, reference, target)
             for change in differences(reference, target, random)
         ]
         speaker = _Speaker(reference, target, book, random)
@@ -60,7 +60,13 @@ def spoken(
 
 def reworded(question: Question, book: Phrasebook, random: Random) -> str | None:
     """Return the question's text in the words of a phrasebook, which the same products satisfy; None if it has none."""
-    speaker, clauses = _Speaker(question.reference, question.target, book, random), []
+    said = clauses(question, book, random)
+    return None if said is None else _Speaker(question.reference, question.target, book, random).sentence(said)
+
+
+def clauses(question: Question, book: Phrasebook, random: Random) -> list[str] | None:
+    """Return what the question's text says, change by change, as `reworded`; None if the phrasebook has no words."""
+    speaker, found = _Speaker(question.reference, question.target, book, random), []
     for change in question.modification.differences:
         vague = change.kind != "negation" and change != _exact(change, question.reference, question.target)
         if vague and change.allowed != {"pattern": _STRIPES}:
@@ -69,8 +75,8 @@ def reworded(question: Question, book: Phrasebook, random: Random) -> str | None
         clause = next((text for text, means in drawn if means == change.allowed), None)
         if clause is None:
             return None
-        clauses.append(clause)
-    return speaker.sentence(clauses)
+        found.append(clause)
+    return found
 
 
 def pattern_means(pattern: str, phrase: str) -> frozenset[str]:
@@ -89,7 +95,7 @@ def _exact(change: Change, reference: Product, target: Product) -> Change:
     return replace(change, kind=kind, allowed={name: frozenset((facts[name],)) for name in change.allowed})
 
 
-def _negation(change: Change, reference: Product) -> Change | None:
+def _negation(change: Change, reference: Product, target: Product) -> Change | None:
     """Return the change as "anything but the reference's value"; None if that is no natural thing to say."""
     if len(change.allowed) != 1 or change.kind in ("comparative", "removal"):
         return None
@@ -101,8 +107,8 @@ def _negation(change: Change, reference: Product) -> Change | None:
         values = COLOURS
     elif name == "pattern" and patterned and old != _HALVED:
         values = PATTERNS
-    elif old == NONE or len(values) < 3:  # of two values, the other one is said as well
-        return None
+    elif reference.category != target.category or old == NONE or len(values) < 3:
+        return None  # of two values, the other one is said as well
     return replace(change, kind="negation", allowed={name: frozenset(values) - {old}})
 
 

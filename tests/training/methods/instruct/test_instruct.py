@@ -17,13 +17,12 @@ from training.methods import config, runs
 from training.methods.instruct.instruct import InstructConfig
 from training.methods.instruct.reformulating import Reformulating
 
-SUM = SHIPPED.with_name("sum")
 CONFIG = f"""
 method = "instruct"
 seed = 7
 [backbone]
 name = "clip-small"
-pretrained = {json.dumps(str(SUM))}
+pretrained = {json.dumps(str(SHIPPED))}
 [reformulating.data]
 source = "drawn"
 products = 64

@@ -21,7 +21,6 @@ from training.methods import config, runs
 from training.methods.two_stage.two_stage import TwoStageConfig
 
 ROOT = Path(__file__).parents[4]
-SUM = SHIPPED.with_name("sum")
 STEPS = """
 [{stage}.optim]
 learning_rate = 1e-3
@@ -39,7 +38,7 @@ seed = 7
 template = "a * that {{text}}"
 [backbone]
 name = "clip-small"
-pretrained = {json.dumps(str(SUM))}
+pretrained = {json.dumps(str(SHIPPED))}
 [mapping.net]
 injection_layers = [3, 7, 11]
 [mapping.data]
@@ -138,7 +137,7 @@ def test_the_pseudo_word_alone_can_be_trained_and_finished(config_file: Path, ru
 def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, tmp_path: Path) -> None:
     first = runs.export(run, text_weight=None, stage="mapping", out=tmp_path / "first")
     both = runs.export(run, text_weight=None, stage="composing", out=tmp_path / "both")
-    shipped = Bundle.open(SUM).manifest
+    shipped = Bundle.open(SHIPPED).manifest
     assert first.space_id == both.space_id == shipped.space_id
     assert len({first.model_id, both.model_id, shipped.model_id}) == 3
     assert (first.method, both.method, both.text_weight) == ("mapping", "two-stage", 0.0)
@@ -158,7 +157,7 @@ def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, 
 def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path: Path) -> None:
     drawn = []
     for number, seed in enumerate((7, 7, 8)):
-        text = CONFIG.replace(json.dumps(str(SUM)), '""').replace("clip-small", "ViT-S-32-alt")
+        text = CONFIG.replace(json.dumps(str(SHIPPED)), '""').replace("clip-small", "ViT-S-32-alt")
         (path := tmp_path / f"{number}.toml").write_text(text.replace("seed = 7", f"seed = {seed}"))
         settings = config.read(path)
         assert isinstance(settings, TwoStageConfig)
@@ -181,6 +180,6 @@ def test_a_folder_with_another_config_is_refused(run: Path, tmp_path: Path) -> N
 
 def test_a_backbone_whose_vocabulary_the_tokenizer_exceeds_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "random.toml"
-    other.write_text(CONFIG.replace(json.dumps(str(SUM)), '""'))  # with CLIP's tokenizer, then
+    other.write_text(CONFIG.replace(json.dumps(str(SHIPPED)), '""'))  # with CLIP's tokenizer, then
     with pytest.raises(ConfigError, match="vocabulary"):
         runs.train(other, tmp_path / "out", until="mapping", mapping=None)
