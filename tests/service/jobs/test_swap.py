@@ -100,11 +100,7 @@ def test_every_answer_during_a_swap_is_of_one_matching_pair(
         shoppers = [threads.submit(shopper, address, number % 3) for number in range(6)]
         watching = threads.submit(watcher, address)
         try:
-            for bundle in (
-                split_bundle,
-                sum_bundle,
-                SHIPPED,
-            ):  # another space, another model, and back
+            for bundle in (split_bundle, sum_bundle, SHIPPED):  # another space, another model, and back
                 location = client.post("/index", json={"bundle": str(bundle)}).headers["location"]
                 while (job := client.get(location).json())["state"] in ("queued", "running"):
                     time.sleep(0.05)
