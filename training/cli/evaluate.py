@@ -56,17 +56,22 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     words = benchmarks.add_parser("pseudo-words", help='find each drawn image by its pseudo-word, "a photo of *"')
     captions = benchmarks.add_parser("captions", help="text to image retrieval among drawn products")
-    for drawn in (shop, words, captions):
+    sheet = benchmarks.add_parser("sheet", help="answers to free sentences as pictures, to be read by eye")
+    for drawn in (shop, words, captions, sheet):
         drawn.add_argument("--products", type=cli.at_least(2), default=5_000, help="items of the gallery")
         drawn.add_argument("--split", choices=("val", "test"), default="test", help="val is for choosing settings")
         drawn.add_argument("--seed", type=int, default=SEED)
         drawn.add_argument("--cache", type=Path, metavar="DIR", help="folder that caches drawn images and galleries")
         drawn.set_defaults(verb=_drawn)
+    sheet.set_defaults(verb=_sheet)
     for name, benchmark in benchmarks.choices.items():
         if name in (*PRESETS, "catalogue"):
             benchmark.add_argument("--text-weight", type=cli.share, help="instead of the bundle's default")
         benchmark.add_argument("--bundle", type=Path, required=True)
         benchmark.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+        if name == "sheet":
+            benchmark.add_argument("--out", type=Path, required=True, metavar="FILE.jpg", help="the picture to write")
+            continue
         benchmark.add_argument("--out", type=Path, metavar="RESULT.json", help="write the result, query by query")
         benchmark.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots, hits and misses")
         benchmark.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -129,6 +134,16 @@ def _drawn(arguments: argparse.Namespace) -> None:
         from training.evaluation import report, report_images
 
         report.write(result, arguments.report, way=None, show=report_images.drawings(result), examples=EXAMPLES)
+
+
+def _sheet(arguments: argparse.Namespace) -> None:
+    from models.encoder import Encoder
+    from training.evaluation import answer_sheet
+
+    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    options = {"products": arguments.products, "seed": arguments.seed, "cache": arguments.cache}
+    count = answer_sheet.write(encoder, arguments.out, **options)
+    print(f"{arguments.out} shows the answers to {count} sentences")
 
 
 def _text_weight(arguments: argparse.Namespace, encoder: "Encoder") -> float:
