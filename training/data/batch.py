@@ -63,6 +63,7 @@ class TripletBatch(Batch):
     text: Tensor  # int64 (b, L), the template with the wanted change
     caption: Tensor | None = None  # text, of the reference
     target_caption: Tensor | None = None  # text, of the target
+    described: Tensor | None = None  # bool (b, M): which other targets of the global batch that caption describes too
     reference_row: Tensor | None = None  # int64 (b,): equal numbers are the same reference image
     target_row: Tensor | None = None  # int64 (b,): equal numbers are the same target image
     satisfied: Tensor | None = None  # bool (b, M): which other targets of the global batch satisfy the text too

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from models.arrays import Rows
 from models.tokenizer import Template, Tokenizer
+from training.catalogue.triplets import Facts
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
@@ -38,10 +40,18 @@ class DrawnPixelTriplets(DrawnTripletRows):
             for split, count in (("train", config.products), ("val", config.validation_products))
         )
         super().__init__(config, train, val, tokenizer=tokenizer, template=template, seed=seed)
+        self._train = train
         self._captions = None
         if captions:
-            texts = [phrase.text for phrase in images.captions(train, seed=seed, epoch=0)]
-            self._captions = tokenizer.encode(texts).ids  # (products, L)
+            self._phrases = images.captions(
+                train,
+                seed=seed,
+                epoch=0,
+                phrasebooks=config.phrasebooks,
+                spoken=config.spoken,
+                misspelt=config.misspelt,
+            )
+            self._captions = tokenizer.encode([phrase.text for phrase in self._phrases]).ids  # (products, L)
         self._pixels = images.pixels(len(train), split="train", seed=seed, size=size, cache=cache)
         self._gallery = images.pixels(len(val), split="val", seed=seed, size=size, cache=cache)
 
@@ -51,8 +61,17 @@ class DrawnPixelTriplets(DrawnTripletRows):
             references, targets = self.references[rows[share]], self.targets[rows[share]]
             batch = self.batch(rows, share, reference=self._pixels[references], target=self._pixels[targets])
             if self._captions is not None:
-                batch = replace(batch, target_caption=tensor(self.cut(self._captions[targets])))
+                caption = tensor(self.cut(self._captions[targets]))
+                batch = replace(batch, target_caption=caption, described=self._described(rows, share))
             yield batch
+
+    def _described(self, rows: Rows, share: slice) -> Tensor:
+        """Return which other targets of a global batch the captions of its share describe too, bool (b, M)."""
+        targets = self.targets[rows]  # (M,)
+        facts = Facts([self._train[row] for row in targets])
+        described = np.stack([facts.accepted(self._phrases[row].wish) for row in targets[share]])  # (b, M)
+        described[np.arange(len(described)), np.arange(len(rows))[share]] = False
+        return tensor(described)
 
     def gallery(self, *, batch: int) -> Iterator[Tensor]:
         """Yield the images of the val split, uint8 (B, 3, S, S)."""

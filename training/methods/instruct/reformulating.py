@@ -113,13 +113,15 @@ class Reformulating(_Phase):
     def loss(self, embeddings: dict[str, Tensor]) -> Tensor:
         """InstructCIR, Eq. 2; if captions are learnt, plus their weight times the same loss of e_txt(caption) and z_t.
 
-        The second term is not in the paper, in which nothing binds e_txt to z_t, so that text alone finds nothing. Only
-        the same image is no negative of a caption, though a short caption may describe other images too.
+        The second term is not in the paper, in which nothing binds e_txt to z_t, so that text alone finds nothing. The
+        same image is no negative of a caption, nor is any that the data knows it to describe.
         """
         loss = super().loss(embeddings)
         if self._captions:
             rows = embeddings["target_row"]  # (M,)
             same = (rows[:, None] == rows).fill_diagonal_(False)  # (M, M)
+            if "described" in embeddings:
+                same = same | embeddings["described"]
             scale = 1 / self._loss.temperature
             term = losses.nce(embeddings["caption"], embeddings["target"], scale=scale, ignored=same)
             loss = loss + self._captions * term
