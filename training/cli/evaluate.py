@@ -32,11 +32,11 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
     shop.add_argument(
         "--variant",
-        choices=("shop", "hard", "phrasings", "negation", "turns"),
+        choices=("shop", "hard", "phrasings", "negation", "turns", "images"),
         default="shop",
         help="hard: also rank four items per query that differ from its target in one visible attribute each; "
         "phrasings: each query in six phrasings among these; negation: queries such as anything but red; "
-        "turns: three changes one after the other",
+        "turns: three changes one after the other; images: two references",
     )
     shop.add_argument(
         "--texts",
@@ -96,13 +96,16 @@ def _published(arguments: argparse.Namespace) -> None:
 
 def _drawn(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
-    from training.evaluation import drawn_catalogue, phrasings
+    from training.evaluation import drawn_catalogue
+    from training.evaluation.phrasings import negations, phrasings, turns
+    from training.evaluation.several_images import several_images
 
+    variants = {"phrasings": phrasings, "negation": negations, "turns": turns, "images": several_images}
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
     match arguments.benchmark:
-        case "catalogue" if arguments.variant in phrasings.VARIANTS:
-            result = phrasings.VARIANTS[arguments.variant](
+        case "catalogue" if arguments.variant in variants:
+            result = variants[arguments.variant](
                 encoder,
                 split=split,
                 products=products,

@@ -23,7 +23,7 @@ def write(encoder: Encoder, out: Path, *, products: int, seed: int, cache: Path 
     shop = Shop.catalogue(products, split="test", seed=seed, size=encoder.manifest.image_size, cache=cache)
     gallery = shop.gallery(encoder)
     examples: list[Example] = []
-    for row, text in _asked(shop):
+    for row, text in _sentences(shop):
         if row is None:
             vectors = encoder.texts([text])
         else:
@@ -49,7 +49,7 @@ def write(encoder: Encoder, out: Path, *, products: int, seed: int, cache: Path 
     return len(examples)
 
 
-def _asked(shop: Shop) -> Iterator[tuple[int | None, str]]:
+def _sentences(shop: Shop) -> Iterator[tuple[int | None, str]]:
     """Yield the row of each sentence's reference, or None, and the sentence."""
     for asked in tomllib.loads(SENTENCES.read_text(encoding="utf-8"))["asked"]:
         row = _first(shop, asked["reference"]) if "reference" in asked else None

@@ -232,6 +232,3 @@ def _notes(answers: Mapping[str, Answers]) -> list[str]:
         f"composition gap: {gap:.1%} of the queries are answered first by the whole and by neither half"
         f" ({float(halves.mean()):.1%} by a half)",
     ]
-
-
-VARIANTS = {"phrasings": phrasings, "negation": negations, "turns": turns}

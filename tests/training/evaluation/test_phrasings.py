@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from models.encoder import Encoder
+from training.catalogue.world import sample
 from training.evaluation import phrasings
 from training.evaluation.result import Result
+from training.evaluation.several_images import several_images
 
 PRODUCTS, QUERIES = 200, 24
 DATE = "2026-01-01T00:00:00+00:00"
@@ -68,3 +70,17 @@ def test_three_turns_are_asked_at_once_joined_and_one_after_the_other(encoder: E
     found = phrasings.turns(encoder, split="test", products=PRODUCTS, queries=8, seed=3, text_weight=0.0, date=DATE)
     assert list(found.answers) == ["image only", "at once", "joined", "answer by answer"]
     assert len(found.queries) == 8 and len({found.answers[way].ranks for way in found.answers}) == 4
+
+
+def test_both_references_of_a_query_of_two_images_leave_the_same_alone(encoder: Encoder) -> None:
+    found = several_images(encoder, split="test", products=PRODUCTS, queries=8, seed=3, text_weight=0.0, date=DATE)
+    products = {product.id: product for product in sample.catalogue(PRODUCTS, split="test", seed=3)}
+    assert list(found.answers) == ["first image", "second image", "both"] and found.queries
+    for number, query in enumerate(found.queries):
+        first, second = (products[name].facts() for name in query.excluded)
+        assert query.reference == query.excluded[0] != query.excluded[1] and not set(query.excluded) & set(
+            query.relevant
+        )
+        assert first["category"] == second["category"]
+        for way in found.answers:
+            assert not set(query.excluded) & set(found.answers[way].first[number])
