@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.engine.losses import agreement, composing, hard_logits, soft_alignment, symmetric_nce
+from training.engine.losses import agreement, among, composing, hard_logits, soft_alignment, symmetric_nce
 
 SCALE = 7.0
 
@@ -37,6 +37,17 @@ def test_pairs_that_are_ignored_are_in_neither_sum() -> None:
     ours = symmetric_nce(left, right, scale=torch.tensor(scale), ignored=ignored)
     assert abs(float(ours) - total / 12) < 1e-5
     assert not torch.allclose(ours, symmetric_nce(left, right, scale=torch.tensor(scale)))
+
+
+def test_a_target_among_a_whole_gallery_equals_a_loop_over_its_formula() -> None:
+    torch.manual_seed(0)
+    queries, gallery = F.normalize(torch.randn(3, 8), dim=1), F.normalize(torch.randn(9, 8), dim=1)
+    targets, ignored, total = torch.tensor([4, 0, 7]), torch.zeros(3, 9, dtype=torch.bool), 0.0
+    ignored[0, 2] = ignored[2, 8] = True
+    for i in range(3):
+        scores = [math.exp(SCALE * float(queries[i] @ gallery[j])) for j in range(9) if not ignored[i, j]]
+        total -= math.log(math.exp(SCALE * float(queries[i] @ gallery[targets[i]])) / sum(scores))
+    assert abs(float(among(queries, gallery, targets, scale=SCALE, ignored=ignored)) - total / 3) < 1e-5
 
 
 def test_the_scores_are_float32_under_autocast() -> None:

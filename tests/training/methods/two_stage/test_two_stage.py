@@ -54,9 +54,11 @@ rank = 8
 source = "drawn"
 products = 64
 triplets = 48
-alike = 0.5
+one_shop = true
 validation_products = 48
 validation_triplets = 16
+[composing.loss]
+shop = 0.5
 {STEPS.format(stage="composing")}
 """
 STAGES = ("mapping", "composing")
@@ -169,6 +171,13 @@ def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path:
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     for name in ("backbone.clip.visual.proj", "learner.layers.2.weight"):
         assert not torch.equal(first[name], other[name])
+
+
+def test_a_loss_over_a_shop_needs_batches_of_one_shop(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.toml"
+    path.write_text(CONFIG.replace("one_shop = true", ""), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"shop needs drawn triplets with composing\.data\.one_shop = true"):
+        config.read(path)
 
 
 def test_a_folder_with_another_config_is_refused(run: Path, tmp_path: Path) -> None:
