@@ -108,6 +108,10 @@ class Encoder:
         """The pixels (3, S, S) of an image file's bytes, decoded in another process; raises as ImageDecoders does."""
         return self._decoders.pixels(data, size=self.manifest.image_size, max_pixels=max_pixels)
 
+    def spelt(self, text: str) -> str:
+        """A query's text as it is read: with slips of the finger put right."""
+        return self._tokenizer.spelt(text)
+
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """The token ids (B, L) of text-only queries."""
         return self._tokenizer.encode(texts)

@@ -101,6 +101,10 @@ class Tokenizer:
         """The number of token ids."""
         return int(self._fast.get_vocab_size(with_added_tokens=True))
 
+    def spelt(self, text: str) -> str:
+        """The text as it is read: with slips of the finger put right, if the bundle has words for that."""
+        return text if self._spelling is None else self._spelling.corrected(text)
+
     def slot(self, template: Template) -> int | None:
         """The column of the pseudo-word in every row that the template makes, None if it has none.
 
@@ -155,9 +159,7 @@ class Tokenizer:
         return first
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        whole = [_repaired(text) for text in texts]
-        if self._spelling is not None:
-            whole = [self._spelling.corrected(text) for text in whole]
+        whole = [self.spelt(_repaired(text)) for text in texts]
         return [encoding.ids for encoding in self._fast.encode_batch(whole, add_special_tokens=False)]
 
 

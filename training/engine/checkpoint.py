@@ -32,9 +32,17 @@ class TrainingState:
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:
-    """Return the state without frozen parameters, by name."""
+    """Return the state without frozen parameters and without the buffers of modules that are frozen as a whole."""
     frozen = {name for name, p in net.named_parameters(remove_duplicate=False) if not p.requires_grad}
-    return {name: tensor for name, tensor in net.state_dict().items() if name not in frozen}
+    whole = tuple(f"{name}." for name, module in net.named_modules() if name and _is_frozen(module))
+    state = net.state_dict()
+    return {name: tensor for name, tensor in state.items() if name not in frozen and not name.startswith(whole)}
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    """Return whether the module has parameters and none of them learns."""
+    learns = [parameter.requires_grad for parameter in module.parameters()]
+    return bool(learns) and not any(learns)
 
 
 def load(net: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -114,6 +114,12 @@ def test_truncated_text_and_ignored_fields_are_noted(client: httpx.Client) -> No
     assert "text_weight was ignored" in alone.json()["notes"][0]
 
 
+def test_a_shopper_is_told_how_a_misspelt_text_was_read(client: httpx.Client) -> None:
+    misspelt, spelt = (client.post("/search", json={"text": f"{word} dress, blue"}) for word in ("strpied", "striped"))
+    assert misspelt.json()["notes"] == ["the text was read as: striped dress, blue"] and not spelt.json()["notes"]
+    assert ids(misspelt) == ids(spelt)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [

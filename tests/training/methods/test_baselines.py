@@ -28,7 +28,7 @@ from training.methods.slerp import SlerpConfig
 CLIP = f"""
 seed = 7
 [backbone]
-name = "clip-small"
+name = "conv-minilm"
 pretrained = {json.dumps(str(SHIPPED))}
 """
 STEPS = """

@@ -31,7 +31,7 @@ CONFIG = f"""
 method = "transagg"
 seed = 7
 [backbone]
-name = "clip-small"
+name = "conv-minilm"
 pretrained = {json.dumps(str(SHIPPED))}
 [aggregating.data]
 {DRAWN}

@@ -64,7 +64,9 @@ class Features:
         return self._backbone.image_states(torch.from_numpy(np.array(pixels)).to(self._device))
 
     def _texts(self, texts: Sequence[str]) -> Tensor:
-        return self._backbone.text(torch.from_numpy(self._tokenizer.encode(texts).ids).to(self._device))
+        ids = torch.from_numpy(self._tokenizer.encode(texts).ids).to(self._device)
+        longest = int(self._backbone.ends(ids).max()) + 1
+        return self._backbone.text(ids[:, :longest])
 
     def _views(self, rows: slice, number: int, *, place: int) -> Pixels:
         size = self._backbone.image_size

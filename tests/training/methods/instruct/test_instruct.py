@@ -21,7 +21,7 @@ CONFIG = f"""
 method = "instruct"
 seed = 7
 [backbone]
-name = "clip-small"
+name = "conv-minilm"
 pretrained = {json.dumps(str(SHIPPED))}
 [reformulating.data]
 source = "drawn"

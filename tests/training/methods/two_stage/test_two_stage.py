@@ -37,7 +37,7 @@ method = "two-stage"
 seed = 7
 template = "a * that {{text}}"
 [backbone]
-name = "clip-small"
+name = "conv-minilm"
 pretrained = {json.dumps(str(SHIPPED))}
 [mapping.net]
 injection_layers = [3, 7, 11]
@@ -159,7 +159,7 @@ def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, 
 def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path: Path) -> None:
     drawn = []
     for number, seed in enumerate((7, 7, 8)):
-        text = CONFIG.replace(json.dumps(str(SHIPPED)), '""').replace("clip-small", "ViT-S-32-alt")
+        text = CONFIG.replace(json.dumps(str(SHIPPED)), '""').replace("conv-minilm", "ViT-S-32-alt")
         (path := tmp_path / f"{number}.toml").write_text(text.replace("seed = 7", f"seed = {seed}"))
         settings = config.read(path)
         assert isinstance(settings, TwoStageConfig)
