@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models import files
+from models.calibration import Calibration
 from models.errors import BundleBroken, BundleMissing, ConfigError
 
 SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # the default of the commands
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
     model_id: str  # digest of all graphs with their weights
     space_id: str  # digest of the gallery side with its preprocessing
     tolerance: float = Field(gt=0)  # largest difference from torch's outputs that the self-test allows
+    calibration: Calibration | None = None  # what its scores mean; None: not known
     files: dict[str, str]  # every other file of the folder → its SHA-256
 
     @property

@@ -1,11 +1,11 @@
-"""The training command line: catalogue, data, triplets, train, export, evaluate, report, compare, submission."""
+"""The training command line: catalogue, data, triplets, train, export, calibrate, evaluate, report and more."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from models import cli
-from training.cli import catalogue, compare, data, evaluate, export, report, submission, train, triplets
+from training.cli import calibrate, catalogue, compare, data, evaluate, export, report, submission, train, triplets
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
     triplets.add(group("triplets", "make triplets from images alone, look at them, tune their reformulator"))
     train.add(verb("train", "train as a config says, or continue an interrupted run"))
     export.add(verb("export", "turn a finished run, or an open_clip model, into a bundle"))
+    calibrate.add(verb("calibrate", "fit what a bundle's scores mean"))
     benchmarks = verb("evaluate", "measure a bundle on a benchmark")
     evaluate.add(benchmarks.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark"))
     report.add(verb("report", "write a result as a page with plots, hits and misses"))

@@ -4,7 +4,7 @@ import base64
 import binascii
 import string
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -125,6 +125,7 @@ class SearchBody(RequestBody):
 
 def answer(result: Answer, *, root_path: str) -> dict[str, object]:
     """Return the members of a SearchAnswer as a dict: building and validating a model for every hit would be slower."""
+    chances: Sequence[float | None] = result.chances or [None] * len(result.hits)
     return {
         "hits": [
             {
@@ -132,8 +133,9 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
                 "attributes": without_empty(hit.item.attributes),
                 "image_url": image_url(hit.item.id, root_path),
                 "score": round(hit.score, 6),
+                "chance": chance,
             }
-            for hit in result.hits
+            for hit, chance in zip(result.hits, chances, strict=True)
         ],
         "total": result.total,
         "facets": {
@@ -175,6 +177,10 @@ class HitAnswer(ItemAnswer):
     """An item that matches the search."""
 
     score: float = Field(description="cosine similarity of query and item, also for re-ranked hits")
+    chance: float | None = Field(
+        None,
+        description="chance that the item satisfies the query, 0 to 1; null if the model cannot tell it",
+    )
 
 
 class Count(BaseModel):

@@ -66,6 +66,7 @@ class Answer:
     took_ms: dict[str, float]
     notes: list[str]
     diagnostics: list[str]
+    chances: list[float] | None = None  # that each hit satisfies the query, if the bundle can tell
 
 
 @dataclass(slots=True)
@@ -199,11 +200,24 @@ def answer_batch(
             query.watch.took_ms,
             [*([truncated] if is_cut else []), *query.notes, *result.notes],
             [*result.diagnostics],
+            _chances(query, result.hits, encoder),
         )
         if not result.is_overdue
         else deadline.exceeded()
         for query, result, is_cut in zip(queries, results, encoded.cut, strict=True)
     ]
+
+
+def _chances(query: PreparedQuery, hits: Sequence[Hit], encoder: Encoder) -> list[float] | None:
+    """Return the chance that each hit satisfies the query; None if the bundle's calibration is of other queries."""
+    manifest = encoder.manifest
+    if manifest.calibration is None or query.kind not in ("composed", "text"):
+        return None
+    if query.kind == "composed" and query.text_weight != manifest.text_weight:
+        return None
+    curve = manifest.calibration.composed if query.kind == "composed" else manifest.calibration.text
+    chances: list[float] = curve.chance(np.array([hit.score for hit in hits])).round(3).tolist()
+    return chances
 
 
 def answer_one(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Settings, watch: Stopwatch) -> Answer:

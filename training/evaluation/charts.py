@@ -75,3 +75,16 @@ def data_curve(curves: Mapping[str, Mapping[int, Estimate]], out: Path) -> None:
     axes.legend()
     figure.savefig(out, dpi=110)
     pyplot.close(figure)
+
+
+def reliability(rows: Mapping[str, Sequence[tuple[float, float, int]]], out: Path) -> None:
+    """Plot, for each kind of query, the share of hits that satisfy over the chance that was said."""
+    figure, axes = pyplot.subplots(figsize=(5, 4.5), layout="constrained")
+    axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1)
+    for name, bins in rows.items():
+        axes.plot([chance for chance, _, _ in bins], [share for _, share, _ in bins], "o-", markersize=4, label=name)
+    axes.set(xlabel="chance that the score says", ylabel="share that satisfies", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
