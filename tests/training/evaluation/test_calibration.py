@@ -55,4 +55,4 @@ def test_texts_that_no_item_satisfies_are_among_those_judged(split_bundle: Path)
     shop = calibration.shop(encoder, split="val", products=60, seed=3, cache=None)
     found = calibration.text(encoder, shop, books=("dictated",), queries=40, seed=3)
     of_query = found.satisfied.reshape(40, -1)
-    assert 0 < sum(not row.any() for row in of_query) < 20
+    assert 4 <= sum(not row.any() for row in of_query) < 40
