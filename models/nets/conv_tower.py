@@ -5,8 +5,6 @@ fraction of the images that a transformer needs. A few transformer blocks follow
 blocks and patches (the injection of the two-stage method, the cross-attention of InstructCIR) find them here too.
 """
 
-from itertools import pairwise
-
 import torch
 from open_clip.model import CLIPVisionCfg
 from open_clip.transformer import VisionTransformer
@@ -52,15 +50,6 @@ class ConvTower(VisionTransformer):  # type: ignore[misc]  # open_clip has no ty
         embedded: Tensor = tokens + self.positional_embedding.to(tokens.dtype)
         return embedded
 
-    @torch.no_grad()
-    def fold_norms(self) -> None:
-        """Move what the batch norms do, once trained, into the convolutions; after it they only add a bias."""
-        for module in self.conv1.modules():
-            parts = list(module.children())
-            for conv, norm in pairwise(parts):
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    _fold(conv, norm)
-
 
 class Convolutions(nn.Sequential):
     """Pixels, normalised (B, 3, S, S) → (B, w, S/16, S/16), as `VisionTransformer.conv1`."""
@@ -73,17 +62,6 @@ class Convolutions(nn.Sequential):
                 stages.append(_Residual(out))
         super().__init__(*stages)
         self.out_channels = width
-
-
-def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    if norm.running_mean is None or norm.running_var is None:
-        raise AssertionError("these norms keep statistics")
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()  # (w,)
-    conv.weight.mul_(scale[:, None, None, None])
-    norm.bias.sub_(norm.running_mean * scale)
-    norm.weight.fill_(1.0)
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0 - norm.eps)
 
 
 class _Convolution(nn.Sequential):

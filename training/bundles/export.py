@@ -34,11 +34,11 @@ class FinishedModel:
     graphs: Graphs
     tokenizer_file: Path
 
-    def export(self, out: Path, *, config: str, text_weight: float | None = None, half: bool = False) -> Manifest:
+    def export(self, out: Path, *, config: str, text_weight: float | None = None, compact: bool = False) -> Manifest:
         """Write the bundle at `out` and return its manifest.
 
         `config` is the text of the training config, kept beside the graphs; `text_weight` replaces the model's own.
-        With `half` the matrices are rounded to half precision, in the model itself too. Raises ConfigError if the
+        With `compact` the matrices are rounded, in the model itself too. Raises ConfigError if the
         template cannot be used, and BundleBroken, with nothing written at `out`, if the outputs of ONNX Runtime differ
         from torch's by more than TOLERANCE.
         """
@@ -46,8 +46,8 @@ class FinishedModel:
         tokenizer = Tokenizer.open(self.tokenizer_file, context_length=context_length)
         template = Template.parse(self.template)
         preprocessing = Preprocessing(image_size=self.graphs.image_backbone.image_size)
-        if half:
-            self.graphs.round_to_half()
+        if compact:
+            self.graphs.make_compact()
         pixels, tokens = _sample_inputs(tokenizer, template, image_size=preprocessing.image_size)
         parts = _parts(self.graphs, pixels, tokens)
         space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)

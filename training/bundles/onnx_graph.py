@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import external_data_helper
 from torch import Tensor, nn
 
 from models.nets.backbone import Backbone
-from models.nets.conv_tower import ConvTower
+from models.nets.norms import fold_norms
+from models.nets.sentence_tower import SentenceBlock
+from models.nets.two_stage import Injection
 from models.tokenizer import SHORTEST
+from training.bundles.compact import Stored, round_to_8_bits, round_to_half, stored
 
 OPSET = 18
 INLINE_BYTES = 1024  # smaller tensors stay in their graph
@@ -48,14 +50,19 @@ class Graphs:
         """The CLIP whose text tower the text graph has."""
         return _backbone(self.text)
 
-    def round_to_half(self) -> None:
-        """Round all matrices to half precision, after the norms of an image tower went into them."""
+    def make_compact(self) -> None:
+        """Round the matrices, with the batch norms in them: to half precision, a sentence encoder's to 8 bits."""
         parts = (self.query.reference, self.query.compose) if isinstance(self.query, Split) else (self.query,)
         for part in (self.gallery, self.text, *parts):
-            for module in part.modules():
-                if isinstance(module, ConvTower):
-                    module.fold_norms()
+            fold_norms(part)
             round_to_half(part)
+        for module in (found for part in (self.text, *parts) for found in part.modules()):
+            if isinstance(module, SentenceBlock):
+                for linear in module.children():
+                    if isinstance(linear, nn.Linear):
+                        round_to_8_bits(linear.weight)
+            elif isinstance(module, Injection):
+                round_to_8_bits(module.conv.weight)
 
 
 def _backbone(graph: nn.Module) -> Backbone:
@@ -147,40 +154,34 @@ class Blob:
     def take(self, proto: onnx.ModelProto) -> None:
         """Move the graph's large initializers into the blob, and leave their offsets in the graph.
 
-        One whose numbers all have half precision is stored so, and cast back as the graph is loaded.
+        One that `stored` makes smaller is stored so, and turned back as the graph is loaded.
         """
-        casts = []
-        for tensor in proto.graph.initializer:
+        back: list[onnx.NodeProto] = []
+        for tensor in list(proto.graph.initializer):
             data = tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes()  # little-endian
             if len(data) < INLINE_BYTES:
                 continue
-            value = onnx.numpy_helper.to_array(tensor)
-            half = halved(value)
-            if half.dtype != value.dtype:
-                name, data = tensor.name, half.astype("<f2").tobytes()
-                tensor.name, tensor.data_type = f"{name}.half", onnx.TensorProto.FLOAT16
-                tensor.ClearField("float_data")
-                casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+            small = stored(onnx.numpy_helper.to_array(tensor))
+            if small.data.dtype != np.float32 and tensor.data_type == onnx.TensorProto.FLOAT:
+                back += _turned_back(proto.graph, tensor, small)
+                data = small.data.astype(small.data.dtype.newbyteorder("<")).tobytes()
             offset = self.add(data)
             tensor.raw_data = data
             external_data_helper.set_external_data(tensor, self._name, offset=offset, length=len(data))
             tensor.ClearField("raw_data")
-        for place, cast in enumerate(casts):
-            proto.graph.node.insert(place, cast)
+        for place, node in enumerate(back):
+            proto.graph.node.insert(place, node)
 
 
-def halved(value: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return the array in half precision if that is exact, else as it is."""
-    if value.dtype != np.float32:
-        return value
-    with np.errstate(over="ignore"):
-        half = value.astype(np.float16)
-    return half if np.array_equal(half.astype(np.float32), value) else value
-
-
-@torch.no_grad()
-def round_to_half(module: nn.Module) -> None:
-    """Round all matrices of the module to half precision; vectors, as biases and norms, stay as they are."""
-    for tensor in module.state_dict().values():  # not the mean and the standard deviation, which are no weights
-        if tensor.ndim > 1 and tensor.dtype == torch.float32:
-            tensor.copy_(tensor.half().float())
+def _turned_back(graph: onnx.GraphProto, tensor: onnx.TensorProto, small: Stored) -> list[onnx.NodeProto]:
+    """Rename an initializer that becomes small, and return the nodes that give its value under the old name."""
+    name = tensor.name
+    tensor.name, tensor.data_type = f"{name}.small", onnx.helper.np_dtype_to_tensor_dtype(small.data.dtype)
+    tensor.ClearField("float_data")
+    if small.scales is None:
+        return [onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT)]
+    graph.initializer.append(onnx.numpy_helper.from_array(small.scales, f"{name}.scales"))
+    return [
+        onnx.helper.make_node("Cast", [tensor.name], [f"{name}.codes"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Mul", [f"{name}.codes", f"{name}.scales"], [name]),
+    ]

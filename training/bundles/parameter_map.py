@@ -22,7 +22,8 @@ from models import bundle
 from models.bundle import Bundle
 from models.errors import BundleBroken
 from models.nets.backbone import Backbone
-from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs, halved
+from training.bundles.compact import stored
+from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
 
 FILE = "parameters.json"
 _NOT_EXPORTED = "clip.logit_scale"  # only the loss of CLIP's own training reads it
@@ -40,6 +41,7 @@ class StoredParameter(BaseModel):
     shape: list[int]  # as torch has it
     offset: int | None = None  # bytes from the start of weights.bin
     type: Kind = "float32"  # as weights.bin has it
+    scales: str | None = None  # float32 in base64, one for each row of a matrix in 8 bits
     transposed: bool = False  # whether weights.bin has a matrix the other way round
     base64: str | None = None  # the value itself, if it is smaller than INLINE_BYTES
 
@@ -81,18 +83,19 @@ def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
 
 
 def _stored(parameter: Tensor, blob: Blob) -> StoredParameter:
-    value, shape = parameter.detach().cpu().contiguous().numpy(), list(parameter.shape)
-    value = halved(value)
+    shape, small = list(parameter.shape), stored(parameter.detach().cpu().contiguous().numpy())
+    value = small.data
     kind = _KIND.validate_python(value.dtype.name)
+    scales = None if small.scales is None else base64.b64encode(_bytes(small.scales.ravel())).decode()
     plain = _bytes(value)
     if len(plain) < INLINE_BYTES:
-        return StoredParameter(shape=shape, type=kind, base64=base64.b64encode(plain).decode())
-    offset = blob.offset(plain)
+        return StoredParameter(shape=shape, type=kind, scales=scales, base64=base64.b64encode(plain).decode())
+    offset, transposed = blob.offset(plain), False
     if offset is None and value.ndim == 2:
-        turned = blob.offset(_bytes(value.T))
-        if turned is not None:
-            return StoredParameter(shape=shape, type=kind, offset=turned, transposed=True)
-    return StoredParameter(shape=shape, type=kind, offset=blob.add(plain) if offset is None else offset)
+        offset = blob.offset(_bytes(value.T))
+        transposed = offset is not None
+    offset = blob.add(plain) if offset is None else offset
+    return StoredParameter(shape=shape, type=kind, scales=scales, offset=offset, transposed=transposed)
 
 
 def _bytes(value: NDArray[np.generic]) -> bytes:
@@ -120,8 +123,12 @@ def _value(parameter: StoredParameter, weights: np.memmap[tuple[int, ...], np.dt
         start = parameter.offset or 0
         data = weights[start : start + kind.itemsize * int(np.prod(shape))].tobytes()
     value = np.frombuffer(data, dtype=kind).reshape(shape)
-    native = np.float32 if parameter.type == "float16" else np.dtype(parameter.type)
-    return torch.from_numpy(np.array(value.T if parameter.transposed else value, dtype=native, order="C"))
+    value = value.T if parameter.transposed else value
+    if parameter.scales is not None:
+        scales = np.frombuffer(base64.b64decode(parameter.scales), dtype="<f4")  # (out,)
+        value = value.astype(np.float32) * scales.reshape(-1, *[1] * (value.ndim - 1))
+    native = np.float32 if parameter.type == "float16" or parameter.scales else np.dtype(parameter.type)
+    return torch.from_numpy(np.array(value, dtype=native, order="C"))
 
 
 def _check(opened: Bundle, state: Mapping[str, Tensor], backbone: Backbone) -> None:

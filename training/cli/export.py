@@ -19,7 +19,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stage", metavar="STAGE", help="the last stage to export, as in train --until")
     parser.add_argument(
-        "--half", action="store_true", help="round matrices to half precision: half the size, as fast on a CPU"
+        "--compact",
+        action="store_true",
+        help="round matrices to half precision, those of a sentence encoder to 8 bits: a third of the size, no slower",
     )
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     parser.set_defaults(verb=_export)
@@ -33,13 +35,15 @@ def _export(arguments: argparse.Namespace) -> None:
         raise ConfigError("--model and --pretrained go together: an open_clip name and its weights")
     if arguments.run is not None:
         weight, stage = arguments.text_weight, arguments.stage
-        manifest = runs.export(arguments.run, text_weight=weight, stage=stage, half=arguments.half, out=arguments.out)
+        manifest = runs.export(
+            arguments.run, text_weight=weight, stage=stage, compact=arguments.compact, out=arguments.out
+        )
     else:
         manifest = clip.export_open_clip(
             arguments.model,
             pretrained=arguments.pretrained,
             text_weight=arguments.text_weight,
-            half=arguments.half,
+            compact=arguments.compact,
             out=arguments.out,
         )
     cli.show(manifest.model_dump(exclude={"files"}), as_json=False)

@@ -272,7 +272,7 @@ def weighted_sum_model(backbone: Backbone, *, name: str, tokenizer_file: Path) -
 
 
 def export_open_clip(
-    name: str, *, pretrained: str, text_weight: float | None, out: Path, half: bool = False
+    name: str, *, pretrained: str, text_weight: float | None, out: Path, compact: bool = False
 ) -> Manifest:
     """Export an open_clip model as it is; raises ConfigError for a model or weights that open_clip does not know."""
     with TemporaryDirectory() as scratch:
@@ -284,4 +284,4 @@ def export_open_clip(
             raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
         model = weighted_sum_model(backbone, name=name, tokenizer_file=tokenizer_file)
         config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
-        return model.export(out, config=config, text_weight=text_weight, half=half)
+        return model.export(out, config=config, text_weight=text_weight, compact=compact)

@@ -12,11 +12,11 @@ from training.engine.settings import LoopConfig
 class Exportable(Protocol):
     """A finished model."""
 
-    def export(self, out: Path, *, config: str, text_weight: float | None, half: bool) -> Manifest:
+    def export(self, out: Path, *, config: str, text_weight: float | None, compact: bool) -> Manifest:
         """Write the bundle at `out` and return its manifest.
 
-        `config` is the text of the training config; a `text_weight` replaces the method's own default. With `half` its
-        matrices are rounded to half precision. Raises BundleBroken, with nothing written at `out`, if ONNX Runtime and
+        `config` is the text of the training config; a `text_weight` replaces the method's own default. With `compact`
+        its matrices are rounded. Raises BundleBroken, with nothing written at `out`, if ONNX Runtime and
         torch disagree.
         """
 

@@ -40,19 +40,19 @@ def train(config_file: Path, out: Path, *, until: str | None = None, mapping: Pa
 
 
 def export(
-    run: Path, *, out: Path, text_weight: float | None = None, stage: str | None = None, half: bool = False
+    run: Path, *, out: Path, text_weight: float | None = None, stage: str | None = None, compact: bool = False
 ) -> Manifest:
     """Export a finished run as the bundle `out` and return its manifest.
 
     `stage` names the last stage that counts: "mapping" leaves out a two-stage run's second stage, "reformulating" the
     combiner. `text_weight` None is one half for the weighted sum, 1 − λ for InstructCIR's combiner, and else 0, since a
-    composed query has read the text. With `half` the matrices are rounded to half precision.
+    composed query has read the text. With `compact` the matrices are rounded.
     Raises ConfigError if the run has not ended.
     """
     settings = config.read(run / config.CONFIG_FILE)
     model = settings.finished(run, stage=config.last_stage(settings, stage))
     text = (run / config.CONFIG_FILE).read_text(encoding="utf-8")
-    return model.export(out, config=text, text_weight=text_weight, half=half)
+    return model.export(out, config=text, text_weight=text_weight, compact=compact)
 
 
 def _claim(out: Path, settings: AnyConfig, document: Mapping[str, object]) -> None:

@@ -67,7 +67,7 @@ def test_half_precision_halves_the_weights_and_still_computes_what_torch_compute
 ) -> None:
     own = copy.deepcopy(backbone)
     model = weighted_sum_model(own, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
-    model.export(tmp_path / "half", config="", half=True)
+    model.export(tmp_path / "half", config="", compact=True)
     weights, whole = (folder / bundle.WEIGHTS for folder in (tmp_path / "half", exported))
     assert weights.stat().st_size < 0.6 * whole.stat().st_size
     matrix = own.clip.text_projection

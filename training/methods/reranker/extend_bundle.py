@@ -17,7 +17,8 @@ from models.bundle import Bundle, Manifest
 from models.errors import ConfigError
 from models.nets.reranker import Reranker
 from training.bundles import onnx_graph
-from training.bundles.onnx_graph import Blob, round_to_half
+from training.bundles.compact import round_to_half
+from training.bundles.onnx_graph import Blob
 from training.bundles.verified_write import write_verified
 
 CONFIG = "rerank.toml"
@@ -32,16 +33,16 @@ class FinishedReranker:
     first: Bundle
     net: Reranker
 
-    def export(self, out: Path, *, config: str, text_weight: float | None = None, half: bool = False) -> Manifest:
+    def export(self, out: Path, *, config: str, text_weight: float | None = None, compact: bool = False) -> Manifest:
         """Write a copy of the bundle with the re-ranker as one more graph at `out`, and return its manifest.
 
-        `config` is the text of the training config. With `half` the re-ranker's matrices are rounded to half precision.
+        `config` is the text of the training config. With `compact` the re-ranker's matrices are rounded.
         Raises ConfigError for a `text_weight`, which the bundle has, and BundleBroken, with nothing written at `out`,
         if the scores of ONNX Runtime differ from torch's by more than the bundle's tolerance.
         """
         if text_weight is not None:
             raise ConfigError("a re-ranker is added to a bundle as it is: leave out --text-weight")
-        if half:
+        if compact:
             round_to_half(self.net)
         first = self.first
         files: dict[str, bytes | bytearray] = {name: first.file(name).read_bytes() for name in first.manifest.files}
