@@ -19,9 +19,16 @@ class Spelling:
     """The words of a bundle, and those that are left as they are."""
 
     def __init__(self, own: Iterable[str], *, common: Iterable[str]) -> None:
-        """`own` are words in lower case, the most frequent first, that slips become; `common` are no slips either."""
+        """`own` are words in lower case, the most frequent first, that slips become; `common` are no slips either.
+
+        Slips become the common plural of an own word, too.
+        """
+        known = set(common)
         self._place = {word: place for place, word in enumerate(own)}
-        self._known = self._place.keys() | set(common)
+        for word, place in list(self._place.items()):
+            if f"{word}s" in known:
+                self._place.setdefault(f"{word}s", place)
+        self._known = self._place.keys() | known
 
     def corrected(self, text: str) -> str:
         """Return the text with its slips put right; words that are known, or near to none, stay as they are."""

@@ -61,7 +61,7 @@ def test_the_quick_start_runs_in_a_checkout(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "red-t-shirt" in done.stdout.splitlines()[1]  # the first hit, after the line of the build
+    assert "yellow-sweater" in done.stdout.splitlines()[1]  # the first hit, after the line of the build
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

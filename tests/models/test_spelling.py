@@ -7,7 +7,7 @@ import pytest
 from models.spelling import Spelling
 
 SPELLING = Spelling(
-    ["blue", "dress", "sleeves", "long", "dots", "shirt", "shorts", "striped"], common=["lose", "gloves", "stripped"]
+    ["blue", "dress", "sleeves", "long", "dots", "shirt", "shorts", "striped"], common=["lose", "gloves", "stripped", "shirts"]
 )
 
 
@@ -19,6 +19,7 @@ SPELLING = Spelling(
         ("a dresss", "a dress"),  # added
         ("shirr", "shirt"),  # replaced
         ("lose gloves, stripped", "lose gloves, stripped"),  # common words
+        ("green shrits", "green shirts"),  # the plural of a word
         ("dts", "dts"),  # too short to tell
         ("fjord tartan 12345 naïve", "fjord tartan 12345 naïve"),  # near to none
     ],

@@ -39,7 +39,8 @@ class Shop:
     ) -> "Shop":
         """Draw a shop with siblings, as `likebut catalogue` does, followed by the hard negatives `added`."""
         products = sample.catalogue(count, split=split, seed=seed)
-        name = f"catalogue {split} {seed}{f' and {len(added)} hard negatives' if added else ''}"
+        digest = hashlib.sha256(repr(added).encode()).hexdigest()[:16]  # other questions have other negatives
+        name = f"catalogue {split} {seed}{f' and hard negatives {digest}' if added else ''}"
         return cls([*products, *added], name=name, size=size, cache=cache)
 
     @classmethod

@@ -8,6 +8,7 @@ import pytest
 from models.encoder import Encoder
 from training.catalogue.world import sample
 from training.evaluation import phrasings
+from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result
 from training.evaluation.several_images import several_images
 
@@ -84,3 +85,11 @@ def test_both_references_of_a_query_of_two_images_leave_the_same_alone(encoder: 
         assert first["category"] == second["category"]
         for way in found.answers:
             assert not set(query.excluded) & set(found.answers[way].first[number])
+
+
+def test_other_negatives_are_other_cached_images(tmp_path: Path) -> None:
+    few = sample.catalogue(8, split="test", seed=5)
+    one, other = (
+        Shop.catalogue(4, split="test", seed=3, size=16, cache=tmp_path, added=added) for added in (few[:4], few[4:])
+    )
+    assert not np.array_equal(one.pixels, other.pixels)
