@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models import files
-from models.calibration import Calibration
 from models.errors import BundleBroken, BundleMissing, ConfigError
 
 SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # the default of the commands
@@ -36,6 +37,28 @@ class Preprocessing(BaseModel):
     image_size: int = Field(gt=0)  # S
     resize: Literal["shorter side, centre crop"] = "shorter side, centre crop"
     interpolation: Literal["bicubic"] = "bicubic"
+
+
+class Logistic(BaseModel):
+    """A curve from a score to the chance that an item satisfies: 1 / (1 + exp(−(slope · score + intercept)))."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope: float
+    intercept: float
+
+    def chance(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Chances 0…1 of scores, of the same shape."""
+        return 1.0 / (1.0 + np.exp(-(self.slope * np.asarray(scores, np.float64) + self.intercept)))
+
+
+class Calibration(BaseModel):
+    """Meaning of a bundle's scores: `likebut calibrate` fits the curves on queries of known answers (Platt, 1999)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    composed: Logistic  # of an image with a wanted change
+    text: Logistic  # of a text alone
 
 
 class Manifest(BaseModel):

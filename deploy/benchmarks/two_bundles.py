@@ -1,4 +1,4 @@
-"""What two bundles cost, interleaved in one process: a composed query, a text and 64 images, medians in milliseconds.
+"""Cost of two bundles, interleaved in one process: a composed query, a text and 64 images, medians in milliseconds.
 
 python deploy/benchmarks/two_bundles.py models/bundles/two-stage OTHER
 """

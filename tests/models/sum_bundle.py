@@ -38,7 +38,7 @@ def write(out: Path) -> None:
     left = ("compose.onnx", "reference.onnx", bundle.SELF_TEST)
     files = {name: shipped.file(name).read_bytes() for name in shipped.manifest.files if name not in left}
     files |= {"query.onnx": query.SerializeToString(), bundle.SELF_TEST: tests.getvalue()}
-    own = {"method": "sum", "model_id": "sum-of-shipped", "template": "{text}", "slot": None, "text_weight": 0.5}
+    own = {"method": "sum", "model_id": "sum-shipped", "template": "{text}", "slot": None, "text_weight": 0.5}
     bundle.write(out, files, shipped.manifest.model_copy(update=own))
 
 

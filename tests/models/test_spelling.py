@@ -7,7 +7,8 @@ import pytest
 from models.spelling import Spelling
 
 SPELLING = Spelling(
-    ["blue", "dress", "sleeves", "long", "dots", "shirt", "shorts", "striped"], common=["lose", "gloves", "stripped", "shirts"]
+    ["blue", "dress", "sleeves", "long", "dots", "shirt", "shorts", "striped"],
+    common=["lose", "gloves", "stripped", "shirts"],
 )
 
 

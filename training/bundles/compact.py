@@ -42,7 +42,7 @@ def round_to_8_bits(weight: Tensor) -> None:
 
 def stored(value: NDArray[np.generic]) -> Stored:
     """Return a tensor in half precision or in 8 bits if that is exact, else as it is."""
-    if value.dtype != np.float32 or not value.size:
+    if value.dtype != np.float32 or not value.size or not np.isfinite(value).all():
         return Stored(value)
     if np.abs(value).max() <= _MOST:
         half = value.astype(np.float16)

@@ -22,8 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _calibrate(arguments: argparse.Namespace) -> None:
     from models import bundle
-    from models.bundle import Bundle
-    from models.calibration import Calibration
+    from models.bundle import Bundle, Calibration
     from models.encoder import Encoder
     from training.catalogue.language import phrasebook
     from training.evaluation import calibration, charts

@@ -10,7 +10,7 @@ from string import ascii_lowercase
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Logistic
+from models.bundle import Logistic
 from models.encoder import Encoder
 from training.catalogue.language import phrasebook, product_captions, spoken_captions
 from training.catalogue.language.modification import Modification, towards

@@ -39,6 +39,7 @@ def test_a_matrix_of_half_precision_is_recognised() -> None:
         np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32),
         np.full((2, 2), 1e30, np.float32),
         np.array([np.pi], np.float32),
+        np.array([[0.0, -np.inf]], np.float32),
         np.zeros((0, 3), np.float32),
     ],
 )

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import Bundle
-from models.calibration import Logistic
+from models.bundle import Bundle, Logistic
 from models.encoder import Encoder
 from training import __main__
 from training.evaluation import calibration
