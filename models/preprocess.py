@@ -99,7 +99,7 @@ def _shrink(image: Image.Image, side: int | None) -> None:
         times = 2**halvings
         if width % times == height % times == 0 and min(width, height) >= times * DRAFTED * (side or 1):
             if image.format == "JPEG2000":
-                image.reduce = halvings  # type: ignore[method-assign, assignment]  # a property of this plugin
+                image.reduce = halvings  # type: ignore[method-assign, assignment]  # Pillow: JPEG 2000 has a property of that name
             else:
                 image.draft(image.mode, (width // times, height // times))  # does nothing to what is no JPEG
             return

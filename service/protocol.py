@@ -75,7 +75,7 @@ class BoundedConnection(HttpToolsProtocol):
     _unread = 0  # bytes of answers that wait for the caller, at the last check
     _unread_s = UNREAD_S  # that the caller may still be late
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it, too
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own class narrows asyncio's, too
         """Counts the connection and starts to check it."""
         super().connection_made(transport)
         assert isinstance(self.config, HttpConfig)

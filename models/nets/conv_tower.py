@@ -15,7 +15,7 @@ STRIDE = 16  # the pixels along a side of a patch
 WIDTHS = (32, 64, 128, 256)  # channels after each halving of the resolution
 
 
-class ConvTower(VisionTransformer):  # type: ignore[misc]  # open_clip has no types
+class ConvTower(VisionTransformer):  # type: ignore[misc]  # mypy: open_clip has no annotations, so the base is Any
     """Convolutions in the place of the patch embedding, and the grid's mean and maximum in that of the class token.
 
     The output projections of the blocks begin at zero: an untrained tower is the convolutions alone.

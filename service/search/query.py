@@ -166,6 +166,7 @@ def prepare(
         notes.append("rerank was ignored: it applies only to a query with both an image and a text")
     if (read := encoder.spelt(text)) != text:
         notes.append(f"the text was read as: {read}")
+        text = read
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
     return PreparedQuery(kind, pixels, vector, text, weight, request, notes, watch)
 

@@ -97,41 +97,29 @@ def _published(arguments: argparse.Namespace) -> None:
 def _drawn(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
     from training.evaluation import drawn_catalogue
+    from training.evaluation.drawn_queries import ShopEvaluation
     from training.evaluation.phrasings import negations, phrasings, turns
     from training.evaluation.several_images import several_images
 
     variants = {"phrasings": phrasings, "negation": negations, "turns": turns, "images": several_images}
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
-    split, products, seed, cache = arguments.split, arguments.products, arguments.seed, arguments.cache
-    match arguments.benchmark:
-        case "catalogue" if arguments.variant in variants:
-            result = variants[arguments.variant](
-                encoder,
-                split=split,
-                products=products,
-                queries=arguments.queries,
-                seed=seed,
-                text_weight=_text_weight(arguments, encoder),
-                date=_now(),
-                cache=cache,
-            )
-        case "catalogue":
-            result = drawn_catalogue.composed(
-                encoder,
-                split=split,
-                products=products,
-                queries=arguments.queries,
-                seed=seed,
-                text_weight=_text_weight(arguments, encoder),
-                date=_now(),
-                variant=arguments.variant,
-                texts=arguments.texts,
-                rerank=arguments.rerank,
-                cache=cache,
-            )
-        case name:
-            measure = drawn_catalogue.pseudo_words if name == "pseudo-words" else drawn_catalogue.captions
-            result = measure(encoder, split=split, products=products, seed=seed, date=_now(), cache=cache)
+    options = {"split": arguments.split, "products": arguments.products, "seed": arguments.seed, "date": _now()}
+    if arguments.benchmark == "catalogue":
+        run = ShopEvaluation(
+            encoder=encoder,
+            queries=arguments.queries,
+            text_weight=_text_weight(arguments, encoder),
+            cache=arguments.cache,
+            **options,
+        )
+        if arguments.variant in variants:
+            result = variants[arguments.variant](run)
+        else:
+            texts, rerank = arguments.texts, arguments.rerank
+            result = drawn_catalogue.composed(run, variant=arguments.variant, texts=texts, rerank=rerank)
+    else:
+        measure = drawn_catalogue.pseudo_words if arguments.benchmark == "pseudo-words" else drawn_catalogue.captions
+        result = measure(encoder, cache=arguments.cache, **options)
     _show(result, arguments)
     if arguments.report is not None:
         from training.evaluation import report, report_images

@@ -32,7 +32,7 @@ class TrainingState:
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:
-    """Return the state without frozen parameters and without the buffers of modules that are frozen as a whole."""
+    """Return the state dict without frozen parameters, and without the buffers of modules that have no others."""
     frozen = {name for name, p in net.named_parameters(remove_duplicate=False) if not p.requires_grad}
     whole = tuple(f"{name}." for name, module in net.named_modules() if name and _is_frozen(module))
     state = net.state_dict()

@@ -12,41 +12,28 @@ from models.errors import ConfigError
 from training.catalogue import hard_negatives
 from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts, answer_questions, draw_questions
-from training.catalogue.world import sample
 from training.evaluation.benchmarks.benchmark import BenchmarkQuery
 from training.evaluation.drawn_queries import (
     GALLERY,
+    ShopEvaluation,
     answers_of,
-    composed_vectors,
     protocol_of,
     query_of,
+    reference_rows,
     reranked_scores,
     target_first,
     text_of,
     text_vectors,
 )
 from training.evaluation.drawn_shop import Shop
-from training.evaluation.result import Answers, EvaluatedModel, Result, Texts
+from training.evaluation.result import EvaluatedModel, Result, Texts
 from training.metrics import reranking
 
 SUM_WEIGHT = 0.5  # the text's share in the row "sum": half and half, as in the papers' tables
 Variant = Literal["shop", "hard"]
 
 
-def composed(
-    encoder: Encoder,
-    *,
-    split: str,
-    products: int,
-    queries: int,
-    seed: int,
-    text_weight: float,
-    date: str,
-    variant: Variant = "shop",
-    texts: Texts = "written",
-    rerank: int = 0,
-    cache: Path | None = None,
-) -> Result:
+def composed(run: ShopEvaluation, *, variant: Variant = "shop", texts: Texts = "written", rerank: int = 0) -> Result:
     """Measure R@1/5/10/50 and mAP@10 of composed queries: image only, text only, their sum, the bundle's ranking.
 
     The first three use the bundle's gallery and text graphs. A query counts as answered at rank r if any item that
@@ -57,52 +44,41 @@ def composed(
     their own negatives. With `rerank` there is one more row: the bundle's own ranking with its first `rerank` items
     re-ranked; raises ConfigError if the bundle has no re-ranker.
     """
+    encoder = run.encoder
     if rerank and not encoder.reranks:  # before anything is drawn
         raise ConfigError(f"{encoder.manifest.model_id} has no re-ranker: leave out --rerank, or train one")
-    sampled = sample.catalogue(products, split=split, seed=seed)
     questions, query_texts = [], []
-    for question in draw_questions(sampled, queries, seed=seed):
-        said = text_of(question, texts, seed=seed)
+    for question in draw_questions(run.sampled(), run.queries, seed=run.seed):
+        said = text_of(question, texts, seed=run.seed)
         if said is not None:
             questions.append(question)
             query_texts.append(said)
-    wrong = hard_negatives.negatives(questions, split=split, seed=seed) if variant == "hard" else [()] * len(questions)
-    added = [product for own in wrong for product in own]
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache, added=added)
-    gallery = shop.gallery(encoder)  # (N, d)
-    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)  # (B,)
+    is_hard = variant == "hard"
+    split, seed = run.split, run.seed
+    wrong = hard_negatives.negatives(questions, split=split, seed=seed) if is_hard else [()] * len(questions)
+    shop = run.shop([product for own in wrong for product in own])
+    gallery, references = shop.gallery(encoder), reference_rows(shop, questions)  # (N, d) and (B,)
     image, words = gallery[references], text_vectors(encoder, query_texts)  # (B, d)
+    vectors = run.vectors(shop, references, query_texts)  # (B, d)
     asked_with = {
         "image only": image,
         "text only": words,
         "sum": normalised((1 - SUM_WEIGHT) * image + SUM_WEIGHT * words),
-        encoder.manifest.method: composed_vectors(encoder, shop, references, query_texts, text_weight=text_weight),
+        encoder.manifest.method: vectors,
     }
     posed = [
         query_of(shop, triplet, text, [product.id for product in own])
         for triplet, text, own in zip(answer_questions(questions, shop.products), query_texts, wrong, strict=True)
     ]
-    answers: dict[str, Answers] = {}
-    for name, vectors in asked_with.items():
+    answers = run.ranked(shop, asked_with, posed)
+    if rerank:
         scores = vectors @ gallery.T  # (B, N)
         scores[np.arange(len(questions)), references] = -np.inf
-        answers[name] = answers_of(shop, scores, posed)
-        if rerank and name == encoder.manifest.method:
-            best = reranking.best_rows(scores, min(rerank, len(gallery) - 1))
-            found = reranked_scores(
-                encoder, shop, references, query_texts, composed=vectors, gallery=gallery, rows=best
-            )
-            scores = reranking.rerank_scores(scores, best, found)
-            answers[f"{name} + re-ranking of {rerank}"] = answers_of(shop, scores, posed)
-    return Result.from_answers(
-        protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked"),
-        EvaluatedModel.from_manifest(
-            encoder.manifest, template=encoder.manifest.template, text_weight=text_weight, texts=texts
-        ),
-        posed,
-        answers,
-        date=date,
-    )
+        best = reranking.best_rows(scores, min(rerank, len(gallery) - 1))
+        found = reranked_scores(encoder, shop, references, query_texts, composed=vectors, gallery=gallery, rows=best)
+        scores = reranking.rerank_scores(scores, best, found)
+        answers[f"{encoder.manifest.method} + re-ranking of {rerank}"] = answers_of(shop, scores, posed)
+    return run.result(shop, posed, answers, texts=texts)
 
 
 def pseudo_words(

@@ -1,6 +1,8 @@
 """Queries to a drawn shop: their texts, vectors and answers, and the protocol in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -18,13 +20,80 @@ from training.catalogue.world import sample
 from training.catalogue.world.world import Product
 from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.drawn_shop import BATCH, Shop
-from training.evaluation.result import Answers, Protocol, Texts
+from training.evaluation.result import Answers, EvaluatedModel, Protocol, Result, Texts
 from training.metrics import retrieval
 
 GALLERY = "catalogue"
 SCORING = Scoring(("R@1", "R@5", "R@10", "R@50", "mAP@10"), counts="any")
 HARD_SCORING = Scoring((*SCORING.metrics, "R_subset@1"), counts="any")
 RANKED_NAMES = 10  # names of each ranking that are stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopEvaluation:
+    """A bundle, the drawn shop that it searches, and the number of queries."""
+
+    encoder: Encoder
+    split: str
+    products: int
+    queries: int
+    seed: int
+    text_weight: float
+    date: str
+    cache: Path | None = None
+
+    def sampled(self) -> list[Product]:
+        """Return the shop's own products."""
+        return sample.catalogue(self.products, split=self.split, seed=self.seed)
+
+    def shop(self, added: Sequence[Product] = ()) -> Shop:
+        """Return the shop with its images, followed by the hard negatives `added`."""
+        size = self.encoder.manifest.image_size
+        return Shop.catalogue(self.products, split=self.split, seed=self.seed, size=size, cache=self.cache, added=added)
+
+    def vectors(self, shop: Shop, references: Rows, texts: Sequence[str]) -> Embeddings:
+        """Return the bundle's vectors (B, d) of composed queries."""
+        return composed_vectors(self.encoder, shop, references, texts, text_weight=self.text_weight)
+
+    def ranked(
+        self, shop: Shop, asked_with: Mapping[str, Embeddings], posed: Sequence[BenchmarkQuery]
+    ) -> dict[str, Answers]:
+        """Return the answers of each way to query, without the items that a query excludes."""
+        gallery = shop.gallery(self.encoder)
+        answers = {}
+        for name, vectors in asked_with.items():
+            scores = vectors @ gallery.T  # (B, N)
+            for row, query in enumerate(posed):
+                scores[row, [shop.row_of[id] for id in query.excluded]] = -np.inf
+            answers[name] = answers_of(shop, scores, posed)
+        return answers
+
+    def result(
+        self,
+        shop: Shop,
+        posed: Sequence[BenchmarkQuery],
+        answers: Mapping[str, Answers],
+        *,
+        variant: str = "",
+        scoring: Scoring | None = None,
+        texts: Texts = "written",
+        notes: Sequence[str] = (),
+    ) -> Result:
+        """Return the result of composed queries; variant and scoring are by default those of the queries."""
+        found = protocol_of(
+            "composed retrieval", self.split, self.seed, shop=shop, queries=posed, reference="never ranked"
+        )
+        found = replace(found, variant=variant or found.variant, scoring=scoring or found.scoring)
+        manifest = self.encoder.manifest
+        model = EvaluatedModel.from_manifest(
+            manifest, template=manifest.template, text_weight=self.text_weight, texts=texts
+        )
+        return Result.from_answers(found, model, posed, answers, date=self.date, notes=notes)
+
+
+def reference_rows(shop: Shop, questions: Sequence[Question]) -> Rows:
+    """Return the rows of the questions' references (B,)."""
+    return np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)
 
 
 def query_of(shop: Shop, triplet: Triplet, text: str, wrong: Sequence[str]) -> BenchmarkQuery:

@@ -5,34 +5,23 @@ and CIRCUS (2026), which asks how many queries one half of them answers alone. T
 number of theirs can be compared with one of these.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from models.arrays import Embeddings
-from models.encoder import Encoder
 from training.catalogue import hard_negatives
 from training.catalogue.language import phrasebook
 from training.catalogue.language.modification import Modification, Question
 from training.catalogue.language.spoken import clauses, reworded, spoken
 from training.catalogue.triplets import answer_questions, draw_questions
-from training.catalogue.world import sample
 from training.catalogue.world.world import Product
-from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
-from training.evaluation.drawn_queries import (
-    answers_of,
-    composed_vectors,
-    protocol_of,
-    query_of,
-    text_of,
-    text_vectors,
-)
-from training.evaluation.drawn_shop import Shop
-from training.evaluation.result import Answers, EvaluatedModel, Result, Texts
+from training.evaluation.benchmarks.benchmark import Scoring
+from training.evaluation.drawn_queries import ShopEvaluation, query_of, reference_rows, text_of, text_vectors
+from training.evaluation.result import Answers, Result, Texts
 
 PHRASINGS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt", "editorial", "second-language", "practical")
 SCORING = Scoring(("R@1", "R@10", "mAP@10", "HN@10", "R_subset@1"), counts="any")
@@ -40,32 +29,20 @@ TURNS = 3
 PLAIN_SCORING = Scoring(("R@1", "R@10", "mAP@10"), counts="any")
 
 
-def phrasings(
-    encoder: Encoder,
-    *,
-    split: str,
-    products: int,
-    queries: int,
-    seed: int,
-    text_weight: float,
-    date: str,
-    cache: Path | None = None,
-) -> Result:
+def phrasings(run: ShopEvaluation) -> Result:
     """Ask each question in all PHRASINGS among its hard negatives; a row each, and the two halves of a query alone.
 
     Questions that a phrasebook cannot say exactly, as "in camel", are left out. HN@10 is the share of the first ten
     that are explicit negatives. The notes name the worst phrasing, and the composition gap: the share of queries that
     are answered first by the whole, and by neither half. The group "comparative" are the queries that have one.
     """
-    sampled = sample.catalogue(products, split=split, seed=seed)
-    drawn = draw_questions(sampled, 2 * queries, seed=seed)
-    said = [[text_of(question, texts, seed=seed) for texts in PHRASINGS] for question in drawn]
-    chosen = [row for row, texts in enumerate(said) if None not in texts][:queries]
+    drawn = draw_questions(run.sampled(), 2 * run.queries, seed=run.seed)
+    said = [[text_of(question, texts, seed=run.seed) for texts in PHRASINGS] for question in drawn]
+    chosen = [row for row, texts in enumerate(said) if None not in texts][: run.queries]
     questions = [drawn[row] for row in chosen]
     texts_of = {name: [said[row][place] or "" for row in chosen] for place, name in enumerate(PHRASINGS)}
-    wrong = hard_negatives.negatives(questions, split=split, seed=seed)
-    added = [product for own in wrong for product in own]
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache, added=added)
+    wrong = hard_negatives.negatives(questions, split=run.split, seed=run.seed)
+    shop = run.shop([product for own in wrong for product in own])
     posed = [
         replace(
             query_of(shop, triplet, triplet.text, [product.id for product in own]),
@@ -73,47 +50,28 @@ def phrasings(
         )
         for triplet, own, question in zip(answer_questions(questions, shop.products), wrong, questions, strict=True)
     ]
-    gallery = shop.gallery(encoder)
-    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)  # (B,)
+    gallery = shop.gallery(run.encoder)
+    references = reference_rows(shop, questions)  # (B,)
     asked_with: dict[str, Embeddings] = {
         "image only": gallery[references],
-        "text only": text_vectors(encoder, texts_of["written"]),
+        "text only": text_vectors(run.encoder, texts_of["written"]),
     }
     for name, texts in texts_of.items():
-        asked_with[name] = composed_vectors(encoder, shop, references, texts, text_weight=text_weight)
-    answers = _ranked(shop, gallery, references, asked_with, posed)
-    protocol = protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked")
-    return Result.from_answers(
-        replace(protocol, variant="phrasings", scoring=SCORING),
-        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
-        posed,
-        answers,
-        date=date,
-        notes=_notes(answers),
-    )
+        asked_with[name] = run.vectors(shop, references, texts)
+    answers = run.ranked(shop, asked_with, posed)
+    return run.result(shop, posed, answers, variant="phrasings", scoring=SCORING, notes=_notes(answers))
 
 
-def negations(
-    encoder: Encoder,
-    *,
-    split: str,
-    products: int,
-    queries: int,
-    seed: int,
-    text_weight: float,
-    date: str,
-    cache: Path | None = None,
-) -> Result:
+def negations(run: ShopEvaluation) -> Result:
     """Ask questions with a negation, "anything but red", in the words of each phrasebook for tests: a group each."""
-    sampled = sample.catalogue(products, split=split, seed=seed)
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = run.shop()
     questions: list[Question] = []
     groups: list[str] = []
     for name in phrasebook.TEST:
         writer = partial(_negating, book=phrasebook.book(name))
-        drawn = draw_questions(sampled, 2 * queries, seed=seed, writer=writer)
+        drawn = draw_questions(run.sampled(), 2 * run.queries, seed=run.seed, writer=writer)
         negated = [question for question in drawn if "negation" in question.modification.kinds]
-        questions += negated[: queries // len(phrasebook.TEST)]
+        questions += negated[: run.queries // len(phrasebook.TEST)]
         groups += [name] * (len(questions) - len(groups))
     posed = [
         replace(
@@ -123,56 +81,39 @@ def negations(
         )
         for number, (triplet, group) in enumerate(zip(answer_questions(questions, shop.products), groups, strict=True))
     ]
-    gallery = shop.gallery(encoder)
-    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)
+    gallery = shop.gallery(run.encoder)
+    references = reference_rows(shop, questions)  # (B,)
     said = [question.modification.text for question in questions]
     asked_with = {
         "image only": gallery[references],
-        encoder.manifest.method: composed_vectors(encoder, shop, references, said, text_weight=text_weight),
+        run.encoder.manifest.method: run.vectors(shop, references, said),
     }
-    protocol = protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked")
-    return Result.from_answers(
-        replace(protocol, variant="negation", scoring=PLAIN_SCORING),
-        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
-        posed,
-        _ranked(shop, gallery, references, asked_with, posed),
-        date=date,
-    )
+    answers = run.ranked(shop, asked_with, posed)
+    return run.result(shop, posed, answers, variant="negation", scoring=PLAIN_SCORING)
 
 
-def turns(
-    encoder: Encoder,
-    *,
-    split: str,
-    products: int,
-    queries: int,
-    seed: int,
-    text_weight: float,
-    date: str,
-    cache: Path | None = None,
-) -> Result:
+def turns(run: ShopEvaluation) -> Result:
     """Ask for three changes one after the other, in the words of the phrasebooks for tests.
 
     Rows: all said at once in a sentence; the turns joined to one text; and each turn asked of the answer before it, the
     first of its ranking.
     """
-    sampled = sample.catalogue(products, split=split, seed=seed)
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = run.shop()
     questions: list[Question] = []
     said, whole = [], []
-    for number, question in enumerate(draw_questions(sampled, 10 * queries, seed=seed)):
-        random = Random(f"{seed}/turns/{number}")
+    for number, question in enumerate(draw_questions(run.sampled(), 10 * run.queries, seed=run.seed)):
+        random = Random(f"{run.seed}/turns/{number}")
         book = phrasebook.book(random.choice(phrasebook.TEST))
         steps = clauses(question, book, random) if len(question.modification.differences) == TURNS else None
         text = reworded(question, book, random)
-        if steps is not None and text is not None and len(questions) < queries:
+        if steps is not None and text is not None and len(questions) < run.queries:
             questions.append(question)
             said.append(steps)
             whole.append(text)
     posed = [query_of(shop, triplet, triplet.text, ()) for triplet in answer_questions(questions, shop.products)]
-    gallery = shop.gallery(encoder)
-    references = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)
-    ask = partial(composed_vectors, encoder, shop, text_weight=text_weight)
+    gallery = shop.gallery(run.encoder)
+    references = reference_rows(shop, questions)  # (B,)
+    ask = partial(run.vectors, shop)
     asked_with = {
         "image only": gallery[references],
         "at once": ask(references, whole),
@@ -187,14 +128,8 @@ def turns(
         latest = scores.argmax(axis=1)
         seen.append(latest)
     asked_with["answer by answer"] = vectors
-    protocol = protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked")
-    return Result.from_answers(
-        replace(protocol, variant="turns", scoring=PLAIN_SCORING),
-        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
-        posed,
-        _ranked(shop, gallery, references, asked_with, posed),
-        date=date,
-    )
+    answers = run.ranked(shop, asked_with, posed)
+    return run.result(shop, posed, answers, variant="turns", scoring=PLAIN_SCORING)
 
 
 def _negating(reference: Product, target: Product, random: Random, *, book: phrasebook.Phrasebook) -> Modification:
@@ -203,21 +138,6 @@ def _negating(reference: Product, target: Product, random: Random, *, book: phra
 
 def _groups(question: Question) -> tuple[str, ...]:
     return ("comparative",) if "comparative" in question.modification.kinds else ()
-
-
-def _ranked(
-    shop: Shop,
-    gallery: Embeddings,
-    references: np.ndarray[tuple[int], np.dtype[np.int64]],
-    asked_with: Mapping[str, Embeddings],
-    posed: Sequence[BenchmarkQuery],
-) -> dict[str, Answers]:
-    answers = {}
-    for name, vectors in asked_with.items():
-        scores = vectors @ gallery.T  # (B, N)
-        scores[np.arange(len(references)), references] = -np.inf
-        answers[name] = answers_of(shop, scores, posed)
-    return answers
 
 
 def _notes(answers: Mapping[str, Answers]) -> list[str]:

@@ -2,46 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from models.arrays import normalised
-from models.encoder import Encoder
 from training.catalogue.language.modification import Question
 from training.catalogue.triplets import Facts, answer_questions, draw_questions
-from training.catalogue.world import sample
 from training.catalogue.world.world import Product, Wish
-from training.evaluation.drawn_queries import answers_of, composed_vectors, protocol_of, query_of
-from training.evaluation.drawn_shop import Shop
+from training.evaluation.drawn_queries import ShopEvaluation, query_of, reference_rows
 from training.evaluation.phrasings import PLAIN_SCORING
-from training.evaluation.result import EvaluatedModel, Result
+from training.evaluation.result import Result
 
 
-def several_images(
-    encoder: Encoder,
-    *,
-    split: str,
-    products: int,
-    queries: int,
-    seed: int,
-    text_weight: float,
-    date: str,
-    cache: Path | None = None,
-) -> Result:
+def several_images(run: ShopEvaluation) -> Result:
     """Ask with either of two references, and with both: "like these, but in green".
 
     The second reference has all that the text leaves alone in common with the first, and does not answer the query.
     The query of both is the normalised mean of the two composed queries. Neither reference is ranked.
     """
-    sampled = sample.catalogue(products, split=split, seed=seed)
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = run.shop()
     facts = Facts(shop.products)
     questions: list[Question] = []
     seconds: list[int] = []
-    for question in draw_questions(sampled, 4 * queries, seed=seed):
+    for question in draw_questions(run.sampled(), 4 * run.queries, seed=run.seed):
         second = _second(question, facts, shop.products)
-        if second is not None and len(questions) < queries:
+        if second is not None and len(questions) < run.queries:
             questions.append(question)
             seconds.append(second)
     posed = [
@@ -52,25 +37,11 @@ def several_images(
             strict=True,
         )
     ]
-    gallery = shop.gallery(encoder)
-    firsts = np.array([shop.row_of[question.reference.id] for question in questions], dtype=np.int64)  # (B,)
-    others = np.array(seconds, dtype=np.int64)
     texts = [question.modification.text for question in questions]
-    one, two = (composed_vectors(encoder, shop, rows, texts, text_weight=text_weight) for rows in (firsts, others))
-    answers = {}
-    for name, vectors in {"first image": one, "second image": two, "both": normalised(one + two)}.items():
-        scores = vectors @ gallery.T  # (B, N)
-        for rows in (firsts, others):
-            scores[np.arange(len(rows)), rows] = -np.inf
-        answers[name] = answers_of(shop, scores, posed)
-    protocol = protocol_of("composed retrieval", split, seed, shop=shop, queries=posed, reference="never ranked")
-    return Result.from_answers(
-        replace(protocol, variant="images", scoring=PLAIN_SCORING),
-        EvaluatedModel.from_manifest(encoder.manifest, template=encoder.manifest.template, text_weight=text_weight),
-        posed,
-        answers,
-        date=date,
-    )
+    one = run.vectors(shop, reference_rows(shop, questions), texts)  # (B, d)
+    two = run.vectors(shop, np.array(seconds, dtype=np.int64), texts)
+    asked_with = {"first image": one, "second image": two, "both": normalised(one + two)}
+    return run.result(shop, posed, run.ranked(shop, asked_with, posed), variant="images", scoring=PLAIN_SCORING)
 
 
 def _second(question: Question, facts: Facts, products: Sequence[Product]) -> int | None:

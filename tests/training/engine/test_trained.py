@@ -1,4 +1,4 @@
-"""What a checkpoint leaves out: what is frozen as a whole, with its running statistics."""
+"""State dict of a checkpoint: trainable parameters and their modules' buffers, none of a frozen module."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from training.engine import checkpoint
 from training.engine.ema import Average
 
 
-def test_a_frozen_module_s_statistics_are_left_out_and_an_average_is_kept() -> None:
+def test_a_frozen_modules_buffers_are_not_saved_and_an_average_is() -> None:
     frozen, learning = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)) for _ in range(2))
     net = nn.ModuleDict({"frozen": frozen.requires_grad_(False), "learning": learning, "average": Average(learning)})
     names = set(checkpoint.trained(net))

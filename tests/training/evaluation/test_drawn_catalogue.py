@@ -16,7 +16,7 @@ from training.catalogue.triplets import draw_questions, triplets
 from training.catalogue.world import sample
 from training.data.drawn import images
 from training.evaluation import compare, drawn_catalogue
-from training.evaluation.drawn_queries import RANKED_NAMES
+from training.evaluation.drawn_queries import RANKED_NAMES, ShopEvaluation
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result, Texts
 
@@ -35,9 +35,9 @@ def words(split_bundle: Path) -> Encoder:
     return Encoder.open(split_bundle, threads=1)
 
 
-def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> Result:
-    return drawn_catalogue.composed(
-        encoder,
+def evaluation(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> ShopEvaluation:
+    return ShopEvaluation(
+        encoder=encoder,
         split="test",
         products=PRODUCTS,
         queries=QUERIES,
@@ -46,6 +46,10 @@ def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None)
         date=DATE,
         cache=cache,
     )
+
+
+def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None) -> Result:
+    return drawn_catalogue.composed(evaluation(encoder, text_weight=text_weight, cache=cache))
 
 
 def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
@@ -77,16 +81,7 @@ def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
 
 def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -> None:
     def asked(texts: Texts) -> Result:
-        return drawn_catalogue.composed(
-            encoder,
-            split="test",
-            products=PRODUCTS,
-            queries=QUERIES,
-            seed=3,
-            text_weight=1.0,
-            texts=texts,
-            date=DATE,
-        )
+        return drawn_catalogue.composed(evaluation(encoder, text_weight=1.0), texts=texts)
 
     own, other = asked("written"), asked("generated")
     assert other.protocol == own.protocol and (own.model.texts, other.model.texts) == ("written", "generated")
@@ -161,17 +156,7 @@ def test_a_bundle_without_pseudo_words_is_refused_before_anything_is_drawn(encod
 
 
 def hard(encoder: Encoder, texts: Texts) -> Result:
-    return drawn_catalogue.composed(
-        encoder,
-        split="test",
-        products=PRODUCTS,
-        queries=QUERIES,
-        seed=3,
-        text_weight=0.25,
-        date=DATE,
-        variant="hard",
-        texts=texts,
-    )
+    return drawn_catalogue.composed(evaluation(encoder, text_weight=0.25), variant="hard", texts=texts)
 
 
 def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(words: Encoder) -> None:

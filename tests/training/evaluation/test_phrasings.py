@@ -8,6 +8,7 @@ import pytest
 from models.encoder import Encoder
 from training.catalogue.world import sample
 from training.evaluation import phrasings
+from training.evaluation.drawn_queries import ShopEvaluation
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result
 from training.evaluation.several_images import several_images
@@ -21,11 +22,15 @@ def encoder(split_bundle: Path) -> Encoder:
     return Encoder.open(split_bundle, threads=1)
 
 
+def evaluation(encoder: Encoder, *, queries: int) -> ShopEvaluation:
+    return ShopEvaluation(
+        encoder=encoder, split="test", products=PRODUCTS, queries=queries, seed=3, text_weight=0.0, date=DATE
+    )
+
+
 @pytest.fixture(scope="module")
 def found(encoder: Encoder) -> Result:
-    return phrasings.phrasings(
-        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=0.0, date=DATE
-    )
+    return phrasings.phrasings(evaluation(encoder, queries=QUERIES))
 
 
 def test_every_phrasing_is_a_row_over_the_same_queries(found: Result) -> None:
@@ -55,9 +60,7 @@ def test_the_notes_name_the_worst_phrasing_and_the_composition_gap(found: Result
 
 
 def test_every_query_of_the_negation_variant_negates(encoder: Encoder) -> None:
-    found = phrasings.negations(
-        encoder, split="test", products=PRODUCTS, queries=QUERIES, seed=3, text_weight=0.0, date=DATE
-    )
+    found = phrasings.negations(evaluation(encoder, queries=QUERIES))
     assert found.protocol.variant == "negation" and {query.groups for query in found.queries} == {
         ("editorial",),
         ("second-language",),
@@ -68,13 +71,13 @@ def test_every_query_of_the_negation_variant_negates(encoder: Encoder) -> None:
 
 
 def test_three_turns_are_asked_at_once_joined_and_one_after_the_other(encoder: Encoder) -> None:
-    found = phrasings.turns(encoder, split="test", products=PRODUCTS, queries=8, seed=3, text_weight=0.0, date=DATE)
+    found = phrasings.turns(evaluation(encoder, queries=8))
     assert list(found.answers) == ["image only", "at once", "joined", "answer by answer"]
     assert len(found.queries) == 8 and len({found.answers[way].ranks for way in found.answers}) == 4
 
 
 def test_both_references_of_a_query_of_two_images_leave_the_same_alone(encoder: Encoder) -> None:
-    found = several_images(encoder, split="test", products=PRODUCTS, queries=8, seed=3, text_weight=0.0, date=DATE)
+    found = several_images(evaluation(encoder, queries=8))
     products = {product.id: product for product in sample.catalogue(PRODUCTS, split="test", seed=3)}
     assert list(found.answers) == ["first image", "second image", "both"] and found.queries
     for number, query in enumerate(found.queries):

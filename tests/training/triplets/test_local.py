@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,10 +57,11 @@ def test_a_batch_of_prompts_is_answered_as_each_by_itself(chat: Path) -> None:
 
 
 def test_a_reformulator_says_what_the_model_says_by_hand(chat: Path) -> None:
-    tokenizer, net = AutoTokenizer.from_pretrained(chat), AutoModelForCausalLM.from_pretrained(chat)
+    tokenizer = AutoTokenizer.from_pretrained(chat)
+    net: Any = AutoModelForCausalLM.from_pretrained(chat)
     for prompt, reply in zip(PROMPTS, replies(reformulator(chat).answer([Request(p) for p in PROMPTS])), strict=True):
         ids = tokenizer(f"USER: {prompt}\nASSISTANT:", return_tensors="pt", add_special_tokens=False)["input_ids"]
-        said = net.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]  # type: ignore[misc]  # a mixin of transformers
+        said = net.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]
         assert reply.text == str(tokenizer.decode(said, skip_special_tokens=True)).strip()
         assert (reply.prompt_tokens, reply.completion_tokens) == (ids.shape[1], len(said))
 
@@ -68,13 +70,14 @@ def test_a_captioner_says_what_the_model_says_by_hand_of_each_picture(llava: Pat
     files = sorted(pictures.rglob("*.jpg"))[:4]
     model: AnsweringModel = captioner(llava)
     together = replies(model.answer([Request("Describe this image.", file) for file in files]))
-    processor, net = AutoProcessor.from_pretrained(llava), AutoModelForImageTextToText.from_pretrained(llava)
+    processor = AutoProcessor.from_pretrained(llava)
+    net: Any = AutoModelForImageTextToText.from_pretrained(llava)
     for file, reply in zip(files, together, strict=True):
         inputs = processor(
             text="USER: <image>\nDescribe this image.\nASSISTANT:", images=Image.open(file), return_tensors="pt"
         )
         length = inputs["input_ids"].shape[1]
-        said = net.generate(**inputs, max_new_tokens=12, do_sample=False)[0, length:]  # type: ignore[misc]  # a mixin of transformers
+        said = net.generate(**inputs, max_new_tokens=12, do_sample=False)[0, length:]
         assert reply.text == processor.decode(said, skip_special_tokens=True).strip()
         assert reply.prompt_tokens == length
     assert len({reply.text for reply in together}) > 1  # it uses the images

@@ -2,8 +2,8 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +17,7 @@ from models.errors import BundleBroken, ConfigError
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.evaluation import drawn_catalogue
+from training.evaluation.drawn_queries import ShopEvaluation
 from training.methods import config, runs
 from training.methods.reranker import reranker
 from training.methods.reranker.candidates import DrawnCandidates
@@ -187,14 +188,21 @@ def test_a_bundle_is_ranked_first_only_without_a_re_ranker_and_keeps_its_text_we
 
 
 def test_the_catalogue_asks_it_as_one_more_way_that_only_reorders_the_first(reranking_bundle: Path) -> None:
-    shop: dict[str, Any] = {"split": "test", "products": 60, "queries": 20, "seed": 3}
-    encoder = Encoder.open(reranking_bundle)
-    found = drawn_catalogue.composed(encoder, **shop, text_weight=0.0, rerank=5, date="today")
+    run = ShopEvaluation(
+        encoder=Encoder.open(reranking_bundle),
+        split="test",
+        products=60,
+        queries=20,
+        seed=3,
+        text_weight=0.0,
+        date="today",
+    )
+    found = drawn_catalogue.composed(run, rerank=5)
     assert list(found.answers)[-2:] == ["two-stage", "two-stage + re-ranking of 5"]
     plain, new = found.answers["two-stage"], found.answers["two-stage + re-ranking of 5"]
     assert plain.first != new.first
     for before, after in zip(plain.first, new.first, strict=True):
         assert set(before[:5]) == set(after[:5]) and before[5:] == after[5:]
-    assert [*found.answers][:-1] == [*drawn_catalogue.composed(encoder, **shop, text_weight=0.0, date="today").answers]
+    assert [*found.answers][:-1] == [*drawn_catalogue.composed(run).answers]
     with pytest.raises(ConfigError, match="leave out --rerank"):
-        drawn_catalogue.composed(Encoder.open(SHIPPED), **shop, text_weight=0.0, rerank=5, date="today")
+        drawn_catalogue.composed(replace(run, encoder=Encoder.open(SHIPPED)), rerank=5)
