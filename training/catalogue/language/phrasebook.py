@@ -15,7 +15,7 @@ from models.errors import ConfigError
 from training.catalogue.world.world import CATEGORIES, COLOURS, NONE, ORDERED, PATTERNS, PLAIN
 
 FOLDER = Path(__file__).parents[1] / "phrasebooks"
-TRAINING = ("terse", "polite", "chatty", "critical")
+TRAINING = ("terse", "polite", "chatty", "critical", "texting", "trade", "indirect", "plainspoken")
 VALIDATION = ("dictated",)
 TEST = ("editorial", "second-language", "practical")
 
