@@ -57,6 +57,11 @@ def stored(value: NDArray[np.generic]) -> Stored:
     return Stored(value)
 
 
+def unsigned(codes: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return codes −127…127 as 1…255, in C order, as MatMulNBits reads them."""
+    return np.ascontiguousarray(codes.astype(np.int16) + 128).astype(np.uint8)
+
+
 def _rests(dimensions: int) -> Iterator[tuple[int, ...]]:
     """Yield all axes but that of the outputs: the first, or in a matrix the other way round the second."""
     if dimensions > 1:

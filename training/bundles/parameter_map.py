@@ -22,15 +22,16 @@ from models import bundle
 from models.bundle import Bundle
 from models.errors import BundleBroken
 from models.nets.backbone import Backbone
-from training.bundles.compact import stored
+from training.bundles.compact import stored, unsigned
 from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
 
 FILE = "parameters.json"
+TOLERANCE = 2e-4  # on components of unit vectors; float32 sums in another order stay well below
 _NOT_EXPORTED = "clip.logit_scale"  # only the loss of CLIP's own training reads it
 _IMAGE = "clip.visual."  # parameters of the image tower
 
 
-Kind = Literal["float32", "float16", "int8", "int64"]
+Kind = Literal["float32", "float16", "int8", "uint8", "int64"]  # uint8: int8 values, and 128 more
 
 
 class StoredParameter(BaseModel):
@@ -90,6 +91,8 @@ def _stored(parameter: Tensor, blob: Blob) -> StoredParameter:
     plain = _bytes(value)
     if len(plain) < INLINE_BYTES:
         return StoredParameter(shape=shape, type=kind, scales=scales, base64=base64.b64encode(plain).decode())
+    if kind == "int8" and (offset := blob.offset(unsigned(value).tobytes())) is not None:
+        return StoredParameter(shape=shape, type="uint8", scales=scales, offset=offset)
     offset, transposed = blob.offset(plain), False
     if offset is None and value.ndim == 2:
         offset = blob.offset(_bytes(value.T))
@@ -124,6 +127,7 @@ def _value(parameter: StoredParameter, weights: np.memmap[tuple[int, ...], np.dt
         data = weights[start : start + kind.itemsize * int(np.prod(shape))].tobytes()
     value = np.frombuffer(data, dtype=kind).reshape(shape)
     value = value.T if parameter.transposed else value
+    value = value.astype(np.int16) - 128 if parameter.type == "uint8" else value
     if parameter.scales is not None:
         scales = np.frombuffer(base64.b64decode(parameter.scales), dtype="<f4")  # (out,)
         value = value.astype(np.float32) * scales.reshape(-1, *[1] * (value.ndim - 1))
@@ -144,7 +148,7 @@ def _check(opened: Bundle, state: Mapping[str, Tensor], backbone: Backbone) -> N
         outputs = {"gallery": trial.image(recorded["pixels"]), "text": trial.text(recorded["tokens"])}
     for name, output in outputs.items():
         difference = float((output - recorded[name]).abs().max())
-        if not difference <= manifest.tolerance:
+        if not difference <= TOLERANCE:
             raise BundleBroken(
                 f"with the weights of {opened.path} this backbone gives another {name}, by {difference:.2g}: name its"
                 f" own, {manifest.backbone}"
