@@ -1,7 +1,7 @@
 """Triplets over one gallery: a reference, a text, a target, and every other item that satisfies the text."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
@@ -13,6 +13,7 @@ from training.catalogue.world.world import CATEGORIES, NONE, PLAIN, Product, Wis
 Writer = Callable[[Product, Product, Random], Modification]  # of the text for a reference and a target
 
 _PAINT = ("colour", "pattern", "second_colour")
+FAR = 100  # misses of a product that has another category, or not what the words ask for
 _OTHER_CATEGORY_SHARE = 0.08
 _REMOVAL_SHARE = 0.15
 _COUNTS = ((1, 2, 3), (45, 40, 15))  # number of changes, and their weights
@@ -21,13 +22,17 @@ _ROUNDS = 8  # times that each product is tried as a reference before fewer trip
 
 @dataclass(frozen=True, slots=True)
 class Triplet:
-    """Ids of one gallery; `satisfying` are all items that the text describes, without the reference."""
+    """Ids of one gallery; `satisfying` are all items that the text describes, without the reference.
+
+    `wish` is what the text means, if that is known.
+    """
 
     reference: str
     text: str
     target: str
     satisfying: tuple[str, ...]
     kinds: tuple[str, ...]
+    wish: Wish | None = field(default=None, repr=False, compare=False)
 
 
 class Facts:
@@ -56,15 +61,25 @@ class Facts:
 
     def accepted(self, wish: Wish) -> NDArray[np.bool_]:
         """Return a mask of the products that the wish accepts, (products,)."""
-        accepted = np.ones(self.codes.shape[1], bool)
+        accepted: NDArray[np.bool_] = self.misses(wish) == 0
+        return accepted
+
+    def misses(self, wish: Wish) -> NDArray[np.int16]:
+        """Return how far each product is from the wish (products,).
+
+        An attribute that is unsaid and another than the reference's counts 1; another category, and each attribute
+        that the words mention, FAR.
+        """
+        misses = np.zeros(self.codes.shape[1], np.int16)
         for name, values in wish.allowed.items():
+            weight = 1 if name in wish.unsaid and name != "category" else FAR
             if name not in self._column:
-                accepted &= NONE in values
+                misses += weight * (NONE not in values)
                 continue
             place = self._column[name]
-            fine = np.array([value in values for value in self._values[place]])
-            accepted &= fine[self.codes[place]]
-        return accepted
+            missed = np.array([weight * (value not in values) for value in self._values[place]], np.int16)
+            misses += missed[self.codes[place]]
+        return misses
 
 
 def triplets(products: Sequence[Product], count: int, *, seed: int, writer: Writer = towards) -> list[Triplet]:
@@ -103,6 +118,7 @@ def answer_questions(questions: Iterable[Question], gallery: Sequence[Product]) 
             target=question.target.id,
             satisfying=tuple(ids[facts.accepted(question.modification.wish) & (ids != question.reference.id)]),
             kinds=question.modification.kinds,
+            wish=question.modification.wish,
         )
         for question in questions
     ]
@@ -127,7 +143,7 @@ def drift_targets(
             drifted.append(triplet)
             continue
         target = products[random.choice(others)].id
-        drifted.append(replace(triplet, target=target, satisfying=(target,)))
+        drifted.append(replace(triplet, target=target, satisfying=(target,), wish=None))
     return drifted
 
 

@@ -73,7 +73,7 @@ def write(
     if missing:
         (out / ITEMS).unlink(missing_ok=True)
     _draw(missing, out, size=size, workers=workers, progress=progress)
-    lines = (json.dumps(asdict(triplet), ensure_ascii=False) + "\n" for triplet in questions)
+    lines = (json.dumps(_fields(triplet), ensure_ascii=False) + "\n" for triplet in questions)
     files.write(out / TRIPLETS, "".join(lines))
     _write_items(shop, out / ITEMS)  # last, so that it means complete
     return Written(len(shop), len(questions), len(missing), len(shop) - len(missing))
@@ -92,6 +92,10 @@ def read_triplets(path: Path) -> list[Triplet]:
             Triplet(row["reference"], row["text"], row["target"], tuple(row["satisfying"]), tuple(row["kinds"]))
             for row in rows
         ]
+
+
+def _fields(triplet: Triplet) -> dict[str, object]:
+    return {name: value for name, value in asdict(triplet).items() if name != "wish"}
 
 
 def _claim(out: Path, parameters: Mapping[str, object], *, force: bool) -> None:

@@ -68,8 +68,7 @@ class TripletBatch(Batch):
     target_row: Tensor | None = None  # int64 (b,): equal numbers are the same target image
     satisfied: Tensor | None = None  # bool (b, M): which other targets of the global batch satisfy the text too
     shop: Tensor | None = None  # int64 (b,): the shop that all triplets of the batch are of
-    answers: Tensor | None = None  # bool (b, S): which other products of the shop than the target satisfy the text
-    target_place: Tensor | None = None  # int64 (b,): the target's place in the shop
+    grades: Tensor | None = None  # int16 (b, S): how far the shop's products are from the text, 0 if they satisfy it
     word: Tensor | None = None  # (b, D), the reference's pseudo-word; `reference` is then an embedding
     regions: Tensor | None = None  # (b, K, N, r), the reference's pseudo-regions, beside `word`
 

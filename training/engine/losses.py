@@ -1,5 +1,7 @@
 """Losses on tensors; none knows a model."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,13 +37,22 @@ def first(scores: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
     return F.cross_entropy(logits, torch.zeros(len(scores), dtype=torch.int64, device=scores.device))
 
 
-def among(queries: Tensor, gallery: Tensor, targets: Tensor, *, scale: float, ignored: Tensor) -> Tensor:
-    """The mean cross-entropy of each query's target among all items of a gallery.
+def ranked(queries: Tensor, gallery: Tensor, grades: Tensor, *, scale: float, weights: Sequence[float]) -> Tensor:
+    """The sum over grades g, times weights[g], of the cross-entropy of each item of grade g among it and all worse.
 
-    queries (B, d) and gallery (S, d), L2-normalised; `targets` (B,) are rows of the gallery, and `ignored` (B, S),
-    False at the targets, marks items that are no negatives.
+    queries (B, d) and gallery (S, d), L2-normalised; `grades` (B, S) integers, 0 the best. The mean over a query's
+    items of the grade, then over the queries that have one; better items are no negatives. Ranking Info Noise
+    Contrastive Estimation (Hoffmann et al., 2022), "out".
     """
-    return F.cross_entropy(_scores(queries, gallery, scale=scale, ignored=ignored), targets)
+    scores = _scores(queries, gallery, scale=scale)  # (B, S)
+    loss, lowest = scores.new_zeros(()), torch.finfo(scores.dtype).min  # −∞ has no gradient if nothing is worse
+    for grade, weight in enumerate(weights):
+        worse = scores.masked_fill(grades <= grade, lowest).logsumexp(dim=1, keepdim=True)  # (B, 1)
+        own = grades == grade  # (B, S)
+        count = own.sum(dim=1)  # (B,)
+        each = F.softplus(worse - scores).masked_fill(~own, 0).sum(dim=1) / count.clamp(min=1)
+        loss = loss + weight * each.sum() / (count > 0).sum().clamp(min=1)
+    return loss
 
 
 def soft_alignment(captions: Tensor, teacher: Tensor, student: Tensor, *, scale: float) -> Tensor:

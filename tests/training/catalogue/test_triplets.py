@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from training.catalogue.language.modification import modification
-from training.catalogue.triplets import Facts, Triplet, drift_targets, triplets
+from training.catalogue.triplets import FAR, Facts, Triplet, drift_targets, triplets
 from training.catalogue.world.sample import catalogue, product
 from training.catalogue.world.world import Wish
 
@@ -25,6 +25,19 @@ def test_an_attribute_that_no_product_has_is_none(value: str) -> None:
     mugs = [thing for thing in SHOP if thing.category == "mug"]
     wish = Wish({"neckline": frozenset((value,))})
     assert Facts(mugs).accepted(wish).tolist() == [wish.accepts(mug) for mug in mugs]
+
+
+def test_misses_count_what_the_words_ask_for_and_the_category_more_than_what_they_leave_unsaid() -> None:
+    facts = Facts(SHOP)
+    for place, thing in enumerate(SHOP[:200]):
+        wish = modification(thing, Random(place), split="test").wish
+        expected = []
+        for other in SHOP:
+            missed = [name for name, values in wish.allowed.items() if other.facts().get(name, "none") not in values]
+            far = [name for name in missed if name == "category" or name not in wish.unsaid]
+            expected.append(FAR * len(far) + len(missed) - len(far))
+        assert facts.misses(wish).tolist() == expected
+        assert facts.misses(wish)[place] >= FAR  # the reference is never what the words ask for
 
 
 def test_a_triplet_knows_every_item_that_satisfies_it_and_not_its_reference() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.engine.losses import agreement, among, composing, hard_logits, soft_alignment, symmetric_nce
+from training.engine.losses import agreement, composing, hard_logits, ranked, soft_alignment, symmetric_nce
 
 SCALE = 7.0
 
@@ -39,15 +39,26 @@ def test_pairs_that_are_ignored_are_in_neither_sum() -> None:
     assert not torch.allclose(ours, symmetric_nce(left, right, scale=torch.tensor(scale)))
 
 
-def test_a_target_among_a_whole_gallery_equals_a_loop_over_its_formula() -> None:
+def test_the_order_of_a_whole_gallery_equals_a_loop_over_its_formula() -> None:
     torch.manual_seed(0)
     queries, gallery = F.normalize(torch.randn(3, 8), dim=1), F.normalize(torch.randn(9, 8), dim=1)
-    targets, ignored, total = torch.tensor([4, 0, 7]), torch.zeros(3, 9, dtype=torch.bool), 0.0
-    ignored[0, 2] = ignored[2, 8] = True
-    for i in range(3):
-        scores = [math.exp(SCALE * float(queries[i] @ gallery[j])) for j in range(9) if not ignored[i, j]]
-        total -= math.log(math.exp(SCALE * float(queries[i] @ gallery[targets[i]])) / sum(scores))
-    assert abs(float(among(queries, gallery, targets, scale=SCALE, ignored=ignored)) - total / 3) < 1e-5
+    misses = torch.tensor([[0, 1, 3, 3, 0, 2, 1, 3, 3], [0, 3, 3, 3, 2, 3, 3, 3, 3], [1, 1, 0, 3, 3, 3, 3, 2, 3]])
+    weights, total = (1.0, 0.5), 0.0
+    for level, weight in enumerate(weights):
+        each = []
+        for i in range(3):
+            scores = [math.exp(SCALE * float(queries[i] @ gallery[j])) for j in range(9)]
+            worse = sum(score for score, count in zip(scores, misses[i], strict=True) if count > level)
+            own = [score for score, count in zip(scores, misses[i], strict=True) if count == level]
+            if own:  # the second query has nothing with one miss
+                each.append(sum(-math.log(score / (score + worse)) for score in own) / len(own))
+        total += weight * sum(each) / len(each)
+    assert abs(float(ranked(queries, gallery, misses, scale=SCALE, weights=weights)) - total) < 1e-5
+
+
+def test_a_gallery_in_which_everything_satisfies_has_no_order_to_learn() -> None:
+    same = F.normalize(torch.randn(2, 8), dim=1)
+    assert float(ranked(same, same, torch.zeros(2, 2, dtype=torch.int16), scale=SCALE, weights=(1.0, 1.0))) == 0
 
 
 def test_the_scores_are_float32_under_autocast() -> None:

@@ -78,4 +78,7 @@ def wish(changes: Sequence[Change], reference: Product) -> Wish:
         unchanged = {name: unchanged[name] for name in paint if name in unchanged}
     if PLAIN in spoken.get("pattern", ()):
         unchanged.pop("second_colour", None)
-    return Wish({**{name: frozenset((value,)) for name, value in unchanged.items()}, **spoken})
+    return Wish(
+        {**{name: frozenset((value,)) for name, value in unchanged.items()}, **spoken},
+        unsaid=frozenset(unchanged) - frozenset(spoken),
+    )

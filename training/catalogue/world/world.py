@@ -174,11 +174,22 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Wish of a text: for each attribute that it mentions, the values that satisfy it."""
+    """Wish of a text: for each attribute that matters, the values that satisfy it.
+
+    `unsaid` are the attributes that the words do not mention: they stay as the reference has them.
+    """
 
     allowed: Mapping[str, frozenset[str]]
+    unsaid: frozenset[str] = frozenset()
 
     def accepts(self, product: Product) -> bool:
         """Return True if, for every attribute of the wish, the product has one of the allowed values."""
         facts = product.facts()
         return all(facts.get(name, NONE) in values for name, values in self.allowed.items())
+
+    def contradicts(self, product: Product) -> bool:
+        """Return True if the product lacks something that the words ask for."""
+        facts = product.facts()
+        return any(
+            facts.get(name, NONE) not in values for name, values in self.allowed.items() if name not in self.unsaid
+        )

@@ -17,13 +17,14 @@ from training.catalogue.language import attribute_templates, phrasebook
 from training.catalogue.language.modification import Modification, towards
 from training.catalogue.language.spelling import as_typed
 from training.catalogue.language.spoken import spoken
-from training.catalogue.triplets import Triplet, Writer, drift_targets, triplets
+from training.catalogue.triplets import FAR, Facts, Triplet, Writer, drift_targets, triplets
 from training.catalogue.world.world import CATEGORIES, Product
 from training.data import order
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.datasets import ValidationQueries
 
+GRADES = 4  # of the products that have what a text asks for: by 0, 1, 2, or more unsaid attributes that differ
 SHOP = 5_000  # products of one shop, among which the answers of a triplet are known
 
 
@@ -46,6 +47,8 @@ class DrawnTripletRows:
         self.references = np.array([row_of[triplet.reference] for triplet in chosen])  # (N,)
         self.targets = np.array([row_of[triplet.target] for triplet in chosen])  # (N,)
         self._satisfying = [np.array([row_of[id] for id in triplet.satisfying]) for triplet in chosen]
+        self._wishes = [triplet.wish for triplet in chosen]
+        self._facts = [Facts(train[start : start + SHOP]) for start in range(0, len(train), SHOP)]
         self._texts = tokenizer.encode([triplet.text for triplet in chosen], template=template).ids  # (N, L)
         self._end = tokenizer.end
         names = list(CATEGORIES)
@@ -83,22 +86,18 @@ class DrawnTripletRows:
             target_row=tensor(self.targets[own]),
             satisfied=tensor(satisfied),
         )
-        return self._with_answers(found, own) if self._one_shop else found
+        return self._with_grades(found, own) if self._one_shop else found
 
     def shop_rows(self, number: int) -> slice:
         """Return the products of a shop."""
         return slice(number * SHOP, min((number + 1) * SHOP, self._products))
 
-    def _with_answers(self, batch: TripletBatch, own: Rows) -> TripletBatch:
+    def _with_grades(self, batch: TripletBatch, own: Rows) -> TripletBatch:
         shop = int(self.targets[own[0]]) // SHOP
-        products = self.shop_rows(shop)
-        answers = np.zeros((len(own), products.stop - products.start), np.bool_)  # (b, S)
-        for place, row in enumerate(own):
-            answers[place, self._satisfying[row] - products.start] = True
-        targets = self.targets[own] - products.start  # (b,)
-        answers[np.arange(len(own)), targets] = False
-        shops = np.full(len(own), shop)
-        return replace(batch, shop=tensor(shops), answers=tensor(answers), target_place=tensor(targets))
+        wishes = [self._wishes[row] for row in own]
+        misses = np.stack([self._facts[shop].misses(wish) for wish in wishes if wish is not None])  # (b, S)
+        grades = np.where(misses < FAR, misses.clip(max=GRADES - 1), GRADES)
+        return replace(batch, shop=tensor(np.full(len(own), shop)), grades=tensor(grades))
 
     def cut(self, ids: TokenIds) -> TokenIds:
         """Return token ids (b, L) without the columns that are padding in every row (b, L')."""
@@ -166,7 +165,7 @@ def _with_generated_texts(shop: Sequence[Product], drawn: Sequence[Triplet], *, 
     product_of = {product.id: product for product in shop}
     pairs = [(product_of[triplet.reference], product_of[triplet.target]) for triplet in drawn]
     return [
-        replace(triplet, text=generated_texts.text(*pair, seed=seed), satisfying=(triplet.target,))
+        replace(triplet, text=generated_texts.text(*pair, seed=seed), satisfying=(triplet.target,), wish=None)
         for triplet, pair in zip(drawn, pairs, strict=True)
     ]
 

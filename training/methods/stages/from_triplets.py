@@ -12,7 +12,7 @@ from training.engine.distributed import World
 from training.engine.settings import LoopConfig, TripletLoss
 
 _EVALUATION_BATCH = 256
-_LABELS = ("reference_row", "target_row", "satisfied", "shop", "answers", "target_place", "described")
+_LABELS = ("reference_row", "target_row", "satisfied", "shop", "grades", "described")
 
 
 class FromTriplets:

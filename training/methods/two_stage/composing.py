@@ -82,7 +82,7 @@ class ComposingStage(FromTriplets):
             ignored=embeddings.get("satisfied") if config.satisfied else None,
         )
         if config.shop:
-            loss = loss + config.shop * self._among_shop(embeddings, scale=scale)
+            loss = loss + self._among_shop(embeddings, scale=scale)
         if config.mapping:
             same = None
             if "reference_row" in embeddings:
@@ -96,16 +96,16 @@ class ComposingStage(FromTriplets):
         return loss
 
     def _among_shop(self, embeddings: dict[str, Tensor], *, scale: float) -> Tensor:
-        """Return the cross-entropy of the targets among all products of the shop, the reference a negative too."""
+        """Return the loss of the order of all products of the shop, the reference among them."""
         if not isinstance(self._data, DrawnStateTriplets):
             raise AssertionError("the config's validation allows a shop's loss for drawn triplets alone")
         gallery = self._data.shop_gallery(int(embeddings["shop"][0])).to(self._device)
-        return losses.among(
+        return losses.ranked(
             embeddings["composed"],
             F.normalize(gallery.float(), dim=-1),
-            embeddings["target_place"],
+            embeddings["grades"],
             scale=scale,
-            ignored=embeddings["answers"],
+            weights=self._loss.shop,
         )
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from training.data.config import CaptionedData, TripletData
+from training.data.drawn.triplets import GRADES
 from training.engine.settings import LoopConfig, OptimConfig, Section
 
 # Blocks of a text tower of 12, from 0; scaled to the depth of the tower.
@@ -45,14 +46,15 @@ class ComposingNet(Section):
 
 
 class ComposingLoss(Section):
-    """½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft + shop · CE, at one temperature τ."""
+    """½ (CE(v_tgt → t_c) + L_hard) + mapping · NCE(v_ref, t_map) + soft · L_soft + Σ shop · L_shop, at one τ."""
 
     temperature: float = Field(default=0.01, gt=0)
     mixed: int = Field(default=10, ge=0)  # k, the hard negatives of each query; 0: none
     mixed_logit_scale: Literal["tau", "none"] = "tau"  # tau: their scores are divided by τ; none: as in the release
     mixed_cap: float = Field(default=0.9, gt=0, le=1)  # of the positive's share in a mixture
     satisfied: bool = True  # other targets known to satisfy a text are not its negatives; the paper knows none
-    shop: float = Field(default=0.0, ge=0)  # weight of the cross-entropy over the whole shop; not in the paper
+    # not in the paper: the weights of each grade of the shop's products before all that are worse; see docs/training.md
+    shop: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(), strict=False, max_length=GRADES)
     mapping: float = Field(default=1.0, ge=0)
     soft: float = Field(default=0.2, ge=0)
 

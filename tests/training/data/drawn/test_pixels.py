@@ -11,6 +11,7 @@ from training import vocabulary
 from training.data.config import DrawnTriplets
 from training.data.drawn import images, triplets
 from training.data.drawn.pixels import DrawnPixelTriplets
+from training.data.drawn.triplets import GRADES
 
 SEED = 3
 CONFIG = DrawnTriplets(
@@ -50,7 +51,7 @@ def test_a_caption_that_describes_another_target_is_marked(tokenizer: Tokenizer,
     assert marked > 0
 
 
-def test_all_triplets_of_a_batch_are_of_one_shop_and_its_answers_are_known(
+def test_all_triplets_of_a_batch_are_of_one_shop_and_what_each_text_asks_for_is_graded(
     tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(triplets, "SHOP", 100)
@@ -58,12 +59,15 @@ def test_all_triplets_of_a_batch_are_of_one_shop_and_its_answers_are_known(
     chosen = triplets.choose(images.products(300, split="train", seed=SEED), CONFIG, seed=SEED)
     orders = found.orders(batch=16, epoch=0)
     assert len({int(row) for rows in orders for row in rows}) == 16 * len(orders) > 100
+    seen: set[int] = set()
     for rows, batch in zip(orders, found.batches(orders, epoch=0, share=slice(4, 12)), strict=True):
         (shop,) = set(present(batch.shop).tolist())
         assert set((found.references[rows] // 100).tolist()) == {shop}
-        answers = present(batch.answers).numpy()
+        grades = present(batch.grades).numpy()
         for place, row in enumerate(rows[4:12]):
-            target = int(present(batch.target_place)[place])
-            assert target == found.targets[row] - 100 * shop and not answers[place, target]
-            assert answers[place].sum() == len(chosen[row].satisfying) - 1
-        assert answers.shape == (8, 100) and np.any(found.orders(batch=16, epoch=1)[0] != orders[0])
+            assert grades[place, found.targets[row] - 100 * shop] == 0
+            assert grades[place, found.references[row] - 100 * shop] == GRADES
+            assert (grades[place] == 0).sum() == len(chosen[row].satisfying)
+        assert grades.shape == (8, 100)
+        seen |= set(np.unique(grades).tolist())
+    assert seen == {0, 1, 2, 3, GRADES} and np.any(found.orders(batch=16, epoch=1)[0] != orders[0])

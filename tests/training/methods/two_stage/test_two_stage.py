@@ -58,7 +58,7 @@ one_shop = true
 validation_products = 48
 validation_triplets = 16
 [composing.loss]
-shop = 0.5
+shop = [0.5, 0.25]
 {STEPS.format(stage="composing")}
 """
 STAGES = ("mapping", "composing")
