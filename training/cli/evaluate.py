@@ -32,11 +32,11 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     shop.add_argument("--queries", type=cli.at_least(1), default=2_500)
     shop.add_argument(
         "--variant",
-        choices=("shop", "hard", "phrasings", "negation", "turns", "images"),
+        choices=("shop", "hard", "phrasings", "negation", "turns", "images", "unlike"),
         default="shop",
         help="hard: also rank four items per query that differ from its target in one visible attribute each; "
         "phrasings: each query in six phrasings among these; negation: queries such as anything but red; "
-        "turns: three changes one after the other; images: two references",
+        "turns: three changes one after the other; images: two references; unlike: and an image to be unlike",
     )
     shop.add_argument(
         "--texts",
@@ -99,9 +99,15 @@ def _drawn(arguments: argparse.Namespace) -> None:
     from training.evaluation import drawn_catalogue
     from training.evaluation.drawn_queries import ShopEvaluation
     from training.evaluation.phrasings import negations, phrasings, turns
-    from training.evaluation.several_images import several_images
+    from training.evaluation.several_images import several_images, unlike_an_image
 
-    variants = {"phrasings": phrasings, "negation": negations, "turns": turns, "images": several_images}
+    variants = {
+        "phrasings": phrasings,
+        "negation": negations,
+        "turns": turns,
+        "images": several_images,
+        "unlike": unlike_an_image,
+    }
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     options = {"split": arguments.split, "products": arguments.products, "seed": arguments.seed, "date": _now()}
     if arguments.benchmark == "catalogue":

@@ -5,7 +5,7 @@ and CIRCUS (2026), which asks how many queries one half of them answers alone. T
 number of theirs can be compared with one of these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -17,10 +17,11 @@ from training.catalogue import hard_negatives
 from training.catalogue.language import phrasebook
 from training.catalogue.language.modification import Modification, Question
 from training.catalogue.language.spoken import clauses, reworded, spoken
-from training.catalogue.triplets import answer_questions, draw_questions
+from training.catalogue.triplets import FAR, Facts, answer_questions, draw_questions
 from training.catalogue.world.world import Product
 from training.evaluation.benchmarks.benchmark import Scoring
 from training.evaluation.drawn_queries import ShopEvaluation, query_of, reference_rows, text_of, text_vectors
+from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Answers, Result, Texts
 
 PHRASINGS: tuple[Texts, ...] = ("written", "paraphrased", "misspelt", "editorial", "second-language", "practical")
@@ -33,8 +34,9 @@ def phrasings(run: ShopEvaluation) -> Result:
     """Ask each question in all PHRASINGS among its hard negatives; a row each, and the two halves of a query alone.
 
     Questions that a phrasebook cannot say exactly, as "in camel", are left out. HN@10 is the share of the first ten
-    that are explicit negatives. The notes name the worst phrasing, and the composition gap: the share of queries that
-    are answered first by the whole, and by neither half. The group "comparative" are the queries that have one.
+    that are explicit negatives: near misses that contradict the text, and not the image alone. The notes name the worst
+    phrasing; the share of the first ten that have what the words ask for; and the composition gap: the share of queries
+    that are answered first by the whole, and by neither half. The group "comparative" are the queries that have one.
     """
     drawn = draw_questions(run.sampled(), 2 * run.queries, seed=run.seed)
     said = [[text_of(question, texts, seed=run.seed) for texts in PHRASINGS] for question in drawn]
@@ -47,6 +49,7 @@ def phrasings(run: ShopEvaluation) -> Result:
         replace(
             query_of(shop, triplet, triplet.text, [product.id for product in own]),
             groups=_groups(question),
+            negatives=tuple(product.id for product in own if question.modification.wish.contradicts(product)),
         )
         for triplet, own, question in zip(answer_questions(questions, shop.products), wrong, questions, strict=True)
     ]
@@ -59,20 +62,16 @@ def phrasings(run: ShopEvaluation) -> Result:
     for name, texts in texts_of.items():
         asked_with[name] = run.vectors(shop, references, texts)
     answers = run.ranked(shop, asked_with, posed)
-    return run.result(shop, posed, answers, variant="phrasings", scoring=SCORING, notes=_notes(answers))
+    notes = [*_notes(answers), _heard(answers, questions, shop)]
+    return run.result(shop, posed, answers, variant="phrasings", scoring=SCORING, notes=notes)
 
 
 def negations(run: ShopEvaluation) -> Result:
     """Ask questions with a negation, "anything but red", in the words of each phrasebook for tests: a group each."""
     shop = run.shop()
-    questions: list[Question] = []
-    groups: list[str] = []
-    for name in phrasebook.TEST:
-        writer = partial(_negating, book=phrasebook.book(name))
-        drawn = draw_questions(run.sampled(), 2 * run.queries, seed=run.seed, writer=writer)
-        negated = [question for question in drawn if "negation" in question.modification.kinds]
-        questions += negated[: run.queries // len(phrasebook.TEST)]
-        groups += [name] * (len(questions) - len(groups))
+    by_book = negated_questions(run)
+    questions = [question for negated in by_book.values() for question in negated]
+    groups = [name for name, negated in by_book.items() for _ in negated]
     posed = [
         replace(
             query_of(shop, triplet, triplet.text, ()),
@@ -90,6 +89,17 @@ def negations(run: ShopEvaluation) -> Result:
     }
     answers = run.ranked(shop, asked_with, posed)
     return run.result(shop, posed, answers, variant="negation", scoring=PLAIN_SCORING)
+
+
+def negated_questions(run: ShopEvaluation) -> dict[str, list[Question]]:
+    """Return questions that have a negation in the words of each phrasebook for tests."""
+    found = {}
+    for name in phrasebook.TEST:
+        writer = partial(_negating, book=phrasebook.book(name))
+        drawn = draw_questions(run.sampled(), 2 * run.queries, seed=run.seed, writer=writer)
+        negated = [question for question in drawn if "negation" in question.modification.kinds]
+        found[name] = negated[: run.queries // len(phrasebook.TEST)]
+    return found
 
 
 def turns(run: ShopEvaluation) -> Result:
@@ -138,6 +148,23 @@ def _negating(reference: Product, target: Product, random: Random, *, book: phra
 
 def _groups(question: Question) -> tuple[str, ...]:
     return ("comparative",) if "comparative" in question.modification.kinds else ()
+
+
+def _heard(answers: Mapping[str, Answers], questions: Sequence[Question], shop: Shop) -> str:
+    """Give the share of the first ten, or fewer, that have what the words ask for, if the shop has so many."""
+    facts = Facts(shop.products)
+    asked = [facts.misses(question.modification.wish) < FAR for question in questions]  # (N,) each
+    present = [int(rows.sum()) for rows in asked]
+    shares = {
+        name: np.mean(
+            [
+                sum(rows[shop.row_of[id]] for id in first) / min(len(first), count)
+                for rows, first, count in zip(asked, answers[name].first, present, strict=True)
+            ]
+        )
+        for name in PHRASINGS
+    }
+    return "has what the words ask for, of the first ten: " + ", ".join(f"{name} {shares[name]:.3f}" for name in shares)
 
 
 def _notes(answers: Mapping[str, Answers]) -> list[str]:

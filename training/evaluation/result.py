@@ -242,7 +242,7 @@ def _plain(scoring: Scoring, queries: Sequence[BenchmarkQuery], answers: Answers
 
 def _negatives(query: BenchmarkQuery, first: Sequence[str]) -> int:
     """Return how many of the first names are explicit negatives of the query."""
-    return len(set(query.subset[1:]) & set(first))
+    return len(set(query.negatives) & set(first))
 
 
 def _estimates(columns: Mapping[str, Values]) -> dict[str, Estimate]:

@@ -1,17 +1,79 @@
-"""Queries of more than one picture on the drawn catalogue: two references alike in all that the text leaves alone."""
+"""Queries of more than one image on the drawn catalogue: two references, or one and an image to be unlike."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from models.arrays import normalised
+from models.arrays import Embeddings, normalised
 from training.catalogue.language.modification import Question
-from training.catalogue.triplets import Facts, answer_questions, draw_questions
+from training.catalogue.triplets import Facts, Triplet, answer_questions, draw_questions
 from training.catalogue.world.world import Product, Wish
+from training.evaluation.benchmarks.benchmark import BenchmarkQuery, Scoring
 from training.evaluation.drawn_queries import ShopEvaluation, query_of, reference_rows
-from training.evaluation.phrasings import PLAIN_SCORING
+from training.evaluation.drawn_shop import Shop
+from training.evaluation.phrasings import PLAIN_SCORING, negated_questions
 from training.evaluation.result import Result
+
+UNLIKE = (0.1, 0.2, 0.3)  # weights of the image that answers shall be unlike
+UNLIKE_SCORING = Scoring(("R@1", "R@10", "mAP@10", "HN@10"), counts="any")
+
+
+def unlike_an_image(run: ShopEvaluation) -> Result:
+    """Ask for "anything but red" with one of its answers as an image to be unlike: right is what has another value.
+
+    Rows: without that image, and with it at each weight of UNLIKE. HN@10 is the share of the first ten that have what
+    the image has. Neither the reference nor the image is ranked.
+    """
+    shop = run.shop()
+    facts = Facts(shop.products)
+    questions: list[Question] = []
+    posed: list[BenchmarkQuery] = []
+    images: list[int] = []
+    drawn = [question for negated in negated_questions(run).values() for question in negated]
+    for question, triplet in zip(drawn, answer_questions(drawn, shop.products), strict=True):
+        found = _unlike(shop, facts, question, triplet)
+        if found is not None:
+            questions.append(question)
+            images.append(found[0])
+            posed.append(replace(found[1], id=f"{len(posed)}: {triplet.reference}"))
+    vectors = run.vectors(shop, reference_rows(shop, questions), [question.modification.text for question in questions])
+    gallery = shop.gallery(run.encoder)
+    asked_with = {"without the image": vectors}
+    for weight in UNLIKE:
+        asked_with[f"unlike it, weight {weight}"] = unlike(vectors, gallery[images], weight=weight)
+    answers = run.ranked(shop, asked_with, posed)
+    return run.result(shop, posed, answers, variant="unlike", scoring=UNLIKE_SCORING)
+
+
+def unlike(queries: Embeddings, images: Embeddings, *, weight: float) -> Embeddings:
+    """Return queries (B, d) moved away from images (B, d): q − weight · (n − (n·q) q), normalised.
+
+    Only the part of an image that is not the query's own counts, so that what both share stays asked for.
+    """
+    along = (queries * images).sum(axis=1, keepdims=True)  # (B, 1)
+    return normalised(queries - weight * (images - along * queries))
+
+
+def _unlike(shop: Shop, facts: Facts, question: Question, triplet: Triplet) -> tuple[int, BenchmarkQuery] | None:
+    """Return the image's row, the target's, and the query; None if all answers have the target's value."""
+    change = next(change for change in question.modification.differences if change.kind == "negation")
+    ((name, values),) = change.allowed.items()
+    wish, value = question.modification.wish, question.target.facts()[name]
+    right = facts.accepted(replace(wish, allowed={**wish.allowed, name: values - {value}}))
+    wrong = facts.accepted(wish) & ~right
+    image, reference = shop.row_of[question.target.id], shop.row_of[question.reference.id]
+    right[reference] = wrong[image] = False
+    if not right.any():
+        return None
+    ids = [product.id for product in shop.products]
+    query = query_of(shop, triplet, triplet.text, ())
+    return image, replace(
+        query,
+        relevant=tuple(ids[row] for row in np.flatnonzero(right)),
+        excluded=(*query.excluded, question.target.id),
+        negatives=tuple(ids[row] for row in np.flatnonzero(wrong)),
+    )
 
 
 def several_images(run: ShopEvaluation) -> Result:

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.arrays import normalised
 from models.encoder import Encoder
 from training.catalogue.world import sample
 from training.evaluation import phrasings
 from training.evaluation.drawn_queries import ShopEvaluation
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result
-from training.evaluation.several_images import several_images
+from training.evaluation.several_images import several_images, unlike, unlike_an_image
 
 PRODUCTS, QUERIES = 200, 24
 DATE = "2026-01-01T00:00:00+00:00"
@@ -43,20 +44,25 @@ def test_every_phrasing_is_a_row_over_the_same_queries(found: Result) -> None:
 def test_explicit_negatives_among_the_first_ten_are_counted(found: Result) -> None:
     for way in ("image only", "written"):
         counted = [
-            sum(name in query.subset[1:] for name in first[:10]) / 10
+            sum(name in query.negatives for name in first[:10]) / 10
             for query, first in zip(found.queries, found.answers[way].first, strict=True)
         ]
         assert found.rows[way]["HN@10"].value == pytest.approx(np.mean(counted))
     assert found.rows["image only"]["HN@10"].value > 0  # they look like the target, and so like the reference
+    for query in found.queries:
+        assert set(query.negatives) <= set(query.subset[1:])
+    counts = {len(query.negatives) for query in found.queries}
+    assert max(counts) >= 2 > min(counts)  # a text about the category has one value to contradict
 
 
 def test_the_notes_name_the_worst_phrasing_and_the_composition_gap(found: Result) -> None:
     share = {name: found.rows[name]["R@1"].value for name in phrasings.PHRASINGS}
-    worst, gap = found.notes
+    worst, gap, heard = found.notes
     assert worst.startswith(f"worst phrasing: {min(share, key=share.__getitem__)}, R@1 {min(share.values()):.3f}")
     half = np.minimum(found.answers["image only"].best, found.answers["text only"].best) > 1
     whole = (found.answers["written"].best == 1) & half
     assert gap.startswith(f"composition gap: {whole.mean():.1%} of the queries")
+    assert heard.startswith("has what the words ask for, of the first ten: written 0.")
 
 
 def test_every_query_of_the_negation_variant_negates(encoder: Encoder) -> None:
@@ -88,6 +94,31 @@ def test_both_references_of_a_query_of_two_images_leave_the_same_alone(encoder: 
         assert first["category"] == second["category"]
         for way in found.answers:
             assert not set(query.excluded) & set(found.answers[way].first[number])
+
+
+def test_what_has_the_unwanted_images_value_is_a_negative_and_what_has_another_is_right(encoder: Encoder) -> None:
+    found = unlike_an_image(evaluation(encoder, queries=30))
+    products = {product.id: product for product in sample.catalogue(PRODUCTS, split="test", seed=3)}
+    assert len(found.answers) == 4 and found.queries
+    for query in found.queries:
+        image = products[query.excluded[1]].facts()
+        same = [
+            {name for name, value in image.items() if products[id].facts().get(name) == value} for id in query.relevant
+        ]
+        assert set.intersection(
+            *(set(image) - each for each in same)
+        )  # every answer has another value of that attribute
+        assert not {*query.negatives} & {*query.relevant, *query.excluded}
+
+
+def test_a_query_moved_away_from_an_image_keeps_its_length_and_all_that_both_share() -> None:
+    random = np.random.default_rng(3)
+    queries, images = (normalised(random.standard_normal((4, 16)).astype(np.float32)) for _ in range(2))
+    moved = unlike(queries, images, weight=0.3)
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    assert ((moved * images).sum(axis=1) < (queries * images).sum(axis=1)).all()
+    np.testing.assert_allclose(unlike(queries, queries, weight=0.3), queries, atol=1e-6)
+    np.testing.assert_allclose(unlike(queries, images, weight=0.0), queries, atol=1e-6)
 
 
 def test_other_negatives_are_other_cached_images(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class BenchmarkQuery:
     gallery: str | tuple[str, ...]  # one of the benchmark's galleries, or the names of a small one of its own
     excluded: tuple[str, ...] = ()  # never ranked
     subset: tuple[str, ...] = ()  # CIRR: the other images of its set
+    negatives: tuple[str, ...] = ()  # near misses that contradict its texts
     groups: tuple[str, ...] = ()  # its category, its semantic aspects, its task
 
 
