@@ -125,7 +125,7 @@ class Settings(BaseModel):
     )
     max_k: int = Field(200, ge=1, le=10_000, description="maximum hits of one search")
     image_hosts: str = Field(
-        "", description="hosts that image URLs in searches may name: cdn.example.com,*.example.org:8443, * for any"
+        "", description="hosts that image URLs of callers may name: cdn.example.com,*.example.org:8443, * for any"
     )
     image_http: bool = Field(False, description="whether image URLs may use http; otherwise only https")
     allow_private_hosts: bool = Field(

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from index.edits import Put
+from index.edits import Edit
 from index.storage import snapshot
 from index.storage.changes import Delete
 from service.auth import guard
 from service.http import body as bodies
-from service.http import item_changes, openapi
+from service.http import item_changes, item_images, openapi
 from service.http.item_paths import ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.jobs.plan import JobRequest
@@ -90,11 +90,10 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
 async def put(request: Request, id: str, state: AppStateDep) -> search_schemas.ItemAnswer:
     """Adds or replaces an item; without an image, an existing item keeps its image. PATCH keeps its attributes, too.
 
+    The image is sent as base64, as the file `image` of a form, or named by a URL whose host the operator allows.
     When this is answered, the item is durable and searchable.
     """
-    with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
-        posted = await bodies.json_bytes(request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes))
-        return await permit.run(lambda: _changed(item_changes.put(id, posted, state, merge=False), request, state))
+    return await _put(id, request, state, merge=False)
 
 
 @routes.patch(
@@ -106,11 +105,7 @@ async def patch(request: Request, id: str, state: AppStateDep) -> search_schemas
 
     With an image, the item gets that image. When this is answered, the change is durable and searchable.
     """
-    with state.edit_pool.permit() as permit:
-        posted = await bodies.json_bytes(
-            request, max_bytes=bodies.base64_bytes(state.settings.max_image_bytes), media_types=openapi.MERGE_PATCH
-        )
-        return await permit.run(lambda: _changed(item_changes.put(id, posted, state, merge=True), request, state))
+    return await _put(id, request, state, merge=True)
 
 
 @routes.delete(ITEM, operation_id="deleteItem", tags=["gallery"], status_code=204, summary="Delete an item")
@@ -127,13 +122,35 @@ async def delete(id: str, state: AppStateDep) -> Response:
     openapi_extra={"requestBody": openapi.ITEMS_BODY},
 )  # fmt: skip
 async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
-    """Makes many changes, with one result for each, in the order of the request; a failed change stops no other."""
+    """Makes many changes, with one result for each, in the order of the request; a failed change stops no other.
+
+    In a form, `items` are the changes, and each other part is the image file of the item of that id.
+    """
     with state.edit_pool.permit() as permit:
-        posted = await bodies.json_bytes(request, max_bytes=state.settings.max_bulk_bytes)
-        return await permit.run(partial(item_changes.change_all, posted, state))
+        limit = state.settings.max_bulk_bytes
+        posted = await bodies.json_or_form(request, max_json_bytes=limit, max_form_bytes=limit)
+        drafts = await permit.run(partial(item_changes.many, posted, state))
+        await item_images.fetch_all(drafts, state.downloader, max_bytes=limit)
+        return await permit.run(partial(drafts.apply, state))
 
 
-def _changed(edit: Put, request: Request, state: AppState) -> search_schemas.ItemAnswer:
+async def _put(id: str, request: Request, state: AppState, *, merge: bool) -> search_schemas.ItemAnswer:
+    limit = state.settings.max_image_bytes
+    with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
+        posted = await bodies.json_or_form(
+            request,
+            max_json_bytes=bodies.base64_bytes(limit),
+            max_form_bytes=limit + bodies.SLACK_BYTES,
+            media_types=openapi.MERGE_PATCH if merge else ("application/json",),
+        )
+        draft = await permit.run(partial(item_changes.one, id, posted, state, merge=merge))
+        if draft.url is not None:
+            with permit.released():  # a slow host must not keep others from changing items
+                draft = await item_images.fetch(draft, state.downloader)
+        return await permit.run(partial(_changed, draft.edit, request, state))
+
+
+def _changed(edit: Edit, request: Request, state: AppState) -> search_schemas.ItemAnswer:
     (problem,) = state.change([edit])
     if problem is not None:
         raise problem

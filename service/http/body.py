@@ -27,6 +27,7 @@ BODY_S = 30.0  # for the whole body: a slow caller holds a permit that others ne
 FIRST_S = 5.0  # for the first bytes; every BYTES_PER_S received add one second
 BYTES_PER_S = 100_000
 NO_URLS = "this service does not accept image URLs: send the image itself as base64 or as a form file"
+FORM = "multipart/form-data"
 Body = TypeVar("Body", bound=BaseModel)
 Result = TypeVar("Result")
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # `SearchBody` checks the range
@@ -35,35 +36,49 @@ JSON_OBJECT = TypeAdapter(dict[str, JsonValue])
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The body of a search as it was received, not parsed yet."""
+    """A body as it was received, not parsed yet."""
 
     content_type: str
     data: bytes | bytearray
 
+    @property
+    def is_form(self) -> bool:
+        """True for a multipart form, False for JSON."""
+        return self.content_type.partition(";")[0].strip().lower() == FORM
+
 
 async def search_body(request: Request, settings: Settings) -> Posted:
     """Reads the whole body of a search; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
+    limit = settings.max_image_bytes
+    return await json_or_form(request, max_json_bytes=base64_bytes(limit), max_form_bytes=limit + SLACK_BYTES)
+
+
+async def json_or_form(
+    request: Request,
+    *,
+    max_json_bytes: int,
+    max_form_bytes: int,
+    media_types: Collection[str] = ("application/json",),
+) -> Posted:
+    """Reads a body of one of these JSON types, or a form; raises WrongMediaType, BodyTooLarge and BodyTooSlow."""
     media_type = _media_type(request)
-    if media_type == "application/json":
-        limit = base64_bytes(settings.max_image_bytes)
-    elif media_type == "multipart/form-data":
-        limit = settings.max_image_bytes + SLACK_BYTES
-    else:
+    if media_type != FORM and media_type not in media_types:
         raise WrongMediaType(
-            f"the content type is {media_type[:100] or 'missing'}: send a search as application/json, or as"
-            " multipart/form-data (enctype of an HTML form, curl -F)"
+            f"the content type is {media_type[:100] or 'missing'}: send {' or '.join(media_types)}, or {FORM} (enctype"
+            " of an HTML form, curl -F)"
         )
+    limit = max_form_bytes if media_type == FORM else max_json_bytes
     return Posted(request.headers["content-type"], await read(request, max_bytes=limit))
 
 
 def query(posted: Posted, settings: Settings) -> Query:
     """Return the query in a body; raises InputErrors for every mistake that a body can contain."""
-    if posted.content_type.partition(";")[0].strip().lower() == "application/json":
-        body = parse(SearchBody, _limited(posted.data))
-        image = body.image.data() if body.image else None
-    else:
+    if posted.is_form:
         form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
         body, image = _merge(form.fields, has_image=form.image is not None), form.image
+    else:
+        body = parse(SearchBody, _limited(posted.data))
+        image = body.image.data() if body.image else None
     return _query(body, image, settings)
 
 

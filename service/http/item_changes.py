@@ -1,23 +1,38 @@
-"""Changes of items in the body of a request: put, merged or deleted, each with its own problem."""
+"""Changes of items in the body of a request, JSON or a form: put, merged or deleted, each with its own problem."""
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from index.edits import Edit, Problem, Put
+from index.edits import Edit, Put
 from index.sources.cells import is_utf8
 from index.storage.changes import Delete
-from models.errors import InputError
+from models.errors import InputError, LikebutError
 from service.errors import BadRequest, BodyTooLarge, Unusable, invalid_body
+from service.http import multipart
+from service.http.body import NO_URLS, Posted
+from service.http.multipart import FormLayout
 from service.http.state import AppState
-from service.schemas.gallery import ItemBody, ItemChange, ItemResult, ItemsAnswer, ItemsBody
-from service.schemas.search import Image
+from service.schemas.gallery import MAX_ITEMS, ItemBody, ItemChange, ItemResult, ItemsAnswer, ItemsBody
 
 MAX_PARTS = 500_000  # members and values in one body: each costs memory
 MAX_DIGITS = 4000  # of a whole number: Python reads no longer ones
+ITEM_FORM = FormLayout(
+    ("attributes",),
+    "a form may have one file named image and the field attributes, a JSON object, each at most once",
+    'name a URL in a JSON body, as {"image": {"url": …}}',
+)
+ITEMS_FORM = FormLayout(
+    ("items",),
+    "a form has the field items, a JSON array of changes, and may have image files, each named as its item's id",
+    'name a URL in items, as {"id": …, "image": {"url": …}}',
+    by_id=True,
+    max_parts=1 + MAX_ITEMS,
+)
 Kind = TypeVar("Kind", ItemBody, ItemChange)
 
 
@@ -30,40 +45,103 @@ class RefusedObject:
     id: object  # the item's, if it was read before
 
 
-def put(id: str, posted: bytes | bytearray, state: AppState, *, merge: bool) -> Put:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change as it was sent; if it names its image by a URL, that is fetched before the change is made."""
+
+    edit: Edit
+    url: str | None = None
+
+    @property
+    def image_bytes(self) -> int:
+        """The size of the image that the change has, 0 without one."""
+        return len(self.edit.image) if isinstance(self.edit, Put) and self.edit.image is not None else 0
+
+    def with_image(self, image: bytes) -> "Draft":
+        """Return the change with the image that was fetched."""
+        assert isinstance(self.edit, Put)
+        return Draft(replace(self.edit, image=image))
+
+
+@dataclass(slots=True)
+class Drafts:
+    """The changes of one call by their number, and the problems of those that cannot be made."""
+
+    entries: Sequence[object]
+    drafts: dict[int, Draft]
+    problems: dict[int, LikebutError | None]
+
+    def apply(self, state: AppState) -> ItemsAnswer:
+        """Makes the changes in their order, and returns a result for each entry."""
+        edits = {number: draft.edit for number, draft in self.drafts.items() if number not in self.problems}
+        self.problems |= zip(edits, state.change(list(edits.values())), strict=True)
+        return ItemsAnswer(
+            results=[
+                _result(entry, edits.get(number), self.problems[number]) for number, entry in enumerate(self.entries)
+            ]
+        )
+
+
+def one(id: str, posted: Posted, state: AppState, *, merge: bool) -> Draft:
     """Return the put of one item; raises InputErrors for every mistake that a body can contain."""
     if not id:
         raise _unusable("id", "empty: give the item an id")
-    body = _validated(ItemBody, _json(posted))
-    return Put(id, _image(body.image, state), body.attributes, merge)
+    if not posted.is_form:
+        return _draft(id, _validated(ItemBody, _json(posted.data)), None, state, merge=merge)
+    form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEM_FORM)
+    members = {name: _json(text.encode(), name) for name, text in form.fields.items()}
+    return _draft(id, _validated(ItemBody, members), form.image, state, merge=merge)
 
 
-def change_all(posted: bytes | bytearray, state: AppState) -> ItemsAnswer:
-    """Applies each change of a body and returns its result; raises InputErrors if the body is not a list of changes."""
+def many(posted: Posted, state: AppState) -> Drafts:
+    """Return the changes of a body; raises InputErrors if the body is not a list of changes."""
+    images: dict[str, bytes] = {}
+    if posted.is_form:
+        form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEMS_FORM)
+        images = form.images
+        members: object = {name: _json(text.encode(), name) for name, text in form.fields.items()}
+    else:
+        members = _json(posted.data)
     try:
-        entries = ItemsBody.model_validate(_object(_json(posted))).items
+        entries = ItemsBody.model_validate(_object(members)).items
     except ValidationError as error:
         raise invalid_body(error) from error
-    edits: dict[int, Edit] = {}
-    problems: dict[int, Problem | None] = {}
+    drafts: dict[int, Draft] = {}
+    problems: dict[int, LikebutError | None] = {}
     for number, entry in enumerate(entries):
         try:
-            edits[number] = _edit(_validated(ItemChange, entry), state)
+            change = _validated(ItemChange, entry)
+            image = images.pop(change.id, None)
+            if change.delete and image is None:
+                drafts[number] = Draft(Delete(change.id))
+            elif change.delete:
+                raise _unusable(change.id, "the form has an image of an item to delete: leave out the image")
+            else:
+                drafts[number] = _draft(change.id, change, image, state, merge=change.merge)
         except InputError as error:
             problems[number] = error
-    problems |= zip(edits, state.change(list(edits.values())), strict=True)
-    return ItemsAnswer(
-        results=[_result(entry, edits.get(number), problems[number]) for number, entry in enumerate(entries)]
-    )
+    ids = {entry.get("id") for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)}
+    for name in images.keys() - ids:
+        raise _unusable(name, "no change of items has this id: name each image part as its item's id")
+    return Drafts(entries, drafts, problems)
 
 
-def _edit(change: ItemChange, state: AppState) -> Edit:
-    if change.delete:
-        return Delete(change.id)
-    return Put(change.id, _image(change.image, state), change.attributes, change.merge)
+def _draft(id: str, body: ItemBody, file: bytes | None, state: AppState, *, merge: bool) -> Draft:
+    """Return the put of an item, with the image file of a form if there is one."""
+    if file is not None and body.image is not None:
+        raise _unusable("image", "given twice: as a file of the form and in items")
+    url = None if body.image is None else body.image.url
+    if url is not None and state.downloader is None:
+        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
+    data = body.image.data() if body.image is not None else file
+    if data is not None and len(data) > state.settings.max_image_bytes:
+        raise BodyTooLarge(
+            f"the image has {len(data)} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
+        )
+    return Draft(Put(id, data, body.attributes, merge), url)
 
 
-def _result(entry: object, edit: Edit | None, problem: Problem | None) -> ItemResult:
+def _result(entry: object, edit: Edit | None, problem: LikebutError | None) -> ItemResult:
     id = entry.id if isinstance(entry, RefusedObject) else entry.get("id") if isinstance(entry, dict) else None
     status: Literal["put", "patched", "deleted", "failed"] = "failed"
     if problem is None:
@@ -72,14 +150,14 @@ def _result(entry: object, edit: Edit | None, problem: Problem | None) -> ItemRe
     return ItemResult(id=shown, status=status, detail=None if problem is None else str(problem))
 
 
-def _json(data: bytes | bytearray) -> object:
+def _json(data: bytes | bytearray, name: str = "the body") -> object:
     """Return decoded JSON; raises BadRequest if it is none, and BodyTooLarge if it may have too many parts."""
     if data.count(b":") + data.count(b",") > MAX_PARTS:
-        raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send the items in several calls")
+        raise BodyTooLarge(f"{name} has more than {MAX_PARTS} members and values: send the items in several calls")
     try:
         decoded: object = json.loads(data.decode(), object_pairs_hook=_members, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not valid JSON ({error})") from error
+        raise BadRequest(f"{name} is not valid JSON ({error})") from error
     return decoded
 
 
@@ -123,12 +201,3 @@ def _object(given: object, where: str = "") -> dict[str, object]:
 
 def _unusable(field: str, detail: str) -> Unusable:
     return Unusable(f"{field}: {detail}", fields=[{"field": field, "detail": detail}])
-
-
-def _image(image: Image | None, state: AppState) -> bytes | None:
-    data = None if image is None else image.data()
-    if data is not None and len(data) > state.settings.max_image_bytes:
-        raise BodyTooLarge(
-            f"the image has {len(data)} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
-        )
-    return data

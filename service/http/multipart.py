@@ -1,4 +1,4 @@
-"""Multipart forms of a search, parsed in memory: text fields and one image, as browsers and HTTP clients send them."""
+"""Multipart forms, parsed in memory: text fields and images, as browsers and HTTP clients send them."""
 
 import base64
 import codecs
@@ -11,9 +11,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from service.errors import BadRequest, Unusable
 
-FIELDS = ("text", "k", "query")
-PARTS = "a form may have one file named image and the fields text, k and query, each at most once"
-MAX_PARTS = 32
+MAX_NAME = 1024  # characters of an id
 MAX_BOUNDARY_BYTES = 200  # RFC 2046 allows 70
 LEFT_OUT = frozenset({"", "null", "undefined"})  # JavaScript's FormData makes these texts of null and undefined
 CHARSETS = frozenset(
@@ -24,12 +22,31 @@ CHARSETS = frozenset(
 )  # fmt: skip  # by Python's names; others that Python knows are slow, or encode bytes and not text
 
 
+@dataclass(frozen=True, slots=True)
+class FormLayout:
+    """The parts that a form may have, in names and as a sentence for the caller."""
+
+    fields: tuple[str, ...]
+    sentence: str
+    otherwise: str  # how to name an image that is not in the form
+    by_id: bool = False  # whether each other part is the image of the item of that id
+    max_parts: int = 32
+
+
+SEARCH = FormLayout(
+    ("text", "k", "query"),
+    "a form may have one file named image and the fields text, k and query, each at most once",
+    'name an item or a URL in query, as {"image": {"item_id": …}}',
+)
+
+
 @dataclass(slots=True)
 class Form:
-    """The parts of a search that was sent as a form, without those that are empty."""
+    """The parts of a form, without those that are empty."""
 
     fields: dict[str, str]
     image: bytes | None
+    images: dict[str, bytes] = field(default_factory=dict)  # by the id of their item
 
 
 @dataclass(slots=True)
@@ -62,36 +79,35 @@ class _FormPart:
             return False
 
 
-def parse(data: bytes, *, content_type: str) -> Form:
+def parse(data: bytes, *, content_type: str, layout: FormLayout = SEARCH) -> Form:
     """Return the form in a body; raises BadRequest if it is malformed or cut off, Unusable if a part cannot be used.
 
     A part is read by its name: text may come with a file name and a content type (a Blob), and an image without them.
     An empty part counts as left out, since browsers send one for a file input without a file.
     """
     try:
-        parts = list(_named(_parts(data, _boundary(content_type))))
+        parts = list(_named(_parts(data, _boundary(content_type), layout), layout))
         default = next((part.data().decode("ascii") for name, part in parts if name == "_charset_"), "utf-8")
         form = Form({}, None)
         seen: set[str] = set()
         for name, part in parts:
             content = part.data()
             file_name = part.parameter(b"content-disposition", b"filename")
-            if name == "_charset_" or (name in ("image", *FIELDS) and not content and not file_name):
+            if name == "_charset_" or (name in ("image", *layout.fields) and not content and not file_name):
                 continue
             if name in seen:
                 raise _refused(name, f"the part {name} is in the form more than once: send it once")
             seen.add(name)
-            if name == "image":
+            if name == "image" and not layout.by_id:
                 if part.is_text(content):
                     if content.decode().strip() in LEFT_OUT:
                         continue
                     raise _refused(
                         name,
-                        "the part image holds a text: send the image file itself, or name an item or a URL in query,"
-                        ' as {"image": {"item_id": …}}',
+                        f"the part image holds a text: send the image file itself, or {layout.otherwise}",
                     )
                 form.image = content
-            elif name in FIELDS:
+            elif name in layout.fields:
                 try:
                     text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
                 except UnicodeError as error:
@@ -100,8 +116,10 @@ def parse(data: bytes, *, content_type: str) -> Form:
                     form.fields[name] = text
                 elif name != "text" and text.strip() not in LEFT_OUT:
                     form.fields[name] = text.strip()
+            elif layout.by_id:
+                form.images[name] = content
             else:
-                raise _refused(name, f"the form has a part named {name!r}: {PARTS}")
+                raise _refused(name, f"the form has a part named {name!r}: {layout.sentence}")
     except (FormParserError, ValueError) as error:  # ValueError: text or base64 that cannot be decoded
         raise BadRequest(f"the form cannot be read ({error})") from error
     return form
@@ -117,7 +135,7 @@ def _boundary(content_type: str) -> bytes:
     return boundary
 
 
-def _parts(data: bytes, boundary: bytes) -> list[_FormPart]:
+def _parts(data: bytes, boundary: bytes, layout: FormLayout) -> list[_FormPart]:
     """Return the parts of a form; raises FormParserError, and BadRequest if the closing boundary is missing."""
     parts: list[_FormPart] = []
     header: list[bytes] = [b"", b""]  # name and value of the one that is read
@@ -125,8 +143,8 @@ def _parts(data: bytes, boundary: bytes) -> list[_FormPart]:
 
     def begin() -> None:
         parts.append(_FormPart())
-        if len(parts) > MAX_PARTS:
-            raise Unusable(f"the form has more than {MAX_PARTS} parts: {PARTS}")
+        if len(parts) > layout.max_parts:
+            raise Unusable(f"the form has more than {layout.max_parts} parts: {layout.sentence}")
 
     def read_header_name(buffer: bytes, start: int, end: int) -> None:
         header[0] += buffer[start:end]
@@ -157,12 +175,12 @@ def _parts(data: bytes, boundary: bytes) -> list[_FormPart]:
     return parts
 
 
-def _named(parts: list[_FormPart]) -> Iterator[tuple[str, _FormPart]]:
+def _named(parts: list[_FormPart], layout: FormLayout) -> Iterator[tuple[str, _FormPart]]:
     for number, part in enumerate(parts, start=1):
         name = part.parameter(b"content-disposition", b"name")
         if not name:
-            raise BadRequest(f"part {number} of the form has no name: {PARTS}")
-        yield name.decode(errors="replace")[:100], part
+            raise BadRequest(f"part {number} of the form has no name: {layout.sentence}")
+        yield name.decode(errors="replace")[: MAX_NAME if layout.by_id else 100], part
 
 
 def _decoded(name: str, content: bytes, given: bytes | None, default: str) -> str:

@@ -45,10 +45,41 @@ def _json_body(model: str, media_types: Sequence[str] = ("application/json",)) -
     return {"required": True, "content": dict.fromkeys(media_types, schema)}
 
 
-INDEX_BODY, ITEM_BODY, ITEMS_BODY, SEARCHES_BODY = map(
-    _json_body, ("IndexBody", "ItemBody", "ItemsBody", "SearchesBody")
-)
-PATCH_BODY = _json_body("ItemBody", MERGE_PATCH)
+def _object(parent: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
+    child = parent.setdefault(name, {})
+    assert isinstance(child, dict)
+    return child
+
+
+def _with_form(body: dict[str, JsonValue], form: JsonValue, *, part: str) -> dict[str, JsonValue]:
+    """Return a body that may also be a form, with one part of JSON."""
+    content = {**_object(body, "content")}
+    content["multipart/form-data"] = {"schema": form, "encoding": {part: {"contentType": "application/json"}}}
+    return {**body, "content": content}
+
+
+ITEM_FORM: JsonValue = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "image": {"type": "string", "format": "binary", "description": "the image file of the item"},
+        "attributes": {"type": "object", "description": "as in ItemBody, as JSON"},
+    },
+}
+ITEMS_FORM: JsonValue = {
+    "type": "object",
+    "required": ["items"],
+    "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/ItemChange"}}},
+    "additionalProperties": {
+        "type": "string",
+        "format": "binary",
+        "description": "the image file of the item of that id",
+    },
+}
+INDEX_BODY, SEARCHES_BODY = map(_json_body, ("IndexBody", "SearchesBody"))
+ITEM_BODY = _with_form(_json_body("ItemBody"), ITEM_FORM, part="attributes")
+PATCH_BODY = _with_form(_json_body("ItemBody", MERGE_PATCH), ITEM_FORM, part="attributes")
+ITEMS_BODY = _with_form(_json_body("ItemsBody"), ITEMS_FORM, part="items")
 PROBLEM: JsonValue = {
     "description": "A failure, as problem details (RFC 9457).",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -133,9 +164,3 @@ def _add_example(operation: dict[str, JsonValue], id: str | None) -> None:
     for parameter in parameters:
         if isinstance(parameter, dict) and parameter["name"] == "id" and id is not None:
             parameter["example"] = id
-
-
-def _object(parent: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
-    child = parent.setdefault(name, {})
-    assert isinstance(child, dict)
-    return child

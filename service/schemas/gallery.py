@@ -28,6 +28,7 @@ def _known_kind(value: object, validate: ValidatorFunctionWrapHandler) -> object
         raise ValueError("give text, a finite number, true, false, null or a list of texts") from error
 
 
+MAX_ITEMS = 1000  # changes of one call
 AttributeValue = Annotated[Attribute | None, WrapValidator(_known_kind)]
 
 
@@ -36,7 +37,9 @@ class ItemBody(RequestBody):
 
     model_config = RequestBody.model_config | ConfigDict(allow_inf_nan=False)
 
-    image: Image | None = Field(None, description="the image, as base64; null keeps the image of an existing item")
+    image: Image | None = Field(
+        None, description="the image, as base64 or url; null keeps the image of an existing item"
+    )
     attributes: dict[Name, AttributeValue] | None = Field(
         None,
         description="PUT: all attributes of the item, others are removed; {} removes all, and null keeps those of an"
@@ -45,10 +48,8 @@ class ItemBody(RequestBody):
 
     @model_validator(mode="after")
     def _own(self) -> Self:
-        if self.image is not None and self.image.base64 is None:
-            raise ValueError(
-                "send the image itself as base64: an item cannot use the image of another item or of a URL"
-            )
+        if self.image is not None and self.image.item_id is not None:
+            raise ValueError("an item cannot use the image of another item: send the image as base64, or its url")
         return self
 
 
@@ -74,7 +75,9 @@ class ItemsBody(RequestBody):
     """Many changes, made in order."""
 
     items: list[object] = Field(
-        min_length=1, max_length=1000, description="the changes; an invalid one has its own result and stops no other"
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description="the changes; an invalid one has its own result and stops no other",
     )
 
 
