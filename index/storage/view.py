@@ -222,7 +222,7 @@ class RowView:
         """
         self.check_attributes(set(names))
         overlay, base = self.overlay, self.base.items.attributes
-        mask = self._mask(candidates)
+        mask = self.base_mask(candidates)
         return {name: facets.counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
 
     def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
@@ -231,7 +231,7 @@ class RowView:
         The rows `without` do not count; each row that lacks the attribute does.
         """
         start = self.overlay.start
-        mask = self._mask(candidates).copy()
+        mask = self.base_mask(candidates).copy()
         fresh = candidates.fresh.copy()
         mask[[row for row in without if row < start]] = False
         fresh[[row - start for row in without if row >= start]] = False
@@ -242,7 +242,7 @@ class RowView:
         """The type of each attribute that an item has or had; None if it never had a value."""
         return self.overlay.columns.types
 
-    def _mask(self, candidates: Candidates) -> Flags:
+    def base_mask(self, candidates: Candidates) -> Flags:
         """Mask (start,) of the candidates of the snapshot."""
         alive = self.overlay.alive[: self.overlay.start]
         if candidates.base is None:

@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(asyncio.to_thread, state.tracing.close)
             stack.enter_context(state.decoders)
             await stack.enter_async_context(state.image_pool)
+            await stack.enter_async_context(state.list_pool)
             if state.downloader is not None:
                 await stack.enter_async_context(state.downloader)
             await stack.enter_async_context(state.remote_references)

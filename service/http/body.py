@@ -11,8 +11,10 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from index.items import filters
+from index.items.filters import Filter
 from index.search.request import SearchRequest
 from models.bundle import CANDIDATES
+from models.errors import InputError
 from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, WrongEncoding, WrongMediaType, invalid_body
 from service.http import multipart
 from service.schemas.search import SearchBody, SearchesBody
@@ -80,6 +82,16 @@ def query(posted: Posted, settings: Settings) -> Query:
         body = parse(SearchBody, _limited(posted.data))
         image = body.image.data() if body.image else None
     return _query(body, image, settings)
+
+
+def json_filter(text: str) -> Filter | None:
+    """Return the filter of a query string, JSON or empty, None if it has no condition; raises Unusable."""
+    try:
+        conditions = JSON_OBJECT.validate_json(text or "{}")
+        return filters.parse(conditions) if conditions else None
+    except (ValidationError, InputError) as error:
+        cause = str(error) if isinstance(error, InputError) else "no JSON object"
+        raise Unusable(f"filter: {cause}", fields=[{"field": "filter", "detail": cause}]) from error
 
 
 def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, JsonValue]]:

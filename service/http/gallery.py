@@ -3,16 +3,21 @@
 import asyncio
 import hashlib
 import math
+import time
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
+from pydantic_core import to_json
 
 from index.gallery import GalleryView
 from index.items.items import GalleryItem
+from index.search.deadline import Deadline
+from index.search.listing import listed
 from index.sources import image_bytes
 from service.auth import guard
+from service.http import body
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.images.thumbnails import ImageFile
@@ -20,6 +25,7 @@ from service.schemas import search as schemas
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
 MAX_THUMBNAIL_PX = 1024
+PAGE_BYTES = 8_000_000  # of items, after which a page ends
 IMAGE_CACHE = "private, max-age=3600, must-revalidate"
 routes = APIRouter(dependencies=[guard.SEARCH])
 
@@ -43,6 +49,42 @@ async def browse(
         return answer.model_dump_json()  # FastAPI would validate each item again
 
     return Response(await asyncio.to_thread(work), media_type="application/json")
+
+
+@routes.get(
+    "/items", operation_id="listItems", tags=["gallery"], summary="List items in the order of their ids",
+    response_model=schemas.ItemsPage,
+)  # fmt: skip
+async def items(
+    request: Request,
+    state: AppStateDep,
+    after: Annotated[str, Parameter(max_length=1024, description="`next` of the page before")] = "",
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    filter: Annotated[str, Parameter(description="as in a search, as JSON")] = "",
+) -> Response:
+    """Returns a page of the items that pass the filter; a large page may end before `limit`, so follow `next`.
+
+    An item that exists from the first page to the last is on exactly one of them, whatever changes meanwhile.
+    """
+
+    def work() -> bytes:
+        deadline = Deadline(time.monotonic() + state.settings.deadline_s)
+        conditions = body.json_filter(filter)
+        view = state.searcher.live().view()
+        found, total = listed(view.rows, conditions, after=after, limit=limit + 1, check=deadline.check)
+        parts: list[bytes] = []
+        size = 0
+        for thing in found[:limit]:
+            parts.append(to_json(schemas.item(thing, root_path=root_path(request))))
+            size += len(parts[-1])
+            if size > PAGE_BYTES:
+                break
+        following = found[len(parts) - 1].id if len(parts) < len(found) else None
+        facts = to_json({"total": total, "next": following, "snapshot": view.manifest.name})
+        return b'{"items":[' + b",".join(parts) + b"]," + facts[1:]
+
+    answer = await state.list_pool.run(work, caller=guard.caller_name(request))
+    return Response(answer, media_type="application/json")
 
 
 @routes.get(ITEM, operation_id="getItem", tags=["gallery"], summary="One item")

@@ -239,6 +239,15 @@ class BrowseAnswer(BaseModel):
     snapshot: str
 
 
+class ItemsPage(BaseModel):
+    """A page of the items in the order of their ids."""
+
+    items: list[ItemAnswer]
+    total: int = Field(description="number of items that pass the filter, on all pages")
+    next: str | None = Field(description="id to send as `after` for the next page; null on the last page")
+    snapshot: str = Field(description="the snapshot that was read, with the changes since")
+
+
 class Limits(BaseModel):
     """The largest values that the service accepts."""
 
