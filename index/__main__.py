@@ -1,7 +1,6 @@
 """The command line of galleries: build one from a source, change, inspect and export it."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +27,14 @@ def main(argv: Sequence[str]) -> int:
         "source", help="a folder or a .csv, .jsonl or .parquet table with id and image, here or in a store (s3://…)"
     )
     build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the folder to create or replace")
+    build.add_argument(
+        "--map",
+        type=_mapping,
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="the column of a table that is the id, the image or another attribute, as image=image_link; repeatable",
+    )
     build.add_argument(
         "--bundle",
         type=Path,
@@ -120,6 +127,13 @@ def _recall(given: str) -> "float | Literal['auto']":
     return "auto" if given == "auto" else float(given)
 
 
+def _mapping(given: str) -> tuple[str, str]:
+    name, equals, column = (part.strip() for part in given.partition("="))
+    if not name or not equals or not column:
+        raise argparse.ArgumentTypeError(f"{given!r} is not NAME=COLUMN, as in image=image_link")
+    return name, column
+
+
 def _build(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
@@ -138,6 +152,7 @@ def _build(arguments: argparse.Namespace) -> None:
             shape=shape,
             max_loss=arguments.max_loss,
             private_hosts=arguments.allow_private_hosts == "true",
+            columns=dict(arguments.map),
             progress=progress,
         )
     if arguments.progress == "json":
@@ -237,54 +252,15 @@ def _tune(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from index.items import attribute_file
-    from index.storage import snapshot
+    from index import facts
 
-    live = snapshot.live(arguments.gallery)
-    columns = attribute_file.read(live.path / snapshot.ATTRIBUTES)
-    attributes = {
-        name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
-        for name, type in columns.types.items()
-    }
-    manifest = live.manifest
-    facts: dict[str, object] = {
-        "snapshot": manifest.name,
-        "created": manifest.created.isoformat(),
-        "source": manifest.source,
-        "items": manifest.count,
-        "skipped": manifest.skipped,
-        "dimension": manifest.dimension,
-        "space_id": manifest.space_id,
-        "model_id": manifest.model_id,
-        "shards": [shard.count for shard in manifest.shards],
-        "encoding": manifest.encoding,
-        "nlist": manifest.nlist,
-        "nprobe": manifest.nprobe,
-        "recall_at_10": manifest.recall_at_10,
-        "kept": [each.name for each in snapshot.kept_snapshots(arguments.gallery)],
-        "faiss_version": manifest.faiss_version,
-        "bytes": manifest.size_bytes,
-        "attributes": attributes,
-    }
-    if not arguments.json:
-        facts["shards"] = f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} items"
-        facts["kept"] = ", ".join(each.name for each in snapshot.kept_snapshots(arguments.gallery))
-        facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
-        facts["bytes"] = f"{manifest.size_bytes:,}"
-        facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
-    cli.show(facts, as_json=arguments.json)
+    facts.show(arguments.gallery, as_json=arguments.json)
 
 
 def _skipped(arguments: argparse.Namespace) -> None:
-    from index.storage import snapshot
+    from index import facts
 
-    live = snapshot.live(arguments.gallery)
-    for line in (live.path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if arguments.json:
-            cli.print_json(record)
-        else:
-            print(f"{record['id']}: {record['reason']}")
+    facts.show_skipped(arguments.gallery, as_json=arguments.json)
 
 
 def _export(arguments: argparse.Namespace) -> None:

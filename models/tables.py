@@ -1,4 +1,4 @@
-"""Tables to records: CSV, JSONL and Parquet, each value with the type that the table gives it."""
+"""Tables to rows: CSV, JSONL and Parquet, each value as the table gives it."""
 
 import gzip
 import json
@@ -34,37 +34,45 @@ def is_table(name: str) -> bool:
     return _format(name) is not None
 
 
-def records(table: str, file: IO[bytes], *, needed: Sequence[str], note: Callable[[str], None]) -> Iterator[Record]:
-    """Yield the records of the table in file order; the suffix of its name says how to read it.
-
-    The `needed` columns must exist; in CSV they stay text. Every other CSV column gets the type that fits all its
-    cells: true/false, int, float or text; `note` gets a sentence for a column that may be meant otherwise. Raises
-    SourceError with file, row and column, and OSError from the disk.
-    """
-    with _opened(table, file) as (format, opened):
-        match format:
-            case "csv":
-                yield from csv_tables.typed(csv_tables.lines(table, opened, needed, note), needed, note)
-            case "jsonl":
-                yield from _jsonl(table, opened, needed)
-            case _:
-                yield from _parquet(table, opened, needed, others=lambda names: names)
+@contextmanager
+def unpacked(table: str, file: IO[bytes]) -> Iterator[tuple[Format, IO[bytes]]]:
+    """Give the format of a table, and its bytes without gzip; raises SourceError if they cannot be read so."""
+    format = _format(table)
+    if format is None:
+        suffix = PurePosixPath(table).suffix
+        raise SourceError(f"{table} has the suffix {suffix!r}: name a {', '.join(SUFFIXES)} table")
+    packed = table.lower().endswith(GZIP)
+    try:
+        with translate_encoding_errors(table):
+            yield format, cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SourceError(f"{table} is not a whole gzip file ({error}): write or copy it again") from error
 
 
 def text_cells(table: str, file: IO[bytes], columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of these columns, row by row, as stripped text; "" if a cell is empty. Raises as `records`."""
-    with _opened(table, file) as (format, opened):
+    """Yield the cells of these columns, row by row, as stripped text; "" if a cell is empty.
+
+    Raises SourceError with file, row and column, and OSError from the disk.
+    """
+    with unpacked(table, file) as (format, opened):
         rows: Iterator[Sequence[object]]
         match format:
             case "csv":
-                lines = csv_tables.lines(table, opened, columns, lambda sentence: None)
+                lines = csv_tables.lines(table, opened, set(columns).issubset, lambda sentence: None)
                 header = next(lines, [])
+                if header:
+                    table_header.check_needed(table, header, columns)
                 places = [header.index(column) for column in columns] if header else []
                 rows = ([cells[place] for place in places] for cells in lines)
             case "jsonl":
-                rows = ([record[column] for column in columns] for record in _jsonl(table, opened, columns))
+                rows = ([record[column] for column in columns] for record in _with_all(table, opened, columns))
             case _:
-                found = _parquet(table, opened, columns, others=lambda names: [])
+
+                def chosen(names: Sequence[str]) -> Sequence[str]:
+                    table_header.check_needed(table, names, columns)
+                    return columns
+
+                found = parquet_rows(table, opened, chosen)
                 rows = ([record[column] for column in columns] for record in found)
         for cells in rows:
             yield tuple("" if cell is None else str(cell).strip() for cell in cells)
@@ -86,6 +94,23 @@ def json_lines(table: str, file: IO[bytes]) -> Iterator[Record]:
             if not isinstance(record, dict):
                 raise SourceError(f"{place} is not a JSON object: write one object a line")
             yield record
+
+
+def parquet_rows(table: str, opened: IO[bytes], chosen: Callable[[Sequence[str]], Sequence[str]]) -> Iterator[Record]:
+    """Yield the rows with the columns `chosen` among all names; raises SourceError, and OSError from the disk."""
+    try:
+        with parquet.ParquetFile(opened) as file:
+            present = file.schema_arrow.names
+            table_header.check_unique(table, present)
+            names = list(dict.fromkeys(chosen(present)))
+            for batch in file.iter_batches(columns=names):
+                columns = [cell_values(batch.column(name), f"{table}, column {name!r}") for name in names]
+                for values in zip(*columns, strict=True):
+                    yield dict(zip(names, values, strict=True))
+    except (OSError, pyarrow.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # an error of the disk, not of Parquet
+        raise SourceError(f"{table} is not a whole Parquet table ({error}): write or copy it again") from error
 
 
 @contextmanager
@@ -131,45 +156,11 @@ def _format(table: str) -> Format | None:
     return None if format == "parquet" and name.endswith(GZIP) else format  # it is compressed inside
 
 
-@contextmanager
-def _opened(table: str, file: IO[bytes]) -> Iterator[tuple[Format, IO[bytes]]]:
-    """The format of a table, and its bytes without gzip; raises SourceError for bytes that are not so encoded."""
-    format = _format(table)
-    if format is None:
-        suffix = PurePosixPath(table).suffix
-        raise SourceError(f"{table} has the suffix {suffix!r}: name a {', '.join(SUFFIXES)} table")
-    packed = table.lower().endswith(GZIP)
-    try:
-        with translate_encoding_errors(table):
-            yield format, cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceError(f"{table} is not a whole gzip file ({error}): write or copy it again") from error
-
-
-def _jsonl(table: str, opened: IO[bytes], needed: Sequence[str]) -> Iterator[Record]:
-    """Yield the objects; a key that some lack is None there."""
+def _with_all(table: str, opened: IO[bytes], needed: Sequence[str]) -> Iterator[Record]:
+    """Yield the objects; a needed key that some lack is None there."""
     names: dict[str, None] = {}
     for record in json_lines(table, opened):
         names |= dict.fromkeys(record)
         yield {**dict.fromkeys(needed), **record}
     if names:
         table_header.check_needed(table, names, needed)
-
-
-def _parquet(
-    table: str, opened: IO[bytes], needed: Sequence[str], *, others: Callable[[Sequence[str]], Sequence[str]]
-) -> Iterator[Record]:
-    """Yield the rows with the needed columns and the `others` of all names."""
-    try:
-        with parquet.ParquetFile(opened) as file:
-            present = file.schema_arrow.names
-            table_header.check(table, present, needed)
-            names = list(dict.fromkeys([*others(present), *needed]))
-            for batch in file.iter_batches(columns=names):
-                columns = [cell_values(batch.column(name), f"{table}, column {name!r}") for name in names]
-                for values in zip(*columns, strict=True):
-                    yield dict(zip(names, values, strict=True))
-    except (OSError, pyarrow.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # an error of the disk, not of Parquet
-        raise SourceError(f"{table} is not a whole Parquet table ({error}): write or copy it again") from error

@@ -1,7 +1,7 @@
 """Builds the live snapshot of a gallery from a source: read, embed, train, write, publish."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
 from index.build.snapshot_writer import Progress, Report, SnapshotOrigin, rate, stage, translate_os_errors, write
 from index.items import attribute_file
+from index.items.attribute_file import SourceFacts
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import GrowingColumns
 from index.sources import cells, clip_retrieval, folders, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
-from index.sources.rows import SourceRow
+from index.sources.rows import NO_MAP, SourceRow
 from index.storage import snapshot
 from index.storage.changes import Upsert
 from index.storage.journal import Journal
@@ -56,13 +57,15 @@ def build(
     shape: IndexOptions = DEFAULT_OPTIONS,
     max_loss: float = MAX_LOSS,
     private_hosts: bool = True,
+    columns: Mapping[str, str] = NO_MAP,
     progress: Report,
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
 
-    If nothing changed since the live snapshot, that one stays. An image that cannot be fetched at the moment keeps the
-    vector of the live snapshot. At most the share `max_loss` of the live items may be gone in the new snapshot, or
-    LossRefused is raised before it is live; what is embedded is saved for the next build.
+    `columns` maps names of attributes to those of a table's columns. If nothing changed since the live snapshot, that
+    one stays. An image that cannot be fetched at the moment keeps the vector of the live snapshot. At most the share
+    `max_loss` of the live items may be gone in the new snapshot, or LossRefused is raised before it is live; what is
+    embedded is saved for the next build.
 
     A row without a usable image is skipped and reported. An image whose vector the live snapshot or a killed build
     holds, in the same space, is not embedded again. Raises SourceError if nothing is usable, JobRunning while another
@@ -77,7 +80,7 @@ def build(
         Journal.open(gallery) as journal,
     ):
         limit = LossLimit.read(gallery, journal, share=max_loss, source=str(source))
-        return _built(source, gallery, journal, encoder, shape, limit, private_hosts, progress)
+        return _built(source, gallery, journal, encoder, shape, limit, private_hosts, columns, progress)
 
 
 def _built(
@@ -88,6 +91,7 @@ def _built(
     shape: IndexOptions,
     limit: LossLimit,
     private_hosts: bool,
+    columns: Mapping[str, str],
     progress: Report,
 ) -> Built:
     started = time.monotonic()
@@ -106,7 +110,7 @@ def _built(
         progress(Progress("embed", count, count, 0.0))
     else:
         own = [*snapshot.own_paths(gallery), gallery / BUILDING]
-        rows = list(source_rows.rows(source, without=own, note=notes.append))
+        rows = list(source_rows.rows(source, without=own, columns=columns, note=notes.append))
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
         limit.check(rows)  # before anything is embedded, since a wrong source is seen by its ids
         preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
@@ -120,7 +124,8 @@ def _built(
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
     before = _live_name(gallery)
-    made, on_types = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal))
+    facts = SourceFacts(columns, notes)
+    made, on_types = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal), source=facts)
     if made.manifest.name == before:
         notes.append(f"nothing changed since snapshot {made.manifest.name}: it stays live")
     else:

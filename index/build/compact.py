@@ -9,6 +9,7 @@ import numpy as np
 
 from index.build.publish import publish
 from index.build.snapshot_writer import Report, SnapshotOrigin, stage, translate_os_errors, write
+from index.items import attribute_file
 from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage import snapshot
@@ -57,7 +58,8 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
         shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
-        sealed, on_types = write(gallery, contents, origin, shape, progress, known=rows.types)
+        source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
+        sealed, on_types = write(gallery, contents, origin, shape, progress, known=rows.types, source=source)
         notes += on_types
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)

@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 
 from index.items import attribute_file, items
+from index.items.attribute_file import NO_FACTS, SourceFacts
 from index.items.attribute_types import AttributeTypes
 from index.sources.embedded import Embedded
 from index.storage import snapshot
@@ -69,6 +70,7 @@ def write(
     report: Report,
     *,
     known: AttributeTypes,
+    source: SourceFacts = NO_FACTS,
 ) -> tuple[Snapshot, list[str]]:
     """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
 
@@ -88,7 +90,7 @@ def write(
             np.save(folder / snapshot.VECTORS, vectors)
             items.write(folder / snapshot.ITEMS, rows)
             notes = attribute_file.write(
-                folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known
+                folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known, source
             )
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)

@@ -5,6 +5,7 @@ A column holds the sorted distinct values of an attribute, and for each row the 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from index.items.attribute_types import AttributeType, AttributeTypes, Kind, com
 from index.items.columns import MISSING, Column, Columns
 from index.items.values import SortedValues
 from index.sources.cells import Value
-from models import csv_tables
+from index.sources.feeds.cell_types import EMPTY_WORDS
 from models.errors import GalleryBroken
 
 ARROW: Mapping[AttributeType, pyarrow.DataType] = {
@@ -32,16 +33,34 @@ NONE: AttributeTypes = {}
 
 # in the metadata of the file's schema
 COUNT = b"rows"  # a file without columns has no other place for it
+SOURCE = b"source"  # SourceFacts as JSON
 KNOWN = b"types"  # as JSON, of every attribute that is known, in their order
 VERSION = b"version"
 CURRENT = b"4"  # of the manifest whose snapshots have such a file
+NOTES = 100  # that are stored
 
 
-def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]], known: AttributeTypes = NONE) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """Facts of the source: the map from attributes to columns, and notes on what was read in another way than meant."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+NO_FACTS = SourceFacts()
+
+
+def write(
+    path: Path,
+    items: Iterable[tuple[str, Mapping[str, Value]]],
+    known: AttributeTypes = NONE,
+    source: SourceFacts = NO_FACTS,
+) -> list[str]:
     """Write the attributes of items, given with their ids, in the order of the vectors and of FAISS's ids.
 
     An attribute that is `known` stays so, with its type, if no item has it. Returns a sentence for each attribute whose
-    values are of types that had to be made one.
+    values are of types that had to be made one; they are stored with those of the source.
     """
     ids: list[str] = []
     columns: dict[str, list[Value]] = {}
@@ -74,7 +93,8 @@ def write(path: Path, items: Iterable[tuple[str, Mapping[str, Value]]], known: A
                 f"the attribute {name!r} has values of the types {shown}: every value became a {type}; give it one type"
                 " in the source"
             )
-    facts = {COUNT: str(len(ids)), VERSION: CURRENT, KNOWN: json.dumps(types)}
+    source = replace(source, notes=[*source.notes, *notes][:NOTES])
+    facts = {COUNT: str(len(ids)), VERSION: CURRENT, KNOWN: json.dumps(types), SOURCE: json.dumps(asdict(source))}
     schema = pyarrow.schema([(name, array.type) for name, array in arrays.items()], metadata=facts)
     with ipc.new_file(str(path), schema) as writer:
         writer.write_batch(pyarrow.record_batch(list(arrays.values()), schema=schema))
@@ -106,6 +126,17 @@ def read(path: Path, *, former: Iterable[Path] = ()) -> Columns:
             f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
         ) from error
     return Columns(count, columns, types)
+
+
+def read_source(path: Path) -> SourceFacts:
+    """Return the facts of the source in the file at `path`; raises GalleryBroken if it is not one of ours."""
+    try:
+        stored = (ipc.open_file(pyarrow.memory_map(str(path))).schema.metadata or {}).get(SOURCE)
+        return NO_FACTS if stored is None else SourceFacts(**json.loads(stored))
+    except (OSError, TypeError, ValueError, pyarrow.ArrowException) as error:
+        raise GalleryBroken(
+            f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
+        ) from error
 
 
 def _known(facts: Mapping[bytes, bytes]) -> dict[str, AttributeType | None]:
@@ -160,7 +191,7 @@ def _without_empty_words(column: Sequence[Value], kinds: Mapping[Kind, int]) -> 
     if "text" not in kinds or common_type(kinds.keys() - {"text"}) not in ("integer", "number", "boolean"):
         return 0
     texts = [value for value in column if isinstance(value, str)]
-    return len(texts) if all(text.strip().lower() in csv_tables.EMPTY_WORDS for text in texts) else 0
+    return len(texts) if all(text.strip().lower() in EMPTY_WORDS for text in texts) else 0
 
 
 def _column(column: pyarrow.Array) -> Column:

@@ -11,11 +11,14 @@ from uuid import UUID
 
 from index.sources import folders, object_stores, table_parts
 from index.sources.cells import EXACT, NO_TEXT, Cells, Value, is_utf8
+from index.sources.feeds.cell_types import Note
+from index.sources.feeds.records import records
 from index.sources.folders import escaped
-from models import tables
 from models.errors import SourceError
+from models.tables import Record
 
 NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
+NO_MAP: Mapping[str, str] = {}
 LISTED_ROWS = 10
 SHOWN_CHARACTERS = 60
 MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
@@ -46,7 +49,11 @@ class SourceRow:
 
 
 def rows(
-    source: Path | str, *, without: Sequence[Path] = (), note: Callable[[str], None] = lambda sentence: None
+    source: Path | str,
+    *,
+    without: Sequence[Path] = (),
+    columns: Mapping[str, str] = NO_MAP,
+    note: Note = lambda sentence: None,
 ) -> Iterator[SourceRow]:
     """The rows of a folder of images or of a CSV, JSONL or Parquet table, here or in a store, in the source's order.
 
@@ -54,13 +61,13 @@ def rows(
     two files would share the id. Another file keeps its suffix, and is reported as not an image. Hidden files
     are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
     to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
-    ISO text) or empty. A folder of tables alone is one table. `note` gets a sentence for everything that is
-    passed over or read in a way that may surprise.
+    ISO text) or empty; `columns` maps names of attributes to those of columns. A folder of tables alone is one table.
+    `note` gets a sentence for everything that is passed over or read in a way that may surprise.
     All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
     name = str(source)
     if object_stores.is_store(name):
-        yield from _any(name, _store_folder(name, note) if object_stores.is_folder(name) else _store_table(name, note))
+        yield from _any(name, _store(name, columns, note))
         return
     path = Path(source)
     try:
@@ -68,7 +75,7 @@ def rows(
             raise SourceError(f"{name} is neither a folder nor a file: check the path")
         if not is_utf8(str(path.resolve())):  # the paths of all images would contain it, and the manifest
             raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
-        yield from _any(name, _folder(path, without, note) if path.is_dir() else _table(path, note))
+        yield from _any(name, _folder(path, without, columns, note) if path.is_dir() else _table(path, columns, note))
     except OSError as error:
         raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
 
@@ -94,17 +101,17 @@ def _any(source: str, found: Iterator[SourceRow]) -> Iterator[SourceRow]:
         raise SourceError(f"{source} has no rows: name a folder with images or a table with at least one row")
 
 
-def _folder(folder: Path, without: Sequence[Path], note: Callable[[str], None]) -> Iterator[SourceRow]:
+def _folder(folder: Path, without: Sequence[Path], columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
     base = folder.resolve()
     left_out = {str(path.parent.resolve() / path.name) for path in without}
     if any(str(path) in left_out for path in (base, *base.parents)):
         return
     files = folders.files(str(base), left_out, note)
     if parts := table_parts.parts(files, note):
-        records = table_parts.records(
-            str(folder), parts, lambda part: (base / part).open("rb"), needed=NEEDED, note=note
+        found = table_parts.records(
+            str(folder), parts, lambda part: (base / part).open("rb"), needed=NEEDED, columns=columns, note=note
         )
-        yield from _rows(str(folder), records, _local(folder), note)
+        yield from _rows(str(folder), found, _local(folder), note)
         return
     for name, id in zip(files, _ids(files), strict=True):
         if is_utf8(name):
@@ -133,32 +140,37 @@ def _short(file: str) -> str:
     return stem if f"{dot}{suffix.lower()}" in PICTURE_SUFFIXES else file
 
 
-def _store_folder(folder: str, note: Callable[[str], None]) -> Iterator[SourceRow]:
+def _store(source: str, columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
+    if object_stores.is_folder(source):
+        yield from _store_folder(source, columns, note)
+        return
+    with object_stores.copied(source) as file:
+        yield from _rows(
+            source, records(source, file, needed=NEEDED, columns=columns, note=note), _stored(source), note
+        )
+
+
+def _store_folder(folder: str, columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
     found = [
         each for each in object_stores.objects(folder) if not any(part[:1] == "." for part in each.name.split("/"))
     ]
     found.sort(key=lambda each: each.name.replace("/", "\0"))
     if parts := table_parts.parts([each.name for each in found], note):
         urls = {each.name: each.url for each in found}
-        records = table_parts.records(
-            folder, parts, lambda part: object_stores.copied(urls[part]), needed=NEEDED, note=note
+        rows_of_parts = table_parts.records(
+            folder, parts, lambda part: object_stores.copied(urls[part]), needed=NEEDED, columns=columns, note=note
         )
-        yield from _rows(folder, records, _stored(folder), note)
+        yield from _rows(folder, rows_of_parts, _stored(folder), note)
         return
     for each, id in zip(found, _ids([each.name for each in found]), strict=True):
         problem = _path_problem(id) if is_utf8(each.url) else "the file's name is not UTF-8: rename it"
         yield SourceRow(escaped(id), escaped(each.url), {}, problem=problem, fingerprint=each.fingerprint)
 
 
-def _store_table(table: str, note: Callable[[str], None]) -> Iterator[SourceRow]:
-    with object_stores.copied(table) as file:
-        records = tables.records(table, file, needed=NEEDED, note=note)
-        yield from _rows(table, records, _stored(table), note)
-
-
-def _table(table: Path, note: Callable[[str], None]) -> Iterator[SourceRow]:
+def _table(table: Path, columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
     with table.open("rb") as file:
-        yield from _rows(str(table), tables.records(str(table), file, needed=NEEDED, note=note), _local(table), note)
+        found = records(str(table), file, needed=NEEDED, columns=columns, note=note)
+        yield from _rows(str(table), found, _local(table), note)
 
 
 def _local(table: Path) -> Callable[[str], str]:
@@ -172,16 +184,14 @@ def _stored(table: str) -> Callable[[str], str]:
     return lambda image: object_stores.joined(folder, image)
 
 
-def _rows(
-    table: str, records: Iterable[tables.Record], locate: Callable[[str], str], note: Callable[[str], None]
-) -> Iterator[SourceRow]:
+def _rows(table: str, rows: Iterable[Record], locate: Callable[[str], str], note: Note) -> Iterator[SourceRow]:
     """The rows of a table; `locate` makes an address of a path in it."""
     cells = Cells()
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
     unusable: list[tuple[int, str]] = []
-    for number, record in enumerate(records, start=1):
+    for number, record in enumerate(rows, start=1):
         row = _row(record, locate, f"{table}, row {number}", cells)
         if not row.id:
             empty.append(number)
@@ -210,7 +220,7 @@ def _listed(count: int, rows: Iterable[str]) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}: {shown}{', …' if count > LISTED_ROWS else ''}"
 
 
-def _row(record: tables.Record, locate: Callable[[str], str], where: str, cells: Cells) -> SourceRow:
+def _row(record: Record, locate: Callable[[str], str], where: str, cells: Cells) -> SourceRow:
     id = _id(record["id"])
     if id is None:
         raise SourceError(f"{where} has the id {record['id']!r}: give every row an id that is text or a whole number")

@@ -1,11 +1,13 @@
 """Tables in parts: folders of nothing but tables, as Spark and Dask write them, read as one table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO
 from urllib.parse import unquote
 
-from models import csv_tables, tables
+from index.sources.feeds.cell_types import is_integer
+from index.sources.feeds.records import records as records_of_table
+from models import tables
 
 MISSING = "__HIVE_DEFAULT_PARTITION__"  # the name of a folder for rows without a value
 DOCUMENTS = (".crc", ".htm", ".html", ".json", ".md", ".pdf", ".rst", ".txt", ".xml", ".yaml", ".yml")
@@ -36,22 +38,23 @@ def records(
     opened: Callable[[str], AbstractContextManager[IO[bytes]]],
     *,
     needed: Sequence[str],
+    columns: Mapping[str, str],
     note: Callable[[str], None],
 ) -> Iterator[tables.Record]:
-    """Yield the records of all parts in their order; folders named key=value add a column. Raises as tables.records."""
+    """Yield the records of all parts in their order; folders named key=value add a column. Raises as for one."""
     numeric = _numeric_keys(parts)
     for part in parts:
         keys = {name: int(text) if text and name in numeric else text for name, text in _keys(part)}
-        columns = [name for name in needed if name not in keys]
+        own = [name for name in needed if name not in keys]
         with opened(part) as file:
-            for record in tables.records(f"{folder}/{part}", file, needed=columns, note=note):
+            for record in records_of_table(f"{folder}/{part}", file, needed=own, columns=columns, note=note):
                 yield {**record, **keys}
 
 
 def _numeric_keys(parts: Sequence[str]) -> set[str]:
     """Return the keys whose every value is a whole number: beside 007, 12 is a code too, as in a column of CSV."""
     pairs = {pair for part in parts for pair in _keys(part)}
-    texts = {name for name, text in pairs if text is not None and not csv_tables.is_integer(text)}
+    texts = {name for name, text in pairs if text is not None and not is_integer(text)}
     return {name for name, _ in pairs} - texts
 
 

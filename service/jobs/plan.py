@@ -1,10 +1,12 @@
 """The plan of a job, made before the job starts: the command that it runs, and the model that serves afterwards."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from index.build.loss import MAX_LOSS
+from index.items import attribute_file
 from index.sources import object_stores
 from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
@@ -28,6 +30,7 @@ class JobRequest:
     max_loss: float = MAX_LOSS
     compact: bool = False
     snapshot: str | None = None
+    map: Mapping[str, str] | None = None  # None: that of the live snapshot if it gives the source, or else none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,19 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         return Plan("roll-back", target.source, current, len(target.shards), ("rollback", gallery, target.name))
     source = None if request.source is None else _source(request.source)
     bundle, space_id = (current, None) if request.bundle is None else _bundle(request.bundle, settings)
+    columns = request.map
     if source is None:
         live = _live(settings, "source")
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
         snapshot.check_writable(settings.gallery)
         source = _source(live.source)
+        columns = _columns(settings) if columns is None else columns
     arguments = (
         *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
         *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
         *("--max-loss", str(request.max_loss)),
+        *(f"--map={name}={column}" for name, column in (columns or {}).items()),
         *("--allow-private-hosts", str(settings.allow_private_hosts).lower()),
         *progress,
     )
@@ -86,6 +92,11 @@ def _live(settings: Settings, field: str) -> SnapshotManifest:
         return snapshot.live_manifest(settings.gallery)
     except GalleryError as error:
         raise _unusable(field, f"the gallery has no live snapshot, so name a source ({error})") from error
+
+
+def _columns(settings: Settings) -> Mapping[str, str]:
+    """Return the map from attributes to columns by which the live snapshot was built."""
+    return attribute_file.read_source(snapshot.live(settings.gallery).path / snapshot.ATTRIBUTES).columns
 
 
 def _kept_snapshot(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotManifest:

@@ -29,6 +29,9 @@ def _known_kind(value: object, validate: ValidatorFunctionWrapHandler) -> object
 
 
 MAX_ITEMS = 1000  # changes of one call
+# both become an argument of a command
+MappedName = Annotated[str, Field(max_length=1024, pattern=r"^[^=\x00]*[^=\x00\s][^=\x00]*$")]
+Column = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 AttributeValue = Annotated[Attribute | None, WrapValidator(_known_kind)]
 
 
@@ -127,6 +130,12 @@ class IndexBody(RequestBody):
         description="share of the live items that may be gone in the new snapshot; a build that would lose more fails,"
         " and what it embedded is used by the next one",
     )
+    map: dict[MappedName, Column] | None = Field(
+        None,
+        max_length=1000,
+        description='the column of a table that is the id, the image or another attribute, as {"image": "image_link"};'
+        " null uses the map of the live snapshot if its source is used, and otherwise none",
+    )
     compact: bool = Field(False, description="merge the changes since the live snapshot into a new snapshot")
     snapshot: Id | None = Field(
         None, description="name of a kept snapshot to roll back to; later changes of items stay"
@@ -137,6 +146,8 @@ class IndexBody(RequestBody):
         builds = self.source is not None or self.bundle is not None
         if builds + self.compact + (self.snapshot is not None) != 1:
             raise ValueError("give a source, a bundle or both; or compact; or a snapshot")
+        if self.map is not None and (self.compact or self.snapshot is not None):
+            raise ValueError("give a map only with a source or a bundle")
         if self.recall != "auto" and not 0 < self.recall <= 1:
             raise ValueError("recall must be above 0 and at most 1")
         return self

@@ -76,6 +76,23 @@ def test_inspect_says_the_kinds_of_every_attribute(
 
 
 @pytest.mark.slow
+def test_a_map_is_kept_with_the_notes_on_the_source(
+    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path, 1)
+    (tmp_path / "t.csv").write_text("SKU;Photo;Title\n1;0000.png;Jupe d’été\n", encoding="cp1252")
+    gallery = str(tmp_path / "g")
+    arguments = ["build", str(tmp_path / "t.csv"), "--gallery", gallery, "--bundle", str(bundle)]
+    assert main([*arguments, "--map", "id=sku", "--map", "image=photo"]) == 0
+    assert main(["inspect", gallery, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (facts["map"], list(facts["attributes"])) == ({"id": "sku", "image": "photo"}, ["title"])
+    assert [("Windows-1252" in note) for note in facts["notes"]] == [True]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--map", "id"])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("progress", ["bar", "none"])
 def test_a_person_gets_the_skipped_rows_on_stderr_and_one_line_on_stdout(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], progress: str

@@ -18,7 +18,7 @@ from index.items.columns import FIRST_ROWS, Columns, GrowingColumns
 from index.items.filters import mask, parse
 from index.items.values import Scalar
 from index.sources.cells import Value
-from models.csv_tables import EMPTY_WORDS
+from index.sources.feeds.cell_types import EMPTY_WORDS
 from models.errors import GalleryBroken
 
 Row = Mapping[str, Value]

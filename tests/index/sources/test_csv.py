@@ -95,6 +95,19 @@ def test_a_table_of_another_program_gives_the_same_row(tmp_path: Path, name: str
     assert notes == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_a_table_in_the_encoding_of_another_program_is_read(tmp_path: Path, encoding: str, mark: str) -> None:
+    lines = (" ID ", "Image", "Größe"), ("ä1", "a.png", "Rød kjole, été")
+    text = "".join(mark.join(f'"{cell}"' for cell in line) + "\r\n" for line in lines)
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    notes: list[str] = []
+    (row,) = rows(tmp_path / "t.csv", note=notes.append)
+    assert (row.id, row.attributes) == ("ä1", {"Größe": "Rød kjole, été"})
+    western = encoding in ("cp1252", "latin-1")
+    assert [("Windows-1252" in note and "Größe" in note) for note in notes] == [True] * western
+
+
 def test_cells_in_a_column_without_a_name_are_noted(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(",id,image,price\n0,a,a.png,3\n1,b,b.png,4\n")
     notes: list[str] = []
@@ -106,8 +119,9 @@ def test_cells_in_a_column_without_a_name_are_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "match"),
     [
-        ("t.csv", "id,image,größe\na,a.png,L\n".encode("cp1252"), "is not UTF-8"),
-        ("t.csv", "id,image\na,a.png\n".encode("utf-16-le"), "has zero bytes"),
+        ("t.csv", b"id,image\na\0,a.png\n", "has zero bytes"),
+        ("t.csv", b"id,image,x\na,a.png,\x81\n", "is not UTF-8"),  # Windows-1252 has no such byte
+        ("t.csv", "id,image,x\na,a.png,Größe für Röcke ".encode() + b"\xfc\n", "is not UTF-8"),  # but for one letter
         ("t.csv", b"id;image;price\na;a.png;1;2\n", "row 1 has 4 cells for 3 columns, which ';'"),
         ("t.csv", b"id,image,size,size\na,a.png,1,2\n", "a column twice, 'size'"),
         ("t.csv.gz", gzip.compress(b"id,image\na,a.png\n", mtime=0)[:-9], "is not a whole gzip file"),

@@ -151,7 +151,7 @@ def test_no_source_at_all_is_refused(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes(b"id,image\na,\xff\xfe\n")
+    (tmp_path / "t.csv").write_bytes(b"id,image\na,\xff\x81\n")
     with pytest.raises(SourceError, match="write it again as UTF-8"):
         list(rows(tmp_path / "t.csv"))
 

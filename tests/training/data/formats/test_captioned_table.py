@@ -75,7 +75,7 @@ def test_a_missing_column_is_refused_with_those_there_are(tmp_path: Path, name: 
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
-        ("t.csv", b"image,caption\na,\xff\xfe\n", "as UTF-8"),
+        ("t.csv", b"image,caption\na,\xff\x81\n", "as UTF-8"),
         ("t.csv", b'image,caption\n"a,b\n', "line 2 cannot be read"),
         ("t.jsonl", b'{"image":\n', "line 1 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not a JSON object"),

@@ -1,0 +1,61 @@
+"""Prints facts of a gallery: its live snapshot, the attributes, the notes of the build, and the skipped rows."""
+
+import json
+from pathlib import Path
+
+from index.items import attribute_file
+from index.storage import snapshot
+from models import cli
+
+
+def show(gallery: Path, *, as_json: bool) -> None:
+    """Prints the facts of the live snapshot; raises GalleryError."""
+    live = snapshot.live(gallery)
+    columns = attribute_file.read(live.path / snapshot.ATTRIBUTES)
+    source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
+    attributes = {
+        name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
+        for name, type in columns.types.items()
+    }
+    manifest = live.manifest
+    facts: dict[str, object] = {
+        "snapshot": manifest.name,
+        "created": manifest.created.isoformat(),
+        "source": manifest.source,
+        "items": manifest.count,
+        "skipped": manifest.skipped,
+        "dimension": manifest.dimension,
+        "space_id": manifest.space_id,
+        "model_id": manifest.model_id,
+        "shards": [shard.count for shard in manifest.shards],
+        "encoding": manifest.encoding,
+        "nlist": manifest.nlist,
+        "nprobe": manifest.nprobe,
+        "recall_at_10": manifest.recall_at_10,
+        "kept": [each.name for each in snapshot.kept_snapshots(gallery)],
+        "faiss_version": manifest.faiss_version,
+        "bytes": manifest.size_bytes,
+        "attributes": attributes,
+        "map": dict(source.columns),
+        "notes": list(source.notes),
+    }
+    if not as_json:
+        facts["shards"] = f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} items"
+        facts["kept"] = ", ".join(each.name for each in snapshot.kept_snapshots(gallery))
+        facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
+        facts["bytes"] = f"{manifest.size_bytes:,}"
+        facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
+        facts["map"] = ", ".join(f"{name}={column}" for name, column in source.columns.items()) or "none"
+        facts["notes"] = "\n".join(["", *source.notes]) if source.notes else "none"
+    cli.show(facts, as_json=as_json)
+
+
+def show_skipped(gallery: Path, *, as_json: bool) -> None:
+    """Prints the rows of the source that have no item in the live snapshot, and why; raises GalleryError."""
+    live = snapshot.live(gallery)
+    for line in (live.path / snapshot.SKIPPED).read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if as_json:
+            cli.print_json(record)
+        else:
+            print(f"{record['id']}: {record['reason']}")

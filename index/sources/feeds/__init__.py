@@ -1,0 +1,1 @@
+"""Tables and product feeds as records of typed attributes."""
