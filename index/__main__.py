@@ -82,6 +82,12 @@ def main(argv: Sequence[str]) -> int:
         help="device that runs the model (default: cpu)",
     )
     build.set_defaults(verb=_build)
+    create = verbs.add_parser("create", help="make a gallery without items, to be filled by changes of items")
+    create.add_argument("gallery", type=Path)
+    create.add_argument(
+        "--bundle", type=Path, default=SHIPPED, metavar="DIR", help="folder of the model that serves it"
+    )
+    create.set_defaults(verb=_create)
     compact = verbs.add_parser("compact", help="fold the changes since the live snapshot into a new one")
     compact.add_argument("gallery", type=Path)
     compact.set_defaults(verb=_compact)
@@ -203,6 +209,14 @@ def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]
     return {"bar": progress_reports.bar, "json": progress_reports.json_lines, "none": progress_reports.nothing}[
         arguments.progress
     ]()
+
+
+def _create(arguments: argparse.Namespace) -> None:
+    from index.build.create import create
+    from models.bundle import Bundle
+
+    made = create(arguments.gallery, Bundle.open(arguments.bundle).manifest)
+    print(f"snapshot {made.name} of {arguments.gallery}, without items, is live: put items over HTTP")
 
 
 def _compact(arguments: argparse.Namespace) -> None:

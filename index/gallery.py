@@ -61,7 +61,8 @@ class Gallery:
             raise SpaceMismatch(
                 f"the gallery {path} was built with another model ({live.manifest.model_id}, of space"
                 f" {live.manifest.space_id[:12]}; this one is of space {space_id[:12]}): name that model's bundle with"
-                f" --bundle, or rebuild with `likebut index build {live.manifest.source} --gallery {path}"
+                f" --bundle, or rebuild with `likebut index build {live.manifest.source or 'SOURCE'} --gallery"
+                f" {path}"
                 " --bundle BUNDLE`"
             )
         gallery = cls(live.manifest, OpenSnapshot.open(live), journal or open_journal(path))

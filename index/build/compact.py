@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from index.build.create import NO_SOURCE
 from index.build.publish import publish
 from index.build.snapshot_writer import Report, SnapshotOrigin, stage, translate_os_errors, write
 from index.items import attribute_file
@@ -15,9 +16,8 @@ from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import RowView
-from index.vectors.encodings import IndexOptions
+from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
 from models.arrays import Vectors
-from models.errors import GalleryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
 
     Without any change since the live snapshot there is nothing to make, and that one stays.
 
-    Raises JobRunning while a build runs, GalleryMissing, GalleryBroken, and GalleryError if no item is left or the disk
-    is full.
+    Raises JobRunning while a build runs, GalleryMissing, GalleryBroken, and GalleryError if the disk is full.
     """
     started = time.monotonic()
     with (
@@ -53,11 +52,11 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         manifest, rows = live.manifest, RowView.open(live, journal)
         contents = embedded(rows)
         notes = _lost_values(rows, contents.rows)
-        if not contents.rows:
-            raise GalleryError(f"every item of {gallery} is deleted: rebuild it from a source that has items")
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
         shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
+        if manifest.source == NO_SOURCE:  # no build chose these for the items that there are now
+            shape = DEFAULT_OPTIONS
         source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
         sealed, on_types = write(gallery, contents, origin, shape, progress, known=rows.types, source=source)
         notes += on_types

@@ -38,8 +38,8 @@ class SnapshotManifest(_Strict):
     schema_version: Literal[3, 4]  # 3 has attributes without types
     name: str
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
-    source: str
-    count: int = Field(ge=1)
+    source: str  # empty if only changes filled the gallery
+    count: int = Field(ge=0)
     skipped: int = Field(ge=0)
     through: int = Field(ge=0)  # the journal's change up to which all are in here
     dimension: int = Field(ge=1)  # d

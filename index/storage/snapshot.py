@@ -75,7 +75,8 @@ def current(gallery: Path) -> str:
         name = pointer.read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise GalleryMissing(
-            f"no gallery is at {gallery}: build one with `likebut index build SOURCE --gallery {gallery}`"
+            f"no gallery is at {gallery}: build one with `likebut index build SOURCE --gallery {gallery}`, or"
+            f" make an empty one with `likebut index create {gallery}` and put items"
         ) from error
     except UnicodeDecodeError as error:
         raise GalleryBroken(f"{pointer} cannot be read ({error}): rebuild the gallery") from error

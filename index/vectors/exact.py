@@ -90,7 +90,8 @@ class Exact:
 
     def _touch(self) -> None:
         """Read one number of every page, so that no search waits for a page to be mapped."""
-        np.max(self.vectors[:: max(1, mmap.PAGESIZE // self.vectors[0].nbytes), :1], initial=0)
+        step = max(1, mmap.PAGESIZE // (self.vectors.itemsize * self.vectors.shape[1]))
+        np.max(self.vectors[::step, :1], initial=0)
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -27,6 +27,8 @@ class ProbeCounts:
 def tuned(ranking: Ranking, probe: RecallProbe, goal: float) -> ProbeCounts:
     """Measure the counts on the probe's queries; the filters keep random rows, harder than most real ones."""
     nlist = ranking.shards.nlist
+    if not len(ranking.exact):
+        return ProbeCounts(nlist, (nlist,) * len(SHARES), goal, 1.0)
     nprobe, measured = probe.nprobe(ranking.probed, nlist=nlist, goal=goal)
     widened, lists = [], nprobe
     chance = np.random.default_rng(0).random(len(ranking.exact))

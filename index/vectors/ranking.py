@@ -77,6 +77,8 @@ class Ranking:
         fewer than `depth`, the rows of the other lists follow them, in their own order: merged between them, they would
         move the rows of earlier pages.
         """
+        if not len(self.exact):
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         if self.scans(only, dead):
             return self.exact.best(queries, _living(only, dead), depth)
         lists = self.probes(only, nprobe, dead=0 if dead is None else len(dead))

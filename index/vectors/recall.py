@@ -45,7 +45,9 @@ class RecallProbe:
 
     @classmethod
     def sample(cls, exact: Exact) -> "RecallProbe":
-        """The probe of a gallery, the same for the same vectors."""
+        """The probe of a gallery, the same for the same vectors; of an empty one it has no queries."""
+        if not len(exact):
+            return cls(np.empty((0, exact.vectors.shape[1]), np.float32), np.empty((0, RECALL_AT), np.float32))
         queries = composed_queries(exact.vectors, count=QUERIES, seed=0)
         truth, _ = exact.best(queries, np.arange(len(exact)), RECALL_AT)
         return cls(queries, truth)

@@ -33,7 +33,12 @@ def lists(count: int) -> int:
 
 
 def train(vectors: Vectors, *, encoding: Encoding, seed: int = 0) -> faiss.IndexIVF:
-    """An empty index whose lists are those of the vectors (n, d); every shard starts as a copy of it."""
+    """An empty index whose lists are those of the vectors (n, d); every shard starts as a copy of it.
+
+    Without vectors it has one list.
+    """
+    if not len(vectors):
+        vectors = np.ones((1, vectors.shape[1]), np.float16)
     count, dimension = vectors.shape
     nlist = lists(count)
     size = min(count, nlist * TRAINING_POINTS_PER_LIST)
@@ -131,6 +136,8 @@ class Shards:
 
     def _check_filter(self, path: Path) -> None:
         """Raise GalleryBroken if these index objects return rows that a selector excludes, as some FAISS indexes do."""
+        if not self.count:
+            return
         query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)
         _, found = self.search(query, min(self.count, TRIED), self.nlist)
         mask = np.zeros(int(found.max()) + 1, dtype=np.bool_)

@@ -77,7 +77,8 @@ class AppState:
         serving = self.searcher.serving
         if serving.gallery is None:
             return f"nothing to search: {serving.reason}"
-        return f"{serving.gallery.manifest.count} items of {serving.gallery.manifest.source}"
+        source = serving.gallery.manifest.source or "a gallery without a source"
+        return f"{len(serving.gallery.view())} items of {source}"
 
 
 def app_state(request: Request) -> AppState:

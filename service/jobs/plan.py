@@ -73,6 +73,8 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
         snapshot.check_writable(settings.gallery)
+        if not live.source:
+            raise _unusable("source", "changes filled the gallery, and it has no source to build from: name one")
         source = _source(live.source)
         columns = _columns(settings) if columns is None else columns
     arguments = (

@@ -225,12 +225,15 @@ def test_a_folder_that_cannot_be_written_is_searched_and_not_changed(
         gallery.change([Delete("0000")])
 
 
-def test_when_all_is_deleted_there_is_nothing_to_compact(folder: Path, encoder: Encoder) -> None:
+def test_when_all_is_deleted_a_compaction_leaves_an_empty_gallery(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
     gallery.change([Delete(id) for id in gallery.view().ids])
     assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == []
-    with pytest.raises(GalleryError, match="every item"):
-        compact(folder, progress=quiet)
+    assert compact(folder, progress=quiet).items == 0
+    gallery = opened(folder, encoder)
+    assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == []
+    assert apply([Put("new", picture(1), {})], gallery, encoder) == [None]
+    assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == ["new"]
 
 
 def test_a_vector_of_another_space_is_refused_and_one_of_before_a_new_model_embedded_again(
