@@ -19,6 +19,15 @@ Scores: TypeAlias = NDArray[np.float32]  # (B, k), or (B, n) for a whole gallery
 Values: TypeAlias = NDArray[np.float64]  # (B,), one value of a metric for each query
 
 
+def unlike(queries: Embeddings, images: Embeddings, *, weights: NDArray[np.float32]) -> Embeddings:
+    """Move queries (B, d) away from images (B, d), each by its weight (B,): q − weight · (n − (n·q) q), normalised.
+
+    Only the part of an image that is not the query's own counts, so that what both share stays requested.
+    """
+    along = (queries * images).sum(axis=1, keepdims=True)  # (B, 1)
+    return normalised(queries - weights[:, np.newaxis] * (images - along * queries))
+
+
 def normalised(vectors: NDArray[np.float32]) -> Embeddings:
     """Scale each row (B, d) to length one; a row of zeros stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (B, 1)

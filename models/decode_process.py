@@ -62,7 +62,7 @@ def _answer(request: Mapping[str, Any], data: bytes) -> tuple[dict[str, object],
     """Return the facts and the bytes that answer a request."""
     task, size, max_pixels = request["task"], request["size"], request["max_pixels"]
     if task == "pixels":
-        return {}, preprocess.square(data, size=size, max_pixels=max_pixels).tobytes()
+        return {}, preprocess.square(data, size=size, max_pixels=max_pixels, box=request["box"]).tobytes()
     if task == "thumbnail":
         return {}, preprocess.thumbnail(data, size=size, max_pixels=max_pixels)
     with preprocess.opened(data, max_pixels=max_pixels) as image:

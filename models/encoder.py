@@ -104,9 +104,14 @@ class Encoder:
         """Hits, misses and size of the reference-image cache; None if the bundle's query is one graph."""
         return None if self._references is None else self._references.use
 
-    def preprocess(self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS) -> Pixels:
-        """The pixels (3, S, S) of an image file's bytes, decoded in another process; raises as ImageDecoders does."""
-        return self._decoders.pixels(data, size=self.manifest.image_size, max_pixels=max_pixels)
+    def preprocess(
+        self, data: bytes, *, max_pixels: int = preprocess.MAX_IMAGE_PIXELS, box: preprocess.Box | None = None
+    ) -> Pixels:
+        """The pixels (3, S, S) of an image file's bytes, decoded in another process; raises as ImageDecoders does.
+
+        With a `box` they are of that part of the image.
+        """
+        return self._decoders.pixels(data, size=self.manifest.image_size, max_pixels=max_pixels, box=box)
 
     def spelt(self, text: str) -> str:
         """A query's text as it is read: with slips of the finger put right."""

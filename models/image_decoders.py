@@ -19,6 +19,7 @@ import numpy as np
 from models import errors
 from models.arrays import Pixels
 from models.errors import ImageTooCostly, UnreadableImage
+from models.preprocess import Box
 
 CPU_S = 10.0  # for one image, if no caller waits for it
 ROOT = Path(__file__).parents[1]
@@ -74,9 +75,9 @@ class ImageDecoders:
         """Ends all processes, also those that decode."""
         self._end()
 
-    def pixels(self, data: bytes, *, size: int, max_pixels: int) -> Pixels:
+    def pixels(self, data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> Pixels:
         """Return the pixels (3, S, S) of an image file, S = `size`, as `preprocess.square` does."""
-        _, result = self._answer("pixels", data, size=size, max_pixels=max_pixels)
+        _, result = self._answer("pixels", data, size=size, max_pixels=max_pixels, box=box)
         return np.frombuffer(result, np.uint8).reshape(3, size, size)
 
     def thumbnail(self, data: bytes, *, size: int, max_pixels: int) -> bytes:
@@ -88,8 +89,9 @@ class ImageDecoders:
         facts, _ = self._answer("header", data, size=0, max_pixels=max_pixels)
         return ImageHeader(str(facts["format"]), int(facts["width"]), int(facts["height"]))
 
-    def _answer(self, task: str, data: bytes, *, size: int, max_pixels: int) -> "_Answer":
-        head = json.dumps({"task": task, "size": size, "max_pixels": max_pixels, "bytes": len(data)}).encode() + b"\n"
+    def _answer(self, task: str, data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> "_Answer":
+        request = {"task": task, "size": size, "max_pixels": max_pixels, "box": box, "bytes": len(data)}
+        head = json.dumps(request).encode() + b"\n"
         try:
             with self._borrowed() as child:
                 return child.answer(head, data)

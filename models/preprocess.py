@@ -8,6 +8,7 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
@@ -18,6 +19,7 @@ from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableI
 
 DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
 MAX_IMAGE_PIXELS = 50_000_000
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom of a part, as shares of the upright image
 STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the image's
 FORMATS = (  # what a photograph comes in; Pillow knows many more
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"),
@@ -36,9 +38,15 @@ def load_plugins() -> None:
     Image.init()
 
 
-def square(data: bytes, *, size: int, max_pixels: int) -> Pixels:
-    """Return the pixels (3, S, S) of an image file's bytes, S = `size`; raises what `decode` does."""
-    return pixels(decode(data, max_pixels=max_pixels, side=size), size=size)
+def square(data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> Pixels:
+    """Return the pixels (3, S, S) of an image file's bytes, or of a part, S = `size`; raises what `decode` does."""
+    if box is None:
+        return pixels(decode(data, max_pixels=max_pixels, side=size), size=size)
+    left, top, right, bottom = box
+    whole = decode(data, max_pixels=max_pixels, side=math.ceil(size / min(right - left, bottom - top)))
+    width, height = whole.size
+    edges = (math.floor(left * width), math.floor(top * height), math.ceil(right * width), math.ceil(bottom * height))
+    return pixels(whole.crop(edges), size=size)
 
 
 def thumbnail(data: bytes, *, size: int, max_pixels: int) -> bytes:

@@ -118,7 +118,9 @@ def _search(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
     from models.errors import InputError, UnreadableImage
     from service.schemas import search as search_schemas
-    from service.search.query import Query, Stopwatch, answer_one
+    from service.search.query import Query, answer_one
+    from service.search.references import ImageReference
+    from service.search.stopwatch import Stopwatch
 
     settings = Settings.read(os.environ, {"gallery": arguments.gallery, "bundle": arguments.bundle})
     image = None
@@ -130,7 +132,9 @@ def _search(arguments: argparse.Namespace) -> None:
             raise InputError(f"{error}: name an image file of this machine") from error
     encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
-    query = Query(image=image, item_id=arguments.item, text=arguments.text, request=SearchRequest(k=arguments.k))
+    has_image = image is not None or arguments.item is not None
+    references = (ImageReference(data=image, item_id=arguments.item),) if has_image else ()
+    query = Query(references, arguments.text, SearchRequest(k=arguments.k))
     answer = answer_one(query, encoder=encoder, gallery=gallery, settings=settings, watch=Stopwatch())
     if arguments.json:
         hits = [

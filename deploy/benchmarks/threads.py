@@ -23,8 +23,8 @@ import shop
 from models.image_decoders import ImageDecoders
 from service.http import body
 from service.http.body import Posted
-from service.search.query import Stopwatch
 from service.search.searcher import Searcher
+from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 
 WAYS = [(1, 1), (1, 2), (2, 1), (2, 2)]  # passes at once, threads of each

@@ -22,8 +22,8 @@ class SearchRequest:
     pinned: tuple[str, ...] = ()  # ids in front of all others, if they exist and pass the filter
     group_by: str | None = None  # attribute; of the items with one value of it only the best is a hit
     alike: float | None = None  # cosine from which only the better of two items is a hit
-    reference: str | None = None  # id of an item that is no hit, nor is an item that looks the same
-    content: str | None = None  # SHA-256 of an image's bytes that is no hit
+    references: tuple[str, ...] = ()  # ids of items that are no hits, nor are items that look the same
+    contents: frozenset[str] = frozenset()  # SHA-256 of bytes of images that are no hits
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
     facets: tuple[str, ...] = ()  # attributes whose values are counted
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
@@ -32,7 +32,7 @@ class SearchRequest:
     @property
     def plain(self) -> bool:
         """True if the hits are the first rows of the ranking, none left out and none moved."""
-        special = (self.exclude, self.pinned, self.group_by, self.alike, self.reference, self.content)
+        special = (self.exclude, self.pinned, self.group_by, self.alike, self.references, self.contents)
         return not any(special)
 
 

@@ -188,15 +188,23 @@ class Search:
         return base is None or bool(base.mask[row])
 
     def _unwanted(self, request: SearchRequest) -> Callable[[Rows], Flags] | None:
-        """A function that tells of rows (m,) whether their image is the reference, or looks the same."""
-        view, content = self.rows, request.content
-        reference = None if request.reference is None else view.row(request.reference)
-        if reference is not None:
-            vector = view.vectors(np.array([reference]))  # (1, d)
-            return lambda rows: (
-                (rows == reference) | (inner_products(vector, view.vectors(rows))[0].round(DECIMALS) >= SAME)
-            )
-        return None if content is None else lambda rows: view.has_content(rows, content)
+        """A function that tells of rows (m,) whether their image is a reference, or looks the same."""
+        view, contents = self.rows, request.contents
+        references = [row for id in request.references if (row := view.row(id)) is not None]
+        if not references and not contents:
+            return None
+        vectors = view.vectors(np.array(references)) if references else None  # (r, d)
+
+        def unwanted(rows: Rows) -> Flags:
+            flags = np.isin(rows, references)
+            if vectors is not None:
+                cosines = inner_products(vectors, view.vectors(rows)).round(DECIMALS)  # (r, m)
+                flags |= (cosines >= SAME).any(axis=0)
+            for content in contents:
+                flags |= view.has_content(rows, content)
+            return flags
+
+        return unwanted
 
     def _notes(self, query: _BatchedQuery) -> list[str]:
         """Remarks on the hits for the caller."""
@@ -261,4 +269,4 @@ def _rerank_depth(request: SearchRequest) -> int:
 
 def _left_out(request: SearchRequest) -> int:
     """About how many of the first rows are never hits."""
-    return len(request.exclude) + (AHEAD if request.reference is not None or request.content is not None else 0)
+    return len(request.exclude) + (AHEAD if request.references or request.contents else 0)

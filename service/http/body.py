@@ -17,8 +17,10 @@ from models.bundle import CANDIDATES
 from models.errors import InputError
 from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, WrongEncoding, WrongMediaType, invalid_body
 from service.http import multipart
+from service.schemas.images import QueryImage, WeightedImage
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
+from service.search.references import ImageReference
 from service.settings import Settings
 
 SLACK_BYTES = 256 * 1024  # for everything in a body except the image
@@ -75,13 +77,10 @@ async def json_or_form(
 
 def query(posted: Posted, settings: Settings) -> Query:
     """Return the query in a body; raises InputErrors for every mistake that a body can contain."""
-    if posted.is_form:
-        form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
-        body, image = _merge(form.fields, has_image=form.image is not None), form.image
-    else:
-        body = parse(SearchBody, _limited(posted.data))
-        image = body.image.data() if body.image else None
-    return _query(body, image, settings)
+    if not posted.is_form:
+        return _query(parse(SearchBody, _limited(posted.data)), None, settings)
+    form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
+    return _query(_merge(form.fields, has_image=form.image is not None), form.image, settings)
 
 
 def json_filter(text: str) -> Filter | None:
@@ -105,8 +104,7 @@ def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, 
 
 def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
     """Return the query of one search of several; raises as `query` does."""
-    body = _validated(posted)
-    return _query(body, body.image.data() if body.image else None, settings)
+    return _query(_validated(posted), None, settings)
 
 
 def searches_bytes(settings: Settings) -> int:
@@ -205,18 +203,29 @@ def parse(kind: type[Body], data: bytes | bytearray) -> Body:
         ) from error
 
 
-def _query(body: SearchBody, image: bytes | None, settings: Settings) -> Query:
-    if image is not None and len(image) > settings.max_image_bytes:
-        raise BodyTooLarge(
-            f"the image has {len(image)} bytes, more than {settings.max_image_bytes}: send a smaller one"
-        )
-    url = body.image.url if body.image else None
-    if url is not None and not settings.image_hosts:
-        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
+def _reference(image: QueryImage, field: str, data: bytes | None, settings: Settings) -> ImageReference:
+    """Return an image of a query; `data` is the file of a form."""
+    data = image.data() if data is None else data
+    if data is not None and len(data) > settings.max_image_bytes:
+        raise BodyTooLarge(f"the image has {len(data)} bytes, more than {settings.max_image_bytes}: send a smaller one")
+    if image.url is not None and not settings.image_hosts:
+        raise Unusable(NO_URLS, fields=[{"field": f"{field}.url", "detail": NO_URLS}])
+    box = None if image.box is None else (image.box[0], image.box[1], image.box[2], image.box[3])
+    weight = image.weight if isinstance(image, WeightedImage) else 1.0
+    return ImageReference(data, image.item_id, image.url, box, weight)
+
+
+def _query(body: SearchBody, file: bytes | None, settings: Settings) -> Query:
+    """Return the query of a body; `file` is the image of a form, for which the body has a placeholder."""
+    names = ["image"] if body.image is not None else [f"images.{number}" for number in range(len(body.images))]
+    negatives = [f"negative.{number}" for number in range(len(body.negative))]
+    pairs = zip(body.references, names, strict=True)
     return Query(
-        image=image,
-        item_id=body.image.item_id if body.image else None,
-        text=body.text,
+        references=tuple(_reference(image, name, file, settings) for image, name in pairs),
+        unlike=tuple(
+            _reference(image, name, None, settings) for image, name in zip(body.negative, negatives, strict=True)
+        ),
+        text=body.words or None,
         request=SearchRequest(
             k=body.k,
             offset=body.offset,
@@ -231,7 +240,6 @@ def _query(body: SearchBody, image: bytes | None, settings: Settings) -> Query:
         ),
         exclude_reference=body.exclude_reference,
         text_weight=body.text_weight,
-        image_url=url,
     )
 
 
@@ -268,8 +276,10 @@ def _merge(fields: dict[str, str], *, has_image: bool) -> SearchBody:
         members = JSON_OBJECT.validate_json(_limited(fields.get("query", "{}").encode()))
     except ValidationError as error:
         raise invalid_body(error) from error
+    box = members.get("image")
+    part = box if isinstance(box, dict) and box.keys() == {"box"} else {}  # of the form's file
     for name in ("text", "k", "image"):
-        if members.get(name) is not None and (name in fields or (name == "image" and has_image)):
+        if members.get(name) is not None and (name in fields or (name == "image" and has_image and not part)):
             raise Unusable(
                 f"{name} is given twice: in the form and in query", fields=[{"field": name, "detail": "given twice"}]
             )
@@ -280,7 +290,7 @@ def _merge(fields: dict[str, str], *, has_image: bool) -> SearchBody:
             raise Unusable("k: not a whole number", fields=[{"field": "k", "detail": "not a whole number"}])
         members["k"] = int(fields["k"])
     if has_image:
-        members["image"] = {"base64": ""}
+        members["image"] = {"base64": "", **part}
     body = _validated(members)
     if body.image is not None and body.image.base64 is not None and not has_image:
         raise Unusable(

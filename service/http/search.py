@@ -14,7 +14,8 @@ from service.auth import guard
 from service.http import body, openapi
 from service.http.state import AppState, AppStateDep, root_path
 from service.schemas import search as schemas
-from service.search.query import Query, Stopwatch
+from service.search.query import Query
+from service.search.stopwatch import Stopwatch
 from service.workers.pool import Permit
 
 LOG = logging.getLogger("likebut")
@@ -39,7 +40,9 @@ async def search(request: Request, state: AppStateDep) -> Response:
         posted = await body.search_body(request, state.settings)
         parse = partial(body.query, posted, state.settings)
         try:
-            work = state.searcher.search(parse, permit=permit, watch=watch, fetch=state.remote_references.fetch)
+            work = state.searcher.search(
+                parse, permit=permit, watch=watch, fetch=state.remote_references.fetch, spend=_spend(request)
+            )
             answer = await body.unless_disconnected(request, work)
         finally:
             state.metrics.observe_stages(watch.took_ms)
@@ -66,7 +69,7 @@ async def searches(request: Request, state: AppStateDep) -> Response:
         permits = state.searcher.capacity if permit.caller is None else state.searcher.most_of_one
         max_searches = min(state.settings.max_searches, permits)
         bodies = await permit.run(partial(body.searches, posted, max_searches=max_searches))
-        state.searcher.widen(permit, len(bodies))
+        state.searcher.widen(permit, len(bodies) - 1)
         guard.spend(request, searches=len(bodies) - 1, before=1)
         parsers = [partial(body.one_of_many, item, state.settings) for item in bodies]
         answers = await body.unless_disconnected(request, _answers(parsers, permit, request, state))
@@ -79,6 +82,11 @@ async def searches(request: Request, state: AppStateDep) -> Response:
 async def limits(state: AppStateDep) -> schemas.Limits:
     """Returns the largest values that a search may use."""
     return schemas.Limits.model_validate(state.settings, from_attributes=True)
+
+
+def _spend(request: Request) -> Callable[[int], None]:
+    """Return a function that counts further images of a query against the rate limit, each as a search."""
+    return lambda images: guard.spend(request, searches=images, before=1)
 
 
 async def _answers(
@@ -95,7 +103,7 @@ async def _answer(parse: Callable[[], Query], permit: Permit, request: Request, 
     watch = Stopwatch()
     try:
         fetch = state.remote_references.fetch
-        answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch)
+        answer = await state.searcher.search(parse, permit=permit, watch=watch, fetch=fetch, spend=_spend(request))
         return to_json(schemas.answer(answer, root_path=root_path(request)))
     except Exception as raised:  # a failure of one search must not fail the others
         error = errors.blameless(raised) if isinstance(raised, LikebutError) else errors.shortage(raised)

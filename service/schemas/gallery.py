@@ -15,7 +15,8 @@ from pydantic import (
 from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
 from service.schemas.body import RequestBody
-from service.schemas.search import Attribute, Id, Image, Name, ServerPath
+from service.schemas.images import Id, Image
+from service.schemas.search import Attribute, Name, ServerPath
 
 
 def _known_kind(value: object, validate: ValidatorFunctionWrapHandler) -> object:

@@ -1,8 +1,5 @@
 """The bodies of search requests and responses, exactly as they are sent."""
 
-import base64
-import binascii
-import string
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
@@ -11,49 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from index.items.items import GalleryItem
 from models.bundle import CANDIDATES
-from service.errors import BadRequest
-from service.images import url_policy
 from service.schemas.body import RequestBody
+from service.schemas.images import Id, QueryImage, WeightedImage
 from service.search.query import Answer
 
 Scalar = str | int | float | bool
 Attribute = Scalar | list[str]
-_WHITE_SPACE = string.whitespace.encode()
-Id = Annotated[str, Field(min_length=1, max_length=1024)]
-Base64 = Annotated[str, Field(json_schema_extra={"format": "byte"})]
+MOST_IMAGES = 4  # references, and as many to be unlike
 Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
-
-
-class Image(RequestBody):
-    """The reference image: exactly one of the fields."""
-
-    OPTIONAL_TEXTS = frozenset({"item_id", "url"})
-
-    base64: Base64 | None = Field(None, description="the image file in base64, with or without a data: prefix")
-    item_id: Id | None = Field(None, description="id of an item of the gallery; its image is used")
-    url: str | None = Field(
-        None,
-        max_length=url_policy.MAX_CHARS,
-        description="URL that the service downloads; only from hosts that its operator allows, by default none",
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.base64, self.item_id, self.url).count(None) != 2:
-            raise ValueError("give exactly one of base64, item_id and url")
-        return self
-
-    def data(self) -> bytes | None:
-        """Return the bytes of the file, None if it is named otherwise; raises BadRequest for invalid base64."""
-        if self.base64 is None:
-            return None
-        text = self.base64.partition(",")[2] if self.base64.startswith("data:") else self.base64
-        try:
-            # command line tools break base64 into lines
-            return base64.b64decode(text.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise BadRequest(f"image.base64 is not valid base64 ({error})") from error
 
 
 class SearchBody(RequestBody):
@@ -63,9 +26,21 @@ class SearchBody(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "a striped mug"}]})
     OPTIONAL_TEXTS = frozenset({"group_by"})
 
-    image: Image | None = Field(None, description="the reference image")
+    image: QueryImage | None = Field(None, description="the reference image")
     text: str | None = Field(
         None, description="the change to the image; without an image, a description of the product"
+    )
+    images: list[WeightedImage] = Field(
+        [], max_length=MOST_IMAGES, description="several reference images, in place of `image`"
+    )
+    negative: list[WeightedImage] = Field(
+        [], max_length=MOST_IMAGES, description="images that the hits shall be unlike; items among them are no hits"
+    )
+    steps: list[Annotated[str, Field(min_length=1)]] = Field(
+        [],
+        max_length=20,
+        description="changes said one after the other, all of them to the same image, in place of `text`",
+        examples=[["in red", "without the belt", "shorter"]],
     )
     k: int = Field(20, ge=1, description="number of hits; GET /limits has the maximum")
     offset: int = Field(
@@ -118,9 +93,23 @@ class SearchBody(RequestBody):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.image is None and not (self.text or "").strip():
+        if self.image is not None and self.images:
+            raise ValueError("image and images are both given: put the image among images")
+        if (self.text or "").strip() and self.steps:
+            raise ValueError("text and steps are both given: put the text among steps")
+        if not self.references and not self.words:
             raise ValueError("give an image, a text, or both")
         return self
+
+    @property
+    def references(self) -> Sequence[QueryImage]:
+        """The reference images."""
+        return self.images or ([] if self.image is None else [self.image])
+
+    @property
+    def words(self) -> str:
+        """The text, or all steps in one."""
+        return ", ".join(step.strip() for step in self.steps if step.strip()) or (self.text or "").strip()
 
 
 def answer(result: Answer, *, root_path: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -12,7 +12,8 @@ from models.errors import LateImage
 from service.images import thumbnails
 from service.images.download import HOST_SHARE, ImageDownloader
 from service.images.url_policy import host_name
-from service.search.query import NeedsFetch, Stopwatch
+from service.search.references import RemoteImage
+from service.search.stopwatch import Stopwatch
 from service.workers.pool import Permit, Pool
 
 FETCHES = 64  # images of items fetched at the same time
@@ -43,17 +44,25 @@ class RemoteReferences:
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
-    async def fetch(self, away: NeedsFetch, permit: Permit, watch: Stopwatch) -> bytes:
-        """Fetch the image file, with the permit of the search released in the meantime.
+    async def fetch(self, remote: Sequence[RemoteImage], permit: Permit, watch: Stopwatch) -> list[bytes]:
+        """Fetch the image files side by side, with the permit of the search released in the meantime.
 
         Raises UnreachableImage and UnknownItem for the image of an item, Unfetchable for a URL, and Overloaded.
         """
         with watch.stage("fetch"), permit.released():
-            if away.item is not None:
-                async with self.fetched(away.item) as data:
-                    return data
-            assert self._downloader is not None and away.query.image_url is not None  # or the URL had been refused
-            return await self._downloader.fetch(away.query.image_url)
+            tasks = [asyncio.ensure_future(self._fetch(image)) for image in remote]
+            try:
+                return await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:  # of which one may have failed
+                    task.cancel()
+
+    async def _fetch(self, image: RemoteImage) -> bytes:
+        if image.item is not None:
+            async with self.fetched(image.item) as data:
+                return data
+        assert self._downloader is not None and image.url is not None  # or the URL had been refused
+        return await self._downloader.fetch(image.url)
 
     @asynccontextmanager
     async def fetched(self, item: GalleryItem) -> AsyncIterator[bytes]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,23 +18,23 @@ from index.search.request import SearchRequest
 from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
 from service.search.active import Active, open_bundle
+from service.search.encode import Kind, PreparedQuery
 from service.search.query import (
     Answer,
-    Kind,
     NeedsFetch,
-    PreparedQuery,
     Query,
-    Stopwatch,
     answer_batch,
     needs_fetch,
     prepare,
 )
+from service.search.references import RemoteImage
+from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 from service.workers.batcher import Batcher
 from service.workers.pool import Permit, Pool
 from service.workers.threads import run_in_thread
 
-Fetch = Callable[[NeedsFetch, Permit, Stopwatch], Awaitable[bytes]]
+Fetch = Callable[[Sequence[RemoteImage], Permit, Stopwatch], Awaitable[list[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +151,24 @@ class Searcher:
         wait_s = self._batcher.seconds(self._pool.active)
         return self._pool.permit(caller=caller, wait_s=wait_s, within_s=self._settings.deadline_s)
 
-    def widen(self, permit: Permit, items: int) -> None:
-        """Makes a permit count for so many searches; raises Overloaded."""
-        wait_s = self._batcher.seconds(self._pool.active + items)
-        permit.widen(items, wait_s=wait_s, within_s=self._settings.deadline_s)
+    def widen(self, permit: Permit, more: int) -> None:
+        """Makes a permit count for so many more searches; raises Overloaded."""
+        wait_s = self._batcher.seconds(self._pool.active + more)
+        permit.widen(more, wait_s=wait_s, within_s=self._settings.deadline_s)
 
     async def search(
-        self, parse: Callable[[], Query], *, permit: Permit, watch: Stopwatch, fetch: Fetch | None = None
+        self,
+        parse: Callable[[], Query],
+        *,
+        permit: Permit,
+        watch: Stopwatch,
+        fetch: Fetch | None = None,
+        spend: Callable[[int], None] | None = None,
     ) -> Answer:
         """Parses one query in a thread and answers it; `watch` gets the stages, `fetch` downloads remote images.
 
-        Images are read and decoded in other threads than bodies are parsed, so that no text waits for an image.
+        Images are read and decoded in other threads than bodies are parsed, so that no text waits for an image. A
+        query with several images takes a permit for each, and `spend` gets how many there are beyond the first.
         Raises what these raise, and DeadlineExceeded if a stage does not start, or the search does not end, in time.
         """
         serving = self.serving  # the same until the end, even if another is swapped in
@@ -178,7 +185,7 @@ class Searcher:
             with watch.stage("decode"):
                 query = parse()
             view = gallery.view()  # in the thread, because it may read the journal
-            if not query.needs_image:
+            if not query.decodings:
                 return prepared(query, view)
             return (None if fetch is None else needs_fetch(query, view)) or query
 
@@ -188,9 +195,14 @@ class Searcher:
 
         try:
             ready = await permit.run(parsed, within_s=self._settings.deadline_s)
+            images = 0 if isinstance(ready, PreparedQuery) else _query(ready).decodings
+            if images > 1:
+                if spend is not None:
+                    spend(images - 1)
+                self.widen(permit, images - 1)
             if isinstance(ready, NeedsFetch):
                 assert fetch is not None
-                ready = replace(ready.query, image=await fetch(ready, permit, watch))
+                ready = ready.query.with_data(ready.remote, await fetch(ready.remote, permit, watch))
             if isinstance(ready, Query):
                 work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
                 ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)
@@ -223,3 +235,7 @@ class Searcher:
         except Exception as error:  # any error means that this process cannot search
             return [f"a trial search failed ({type(error).__name__})"]
         return []
+
+
+def _query(ready: Query | NeedsFetch) -> Query:
+    return ready.query if isinstance(ready, NeedsFetch) else ready

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.search.active import Active
-from service.search.query import Kind
+from service.search.encode import Kind
 from service.search.searcher import Searcher
 
 # OpenTelemetry's buckets for an HTTP server, and finer ones for the stages.

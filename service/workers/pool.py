@@ -206,11 +206,11 @@ class Permit:
         for future in running:
             future.add_done_callback(release)  # the caller has left, but the thread still computes
 
-    def widen(self, items: int, *, wait_s: float, within_s: float) -> None:
-        """Makes this permit count for so many items in all; raises Overloaded as `Pool.permit` does."""
-        self._pool.check(items - self._items, caller=self.caller, wait_s=wait_s, within_s=within_s)
-        self._pool.take(items - self._items, self.caller)
-        self._items = items
+    def widen(self, more: int, *, wait_s: float, within_s: float) -> None:
+        """Makes this permit count for so many more items; raises Overloaded as `Pool.permit` does."""
+        self._pool.check(more, caller=self.caller, wait_s=wait_s, within_s=within_s)
+        self._pool.take(more, self.caller)
+        self._items += more
 
     @contextmanager
     def released(self) -> Iterator[None]:

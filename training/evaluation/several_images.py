@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.arrays import Embeddings, normalised
+from models.arrays import normalised, unlike
 from training.catalogue.language.modification import Question
 from training.catalogue.triplets import Facts, Triplet, answer_questions, draw_questions
 from training.catalogue.world.world import Product, Wish
@@ -41,18 +41,10 @@ def unlike_an_image(run: ShopEvaluation) -> Result:
     gallery = shop.gallery(run.encoder)
     asked_with = {"without the image": vectors}
     for weight in UNLIKE:
-        asked_with[f"unlike it, weight {weight}"] = unlike(vectors, gallery[images], weight=weight)
+        weights = np.full(len(vectors), weight, np.float32)
+        asked_with[f"unlike it, weight {weight}"] = unlike(vectors, gallery[images], weights=weights)
     answers = run.ranked(shop, asked_with, posed)
     return run.result(shop, posed, answers, variant="unlike", scoring=UNLIKE_SCORING)
-
-
-def unlike(queries: Embeddings, images: Embeddings, *, weight: float) -> Embeddings:
-    """Return queries (B, d) moved away from images (B, d): q − weight · (n − (n·q) q), normalised.
-
-    Only the part of an image that is not the query's own counts, so that what both share stays asked for.
-    """
-    along = (queries * images).sum(axis=1, keepdims=True)  # (B, 1)
-    return normalised(queries - weight * (images - along * queries))
 
 
 def _unlike(shop: Shop, facts: Facts, question: Question, triplet: Triplet) -> tuple[int, BenchmarkQuery] | None:

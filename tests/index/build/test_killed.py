@@ -23,6 +23,7 @@ from index.storage import snapshot
 from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
 from models.errors import BundleBroken
+from models.preprocess import Box
 from tests.index.uploads import quiet
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_a_model_that_fails_midway_is_one_sentence_at_once_and_keeps_the_finishe
 
         fails = True
 
-        def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24) -> Pixels:
+        def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24, box: Box | None = None) -> Pixels:
             if self.fails and data == slow:
                 assert failed.wait(10)
                 next(late)

@@ -14,6 +14,7 @@ from index.items import items
 from index.storage import snapshot
 from models.arrays import Embeddings, Pixels, Vectors
 from models.encoder import Encoder
+from models.preprocess import Box
 
 if TYPE_CHECKING:
     from tests.index.conftest import Draw
@@ -24,9 +25,9 @@ class Counting(Encoder):
 
     decoded = embedded = 0
 
-    def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24) -> Pixels:
+    def preprocess(self, data: bytes, *, max_pixels: int = 1 << 24, box: Box | None = None) -> Pixels:
         self.decoded += 1
-        return super().preprocess(data, max_pixels=max_pixels)
+        return super().preprocess(data, max_pixels=max_pixels, box=box)
 
     def gallery(self, pixels: Pixels) -> Embeddings:
         self.embedded += len(pixels)

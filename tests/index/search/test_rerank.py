@@ -120,7 +120,7 @@ def test_what_is_never_among_the_hits_takes_no_candidates_place(contents: RowVie
         SearchRequest(k=90, rerank=20, exclude=hidden),
     )
     assert ids(beside[0]) == expected(contents, query, 20)[:9] and ids(beside[1]) == order[:90]
-    (found,) = asked(contents, vectors[7][np.newaxis], SearchRequest(k=40, rerank=10, reference="i7"))
+    (found,) = asked(contents, vectors[7][np.newaxis], SearchRequest(k=40, rerank=10, references=("i7",)))
     near = [id for id in expected(contents, vectors[7], 0) if id != "i7"]
     assert set(ids(found)[:10]) == set(near[:10]) and ids(found)[10:] == near[10:40]
 

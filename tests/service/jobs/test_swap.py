@@ -21,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from index.search.request import SearchRequest
 from index.storage import snapshot
 from models.bundle import SHIPPED, Bundle
-from service.search.query import Query, Stopwatch
+from service.search import references, stopwatch
+from service.search.query import Query
 from service.settings import Settings
 
 Inside = Callable[..., object]
@@ -148,7 +149,7 @@ def test_a_model_of_another_space_stays_for_the_next_rebuild(
 def test_a_running_search_keeps_its_model_and_snapshot(copy: Path, split_bundle: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         searcher = app.state.service.searcher
-        query = Query(image=None, item_id="red-box", text="in blue", request=SearchRequest(k=5))
+        query = Query((references.ImageReference(item_id="red-box"),), "in blue", SearchRequest(k=5))
         begun, go_on = threading.Event(), threading.Event()
 
         def parse() -> Query:
@@ -157,9 +158,9 @@ def test_a_running_search_keeps_its_model_and_snapshot(copy: Path, split_bundle:
             return query
 
         with searcher.permit() as permit:
-            before = await searcher.search(lambda: query, permit=permit, watch=Stopwatch())
+            before = await searcher.search(lambda: query, permit=permit, watch=stopwatch.Stopwatch())
         with searcher.permit() as permit:
-            running = asyncio.create_task(searcher.search(parse, permit=permit, watch=Stopwatch()))
+            running = asyncio.create_task(searcher.search(parse, permit=permit, watch=stopwatch.Stopwatch()))
             assert await asyncio.to_thread(begun.wait, 60)
             try:
                 job = await swapped(client, bundle=str(split_bundle))

@@ -176,7 +176,7 @@ def test_an_item_alone_is_searched_by_its_vector_whatever_its_host_does(
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         view = app.state.service.searcher.live().view()
-        (nearest,) = view.search(view.vector("red-box")[np.newaxis], [SearchRequest(k=4, reference="red-box")])
+        (nearest,) = view.search(view.vector("red-box")[np.newaxis], [SearchRequest(k=4, references=("red-box",))])
         local = (await client.post("/search", json=alone)).json()
         assert [(hit["id"], hit["score"]) for hit in local["hits"]] == [
             (hit.item.id, pytest.approx(hit.score, abs=1e-4)) for hit in nearest.hits

@@ -20,7 +20,8 @@ from index.search.request import SearchRequest, SearchResult
 from models.bundle import SHIPPED, Bundle
 from service.errors import BodyTooSlow, Overloaded, status_of
 from service.http import body as bodies
-from service.search.query import Query, Stopwatch
+from service.search.query import Query
+from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 from service.telemetry.json_logs import JsonLineFormatter
 from service.workers.pool import Pool
@@ -169,7 +170,7 @@ def test_a_body_is_parsed_in_a_thread_of_the_pool(gallery: Path, inside: Inside)
 
         def parse() -> Query:
             threads.append(threading.current_thread().name)
-            return Query(image=None, item_id=None, text="x", request=SearchRequest(k=1))
+            return Query((), "x", SearchRequest(k=1))
 
         searcher = app.state.service.searcher
         with searcher.permit() as permit:

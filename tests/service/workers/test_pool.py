@@ -34,14 +34,14 @@ def test_one_caller_leaves_a_quarter_of_the_permits_to_others() -> None:
                 stack.enter_context(pool.permit(caller="shopper"))
                 wide = stack.enter_context(pool.permit(caller="shopper"))
                 with pytest.raises(Overloaded):
-                    wide.widen(2, wait_s=0, within_s=1)
+                    wide.widen(1, wait_s=0, within_s=1)
                 with pytest.raises(Overloaded):
                     pool.permit(caller="third")
             assert pool.active == 0
             with pool.permit(caller="greedy") as permit:
-                permit.widen(6, wait_s=0, within_s=1)
+                permit.widen(5, wait_s=0, within_s=1)
                 with pytest.raises(Overloaded):
-                    permit.widen(7, wait_s=0, within_s=1)
+                    permit.widen(1, wait_s=0, within_s=1)
             assert pool.active == 0
 
     asyncio.run(scenario())
@@ -74,12 +74,12 @@ def test_a_caller_that_leaves_holds_its_permit_until_its_work_ends() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             with pytest.raises(Overloaded, match="greedy"), pool.permit(caller="greedy") as permit:
-                permit.widen(3, wait_s=0, within_s=1)
+                permit.widen(2, wait_s=0, within_s=1)
             opened.set()
             while pool.active:
                 await asyncio.sleep(0.001)
             with pool.permit(caller="greedy") as permit:
-                permit.widen(3, wait_s=0, within_s=1)
+                permit.widen(2, wait_s=0, within_s=1)
 
     asyncio.run(scenario())
 

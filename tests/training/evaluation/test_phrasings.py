@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.arrays import normalised
 from models.encoder import Encoder
 from training.catalogue.world import sample
 from training.evaluation import phrasings
 from training.evaluation.drawn_queries import ShopEvaluation
 from training.evaluation.drawn_shop import Shop
 from training.evaluation.result import Result
-from training.evaluation.several_images import several_images, unlike, unlike_an_image
+from training.evaluation.several_images import several_images, unlike_an_image
 
 PRODUCTS, QUERIES = 200, 24
 DATE = "2026-01-01T00:00:00+00:00"
@@ -109,16 +108,6 @@ def test_what_has_the_unwanted_images_value_is_a_negative_and_what_has_another_i
             *(set(image) - each for each in same)
         )  # every answer has another value of that attribute
         assert not {*query.negatives} & {*query.relevant, *query.excluded}
-
-
-def test_a_query_moved_away_from_an_image_keeps_its_length_and_all_that_both_share() -> None:
-    random = np.random.default_rng(3)
-    queries, images = (normalised(random.standard_normal((4, 16)).astype(np.float32)) for _ in range(2))
-    moved = unlike(queries, images, weight=0.3)
-    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
-    assert ((moved * images).sum(axis=1) < (queries * images).sum(axis=1)).all()
-    np.testing.assert_allclose(unlike(queries, queries, weight=0.3), queries, atol=1e-6)
-    np.testing.assert_allclose(unlike(queries, images, weight=0.0), queries, atol=1e-6)
 
 
 def test_other_negatives_are_other_cached_images(tmp_path: Path) -> None:
