@@ -24,7 +24,9 @@ def main(argv: Sequence[str]) -> int:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     build = verbs.add_parser("build", help="index a folder of images or a table, and make it live")
     build.add_argument(
-        "source", help="a folder or a .csv, .jsonl or .parquet table with id and image, here or in a store (s3://…)"
+        "source",
+        help="a folder, a .csv, .jsonl or .parquet table with id and image, or a product feed or export of Google"
+        " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…)",
     )
     build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the folder to create or replace")
     build.add_argument(

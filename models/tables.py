@@ -16,16 +16,18 @@ from models import csv_tables, table_header
 from models.errors import SourceError
 
 Record: TypeAlias = Mapping[str, object]
-Format: TypeAlias = Literal["csv", "jsonl", "parquet"]
+Format: TypeAlias = Literal["csv", "jsonl", "parquet", "xml"]
 
 FORMATS: Mapping[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
+    ".txt": "csv",  # as Google Merchant calls its feeds
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xml": "xml",
 }
-SUFFIXES = (".csv", ".jsonl", ".parquet")  # those that errors name
+SUFFIXES = (".csv", ".jsonl", ".parquet", ".xml")  # those that errors name
 GZIP = ".gz"
 
 
@@ -66,6 +68,8 @@ def text_cells(table: str, file: IO[bytes], columns: Sequence[str]) -> Iterator[
                 rows = ([cells[place] for place in places] for cells in lines)
             case "jsonl":
                 rows = ([record[column] for column in columns] for record in _with_all(table, opened, columns))
+            case "xml":
+                raise SourceError(f"{table} is XML, which is read as a product feed only: name a CSV table")
             case _:
 
                 def chosen(names: Sequence[str]) -> Sequence[str]:

@@ -20,8 +20,8 @@ def parts(files: Sequence[str], note: Callable[[str], None]) -> list[str]:
     the table, as README.md. `note` gets a sentence for each of these, and for tables beside images.
     """
     visible = [file for file in files if not any(name[0] == "_" for name in file.split("/"))]
-    found = [file for file in visible if tables.is_table(file)]
-    others = [file for file in visible if not tables.is_table(file)]
+    found = [file for file in visible if _is_part(file)]
+    others = [file for file in visible if not _is_part(file)]
     if not found:
         return []
     if all(file.lower().endswith(DOCUMENTS) for file in others):
@@ -49,6 +49,10 @@ def records(
         with opened(part) as file:
             for record in records_of_table(f"{folder}/{part}", file, needed=own, columns=columns, note=note):
                 yield {**record, **keys}
+
+
+def _is_part(file: str) -> bool:
+    return tables.is_table(file) and not file.lower().endswith(DOCUMENTS)  # a feed in .txt or .xml is named by itself
 
 
 def _numeric_keys(parts: Sequence[str]) -> set[str]:

@@ -104,8 +104,9 @@ class IndexBody(RequestBody):
 
     source: ServerPath | None = Field(
         None,
-        description="a folder of images or a table (CSV, JSONL, Parquet) on the server or in an object store (s3://…);"
-        " null uses the source of the live snapshot, and builds nothing if the bundle has the same space",
+        description="a folder of images, a table (CSV, JSONL, Parquet) or a product feed, on the server or in an object"
+        " store (s3://…); null uses the source of the live snapshot, and builds nothing if the bundle has the same"
+        " space",
     )
     bundle: ServerPath | None = Field(
         None,

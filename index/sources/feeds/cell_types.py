@@ -18,13 +18,17 @@ ALMOST_NUMBER = re.compile(  # as in 1.299,00 €
 )
 
 
-Cell: TypeAlias = str | int | float | bool | None
+Cell: TypeAlias = str | int | float | bool | list[str] | None
+Row: TypeAlias = dict[str, str | list[str]]  # cells by the names of attributes, before they have types
 Note: TypeAlias = Callable[[str], None]
 
 
-def typed(rows: Iterable[Mapping[str, str]], needed: Sequence[str], note: Note) -> Iterator[Mapping[str, Cell]]:
-    """Yield the rows with cells of one type a column, None for an empty cell; the `needed` columns stay text."""
-    columns: dict[str, list[str]] = {}
+def typed(rows: Iterable[Row], needed: Sequence[str], note: Note) -> Iterator[Mapping[str, Cell]]:
+    """Yield the rows with cells of one type a column, None for an empty cell; the `needed` columns stay text.
+
+    A column with a list is one of lists.
+    """
+    columns: dict[str, list[str | list[str]]] = {}
     count = 0
     for row in rows:
         for name, cell in row.items():
@@ -37,7 +41,13 @@ def typed(rows: Iterable[Mapping[str, str]], needed: Sequence[str], note: Note) 
     for name in list(columns):
         cells = columns.pop(name)
         cells.extend([""] * (count - len(cells)))
-        read[name] = [cell or None for cell in cells] if name in needed else _typed_cells(name, cells, note, codes)
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        if name in needed:
+            read[name] = [cell or None for cell in cells]
+        elif len(texts) < len(cells):
+            read[name] = [[cell] if cell and isinstance(cell, str) else cell or None for cell in cells]
+        else:
+            read[name] = _typed_cells(name, texts, note, codes)
     if codes:
         shown = ", ".join(f"{name!r} ({place})" for name, place in codes.items())
         note(f"a number would lose digits of these attributes, so they are text: {shown}")

@@ -7,16 +7,31 @@ from index.sources.feeds.cell_types import Note
 from models import table_header
 
 # written in any case, as "Image" and "In Stock", they become these; other attributes stay as they are written
+NO_MAP: Mapping[str, str] = {}
 KNOWN = ("id", "image", "title", "price", "currency", "brand", "in_stock", "description", "category", "link", "tags")
+LEFT_OUT = "to have one as an attribute, name it by --map NAME=COLUMN"
 WAY_OUT = ", or name it by --map {target}=COLUMN (the member map of POST /index)"
 
 
 class ColumnNames:
-    """Chooses the column of each attribute: `columns` maps names of attributes to those of columns."""
+    """Chooses the column of each attribute: `columns` maps names of attributes to those of columns.
 
-    def __init__(self, columns: Mapping[str, str], needed: Sequence[str]) -> None:
+    `usual` is a map, too, of columns in folded names that may be missing. Other columns are attributes, if `others`; of
+    a table with a usual map their names are folded.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, str],
+        needed: Sequence[str],
+        usual: Mapping[str, str] = NO_MAP,
+        *,
+        others: bool = True,
+    ) -> None:
         self._columns = columns
         self._needed = needed
+        self._usual = usual
+        self._others = others
 
     def chosen(self, present: Sequence[str]) -> dict[str, str]:
         """Return the column of each attribute, as far as it is present; a mapped column is no other attribute."""
@@ -29,19 +44,21 @@ class ColumnNames:
             for target, column in self._columns.items()
             if column in exact or fold(column) in folded
         }
+        usual = {target: folded[column] for target, column in self._usual.items() if column in folded}
+        used = set(mapped.values()) | set(usual.values())
+        mapped = usual | mapped
         chosen: dict[str, str] = {}
-        used = set(mapped.values())
-        for name in present:
+        for name in present if self._others else ():
             if name not in used:
                 known = fold(name)
-                target = known if known in KNOWN and known not in exact and folded[known] == name else name
-                chosen[target] = name
+                rename = (self._usual or known in KNOWN) and known not in exact and folded[known] == name
+                chosen[known if rename else name] = name
         return chosen | mapped
 
     def fits(self, present: Sequence[str]) -> bool:
         """Return whether all needed and all mapped columns are present."""
         chosen = self.chosen(present)
-        return all(name in chosen for name in (*self._needed, *self._columns))
+        return not self._missing(present) and all(name in chosen for name in self._needed)
 
     def check(self, table: str, present: Sequence[str], note: Note) -> None:
         """Raise SourceError, with the names that there are, if a needed or a mapped column is missing.
@@ -49,16 +66,22 @@ class ColumnNames:
         `note` gets a sentence for a column whose name the map gives to another one.
         """
         chosen = self.chosen(present)
-        for target, column in self._columns.items():
-            if target not in chosen:
-                table_header.check_needed(table, present, [column])
+        table_header.check_needed(table, present, self._missing(present))
         for name in self._needed:
             if name not in chosen:
                 table_header.check_needed(table, present, [name], way_out=WAY_OUT.format(target=name))
-        for name in set(present) - set(chosen.values()):
+        left_out = [name for name in present if name not in chosen.values()]
+        if not self._others and left_out:
+            note(f"{len(left_out)} columns of {table} were left out, as {left_out[0]!r}: {LEFT_OUT}")
+        for name in left_out if self._others else ():
             note(f"the column {name!r} of {table} was left out: another column is mapped to its name")
+
+    def _missing(self, present: Sequence[str]) -> list[str]:
+        """Return the mapped columns that are not present."""
+        names = {*present, *map(fold, present)}
+        return [column for column in self._columns.values() if column not in names and fold(column) not in names]
 
 
 def fold(name: str) -> str:
-    """Return a name in lower case, with one underscore for spaces, underscores and hyphens."""
-    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+    """Return a name in lower case, with one underscore for spaces, underscores and hyphens, and without Google's g:."""
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold().removeprefix("g:"))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
-from index.sources.feeds.cell_types import Note, typed
+from index.sources.feeds import shapes, xml_items
+from index.sources.feeds.cell_types import Note, Row, typed
 from index.sources.feeds.column_names import ColumnNames
 from models import csv_tables, tables
 from models.tables import Record
@@ -17,29 +18,55 @@ def records(
     """Yield the records of the table in file order; the suffix of its name says how to read it.
 
     `columns` maps names of attributes to those of columns. The `needed` attributes must exist; in CSV they stay text.
-    Every other CSV column gets the type that fits all its cells: true/false, int, float or text; `note` gets a sentence
-    for a column that may be meant otherwise. Raises SourceError with file, row and column, and OSError from the disk.
+    Every other column of CSV or XML gets the type that fits all its cells: true/false, int, float, text or lists of
+    texts; `note` gets a sentence for a column that may be meant otherwise. Exports of shop programs are recognised, and
+    become a record a product. Raises SourceError with file, row and column, and OSError from the disk.
     """
     names = ColumnNames(columns, needed)
     with tables.unpacked(table, file) as (format, opened):
         match format:
             case "csv":
-                yield from typed(_csv(table, opened, names, note), needed, note)
+                yield from typed(_csv(table, opened, columns, needed, note), needed, note)
+            case "xml":
+                yield from typed(_xml(table, opened, columns, needed, note), needed, note)
             case "jsonl":
                 yield from _jsonl(table, opened, names, needed, note)
             case _:
                 yield from _parquet(table, opened, names, note)
 
 
-def _csv(table: str, opened: IO[bytes], names: ColumnNames, note: Note) -> Iterator[Mapping[str, str]]:
-    lines = csv_tables.lines(table, opened, names.fits, note)
+def _csv(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note) -> Iterator[Row]:
+    names = ColumnNames(columns, needed)
+    lines = csv_tables.lines(
+        table, opened, lambda header: names.fits(header) or shapes.recognised(header) is not None, note
+    )
     header = next(lines, None)
     if header is None:
         return
+    shape = shapes.recognised(header)
+    if shape is not None:
+        names = ColumnNames(columns, needed, shape.columns, others=shape.others)
     names.check(table, header, note)
     places = {target: header.index(column) for target, column in names.chosen(header).items()}
-    for cells in lines:
-        yield {target: cells[place] for target, place in places.items()}
+    rows: Iterator[Row] = ({target: cells[place] for target, place in places.items()} for cells in lines)
+    if shape is not None:
+        note(f"{table} is read as a {shape.title}")
+        rows = shape.products(rows, note)
+    yield from rows
+
+
+def _xml(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note) -> Iterator[Row]:
+    names = ColumnNames(columns, needed, shapes.GOOGLE.columns)
+    present: dict[str, None] = {}
+
+    def renamed() -> Iterator[Row]:
+        for item in xml_items.items(table, opened, note):
+            present.update(dict.fromkeys(item))
+            yield {target: item[column] for target, column in names.chosen(list(item)).items()}
+
+    note(f"{table} is read as a {shapes.GOOGLE.title}")
+    yield from shapes.GOOGLE.products(renamed(), note)
+    names.check(table, list(present), note)
 
 
 def _jsonl(table: str, opened: IO[bytes], names: ColumnNames, needed: Sequence[str], note: Note) -> Iterator[Record]:

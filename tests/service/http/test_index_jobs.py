@@ -141,7 +141,7 @@ def test_a_failed_job_says_why_and_leaves_the_gallery_serving(tmp_path: Path, ga
 
 def test_a_missing_or_unreadable_source_is_refused_at_once(tmp_path: Path, gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        text = tmp_path / "items.txt"
+        text = tmp_path / "items.doc"
         text.write_text("id,image\n")
         urls = ("http://127.0.0.1:1/t.csv", "https://127.0.0.1:1/t.csv", "memory://none/t.csv", text.as_uri())
         for source in (str(tmp_path / "nothing"), str(text), "\0", "", *urls):
