@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from index.build.snapshot_writer import Report
 
-REPORTED_SKIPS = 20
-
 
 def main(argv: Sequence[str]) -> int:
     """Runs one command and returns its exit status."""
@@ -63,6 +61,12 @@ def main(argv: Sequence[str]) -> int:
         default="auto",
         metavar="R",
         help="recall@10 of composed queries to reach (default: .99 for few items, .95 for many)",
+    )
+    build.add_argument(
+        "--lexical",
+        metavar="NAMES",
+        help="attributes whose words find items, beside the id, with commas between them (default: those of the live"
+        " snapshot, or title, name, brand, category, sku, mpn and gtin)",
     )
     build.add_argument(
         "--max-loss",
@@ -146,6 +150,7 @@ def _build(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
+    from index.build import progress as progress_reports
     from index.build.build import build
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
@@ -158,6 +163,7 @@ def _build(arguments: argparse.Namespace) -> None:
             arguments.gallery,
             encoder,
             shape=shape,
+            lexical=None if arguments.lexical is None else [name for name in arguments.lexical.split(",") if name],
             max_loss=arguments.max_loss,
             private_hosts=arguments.allow_private_hosts == "true",
             columns=dict(arguments.map),
@@ -166,13 +172,7 @@ def _build(arguments: argparse.Namespace) -> None:
     if arguments.progress == "json":
         cli.print_json({"stage": "done", **asdict(built)})
         return
-    for skipped in built.skipped[:REPORTED_SKIPS]:
-        print(f"skipped {skipped.id}: {skipped.reason}", file=sys.stderr)
-    if len(built.skipped) > REPORTED_SKIPS:
-        print(
-            f"… and {len(built.skipped) - REPORTED_SKIPS} more, as `likebut index skipped {arguments.gallery}` says",
-            file=sys.stderr,
-        )
+    progress_reports.print_skipped(built.skipped, gallery=arguments.gallery)
     reused = f"{built.reused} reused" + (f", {built.unreachable} of them unreachable" if built.unreachable else "")
     print(
         f"{built.items} items ({built.embedded} embedded, {reused}), {len(built.skipped)} skipped,"

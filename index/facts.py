@@ -36,6 +36,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
         "faiss_version": manifest.faiss_version,
         "bytes": manifest.size_bytes,
         "attributes": attributes,
+        "lexical": manifest.lexical,
         "map": dict(source.columns),
         "notes": list(source.notes),
     }
@@ -45,6 +46,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
         facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
         facts["bytes"] = f"{manifest.size_bytes:,}"
         facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
+        facts["lexical"] = "none" if manifest.lexical is None else ", ".join(["id", *manifest.lexical])
         facts["map"] = ", ".join(f"{name}={column}" for name, column in source.columns.items()) or "none"
         facts["notes"] = "\n".join(["", *source.notes]) if source.notes else "none"
     cli.show(facts, as_json=as_json)

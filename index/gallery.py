@@ -20,7 +20,7 @@ from index.storage import snapshot
 from index.storage.changes import Change, Delete, Entry, Upsert
 from index.storage.journal import Append, Journal
 from index.storage.manifest import SnapshotManifest
-from index.storage.overlay import Overlay, OverlayState
+from index.storage.overlay import OverlayState
 from index.storage.read_only_journal import ReadOnlyJournal, open_journal
 from index.storage.snapshot import Snapshot
 from index.storage.view import OpenSnapshot, RowView
@@ -38,8 +38,7 @@ class Gallery:
         self.manifest = manifest
         self.journal = journal
         self._base = base
-        types = base.items.attributes.types
-        self._overlay = Overlay(base.items.rows, types, dimension=manifest.dimension, through=manifest.through)
+        self._overlay = base.overlay(manifest)
 
     @classmethod
     def open(cls, path: Path, *, space_id: str, journal: Journal | ReadOnlyJournal | None = None) -> "Gallery":

@@ -131,7 +131,7 @@ def built_gallery(gallery: Path, shape: IndexOptions, vectors: Vectors) -> dict[
     Journal.open(gallery).close()
     origin = SnapshotOrigin("drawn", SPACE, "drawn", 0)
     contents = Embedded(rows, vectors, [], computed=0, new=len(rows))
-    made, _ = write(gallery, contents, origin, shape, report_stage, known={})
+    made, _ = write(gallery, contents, origin, shape, report_stage, known={}, lexical=())
     snapshot.publish(gallery, made.manifest.name)
     return seconds
 

@@ -16,6 +16,7 @@ from index.items import attribute_file
 from index.items.attribute_file import SourceFacts
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import GrowingColumns
+from index.lexical.words import DEFAULT_NAMES
 from index.sources import cells, clip_retrieval, folders, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
@@ -55,6 +56,7 @@ def build(
     encoder: Encoder,
     *,
     shape: IndexOptions = DEFAULT_OPTIONS,
+    lexical: Sequence[str] | None = None,
     max_loss: float = MAX_LOSS,
     private_hosts: bool = True,
     columns: Mapping[str, str] = NO_MAP,
@@ -62,10 +64,12 @@ def build(
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
 
-    `columns` maps names of attributes to those of a table's columns. If nothing changed since the live snapshot, that
-    one stays. An image that cannot be fetched at the moment keeps the vector of the live snapshot. At most the share
-    `max_loss` of the live items may be gone in the new snapshot, or LossRefused is raised before it is live; what is
-    embedded is saved for the next build.
+    `columns` maps names of attributes to those of a table's columns. The lexical index has the words of the attributes
+    named by `lexical`; None means those of the live snapshot, or the usual ones.
+
+    If nothing changed since the live snapshot, that one stays. An image that cannot be fetched at the moment keeps the
+    vector of the live snapshot. At most the share `max_loss` of the live items may be gone in the new snapshot, or
+    LossRefused is raised before it is live; what is embedded is saved for the next build.
 
     A row without a usable image is skipped and reported. An image whose vector the live snapshot or a killed build
     holds, in the same space, is not embedded again. Raises SourceError if nothing is usable, JobRunning while another
@@ -80,7 +84,8 @@ def build(
         Journal.open(gallery) as journal,
     ):
         limit = LossLimit.read(gallery, journal, share=max_loss, source=str(source))
-        return _built(source, gallery, journal, encoder, shape, limit, private_hosts, columns, progress)
+        names = _lexical(gallery) if lexical is None else tuple(dict.fromkeys(name.casefold() for name in lexical))
+        return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, progress)
 
 
 def _built(
@@ -89,6 +94,7 @@ def _built(
     journal: Journal,
     encoder: Encoder,
     shape: IndexOptions,
+    lexical: Sequence[str],
     limit: LossLimit,
     private_hosts: bool,
     columns: Mapping[str, str],
@@ -124,8 +130,8 @@ def _built(
     named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
     before = _live_name(gallery)
-    facts = SourceFacts(columns, notes)
-    made, on_types = write(gallery, embedded, origin, shape, progress, known=_known(gallery, journal), source=facts)
+    facts, known = SourceFacts(columns, notes), _known(gallery, journal)
+    made, on_types = write(gallery, embedded, origin, shape, progress, known=known, lexical=lexical, source=facts)
     if made.manifest.name == before:
         notes.append(f"nothing changed since snapshot {made.manifest.name}: it stays live")
     else:
@@ -158,6 +164,15 @@ def _live_name(gallery: Path) -> str:
         return snapshot.current(gallery)
     except GalleryError:
         return ""
+
+
+def _lexical(gallery: Path) -> Sequence[str]:
+    """The attributes whose words the live snapshot has; the usual ones if there is none, or none that can be read."""
+    try:
+        names = snapshot.live_manifest(gallery).lexical
+    except GalleryError:
+        names = None
+    return DEFAULT_NAMES if names is None else names
 
 
 def _items(gallery: Path, journal: Journal) -> RowView | None:

@@ -11,6 +11,7 @@ from index.build.create import NO_SOURCE
 from index.build.publish import publish
 from index.build.snapshot_writer import Report, SnapshotOrigin, stage, translate_os_errors, write
 from index.items import attribute_file
+from index.lexical.words import DEFAULT_NAMES
 from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage import snapshot
@@ -57,8 +58,11 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         shape = IndexOptions(len(manifest.shards), manifest.encoding, manifest.recall_goal)
         if manifest.source == NO_SOURCE:  # no build chose these for the items that there are now
             shape = DEFAULT_OPTIONS
+        lexical = DEFAULT_NAMES if manifest.lexical is None else manifest.lexical
         source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
-        sealed, on_types = write(gallery, contents, origin, shape, progress, known=rows.types, source=source)
+        sealed, on_types = write(
+            gallery, contents, origin, shape, progress, known=rows.types, lexical=lexical, source=source
+        )
         notes += on_types
         with stage("publish", 1, progress):
             publish(gallery, sealed, journal)

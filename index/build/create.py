@@ -6,6 +6,7 @@ import numpy as np
 
 from index.build.publish import publish
 from index.build.snapshot_writer import SnapshotOrigin, translate_os_errors, write
+from index.lexical.words import DEFAULT_NAMES
 from index.sources.embedded import Embedded
 from index.storage import snapshot
 from index.storage.journal import Journal
@@ -27,6 +28,8 @@ def create(gallery: Path, model: Manifest) -> SnapshotManifest:
         contents = Embedded([], vectors, [], computed=0, new=0)
         with Journal.open(gallery) as journal:
             origin = SnapshotOrigin(NO_SOURCE, model.space_id, model.model_id, journal.last())
-            sealed, _ = write(gallery, contents, origin, DEFAULT_OPTIONS, lambda progress: None, known={})
+            sealed, _ = write(
+                gallery, contents, origin, DEFAULT_OPTIONS, lambda progress: None, known={}, lexical=DEFAULT_NAMES
+            )
             publish(gallery, sealed, journal)
         return sealed.manifest

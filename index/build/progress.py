@@ -1,17 +1,20 @@
-"""Reports progress: a bar on stderr, JSON lines on stdout, or nothing."""
+"""Reports progress (a bar on stderr, JSON lines on stdout, or nothing), and the rows that a build skipped."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
 
 from index.build.snapshot_writer import Progress, Report
+from index.sources.embedded import SkippedRow
 from models import cli
 
 REPORT_EVERY_S = 0.1
+PRINTED_SKIPS = 20
 
 
 @contextmanager
@@ -78,3 +81,12 @@ def json_lines() -> Iterator[Report]:
 @contextmanager
 def nothing() -> Iterator[Report]:
     yield lambda progress: None
+
+
+def print_skipped(skipped: Sequence[SkippedRow], *, gallery: Path) -> None:
+    """Prints the first skipped rows of a build on stderr."""
+    for row in skipped[:PRINTED_SKIPS]:
+        print(f"skipped {row.id}: {row.reason}", file=sys.stderr)
+    if len(skipped) > PRINTED_SKIPS:
+        more = len(skipped) - PRINTED_SKIPS
+        print(f"… and {more} more, as `likebut index skipped {gallery}` says", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ import numpy as np
 from index.items import attribute_file, items
 from index.items.attribute_file import NO_FACTS, SourceFacts
 from index.items.attribute_types import AttributeTypes
+from index.lexical import lexical_index
 from index.sources.embedded import Embedded
 from index.storage import snapshot
 from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
@@ -70,13 +71,15 @@ def write(
     report: Report,
     *,
     known: AttributeTypes,
+    lexical: Sequence[str],
     source: SourceFacts = NO_FACTS,
 ) -> tuple[Snapshot, list[str]]:
     """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
 
     It is the live snapshot if nothing would be different in another.
 
-    The attributes that are `known` stay so if no item has them any more.
+    The attributes that are `known` stay so if no item has them any more. The lexical index has the words of the
+    attributes named by `lexical`.
     Raises GalleryError if the disk takes no more.
     """
     rows, vectors = contents.rows, contents.vectors
@@ -94,9 +97,10 @@ def write(
             )
             with (folder / snapshot.SKIPPED).open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in contents.skipped)
-            live = _unchanged(gallery, folder, origin, shape, count)
+            live = _unchanged(gallery, folder, origin, shape, count, lexical)
             if live is not None:
                 return live, notes
+            lexical_index.write(folder / snapshot.LEXICAL, lexical, ((row.id, row.attributes) for row in rows))
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)
             opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)
@@ -120,6 +124,7 @@ def write(
                     stale=lists.stale,
                     **asdict(probing),
                     faiss_version=faiss.__version__,
+                    lexical=tuple(lexical),
                     shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
                     files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
                 ),
@@ -154,7 +159,9 @@ def rate(done: int, begun: float) -> float:
     return done / max(time.monotonic() - begun, 1e-6)
 
 
-def _unchanged(gallery: Path, folder: Path, origin: SnapshotOrigin, shape: IndexOptions, count: int) -> Snapshot | None:
+def _unchanged(
+    gallery: Path, folder: Path, origin: SnapshotOrigin, shape: IndexOptions, count: int, lexical: Sequence[str]
+) -> Snapshot | None:
     """The live snapshot if it is whole and the draft in the folder has the same contents, None otherwise."""
     try:
         live = snapshot.live(gallery)
@@ -163,6 +170,7 @@ def _unchanged(gallery: Path, folder: Path, origin: SnapshotOrigin, shape: Index
             asdict(origin) == {name: getattr(manifest, name) for name in asdict(origin)}
             and (manifest.schema_version, manifest.faiss_version) == (SCHEMA_VERSION, faiss.__version__)
             and (manifest.encoding, manifest.recall_goal) == (shape.encoding_of(count), shape.goal_of(count))
+            and manifest.lexical == tuple(lexical)
             and len(manifest.shards) == shape.shards_of(count)
             and all(snapshot.entry(folder / name) in manifest.files for name in SAME)
             and items.same(folder / snapshot.ITEMS, live.path / snapshot.ITEMS)

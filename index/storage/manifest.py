@@ -54,6 +54,8 @@ class SnapshotManifest(_Strict):
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
     faiss_version: str
+    # attributes that the lexical index has the words of; None if the snapshot has no such index
+    lexical: tuple[str, ...] | None = Field(None, strict=False)
     shards: tuple[ShardEntry, ...] = Field(strict=False, min_length=1)
     files: tuple[FileEntry, ...] = Field(strict=False)
     digest: str = ""
@@ -72,7 +74,7 @@ class SnapshotManifest(_Strict):
 def dump(manifest: SnapshotManifest) -> str:
     """The manifest as the text of its file, with its digest filled in."""
     made = manifest.model_copy(update={"digest": _digest(manifest)})
-    return made.model_dump_json(indent=2, by_alias=True) + "\n"
+    return made.model_dump_json(indent=2, by_alias=True, exclude_none=True) + "\n"
 
 
 def load(path: Path) -> SnapshotManifest:
@@ -96,4 +98,4 @@ def load(path: Path) -> SnapshotManifest:
 
 def _digest(manifest: SnapshotManifest) -> str:
     without = manifest.model_copy(update={"digest": ""})
-    return hashlib.sha256(without.model_dump_json(by_alias=True).encode()).hexdigest()
+    return hashlib.sha256(without.model_dump_json(by_alias=True, exclude_none=True).encode()).hexdigest()

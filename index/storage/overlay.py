@@ -12,6 +12,7 @@ import numpy as np
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.items import GalleryItem
+from index.lexical.lexical_index import LexicalIndex
 from index.storage.changes import Entry, Upsert
 from index.vectors.exact import DECIMALS, inner_products, top
 from models.arrays import Embeddings, Flags, Rows, Scores, normalised
@@ -37,6 +38,7 @@ class OverlayState:
     vectors: Embeddings
     # shared with later states, which append to them: read only rows below the end
     columns: Columns
+    lexical: LexicalIndex | None
     _upserts: Sequence[Upsert]
     _snapshot: Mapping[str, int]
     _changed: Mapping[str, Sequence[int]]
@@ -83,15 +85,24 @@ class OverlayState:
 class Overlay:
     """Applies changes, and publishes the result as `state` by one assignment."""
 
-    def __init__(self, snapshot: Mapping[str, int], types: AttributeTypes, *, dimension: int, through: int) -> None:
+    def __init__(
+        self,
+        snapshot: Mapping[str, int],
+        types: AttributeTypes,
+        *,
+        dimension: int,
+        through: int,
+        lexical: Sequence[str] | None = None,
+    ) -> None:
         """`snapshot` maps the ids of a snapshot to its rows; it holds the changes up to number `through`.
 
-        `types` are those of its attributes.
+        `types` are those of its attributes; `lexical` names those whose words are indexed, None for no lexical index.
         """
         start = len(snapshot)
         self._lock = threading.Lock()
         self._upserts: list[Upsert] = []
         self._columns = GrowingColumns(types)
+        self._lexical = None if lexical is None else LexicalIndex.in_memory(lexical)
         self._changed: dict[str, list[int]] = {}
         self._vectors: Embeddings = np.empty((CAPACITY, dimension), dtype=np.float32)
         self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a new row is alive
@@ -103,6 +114,7 @@ class Overlay:
             alive=self._alive[:start],
             vectors=self._vectors[:0],
             columns=self._columns,
+            lexical=self._lexical,
             _upserts=self._upserts,
             _snapshot=snapshot,
             _changed=self._changed,
@@ -132,7 +144,10 @@ class Overlay:
             for entry in fresh:  # an attribute stays known if a later change took it away
                 if isinstance(entry.change, Upsert) and last[entry.change.id] != entry.seq:
                     self._columns.learn(entry.change.item.attributes)
-            for row, upsert in enumerate(upserts, start=before.start + before.count):
+            first = before.start + before.count
+            if self._lexical is not None:
+                self._lexical.add(first, [(upsert.id, upsert.item.attributes) for upsert in upserts])
+            for row, upsert in enumerate(upserts, start=first):
                 self._upserts.append(upsert)
                 self._columns.append(upsert.item.attributes)
                 self._changed.setdefault(upsert.id, []).append(row)
@@ -144,6 +159,7 @@ class Overlay:
                 alive=self._alive[: before.start + end],
                 vectors=self._vectors[:end],
                 columns=self._columns,
+                lexical=self._lexical,
                 _upserts=self._upserts,
                 _snapshot=before._snapshot,
                 _changed=self._changed,

@@ -37,7 +37,8 @@ SCALES = "scales.npy"
 LISTS = "lists.faiss"  # the trained and empty index that every shard began as
 PROBE = "probe.npz"
 SKIPPED = "skipped.jsonl"
-FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED)  # beside the shards
+LEXICAL = "lexical.sqlite"
+FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED, LEXICAL)  # beside the shards
 
 SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
 DRAFT = "draft"

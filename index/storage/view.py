@@ -15,8 +15,13 @@ from index.items.columns import MISSING
 from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem, ItemTable
+from index.lexical import words
+from index.lexical.lexical_index import LexicalIndex
+from index.lexical.matching import LexicalMatches, matches
+from index.lexical.words import DEFAULT_NAMES
 from index.storage import snapshot
 from index.storage.journal import Journal
+from index.storage.manifest import SnapshotManifest
 from index.storage.overlay import Overlay, OverlayState
 from index.storage.read_only_journal import ReadOnlyJournal
 from index.storage.snapshot import Snapshot
@@ -29,15 +34,19 @@ from models.errors import GalleryBroken, InputError
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
 FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
+MOST_IN_MEMORY = 50_000  # items of a snapshot without a lexical index for which one is built when it is opened
 ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
 
 
 class OpenSnapshot:
     """An opened snapshot, with a cache of the rows that the latest filters let through."""
 
-    def __init__(self, items: ItemTable, ranking: Ranking, missing: Sequence[str] = ()) -> None:
+    def __init__(
+        self, items: ItemTable, ranking: Ranking, missing: Sequence[str] = (), lexical: LexicalIndex | None = None
+    ) -> None:
         """`missing` names the shards that are not in the ranking."""
         self.items = items
+        self.lexical = lexical
         self.ranking = ranking
         self.missing = missing
         # each with its size in bytes
@@ -52,15 +61,28 @@ class OpenSnapshot:
         items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES, former=former))
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
         shards = Shards.open(opened.shards, encoding=manifest.encoding)
+        lexical = _lexical(opened, items)
         agree = (
-            len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
+            (lexical is None or lexical.count == len(items))
+            and len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
             and shards.count == sum(shard.count for shard in manifest.shards if shard.file not in opened.missing)
             and exact.vectors.shape[1] == shards.dimension == manifest.dimension
             and shards.nlist == manifest.nlist
         )
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing)
+        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing, lexical)
+
+    def overlay(self, manifest: SnapshotManifest) -> Overlay:
+        """An overlay for the changes since, with none yet."""
+        lexical = None if self.lexical is None else self.lexical.names
+        return Overlay(
+            self.items.rows,
+            self.items.attributes.types,
+            dimension=manifest.dimension,
+            through=manifest.through,
+            lexical=lexical,
+        )
 
     def selection(self, filter: Filter, check: Callable[[], None]) -> Selection:
         """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
@@ -76,6 +98,13 @@ class OpenSnapshot:
         """About how much memory a cached selection takes, with its rows if a search needs them."""
         rows = 8 * selection.count if self.ranking.scans(selection) else 0
         return selection.nbytes + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
+
+
+def _lexical(opened: Snapshot, items: ItemTable) -> LexicalIndex | None:
+    """The lexical index of a snapshot: of one without a file it is built in memory, if that takes few seconds."""
+    if opened.manifest.lexical is not None:
+        return LexicalIndex.open(opened.path / snapshot.LEXICAL, opened.manifest.lexical)
+    return LexicalIndex.in_memory(DEFAULT_NAMES, items) if len(items) <= MOST_IN_MEMORY else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +128,8 @@ class RowView:
     @classmethod
     def open(cls, live: Snapshot, journal: Journal | ReadOnlyJournal) -> "RowView":
         """Open a checked snapshot with all changes since; raises GalleryBroken if one of them is damaged."""
-        base, manifest = OpenSnapshot.open(live), live.manifest
-        types = base.items.attributes.types
-        overlay = Overlay(base.items.rows, types, dimension=manifest.dimension, through=manifest.through)
-        return cls(base, overlay.apply(journal.since(manifest.through)))
+        base = OpenSnapshot.open(live)
+        return cls(base, base.overlay(live.manifest).apply(journal.since(live.manifest.through)))
 
     def candidates(self, filter: Filter | None, check: Callable[[], None] = lambda: None) -> Candidates:
         """The living rows that a filter lets through; raises InputError if it names an attribute that no item has.
@@ -143,6 +170,18 @@ class RowView:
         rows = np.concatenate([rows, fresh_rows], axis=1)
         order = np.argsort(-bounds, axis=1, kind="stable")[:, : max(depth, 1)]
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+    def matches(self, text: str, candidates: Candidates, check: Callable[[], None]) -> LexicalMatches:
+        """The candidates that match a text by its words; `check` raises if the work must end."""
+        indexes = [index for index in (self.base.lexical, self.overlay.lexical) if index is not None]
+        return matches(text, indexes, np.concatenate([self.base_mask(candidates), candidates.fresh]), check)
+
+    def matched(self, text: str, row: int) -> Sequence[str]:
+        """The names of the texts of that row's item, such as "title", that have words of a text."""
+        if self.overlay.lexical is None:
+            return []
+        item = self.item(row)
+        return words.matched(text, item.id, item.attributes, self.overlay.lexical.names)
 
     def score(self, query: Embeddings, row: int) -> float:
         """The cosine of one query (d,) and a row."""

@@ -50,7 +50,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> GalleryView:
     Journal.open(folder).close()
     contents = Embedded(rows, vectors, [], computed=0, new=COUNT)
     origin = SnapshotOrigin("drawn", "space", "drawn", 0)
-    made, _ = write(folder, contents, origin, IndexOptions(), lambda _: None, known={})
+    made, _ = write(folder, contents, origin, IndexOptions(), lambda _: None, known={}, lexical=())
     snapshot.publish(folder, made.manifest.name)
     return Gallery.open(folder, space_id="space").view()
 
