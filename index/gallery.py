@@ -15,6 +15,7 @@ from index.items.items import GalleryItem
 from index.search.deadline import check_any
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
+from index.search.result_order import MAX_WINDOW
 from index.search.search import Search
 from index.storage import snapshot
 from index.storage.changes import Change, Delete, Entry, Upsert
@@ -169,7 +170,10 @@ class GalleryView:
         self._check_numbers(request)
         names = {*request.facets, *([] if request.group_by is None else [request.group_by])}
         names |= set() if request.filter is None else filters.names(request.filter)
-        self.rows.check_attributes(names)
+        self.rows.check_attributes(names | request.order.names | {*(request.fields or ())})
+        for key in request.order.sort:
+            if key.attribute is not None and self.rows.types.get(key.attribute) == "list of texts":
+                raise InputError(f"the attribute {key.attribute!r} is a list of texts: sort by one with a single value")
         if request.group_by is not None:
             self.rows.group_codes(request.group_by)
 
@@ -228,6 +232,8 @@ class GalleryView:
                 f"offset + k is {request.offset + request.k}: with group_by or max_similarity, ask for the first"
                 f" {ARRANGED} hits"
             )
+        if not 1 <= request.order.window <= MAX_WINDOW:
+            raise InputError(f"window is {request.order.window}: choose 1 to {MAX_WINDOW}")
         if request.nprobe is not None and not 1 <= request.nprobe <= self.manifest.nlist:
             raise InputError(f"nprobe is {request.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
         if request.alike is not None and not 0 < request.alike <= 1:

@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class Logistic(BaseModel):
     def chance(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Chances 0…1 of scores, of the same shape."""
         return 1.0 / (1.0 + np.exp(-(self.slope * np.asarray(scores, np.float64) + self.intercept)))
+
+    def score(self, chance: float) -> float:
+        """Return the score of a chance between 0 and 1."""
+        return (math.log(chance / (1.0 - chance)) - self.intercept) / self.slope
 
 
 class Calibration(BaseModel):

@@ -7,7 +7,10 @@ from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem
 from index.search.deadline import Deadline
+from index.search.result_order import PLAIN_ORDER, ResultOrder
 
+AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
+DEEPER = 4  # factor by which the ranking grows if the rules left too few rows
 SAME = 0.995  # cosine from which two images count as the same
 
 
@@ -26,8 +29,37 @@ class SearchRequest:
     contents: frozenset[str] = frozenset()  # SHA-256 of bytes of images that are no hits
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
     facets: tuple[str, ...] = ()  # attributes whose values are counted
+    order: ResultOrder = PLAIN_ORDER
+    fields: tuple[str, ...] | None = None  # attributes of the hits to return; None: all
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
     deadline: Deadline = field(default_factory=Deadline, compare=False)
+
+    @property
+    def reach(self) -> int:
+        """How many hits of the ranking it needs."""
+        return self.offset + self.k if self.order.is_plain else self.order.window
+
+    @property
+    def depth(self) -> int:
+        """How many rows are ranked at first."""
+        factor = 1 if self.group_by is None and self.alike is None else DEEPER
+        return max((self.reach + self._left_out) * factor, self.rerank_depth)
+
+    @property
+    def rerank_depth(self) -> int:
+        """How many rows of the ranking are looked through for those to re-rank."""
+        return self.rerank + len(self.pinned) + self._left_out if self.rerank else 0
+
+    @property
+    def _left_out(self) -> int:
+        """About how many of the first rows are never hits."""
+        return len(self.exclude) + (AHEAD if self.references or self.contents else 0)
+
+    def cut_short(self, count: int) -> list[str]:
+        """Return a sentence if the hits end within the page because only `count` of them are arranged."""
+        if self.order.is_plain or not count == self.order.window < self.offset + self.k:
+            return []
+        return [f"only the first {count} hits of the ranking are arranged and returned: window sets how many"]
 
     @property
     def plain(self) -> bool:
@@ -56,4 +88,5 @@ class SearchResult:
     notes: Sequence[str] = ()
     diagnostics: Sequence[str] = ()  # how the search was done, for operators
     facets: Facets = field(default_factory=dict)
+    matches: int | None = None  # hits among the first that score enough, if the request has a least score
     is_overdue: bool = False  # the deadline of the request came first: there are no hits

@@ -7,16 +7,15 @@ import numpy as np
 
 from index.items.facets import Facets
 from index.items.values import Scalar
-from index.search.request import SAME, Hit, SearchRequest, SearchResult
+from index.search.request import DEEPER, SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
+from index.search.result_order import with_fields
 from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
 from index.storage.view import Candidates, RowView
 from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import DeadlineExceeded
 
-AHEAD = 8  # more rows are ranked than requested, so that few searches have to be ranked again
-DEEPER = 4  # factor by which the ranking grows if the rules left too few rows
 RANKED = 16_384  # its end: to look through a million rows for a thirteenth group of twelve takes seconds
 SHALLOW = 256  # rows up to which all queries of a batch are ranked at once: a deeper one must not slow the others
 
@@ -36,11 +35,13 @@ class _BatchedQuery:
     first: Rows = field(default_factory=lambda: NO_ROWS)  # re-ranked, in front of the others
     groups: int | None = None  # hits that there can be if each group has one
     is_cut: bool = False  # the ranking ended before there were enough hits
+    ordered: list[int] | None = None  # the hits, if the request has an order of its own
+    matches: int | None = None  # of these, if it has a least score
     overdue: bool = False  # its deadline was over when it was last looked at
 
     @property
     def needed(self) -> int:
-        return self.request.offset + self.request.k
+        return self.request.reach
 
     def is_overdue(self) -> bool:
         self.overdue = self.overdue or self.request.deadline.is_over
@@ -72,14 +73,22 @@ class Search:
             deeper = [query for query in waiting if query.depth > depth]
             self._rank(now, queries, depth, rescore)
             waiting = [*deeper, *(query for query in now if self._needs_more(query) and not query.is_overdue())]
+        for query in batch:
+            if not query.request.order.is_plain and not query.is_overdue():
+                self._order(queries[query.number], query)
         facets, diagnostics = self._facets(batch), self._diagnostics()
         return [
             SearchResult(
                 self._hits(queries[query.number], query),
                 self.candidates.total,
                 self._notes(query),
-                [*_rerank_diagnostics(query.first), *diagnostics],
+                [
+                    *_rerank_diagnostics(query.first),
+                    *query.request.cut_short(len(query.arrangement)),
+                    *diagnostics,
+                ],
                 {name: facets[name] for name in query.request.facets},
+                query.matches,
             )
             if not query.overdue
             else SearchResult([], self.candidates.total, is_overdue=True)
@@ -88,12 +97,12 @@ class Search:
 
     def _batch(self, requests: Sequence[SearchRequest]) -> list[_BatchedQuery]:
         total = max(1, self.candidates.total)
-        depths = [_depth(request) for request in requests]
+        depths = [request.depth for request in requests]
         shallow = max((depth for depth in depths if depth <= SHALLOW), default=0)
         batch = []
         for number, (request, depth) in enumerate(zip(requests, depths, strict=True)):
             rules = self._rules(request)
-            arrangement = Arrangement(rules, count=request.offset + request.k)
+            arrangement = Arrangement(rules, count=request.reach)
             depth = max(depth, shallow)
             first, most = min(depth, total), min(max(depth, RANKED), total)
             batch.append(_BatchedQuery(number, request, rules, arrangement, first, most))
@@ -147,13 +156,32 @@ class Search:
             query.groups = self.rows.group_count(request.group_by, self.candidates, without=without)
         return count >= query.groups
 
+    def _order(self, vector: Embeddings, query: _BatchedQuery) -> None:
+        """Arranges the hits of a query (d,) as its request says; pinned ones stay in front."""
+        assert query.scores is not None
+        order, ranked = query.request.order, query.arrangement.rows
+        scores = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
+        scores |= {row: self.rows.score(vector, row) for row in ranked if row not in scores}
+        front = [row for row in ranked if row in query.rules.pinned]
+        others = [row for row in ranked if row not in query.rules.pinned]
+        try:
+            query.ordered = front + order.arrange(others, scores, self.rows, query.request.deadline.check)
+            query.matches = None if order.min_score is None else len(query.ordered)
+        except DeadlineExceeded:
+            query.overdue = True
+
     def _hits(self, vector: Embeddings, query: _BatchedQuery) -> list[Hit]:
         """The items of rows with their scores for a query (d,); pinned rows beyond the ranking are scored here."""
         assert query.scores is not None
         known = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
         rows = self.rows
-        hits = query.arrangement.rows[query.request.offset :]
-        return [Hit(rows.item(row), known[row] if row in known else rows.score(vector, row)) for row in hits]
+        request = query.request
+        hits = query.arrangement.rows if query.ordered is None else query.ordered
+        hits = hits[request.offset : request.offset + request.k]
+        return [
+            Hit(with_fields(rows.item(row), request.fields), known[row] if row in known else rows.score(vector, row))
+            for row in hits
+        ]
 
     def _facets(self, batch: Sequence[_BatchedQuery]) -> Facets:
         """The counts of all attributes that a request names, each counted once."""
@@ -212,6 +240,8 @@ class Search:
         base = self.candidates.base
         if self.rows.base.missing and (base is None or not self.rows.base.ranking.scans(base)):
             notes.append("a part of the items could not be searched")
+        if query.matches == 0:
+            notes.append("no item matches well enough")
         if query.is_cut:
             notes.append(f"only the best {query.depth} of {self.candidates.total} items were looked through")
         return notes
@@ -238,7 +268,7 @@ def _to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Row
 
     They are taken from the same number of rows however long the ranking is, so that pages fit together.
     """
-    rows = ranking[: _rerank_depth(request)]
+    rows = ranking[: request.rerank_depth]
     rows = rows[rows >= 0]
     if rules is not PLAIN:
         rows = rows[~np.isin(rows, rules.dropped) & ~np.isin(rows, rules.pinned)]
@@ -254,19 +284,3 @@ def _joined(first: Rows, ranking: Rows) -> Rows:
 
 def _rerank_diagnostics(first: Rows) -> list[str]:
     return [f"the first {len(first)} of the ranking were re-ranked"] if len(first) else []
-
-
-def _depth(request: SearchRequest) -> int:
-    """How many rows are ranked at first."""
-    factor = 1 if request.group_by is None and request.alike is None else DEEPER
-    return max((request.offset + request.k + _left_out(request)) * factor, _rerank_depth(request))
-
-
-def _rerank_depth(request: SearchRequest) -> int:
-    """How many rows of the ranking are looked through for those to re-rank."""
-    return request.rerank + len(request.pinned) + _left_out(request) if request.rerank else 0
-
-
-def _left_out(request: SearchRequest) -> int:
-    """About how many of the first rows are never hits."""
-    return len(request.exclude) + (AHEAD if request.references or request.contents else 0)

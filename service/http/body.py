@@ -11,12 +11,11 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from index.items import filters
-from index.items.filters import Filter
 from index.search.request import SearchRequest
 from models.bundle import CANDIDATES
-from models.errors import InputError
 from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, WrongEncoding, WrongMediaType, invalid_body
 from service.http import multipart
+from service.schemas import results
 from service.schemas.images import QueryImage, WeightedImage
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
@@ -81,16 +80,6 @@ def query(posted: Posted, settings: Settings) -> Query:
         return _query(parse(SearchBody, _limited(posted.data)), None, settings)
     form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
     return _query(_merge(form.fields, has_image=form.image is not None), form.image, settings)
-
-
-def json_filter(text: str) -> Filter | None:
-    """Return the filter of a query string, JSON or empty, None if it has no condition; raises Unusable."""
-    try:
-        conditions = JSON_OBJECT.validate_json(text or "{}")
-        return filters.parse(conditions) if conditions else None
-    except (ValidationError, InputError) as error:
-        cause = str(error) if isinstance(error, InputError) else "no JSON object"
-        raise Unusable(f"filter: {cause}", fields=[{"field": "filter", "detail": cause}]) from error
 
 
 def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, JsonValue]]:
@@ -236,10 +225,13 @@ def _query(body: SearchBody, file: bytes | None, settings: Settings) -> Query:
             alike=body.max_similarity,
             nprobe=body.nprobe,
             facets=tuple(body.facets),
+            order=results.order(body),
+            fields=None if body.fields is None else tuple(body.fields),
             rerank=CANDIDATES if body.rerank is True else int(body.rerank),
         ),
         exclude_reference=body.exclude_reference,
         text_weight=body.text_weight,
+        min_chance=body.min_chance,
     )
 
 

@@ -17,10 +17,10 @@ from index.search.deadline import Deadline
 from index.search.listing import listed
 from index.sources import image_bytes
 from service.auth import guard
-from service.http import body
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.images.thumbnails import ImageFile
+from service.schemas import results
 from service.schemas import search as schemas
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
@@ -69,7 +69,7 @@ async def items(
 
     def work() -> bytes:
         deadline = Deadline(time.monotonic() + state.settings.deadline_s)
-        conditions = body.json_filter(filter)
+        conditions = results.json_filter(filter)
         view = state.searcher.live().view()
         found, total = listed(view.rows, conditions, after=after, limit=limit + 1, check=deadline.check)
         parts: list[bytes] = []

@@ -10,6 +10,7 @@ from index.items.items import GalleryItem
 from models.bundle import CANDIDATES
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, QueryImage, WeightedImage
+from service.schemas.results import ResultFields
 from service.search.query import Answer
 
 Scalar = str | int | float | bool
@@ -19,7 +20,7 @@ Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class SearchBody(RequestBody):
+class SearchBody(ResultFields):
     """A search: an image, a text, or both (the image, changed as the text says)."""
 
     # openapi.py adds an example of the live gallery
@@ -127,6 +128,7 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
             for hit, chance in zip(result.hits, chances, strict=True)
         ],
         "total": result.total,
+        "matches": result.matches,
         "facets": {
             name: [{"value": value, "count": count} for value, count in counts if value is not None]
             for name, counts in result.facets.items()
@@ -184,6 +186,9 @@ class SearchAnswer(BaseModel):
 
     hits: list[HitAnswer]
     total: int = Field(description="number of items that pass the filter")
+    matches: int | None = Field(
+        description="with min_score or min_chance: number of hits among the first `window` that reach it, on all pages"
+    )
     facets: dict[str, list[Count]] = Field(description="the most frequent values of each requested attribute")
     snapshot: str = Field(description="the snapshot that was searched")
     model: str = Field(description="the model that encoded the query")

@@ -14,6 +14,7 @@ from models.arrays import Embeddings, Scores
 from models.encoder import Encoder
 from models.errors import DeadlineExceeded
 from service.errors import Unusable
+from service.search import thresholds
 from service.search.encode import Kind, PreparedQuery, encode
 from service.search.references import ImageReference, RemoteImage, content, prepare_image, remote_images
 from service.search.stopwatch import Stopwatch
@@ -30,6 +31,7 @@ class Query:
     unlike: tuple[ImageReference, ...] = ()
     exclude_reference: bool = True
     text_weight: float | None = None  # None: the default of the bundle
+    min_chance: float | None = None  # that a hit satisfies the query
 
     @property
     def is_composed(self) -> bool:
@@ -76,6 +78,7 @@ class Answer:
     took_ms: dict[str, float]
     notes: list[str]
     diagnostics: list[str]
+    matches: int | None = None  # hits that score enough, if the query has a least score or chance
     chances: list[float] | None = None  # that each hit satisfies the query, if the bundle can tell
 
 
@@ -120,6 +123,9 @@ def prepare(
         notes.append(f"the text was read as: {read}")
         text = read
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
+    measured = kind if len(references) <= 1 and not unlike else None  # the kind that the calibration knows
+    request, more = thresholds.with_min_chance(request, query.min_chance, measured, weight, encoder.manifest)
+    notes += more
     return PreparedQuery(kind, references, unlike, text, weight, request, notes, watch)
 
 
@@ -167,6 +173,7 @@ def answer_batch(
             query.watch.took_ms,
             [*([truncated] if is_cut else []), *query.notes, *result.notes],
             [*result.diagnostics],
+            result.matches,
             _chances(query, result.hits, encoder),
         )
         if not result.is_overdue
@@ -177,14 +184,10 @@ def answer_batch(
 
 def _chances(query: PreparedQuery, hits: Sequence[Hit], encoder: Encoder) -> list[float] | None:
     """Return the chance that each hit satisfies the query; None if the bundle's calibration is of other queries."""
-    manifest = encoder.manifest
-    if manifest.calibration is None or query.kind not in ("composed", "text"):
+    measured = query.kind if len(query.references) <= 1 and not query.unlike else None
+    curve = thresholds.curve(measured, query.text_weight, encoder.manifest)
+    if curve is None:
         return None
-    if len(query.references) > 1 or query.unlike:
-        return None
-    if query.kind == "composed" and query.text_weight != manifest.text_weight:
-        return None
-    curve = manifest.calibration.composed if query.kind == "composed" else manifest.calibration.text
     chances: list[float] = curve.chance(np.array([hit.score for hit in hits])).round(3).tolist()
     return chances
 

@@ -1,0 +1,96 @@
+"""Order and choice among the first hits of a ranking: sorted by attributes, some last, those below a score left out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from index.items import filters
+from index.items.filters import Filter
+from index.items.items import GalleryItem
+from index.items.values import Scalar
+from index.sources.cells import Value
+from index.storage.view import RowView
+
+WINDOW = 200  # first hits of the ranking that are put in another order
+MAX_WINDOW = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """An attribute to sort by, or the score (None)."""
+
+    attribute: str | None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOrder:
+    """How the first `window` hits are arranged for the caller; later ones are not returned.
+
+    `sort` has the most important key first; ties stay as they were ranked, and missing values come last in either
+    direction. Hits for which `last` holds come after all others; those that score less than `min_score` are no hits.
+    """
+
+    sort: tuple[SortKey, ...] = ()
+    last: Filter | None = None
+    min_score: float | None = None
+    window: int = WINDOW
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the hits stay as they were ranked, all of them."""
+        return not self.sort and self.last is None and self.min_score is None
+
+    @property
+    def names(self) -> set[str]:
+        """The attributes that it depends on."""
+        return {key.attribute for key in self.sort if key.attribute is not None} | (
+            set() if self.last is None else filters.names(self.last)
+        )
+
+    def arrange(
+        self, rows: Sequence[int], scores: Mapping[int, float], view: RowView, check: Callable[[], None]
+    ) -> list[int]:
+        """Return rows, given as ranked, in this order; `check` raises if the work must end."""
+        arranged = [row for row in rows if self.min_score is None or scores[row] >= self.min_score]
+        for key in reversed(self.sort):
+            if key.attribute is None:
+                arranged.sort(key=scores.__getitem__, reverse=key.descending)
+            else:
+                arranged = _sorted(arranged, key.attribute, view, descending=key.descending)
+        if self.last is not None and arranged:
+            is_last = _members(view, self.last, check)
+            arranged.sort(key=is_last)
+        return arranged
+
+
+PLAIN_ORDER = ResultOrder()
+
+
+def with_fields(item: GalleryItem, fields: Sequence[str] | None) -> GalleryItem:
+    """Return the item with these attributes only; None stands for all."""
+    if fields is None:
+        return item
+    attributes = item.attributes
+    return replace(item, attributes={name: attributes[name] for name in fields if name in attributes})
+
+
+def _sorted(rows: Sequence[int], name: str, view: RowView, *, descending: bool) -> list[int]:
+    """Return the rows by their values of an attribute; a sort in either direction keeps the order of ties."""
+    start, base, fresh = view.overlay.start, view.base.items.attributes.get(name), view.overlay.columns.get(name)
+    values = {row: base.at(row) if row < start else fresh.at(row - start) for row in rows}
+    present = [row for row in rows if values[row] is not None]
+    present.sort(key=lambda row: _comparable(values[row]), reverse=descending)
+    return present + [row for row in rows if values[row] is None]
+
+
+def _comparable(value: Value) -> Scalar:
+    assert value is not None and not isinstance(value, list)  # checked when the request came
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _members(view: RowView, filter: Filter, check: Callable[[], None]) -> Callable[[int], bool]:
+    """Return a function that says of a row whether the filter holds."""
+    candidates, start = view.candidates(filter, check), view.overlay.start
+    base, fresh = candidates.base, candidates.fresh
+    assert base is not None
+    return lambda row: bool(base.mask[row] if row < start else fresh[row - start])

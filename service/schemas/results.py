@@ -1,0 +1,77 @@
+"""The fields of a search that order, limit and shorten its results."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+
+from index.items import filters
+from index.items.filters import Filter
+from index.search.result_order import MAX_WINDOW, WINDOW, ResultOrder, SortKey
+from models.errors import InputError
+from service.errors import Unusable
+from service.schemas.body import RequestBody
+
+CONDITIONS = TypeAdapter(dict[str, JsonValue])
+AttributeName = Annotated[str, Field(max_length=1024)]
+
+
+class AttributeSort(RequestBody):
+    """One attribute to sort hits by."""
+
+    attribute: AttributeName
+    order: Literal["asc", "desc"] = Field("asc", description="items without the attribute come last in both")
+
+
+class ResultFields(RequestBody):
+    """Fields of a search that have an effect on its first `window` hits."""
+
+    sort: list[Literal["score"] | AttributeSort] = Field(
+        [],
+        max_length=5,
+        description="what to sort the first `window` hits by, the most important key first; ties stay as ranked",
+        examples=[[{"attribute": "price", "order": "asc"}]],
+    )
+    last: dict[str, JsonValue] = Field(
+        {},
+        description="a filter: hits for which it holds come after all others of the first `window`",
+        examples=[{"in_stock": False}],
+    )
+    min_score: float | None = Field(
+        None, ge=-1, le=1, description="hits among the first `window` with a lower score are left out"
+    )
+    min_chance: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="hits among the first `window` with a lower chance are left out; for a model that tells chances",
+    )
+    window: int = Field(
+        WINDOW,
+        ge=1,
+        le=MAX_WINDOW,
+        description="number of first hits that sort, last, min_score and min_chance apply to; with one of these, no"
+        " later hit is returned",
+    )
+    fields: list[AttributeName] | None = Field(
+        None, max_length=100, description="attributes to return of each hit; null returns all, [] none"
+    )
+
+
+def order(body: ResultFields) -> ResultOrder:
+    """Return the order that a body describes; raises InputError for an invalid filter."""
+    keys = [
+        SortKey(None, descending=True) if key == "score" else SortKey(key.attribute, descending=key.order == "desc")
+        for key in body.sort
+    ]
+    last = filters.parse(body.last) if body.last else None
+    return ResultOrder(tuple(keys), last, body.min_score, body.window)
+
+
+def json_filter(text: str) -> Filter | None:
+    """Return the filter of a query string, JSON or empty, None if it has no condition; raises Unusable."""
+    try:
+        conditions = CONDITIONS.validate_json(text or "{}")
+        return filters.parse(conditions) if conditions else None
+    except (ValidationError, InputError) as error:
+        cause = str(error) if isinstance(error, InputError) else "no JSON object"
+        raise Unusable(f"filter: {cause}", fields=[{"field": "filter", "detail": cause}]) from error
