@@ -11,9 +11,9 @@ from uuid import UUID
 
 from index.sources import folders, object_stores, table_parts
 from index.sources.cells import EXACT, NO_TEXT, Cells, Value, is_utf8
-from index.sources.feeds.cell_types import Note
 from index.sources.feeds.records import records
 from index.sources.folders import escaped
+from models.csv_tables import Note
 from models.errors import SourceError
 from models.tables import Record
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from index.sources.feeds.cell_types import Note
 from models import table_header
+from models.csv_tables import Note
 
 # written in any case, as "Image" and "In Stock", they become these; other attributes stay as they are written
 NO_MAP: Mapping[str, str] = {}

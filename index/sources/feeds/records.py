@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from index.sources.feeds import shapes, xml_items
-from index.sources.feeds.cell_types import Note, Row, typed
+from index.sources.feeds.cell_types import Row, typed
 from index.sources.feeds.column_names import ColumnNames
 from models import csv_tables, tables
+from models.csv_tables import Note
 from models.tables import Record
 
 CACHED_KEYS = 256  # sets of keys of objects, of which a table has few
@@ -26,16 +27,18 @@ def records(
     with tables.unpacked(table, file) as (format, opened):
         match format:
             case "csv":
-                yield from typed(_csv(table, opened, columns, needed, note), needed, note)
+                yield from _csv(table, opened, columns, needed, note)
             case "xml":
-                yield from typed(_xml(table, opened, columns, needed, note), needed, note)
+                yield from _xml(table, opened, columns, needed, note)
             case "jsonl":
                 yield from _jsonl(table, opened, names, needed, note)
             case _:
                 yield from _parquet(table, opened, names, note)
 
 
-def _csv(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note) -> Iterator[Row]:
+def _csv(
+    table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note
+) -> Iterator[Record]:
     names = ColumnNames(columns, needed)
     lines = csv_tables.lines(
         table, opened, lambda header: names.fits(header) or shapes.recognised(header) is not None, note
@@ -52,10 +55,12 @@ def _csv(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequ
     if shape is not None:
         note(f"{table} is read as a {shape.title}")
         rows = shape.products(rows, note)
-    yield from rows
+    yield from typed(rows, {*needed, *(shape.texts if shape else ())}, note)
 
 
-def _xml(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note) -> Iterator[Row]:
+def _xml(
+    table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequence[str], note: Note
+) -> Iterator[Record]:
     names = ColumnNames(columns, needed, shapes.GOOGLE.columns)
     present: dict[str, None] = {}
 
@@ -63,10 +68,10 @@ def _xml(table: str, opened: IO[bytes], columns: Mapping[str, str], needed: Sequ
         for item in xml_items.items(table, opened, note):
             present.update(dict.fromkeys(item))
             yield {target: item[column] for target, column in names.chosen(list(item)).items()}
+        names.check(table, list(present), note)
 
     note(f"{table} is read as a {shapes.GOOGLE.title}")
-    yield from shapes.GOOGLE.products(renamed(), note)
-    names.check(table, list(present), note)
+    yield from typed(shapes.GOOGLE.products(renamed(), note), {*needed, *shapes.GOOGLE.texts}, note)
 
 
 def _jsonl(table: str, opened: IO[bytes], names: ColumnNames, needed: Sequence[str], note: Note) -> Iterator[Record]:

@@ -4,27 +4,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from index.sources.feeds import shopify, woocommerce
-from index.sources.feeds.cell_types import Note, Row
+from index.sources.feeds import shopify, stock, woocommerce
+from index.sources.feeds.cell_types import Row
 from index.sources.feeds.column_names import fold
+from models.csv_tables import Note
 
 Products: TypeAlias = Callable[[Iterable[Row], Note], Iterator[Row]]
-
-AVAILABLE = {
-    "in stock": "true", "limited availability": "true", "out of stock": "false", "preorder": "false",
-    "pre order": "false", "backorder": "false", "available for order": "false", "discontinued": "false",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class FeedShape:
     """A kind of export: the columns by which it is recognised, the column of each attribute, and what makes its rows
-    products. If it has `others`, its other columns are attributes, too."""
+    products. If it has `others`, its other columns are attributes, too; `texts` are attributes that stay text."""
 
     title: str
     signature: frozenset[str]
     columns: Mapping[str, str]
     products: Products
+    texts: frozenset[str] = frozenset()
     others: bool = False
 
 
@@ -41,7 +38,8 @@ def _google(rows: Iterable[Row], note: Note) -> Iterator[Row]:
     for row in rows:
         availability = row.get("in_stock")
         if isinstance(availability, str):
-            row["in_stock"] = AVAILABLE.get(fold(availability).replace("_", " "), "")
+            meaning = stock.AVAILABILITY.get(stock.availability(availability))
+            row["in_stock"] = "" if meaning is None else "true" if meaning else "false"
         more = row.get("additional_image_link")
         if isinstance(more, str):
             row["additional_image_link"] = [part.strip() for part in more.split(",") if part.strip()]
@@ -53,6 +51,7 @@ GOOGLE = FeedShape(
     frozenset({"id", "image_link"}),
     {"image": "image_link", "in_stock": "availability", "availability": "availability"},
     _google,
+    frozenset({"availability", "gtin", "mpn", "item_group_id", "google_product_category"}),
     others=True,
 )
 SHAPES = (
@@ -69,5 +68,6 @@ SHAPES = (
         frozenset({"id", "name", "images", "regular_price"}),
         woocommerce.COLUMNS,
         woocommerce.products,
+        frozenset({"sku"}),
     ),
 )

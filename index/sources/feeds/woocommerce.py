@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from index.sources.feeds.cell_types import Note, Row
+from index.sources.feeds.cell_types import Row
 from index.sources.feeds.column_names import fold
 from index.sources.feeds.html_text import plain
+from models.csv_tables import Note
 
 ATTRIBUTES = range(1, 31)
 WORKING = "_"  # begins the names of cells from which attributes are made

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
-from index.sources.feeds.cell_types import Note, Row
+from index.sources.feeds.cell_types import Row
+from models.csv_tables import Note
 from models.errors import SourceError
 
 GOOGLE = "http://base.google.com/ns/1.0"  # its g:title comes before a title of RSS
