@@ -15,7 +15,7 @@ from service.search.stopwatch import Stopwatch
 
 # the parts of a query, and so the graphs that encode it; none for an item, whose vector is in the gallery
 Kind: TypeAlias = Literal["composed", "image", "item", "text"]
-UNLIKE = 0.2  # weight of an image to be unlike: see docs/training.md
+UNLIKE = 0.1  # weight of an image to be unlike: see docs/training.md
 
 
 @dataclass(frozen=True, slots=True)

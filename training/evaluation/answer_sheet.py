@@ -15,7 +15,7 @@ from training.evaluation.drawn_shop import Shop
 from training.evaluation.strips import SHOWN, SIDE, Example, sheet
 
 SENTENCES = Path(__file__).with_name("free_sentences.toml")
-_QUALITY = 82  # of the JPEG
+_QUALITY = 60  # of the JPEG
 
 
 def write(encoder: Encoder, out: Path, *, products: int, seed: int, cache: Path | None) -> int:
