@@ -14,6 +14,7 @@ PROBLEM_TYPE = "application/problem+json"
 MAX_FIELDS = 20  # errors listed for one body
 MAX_VALIDATION_ERRORS = 1000  # each costs a kilobyte, and pydantic builds all or none
 NAME_CHARS = 200
+NO_FIELD = "no such field"
 _UNION_MEMBER = re.compile(r"bool|int|float|str|none|(constrained|function)-.*|[a-z]+\[.*")  # in pydantic's places
 SHORTAGE_S = 5  # after which a caller may retry
 SHORTAGES: Mapping[int | None, str] = {
@@ -232,7 +233,11 @@ def unusable(details: Sequence[ErrorDetails]) -> errors.InputError:
     """Return pydantic's errors about a body or a parameter as one error, which lists the first of them."""
     if details[0]["type"] == "json_invalid":
         return BadRequest(f"the body is not valid JSON ({details[0].get('ctx', {}).get('error', 'no detail')})")
-    fields = [{"field": _field(error), "detail": _sentence(error)} for error in details[:MAX_FIELDS]]
+    return unusable_fields([{"field": _field(error), "detail": _sentence(error)} for error in details[:MAX_FIELDS]])
+
+
+def unusable_fields(fields: Sequence[Mapping[str, str]]) -> Unusable:
+    """Return the error of a body with these fields at fault."""
     detail = "; ".join(
         f"{field['field']}: {field['detail']}" if field["field"] else field["detail"] for field in fields[:3]
     )
@@ -240,7 +245,10 @@ def unusable(details: Sequence[ErrorDetails]) -> errors.InputError:
 
 
 def _field(error: ErrorDetails) -> str:
-    parts = (str(part)[:NAME_CHARS] for part in error["loc"] if part not in ("body", "query", "path"))
+    location = error["loc"]
+    if len(location) > 1 and location[0] in ("body", "query", "path"):  # FastAPI's; alone, it is a field of that name
+        location = location[1:]
+    parts = (str(part)[:NAME_CHARS] for part in location)
     return ".".join(part for part in parts if not _UNION_MEMBER.fullmatch(part))
 
 
@@ -248,5 +256,5 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
-        return "no such field"
+        return NO_FIELD
     return error["msg"][:1].lower() + error["msg"][1:]

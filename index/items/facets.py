@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.items.columns import Column, Columns
-from index.items.values import Scalar, SortedValues, Values
+from index.items.values import Number, Scalar, SortedValues, Values
 from models.arrays import Flags
 
 Facets: TypeAlias = Mapping[str, Sequence[tuple[Scalar, int]]]  # by attribute, the most frequent first
 Counts: TypeAlias = NDArray[np.int64]  # (m,), by the code of the value
 
-MOST = 100  # values of an attribute
+Ranges: TypeAlias = Mapping[str, tuple[Number, Number]]  # by attribute, the least and the most
+
+MOST = 100  # values of an attribute by default
 
 
 def counts(
@@ -32,6 +34,21 @@ def counts(
         # a value that is not in `totals` has no more than the least of the first part's top
         totals[value] = _count(values, numbers, value) + int(more[code])
     return sorted(totals.items(), key=lambda each: (-each[1], each[0]))[:top]
+
+
+def extent(
+    columns: Columns, mask: Flags, others: Columns, other_mask: Flags, name: str
+) -> tuple[Number, Number] | None:
+    """The least and the most number that the rows of two parts have; None if they have none."""
+    ends: list[Number] = []
+    for column, chosen in ((columns.get(name), mask), (others.get(name), other_mask)):
+        if column.type in ("integer", "number"):
+            values, numbers = _tally(column, chosen)
+            codes = np.flatnonzero(numbers).tolist()
+            if isinstance(values, SortedValues):
+                codes = [*codes[:1], *codes[-1:]]
+            ends += [value for code in codes if isinstance(value := values.value(code), int | float)]
+    return (min(ends), max(ends)) if ends else None
 
 
 def distinct(columns: Columns, mask: Flags, others: Columns, other_mask: Flags, name: str) -> int:

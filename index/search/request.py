@@ -1,9 +1,9 @@
 """Search request and result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from index.items.facets import Facets
+from index.items.facets import MOST, Facets, Ranges
 from index.items.filters import Filter
 from index.items.items import GalleryItem
 from index.search.deadline import Deadline
@@ -29,6 +29,7 @@ class SearchRequest:
     contents: frozenset[str] = frozenset()  # SHA-256 of bytes of images that are no hits
     nprobe: int | None = None  # lists to probe, instead of the snapshot's own number
     facets: tuple[str, ...] = ()  # attributes whose values are counted
+    facet_limits: Mapping[str, int] = field(default_factory=dict, compare=False)  # values of one, if not MOST
     order: ResultOrder = PLAIN_ORDER
     fields: tuple[str, ...] | None = None  # attributes of the hits to return; None: all
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
@@ -38,6 +39,10 @@ class SearchRequest:
     def reach(self) -> int:
         """How many hits of the ranking it needs."""
         return self.offset + self.k if self.order.is_plain else self.order.window
+
+    def facet_limit(self, name: str) -> int:
+        """How many values of an attribute are returned at most."""
+        return self.facet_limits.get(name, MOST)
 
     @property
     def depth(self) -> int:
@@ -80,7 +85,8 @@ class Hit:
 class SearchResult:
     """The hits of one query, best first, the number of items that pass the filter, and notes for the caller.
 
-    `facets` holds, for each requested attribute, the most frequent values among these items with their counts.
+    `facets` holds, for each requested attribute, the most frequent values among these items with their counts,
+    and `ranges` the least and the most of those that are numbers.
     """
 
     hits: list[Hit]
@@ -88,5 +94,6 @@ class SearchResult:
     notes: Sequence[str] = ()
     diagnostics: Sequence[str] = ()  # how the search was done, for operators
     facets: Facets = field(default_factory=dict)
+    ranges: Ranges = field(default_factory=dict)
     matches: int | None = None  # hits among the first that score enough, if the request has a least score
     is_overdue: bool = False  # the deadline of the request came first: there are no hits

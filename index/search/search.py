@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from index.items.facets import Facets
-from index.items.values import Scalar
+from index.search.facet_counts import FacetCounts
 from index.search.request import DEEPER, SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker, rerank
 from index.search.result_order import with_fields
@@ -76,7 +75,12 @@ class Search:
         for query in batch:
             if not query.request.order.is_plain and not query.is_overdue():
                 self._order(queries[query.number], query)
-        facets, diagnostics = self._facets(batch), self._diagnostics()
+        facets = FacetCounts(self.rows, self.candidates, [query.request for query in batch])
+        for query in batch:
+            for name in query.request.facets:
+                if not query.is_overdue():
+                    facets.count(name)
+        diagnostics = self._diagnostics()
         return [
             SearchResult(
                 self._hits(queries[query.number], query),
@@ -87,7 +91,8 @@ class Search:
                     *query.request.cut_short(len(query.arrangement)),
                     *diagnostics,
                 ],
-                {name: facets[name] for name in query.request.facets},
+                facets.facets(query.request),
+                facets.ranges(query.request),
                 query.matches,
             )
             if not query.overdue
@@ -182,15 +187,6 @@ class Search:
             Hit(with_fields(rows.item(row), request.fields), known[row] if row in known else rows.score(vector, row))
             for row in hits
         ]
-
-    def _facets(self, batch: Sequence[_BatchedQuery]) -> Facets:
-        """The counts of all attributes that a request names, each counted once."""
-        facets: dict[str, Sequence[tuple[Scalar, int]]] = {}
-        for query in batch:
-            for name in query.request.facets:
-                if name not in facets and not query.is_overdue():
-                    facets |= self.rows.facets([name], self.candidates)
-        return facets
 
     def _rules(self, request: SearchRequest) -> ResultRules:
         if request.plain:

@@ -17,6 +17,7 @@ from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, Wron
 from service.http import multipart
 from service.schemas import results
 from service.schemas.images import QueryImage, WeightedImage
+from service.schemas.meant import invalid
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
 from service.search.references import ImageReference
@@ -188,7 +189,7 @@ def parse(kind: type[Body], data: bytes | bytearray) -> Body:
         return kind.model_validate_json(data)
     except ValidationError as error:
         raise (
-            invalid_body(error) if _is_utf8(data) else BadRequest("the body is not in UTF-8: encode it so")
+            invalid(error, kind) if _is_utf8(data) else BadRequest("the body is not in UTF-8: encode it so")
         ) from error
 
 
@@ -224,7 +225,8 @@ def _query(body: SearchBody, file: bytes | None, settings: Settings) -> Query:
             group_by=body.group_by,
             alike=body.max_similarity,
             nprobe=body.nprobe,
-            facets=tuple(body.facets),
+            facets=tuple(results.facet_limits(body)),
+            facet_limits=results.facet_limits(body),
             order=results.order(body),
             fields=None if body.fields is None else tuple(body.fields),
             rerank=CANDIDATES if body.rerank is True else int(body.rerank),
@@ -239,7 +241,7 @@ def _validated(members: dict[str, JsonValue]) -> SearchBody:
     try:
         return SearchBody.model_validate(members)
     except ValidationError as error:
-        raise invalid_body(error) from error
+        raise invalid(error, SearchBody) from error
 
 
 def _limited(data: bytes | bytearray) -> bytes | bytearray:

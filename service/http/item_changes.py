@@ -18,6 +18,7 @@ from service.http.body import NO_URLS, Posted
 from service.http.multipart import FormLayout
 from service.http.state import AppState
 from service.schemas.gallery import MAX_ITEMS, ItemBody, ItemChange, ItemResult, ItemsAnswer, ItemsBody
+from service.schemas.meant import invalid
 
 MAX_PARTS = 500_000  # members and values in one body: each costs memory
 MAX_DIGITS = 4000  # of a whole number: Python reads no longer ones
@@ -184,7 +185,7 @@ def _validated(kind: type[Kind], given: object) -> Kind:
     try:
         return kind.model_validate(members)
     except ValidationError as error:
-        raise invalid_body(error) from error
+        raise invalid(error, kind) from error
 
 
 def _object(given: object, where: str = "") -> dict[str, object]:

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from index.items import filters
+from index.items.facets import MOST
 from index.items.filters import Filter
 from index.search.result_order import MAX_WINDOW, WINDOW, ResultOrder, SortKey
 from models.errors import InputError
 from service.errors import Unusable
 from service.schemas.body import RequestBody
 
+MAX_VALUES = 1_000  # of a facet
 CONDITIONS = TypeAdapter(dict[str, JsonValue])
 AttributeName = Annotated[str, Field(max_length=1024)]
 
@@ -22,8 +24,23 @@ class AttributeSort(RequestBody):
     order: Literal["asc", "desc"] = Field("asc", description="items without the attribute come last in both")
 
 
+class FacetSize(RequestBody):
+    """An attribute to count the values of, and how many values to return."""
+
+    name: AttributeName
+    limit: int = Field(MOST, ge=1, le=MAX_VALUES, description="number of values, the most frequent first")
+
+
 class ResultFields(RequestBody):
-    """Fields of a search that have an effect on its first `window` hits."""
+    """Fields of a search that choose what is returned of its results, and in which order."""
+
+    facets: list[AttributeName | FacetSize] = Field(
+        [],
+        max_length=20,
+        description="attributes to count the values of, over all items that pass the filter: names, or objects with a"
+        " limit of their own",
+        examples=[["brand", {"name": "colour", "limit": 500}]],
+    )
 
     sort: list[Literal["score"] | AttributeSort] = Field(
         [],
@@ -65,6 +82,14 @@ def order(body: ResultFields) -> ResultOrder:
     ]
     last = filters.parse(body.last) if body.last else None
     return ResultOrder(tuple(keys), last, body.min_score, body.window)
+
+
+def facet_limits(body: ResultFields) -> dict[str, int]:
+    """Return for each attribute whose values are to be counted how many of them to return."""
+    return {
+        facet if isinstance(facet, str) else facet.name: MOST if isinstance(facet, str) else facet.limit
+        for facet in body.facets
+    }
 
 
 def json_filter(text: str) -> Filter | None:

@@ -65,9 +65,6 @@ class SearchBody(ResultFields):
         " an object means a range (gte, gt, lte, lt) or not; the keys and, or, not combine filters",
         examples=[{"category": ["dress", "skirt"], "price": {"gte": 10, "lt": 50}, "colour": {"not": "black"}}],
     )
-    facets: list[Name] = Field(
-        [], max_length=20, description="attributes to count the values of, over all items that pass the filter"
-    )
     group_by: Name | None = Field(
         None, description="an attribute; of all items with the same value, only the best is returned"
     )
@@ -133,6 +130,7 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
             name: [{"value": value, "count": count} for value, count in counts if value is not None]
             for name, counts in result.facets.items()
         },
+        "ranges": {name: {"min": least, "max": most} for name, (least, most) in result.ranges.items()},
         "snapshot": result.snapshot,
         "model": result.model,
         "took_ms": result.took_ms,
@@ -181,6 +179,13 @@ class Count(BaseModel):
     count: int
 
 
+class NumberRange(BaseModel):
+    """The least and the most number of an attribute, over all items that pass the filter."""
+
+    min: int | float
+    max: int | float
+
+
 class SearchAnswer(BaseModel):
     """The hits, best first."""
 
@@ -190,6 +195,7 @@ class SearchAnswer(BaseModel):
         description="with min_score or min_chance: number of hits among the first `window` that reach it, on all pages"
     )
     facets: dict[str, list[Count]] = Field(description="the most frequent values of each requested attribute")
+    ranges: dict[str, NumberRange] = Field(description="the range of each requested attribute that holds numbers")
     snapshot: str = Field(description="the snapshot that was searched")
     model: str = Field(description="the model that encoded the query")
     took_ms: dict[str, float] = Field(description="milliseconds of each stage, and in total")

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from index.gallery import Gallery, GalleryView
-from index.items.facets import Facets
+from index.items.facets import Facets, Ranges
 from index.search import deadline
 from index.search.request import Hit, SearchRequest
 from models.arrays import Embeddings, Scores
@@ -73,6 +73,7 @@ class Answer:
     hits: list[Hit]
     total: int
     facets: Facets
+    ranges: Ranges
     snapshot: str
     model: str
     took_ms: dict[str, float]
@@ -168,6 +169,7 @@ def answer_batch(
             result.hits,
             result.total,
             result.facets,
+            result.ranges,
             gallery.manifest.name,
             encoder.manifest.model_id,
             query.watch.took_ms,

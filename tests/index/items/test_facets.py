@@ -10,7 +10,7 @@ import pytest
 
 from index.items import attribute_file
 from index.items.columns import Columns, GrowingColumns
-from index.items.facets import counts, distinct
+from index.items.facets import counts, distinct, extent
 from index.items.values import Scalar
 from index.sources.cells import Value
 from models.arrays import Flags
@@ -67,6 +67,13 @@ def test_the_counts_are_those_of_a_plain_loop(tmp_path: Path, type: str, seed: i
             assert alone(whole, "a", mask, top) == alone(grown(rows, whole), "a", mask, top) == expected
             assert counts(first, mask[:cut], second, mask[cut:], "a", top) == expected
         assert alone(whole, "b", mask, 5) == []
+        numbers = [
+            value
+            for row, counted in zip(rows, mask, strict=True)
+            if counted and isinstance(value := row.get("a"), int | float) and type in ("integer", "number")
+        ]
+        ends = (min(numbers), max(numbers)) if numbers else None
+        assert extent(first, mask[:cut], second, mask[cut:], "a") == ends
         if type != "list of texts":
             values = [row.get("a") for row, counted in zip(rows, mask, strict=True) if counted]
             expected_groups = len(set(values) - {None}) + values.count(None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 
 
 def search(client: httpx.Client, **fields: object) -> dict[str, Any]:
@@ -46,6 +47,47 @@ def test_a_least_chance_leaves_an_honest_empty_result(client: httpx.Client) -> N
 def test_only_named_attributes_are_returned(client: httpx.Client) -> None:
     assert all(list(hit["attributes"]) == ["title"] for hit in search(client, fields=["title"])["hits"])
     assert all(hit["attributes"] == {} for hit in search(client, fields=[])["hits"])
+
+
+def test_facets_have_limits_of_their_own_and_ranges_of_numbers(client: httpx.Client) -> None:
+    facets = ["colour", {"name": "category", "limit": 2}, {"name": "price", "limit": 500}, "in_stock"]
+    answer = search(client, facets=facets, filter={"category": ["box", "tent", "ring"], "price": {"lt": 12}}, k=1)
+    assert [len(answer["facets"][name]) for name in ("colour", "category", "price", "in_stock")] == [5, 2, 7, 2]
+    prices = [entry["value"] for entry in answer["facets"]["price"]]
+    assert answer["ranges"] == {"price": {"min": min(prices), "max": max(prices)}}
+    searches = [{"text": "box", "facets": [{"name": "title", "limit": limit}]} for limit in (1, 30, 3)]
+    answers = client.post("/searches", json={"searches": searches}).json()["answers"]
+    assert [len(answer["facets"]["title"]) for answer in answers] == [1, 30, 3]
+    assert answers[2]["facets"]["title"] == answers[1]["facets"]["title"][:3]
+    for facet in ({"name": "price", "limit": 1001}, {"name": "price", "limit": 0}, {"limit": 3}, 7):
+        refused = client.post("/search", json={"text": "box", "facets": [facet]})
+        assert refused.status_code == 422 and refused.json()["errors"][0]["field"].startswith("facets")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "meant"),
+    [
+        ("/search", {"query": "a red dress"}, "query", "text"),
+        ("/search", {"text": "box", "Limit": 5}, "Limit", "k"),
+        ("/search", {"text": "box", "filters": {}}, "filters", "filter"),
+        ("/search", {"text": "box", "exclude_id": ["a"]}, "exclude_id", "exclude_ids"),
+        ("/search", {"image": {"id": "red-box"}}, "image.id", "item_id"),
+        ("/search", {"text": "box", "sort": [{"attribute_name": "price"}]}, "attribute_name", "attribute"),
+        ("/search", {"text": "box", "facets": [{"name": "price", "size": 3}]}, "size", ""),
+        ("/search", {"text": "box", "zzzz": 3}, "zzzz", ""),
+        ("/items/red-box", {"attribute_map": {}}, "attribute_map", "attributes"),
+        ("/items/red-box", {"price": 3}, "price", "attributes"),
+        ("/index", {"sources": "a.csv"}, "sources", "source"),
+    ],
+)
+def test_a_slip_is_named_with_the_field_that_was_meant(
+    client: httpx.Client, path: str, body: dict[str, object], field: str, meant: str
+) -> None:
+    method = "PUT" if path.startswith("/items") else "POST"
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == 422
+    errors = [error for error in answer.json()["errors"] if error["field"].endswith(field)]
+    assert errors and meant in errors[0]["detail"].split() + errors[0]["detail"].rstrip("?").split() + [""], errors
 
 
 def test_an_impossible_order_names_its_field(client: httpx.Client) -> None:
