@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from models import cli
 from models.bundle import SHIPPED
+from models.errors import ConfigError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
         help="a folder, a .csv, .jsonl or .parquet table with id and image, or a product feed or export of Google"
         " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…)",
     )
-    build.add_argument("--gallery", type=Path, required=True, metavar="DIR", help="the folder to create or replace")
+    build.add_argument("--gallery", type=Path, metavar="DIR", help="the folder to create or replace")
+    build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
     build.add_argument(
         "--map",
         type=_mapping,
@@ -147,6 +149,13 @@ def _mapping(given: str) -> tuple[str, str]:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run:
+        from index.build import dry_run
+
+        dry_run.show(arguments.source, columns=dict(arguments.map), as_json=arguments.progress == "json")
+        return
+    if arguments.gallery is None:
+        raise ConfigError("a build needs the folder of its gallery: add --gallery DIR, or --dry-run to try the source")
     _step_back(arguments)
     from dataclasses import asdict
 
@@ -180,12 +189,7 @@ def _build(arguments: argparse.Namespace) -> None:
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )
     _warn(built.recall_goal, built.recall_at_10)
-    _print_notes(built.notes)
-
-
-def _print_notes(notes: "Sequence[str]") -> None:
-    for note in notes:
-        print(note, file=sys.stderr)
+    progress_reports.print_notes(built.notes)
 
 
 def _warn(goal: float, reached: float) -> None:
@@ -225,6 +229,7 @@ def _compact(arguments: argparse.Namespace) -> None:
     _step_back(arguments)
     from dataclasses import asdict
 
+    from index.build import progress as progress_reports
     from index.build.compact import compact
 
     with _reporting(arguments) as progress:
@@ -236,7 +241,7 @@ def _compact(arguments: argparse.Namespace) -> None:
         f"{made.changes} changes folded in {made.seconds:.1f} s: snapshot {made.snapshot} of {arguments.gallery}, of"
         f" {made.items} items, is live"
     )
-    _print_notes(made.notes)
+    progress_reports.print_notes(made.notes)
 
 
 def _rollback(arguments: argparse.Namespace) -> None:

@@ -13,10 +13,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
     live = snapshot.live(gallery)
     columns = attribute_file.read(live.path / snapshot.ATTRIBUTES)
     source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
-    attributes = {
-        name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
-        for name, type in columns.types.items()
-    }
+    attributes = attribute_file.kinds(columns)
     manifest = live.manifest
     facts: dict[str, object] = {
         "snapshot": manifest.name,

@@ -90,3 +90,9 @@ def print_skipped(skipped: Sequence[SkippedRow], *, gallery: Path) -> None:
     if len(skipped) > PRINTED_SKIPS:
         more = len(skipped) - PRINTED_SKIPS
         print(f"… and {more} more, as `likebut index skipped {gallery}` says", file=sys.stderr)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Prints what a build read in a way that may surprise, on stderr."""
+    for note in notes:
+        print(note, file=sys.stderr)

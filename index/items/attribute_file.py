@@ -17,6 +17,7 @@ from index.items.attribute_types import AttributeType, AttributeTypes, Kind, com
 from index.items.columns import MISSING, Column, Columns
 from index.items.values import SortedValues
 from index.sources.cells import Value
+from index.sources.feeds import prices
 from index.sources.feeds.cell_types import EMPTY_WORDS
 from models.errors import GalleryBroken
 
@@ -75,23 +76,28 @@ def write(
     arrays: dict[str, pyarrow.DictionaryArray] = {}
     for name, column in columns.items():
         column.extend([None] * (len(ids) - len(column)))
-        kinds = first_rows(column)
-        if emptied := _without_empty_words(column, kinds):
+        first = first_rows(column)
+        if emptied := _without_empty_words(column, first):
             notes.append(
                 f"the attribute {name!r} holds numbers or true and false: {emptied} texts such as"
-                f" {column[kinds['text']]!r} (item {ids[kinds['text']]!r}) count as empty"
+                f" {column[first['text']]!r} (item {ids[first['text']]!r}) count as empty"
             )
             column = [None if isinstance(value, str) else value for value in column]
-            kinds = first_rows(column)
-        if not kinds:
+            first = first_rows(column)
+        if not first:
             continue
-        types[name] = type = common_type(kinds)
+        types[name] = type = common_type(first)
         arrays[name] = _dictionary_encode(column, type)
-        if (len(kinds) > 1 and type in ("text", "list of texts")) or "integer beyond 64 bits" in kinds:
-            shown = ", ".join(f"{each} (first in item {ids[row]!r})" for each, row in kinds.items())
+        if (len(first) > 1 and type in ("text", "list of texts")) or "integer beyond 64 bits" in first:
+            shown = ", ".join(f"{each} (first in item {ids[row]!r})" for each, row in first.items())
             notes.append(
                 f"the attribute {name!r} has values of the types {shown}: every value became a {type}; give it one type"
                 " in the source"
+            )
+        elif type == "text" and prices.is_price_name(name) and not _is_noted(name, source.notes):
+            notes.append(
+                f"{_is_text(name)}, as {column[first['text']]!r} (item {ids[first['text']]!r}): filters on numbers do"
+                " not find it"
             )
     source = replace(source, notes=[*source.notes, *notes][:NOTES])
     facts = {COUNT: str(len(ids)), VERSION: CURRENT, KNOWN: json.dumps(types), SOURCE: json.dumps(asdict(source))}
@@ -128,6 +134,14 @@ def read(path: Path, *, former: Iterable[Path] = ()) -> Columns:
     return Columns(count, columns, types)
 
 
+def kinds(columns: Columns) -> dict[str, list[str]]:
+    """Return the type of each attribute, after "missing" if an item has no value of it."""
+    return {
+        name: [*(["missing"] if columns.get(name).has_missing else []), *([type] if type else [])]
+        for name, type in columns.types.items()
+    }
+
+
 def read_source(path: Path) -> SourceFacts:
     """Return the facts of the source in the file at `path`; raises GalleryBroken if it is not one of ours."""
     try:
@@ -137,6 +151,14 @@ def read_source(path: Path) -> SourceFacts:
         raise GalleryBroken(
             f"{path} is not a table of attributes ({error}): roll back or rebuild the gallery"
         ) from error
+
+
+def _is_text(name: str) -> str:
+    return f"the attribute {name!r} is text"
+
+
+def _is_noted(name: str, notes: Sequence[str]) -> bool:
+    return any(note.startswith(_is_text(name)) for note in notes)
 
 
 def _known(facts: Mapping[bytes, bytes]) -> dict[str, AttributeType | None]:

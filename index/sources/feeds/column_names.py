@@ -9,6 +9,8 @@ from models.csv_tables import Note
 # written in any case, as "Image" and "In Stock", they become these; other attributes stay as they are written
 NO_MAP: Mapping[str, str] = {}
 KNOWN = ("id", "image", "title", "price", "currency", "brand", "in_stock", "description", "category", "link", "tags")
+SHOWN_CHARACTERS = 500
+WORKING = "_"  # begins the names of cells from which an export's attributes are made
 LEFT_OUT = "to have one as an attribute, name it by --map NAME=COLUMN"
 WAY_OUT = ", or name it by --map {target}=COLUMN (the member map of POST /index)"
 
@@ -63,13 +65,22 @@ class ColumnNames:
     def check(self, table: str, present: Sequence[str], note: Note) -> None:
         """Raise SourceError, with the names that there are, if a needed or a mapped column is missing.
 
-        `note` gets a sentence for a column whose name the map gives to another one.
+        `note` gets a sentence for columns with other names than their attributes, and for those that are left out.
         """
         chosen = self.chosen(present)
         table_header.check_needed(table, present, self._missing(present))
         for name in self._needed:
             if name not in chosen:
                 table_header.check_needed(table, present, [name], way_out=WAY_OUT.format(target=name))
+        visible = {
+            name: column
+            for name, column in chosen.items()
+            if fold(name) != fold(column) and not name.startswith(WORKING)
+        }
+        renamed = ", ".join(f"{column!r} is {name}" for name, column in visible.items())
+        if renamed:
+            shown = renamed if len(renamed) <= SHOWN_CHARACTERS else f"{renamed[:SHOWN_CHARACTERS]}…"
+            note(f"columns of {table} with other names: {shown}")
         left_out = [name for name in present if name not in chosen.values()]
         if not self._others and left_out:
             note(f"{len(left_out)} columns of {table} were left out, as {left_out[0]!r}: {LEFT_OUT}")

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from index.sources.feeds.cell_types import Row
-from index.sources.feeds.column_names import fold
+from index.sources.feeds.column_names import WORKING, fold
 from index.sources.feeds.html_text import plain
 from models.csv_tables import Note
 
 OPTIONS = (1, 2, 3)
-WORKING = "_"  # begins the names of cells from which attributes are made
 # the rows of a product are merged into these, or give the first filled cell
 COLUMNS = {
     "id": "handle", "title": "title", "description": "body_(html)", "brand": "vendor", "category": "product_category",

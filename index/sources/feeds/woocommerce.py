@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from index.sources.feeds.cell_types import Row
-from index.sources.feeds.column_names import fold
+from index.sources.feeds.column_names import WORKING, fold
 from index.sources.feeds.html_text import plain
 from models.csv_tables import Note
 
 ATTRIBUTES = range(1, 31)
-WORKING = "_"  # begins the names of cells from which attributes are made
 COLUMNS = {
     "id": "id", "sku": "sku", "title": "name", "image": "images", "price": "regular_price", "sale_price": "sale_price",
     "in_stock": "in_stock?", "stock": "stock", "category": "categories", "tags": "tags", "brand": "brands",
