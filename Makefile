@@ -39,9 +39,9 @@ words: $(VENV)/test  ## count the words "where" and "if" in the docstrings
 openapi: $(VENV)/serve  ## write service/openapi.json anew, after a change of the HTTP interface
 	$(BIN)/likebut openapi > service/openapi.json
 
-bench: build/gallery.built  ## measure the search's latency, stage by stage, the drawing, and searches after changes
+bench: build/gallery.built  ## measure the search's latency, stage by stage, words beside vectors, the drawing, and searches after changes
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
-	$(BIN)/python deploy/benchmarks/drawing.py
+	$(BIN)/python deploy/benchmarks/hybrid.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/after_changes.py --bundle $(BUNDLE)
 
 bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps under load, crashes and rebuilds (about an hour)

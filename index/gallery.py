@@ -177,6 +177,10 @@ class GalleryView:
         if request.group_by is not None:
             self.rows.group_codes(request.group_by)
 
+    def has_words(self, text: str) -> bool:
+        """True if each word of a text is one of the items' words."""
+        return self.rows.has_words(text)
+
     def item(self, id: str) -> GalleryItem:
         """The item of that id, with the present address of its image; raises UnknownItem."""
         item = self.rows.item(self._row(id))
@@ -236,6 +240,8 @@ class GalleryView:
             raise InputError(f"window is {request.order.window}: choose 1 to {MAX_WINDOW}")
         if request.nprobe is not None and not 1 <= request.nprobe <= self.manifest.nlist:
             raise InputError(f"nprobe is {request.nprobe}: choose 1 to {self.manifest.nlist}, or leave it out")
+        if not 0 <= request.lexical_weight <= 1:
+            raise InputError(f"lexical_weight is {request.lexical_weight}: give a number from 0 to 1")
         if request.alike is not None and not 0 < request.alike <= 1:
             raise InputError(f"alike is {request.alike}: give a cosine above 0, up to 1")
 

@@ -2,7 +2,7 @@
 
 One caller, one process for the service and this one for the raw calls; each query runs once over HTTP and once raw, in
 turn, so that a machine whose speed drifts slows both. Raw is decode + encode + FAISS on the same bundle, gallery and
-threads. Run it by `make bench`.
+threads. After the table, the images that one core draws in a second, over all categories. Run it by `make bench`.
 """
 
 import json
@@ -24,6 +24,8 @@ from models import preprocess
 from models.arrays import Pixels
 from models.encoder import Encoder
 from service.settings import Settings
+from training.catalogue.draw import draw
+from training.catalogue.world import sample
 
 Raw: TypeAlias = Callable[[bytes, str], None]  # the work itself: picture, text
 Body: TypeAlias = Callable[[bytes, str], dict[str, object]]  # the same as a request's body
@@ -31,6 +33,7 @@ Queries: TypeAlias = Sequence[tuple[bytes, str]]
 Ways: TypeAlias = dict[str, tuple[Raw, Body, Queries]]
 
 WARM_UP = 20
+DRAWINGS = 600
 STAGES = ("wait", "decode", "encode", "search")
 
 
@@ -68,6 +71,7 @@ def main(argv: Sequence[str]) -> int:
     }
     with shop.served(arguments) as (_, address):
         _measure(ways, address=address, items=len(gallery.view()), queries=len(queries))
+    _measure_drawing()
     return 0
 
 
@@ -78,6 +82,16 @@ def _measure(ways: Ways, *, address: str, items: int, queries: int) -> None:
     print("|---" * (len(STAGES) + 5) + "|")
     for name, (raw, body, rows) in ways.items():
         print(_row(name, raw, body, rows, address=address), flush=True)
+
+
+def _measure_drawing() -> None:
+    products = [sample.product(index, split="test", seed=7) for index in range(DRAWINGS)]
+    for size in (96, 128, 256):
+        draw.draw(products[0], size=size)  # the first one parses the paths
+        began = time.process_time()
+        for product in products:
+            draw.draw(product, size=size)
+        print(f"drawing at {size} px: {DRAWINGS / (time.process_time() - began):.0f} images a second of CPU time")
 
 
 def _row(name: str, raw: Raw, body: Body, queries: Queries, *, address: str) -> str:

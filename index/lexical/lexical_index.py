@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from index.items.items import GalleryItem
-from index.lexical.words import key, texts, words
+from index.lexical.words import DEFAULT_NAMES, key, texts, words
 from index.sources.cells import Value
 from models.arrays import Rows
 from models.errors import ConfigError, GalleryBroken, GalleryError
@@ -25,6 +25,7 @@ Item = tuple[str, Mapping[str, Value]]  # id and attributes
 
 CHUNK = 10_000  # items that are prepared in memory at a time
 MOST_ITEM_WORDS = 256  # distinct words of one item
+MOST_IN_MEMORY = 50_000  # items that are indexed in memory when a gallery is opened, within seconds
 
 # detail=none and columnsize=0: rows only, since positions and lengths are not used. The words come without punctuation,
 # and the tokenizer `ascii` only splits them at the spaces between them.
@@ -60,6 +61,16 @@ class LexicalIndex:
         index.rows(["a"], [], most=1)
         index.whole(["a"], most=1)
         return index
+
+    @classmethod
+    def load(cls, path: Path, names: Sequence[str] | None, items: Collection[GalleryItem]) -> "LexicalIndex | None":
+        """The index of a snapshot's items, built in memory if the snapshot has no file of one, for `names` is None.
+
+        Returns None if that would take long. Raises GalleryBroken.
+        """
+        if names is not None:
+            return cls.open(path, names)
+        return cls.in_memory(DEFAULT_NAMES, items) if len(items) <= MOST_IN_MEMORY else None
 
     @classmethod
     def in_memory(cls, names: Sequence[str], items: Iterable[GalleryItem] = ()) -> "LexicalIndex":

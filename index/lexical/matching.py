@@ -1,7 +1,7 @@
 """Rows that match a text by its words, and how well, within a bounded number of rows and words."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ READ = 10_000  # rows that are read for a text from one index
 MATCHES = 1_000  # rows that match, at most
 QUERY_WORDS = 32  # distinct words of a text that are looked up
 COMMON_WORDS = 4  # of these, words whose rows are too many to be read
-PARTLY = 0.75  # strength of a row that has all words, but no value that is the whole text
-POWER = 2.0  # a row that has half of the words by weight has a quarter of that
+PARTLY = 0.6  # strength of a row that has all words, but no value that is the whole text
+POWER = 2.0  # the share of the words that a row has, by weight, is raised to it
 FAINT = 0.02  # weaker rows are no matches
 
 
@@ -30,11 +30,10 @@ class LexicalMatches:
 NONE = LexicalMatches(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
-def matches(text: str, indexes: Sequence[LexicalIndex], wanted: Flags, check: Callable[[], None]) -> LexicalMatches:
+def matches(text: str, indexes: Sequence[LexicalIndex], wanted: Flags) -> LexicalMatches:
     """The best matches of a text in several indexes of one gallery, whose rows differ.
 
-    `wanted` is the mask (n,) of the first n rows that may match, others are none; `check` is called between two steps,
-    and raises if the work must end.
+    `wanted` is the mask (n,) of the first n rows that may match, others are none.
 
     A word weighs the more, the fewer rows have it (inverse document frequency; Spärck Jones, 1972). A row is as strong
     as the share of the text's weight that it covers, squared: most words of a descriptive sentence are in no title, and
@@ -52,17 +51,14 @@ def matches(text: str, indexes: Sequence[LexicalIndex], wanted: Flags, check: Ca
     blocks: list[Rows] = []
     strengths: list[Scores] = []
     for index, frequencies in zip(indexes, known, strict=True):
-        check()
         whole = index.whole(query, most=READ)
-        rows, covered = _covered(index, frequencies, weights, check)
+        rows, covered = _covered(index, frequencies, weights)
         blocks += [whole, rows]
         strengths += [np.ones(len(whole), np.float32), PARTLY * (covered / sum_of_weights) ** POWER]
     return _best(np.concatenate(blocks), np.concatenate(strengths), wanted)
 
 
-def _covered(
-    index: LexicalIndex, frequencies: Mapping[str, int], weights: Mapping[str, float], check: Callable[[], None]
-) -> tuple[Rows, Scores]:
+def _covered(index: LexicalIndex, frequencies: Mapping[str, int], weights: Mapping[str, float]) -> tuple[Rows, Scores]:
     """Rows (m,) that have some of the words, and the weight (m,) of the words that each has.
 
     Rows of the rarest words are read, as many as may be. A common word counts for these rows; if all words are common,
@@ -80,10 +76,7 @@ def _covered(
         steps += [(rare, [word], weights[word]) for word in common]
     elif common:
         steps = [([], common, sum(weights[word] for word in common))]
-    rows: list[Rows] = []
-    for any_of, all_of, _ in steps:
-        check()
-        rows.append(index.rows(any_of, all_of, most=READ))
+    rows = [index.rows(any_of, all_of, most=READ) for any_of, all_of, _ in steps]
     if not rows:
         return NONE.rows, NONE.strengths
     distinct, places = np.unique(np.concatenate(rows), return_inverse=True)

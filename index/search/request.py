@@ -32,6 +32,8 @@ class SearchRequest:
     facet_limits: Mapping[str, int] = field(default_factory=dict, compare=False)  # values of one, if not MOST
     order: ResultOrder = PLAIN_ORDER
     fields: tuple[str, ...] | None = None  # attributes of the hits to return; None: all
+    text: str = ""  # items that match it by their words are ranked higher
+    lexical_weight: float = 0.0  # of these matches, up to 1; cosines have the rest
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
     deadline: Deadline = field(default_factory=Deadline, compare=False)
 
@@ -75,10 +77,11 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item with its cosine similarity to the query."""
+    """An item with its cosine similarity to the query, and the names of its texts that match the query's by words."""
 
     item: GalleryItem
     score: float
+    matched: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from index.search.request import SearchRequest
+from index.search.result_rules import PLAIN, ResultRules
 from index.vectors.exact import DECIMALS
 from models.arrays import Embeddings, Rows, Scores
 from models.errors import InputError
@@ -34,3 +36,22 @@ def rerank(rows: Sequence[Rows], *, vectors: Callable[[Rows], Embeddings], resco
         first = firsts[number]
         firsts[number] = first[np.argsort(-line[: len(first)], kind="stable")]
     return firsts
+
+
+def rows_to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Rows:
+    """The first rows of a ranking (m,) to re-rank, without those that are pinned or never a hit.
+
+    They are taken from the same number of rows however long the ranking is, so that pages fit together.
+    """
+    rows = ranking[: request.rerank_depth]
+    rows = rows[rows >= 0]
+    if rules is not PLAIN:
+        rows = rows[~np.isin(rows, rules.dropped) & ~np.isin(rows, rules.pinned)]
+        if rules.unwanted is not None:
+            rows = rows[~rules.unwanted(rows)]
+    return rows[: request.rerank]
+
+
+def joined(first: Rows, ranking: Rows) -> Rows:
+    """A ranking with its re-ranked rows in front."""
+    return np.concatenate([first, ranking[~np.isin(ranking, first)]]) if len(first) else ranking

@@ -1,6 +1,7 @@
 """Order and choice among the first hits of a ranking: sorted by attributes, some last, those below a score left out."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from index.items import filters
@@ -48,10 +49,19 @@ class ResultOrder:
         )
 
     def arrange(
-        self, rows: Sequence[int], scores: Mapping[int, float], view: RowView, check: Callable[[], None]
+        self,
+        rows: Sequence[int],
+        scores: Mapping[int, float],
+        certain: Collection[int],
+        view: RowView,
+        check: Callable[[], None],
     ) -> list[int]:
-        """Return rows, given as ranked, in this order; `check` raises if the work must end."""
-        arranged = [row for row in rows if self.min_score is None or scores[row] >= self.min_score]
+        """Return rows, given as ranked, in this order; `check` raises if the work must end.
+
+        Rows that are `certain` are hits whatever they score.
+        """
+        least = -math.inf if self.min_score is None else self.min_score
+        arranged = [row for row in rows if scores[row] >= least or row in certain]
         for key in reversed(self.sort):
             if key.attribute is None:
                 arranged.sort(key=scores.__getitem__, reverse=key.descending)

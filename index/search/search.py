@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from index.search.facet_counts import FacetCounts
+from index.search.fusion import Fusion
 from index.search.request import DEEPER, SAME, Hit, SearchRequest, SearchResult
-from index.search.rerank import Rescore, no_reranker, rerank
+from index.search.rerank import Rescore, joined, no_reranker, rerank, rows_to_rerank
 from index.search.result_order import with_fields
 from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
 from index.storage.view import Candidates, RowView
@@ -30,7 +31,9 @@ class _BatchedQuery:
     depth: int  # rows to rank next
     most: int  # rows to rank at most
     scores: Scores | None = None  # (m,)
-    rows: Rows = field(default_factory=lambda: NO_ROWS)  # (m,), the ranking
+    rows: Rows = field(default_factory=lambda: NO_ROWS)  # (m,), the ranking by vectors
+    fusion: Fusion | None = None  # if rows match the text by words
+    ranking: Rows = field(default_factory=lambda: NO_ROWS)  # (n,), with these at their places
     first: Rows = field(default_factory=lambda: NO_ROWS)  # re-ranked, in front of the others
     groups: int | None = None  # hits that there can be if each group has one
     is_cut: bool = False  # the ranking ended before there were enough hits
@@ -65,6 +68,9 @@ class Search:
         finished in any case.
         """
         batch = self._batch(requests)
+        for query in batch:
+            if query.request.text and query.request.lexical_weight:
+                query.fusion = Fusion.match(self.rows, self.candidates, query.request, queries[query.number])
         waiting = batch
         while waiting:
             depth = min(query.depth for query in waiting)
@@ -120,11 +126,14 @@ class Search:
         new = [query for query in now if query.scores is None]  # a deeper ranking begins with the same rows
         for position, query in enumerate(now):
             query.scores, query.rows = scores[position], rows[position]
+            query.ranking = query.rows
+            if query.fusion is not None:
+                query.ranking = query.fusion.ranking(query.rows, query.scores, depth, total=self.candidates.total)
         if any(query.request.rerank for query in new):
             self._rerank(new, rescore)
         for query in now:
             try:
-                query.arrangement.extend(_joined(query.first, query.rows), query.request.deadline.check)
+                query.arrangement.extend(joined(query.first, query.ranking), query.request.deadline.check)
             except DeadlineExceeded:
                 query.overdue = True
 
@@ -134,7 +143,7 @@ class Search:
         def numbered(positions: Sequence[int], vectors: Embeddings) -> Scores:
             return rescore([queries[position].number for position in positions], vectors)
 
-        firsts = [_to_rerank(query.rows, query.request, query.rules) for query in queries]
+        firsts = [rows_to_rerank(query.ranking, query.request, query.rules) for query in queries]
         for query, first in zip(queries, rerank(firsts, vectors=self.rows.vectors, rescore=numbered), strict=True):
             query.first = first
 
@@ -170,7 +179,8 @@ class Search:
         front = [row for row in ranked if row in query.rules.pinned]
         others = [row for row in ranked if row not in query.rules.pinned]
         try:
-            query.ordered = front + order.arrange(others, scores, self.rows, query.request.deadline.check)
+            certain = () if query.fusion is None else query.fusion.certain()
+            query.ordered = front + order.arrange(others, scores, certain, self.rows, query.request.deadline.check)
             query.matches = None if order.min_score is None else len(query.ordered)
         except DeadlineExceeded:
             query.overdue = True
@@ -179,13 +189,17 @@ class Search:
         """The items of rows with their scores for a query (d,); pinned rows beyond the ranking are scored here."""
         assert query.scores is not None
         known = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
-        rows = self.rows
-        request = query.request
+        fused = {} if query.fusion is None else query.fusion.scores()
+        known |= fused
+        rows, request = self.rows, query.request
         hits = query.arrangement.rows if query.ordered is None else query.ordered
-        hits = hits[request.offset : request.offset + request.k]
         return [
-            Hit(with_fields(rows.item(row), request.fields), known[row] if row in known else rows.score(vector, row))
-            for row in hits
+            Hit(
+                with_fields(rows.item(row), request.fields),
+                known[row] if row in known else rows.score(vector, row),
+                rows.matched(request.text, row) if row in fused else (),
+            )
+            for row in hits[request.offset : request.offset + request.k]
         ]
 
     def _rules(self, request: SearchRequest) -> ResultRules:
@@ -257,25 +271,6 @@ class Search:
                 f"{ranking.probes(base, self.nprobe, dead=dead)} of {ranking.shards.nlist} lists were searched"
             )
         return diagnostics
-
-
-def _to_rerank(ranking: Rows, request: SearchRequest, rules: ResultRules) -> Rows:
-    """The first rows of a ranking (m,) to re-rank, without those that are pinned or never a hit.
-
-    They are taken from the same number of rows however long the ranking is, so that pages fit together.
-    """
-    rows = ranking[: request.rerank_depth]
-    rows = rows[rows >= 0]
-    if rules is not PLAIN:
-        rows = rows[~np.isin(rows, rules.dropped) & ~np.isin(rows, rules.pinned)]
-        if rules.unwanted is not None:
-            rows = rows[~rules.unwanted(rows)]
-    return rows[: request.rerank]
-
-
-def _joined(first: Rows, ranking: Rows) -> Rows:
-    """A ranking with its re-ranked rows in front."""
-    return np.concatenate([first, ranking[~np.isin(ranking, first)]]) if len(first) else ranking
 
 
 def _rerank_diagnostics(first: Rows) -> list[str]:

@@ -18,7 +18,6 @@ from index.items.items import GalleryItem, ItemTable
 from index.lexical import words
 from index.lexical.lexical_index import LexicalIndex
 from index.lexical.matching import LexicalMatches, matches
-from index.lexical.words import DEFAULT_NAMES
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.manifest import SnapshotManifest
@@ -34,7 +33,6 @@ from models.errors import GalleryBroken, InputError
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
 FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
-MOST_IN_MEMORY = 50_000  # items of a snapshot without a lexical index for which one is built when it is opened
 ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
 
 
@@ -61,7 +59,7 @@ class OpenSnapshot:
         items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES, former=former))
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
         shards = Shards.open(opened.shards, encoding=manifest.encoding)
-        lexical = _lexical(opened, items)
+        lexical = LexicalIndex.load(path / snapshot.LEXICAL, manifest.lexical, items)
         agree = (
             (lexical is None or lexical.count == len(items))
             and len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
@@ -98,13 +96,6 @@ class OpenSnapshot:
         """About how much memory a cached selection takes, with its rows if a search needs them."""
         rows = 8 * selection.count if self.ranking.scans(selection) else 0
         return selection.nbytes + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
-
-
-def _lexical(opened: Snapshot, items: ItemTable) -> LexicalIndex | None:
-    """The lexical index of a snapshot: of one without a file it is built in memory, if that takes few seconds."""
-    if opened.manifest.lexical is not None:
-        return LexicalIndex.open(opened.path / snapshot.LEXICAL, opened.manifest.lexical)
-    return LexicalIndex.in_memory(DEFAULT_NAMES, items) if len(items) <= MOST_IN_MEMORY else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +162,18 @@ class RowView:
         order = np.argsort(-bounds, axis=1, kind="stable")[:, : max(depth, 1)]
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
-    def matches(self, text: str, candidates: Candidates, check: Callable[[], None]) -> LexicalMatches:
-        """The candidates that match a text by its words; `check` raises if the work must end."""
-        indexes = [index for index in (self.base.lexical, self.overlay.lexical) if index is not None]
-        return matches(text, indexes, np.concatenate([self.base_mask(candidates), candidates.fresh]), check)
+    def matches(self, text: str, candidates: Candidates) -> LexicalMatches:
+        """The candidates that match a text by its words."""
+        return matches(text, self._lexical, np.concatenate([self.base_mask(candidates), candidates.fresh]))
+
+    def has_words(self, text: str) -> bool:
+        """True if each word of a text is a word of some item."""
+        distinct = list(dict.fromkeys(words.words(text)))
+        return not set(distinct).difference(*(index.frequencies(distinct) for index in self._lexical))
+
+    @property
+    def _lexical(self) -> list[LexicalIndex]:
+        return [index for index in (self.base.lexical, self.overlay.lexical) if index is not None]
 
     def matched(self, text: str, row: int) -> Sequence[str]:
         """The names of the texts of that row's item, such as "title", that have words of a text."""

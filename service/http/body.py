@@ -234,6 +234,7 @@ def _query(body: SearchBody, file: bytes | None, settings: Settings) -> Query:
         exclude_reference=body.exclude_reference,
         text_weight=body.text_weight,
         min_chance=body.min_chance,
+        lexical_weight=body.lexical_weight,
     )
 
 

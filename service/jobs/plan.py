@@ -1,6 +1,6 @@
 """The plan of a job, made before the job starts: the command that it runs, and the model that serves afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,7 @@ class JobRequest:
     max_loss: float = MAX_LOSS
     compact: bool = False
     snapshot: str | None = None
+    lexical: Sequence[str] | None = None  # None: those of the live snapshot
     map: Mapping[str, str] | None = None  # None: that of the live snapshot if it gives the source, or else none
 
 
@@ -82,6 +83,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
         *("--max-loss", str(request.max_loss)),
         *(f"--map={name}={column}" for name, column in (columns or {}).items()),
+        *(() if request.lexical is None else (f"--lexical={','.join(request.lexical)}",)),
         *("--allow-private-hosts", str(settings.allow_private_hosts).lower()),
         *progress,
     )

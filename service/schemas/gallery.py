@@ -14,6 +14,7 @@ from pydantic import (
 
 from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
+from index.lexical.words import DEFAULT_NAMES
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, Image
 from service.schemas.search import Attribute, Name, ServerPath
@@ -30,9 +31,10 @@ def _known_kind(value: object, validate: ValidatorFunctionWrapHandler) -> object
 
 
 MAX_ITEMS = 1000  # changes of one call
-# both become an argument of a command
+# they become arguments of a command
 MappedName = Annotated[str, Field(max_length=1024, pattern=r"^[^=\x00]*[^=\x00\s][^=\x00]*$")]
 Column = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+LexicalName = Annotated[str, Field(max_length=1024, pattern=r"^[^,\x00]*[^,\x00\s][^,\x00]*$")]
 AttributeValue = Annotated[Attribute | None, WrapValidator(_known_kind)]
 
 
@@ -138,6 +140,12 @@ class IndexBody(RequestBody):
         description='the column of a table that is the id, the image or another attribute, as {"image": "image_link"};'
         " null uses the map of the live snapshot if its source is used, and otherwise none",
     )
+    lexical: list[LexicalName] | None = Field(
+        None,
+        max_length=100,
+        description="attributes of which the words find items, beside the id; null uses those of the live snapshot, or"
+        f" {', '.join(DEFAULT_NAMES)}",
+    )
     compact: bool = Field(False, description="merge the changes since the live snapshot into a new snapshot")
     snapshot: Id | None = Field(
         None, description="name of a kept snapshot to roll back to; later changes of items stay"
@@ -148,8 +156,11 @@ class IndexBody(RequestBody):
         builds = self.source is not None or self.bundle is not None
         if builds + self.compact + (self.snapshot is not None) != 1:
             raise ValueError("give a source, a bundle or both; or compact; or a snapshot")
-        if self.map is not None and (self.compact or self.snapshot is not None):
-            raise ValueError("give a map only with a source or a bundle")
+        if self.compact or self.snapshot is not None:
+            if self.map is not None:
+                raise ValueError("give a map only with a source or a bundle")
+            if self.lexical is not None:
+                raise ValueError("give lexical only with a source or a bundle")
         if self.recall != "auto" and not 0 < self.recall <= 1:
             raise ValueError("recall must be above 0 and at most 1")
         return self

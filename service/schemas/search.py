@@ -83,6 +83,13 @@ class SearchBody(ResultFields):
         le=1,
         description="weight of the text if there are both image and text; null uses the default of the model",
     )
+    lexical_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="weight of the words that the text shares with the title, the brand, the id and other chosen"
+        " attributes of an item; the similarity has the rest. 0 ignores words, null uses the default of 0.5",
+    )
     rerank: bool | Annotated[int, Field(ge=1, le=CANDIDATES)] = Field(
         False,
         description="re-rank the first hits with the model's re-ranker, if it has one, for an image with a text: true"
@@ -121,6 +128,7 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
                 "image_url": image_url(hit.item.id, root_path),
                 "score": round(hit.score, 6),
                 "chance": chance,
+                "matched": hit.matched,
             }
             for hit, chance in zip(result.hits, chances, strict=True)
         ],
@@ -169,6 +177,10 @@ class HitAnswer(ItemAnswer):
     chance: float | None = Field(
         None,
         description="chance that the item satisfies the query, 0 to 1; null if the model cannot tell it",
+    )
+    matched: list[str] = Field(
+        [],
+        description="id, or attributes, that share words with the text, such as title; it may rank above its score",
     )
 
 

@@ -20,6 +20,8 @@ from service.search.references import ImageReference, RemoteImage, content, prep
 from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 
+LEXICAL_WEIGHT = 0.5  # of a whole title, id or brand, as against a cosine: see docs/benchmarks/hybrid.md
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -32,6 +34,7 @@ class Query:
     exclude_reference: bool = True
     text_weight: float | None = None  # None: the default of the bundle
     min_chance: float | None = None  # that a hit satisfies the query
+    lexical_weight: float | None = None  # None: LEXICAL_WEIGHT
 
     @property
     def is_composed(self) -> bool:
@@ -120,7 +123,12 @@ def prepare(
     if request.rerank and (kind != "composed" or len(references) > 1):
         request = replace(request, rerank=0)
         notes.append("rerank was ignored: it applies only to a query with one image and a text")
-    if (read := encoder.spelt(text)) != text:
+    if text:
+        lexical_weight = LEXICAL_WEIGHT if query.lexical_weight is None else query.lexical_weight
+        request = replace(request, text=text, lexical_weight=lexical_weight)
+    elif query.lexical_weight is not None:
+        notes.append("lexical_weight was ignored: it applies only to a query with a text")
+    if (read := encoder.spelt(text)) != text and not view.has_words(text):  # a brand is no slip
         notes.append(f"the text was read as: {read}")
         text = read
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight

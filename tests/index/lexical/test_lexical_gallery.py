@@ -45,12 +45,8 @@ def source(tmp_path: Path, draw: "Draw") -> Path:
 def found(gallery: Gallery, text: str) -> Sequence[str]:
     """The ids of the matches of a text, sorted."""
     rows = gallery.view().rows
-    matches = rows.matches(text, rows.candidates(None), quiet_check)
+    matches = rows.matches(text, rows.candidates(None))
     return sorted(rows.item(row).id for row in matches.rows.tolist())
-
-
-def quiet_check() -> None:
-    """The check of a search without a deadline."""
 
 
 def opened(path: Path, encoder: Encoder) -> Gallery:
@@ -109,7 +105,7 @@ def test_changes_are_found_at_once_and_after_a_compaction(tmp_path: Path, source
         assert found(gallery, "i5") == [] and "i5" not in found(gallery, "lamp")
 
     check(gallery)
-    assert len(before.matches("zebra", before.candidates(None), quiet_check).rows) == 0  # an older view
+    assert len(before.matches("zebra", before.candidates(None)).rows) == 0  # an older view
     check(opened(path, encoder))  # of another process
     gallery.change([put(encoder, "new", title="Lion lamp")])
     assert found(gallery, "zebra") == ["i3"] and found(gallery, "lion") == ["new"]
@@ -128,7 +124,7 @@ def test_a_snapshot_without_a_lexical_index_opens_and_is_searched(
     assert gallery.manifest.lexical is None and found(gallery, "i7") == ["i7"]
     gallery.change([put(encoder, "new", title="Zebra lamp")])
     assert found(gallery, "zebra") == ["new"]
-    monkeypatch.setattr("index.storage.view.MOST_IN_MEMORY", COUNT - 1)
+    monkeypatch.setattr("index.lexical.lexical_index.MOST_IN_MEMORY", COUNT - 1)
     large = opened(path, encoder)
     assert found(large, "i7") == [] == found(large, "zebra")
     older = gallery.manifest.name

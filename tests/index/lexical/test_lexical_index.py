@@ -35,12 +35,8 @@ def shop(count: int, seed: int = 0) -> list[Item]:
     return items
 
 
-def unchecked() -> None:
-    """The check of a search without a deadline."""
-
-
 def found(text: str, *indexes: LexicalIndex, count: int = 10_000) -> LexicalMatches:
-    return matches(text, indexes, np.ones(count, np.bool_), unchecked)
+    return matches(text, indexes, np.ones(count, np.bool_))
 
 
 def first(text: str, *indexes: LexicalIndex) -> int:
@@ -153,14 +149,6 @@ def test_work_is_bounded_for_thousands_of_common_words(monkeypatch: pytest.Monke
     steps = 0
     found(" ".join(f"rare{number} red blue" for number in range(3000)), index)
     assert 0 < steps <= matching.QUERY_WORDS
-
-
-def test_a_search_whose_time_is_over_reads_no_more(index: LexicalIndex) -> None:
-    def over() -> None:
-        raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        matches("red mug", [index], np.ones(500, np.bool_), over)
 
 
 def test_matched_names_the_attributes_that_have_the_words() -> None:
