@@ -1,5 +1,6 @@
-"""Uploaded images on disk, each in a file named by the SHA-256 of its bytes."""
+"""Uploaded images and tables on disk, each in a file named by the SHA-256 of its bytes."""
 
+import hashlib
 import os
 import time
 from collections.abc import Collection
@@ -11,6 +12,7 @@ from models import files
 from models.errors import GalleryError
 
 FOLDER = "uploaded"
+TABLES = "tables"
 YOUNG_S = 3600.0  # an image is written before its item, and must not be removed in between
 
 
@@ -34,18 +36,39 @@ def store(gallery: Path, data: bytes, content: str) -> Path:
     A file that is there is left, unless its bytes are damaged.
     """
     path = path_of_content(gallery, content)
+    _write(path, data, content, otherwise="put the item again")
+    return path
+
+
+def store_table(gallery: Path, data: bytes | bytearray, suffix: str) -> Path:
+    """Writes a table and returns its path; it is on the disk when this returns. Raises GalleryError."""
+    content = hashlib.sha256(data).hexdigest()
+    path = gallery.resolve() / TABLES / f"{content}{suffix}"
+    _write(path, bytes(data), content, otherwise="send the table again")
+    return path
+
+
+def _write(path: Path, data: bytes, content: str, *, otherwise: str) -> None:
     with suppress(OSError):
         os.utime(path)  # young again, so that a `remove_unused` that runs now leaves it
         if path.stat().st_size == len(data) and files.digest(path) == content:
-            return path
+            return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, data)
         for parent in (path.parent.parent, path.parent.parent.parent):  # their names may be new too
             files.sync(parent)
     except OSError as error:
-        raise GalleryError(f"{path} cannot be written ({error}): make room, and put the item again") from error
-    return path
+        raise GalleryError(f"{path} cannot be written ({error}): make room, and {otherwise}") from error
+
+
+def remove_unused_tables(gallery: Path, sources: Collection[str], *, older_s: float = YOUNG_S) -> None:
+    """Removes the uploaded tables that none of the sources is, unless they are younger than `older_s`."""
+    names = {source.rpartition("/")[2] for source in sources}
+    latest = time.time() - older_s
+    for path in (gallery / TABLES).glob("*"):
+        if path.name not in names and path.stat().st_mtime < latest:
+            path.unlink(missing_ok=True)
 
 
 def remove_unused(gallery: Path, used: Collection[str], *, older_s: float = YOUNG_S) -> None:

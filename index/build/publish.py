@@ -64,7 +64,8 @@ def roll_back(gallery: Path, name: str) -> SnapshotManifest:
 def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: float = uploads.YOUNG_S) -> None:
     """Removes uploaded images that no item of the kept snapshots and the journal has, except young ones.
 
-    If the items of a kept snapshot or a change cannot be read, nothing is removed.
+    Removes uploaded tables, too, from which none of these snapshots was built. If the items of a kept snapshot or a
+    change cannot be read, nothing is removed.
     """
     try:
         uris = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
@@ -73,3 +74,4 @@ def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: floa
     except GalleryBroken:
         return
     uploads.remove_unused(gallery, uris, older_s=older_s)
+    uploads.remove_unused_tables(gallery, {each.source for each in snapshot.kept_snapshots(gallery)}, older_s=older_s)

@@ -149,7 +149,7 @@ def attribute_files(gallery: Path) -> list[Path]:
 
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
-    names = (CURRENT, LOCK, HIGH_WATER, *JOURNAL_FILES, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER)
+    names = (CURRENT, LOCK, HIGH_WATER, *JOURNAL_FILES, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, uploads.TABLES)
     return [gallery / name for name in names]
 
 

@@ -11,7 +11,7 @@ from index.storage import snapshot
 from index.storage.changes import Delete
 from service.auth import guard
 from service.http import body as bodies
-from service.http import item_changes, item_images, openapi
+from service.http import item_changes, item_images, openapi, uploaded_tables
 from service.http.item_paths import ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.jobs.plan import JobRequest
@@ -30,10 +30,10 @@ async def metrics(state: AppStateDep) -> Response:
 @routes.post(
     "/index", operation_id="startIndexJob", tags=["gallery"], status_code=202, summary="Start an index job",
     responses={202: {"headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}}}},
-    openapi_extra={"requestBody": openapi.INDEX_BODY},
+    openapi_extra={"requestBody": openapi.INDEX_BODY, "parameters": openapi.INDEX_PARAMETERS},
 )  # fmt: skip
 async def start_job(
-    body: Annotated[schemas.IndexBody, Depends(bodies.json_body(schemas.IndexBody))],
+    wanted: Annotated[JobRequest, Depends(uploaded_tables.job_request)],
     request: Request,
     response: Response,
     state: AppStateDep,
@@ -41,9 +41,9 @@ async def start_job(
     """Starts a job that builds a new snapshot, with another model if `bundle` names one. Searches go on meanwhile.
 
     Model and snapshot are swapped together when the snapshot is complete, so every search is answered by the old two
-    or by the new two. A job that fails changes nothing.
+    or by the new two. A job that fails changes nothing. A table may be sent itself, as the body: its images are URLs.
     """
-    job = await state.jobs.start(JobRequest(**body.model_dump()))
+    job = await state.jobs.start(wanted)
     response.headers["Location"] = f"{root_path(request)}/index/jobs/{job.id}"
     return schemas.JobAccepted(job=job.id)
 

@@ -76,7 +76,29 @@ ITEMS_FORM: JsonValue = {
         "description": "the image file of the item of that id",
     },
 }
-INDEX_BODY, SEARCHES_BODY = map(_json_body, ("IndexBody", "SearchesBody"))
+TABLE_TYPES = (
+    "text/csv", "text/tab-separated-values", "application/x-ndjson", "application/xml",
+    "application/vnd.apache.parquet",
+)  # fmt: skip
+TABLE: JsonValue = {"schema": {"type": "string", "format": "binary", "description": "the table or feed itself"}}
+INDEX_BODY: dict[str, JsonValue] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/IndexBody"}},
+        **dict.fromkeys(TABLE_TYPES, TABLE),
+    },
+}
+SEARCHES_BODY = _json_body("SearchesBody")
+INDEX_PARAMETERS: list[JsonValue] = [
+    {
+        "name": "map", "in": "query", "schema": {"type": "array", "items": {"type": "string"}},
+        "description": "for a table as the body: NAME=COLUMN, as image=image_link; repeatable",
+    },
+    {
+        "name": "max_loss", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 1},
+        "description": "for a table as the body: as the field of IndexBody",
+    },
+]  # fmt: skip
 ITEM_BODY = _with_form(_json_body("ItemBody"), ITEM_FORM, part="attributes")
 PATCH_BODY = _with_form(_json_body("ItemBody", MERGE_PATCH), ITEM_FORM, part="attributes")
 ITEMS_BODY = _with_form(_json_body("ItemsBody"), ITEMS_FORM, part="items")

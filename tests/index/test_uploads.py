@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from index import uploads
 from index.build.build import build
 from index.edits import Put
 from index.sources.image_bytes import read_image
@@ -47,3 +48,12 @@ def test_a_build_skips_a_damaged_upload_by_name(tmp_path: Path, folder: Path, en
     assert [(each.id, hat.name in each.reason and "damaged" in each.reason) for each in built.skipped] == [
         ("hat", True)
     ]
+
+
+def test_an_uploaded_table_stays_while_it_is_a_source(tmp_path: Path) -> None:
+    first, second = (uploads.store_table(tmp_path, data, ".csv") for data in (b"id,image\n", b"id;image\n"))
+    assert uploads.store_table(tmp_path, b"id,image\n", ".csv") == first
+    uploads.remove_unused_tables(tmp_path, {str(second)})
+    assert first.exists()  # young: its build may not have ended
+    uploads.remove_unused_tables(tmp_path, {str(second)}, older_s=-1)
+    assert (first.exists(), second.read_bytes()) == (False, b"id;image\n")

@@ -37,3 +37,34 @@ def test_a_job_maps_columns_and_a_rebuild_remembers_it(
         assert answer.status_code == 422
 
     inside(Settings(gallery=tmp_path / "gallery"), scenario)
+
+
+@pytest.mark.slow
+def test_a_table_may_be_the_body(tmp_path: Path, shop: Path, inside: Inside) -> None:
+    images = sorted(shop.parent.glob("*-b*.png"))
+    rows = "".join(f"{number};{image};5,00 €\n" for number, image in enumerate(images))
+    table = ("SKU;Photo;Price\n" + rows).encode("cp1252")
+    kind = {"content-type": "text/csv; charset=windows-1252"}
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        query = {"map": ["id=SKU", "image=Photo"], "max_loss": "1"}
+        for content, wrong, headers, status in (
+            (table, {"map": "id"}, kind, 422), (table, {"max_loss": "x"}, kind, 422),
+            (table, {"max_loss": "2"}, kind, 422), (table, {"map": "=x"}, kind, 422), (b"", query, kind, 422),
+            (table, query, {"content-type": "text/plain"}, 415),
+            (table, query, {"content-type": "multipart/form-data; boundary=x"}, 415),
+            (table * 100, query, kind, 413),
+        ):  # fmt: skip
+            answer = await client.post("/index", content=content, params=wrong, headers=headers)
+            assert answer.status_code == status, (wrong, headers, answer.text)
+        answer = await client.post("/index", json={"compact": True}, params={"max_loss": "1"})
+        assert answer.status_code == 422
+        assert not list((tmp_path / "gallery").glob("tables/*"))
+        job = await finished(client, await client.post("/index", content=table, params=query, headers=kind))
+        assert (job["state"], job["items"]) == ("done", len(images)), job
+        (stored,) = (tmp_path / "gallery" / "tables").iterdir()
+        assert (stored.read_bytes(), str(stored.resolve())) == (table, job["source"])
+        item = (await client.get("/items/0")).json()
+        assert item["attributes"] == {"price": 5.0, "currency": "EUR"}
+
+    inside(Settings(gallery=tmp_path / "gallery", max_bulk_bytes=len(table) + 10), scenario)
