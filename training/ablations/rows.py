@@ -91,7 +91,7 @@ ROWS = (
     _instruct_whole("transagg", "TransAgg's head, a baseline", stage="aggregating"),
     _instruct_whole("instruct", "both phases, on shoppers' texts: supervised", curve="InstructCIR"),
     _instruct_whole("instruct-generated", "on templates over two captions: no shopper's word"),
-    _instruct_whole("instruct-small", "whole run: supervised, ten times the triplets, twice", file="instruct-small"),
+    _instruct_whole("instruct-small", "whole run: supervised, all triplets", file="instruct-small"),
     _instruct_changed("instruct-average", "targets by an average of past weights, as in the paper"),
     _instruct_changed("instruct-no-crossing", "no cross-attention"),
     _instruct_changed("instruct-no-captions", "captions are not trained on, as in the paper"),
