@@ -178,6 +178,8 @@ def _parts(data: bytes, boundary: bytes, layout: FormLayout) -> list[_FormPart]:
 def _named(parts: list[_FormPart], layout: FormLayout) -> Iterator[tuple[str, _FormPart]]:
     for number, part in enumerate(parts, start=1):
         name = part.parameter(b"content-disposition", b"name")
+        if name == b"" and layout.by_id:
+            raise _refused("", f"part {number} of the form has an empty name: name it as its item's id")
         if not name:
             raise BadRequest(f"part {number} of the form has no name: {layout.sentence}")
         yield name.decode(errors="replace")[: MAX_NAME if layout.by_id else 100], part

@@ -169,5 +169,6 @@ def test_a_form_of_many_changes_names_images_by_id(copy: Path, inside: Inside, i
         unknown = await client.post("/items", files=[*files, ("other", first)])
         assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "other")
         assert (await client.post("/items", files=files[1:])).status_code == 422
+        assert (await client.post("/items", files=[*files, ("", first)])).status_code == 422
 
     inside(Settings(gallery=copy), scenario)
