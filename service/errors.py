@@ -95,7 +95,7 @@ class Unauthorized(errors.LikebutError):
 
 
 class Forbidden(errors.LikebutError):
-    """The role of the key does not allow this."""
+    """The role of the key does not allow this, nor may a page of another origin do it."""
 
 
 class NotReady(errors.LikebutError):

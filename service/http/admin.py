@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -10,6 +11,7 @@ from index.edits import Edit
 from index.storage import snapshot
 from index.storage.changes import Delete
 from service.auth import guard
+from service.errors import Forbidden
 from service.http import body as bodies
 from service.http import item_changes, item_images, openapi, uploaded_tables
 from service.http.item_paths import ITEM
@@ -126,12 +128,25 @@ async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
 
     In a form, `items` are the changes, and each other part is the image file of the item of that id.
     """
+    _refuse_foreign_form(request, state)
     with state.edit_pool.permit() as permit:
         limit = state.settings.max_bulk_bytes
         posted = await bodies.json_or_form(request, max_json_bytes=limit, max_form_bytes=limit)
         drafts = await permit.run(partial(item_changes.many, posted, state))
         await item_images.fetch_all(drafts, state.downloader, max_bytes=limit)
         return await permit.run(partial(drafts.apply, state))
+
+
+def _refuse_foreign_form(request: Request, state: AppState) -> None:
+    """Raises Forbidden for a form of a web page of another origin, if the service has no keys.
+
+    A browser sends a form without asking (CORS), unlike JSON or another method than POST.
+    """
+    origin = request.headers.get("origin")
+    if origin is None or state.settings.keys is not None or not bodies.is_form(request):
+        return
+    if urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden(f"a page of {origin[:100]} may not change items by a form: send JSON, or set keys")
 
 
 async def _put(id: str, request: Request, state: AppState, *, merge: bool) -> search_schemas.ItemAnswer:

@@ -57,6 +57,11 @@ async def search_body(request: Request, settings: Settings) -> Posted:
     return await json_or_form(request, max_json_bytes=base64_bytes(limit), max_form_bytes=limit + SLACK_BYTES)
 
 
+def is_form(request: Request) -> bool:
+    """Return True if the content type is that of a form."""
+    return _media_type(request) == FORM
+
+
 async def json_or_form(
     request: Request,
     *,

@@ -156,6 +156,20 @@ def test_an_item_is_put_and_patched_by_a_form(copy: Path, inside: Inside, image_
     inside(Settings(gallery=copy), scenario)
 
 
+def test_a_page_of_another_origin_changes_nothing_by_a_form(copy: Path, inside: Inside, image_file: Draw) -> None:
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        files = {"items": (None, '[{"id": "red-box", "delete": true}]')}
+        for origin in ("https://evil.example", "null"):
+            refused = await client.post("/items", files=files, headers={"Origin": origin})
+            assert refused.status_code == 403 and origin in refused.json()["detail"]
+        assert (await client.get("/items/red-box")).status_code == 200
+        own = {"Origin": f"http://{client.base_url.netloc.decode()}"}
+        assert (await client.post("/items", files=files, headers=own)).status_code == 200
+        assert (await client.get("/items/red-box")).status_code == 404
+
+    inside(Settings(gallery=copy), scenario)
+
+
 def test_a_form_of_many_changes_names_images_by_id(copy: Path, inside: Inside, image_file: Draw) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         first, second = image_file("cross", "black"), image_file("ball", "blue")
