@@ -52,11 +52,16 @@ function curl(path, method, operation) {
   const target = `${keyed}${["put", "patch"].includes(method) ? `-X ${method.toUpperCase()} ` : ""}${at(path, id?.example)}`;
   const content = operation.requestBody?.content;
   if (!content) return [`curl ${target}`];
-  const lines = (resolved(content["application/json"]?.schema)?.examples ?? []).map((example) =>
+  const examples = resolved(content["application/json"]?.schema)?.examples ?? [];
+  const lines = examples.map((example) =>
     `curl ${target} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(example))}`);
   const imageId = idOf(document_.paths["/images/{id}"].get)?.example;
-  if (content["multipart/form-data"] && imageId !== undefined) {
-    lines.push(`curl ${keyed}-o image ${at("/images/{id}", imageId)}\ncurl ${target} -F image=@image -F text='in red' -F k=10`);
+  const parts = content["multipart/form-data"]?.schema.properties;
+  if (parts?.image && imageId !== undefined) {
+    const others = parts.text ? " -F text='in red' -F k=10" : "";
+    lines.push(`curl ${keyed}-o image ${at("/images/{id}", imageId)}\ncurl ${target} -F image=@image${others}`);
+  } else if (parts?.items && examples.length) {
+    lines.push(`curl ${target} \\\n  -F ${quoted(`items=${JSON.stringify(examples[0].items)}`)}`);
   }
   return lines;
 }

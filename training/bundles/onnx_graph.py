@@ -157,7 +157,8 @@ class Blob:
     def take(self, proto: onnx.ModelProto, *, multiply_in_8_bits: bool = False) -> None:
         """Move the graph's large initializers into the blob, and leave their offsets in the graph.
 
-        One that `stored` makes smaller is stored so, and turned back as the graph is loaded, or multiplies in 8 bits.
+        One that `stored` makes smaller is stored so, and turned back as the graph is loaded. A matrix in 8 bits
+        multiplies so if that is requested, or if it does in a graph before.
         """
         back: list[onnx.NodeProto] = []
         for tensor in list(proto.graph.initializer):
@@ -166,9 +167,10 @@ class Blob:
                 continue
             small = stored(onnx.numpy_helper.to_array(tensor))
             is_float = tensor.data_type == onnx.TensorProto.FLOAT
-            if is_float and multiply_in_8_bits and _only_multiplies(proto.graph, tensor.name, small):
+            codes = unsigned(small.data.T).tobytes() if _only_multiplies(proto.graph, tensor.name, small) else b""
+            if is_float and codes and (multiply_in_8_bits or self.offset(codes) is not None):
                 self._move(_multiplied(proto, tensor, small))
-                data = unsigned(small.data.T).tobytes()
+                data = codes
             elif is_float and small.data.dtype != np.float32:
                 back += _turned_back(proto.graph, tensor, small)
                 data = small.data.astype(small.data.dtype.newbyteorder("<")).tobytes()

@@ -22,7 +22,7 @@ Inside = Callable[..., object]
 HEALTH = {("GET", "/livez"), ("GET", "/readyz")}
 SITE = {("GET", "/"), ("GET", "/docs"), ("GET", "/web/{name}"), ("GET", "/openapi.json")}
 SEARCH = {
-    ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items/{id:path}"),
+    ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items"), ("GET", "/items/{id:path}"),
     ("GET", "/images/{id:path}"), ("GET", "/limits"),
 }  # fmt: skip
 ADMIN = {

@@ -173,7 +173,7 @@ def test_with_a_damaged_shard_the_rest_is_served_with_a_note(copy: Path, inside:
     shard.write_bytes(data)
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        answer = (await client.post("/search", json={"text": "a red box", "k": 30})).json()
+        answer = (await client.post("/search", json={"text": "a red box", "k": 30, "lexical_weight": 0})).json()
         assert len(answer["hits"]) == 15
         assert len(answer["notes"]) == 1 and shard.name not in answer["notes"][0]
         assert answer["diagnostics"] == [f"{shard.name} cannot be read: 15 items were not searched"]

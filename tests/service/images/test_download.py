@@ -272,7 +272,7 @@ def test_a_caller_that_leaves_frees_its_permit_by_the_deadline(image_file: Draw)
     asyncio.run(scenario())
 
 
-def test_a_url_is_refused_if_no_host_is_allowed_and_always_for_items(gallery: Path, inside: Inside) -> None:
+def test_a_url_is_refused_if_no_host_is_allowed(gallery: Path, inside: Inside) -> None:
     url = {"image": {"url": "https://cdn.example/x.png"}}
 
     async def off(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -281,10 +281,6 @@ def test_a_url_is_refused_if_no_host_is_allowed_and_always_for_items(gallery: Pa
             assert answer.status_code == 422 and "URL" in answer.json()["detail"]
 
     async def on(client: httpx.AsyncClient, app: FastAPI) -> None:
-        answer = await client.put("/items/new", json=url)
-        assert answer.status_code == 422 and "as base64" in answer.json()["detail"]
-        (result,) = (await client.post("/items", json={"items": [{"id": "new", **url}]})).json()["results"]
-        assert result["status"] == "failed"
         answer = await client.post("/search", json={"image": {"url": "https://[::1]/x.png"}})
         assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["type"] == "urn:likebut:problem:unfetchable"

@@ -14,6 +14,7 @@ from index.gallery import Gallery, GalleryView
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
 from models.arrays import Embeddings, Pixels
+from models.preprocess import Box
 from service.http.state import AppState
 from service.settings import Settings
 from service.telemetry.readiness import ReadinessProbe
@@ -152,9 +153,9 @@ def test_a_decoder_that_hangs_makes_it_not_ready(
         encoder, go_on = app.state.service.searcher.serving.encoder, threading.Event()
         own = encoder.preprocess
 
-        def held(data: bytes, *, max_pixels: int) -> Pixels:
+        def held(data: bytes, *, max_pixels: int, box: Box | None) -> Pixels:
             assert go_on.wait(30)
-            found: Pixels = own(data, max_pixels=max_pixels)
+            found: Pixels = own(data, max_pixels=max_pixels, box=box)
             return found
 
         encoder.preprocess = held

@@ -269,7 +269,8 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     }
     assert set(operations) == {
         "search", "searches", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
-        "cancelIndexJob", "putItem", "patchItem", "deleteItem", "changeItems", "live", "ready", "metrics", "getLimits",
+        "cancelIndexJob", "putItem", "patchItem", "deleteItem", "changeItems", "listItems", "live", "ready", "metrics",
+        "getLimits",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]
@@ -280,7 +281,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     for name in (part.split('"')[0] for part in text.split("#/components/schemas/")[1:]):
         assert name in schemas
     assert set(schemas["IndexBody"]["properties"]) == {
-        "source", "bundle", "shards", "encoding", "recall", "compact", "snapshot", "max_loss",
+        "source", "bundle", "shards", "encoding", "recall", "compact", "snapshot", "max_loss", "map", "lexical",
     }  # fmt: skip
     assert "required" not in schemas["IndexBody"]  # source or bundle is enough
     assert "bundle" in schemas["Job"]["required"]
