@@ -181,9 +181,9 @@ def test_after_the_end_nothing_is_started() -> None:
 
 
 def test_the_end_waits_for_no_image_and_leaves_no_process() -> None:
-    before, decoders = children(), ImageDecoders(3, cpu_s=20)
+    before, decoders, data = children(), ImageDecoders(3, cpu_s=20), striped(10**6)  # of 2 GB, so made once
     with ThreadPoolExecutor(3) as pool:
-        futures = [pool.submit(decoders.pixels, striped(10**6), size=8, max_pixels=PIXELS * 20) for _ in range(3)]
+        futures = [pool.submit(decoders.pixels, data, size=8, max_pixels=PIXELS * 20) for _ in range(3)]
         while len(children() - before) < 3:
             time.sleep(0.01)
         decoders.close()

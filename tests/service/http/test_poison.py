@@ -228,7 +228,7 @@ def test_callers_that_leave_early_free_their_permits(client: httpx.Client, poiso
     for _ in range(100):  # more than there are permits
         with socket.create_connection((host, int(port)), timeout=10) as sent:
             sent.sendall(SEARCH + b"Content-Length: 1000\r\n\r\n{")
-    for _ in range(50):
+    for _ in range(150):
         if "likebut_inflight_searches 0.0" in client.get("/metrics").text:
             break
         time.sleep(0.1)
