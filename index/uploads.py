@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,18 +64,18 @@ def _write(path: Path, data: bytes, content: str, *, otherwise: str) -> None:
 
 def remove_unused_tables(gallery: Path, sources: Collection[str], *, older_s: float = YOUNG_S) -> None:
     """Removes the uploaded tables that none of the sources is, unless they are younger than `older_s`."""
-    names = {source.rpartition("/")[2] for source in sources}
-    latest = time.time() - older_s
-    for path in (gallery / TABLES).glob("*"):
-        if path.name not in names and path.stat().st_mtime < latest:
-            path.unlink(missing_ok=True)
+    _remove_others((gallery / TABLES).glob("*"), sources, older_s)
 
 
 def remove_unused(gallery: Path, used: Collection[str], *, older_s: float = YOUNG_S) -> None:
     """Removes the images that no uri in `used` names, unless they are younger than `older_s`."""
+    _remove_others((gallery / FOLDER).glob("*/*"), used, older_s)
+
+
+def _remove_others(paths: Iterable[Path], used: Collection[str], older_s: float) -> None:
     # by name, which is the content's hash: the gallery may have been moved since they were stored
     names = {uri.rpartition("/")[2] for uri in used}
     latest = time.time() - older_s
-    for path in (gallery / FOLDER).glob("*/*"):
+    for path in paths:
         if path.name not in names and path.stat().st_mtime < latest:
             path.unlink(missing_ok=True)

@@ -28,15 +28,6 @@ FORM: JsonValue = {
         "query": {"type": "object", "description": "all other fields of SearchBody, as JSON"},
     },
 }  # fmt: skip
-SEARCH_BODY: dict[str, JsonValue] = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": {"$ref": "#/components/schemas/SearchBody"}},
-        "multipart/form-data": {"schema": FORM, "encoding": {"query": {"contentType": "application/json"}}},
-    },
-}
-
-
 MERGE_PATCH = ("application/json", "application/merge-patch+json")
 
 
@@ -58,6 +49,7 @@ def _with_form(body: dict[str, JsonValue], form: JsonValue, *, part: str) -> dic
     return {**body, "content": content}
 
 
+SEARCH_BODY = _with_form(_json_body("SearchBody"), FORM, part="query")
 ITEM_FORM: JsonValue = {
     "type": "object",
     "additionalProperties": False,

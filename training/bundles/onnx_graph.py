@@ -22,7 +22,7 @@ OPSET = 18
 INLINE_BYTES = 1024  # smaller tensors stay in their graph
 ALIGNMENT = 64
 ORT_DOMAIN = "com.microsoft"  # of ONNX Runtime's own operators
-BLOCK = 64  # inputs that share a scale in a product in 8 bits: of 32 to 256 the fastest
+BLOCK = 64  # inputs that share a scale in a product in 8 bits
 _IN_8_BITS = 4  # MatMulNBits' accuracy_level for int8 products
 
 

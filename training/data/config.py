@@ -1,8 +1,8 @@
 """Data sections of a config."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from training.catalogue.language import phrasebook
 from training.engine.settings import Section
@@ -45,6 +45,12 @@ class DrawnTriplets(Section):
     one_shop: bool = False  # whether all triplets of a batch are of one shop of 5 000 products, in place of `alike`
     validation_products: int = Field(ge=2)
     validation_triplets: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _knows_what_texts_mean(self) -> Self:
+        if self.one_shop and (self.drift or self.texts == "generated"):
+            raise ValueError("one_shop needs texts whose meaning is known: leave out drift and generated texts")
+        return self
 
 
 class _Files(Section):

@@ -47,8 +47,9 @@ class DrawnTripletRows:
         self.references = np.array([row_of[triplet.reference] for triplet in chosen])  # (N,)
         self.targets = np.array([row_of[triplet.target] for triplet in chosen])  # (N,)
         self._satisfying = [np.array([row_of[id] for id in triplet.satisfying]) for triplet in chosen]
-        self._wishes = [triplet.wish for triplet in chosen]
-        self._facts = [Facts(train[start : start + SHOP]) for start in range(0, len(train), SHOP)]
+        if config.one_shop:
+            self._wishes = [triplet.wish for triplet in chosen]
+            self._facts = [Facts(train[start : start + SHOP]) for start in range(0, len(train), SHOP)]
         self._texts = tokenizer.encode([triplet.text for triplet in chosen], template=template).ids  # (N, L)
         self._end = tokenizer.end
         names = list(CATEGORIES)

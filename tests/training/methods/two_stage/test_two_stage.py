@@ -173,6 +173,14 @@ def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path:
         assert not torch.equal(first[name], other[name])
 
 
+@pytest.mark.parametrize("more", ["drift = 0.5", 'texts = "generated"'])
+def test_batches_of_one_shop_need_texts_whose_meaning_is_known(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.replace("one_shop = true", f"one_shop = true\n{more}"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="one_shop needs texts whose meaning is known"):
+        config.read(path)
+
+
 def test_a_loss_over_a_shop_needs_batches_of_one_shop(tmp_path: Path) -> None:
     path = tmp_path / "mixed.toml"
     path.write_text(CONFIG.replace("one_shop = true", ""), encoding="utf-8")
