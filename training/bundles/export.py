@@ -16,7 +16,7 @@ from models.bundle import Manifest, Preprocessing
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
 from training.bundles import parameter_map
-from training.bundles.onnx_graph import Blob, Graphs, Split, traced
+from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, Split, traced
 from training.bundles.verified_write import write_verified
 
 TOLERANCE_IN_8_BITS = 2e-2  # of the products of a compact sentence encoder
@@ -40,7 +40,7 @@ class FinishedModel:
         `config` is the text of the training config, kept beside the graphs; `text_weight` replaces the model's own.
         With `compact` the matrices are rounded, in the model itself too. Raises ConfigError if the
         template cannot be used, and BundleBroken, with nothing written at `out`, if the outputs of ONNX Runtime differ
-        from torch's by more than TOLERANCE.
+        from torch's by more than the manifest's tolerance.
         """
         context_length = self.graphs.text_backbone.context_length
         tokenizer = Tokenizer.open(self.tokenizer_file, context_length=context_length)
@@ -52,6 +52,7 @@ class FinishedModel:
         parts = _parts(self.graphs, pixels, tokens)
         space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)
         files: dict[str, bytes | bytearray] = {}
+        tolerance = parameter_map.TOLERANCE
         for name, part in parts.items():  # one at a time: all graphs of a large model together would fill the memory
             proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
             content = proto.SerializeToString(deterministic=True)  # with its weights: both digests depend on them
@@ -60,6 +61,8 @@ class FinishedModel:
                 space.update(content)
             del content
             blob.take(proto, multiply_in_8_bits=compact)
+            if any(node.domain == ORT_DOMAIN for node in proto.graph.node):
+                tolerance = TOLERANCE_IN_8_BITS
             files[f"{name}.onnx"] = proto.SerializeToString(deterministic=True)
             whole.update(files[f"{name}.onnx"])  # the products may be in 8 bits
         space.update(preprocessing.model_dump_json().encode())
@@ -74,7 +77,7 @@ class FinishedModel:
             text_weight=self.text_weight if text_weight is None else text_weight,
             model_id=f"{self.method}-{whole.hexdigest()[:12]}",
             space_id=space.hexdigest()[:16],
-            tolerance=TOLERANCE_IN_8_BITS if compact else parameter_map.TOLERANCE,
+            tolerance=tolerance,
             files={},
         )
         if isinstance(self.graphs.gallery, ImageGraph):

@@ -73,6 +73,7 @@ def test_half_precision_halves_the_weights_and_still_computes_what_torch_compute
     matrix = own.clip.text_projection
     assert torch.equal(matrix, backbone.clip.text_projection.half().float())
     encoder = Encoder.open(tmp_path / "half")
+    assert encoder.manifest.tolerance == parameter_map.TOLERANCE  # no product is in 8 bits
     ids = torch.from_numpy(encoder.tokenize(["in red"]).ids)
     with torch.no_grad():
         np.testing.assert_allclose(encoder.texts(["in red"]), own.text(ids), atol=1e-5)
