@@ -1,6 +1,8 @@
 // Requests to the service: the answer to a query, and failures as sentences for the shopper.
 
+import { conditions } from "./choices.js";
 import { storedKey, storeKey, withKey } from "./key.js";
+import { failure, failureOf } from "./problems.js";
 import * as state from "./state.js";
 import { keyDialog } from "./view.js";
 
@@ -13,18 +15,16 @@ export async function answer(query, signal, { known = 0 } = {}) {
     return { items: page.items, total: page.total, browsing: true };
   }
   const words = query.but.join(", ");
-  let request;
+  const body = { k: query.k, ...(words && { text: words }), ...(query.item && { image: { item_id: query.item } }), ...conditions(query) };
+  let request = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   if (query.upload) {
     const image = state.storedImage(query.upload);
-    if (!image) throw failure("Your image is stored only in the tab where you chose it. Drop it here again, or remove it.");
+    if (!image) throw failure("error_image_lost");
     const form = new FormData();
     form.set("image", image.blob, "image");
     if (words) form.set("text", words);
-    form.set("k", String(query.k));
+    form.set("query", JSON.stringify({ ...body, text: undefined }));
     request = { body: form };
-  } else {
-    const body = { k: query.k, ...(words && { text: words }), ...(query.item && { image: { item_id: query.item } }) };
-    request = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   }
   const result = await fetchJson("search", { method: "POST", signal, ...request });
   return { items: result.hits, took: result.took_ms, notes: result.notes };
@@ -38,7 +38,7 @@ export async function fetchJson(path, options = {}) {
     response = await fetch(path, { ...options, headers: withKey(options.headers) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw failure("The shop cannot be reached at the moment.", true);
+    throw failure("error_unreachable", true);
   }
   if (response.status === 401) {
     if (key === storedKey()) await (prompt ??= promptKey(key).finally(() => { prompt = null; })); // else there is a new one
@@ -46,8 +46,7 @@ export async function fetchJson(path, options = {}) {
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
-  const detail = body.detail || `The shop answered with ${response.status}.`;
-  throw failure(detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : "."), response.status === 429 || response.status >= 500);
+  throw failureOf(response.status, body);
 }
 
 /** Opens the dialog for a key other than `refused`; throws if it is closed. */
@@ -56,11 +55,7 @@ function promptKey(refused) {
     keyDialog({
       refused: Boolean(refused),
       give: (key) => { storeKey(key); resolve(); },
-      leave: () => reject(Object.assign(failure("This shop needs a key.", true), { locked: true })),
+      leave: () => reject(Object.assign(failure("error_locked", true), { locked: true })),
     });
   });
-}
-
-function failure(message, again = false) {
-  return Object.assign(new Error(message), { again });
 }

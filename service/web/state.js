@@ -1,5 +1,8 @@
 // The query, kept in the address of the page, and uploaded images, stored in this tab.
 
+import * as choices from "./choices.js";
+import { t } from "./messages.js";
+
 /** The limits of the service, as GET /limits returns them; before that, or if it fails, its defaults. */
 export const limits = { page: 24, most: 192, imageBytes: 10_000_000 };
 const STORED = "likebut:upload:";
@@ -14,7 +17,10 @@ export function setLimits({ max_k: k, max_image_bytes: bytes }) {
   limits.imageBytes = bytes;
 }
 
-/** Returns the query in the address: {item, upload, but: [wishes], k}. */
+/** The query without anything chosen. */
+export const EMPTY = { item: null, upload: null, but: [], choices: choices.NONE, product: null };
+
+/** Returns the query in the address: {item, upload, but: [wishes], k, choices, product: of the open dialog}. */
 export function read() {
   const address = new URLSearchParams(location.search);
   const k = Number.parseInt(address.get("k") ?? "", 10);
@@ -23,15 +29,21 @@ export function read() {
     upload: address.get("item") ? null : address.get("upload") || null,
     but: address.getAll("but").map((wish) => wish.trim()).filter(Boolean),
     k: Number.isFinite(k) ? Math.min(Math.max(k, 1), limits.most) : limits.page,
+    choices: choices.read(address),
+    product: address.get("product") || null,
   };
 }
 
 /** Returns the address of a query, relative to the page. */
 export function address(state) {
   const parameters = new URLSearchParams();
+  const language = new URLSearchParams(location.search).get("lang");
+  if (language) parameters.set("lang", language);
   if (state.item) parameters.set("item", state.item);
   if (state.upload) parameters.set("upload", state.upload);
   for (const wish of state.but) parameters.append("but", wish);
+  choices.write(parameters, state.choices);
+  if (state.product) parameters.set("product", state.product);
   if (state.k !== limits.page) parameters.set("k", String(state.k));
   const text = parameters.toString();
   return text ? `./?${text}` : "./";
@@ -74,7 +86,7 @@ export function storedImage(key) {
 
 /** Returns the file in a type that the service reads, and not too large. */
 async function sendable(file) {
-  if (file.type && !file.type.startsWith("image/")) throw new Error("This file is not an image. Try a JPEG, PNG or WebP file.");
+  if (file.type && !file.type.startsWith("image/")) throw new Error(t("error_not_image"));
   const isKnown = SENT_UNCHANGED.has(file.type);
   const most = limits.imageBytes;
   if (isKnown && file.size <= Math.min(most, LARGE_BYTES)) return file;
@@ -83,13 +95,13 @@ async function sendable(file) {
     image = await createImageBitmap(file);
   } catch {
     if (file.type && file.size <= most) return file; // for example TIFF: the service may read formats that the browser cannot
-    throw new Error(file.type ? "This image is too large. Try a smaller one." : "This file is not an image. Try a JPEG, PNG or WebP file.");
+    throw new Error(t(file.type ? "error_image_large" : "error_not_image"));
   }
   for (const side of SIDES_PX) {
     const blob = await scaled(image, side);
     if (blob && blob.size <= most) return blob;
   }
-  throw new Error("This image is too large. Try a smaller one.");
+  throw new Error(t("error_image_large"));
 }
 
 function scaled(image, side) {

@@ -1,9 +1,8 @@
 // The elements of the page: cards, chips, the product dialog. This file fetches and stores nothing.
 
 import { setSource } from "./key.js";
+import { currentLanguage, nodes, t } from "./messages.js";
 
-const PRICE = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const MATCH = "Similarity of the product and your search (cosine): 1 is identical";
 const APART = new Set(["title", "price", "in_stock"]); // shown separately
 
 /** Returns an element with properties and children, which are elements or text; never HTML. */
@@ -29,7 +28,7 @@ export function title(item) {
 
 /** Returns the price as text: a number with two decimals, a string unchanged; null if there is none. */
 function formatPrice(price) {
-  if (typeof price === "number") return PRICE.format(price);
+  if (typeof price === "number") return price.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return typeof price === "string" && price.trim() ? price : null;
 }
 
@@ -37,17 +36,21 @@ function formatPrice(price) {
 export function card(item, { like, open }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
-  const frame = make("button", { type: "button", className: "frame", ariaLabel: `${name}${inStock === false ? ", sold out" : ""}, details`, on: { click: () => open(item) } },
+  const frame = make("button", { type: "button", className: "frame", ariaLabel: t("details_of", { name: inStock === false ? `${name}, ${t("sold_out")}` : name }), on: { click: () => open(item) } },
     setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), imageAddress(item.id, 480)),
-    inStock === false ? make("span", { className: "badge" }, "sold out") : null);
+    inStock === false ? make("span", { className: "badge" }, t("sold_out")) : null);
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
     make("span", { className: "brandname" }, typeof brand === "string" ? brand : ""),
     formatPrice(price) === null ? null : make("span", { className: "price" }, formatPrice(price)));
-  const more = make("button", { type: "button", className: "like", ariaLabel: `More like this, but …: ${name}`, on: { click: () => like(item) } },
-    "Like this, ", make("em", {}, "but …"));
-  const score = item.score === undefined ? null : make("span", { className: "score", title: MATCH, role: "img", ariaLabel: `match ${item.score.toFixed(2)}. ${MATCH}` }, `match ${item.score.toFixed(2)}`);
+  const more = make("button", { type: "button", className: "like", ariaLabel: t("like_this_of", { name }), on: { click: () => like(item) } }, ...nodes("like_this"));
+  const score = item.score === undefined ? null : scoreOf(item.score);
   return make("li", { className: "card" }, frame, make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
+}
+
+function scoreOf(score) {
+  const match = t("match", { score: score.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 }) });
+  return make("span", { className: "score", title: t("match_meaning"), role: "img", ariaLabel: `${match}. ${t("match_meaning")}` }, match);
 }
 
 /** Returns grey placeholder cards. */
@@ -62,14 +65,14 @@ export function referenceChip({ url, name }, { remove }) {
   const image = make("img", { alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
   setSource(image, url);
   return make("li", { className: "chip reference" }, image, make("span", { className: "word" }, name),
-    make("button", { type: "button", ariaLabel: `Remove the image: ${name}`, on: { click: remove } }, "×"));
+    make("button", { type: "button", ariaLabel: t("remove_image", { name }), on: { click: remove } }, "×"));
 }
 
 /** Returns the chip of one wish. */
 export function wishChip(wish, { but, remove }) {
   return make("li", { className: "chip wish" },
-    make("span", { className: "word", title: wish }, but ? make("span", { className: "but" }, "but ") : "", wish),
-    make("button", { type: "button", ariaLabel: `Remove: ${wish}`, on: { click: remove } }, "×"));
+    make("span", { className: "word", title: wish }, but ? make("span", { className: "but" }, `${t("but")} `) : "", wish),
+    make("button", { type: "button", ariaLabel: t("remove_wish", { wish }), on: { click: remove } }, "×"));
 }
 
 /** Fills the dialog with all attributes of a product. */
@@ -79,28 +82,28 @@ export function detail(dialog, item, { like }) {
     name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
   const facts = attributes.flatMap(([name, value]) => [
     make("dt", {}, name.replaceAll("_", " ")),
-    make("dd", {}, Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? "yes" : "no") : String(value)),
+    make("dd", {}, Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? t(value ? "yes" : "no") : String(value)),
   ]);
-  const line = [formatPrice(price), inStock === false ? "sold out" : null].filter(Boolean);
+  const line = [formatPrice(price), inStock === false ? t("sold_out") : null].filter(Boolean);
   dialog.replaceChildren(
-    make("button", { type: "button", className: "close", ariaLabel: "Close", on: { click: () => dialog.close() } }, "×"),
+    make("button", { type: "button", className: "close", ariaLabel: t("close"), on: { click: () => dialog.close() } }, "×"),
     make("div", { className: "sides" },
       setSource(make("img", { className: "picture", alt: title(item) }), imageAddress(item.id, 1024)),
       make("div", { className: "words" },
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
         make("dl", {}, ...facts),
-        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, "More like this, but …"))));
+        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, t("more_like_this")))));
 }
 
 /** Opens the dialog for a key: calls `give` with the key, or `leave` if the dialog is closed without one. */
 export function keyDialog({ refused, give, leave }) {
-  const field = make("input", { type: "password", id: "key", required: true, pattern: "\\s*[!-~]+\\s*", title: "letters, digits and symbols", autocomplete: "off", ariaDescribedby: "key-said" });
+  const field = make("input", { type: "password", id: "key", required: true, pattern: "\\s*[!-~]+\\s*", title: t("key_pattern"), autocomplete: "off", ariaDescribedby: "key-said" });
   const form = make("form", { method: "dialog", className: "words" },
-    make("h2", { id: "key-title" }, "This shop needs a key"),
-    make("p", { id: "key-said" }, refused ? "The shop does not know this key. Try another one." : "The operator of the shop can give you one. It is stored only in this tab."),
-    make("label", { htmlFor: "key" }, "Key"), field,
-    make("button", { type: "submit", className: "primary" }, "Open the shop"));
+    make("h2", { id: "key-title" }, t("key_title")),
+    make("p", { id: "key-said" }, t(refused ? "key_refused" : "key_about")),
+    make("label", { htmlFor: "key" }, t("key_field")), field,
+    make("button", { type: "submit", className: "primary" }, t("key_open")));
   const dialog = make("dialog", { className: "detail ask", ariaLabelledby: "key-title" }, form);
   let key = "";
   form.addEventListener("submit", () => { key = field.value.trim(); });
@@ -111,9 +114,8 @@ export function keyDialog({ refused, give, leave }) {
 
 /** Returns the milliseconds of each stage in one line. */
 export function times(took) {
-  const labels = { wait: "waiting", decode: "image", encode: "model", search: "search" };
-  const parts = Object.entries(took).filter(([stage, ms]) => labels[stage] && ms >= 0.5).map(([stage, ms]) => `${labels[stage]} ${Math.round(ms)}`);
-  return `${Math.max(1, Math.round(took.total))} ms` + (parts.length ? ` (${parts.join(" · ")})` : "");
+  const parts = ["wait", "decode", "encode", "search"].filter((stage) => took[stage] >= 0.5).map((stage) => t(`stage_${stage}`, { ms: Math.round(took[stage]) }));
+  return t("took", { ms: Math.max(1, Math.round(took.total)) }) + (parts.length ? ` (${parts.join(" · ")})` : "");
 }
 
 /** Returns first ideas from the products of this shop: {text, item?, wish}. */
@@ -128,7 +130,7 @@ export function ideas(items) {
   const colours = [...new Set(described.map(({ attributes }) => attributes.colour))];
   const changed = kinds.slice(3, 5).map((item, at) => {
     const other = colours.filter((colour) => colour !== item.attributes.colour)[at] ?? colours[0];
-    return { text: `this, but in ${other}`, wish: `in ${other}`, item };
+    return { text: t("idea_changed", { wish: `in ${other}` }), wish: `in ${other}`, item }; // the models read English
   });
   return [...changed, ...texts];
 }
