@@ -46,15 +46,18 @@ def test_the_texts_in_the_page_are_the_english_ones() -> None:
         assert value == f'{attribute}="{MESSAGES[key]["en"]}"', key
 
 
-@pytest.mark.parametrize(
-    ("language", "count"), [("de", "Ein Blick auf 30 Produkte"), ("es", "Un vistazo a 30 productos")]
-)
-def test_the_page_speaks_the_language_of_the_browser(browser: Browser, served: str, language: str, count: str) -> None:
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_the_page_speaks_the_language_of_the_browser(browser: Browser, served: str, language: str) -> None:
+    def count(language: str) -> str:
+        text = MESSAGES["count_browse"][language]
+        assert isinstance(text, dict)
+        return text["other"].replace("{count}", "30")
+
     with browser.new_context(base_url=served, locale=f"{language}-XX") as context:
         page = context.new_page()
         page.goto("/")
-        expect(page.locator("#count")).to_have_text(count)
+        expect(page.locator("#count")).to_have_text(count(language))
         expect(page.locator("html")).to_have_attribute("lang", language)
         page.goto("/?lang=fr")
-        expect(page.locator("#count")).to_have_text("Un tour d’horizon de 30 produits")
-        expect(page.locator("h1")).to_have_text("Comme ça, mais …")
+        expect(page.locator("#count")).to_have_text(count("fr"))
+        expect(page.locator("h1")).to_have_text(str(MESSAGES["headline"]["fr"]).replace("*", ""))
