@@ -18,6 +18,7 @@ CHUNK_BYTES = 1024 * 1024
 HIGH_BYTES = bytes(range(0x80, 0x100))
 UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # bytes that Windows-1252 does not have
+QUOTED = re.compile(r'"(?:[^"]|"")*"')  # a whole cell
 NEARBY_BYTES = 16  # shown on both sides of the first letter that is no UTF-8
 
 Fits = Callable[[Sequence[str]], bool]
@@ -34,8 +35,9 @@ def lines(table: str, opened: IO[bytes], fits: Fits, note: Note) -> Iterator[lis
         first = file.readline()
         declared = DECLARED.fullmatch(first)
         separator = declared[1] if declared else _separator(first, fits)
+        text: Iterable[str] = file if declared else chain([first], file)
         rows = csv.reader(
-            file if declared else chain([first], file), delimiter=separator, strict=True, skipinitialspace=True
+            _requoted(text) if separator == "\t" else text, delimiter=separator, strict=True, skipinitialspace=True
         )
         try:
             header = [name.strip() for name in next(rows, [])]
@@ -116,6 +118,25 @@ def _separator(header: str, fits: Fits) -> str:
             return separator
         counts[separator] = len(names)
     return max(counts, key=counts.__getitem__, default=",")
+
+
+def _requoted(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a table with tabs, cells such as "Best" coat put into quotes: feeds quote only some cells."""
+    tabs = -1  # of the header; a line with fewer or more may be part of a quoted cell
+    for line in lines:
+        tabs = line.count("\t") if tabs < 0 else tabs
+        if '"' in line and line.count("\t") == tabs:
+            text = line.rstrip("\r\n")
+            line = "\t".join(map(_quoted, text.split("\t"))) + line[len(text) :]
+        yield line
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell that begins with a quoted word in quotes, and any other as it is."""
+    text = cell.strip(" ")
+    if not text.startswith('"') or text.count('"') % 2 or QUOTED.fullmatch(text):
+        return cell
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:

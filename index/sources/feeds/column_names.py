@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from index.sources.feeds import likely_names
 from models import table_header
 from models.csv_tables import Note
 
@@ -12,6 +13,8 @@ KNOWN = ("id", "image", "title", "price", "currency", "brand", "in_stock", "desc
 SHOWN_CHARACTERS = 500
 WORKING = "_"  # begins the names of cells from which an export's attributes are made
 LEFT_OUT = "to have one as an attribute, name it by --map NAME=COLUMN"
+SHOWN = ("title", "price", "brand", "in_stock")  # by the page
+PROPOSAL = "; perhaps it is {map}"
 WAY_OUT = ", or name it by --map {target}=COLUMN (the member map of POST /index)"
 
 
@@ -69,9 +72,13 @@ class ColumnNames:
         """
         chosen = self.chosen(present)
         table_header.check_needed(table, present, self._missing(present))
-        for name in self._needed:
-            if name not in chosen:
-                table_header.check_needed(table, present, [name], way_out=WAY_OUT.format(target=name))
+        missing = [name for name in self._needed if name not in chosen]
+        if missing:
+            given = [f"--map {name}={column}" for name, column in self._columns.items()]
+            proposal = likely_names.proposed([name for name in missing if name in likely_names.LIKELY], present, fold)
+            way_out = PROPOSAL.format(map=" ".join([*given, proposal])) if proposal else ""
+            way_out = WAY_OUT.format(target=missing[0]) + way_out
+            table_header.check_needed(table, present, missing[:1], way_out=way_out)
         visible = {
             name: column
             for name, column in chosen.items()
@@ -81,6 +88,10 @@ class ColumnNames:
         if renamed:
             shown = renamed if len(renamed) <= SHOWN_CHARACTERS else f"{renamed[:SHOWN_CHARACTERS]}…"
             note(f"columns of {table} with other names: {shown}")
+        absent = [name for name in SHOWN if name not in chosen and not self._usual]
+        others = [name for name in present if chosen.get(name) == name]
+        if proposal := likely_names.proposed(absent, others, fold):
+            note(f"the page shows {', '.join(SHOWN)}; some have other names in {table}: perhaps add {proposal}")
         left_out = [name for name in present if name not in chosen.values()]
         if not self._others and left_out:
             note(f"{len(left_out)} columns of {table} were left out, as {left_out[0]!r}: {LEFT_OUT}")
@@ -95,4 +106,4 @@ class ColumnNames:
 
 def fold(name: str) -> str:
     """Return a name in lower case, with one underscore for spaces, underscores and hyphens, and without Google's g:."""
-    return re.sub(r"[\s_-]+", "_", name.strip().casefold().removeprefix("g:"))
+    return re.sub(r"[\s_-]+", "_", name.strip().lower().removeprefix("g:"))

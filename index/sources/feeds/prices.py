@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from index.sources.feeds.column_names import fold
 
 NAME = re.compile(r"(^|_)(price|preis|prix|precio|prezzo|msrp|rrp|uvp)(_|$)")  # of a column of prices, folded
+DATE = re.compile(r"(^|_)(dates?|datum)(_|$)")  # as in sale_price_effective_date
 MAX_CHARACTERS = 40
 MAX_DIGITS = 15  # that a float keeps
 
@@ -70,7 +71,7 @@ class _Price:
 
 def is_price_name(name: str) -> bool:
     """Return whether a column of that name holds prices."""
-    return NAME.search(fold(name)) is not None
+    return NAME.search(fold(name)) is not None and DATE.search(fold(name)) is None
 
 
 def is_doubtful(name: str, cells: Sequence[str]) -> bool:

@@ -48,7 +48,7 @@ def _csv(
         return
     shape = shapes.recognised(header)
     if shape is not None:
-        names = ColumnNames(columns, needed, shape.columns, others=shape.others)
+        names = ColumnNames(columns, needed, shape.columns_of(header), others=shape.others)
     names.check(table, header, note)
     places = {target: header.index(column) for target, column in names.chosen(header).items()}
     rows: Iterator[Row] = ({target: cells[place] for target, place in places.items()} for cells in lines)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from index.sources.feeds import shopify, stock, woocommerce
+from index.sources.feeds import google, metafields, shopify, woocommerce
 from index.sources.feeds.cell_types import Row
 from index.sources.feeds.column_names import fold
+from index.sources.feeds.woocommerce_names import english
 from models.csv_tables import Note
 
 Products: TypeAlias = Callable[[Iterable[Row], Note], Iterator[Row]]
@@ -15,7 +16,11 @@ Products: TypeAlias = Callable[[Iterable[Row], Note], Iterator[Row]]
 @dataclass(frozen=True, slots=True)
 class FeedShape:
     """A kind of export: the columns by which it is recognised, the column of each attribute, and what makes its rows
-    products. If it has `others`, its other columns are attributes, too; `texts` are attributes that stay text."""
+    products. If it has `others`, its other columns are attributes, too; `texts` are attributes that stay text.
+
+    `standard` makes the names of signature and columns of those in the file. `more` gives the folded columns of
+    attributes that not every export has; `columns` come before them.
+    """
 
     title: str
     signature: frozenset[str]
@@ -23,51 +28,57 @@ class FeedShape:
     products: Products
     texts: frozenset[str] = frozenset()
     others: bool = False
+    standard: Callable[[str], str] = fold
+    more: Callable[[Sequence[str]], Mapping[str, str]] = lambda present: {}
+
+    def columns_of(self, present: Sequence[str]) -> Mapping[str, str]:
+        """Return the folded column of each attribute among those of a file."""
+        folded: dict[str, str] = {}
+        for name in present:
+            folded.setdefault(self.standard(name), fold(name))
+        usual = {target: folded[column] for target, column in self.columns.items() if column in folded}
+        return {**self.more(present), **usual}
 
 
 def recognised(present: Sequence[str]) -> FeedShape | None:
     """Return the kind of export that has these columns; None for a table of another origin."""
-    names = set(map(fold, present))
-    if {"id", "image"} <= names:
+    if {"id", "image"} <= set(map(fold, present)):
         return None
-    return next((shape for shape in SHAPES if shape.signature <= names), None)
-
-
-def _google(rows: Iterable[Row], note: Note) -> Iterator[Row]:
-    """Yield the items of a feed; what can be bought only later is not in stock."""
-    for row in rows:
-        availability = row.get("in_stock")
-        if isinstance(availability, str):
-            meaning = stock.AVAILABILITY.get(stock.availability(availability))
-            row["in_stock"] = "" if meaning is None else "true" if meaning else "false"
-        more = row.get("additional_image_link")
-        if isinstance(more, str):
-            row["additional_image_link"] = [part.strip() for part in more.split(",") if part.strip()]
-        yield row
+    return next((shape for shape in SHAPES if shape.signature <= set(map(shape.standard, present))), None)
 
 
 GOOGLE = FeedShape(
     "Google Merchant feed",
     frozenset({"id", "image_link"}),
-    {"image": "image_link", "in_stock": "availability", "availability": "availability"},
-    _google,
-    frozenset({"availability", "gtin", "mpn", "item_group_id", "google_product_category"}),
+    google.COLUMNS,
+    google.products,
+    google.TEXTS,
     others=True,
+    standard=google.english,
 )
 SHAPES = (
     GOOGLE,
-    FeedShape("Shopify product export", frozenset({"handle", "title", "image_src"}), shopify.COLUMNS, shopify.products),
+    FeedShape(
+        "Shopify product export",
+        frozenset({"handle", "title", "image_src"}),
+        shopify.COLUMNS,
+        shopify.products,
+        more=metafields.columns,
+    ),
     FeedShape(
         "Shopify product export",
         frozenset({"url_handle", "title", "product_image_url"}),
         shopify.NEWER_COLUMNS,
         shopify.products,
+        more=metafields.columns,
     ),
     FeedShape(
         "WooCommerce product export",
-        frozenset({"id", "name", "images", "regular_price"}),
+        frozenset({"name", "images", "regular_price"}),
         woocommerce.COLUMNS,
         woocommerce.products,
-        frozenset({"sku"}),
+        frozenset({"sku", "gtin"}),
+        standard=english,
+        more=woocommerce.usual_id,
     ),
 )

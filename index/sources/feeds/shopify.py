@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from index.sources.feeds import metafields
 from index.sources.feeds.cell_types import Row
 from index.sources.feeds.column_names import WORKING, fold
 from index.sources.feeds.html_text import plain
@@ -30,7 +31,7 @@ LAST = 10**9  # position of an image without one
 
 
 def products(rows: Iterable[Row], note: Note) -> Iterator[Row]:
-    """Yield a product for each handle, with its first image, its lowest price, and its options as lists.
+    """Yield a product for each handle, with its first image, lowest price, options as lists, and metafields.
 
     Drafts, archived and unpublished products are left out with a note.
     """
@@ -72,7 +73,7 @@ def _product(group: Sequence[dict[str, str]], first: dict[str, str]) -> Row:
     cheapest = min(variants, key=_price, default={})
     product |= {name: cheapest.get(name, "") for name in ("price", "compare_at_price")}
     for name in ("sku", "barcode"):
-        product[name] = list(dict.fromkeys(code for cells in variants if (code := cells.get(name, ""))))
+        product[name] = list(dict.fromkeys(code for cells in variants if (code := cells.get(name, "").lstrip("'"))))
     if variants and "_quantity" in variants[0]:
         product["in_stock"] = "true" if any(map(_is_available, variants)) else "false"
     for number in OPTIONS:
@@ -80,6 +81,11 @@ def _product(group: Sequence[dict[str, str]], first: dict[str, str]) -> Row:
         values = list(dict.fromkeys(value for cells in variants if (value := cells.get(f"_value{number}", ""))))
         if option and values and values != ["Default Title"]:  # of a product without options
             product[f"option_{option}" if option in product else option] = values
+    for name in (name for name in first if name.startswith(metafields.MARK)):
+        key = name.removeprefix(metafields.MARK)
+        product[f"metafield_{key}" if key in product else key] = metafields.value(
+            [cell for cells in group if (cell := cells.get(name, ""))]
+        )
     return product
 
 

@@ -20,6 +20,7 @@ STOCK_NAMES = frozenset(  # of columns that say whether a product is in stock, f
 STOCK_WORDS = YES_NO | AVAILABILITY | {
     "1": True, "0": False, "y": True, "n": False, "available": True, "unavailable": False, "not available": False,
     "ja": True, "nein": False, "auf lager": True, "lieferbar": True, "nicht auf lager": False, "nicht lieferbar": False,
+    "vorbestellt": False,
     "ausverkauft": False, "oui": True, "non": False, "en stock": True, "épuisé": False, "rupture de stock": False,
     "sí": True, "si": True, "disponible": True, "agotado": False, "sin stock": False,
 }  # fmt: skip

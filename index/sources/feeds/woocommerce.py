@@ -1,19 +1,20 @@
 """WooCommerce's product export: a row a product, or a variation of the product that it names as its parent."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from index.sources.feeds.cell_types import Row
 from index.sources.feeds.column_names import WORKING, fold
 from index.sources.feeds.html_text import plain
+from index.sources.feeds.woocommerce_names import english
 from models.csv_tables import Note
 
 ATTRIBUTES = range(1, 31)
 COLUMNS = {
     "id": "id", "sku": "sku", "title": "name", "image": "images", "price": "regular_price", "sale_price": "sale_price",
-    "in_stock": "in_stock?", "stock": "stock", "category": "categories", "tags": "tags", "brand": "brands",
-    "_short": "short_description", "_long": "description", "_type": "type", "_parent": "parent", "_id": "id",
-    "_published": "published", "_visibility": "visibility_in_catalog",
+    "in_stock": "in_stock", "stock": "stock", "category": "categories", "tags": "tags", "brand": "brands",
+    "gtin": "gtin", "_short": "short_description", "_long": "description", "_type": "type", "_parent": "parent",
+    "_id": "id", "_published": "published", "_visibility": "visibility_in_catalog",
     **{f"_name{number}": f"attribute_{number}_name" for number in ATTRIBUTES},
     **{f"_values{number}": f"attribute_{number}_value(s)" for number in ATTRIBUTES},
 }  # fmt: skip
@@ -21,6 +22,12 @@ COMMA = re.compile(r"(?<!\\),")  # one within a value is written \,
 STOCK = {"1": "true", "0": "false", "yes": "true", "no": "false", "instock": "true", "outofstock": "false"}
 BACKORDER = "backorder"  # can be ordered, and is not in stock
 PARENT_ID = "id:"
+
+
+def usual_id(present: Sequence[str]) -> Mapping[str, str]:
+    """Return the column of the id of an export without the column ID: that of the article number."""
+    number = next((name for name in present if english(name) == "sku"), None)
+    return {} if number is None else {"id": fold(number)}
 
 
 def products(rows: Iterable[Row], note: Note) -> Iterator[Row]:
