@@ -1,6 +1,6 @@
 """The one face of a gallery: an opened snapshot and the changes since, searched by embedding."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,8 +10,10 @@ import numpy as np
 
 from index import uploads
 from index.items import filters
+from index.items.attribute_types import AttributeType
 from index.items.filters import Filter
 from index.items.items import GalleryItem
+from index.search.browsing import BrowsedPage, browsed, mixed
 from index.search.deadline import check_any
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
@@ -30,6 +32,16 @@ from models.errors import DeadlineExceeded, InputError, SnapshotOutdated, SpaceM
 
 DEEPEST = 10_000  # offset + k: to rank more takes long, and no person looks at them
 ARRANGED = 1_000  # the same if hits are compared with each other: many more rows are looked through for each
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSpread:
+    """An attribute of the items: the number of its different values, and the number of items that have one."""
+
+    name: str
+    type: AttributeType
+    values: int
+    items: int
 
 
 class Gallery:
@@ -165,17 +177,39 @@ class GalleryView:
             results |= zip(numbers, group_results, strict=True)
         return [results[number] for number in range(len(requests))]
 
+    def browse(self, request: SearchRequest) -> BrowsedPage:
+        """The page of items that a request describes without a query; raises InputError for unknown attributes."""
+        self._check_names(request)
+        return browsed(self.rows, request, request.deadline.check)
+
+    def attributes(self, check: Callable[[], None]) -> list[AttributeSpread]:
+        """The attributes that items have; `check` raises if the work must end."""
+        spreads = []
+        for name, type in self.rows.types.items():
+            check()
+            values, items = (0, 0) if type is None else self.rows.spread(name)
+            if type is not None and items:
+                spreads.append(AttributeSpread(name, type, values, items))
+        return spreads
+
+    def sample(self, count: int) -> list[GalleryItem]:
+        """The first items of a page that nothing orders."""
+        return [self.rows.item(row) for row in mixed(self.rows.living(), start=0, end=count).tolist()]
+
     def check(self, request: SearchRequest) -> None:
         """Raises InputError for a request that `search` would refuse together with the others of its batch."""
         self._check_numbers(request)
+        self._check_names(request)
+        if request.group_by is not None:
+            self.rows.group_codes(request.group_by)
+
+    def _check_names(self, request: SearchRequest) -> None:
         names = {*request.facets, *([] if request.group_by is None else [request.group_by])}
         names |= set() if request.filter is None else filters.names(request.filter)
         self.rows.check_attributes(names | request.order.names | {*(request.fields or ())})
         for key in request.order.sort:
             if key.attribute is not None and self.rows.types.get(key.attribute) == "list of texts":
                 raise InputError(f"the attribute {key.attribute!r} is a list of texts: sort by one with a single value")
-        if request.group_by is not None:
-            self.rows.group_codes(request.group_by)
 
     def has_words(self, text: str) -> bool:
         """True if each word of a text is one of the items' words."""

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from index.items.columns import Column, Columns
+from index.items.columns import MISSING, Column, Columns
 from index.items.values import Number, Scalar, SortedValues, Values
 from models.arrays import Flags
 
@@ -59,6 +59,16 @@ def distinct(columns: Columns, mask: Flags, others: Columns, other_mask: Flags, 
     codes = np.flatnonzero(more).tolist()
     new = sum(not _count(values, numbers, _scalar(other_values, code)) for code in codes)
     return int(np.count_nonzero(numbers) + new + missing)
+
+
+def spread(columns: Columns, mask: Flags, others: Columns, other_mask: Flags, name: str) -> tuple[int, int]:
+    """How many different values, texts of lists among them, the rows of two parts have, and how many rows have one."""
+    values, numbers = _tally(columns.get(name), mask)
+    other_values, more = _tally(others.get(name), other_mask)
+    new = sum(not _count(values, numbers, _scalar(other_values, code)) for code in np.flatnonzero(more).tolist())
+    parts = ((columns.get(name), mask), (others.get(name), other_mask))
+    present = sum(int(np.count_nonzero(column.codes(len(chosen))[chosen] != MISSING)) for column, chosen in parts)
+    return int(np.count_nonzero(numbers)) + new, present
 
 
 def _tally(column: Column, mask: Flags) -> tuple[Values, Counts]:

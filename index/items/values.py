@@ -78,6 +78,9 @@ class Values(Protocol):
     def members(self) -> Members:
         """The texts of lists."""
 
+    def numbers(self) -> NDArray[np.float64]:
+        """Numbers or flags as decimals (m,); whole numbers beyond 2^53 may become equal."""
+
 
 class SortedValues:
     """Values in ascending order, in a column of Arrow."""
@@ -126,6 +129,10 @@ class SortedValues:
 
     def members(self) -> Members:
         return self._members
+
+    def numbers(self) -> NDArray[np.float64]:
+        numbers: NDArray[np.float64] = self._values.to_numpy(zero_copy_only=False).astype(np.float64)
+        return numbers
 
     @cached_property
     def _members(self) -> Members:
@@ -186,3 +193,6 @@ class GrowingValues:
     def members(self) -> Members:
         pairs = np.array(self._pairs[:], np.int32).reshape(-1, 2)
         return Members(self._texts, pairs[:, 0], pairs[:, 1])
+
+    def numbers(self) -> NDArray[np.float64]:
+        return np.array(self._values[:], np.float64)

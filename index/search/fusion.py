@@ -12,6 +12,8 @@ from index.storage.view import Candidates, RowView
 from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Rows, Scores
 
+ROUNDING = 1e-4  # of strengths, which are sums of weights
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fusion:
@@ -57,9 +59,9 @@ class Fusion:
         ranking: Rows = np.insert(rows[others], places, matched)
         return ranking
 
-    def certain(self) -> set[int]:
-        """The rows of which a title, an id or another value is the whole text."""
-        rows: list[int] = self.rows[self.strengths == 1].tolist()
+    def certain(self, strength: float) -> set[int]:
+        """The rows that match the words of the text at least so strongly."""
+        rows: list[int] = self.rows[self.strengths >= strength - ROUNDING].tolist()
         return set(rows)
 
     def scores(self) -> dict[int, float]:

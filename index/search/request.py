@@ -34,6 +34,7 @@ class SearchRequest:
     fields: tuple[str, ...] | None = None  # attributes of the hits to return; None: all
     text: str = ""  # items that match it by their words are ranked higher
     lexical_weight: float = 0.0  # of these matches, up to 1; cosines have the rest
+    certain_strength: float = 1.0  # of a match by words, from which an item is a hit whatever it scores
     rerank: int = 0  # number of first rows to re-rank, before the other rules apply
     deadline: Deadline = field(default_factory=Deadline, compare=False)
 

@@ -35,11 +35,12 @@ class ResultOrder:
     last: Filter | None = None
     min_score: float | None = None
     window: int = WINDOW
+    is_counted: bool = False  # facets count these hits, not all items that pass the filter
 
     @property
     def is_plain(self) -> bool:
         """True if the hits stay as they were ranked, all of them."""
-        return not self.sort and self.last is None and self.min_score is None
+        return not self.sort and self.last is None and self.min_score is None and not self.is_counted
 
     @property
     def names(self) -> set[str]:

@@ -81,8 +81,13 @@ class Search:
         for query in batch:
             if not query.request.order.is_plain and not query.is_overdue():
                 self._order(queries[query.number], query)
-        facets = FacetCounts(self.rows, self.candidates, [query.request for query in batch])
+        shared = FacetCounts.of_candidates(self.rows, self.candidates, [query.request for query in batch])
+        counts: dict[int, FacetCounts] = {}
         for query in batch:
+            facets = shared
+            if query.request.order.is_counted and query.ordered is not None:
+                facets = FacetCounts.of_rows(self.rows, query.ordered, query.request)
+            counts[query.number] = facets
             for name in query.request.facets:
                 if not query.is_overdue():
                     facets.count(name)
@@ -97,8 +102,8 @@ class Search:
                     *query.request.cut_short(len(query.arrangement)),
                     *diagnostics,
                 ],
-                facets.facets(query.request),
-                facets.ranges(query.request),
+                counts[query.number].facets(query.request),
+                counts[query.number].ranges(query.request),
                 query.matches,
             )
             if not query.overdue
@@ -179,7 +184,7 @@ class Search:
         front = [row for row in ranked if row in query.rules.pinned]
         others = [row for row in ranked if row not in query.rules.pinned]
         try:
-            certain = () if query.fusion is None else query.fusion.certain()
+            certain = () if query.fusion is None else query.fusion.certain(query.request.certain_strength)
             query.ordered = front + order.arrange(others, scores, certain, self.rows, query.request.deadline.check)
             query.matches = None if order.min_score is None else len(query.ordered)
         except DeadlineExceeded:

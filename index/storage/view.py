@@ -12,7 +12,6 @@ from cachetools import LRUCache
 from index.items import attribute_file, facets, filters
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import MISSING
-from index.items.facets import Facets
 from index.items.filters import Filter
 from index.items.items import GalleryItem, ItemTable
 from index.lexical import words
@@ -253,15 +252,11 @@ class RowView:
 
         return codes
 
-    def facets(self, names: Sequence[str], candidates: Candidates, *, top: int = facets.MOST) -> Facets:
-        """For each attribute the `top` most frequent values among the candidates, with their counts.
-
-        Raises InputError for an attribute that no item has.
-        """
-        self.check_attributes(set(names))
+    def spread(self, name: str) -> tuple[int, int]:
+        """How many different values an attribute has among the living items, and how many of these have one."""
         overlay, base = self.overlay, self.base.items.attributes
-        mask = self.base_mask(candidates)
-        return {name: facets.counts(base, mask, overlay.columns, candidates.fresh, name, top) for name in names}
+        mask, fresh = overlay.alive[: overlay.start], overlay.alive[overlay.start :]
+        return facets.spread(base, mask, overlay.columns, fresh, name)
 
     def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
         """How many of the candidates remain if each value of the attribute may occur once.

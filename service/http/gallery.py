@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import math
 import time
 from functools import partial
 from typing import Annotated
@@ -11,19 +10,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 from pydantic_core import to_json
 
-from index.gallery import GalleryView
 from index.items.items import GalleryItem
 from index.search.deadline import Deadline
 from index.search.listing import listed
+from index.search.request import SearchRequest
 from index.sources import image_bytes
 from service.auth import guard
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppState, AppStateDep, root_path
 from service.images.thumbnails import ImageFile
+from service.schemas import browse as browse_schemas
 from service.schemas import results
 from service.schemas import search as schemas
 
-GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction of the total spread most evenly
 MAX_THUMBNAIL_PX = 1024
 PAGE_BYTES = 8_000_000  # of items, after which a page ends
 IMAGE_CACHE = "private, max-age=3600, must-revalidate"
@@ -32,28 +31,63 @@ routes = APIRouter(dependencies=[guard.SEARCH])
 
 @routes.get(
     "/browse", operation_id="browse", tags=["gallery"], summary="Browse the gallery without a query",
-    response_model=schemas.BrowseAnswer,
+    response_model=browse_schemas.BrowseAnswer,
 )  # fmt: skip
 async def browse(
     request: Request,
     state: AppStateDep,
     offset: Annotated[int, Parameter(ge=0)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=200)] = 24,
+    filter: Annotated[str, Parameter(description="as in a search, as JSON")] = "",
+    sort: Annotated[str, Parameter(description="as in a search, as JSON, without `score`")] = "",
+    last: Annotated[str, Parameter(description="as in a search, as JSON")] = "",
+    facets: Annotated[str, Parameter(description="as in a search, as JSON")] = "",
 ) -> Response:
-    """Returns a page of the gallery in a mixed order, which stays the same for a snapshot."""
+    """Returns a page of the items that pass the filter, sorted, or in a mixed order that stays for a snapshot."""
 
-    def work() -> str:
+    def work() -> bytes:
+        deadline = Deadline(time.monotonic() + state.settings.deadline_s)
+        wanted = results.parameters(sort=sort, last=last, facets=facets)
+        browsed = SearchRequest(
+            k=limit,
+            offset=offset,
+            filter=results.json_filter(filter),
+            facets=tuple(results.facet_limits(wanted)),
+            facet_limits=results.facet_limits(wanted),
+            order=results.order(wanted),
+            deadline=deadline,
+        )
         view = state.searcher.live().view()
-        items = [schemas.item(item, root_path=root_path(request)) for item in page(view, offset=offset, limit=limit)]
-        answer = schemas.BrowseAnswer(items=items, total=len(view), offset=offset, snapshot=view.manifest.name)
-        return answer.model_dump_json()  # FastAPI would validate each item again
+        return to_json(
+            browse_schemas.browse_answer(view.browse(browsed), view.manifest.name, offset, root_path(request))
+        )
 
-    return Response(await asyncio.to_thread(work), media_type="application/json")
+    answer = await state.list_pool.run(work, caller=guard.caller_name(request))
+    return Response(answer, media_type="application/json")
+
+
+@routes.get(
+    "/attributes", operation_id="listAttributes", tags=["gallery"], summary="The attributes of the items",
+    response_model=browse_schemas.AttributesAnswer,
+)  # fmt: skip
+async def attributes(request: Request, state: AppStateDep) -> Response:
+    """Returns the attributes that items have, their types and numbers of values: what a search may filter and sort by.
+
+    An attribute that no item has any more is left out.
+    """
+
+    def work() -> bytes:
+        deadline = Deadline(time.monotonic() + state.settings.deadline_s)
+        view = state.searcher.live().view()
+        return to_json(browse_schemas.attributes_answer(view.attributes(deadline.check), view))
+
+    answer = await state.list_pool.run(work, caller=guard.caller_name(request))
+    return Response(answer, media_type="application/json")
 
 
 @routes.get(
     "/items", operation_id="listItems", tags=["gallery"], summary="List items in the order of their ids",
-    response_model=schemas.ItemsPage,
+    response_model=browse_schemas.ItemsPage,
 )  # fmt: skip
 async def items(
     request: Request,
@@ -127,13 +161,3 @@ async def image(
 async def _item(id: str, state: AppState) -> GalleryItem:
     """Return an item, in a thread, because the view may read the journal; raises UnknownItem and NotReady."""
     return await asyncio.to_thread(lambda: state.searcher.live().view().item(id))
-
-
-def page(view: GalleryView, *, offset: int, limit: int) -> list[GalleryItem]:
-    """Return at most `limit` items from `offset` on, in even steps through the gallery; pages do not overlap."""
-    living = view.rows.living()
-    step = max(1, round(len(living) * GOLDEN))
-    while math.gcd(step, len(living)) != 1:  # otherwise some rows would never be visited
-        step += 1
-    positions = range(min(offset, len(living)), min(offset + limit, len(living)))
-    return [view.rows.item(int(living[position * step % len(living)])) for position in positions]

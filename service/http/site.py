@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from service.auth import guard
-from service.http import gallery as gallery_routes
 from service.http import openapi
 from service.http.state import AppState, AppStateDep, root_path
 
@@ -41,7 +40,7 @@ async def document(request: Request, state: AppStateDep) -> Response:
     is_admin = caller is not None and caller.role == "admin"
 
     def examples() -> openapi.Examples:
-        items = gallery_routes.page(gallery.view(), offset=0, limit=1) if gallery and caller else []
+        items = gallery.view().sample(1) if gallery and caller else []
         return openapi.Examples(
             item=next(iter(items), None),
             source=source if source and is_admin and Path(source).exists() else None,

@@ -9,10 +9,11 @@ from index.items.facets import MOST
 from index.items.filters import Filter
 from index.search.result_order import MAX_WINDOW, WINDOW, ResultOrder, SortKey
 from models.errors import InputError
-from service.errors import Unusable
+from service.errors import Unusable, invalid_body
 from service.schemas.body import RequestBody
 
 MAX_VALUES = 1_000  # of a facet
+ANY: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 CONDITIONS = TypeAdapter(dict[str, JsonValue])
 AttributeName = Annotated[str, Field(max_length=1024)]
 
@@ -69,6 +70,11 @@ class ResultFields(RequestBody):
         description="number of first hits that sort, last, min_score and min_chance apply to; with one of these, no"
         " later hit is returned",
     )
+    facet_scope: Literal["filter", "hits"] = Field(
+        "filter",
+        description="items that `facets` and `ranges` count: all that pass the filter, or the first `window` hits, and"
+        " of these the ones that reach min_score or min_chance",
+    )
     fields: list[AttributeName] | None = Field(
         None, max_length=100, description="attributes to return of each hit; null returns all, [] none"
     )
@@ -81,7 +87,7 @@ def order(body: ResultFields) -> ResultOrder:
         for key in body.sort
     ]
     last = filters.parse(body.last) if body.last else None
-    return ResultOrder(tuple(keys), last, body.min_score, body.window)
+    return ResultOrder(tuple(keys), last, body.min_score, body.window, body.facet_scope == "hits")
 
 
 def facet_limits(body: ResultFields) -> dict[str, int]:
@@ -90,6 +96,21 @@ def facet_limits(body: ResultFields) -> dict[str, int]:
         facet if isinstance(facet, str) else facet.name: MOST if isinstance(facet, str) else facet.limit
         for facet in body.facets
     }
+
+
+def parameters(*, sort: str, last: str, facets: str) -> ResultFields:
+    """Return the fields of a query string, each of them JSON or empty; raises Unusable."""
+    members: dict[str, JsonValue] = {}
+    for name, text in (("sort", sort), ("last", last), ("facets", facets)):
+        if text:
+            try:
+                members[name] = ANY.validate_json(text)
+            except ValidationError as error:
+                raise Unusable(f"{name}: no JSON", fields=[{"field": name, "detail": "no JSON"}]) from error
+    try:
+        return ResultFields.model_validate(members)
+    except ValidationError as error:
+        raise invalid_body(error) from error
 
 
 def json_filter(text: str) -> Filter | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from index.items.facets import Facets, Ranges
 from index.items.items import GalleryItem
 from models.bundle import CANDIDATES
 from service.schemas.body import RequestBody
@@ -134,16 +135,22 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
         ],
         "total": result.total,
         "matches": result.matches,
-        "facets": {
-            name: [{"value": value, "count": count} for value, count in counts if value is not None]
-            for name, counts in result.facets.items()
-        },
-        "ranges": {name: {"min": least, "max": most} for name, (least, most) in result.ranges.items()},
+        **facets_answer(result.facets, result.ranges),
         "snapshot": result.snapshot,
         "model": result.model,
         "took_ms": result.took_ms,
         "notes": result.notes,
         "diagnostics": result.diagnostics,
+    }
+
+
+def facets_answer(facets: Facets, ranges: Ranges) -> dict[str, object]:
+    """Return the members of an answer with its facets."""
+    return {
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in counts] for name, counts in facets.items()
+        },
+        "ranges": {name: {"min": least, "max": most} for name, (least, most) in ranges.items()},
     }
 
 
@@ -240,24 +247,6 @@ class SearchesAnswer(BaseModel):
     """One answer for each search, in order: hits, or the problem that POST /search would have returned."""
 
     answers: list[SearchAnswer | Problem]
-
-
-class BrowseAnswer(BaseModel):
-    """A page of the gallery in a mixed order, which is the same for every call."""
-
-    items: list[ItemAnswer]
-    total: int
-    offset: int
-    snapshot: str
-
-
-class ItemsPage(BaseModel):
-    """A page of the items in the order of their ids."""
-
-    items: list[ItemAnswer]
-    total: int = Field(description="number of items that pass the filter, on all pages")
-    next: str | None = Field(description="id to send as `after` for the next page; null on the last page")
-    snapshot: str = Field(description="the snapshot that was read, with the changes since")
 
 
 class Limits(BaseModel):

@@ -8,6 +8,7 @@ import numpy as np
 
 from index.gallery import Gallery, GalleryView
 from index.items.facets import Facets, Ranges
+from index.lexical.matching import PARTLY
 from index.search import deadline
 from index.search.request import Hit, SearchRequest
 from models.arrays import Embeddings, Scores
@@ -125,7 +126,8 @@ def prepare(
         notes.append("rerank was ignored: it applies only to a query with one image and a text")
     if text:
         lexical_weight = LEXICAL_WEIGHT if query.lexical_weight is None else query.lexical_weight
-        request = replace(request, text=text, lexical_weight=lexical_weight)
+        certain = PARTLY if kind == "text" else 1.0  # words alone say nothing of an image
+        request = replace(request, text=text, lexical_weight=lexical_weight, certain_strength=certain)
     elif query.lexical_weight is not None:
         notes.append("lexical_weight was ignored: it applies only to a query with a text")
     if (read := encoder.spelt(text)) != text and not view.has_words(text):  # a brand is no slip

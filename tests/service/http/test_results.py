@@ -64,6 +64,43 @@ def test_facets_have_limits_of_their_own_and_ranges_of_numbers(client: httpx.Cli
         assert refused.status_code == 422 and refused.json()["errors"][0]["field"].startswith("facets")
 
 
+def test_facets_may_count_the_hits_alone(client: httpx.Client) -> None:
+    fields: dict[str, object] = {"facets": ["category", "price"], "facet_scope": "hits"}
+    some = search(client, **fields, window=7)
+    assert len(some["hits"]) == 7 and sum(entry["count"] for entry in some["facets"]["category"]) == 7
+    assert some["ranges"]["price"]["max"] == max(values(some, "price"))
+    words = search(client, **fields, text="red box", min_chance=0.99)
+    assert words["matches"] == len(words["hits"]) and "red-box" in [hit["id"] for hit in words["hits"]]
+    assert sum(entry["count"] for entry in words["facets"]["category"]) == words["matches"]
+    empty = search(client, **fields, text="asdkjh", min_score=0.999)
+    assert (empty["matches"], empty["facets"], empty["ranges"]) == (0, {"category": [], "price": []}, {})
+
+
+def test_browsing_filters_sorts_and_counts(client: httpx.Client) -> None:
+    parameters = {
+        "filter": '{"category": ["box", "tent"]}',
+        "sort": '[{"attribute": "price", "order": "desc"}]',
+        "last": '{"in_stock": false}',
+        "facets": '["category", {"name": "colour", "limit": 2}, "price"]',
+        "limit": "8",
+    }
+    page = client.get("/browse", params=parameters).json()
+    shown = [(item["attributes"]["in_stock"], item["attributes"]["price"]) for item in page["items"]]
+    assert page["total"] == 10 and len(shown) == 8 and shown == sorted(shown, reverse=True)
+    assert [len(page["facets"][name]) for name in ("category", "colour")] == [2, 2]
+    assert list(page["ranges"]) == ["price"]
+    for name, value in (
+        ("sort", "["),
+        ("sort", '[{"attribute": "nobody"}]'),
+        ("last", "7"),
+        ("facets", '[{"name": 1}]'),
+    ):
+        assert client.get("/browse", params={name: value}).status_code == 422, value
+    listed = client.get("/attributes").json()
+    category = {"name": "category", "type": "text", "values": 6, "items": 30}
+    assert listed["total"] == 30 and category in listed["attributes"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field", "meant"),
     [
