@@ -1,6 +1,5 @@
-// Requests to the service: the answer to a query, and failures as sentences for the shopper.
+// Requests to the service: what a query sends, and failures as sentences for the shopper.
 
-import { conditions } from "./choices.js";
 import { storedKey, storeKey, withKey } from "./key.js";
 import { failure, failureOf } from "./problems.js";
 import * as state from "./state.js";
@@ -8,27 +7,22 @@ import { keyDialog } from "./view.js";
 
 let prompt = null; // the promise of a key, while its dialog is open
 
-/** Returns the answer to a query, or a page of the gallery if it is empty; only that page skips the first `known` items. */
-export async function answer(query, signal, { known = 0 } = {}) {
-  if (!state.hasQuery(query)) {
-    const page = await fetchJson(`browse?offset=${known}&limit=${Math.max(1, query.k - known)}`, { signal });
-    return { items: page.items, total: page.total, browsing: true };
-  }
+/** Returns the members of a search body that say what a query looks for, its images and its words. */
+export async function members(query) {
   const words = query.but.join(", ");
-  const body = { k: query.k, ...(words && { text: words }), ...(query.item && { image: { item_id: query.item } }), ...conditions(query) };
-  let request = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  if (query.upload) {
-    const image = state.storedImage(query.upload);
-    if (!image) throw failure("error_image_lost");
-    const form = new FormData();
-    form.set("image", image.blob, "image");
-    if (words) form.set("text", words);
-    form.set("query", JSON.stringify({ ...body, text: undefined }));
-    request = { body: form };
-  }
-  const result = await fetchJson("search", { method: "POST", signal, ...request });
-  return { items: result.hits, took: result.took_ms, notes: result.notes };
+  const image = query.upload ? { base64: await base64(query.upload) } : { item_id: query.item };
+  return { ...(words && { text: words }), ...((query.upload || query.item) && { image }) };
 }
+
+async function base64(key) {
+  const image = state.storedImage(key);
+  if (!image) throw failure("error_image_lost");
+  return state.dataUrl(image.blob);
+}
+
+/** Sends JSON to a path and returns the JSON that it answers, as `fetchJson` does. */
+export const postJson = (path, body, signal) =>
+  fetchJson(path, { method: "POST", signal, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
 
 /** Returns the JSON at a path relative to the page; throws an error for the shopper, with `again` if a retry may help, `locked` without a key. */
 export async function fetchJson(path, options = {}) {

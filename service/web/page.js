@@ -1,7 +1,8 @@
 // The shop search: one query in the address, one answer on the page. This file starts the parts and shows the answer.
 
 import { actions, fill, go, shop } from "./actions.js";
-import { answer, fetchJson } from "./ask.js";
+import { answer } from "./answers.js";
+import { fetchJson } from "./ask.js";
 import * as composer from "./composer.js";
 import { setPreferredLanguage, t, translate } from "./messages.js";
 import "./product.js";

@@ -1,7 +1,7 @@
 // The products of an answer: the grid, their number, and more of them.
 
 import { actions, fill, shop } from "./actions.js";
-import { answer } from "./ask.js";
+import { answer } from "./answers.js";
 import { t } from "./messages.js";
 import * as state from "./state.js";
 import * as view from "./view.js";

@@ -116,7 +116,8 @@ function scaled(image, side) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
 }
 
-function dataUrl(blob) {
+/** Returns the bytes of an image as a data: URL. */
+export function dataUrl(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);
