@@ -24,8 +24,10 @@ def main(argv: Sequence[str]) -> int:
     build = verbs.add_parser("build", help="index a folder of images or a table, and make it live")
     build.add_argument(
         "source",
+        nargs="?",
         help="a folder, a .csv, .jsonl or .parquet table with id and image, or a product feed or export of Google"
-        " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…)",
+        " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…). Without it, the"
+        " gallery is built again from its last source, or from its own items if changes filled it",
     )
     build.add_argument("--gallery", type=Path, metavar="DIR", help="the folder to create or replace")
     build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
@@ -149,10 +151,13 @@ def _mapping(given: str) -> tuple[str, str]:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    columns = dict(arguments.map)
     if arguments.dry_run:
+        if arguments.source is None:
+            raise ConfigError("a dry run needs a source: name a folder, table or feed")
         from index.build import dry_run
 
-        dry_run.show(arguments.source, columns=dict(arguments.map), as_json=arguments.progress == "json")
+        dry_run.show(arguments.source, columns=columns, as_json=arguments.progress == "json")
         return
     if arguments.gallery is None:
         raise ConfigError("a build needs the folder of its gallery: add --gallery DIR, or --dry-run to try the source")
@@ -161,21 +166,26 @@ def _build(arguments: argparse.Namespace) -> None:
 
     from index.build import progress as progress_reports
     from index.build.build import build
+    from index.build.own_source import last_source
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
 
+    source = arguments.source
+    if source is None:
+        source, known = last_source(arguments.gallery)
+        columns = columns or dict(known)
     shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
     encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
     with _reporting(arguments) as progress:
         built = build(
-            arguments.source,
+            source or None,
             arguments.gallery,
             encoder,
             shape=shape,
             lexical=None if arguments.lexical is None else [name for name in arguments.lexical.split(",") if name],
             max_loss=arguments.max_loss,
             private_hosts=arguments.allow_private_hosts == "true",
-            columns=dict(arguments.map),
+            columns=columns,
             progress=progress,
         )
     if arguments.progress == "json":
@@ -188,17 +198,8 @@ def _build(arguments: argparse.Namespace) -> None:
         f" in {built.seconds:.1f} s:"
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )
-    _warn(built.recall_goal, built.recall_at_10)
+    progress_reports.print_recall(built.recall_goal, built.recall_at_10)
     progress_reports.print_notes(built.notes)
-
-
-def _warn(goal: float, reached: float) -> None:
-    if reached < goal:
-        print(
-            f"a recall@10 of {goal:g} is not reached with all lists, only {reached:.4f}: build with a more exact"
-            " --encoding, or lower the goal",
-            file=sys.stderr,
-        )
 
 
 def _step_back(arguments: argparse.Namespace) -> None:
@@ -264,12 +265,13 @@ def _repair(arguments: argparse.Namespace) -> None:
 
 
 def _tune(arguments: argparse.Namespace) -> None:
+    from index.build import progress as progress_reports
     from index.build.tune import tune
     from index.vectors.encodings import IndexOptions
 
     made = tune(arguments.gallery, goal=IndexOptions(recall=arguments.recall).goal_of(0))
     print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
-    _warn(made.recall_goal, made.recall_at_10)
+    progress_reports.print_recall(made.recall_goal, made.recall_at_10)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

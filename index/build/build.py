@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.build import preflight
+from index.build.create import NO_SOURCE
 from index.build.embed import embed
 from index.build.loss import MAX_LOSS, LossLimit
+from index.build.own_source import own_rows
 from index.build.publish import publish
 from index.build.resume import BUILDING, EmbeddedChunks
 from index.build.reuse import ReusableVectors
@@ -28,6 +30,8 @@ from index.storage.view import RowView
 from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
 from models.encoder import Encoder
 from models.errors import ConfigError, GalleryError, SourceError
+
+OWN = "the gallery"  # a build without a source names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Built:
 
 
 def build(
-    source: Path | str,
+    source: Path | str | None,
     gallery: Path,
     encoder: Encoder,
     *,
@@ -63,6 +67,9 @@ def build(
     progress: Report,
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
+
+    Without a source, the gallery's present items are indexed again from the images that it stores or knows by URL: so a
+    gallery that changes filled moves to the space of another model.
 
     `columns` maps names of attributes to those of a table's columns. The lexical index has the words of the attributes
     named by `lexical`; None means those of the live snapshot, or the usual ones.
@@ -83,13 +90,13 @@ def build(
         snapshot.build_lock(gallery),
         Journal.open(gallery) as journal,
     ):
-        limit = LossLimit.read(gallery, journal, share=max_loss, source=str(source))
+        limit = LossLimit.read(gallery, journal, share=max_loss, source=OWN if source is None else str(source))
         names = _lexical(gallery) if lexical is None else tuple(dict.fromkeys(name.casefold() for name in lexical))
         return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, progress)
 
 
 def _built(
-    source: Path | str,
+    source: Path | str | None,
     gallery: Path,
     journal: Journal,
     encoder: Encoder,
@@ -101,12 +108,12 @@ def _built(
     progress: Report,
 ) -> Built:
     started = time.monotonic()
-    items = _items(gallery, journal)
+    items = _items(gallery, journal) if source is not None else RowView.open(snapshot.live(gallery), journal)
     # what is changed from now on is not in the source, and stays in the journal
     through = journal.last() if items is None else items.overlay.through
     chunks = EmbeddedChunks(gallery, space_id=encoder.manifest.space_id)
     notes: list[str] = []
-    if clip_retrieval.is_layout(source):
+    if source is not None and clip_retrieval.is_layout(source):
         manifest = encoder.manifest
         embedded = clip_retrieval.read(
             Path(source), dimension=manifest.dimension, space_id=manifest.space_id, note=notes.append
@@ -115,19 +122,26 @@ def _built(
         progress(Progress("read", count, count, rate(count, started)))
         progress(Progress("embed", count, count, 0.0))
     else:
-        own = [*snapshot.own_paths(gallery), gallery / BUILDING]
-        rows = list(source_rows.rows(source, without=own, columns=columns, note=notes.append))
+        if source is None:
+            assert items is not None
+            rows = own_rows(gallery, items)
+        else:
+            own = [*snapshot.own_paths(gallery), gallery / BUILDING]
+            rows = list(source_rows.rows(source, without=own, columns=columns, note=notes.append))
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
         limit.check(rows)  # before anything is embedded, since a wrong source is seen by its ids
         preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
         embedded = _embedded(rows, gallery, encoder, chunks, private_hosts, progress)
-    if not embedded.rows:
+    if embedded.skipped and not embedded.rows:
         first = embedded.skipped[0]
         raise SourceError(
-            f"{source} has no usable image among {len(embedded.skipped)} rows; the first, {first.id!r}: {first.reason}"
+            f"{OWN if source is None else source} has no usable image among {len(embedded.skipped)} rows; the first,"
+            f" {first.id!r}: {first.reason}"
         )
     limit.check(embedded.rows, embedded.skipped)
-    named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
+    named = NO_SOURCE
+    if source is not None:
+        named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
     before = _live_name(gallery)
     facts, known = SourceFacts(columns, notes), _known(gallery, journal)

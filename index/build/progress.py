@@ -96,3 +96,13 @@ def print_notes(notes: Sequence[str]) -> None:
     """Prints what a build read in a way that may surprise, on stderr."""
     for note in notes:
         print(note, file=sys.stderr)
+
+
+def print_recall(goal: float, reached: float) -> None:
+    """Prints on stderr if the recall is not reached."""
+    if reached < goal:
+        print(
+            f"a recall@10 of {goal:g} is not reached with all lists, only {reached:.4f}: build with a more exact"
+            " --encoding, or lower the goal",
+            file=sys.stderr,
+        )

@@ -38,7 +38,8 @@ class JobRequest:
 class Plan:
     """The work of one job; both paths are absolute, except that a source in an object store is its URL.
 
-    `arguments` follow `likebut index`; they are empty if only the model changes and its space stays the same.
+    `source` is empty if changes filled the gallery. `arguments` follow `likebut index`; they are empty if only the
+    model changes and its space stays the same.
     """
 
     kind: Literal["build", "swap", "compact", "roll-back"]
@@ -74,12 +75,19 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
         snapshot.check_writable(settings.gallery)
-        if not live.source:
-            raise _unusable("source", "changes filled the gallery, and it has no source to build from: name one")
-        source = _source(live.source)
+        source = _source(live.source) if live.source else ""  # changes filled the gallery: its own items
         columns = _columns(settings) if columns is None else columns
     arguments = (
-        *("build", source, "--gallery", gallery, "--bundle", str(bundle), "--provider", settings.provider),
+        *(
+            "build",
+            *([source] if source else ()),
+            "--gallery",
+            gallery,
+            "--bundle",
+            str(bundle),
+            "--provider",
+            settings.provider,
+        ),
         *("--shards", str(request.shards), "--encoding", request.encoding, "--recall", str(request.recall)),
         *("--max-loss", str(request.max_loss)),
         *(f"--map={name}={column}" for name, column in (columns or {}).items()),

@@ -107,8 +107,8 @@ class IndexBody(RequestBody):
     source: ServerPath | None = Field(
         None,
         description="a folder of images, a table (CSV, JSONL, Parquet) or a product feed, on the server or in an object"
-        " store (s3://…); null uses the source of the live snapshot, and builds nothing if the bundle has the same"
-        " space",
+        " store (s3://…); null uses the source of the live snapshot, or the items of the gallery if changes filled"
+        " it, and builds nothing if the bundle has the same space",
     )
     bundle: ServerPath | None = Field(
         None,

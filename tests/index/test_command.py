@@ -65,8 +65,8 @@ def test_inspect_says_the_kinds_of_every_attribute(
     assert main([*arguments, "--progress", "none"]) == 0
     assert "'code'" in capsys.readouterr().err
     assert main([*arguments, "--progress", "json"]) == 0
-    unchanged, note = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
-    assert "'code'" in note and "nothing changed" in unchanged
+    proposal, unchanged, note = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert "'code'" in note and "nothing changed" in unchanged and "--map title=name" in proposal
     assert main(["inspect", str(tmp_path / "g"), "--json"]) == 0
     kinds = {"price": ["number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
     kinds |= {"code": ["text"], "tags": ["missing", "list of texts"]}

@@ -1,11 +1,16 @@
 """Tables as shops have them become a gallery by POST /index."""
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from index.build.create import create
+from models.bundle import MANIFEST, SHIPPED, Bundle
 from service.settings import Settings
 from tests.service.http.test_index_jobs import Inside, finished
 
@@ -68,3 +73,25 @@ def test_a_table_may_be_the_body(tmp_path: Path, shop: Path, inside: Inside) -> 
         assert item["attributes"] == {"price": 5.0, "currency": "EUR"}
 
     inside(Settings(gallery=tmp_path / "gallery", max_bulk_bytes=len(table) + 10), scenario)
+
+
+@pytest.mark.slow
+def test_a_gallery_that_changes_filled_moves_to_another_model(
+    tmp_path: Path, image_file: Callable[..., bytes], inside: Inside
+) -> None:
+    create(tmp_path / "gallery", Bundle.open(SHIPPED).manifest)
+    other = tmp_path / "other"
+    shutil.copytree(SHIPPED, other)
+    facts = json.loads((other / MANIFEST).read_text())
+    (other / MANIFEST).write_text(json.dumps(facts | {"space_id": "another", "model_id": "other"}))
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        files = {"image": ("x.png", image_file("ball", "red"))}
+        answer = await client.put("/items/a", files=files, data={"attributes": '{"price": 5}'})
+        assert answer.status_code in (200, 201), answer.text
+        job = await finished(client, await client.post("/index", json={"bundle": str(other)}))
+        assert (job["state"], job["kind"], job["source"], job["items"]) == ("done", "build", "", 1), job
+        found = (await client.post("/search", json={"text": "a red ball"})).json()
+        assert (found["model"], [hit["id"] for hit in found["hits"]]) == ("other", ["a"])
+
+    inside(Settings(gallery=tmp_path / "gallery"), scenario)

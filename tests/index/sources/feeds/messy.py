@@ -64,7 +64,7 @@ WOOCOMMERCE_NAMES = {
     ";Attribute 1 value(s);Attribute 1 visible",
 }
 WOOCOMMERCE_ROWS = (
-    "11;variable;KL;;Kleid;1;0;visible;<p>Kleid aus Leinen</p>;;1;;;;Kleidung > Kleider, Sale;sommer;{0}, {1};;Fjord;Größe"
+    "11;variable;KL;;Kleid;1;0;visible;<p>Aus Leinen</p>;;1;;;;Kleidung > Kleider, Sale;sommer;{0}, {1};;Fjord;Größe"
     ";S, M;1",
     "12;variation;KL-S;;Kleid - S;1;0;visible;;;0;0;;1.299,00 €;;;;id:11;;Größe;S;",
     "13;variation;KL-M;;Kleid - M;1;0;visible;;;1;5;899,00 €;999,00 €;;;{2};KL;;Größe;M;",
