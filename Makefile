@@ -53,6 +53,7 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 
 bench-service: build/gallery.built build/large.built  ## measure the service under load against raw batches, and how the cores are best shared
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	$(BIN)/python deploy/benchmarks/workers.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
 
@@ -105,7 +106,7 @@ build/gallery.built: build/shop.drawn $(BUNDLE)/manifest.json
 
 # A shop served by a model of the size that shops use: ViT-B/32 with random weights, since none can be shipped.
 build/large.built: $(VENV)/test
-	$(BIN)/python deploy/benchmarks/step.py training/configs/two-stage-vit-b-32.toml --batch 4 --steps 1 --device cpu --export build/large/bundle
+	$(BIN)/python deploy/benchmarks/train/step.py training/configs/two-stage-vit-b-32.toml --batch 4 --steps 1 --device cpu --export build/large/bundle
 	$(BIN)/likebut catalogue build/large/shop --split test --products 500 --triplets 500 --force
 	$(BIN)/likebut index build build/large/shop/items.parquet --gallery build/large/gallery --bundle build/large/bundle
 	@touch $@

@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from service import server
+    from service import launch
 
-    server.serve(Settings.read(os.environ, {name: getattr(arguments, name) for name in Settings.model_fields}))
+    launch.serve(Settings.read(os.environ, {name: getattr(arguments, name) for name in Settings.model_fields}))
 
 
 def _keys(parser: argparse.ArgumentParser) -> None:

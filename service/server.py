@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import ipaddress
 import logging
 import os
 import resource
@@ -11,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -18,11 +18,13 @@ import uvicorn
 
 from index.storage import snapshot
 from models.errors import ConfigError, GalleryReadOnly
+from service import listening
 from service.connections import SPARE, Connections
 from service.http import app as http_app
 from service.http.state import AppState
 from service.protocol import HttpConfig
 from service.settings import Settings
+from service.shared_folder import WorkerRole
 from service.telemetry import json_logs
 
 LOG = logging.getLogger("likebut")
@@ -30,32 +32,33 @@ DESCRIPTORS = 192  # for all but connections: files of the gallery, fetched imag
 MAX_DESCRIPTORS = 65_536  # some systems have no limit, and a library may count up to it
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 MMAP_BYTES = 2**20  # a larger block of memory is the kernel's own, and goes back to it when it is free
-BUFFERED_BYTES = 128 * 1024  # of an answer, in the kernel: so that the service notices who reads slowly
 
 
-def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or Ctrl-C; raises what `create_app` raises.
+def run(
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    *,
+    ready: Callable[[Sequence[str]], None],
+    role: WorkerRole | None = None,
+) -> None:
+    """Serves in this process, at these sockets, until a signal; `ready` gets lines for the operator.
 
-    Raises ConfigError also if an address is in use, or if other machines could reach the service without a key.
+    With a role, this process is one of several workers.
     """
     _return_large_blocks()
     # set before the model is opened, because process 1 of a container ignores SIGTERM otherwise
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    listening = [_listen(settings, settings.port, option="--port")]
-    if settings.admin_port is not None:
-        listening.append(_listen(settings, settings.admin_port, option="--admin-port"))
-        settings = settings.model_copy(update={"admin_port": listening[1].getsockname()[1]})  # the option may be 0
-    json_logs.configure()
-    limit = _connections(settings.max_connections)
-    app = http_app.create_app(settings)
+    json_logs.configure(worker=None if role is None else role.index)
+    limit = _connections(settings.share(settings.max_connections))
+    app = http_app.create_app(settings, role)
     gc.collect()
     gc.freeze()  # what lives as long as the process: to look through it took 60 ms, in which no request was answered
     state: AppState = app.state.service
     connections = Connections(limit, on_refusal=lambda reason: state.metrics.rejected.labels(reason).inc())
-    state.metrics.connections.set_function(lambda: connections.count)
+    state.metrics.follow(state.metrics.connections, lambda: connections.count)
     config = HttpConfig(app, connections, grace_s=settings.grace_s // 2)
-    server = _Server(config, state, keys=settings.keys)
-    server.run(sockets=listening)
+    server = _Server(config, state, keys=settings.keys, ready=ready)
+    server.run(sockets=list(sockets))
     if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
 
@@ -71,10 +74,18 @@ def _return_large_blocks() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that prints its addresses and what it serves, and drains before it stops."""
+    """Uvicorn that reports its addresses and what it serves, and drains before it stops."""
 
-    def __init__(self, config: uvicorn.Config, state: AppState, *, keys: Path | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        state: AppState,
+        *,
+        keys: Path | None,
+        ready: Callable[[Sequence[str]], None],
+    ) -> None:
         super().__init__(config)
+        self._ready = ready
         self._state = state
         self._keys = keys
         self._ends: float | None = None  # of time.monotonic
@@ -92,10 +103,9 @@ class _Server(uvicorn.Server):
             keys = "no keys: everyone on this machine may search the gallery, which this process cannot change"
         if self._keys is not None:
             keys = f"keys of {self._keys}"
-        lines = [f"serving {_address(sockets[0])}", self._state.summary()]
-        lines += [f"admin routes at {_address(listening)}" for listening in sockets[1:]]
-        for line in [*lines, keys]:
-            print(f"likebut: {line}", file=sys.stderr, flush=True)
+        lines = [f"serving {listening.address(sockets[0])}", self._state.summary()]
+        lines += [f"admin routes at {listening.address(other)}" for other in sockets[1:]]
+        self._ready([*lines, keys])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Reports not ready from now on, and stops; after SIGTERM only `drain_s` later, so that load balancers notice.
@@ -130,26 +140,6 @@ def _cut() -> None:
     os._exit(1)
 
 
-def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    """Return a socket that listens there; raises ConfigError, which names the option, if the address is unusable."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # with IPPROTO_TCP, asyncio sets TCP_NODELAY; otherwise the end of a response could wait 40 ms for a delayed ACK
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, BUFFERED_BYTES)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
-        listening.listen(2048)
-        return listening
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"cannot listen on {host} port {port} ({error.strerror}): choose another with {option}"
-        ) from error
-
-
 def _connections(most: int) -> int:
     """Return how many connections may be open: `most`, or what the limit of descriptors leaves; raises that limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -163,21 +153,3 @@ def _connections(most: int) -> int:
     if free < most:
         LOG.warning("max_connections is lowered to %d, because the process may open only %d files", free, soft)
     return min(most, free)
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def _listen(settings: Settings, port: int, *, option: str) -> socket.socket:
-    host = settings.host
-    listening = listen(host, port, option=option)
-    # only the socket knows the address that a name resolves to
-    if settings.keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
-        listening.close()
-        raise ConfigError(
-            f"without keys the service must not be reachable from other machines, and {host} is: give --keys FILE"
-            " (likebut keys add FILE --name NAME --role admin creates one), or --host 127.0.0.1"
-        )
-    return listening

@@ -21,7 +21,9 @@ ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as bro
 
 
 def _split(value: object) -> object:
-    """Return the comma-separated parts of a string; any other value unchanged."""
+    """Return the comma-separated parts of a string, and those of a JSON array; any other value unchanged."""
+    if isinstance(value, list):
+        return tuple(value)
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -86,6 +88,9 @@ class Settings(BaseModel):
         (), description="origins, separated by commas, whose web pages may call the service (CORS); * allows all"
     )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="hardware that the model runs on")
+    workers: int = Field(
+        0, ge=0, le=256, description="processes that serve; 0 is one for each core, as far as the memory allows"
+    )
     threads: int = Field(0, ge=0, le=1024, description="threads of the model for one batch; 0 shares the cores")
     passes: int = Field(0, ge=0, le=256, description="batches computed at the same time; 0 shares the cores")
     decoders: int = Field(0, ge=0, le=256, description="images decoded at the same time; 0 shares the cores")
@@ -161,15 +166,21 @@ class Settings(BaseModel):
         return networks
 
     def shared(self, cores: int) -> Threads:
-        """Return the numbers of threads; those that are not set share `cores`.
+        """Return the numbers of threads of one worker; those that are not set share `cores`.
 
         Two batches at once, each on half of the cores, gave more searches per second than one batch on all cores, and
         a single caller waited only slightly longer (docs/benchmarks/service.md). Four images at least are decoded at
         once, so that a few costly ones do not delay all others.
         """
-        batches = self.passes or min(2, cores)
+        cores = max(1, cores // max(1, self.workers))
+        batches = self.share(self.passes) or min(2, cores)
         per_batch = self.threads or max(1, cores // batches)
-        return Threads(batches=batches, per_batch=per_batch, decoders=self.decoders or max(4, cores // 2))
+        decoders = self.share(self.decoders) or max(self.share(4), 2, cores // 2)
+        return Threads(batches=batches, per_batch=per_batch, decoders=decoders)
+
+    def share(self, most: int) -> int:
+        """Return the share of one worker of a number that holds for all workers together; rounded up."""
+        return -(-most // max(1, self.workers))
 
     @classmethod
     def read(cls, environment: Mapping[str, str], options: Mapping[str, str | None]) -> "Settings":

@@ -78,14 +78,15 @@ def _names(code: CodeType) -> Iterator[str]:
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     """`with serve("--gallery", path, …) as address` starts the service; on leaving, it must shut down with status 0.
 
-    The command `under` starts it, if there is one.
+    The command `under` starts it, if there is one. It has one worker unless a word says otherwise, since that starts
+    faster.
     """
 
     @contextmanager
     def serving(*words: str | Path, under: Sequence[str] = ()) -> Iterator[str]:
         log = tmp_path_factory.mktemp("log") / "stderr"  # a file, since an unread pipe fills and stops the process
         command = [*under, sys.executable, "-m", "service.cli", "serve", "--port", "0", "--drain-s", "0"]
-        command += map(str, words)
+        command += [*(() if "--workers" in words else ("--workers", "1")), *map(str, words)]
         with log.open("wb") as file:
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
         try:

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from models.errors import ConfigError
 from service.auth.keys import Key, KeyFile, Role, find
-from service.auth.rate_limit import TokenBucket
+from service.auth.rate_limit import SharedBucket, SharedLevels, TokenBucket
 from service.errors import Forbidden, RateLimited, Unauthorized
 from service.settings import Settings
 
@@ -33,8 +34,11 @@ ANONYMOUS = Caller(None, "admin", None)
 class Guard:
     """The keys of one app, the rates of their callers, and the ports."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError if the key file cannot be used."""
+    def __init__(self, settings: Settings, levels: Path | None = None) -> None:
+        """Raises ConfigError if the key file cannot be used.
+
+        `levels` is the file of the rates that several workers share.
+        """
         if settings.keys is None and settings.rate_per_s:
             raise ConfigError("rate_per_s limits the searches of each key, but there are no keys: set keys too")
         if settings.keys is None and settings.cors_origins:
@@ -45,6 +49,7 @@ class Guard:
         self._settings = settings
         self._file = KeyFile(settings.keys) if settings.keys is not None else None
         self._buckets: dict[Key, TokenBucket] = {}
+        self._levels = None if levels is None else SharedLevels(levels)
 
     def caller(self, request: Request) -> Caller | None:
         """Return the caller of a request; None if it gives no key, or an unknown one."""
@@ -71,7 +76,12 @@ class Guard:
         if not rate_per_s:
             return None
         if key not in self._buckets:
-            self._buckets[key] = TokenBucket(rate_per_s=rate_per_s, burst=key.burst or self._settings.burst)
+            burst = key.burst or self._settings.burst
+            self._buckets[key] = (
+                TokenBucket(rate_per_s=rate_per_s, burst=burst)
+                if self._levels is None
+                else SharedBucket(self._levels, key.name, rate_per_s=rate_per_s, burst=burst)
+            )
         return self._buckets[key]
 
 

@@ -26,7 +26,7 @@ routes = APIRouter(dependencies=[guard.ADMIN])
 @routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
 async def metrics(state: AppStateDep) -> Response:
     """Returns counters, gauges and histograms in the Prometheus text format."""
-    return Response(state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(await asyncio.to_thread(state.metrics.text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @routes.post(
@@ -53,7 +53,7 @@ async def start_job(
 @routes.get("/index/jobs/{id}", operation_id="getIndexJob", tags=["gallery"], summary="State of an index job")
 async def job(id: str, state: AppStateDep) -> schemas.Job:
     """Returns the state and the progress of a job."""
-    return state.jobs.get(id)
+    return await state.jobs.get(id)
 
 
 @routes.delete("/index/jobs/{id}", operation_id="cancelIndexJob", tags=["gallery"], summary="Cancel an index job")
@@ -81,7 +81,7 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
         shards=len(facts.shards) if facts else None,
         dimension=facts.dimension if facts else None,
         space=model.space_id,
-        last_job=state.jobs.last(),
+        last_job=await state.jobs.last(),
     )
 
 

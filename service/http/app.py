@@ -14,26 +14,29 @@ from models.errors import GalleryBroken, GalleryError
 from service.auth.guard import Guard
 from service.http import admin, error_handlers, gallery, health, middleware, openapi, search, site
 from service.http.state import AppState
+from service.jobs.remote_jobs import JobSocket
 from service.jobs.watcher import GalleryWatcher
 from service.settings import Settings
-from service.telemetry.json_logs import RequestLog
+from service.shared_folder import WorkerRole
+from service.telemetry.request_log import RequestLog
 from service.workers.threads import background_task
 
 LOG = logging.getLogger("likebut")
 API = (search.routes, gallery.routes, admin.routes, health.routes)  # the routes of the OpenAPI document
+BEAT_S = 1.0
 EXPOSED_HEADERS = (  # readable by pages of other origins
     "Allow", "ETag", "Location", "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Request-Id", "traceparent",
 )  # fmt: skip
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
     """Return the app, with its keys read and its bundle opened and tested.
 
     Raises ConfigError, BundleMissing and BundleBroken. If the gallery is missing or was built by another model, the app
-    starts but is not ready, so that a rebuild can repair it.
+    starts but is not ready, so that a rebuild can repair it. With a role, the app is one of several workers'.
     """
-    guard = Guard(settings)  # first, because opening the bundle takes longer
-    state = AppState(settings)
+    guard = Guard(settings, None if role is None else role.folder.buckets)  # first: opening the bundle takes longer
+    state = AppState(settings, role)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,11 +49,16 @@ def create_app(settings: Settings) -> FastAPI:
                 await stack.enter_async_context(state.downloader)
             await stack.enter_async_context(state.remote_references)
             await stack.enter_async_context(state.searcher)
-            await stack.enter_async_context(state.jobs)
+            if state.runner is not None:
+                await stack.enter_async_context(state.runner)
             await stack.enter_async_context(state.edit_pool)
             await _open_gallery(state)
-            watcher = GalleryWatcher(state.searcher, state.jobs, settings)
+            watcher = GalleryWatcher(state.searcher, settings, runner=state.runner, role=role)
             await stack.enter_async_context(background_task(watcher.run(), name="likebut-watcher"))
+            if role is not None:
+                if state.runner is not None:
+                    await stack.enter_async_context(JobSocket(state.runner, role.folder.socket))
+                await stack.enter_async_context(background_task(_beat(state, role), name="likebut-beat"))
             await stack.enter_async_context(background_task(state.prober.run(), name="likebut-probe"))
             yield
 
@@ -68,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     error_handlers.install(app, (*API, site.routes))
     # the last one added is the outermost
-    app.add_middleware(middleware.BodyBudget, max_bytes=settings.max_bodies_bytes)
+    app.add_middleware(middleware.BodyBudget, max_bytes=settings.share(settings.max_bodies_bytes))
     app.add_middleware(middleware.HeadAsGet)
     app.add_middleware(middleware.PathCheck)
     if settings.keys is None:
@@ -97,6 +105,14 @@ def create_app(settings: Settings) -> FastAPI:
 def description() -> dict[str, JsonValue]:
     """Return the OpenAPI document of all routes, without examples of a live gallery."""
     return openapi.document([route for router in API for route in router.routes], openapi.Examples())
+
+
+async def _beat(state: AppState, role: WorkerRole) -> None:
+    """Tells the supervisor that the event loop turns, and the other workers the metrics, without end."""
+    while True:
+        role.folder.beat()
+        state.metrics.refresh()
+        await asyncio.sleep(BEAT_S)
 
 
 async def _open_gallery(state: AppState) -> None:

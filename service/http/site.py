@@ -25,7 +25,7 @@ async def docs_page(request: Request, state: AppStateDep) -> Response:
     return await _file("docs.html", request, state)
 
 
-@routes.get("/web/{name:path}")
+@routes.get("/web/{name}")
 async def file(request: Request, name: str, state: AppStateDep) -> Response:
     """Returns a file that one of the pages loads."""
     return await _file(name, request, state)
@@ -34,7 +34,7 @@ async def file(request: Request, name: str, state: AppStateDep) -> Response:
 @routes.get("/openapi.json")
 async def document(request: Request, state: AppStateDep) -> Response:
     """Returns the OpenAPI document, with examples from the parts of the live gallery that the caller may see."""
-    gallery, last_job = state.searcher.serving.gallery, state.jobs.last()
+    gallery, last_job = state.searcher.serving.gallery, await state.jobs.last()
     caller = guard.guard_of(request).caller(request)
     source = gallery.manifest.source if gallery else None
     is_admin = caller is not None and caller.role == "admin"

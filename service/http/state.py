@@ -17,10 +17,12 @@ from service.http.openapi import Documents
 from service.images import thumbnails, url_policy
 from service.images.download import ImageDownloader
 from service.images.url_policy import CallerPolicy
+from service.jobs.remote_jobs import Jobs, RemoteJobs
 from service.jobs.runner import JobRunner
 from service.search.remote_references import RemoteReferences
 from service.search.searcher import Searcher
 from service.settings import Settings
+from service.shared_folder import WorkerRole
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 from service.telemetry.readiness import ReadinessProbe
@@ -32,15 +34,15 @@ WEB = Path(__file__).parents[1] / "web"
 class AppState:
     """Everything that one app owns, from its start to its end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, role: WorkerRole | None) -> None:
         self.settings = settings
-        self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider)
+        self.metrics = Metrics(serving=lambda: self.searcher.serving, provider=settings.provider, role=role)
         threads = settings.shared(os.cpu_count() or 1)
         self.decoders = ImageDecoders(threads.decoders, cpu_s=settings.decode_s)
         self.searcher = Searcher(settings, self.decoders, self.metrics.observe_batch)
         self.prober = ReadinessProbe(self.searcher, stale_after_s=settings.stale_after_s)
         self.metrics.watch(self.searcher)
-        self.metrics.ready.set_function(lambda: not self.prober.reasons)
+        self.metrics.follow(self.metrics.ready, lambda: not self.prober.reasons)
         self.thumbnails = thumbnails.Thumbnails(
             self.decoders, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels
         )
@@ -58,7 +60,10 @@ class AppState:
         self.remote_references = RemoteReferences(
             self.downloader, max_bytes=settings.max_image_bytes, private_hosts=settings.allow_private_hosts
         )
-        self.jobs = JobRunner(settings, self.metrics, self.searcher)
+        self.runner = (  # None: another worker runs the jobs
+            None if role is not None and not role.leads else JobRunner(settings, self.metrics, self.searcher, role)
+        )
+        self.jobs: Jobs = self.runner or RemoteJobs(role.folder.socket if role is not None else "")
         self.documents = Documents()
         self.web_files = StaticFiles(directory=WEB)
         self.tracing = tracing.connect(settings.otlp_endpoint)

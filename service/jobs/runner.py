@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from service.jobs.plan import JobRequest, Plan, plan
 from service.schemas.gallery import Job, SkippedImage
 from service.search.searcher import Searcher
 from service.settings import Settings
+from service.shared_folder import Serving, WorkerRole
 from service.telemetry.metrics import Metrics
 
 MAX_JOBS = 50
@@ -27,6 +30,9 @@ MAX_SKIPPED_ITEMS = 100
 CANCELLED = "the job was cancelled"
 LINE_LIMIT_BYTES = 64 * 1024 * 1024  # the last line names every skipped item
 TERMINATE_S = 5.0  # between SIGTERM and SIGKILL
+SPREAD_S = 60.0  # for other workers to open what a job has made
+SPREAD_CHECK_S = 0.1
+LOG = logging.getLogger("likebut")
 
 
 class ProgressLine(BaseModel):
@@ -48,7 +54,11 @@ class ProgressLine(BaseModel):
 class JobRunner:
     """Starts jobs, follows their progress, and swaps `searcher` at the end of each; remembers the last fifty."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, searcher: Searcher) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, searcher: Searcher, role: WorkerRole | None = None
+    ) -> None:
+        """With a role, a job ends when all workers serve what it has made."""
+        self._role = role
         self._settings = settings
         self._metrics = metrics
         self._searcher = searcher
@@ -95,8 +105,11 @@ class JobRunner:
         self._task = asyncio.create_task(self._run(job, planned), name=f"likebut-job-{job.id}")
         return job
 
-    def get(self, id: str) -> Job:
+    async def get(self, id: str) -> Job:
         """Return a job by its id; raises UnknownJob."""
+        return self._get(id)
+
+    def _get(self, id: str) -> Job:
         try:
             return self._jobs[id]
         except KeyError:
@@ -108,7 +121,7 @@ class JobRunner:
 
     async def cancel(self, id: str) -> Job:
         """Cancels a job if it is queued or running; what serves does not change. Raises UnknownJob."""
-        job = self.get(id)
+        job = self._get(id)
         if job is self.running() and self._task is not None:
             self._cancelled = job.id
             self._task.cancel()
@@ -118,7 +131,7 @@ class JobRunner:
                 job.state, job.error = "cancelled", CANCELLED
         return job
 
-    def last(self) -> Job | None:
+    async def last(self) -> Job | None:
         """Return the job that was started last."""
         return next(reversed(self._jobs.values()), None)
 
@@ -131,6 +144,8 @@ class JobRunner:
             job.stage = "open"
             gallery = (await self._searcher.swap(planned.bundle)).live()
             job.snapshot, job.items = gallery.manifest.name, len(gallery.view())
+            if self._role is not None:
+                await self._spread(planned.bundle, gallery.manifest.name, self._role)
             job.state = "done"
         except asyncio.CancelledError:
             if self._cancelled == job.id:
@@ -149,6 +164,18 @@ class JobRunner:
             job.finished = _now()
             self._metrics.jobs.labels(job.state).inc()
             self._metrics.job_progress.set(1 if job.state == "done" else 0)
+
+    async def _spread(self, bundle: Path, snapshot: str, role: WorkerRole) -> None:
+        """Waits until every worker serves this model with this snapshot, so that no later search gets the old two."""
+        wanted = Serving(str(bundle), snapshot)
+        role.folder.set_serving(role.index, wanted)
+        role.folder.set_bundle(bundle)
+        end_s = time.monotonic() + SPREAD_S
+        while late := [index for index in range(role.workers) if role.folder.serving(index) not in (None, wanted)]:
+            if time.monotonic() > end_s:
+                LOG.warning("workers %s have not opened snapshot %s after %.0f s", late, snapshot, SPREAD_S)
+                return
+            await asyncio.sleep(SPREAD_CHECK_S)
 
     async def _command(self, job: Job, arguments: Sequence[str]) -> None:
         """Runs `likebut index` with these arguments to its end; raises LikebutError if it fails."""

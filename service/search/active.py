@@ -72,6 +72,6 @@ def open_bundle(bundle: Path, settings: Settings, decoders: ImageDecoders) -> En
         bundle,
         threads=settings.shared(os.cpu_count() or 1).per_batch,
         provider=settings.provider,
-        reference_cache_bytes=settings.reference_cache_mb * 2**20,
+        reference_cache_bytes=settings.share(settings.reference_cache_mb * 2**20),
         decoders=decoders,
     )

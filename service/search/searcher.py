@@ -65,7 +65,7 @@ class Searcher:
         self.displaced = ""  # why the gallery's folder is not the one that was opened, as the watcher saw it last
         self._settings = settings
         threads = settings.shared(os.cpu_count() or 1)
-        self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.max_waiting)
+        self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.share(settings.max_waiting))
         self._decode_pool = Pool("decode", workers=threads.decoders, max_waiting=0)  # under the permits of `_pool`
         self._batcher: Batcher[BatchKey, PreparedQuery, Answer] = Batcher(
             "batch",

@@ -1,6 +1,8 @@
 """All metrics of the service, in a registry of their own."""
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,12 +14,15 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from models.encoder import Encoder
 from service.search.active import Active
 from service.search.encode import Kind
 from service.search.searcher import Searcher
+from service.shared_folder import WorkerRole
 
 # OpenTelemetry's buckets for an HTTP server, and finer ones for the stages.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -27,15 +32,25 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 
 class Metrics:
-    """The counters, gauges and histograms; labels are never ids, texts or raw paths."""
+    """The counters, gauges and histograms; labels are never ids, texts or raw paths.
 
-    def __init__(self, *, serving: Callable[[], Active], provider: str) -> None:
+    With several workers, their values are in files (prometheus-client's multiprocess mode), and every worker answers a
+    scrape with the sums.
+    """
+
+    def __init__(self, *, serving: Callable[[], Active], provider: str, role: WorkerRole | None = None) -> None:
         """`serving` is called at every scrape; `provider` is what the models run on."""
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self._followed: list[tuple[Gauge, Callable[[], float]]] = []
+        self._serving = serving
+        self._encoder: weakref.ref[Encoder] | None = None  # weak, because a swapped-out model must be freed
+        self._lookups = {"hit": 0, "miss": 0}  # in its cache, so far
+        self._role = role
         registry = self.registry
+
+        def gauge(name: str, text: str, mode: Literal["livesum", "livemax", "livemin"] = "livesum") -> Gauge:
+            return Gauge(name, text, registry=registry, multiprocess_mode=mode)
+
         self.requests = Counter(
             "likebut_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )
@@ -48,29 +63,47 @@ class Metrics:
             "likebut_stage_duration_seconds", "Time of one stage of a search.", ["stage"],
             buckets=STAGE_BUCKETS, registry=registry,
         )  # fmt: skip
-        self.inflight = Gauge("likebut_inflight_searches", "Searches that compute or wait.", registry=registry)
-        self.queue_depth = Gauge("likebut_queue_depth", "Searches that wait for a batch.", registry=registry)
-        self.queue_capacity = Gauge(
-            "likebut_queue_capacity", "Searches that may compute or wait at once.", registry=registry
-        )
-        self.busy = Gauge(
+        self.inflight = gauge("likebut_inflight_searches", "Searches that compute or wait.")
+        self.queue_depth = gauge("likebut_queue_depth", "Searches that wait for a batch.")
+        self.queue_capacity = gauge("likebut_queue_capacity", "Searches that may compute or wait at once.")
+        self.busy = gauge(
             "likebut_worker_busy_seconds", "Age of the oldest running batch of the model, or of the oldest decoding.",
-            registry=registry,
+            "livemax",
         )  # fmt: skip
         self.batch_size = Histogram(
             "likebut_batch_size", "Searches that shared a batch of the model.", ["graph"],
             buckets=BATCH_BUCKETS, registry=registry,
         )  # fmt: skip
-        self.connections = Gauge("likebut_connections", "Open connections.", registry=registry)
+        self.connections = gauge("likebut_connections", "Open connections.")
         self.rejected = Counter("likebut_rejected", "Requests refused, by problem.", ["reason"], registry=registry)
         self.jobs = Counter("likebut_index_jobs", "Rebuilds that ended, by outcome.", ["outcome"], registry=registry)
-        self.job_progress = Gauge(
-            "likebut_index_job_progress_ratio",
-            "How far the running stage of the rebuild is, 0 to 1.",
-            registry=registry,
+        self.job_progress = gauge(
+            "likebut_index_job_progress_ratio", "How far the running stage of the rebuild is, 0 to 1.", "livemax"
         )
-        self.ready = Gauge("likebut_ready", "Whether this instance is ready for searches: 1 or 0.", registry=registry)
-        self.registry.register(_Live(serving, provider))
+        self.ready = gauge("likebut_ready", "Whether this instance is ready for searches: 1 or 0.", "livemin")
+        self.lookups = Counter(
+            "likebut_reference_cache_requests", "Lookups in the reference-image cache, by result.", ["result"],
+            registry=registry,
+        )  # fmt: skip
+        self.cache_bytes = gauge("likebut_reference_cache_bytes", "Size of the reference-image cache.")
+        self.workers = gauge("likebut_workers", "Processes that serve.")
+        self.workers.set(1)
+        self.restarts = Counter(
+            "likebut_worker_restarts", "Workers that ended by themselves and were replaced.", registry=registry
+        )
+        if role is not None and role.replaces:
+            self.restarts.inc()
+        self._exported = self.registry
+        if role is None:
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+        else:
+            self._processes = _Processes(registry)
+            self._exported = CollectorRegistry()
+            files = str(role.folder.metrics)
+            MultiProcessCollector(self._exported, files)  # type: ignore[no-untyped-call]  # this part has no types
+        PlatformCollector(registry=self._exported)
+        self._exported.register(_Live(serving, provider))
         for outcome in ("done", "failed"):
             self.jobs.labels(outcome)  # so that the first failure shows as an increase from 0
 
@@ -79,12 +112,16 @@ class Metrics:
         self.requests.labels(route, method if method in METHODS else "other", str(status)).inc()
         self.request_seconds.labels(route).observe(seconds)
 
+    def follow(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Sets a gauge to this value at every scrape."""
+        self._followed.append((gauge, value))
+
     def watch(self, searcher: Searcher) -> None:
         """Reads the load of the searcher at every scrape."""
-        self.inflight.set_function(lambda: searcher.active)
-        self.queue_depth.set_function(lambda: searcher.depth)
-        self.queue_capacity.set_function(lambda: searcher.capacity)
-        self.busy.set_function(lambda: searcher.busy_s)
+        self.follow(self.inflight, lambda: searcher.active)
+        self.follow(self.queue_depth, lambda: searcher.depth)
+        self.follow(self.queue_capacity, lambda: searcher.capacity)
+        self.follow(self.busy, lambda: searcher.busy_s)
 
     def observe_batch(self, graph: Kind, size: int) -> None:
         """Counts one batch of the model."""
@@ -98,7 +135,57 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return all metrics in the Prometheus text format."""
-        return generate_latest(self.registry)
+        self.refresh()
+        return generate_latest(self._exported)
+
+    def refresh(self) -> None:
+        """Reads the values that are not counted as they change."""
+        for gauge, value in self._followed:
+            gauge.set(value())
+        encoder = self._serving().encoder
+        if self._encoder is None or self._encoder() is not encoder:
+            self._encoder, self._lookups = weakref.ref(encoder), {"hit": 0, "miss": 0}
+        cache = encoder.reference_cache
+        if cache is not None:  # this model has a cache of reference features
+            for result, count in (("hit", cache.hits), ("miss", cache.misses)):
+                self.lookups.labels(result).inc(count - self._lookups[result])
+                self._lookups[result] = count
+            self.cache_bytes.set(cache.bytes)
+        if self._role is not None:
+            self._processes.refresh()
+
+
+class _Processes:
+    """The metrics of ProcessCollector, which multiprocess mode lacks, as sums over all workers."""
+
+    MODES: Mapping[str, Literal["livesum", "livemax"]] = {
+        "process_virtual_memory_bytes": "livesum",
+        "process_resident_memory_bytes": "livesum",
+        "process_start_time_seconds": "livemax",  # so that a worker that ended shows as a start
+        "process_open_fds": "livesum",
+        "process_max_fds": "livesum",
+    }
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._collector = ProcessCollector(registry=CollectorRegistry())
+        self._seconds = Counter(
+            "process_cpu_seconds", "Total user and system CPU time spent in seconds.", registry=registry
+        )
+        self._spent = 0.0
+        self._gauges = {
+            name: Gauge(name, f"{name} of all workers.", registry=registry, multiprocess_mode=mode)
+            for name, mode in self.MODES.items()
+        }
+
+    def refresh(self) -> None:
+        """Reads the values of this process."""
+        for family in self._collector.collect():
+            for sample in family.samples:
+                if sample.name in self._gauges:
+                    self._gauges[sample.name].set(sample.value)
+                elif sample.name == "process_cpu_seconds_total":
+                    self._seconds.inc(max(0.0, sample.value - self._spent))
+                    self._spent = sample.value
 
 
 class _Live(Collector):
@@ -109,7 +196,7 @@ class _Live(Collector):
         self._provider = provider
         self._last_success = 0.0  # seconds since the epoch
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yields the metrics of one model and its snapshot."""
         serving = self._serving()
         gallery, model = serving.gallery, serving.encoder.manifest
@@ -150,13 +237,3 @@ class _Live(Collector):
         )
         runs.add_metric([model.model_id, model.space_id, self._provider], 1)
         yield runs
-        cache = serving.encoder.reference_cache
-        if cache is None:  # this model has no cache of reference features
-            return
-        requests = CounterMetricFamily(
-            "likebut_reference_cache_requests", "Lookups in the reference-image cache, by result.", labels=["result"]
-        )
-        requests.add_metric(["hit"], cache.hits)
-        requests.add_metric(["miss"], cache.misses)
-        yield requests
-        yield GaugeMetricFamily("likebut_reference_cache_bytes", "Size of the reference-image cache.", cache.bytes)

@@ -1,13 +1,12 @@
 // The dialog of a product.
 
-import { actions, shop } from "./actions.js";
-import * as state from "./state.js";
+import { actions } from "./actions.js";
 import * as view from "./view.js";
 
 const dialog = document.getElementById("detail");
 
 actions.open = (item) => {
-  view.detail(dialog, item, { ...actions, isSearch: state.hasQuery(shop.query) });
+  view.detail(dialog, item, { like: actions.like });
   dialog.showModal();
 };
 

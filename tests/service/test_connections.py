@@ -15,8 +15,9 @@ import pytest
 
 from models.errors import ConfigError
 from service.connections import SPARE
+from service.listening import listen
 from service.protocol import HEAD_S, UNREAD_S
-from service.server import DESCRIPTORS, listen
+from service.server import DESCRIPTORS
 from tests.imports import ROOT
 
 Serve = Callable[..., AbstractContextManager[str]]

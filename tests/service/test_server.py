@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from service.server import listen
+from service.listening import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -168,7 +168,7 @@ def test_the_end_of_the_service_ends_its_job(tmp_path: Path, shop: Path, inside:
 
     app = inside(Settings(gallery=gallery), scenario)
     assert builds(gallery) == [] and isinstance(app, FastAPI)
-    job = app.state.service.jobs.last()
+    job = asyncio.run(app.state.service.jobs.last())
     assert job.state == "failed" and "stopped" in job.error
 
 

@@ -15,7 +15,7 @@ from models.arrays import Embeddings
 from models.tokenizer import Tokens
 from service.auth import keys
 from service.http import body as bodies
-from service.server import listen
+from service.listening import listen
 from service.settings import Settings
 
 Inside = Callable[[Settings, Callable[[httpx.AsyncClient, FastAPI], Awaitable[None]]], None]
