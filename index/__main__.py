@@ -192,9 +192,10 @@ def _build(arguments: argparse.Namespace) -> None:
         cli.print_json({"stage": "done", **asdict(built)})
         return
     progress_reports.print_skipped(built.skipped, gallery=arguments.gallery)
+    images = f" with {built.images} images" if built.images > built.items else ""
     reused = f"{built.reused} reused" + (f", {built.unreachable} of them unreachable" if built.unreachable else "")
     print(
-        f"{built.items} items ({built.embedded} embedded, {reused}), {len(built.skipped)} skipped,"
+        f"{built.items} items{images} ({built.embedded} embedded, {reused}), {len(built.skipped)} skipped,"
         f" in {built.seconds:.1f} s:"
         f" snapshot {built.snapshot} of {arguments.gallery} is live"
     )

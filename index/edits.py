@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -17,7 +18,7 @@ from index.sources import image_bytes
 from index.sources.cells import Value
 from index.sources.rows import SourceRow, id_problem
 from index.storage import snapshot
-from index.storage.changes import Change, Delete, Upsert, Vector
+from index.storage.changes import Change, Delete, ImageState, Upsert, Vector
 from index.storage.journal import Journal
 from index.storage.read_only_journal import ReadOnlyJournal
 from models.arrays import Pixels
@@ -33,13 +34,13 @@ Problem: TypeAlias = InputError | UnknownItem
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to create or replace; without an image, or without attributes (None), it keeps those that it has.
+    """An item to create or replace; without images, or without attributes (None), it keeps those that it has.
 
     To `merge` is to change an existing item: its other attributes stay, and those that are missing (None) are removed.
     """
 
     id: str
-    image: bytes | None
+    images: Sequence[bytes] | None  # the first one first, at least one
     attributes: Mapping[str, Value] | None
     merge: bool = False
 
@@ -84,15 +85,14 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
     gallery.journal.require_in_place()  # before an image is stored at a path that may be another gallery's
     images = _stored(edits, gallery.journal.gallery, vectors)
     with gallery.transaction() as (view, change):  # an item must not change between its reading and its writing
-        change(_changes(edits, view, images, vectors, encoder.manifest.space_id, problems))
+        change(_changes(edits, view, images, encoder.manifest.space_id, problems))
     return problems
 
 
 def _changes(
     edits: Sequence[Edit],
     view: GalleryView,
-    images: Mapping[int, tuple[str, Path]],
-    vectors: Mapping[int, Vector],
+    images: Mapping[int, Mapping[str, ImageState]],
     space_id: str,
     problems: list[Problem | None],
 ) -> list[Change]:
@@ -105,7 +105,7 @@ def _changes(
             continue
         before = latest[edit.id] if edit.id in latest else view.upsert(edit.id)
         change: Change
-        if before is None and (isinstance(edit, Delete) or edit.image is None or edit.merge):
+        if before is None and (isinstance(edit, Delete) or edit.images is None or edit.merge):
             way_out = "it needs no deletion" if isinstance(edit, Delete) else "put it with its image, or leave it out"
             problem = f"the gallery has no item {edit.id!r}: {way_out}"
             problems[number] = UnknownItem(problem)
@@ -126,8 +126,7 @@ def _changes(
             others = {name: value for name, value in before.item.attributes.items() if name not in given}
             attributes = others | attributes
         if number in images:
-            content, path = images[number]
-            change = Upsert(GalleryItem(edit.id, str(path), attributes), content, space_id, vectors[number])
+            change = _upsert(GalleryItem(edit.id, "", attributes), images[number], space_id)
         elif isinstance(edit, Put):
             assert before is not None
             change = replace(before, item=replace(before.item, attributes=attributes))
@@ -138,14 +137,27 @@ def _changes(
     return changes
 
 
-def _stored(edits: Sequence[Edit], folder: Path, embedded: Collection[int]) -> dict[int, tuple[str, Path]]:
-    """The content and the path of each embedded image by the number of its edit."""
-    stored = {}
-    for number in embedded:
+def _upsert(item: GalleryItem, images: Mapping[str, ImageState], space_id: str) -> Upsert:
+    """The change that gives an item these images, by their addresses."""
+    uri, *others = images
+    first, *further = images.values()
+    placed = replace(item, uri=uri, further=tuple(others))
+    return Upsert(placed, first.content, space_id, first.vector, tuple(further))
+
+
+def _stored(
+    edits: Sequence[Edit], folder: Path, vectors: Mapping[int, Sequence[Vector]]
+) -> dict[int, dict[str, ImageState]]:
+    """The embedded images by their paths, each once, by the number of their edit."""
+    stored: dict[int, dict[str, ImageState]] = {}
+    for number, of_images in vectors.items():
         edit = edits[number]
-        assert isinstance(edit, Put) and edit.image is not None
-        content = hashlib.sha256(edit.image).hexdigest()
-        stored[number] = content, uploads.store(folder, edit.image, content)
+        assert isinstance(edit, Put) and edit.images is not None
+        images: dict[str, ImageState] = {}
+        for image, vector in zip(edit.images, of_images, strict=True):
+            content = hashlib.sha256(image).hexdigest()
+            images.setdefault(str(uploads.store(folder, image, content)), ImageState(content, vector))
+        stored[number] = images
     return stored
 
 
@@ -153,41 +165,51 @@ def restate(journal: Journal | ReadOnlyJournal, encoder: Encoder, *, max_pixels:
     """Embeds the journal's items of another model again; returns how many could not be, since their images are gone."""
     entries = journal.foreign(encoder.manifest.space_id)
     edits: list[Edit] = []
+    addresses: list[list[str]] = []  # of the images that can be read
     problems: list[Problem | None] = [None] * len(entries)
-    for number, entry in enumerate(entries):
+    for entry in entries:
         assert isinstance(entry.change, Upsert)
-        item = entry.change.item
-        try:
-            row = SourceRow(item.id, uploads.local_uri(journal.gallery, item.uri), {})
-            edits.append(Put(item.id, image_bytes.read_image(row), {}))
-        except InputError as problem:
-            problems[number] = problem
-            edits.append(Delete(item.id))
-    vectors = _embedded(edits, encoder, problems, max_pixels)
-    if vectors:
-        journal.restate({entries[number].seq: vector for number, vector in vectors.items()}, encoder.manifest.space_id)
-    return len(entries) - len(vectors)
+        item, read = entry.change.item, dict[str, bytes]()
+        for uri in item.uris:
+            with suppress(InputError):  # an item keeps its other images
+                read[uri] = image_bytes.read_image(SourceRow(item.id, uploads.local_uri(journal.gallery, uri), {}))
+        edits.append(Put(item.id, list(read.values()), {}) if read else Delete(item.id))
+        addresses.append(list(read))
+    upserts: dict[int, Upsert] = {}
+    for number, of_images in _embedded(edits, encoder, problems, max_pixels).items():
+        change = entries[number].change
+        assert isinstance(change, Upsert)
+        contents = dict(zip(change.item.uris, (image.content for image in change.images), strict=True))
+        states = {
+            uri: ImageState(contents[uri], vector) for uri, vector in zip(addresses[number], of_images, strict=True)
+        }
+        upserts[entries[number].seq] = _upsert(change.item, states, encoder.manifest.space_id)
+    if upserts:
+        journal.restate(upserts)
+    return len(entries) - len(upserts)
 
 
 def _embedded(
     edits: Sequence[Edit], encoder: Encoder, problems: list[Problem | None], max_pixels: int
-) -> dict[int, Vector]:
-    """The vectors of the images by the number of their edit; `problems` gets those of unusable images."""
-    pixels: dict[int, Pixels] = {}
+) -> dict[int, list[Vector]]:
+    """The vectors of the images by the number of their edit; `problems` gets those of edits with an unusable image."""
+    pixels: list[tuple[int, Pixels]] = []
+    vectors: dict[int, list[Vector]] = {}
     for number, edit in enumerate(edits):
-        if isinstance(edit, Put) and edit.image is not None:
+        if isinstance(edit, Put) and edit.images is not None:
             try:
-                pixels[number] = encoder.preprocess(edit.image, max_pixels=max_pixels)
+                pixels += [(number, encoder.preprocess(image, max_pixels=max_pixels)) for image in edit.images]
+                vectors[number] = []
             except InputError as problem:
                 problems[number] = problem
-    vectors: dict[int, Vector] = {}
-    numbers = list(pixels)
-    for start in range(0, len(numbers), BATCH):
-        batch = numbers[start : start + BATCH]
-        embeddings = encoder.gallery(np.stack([pixels[number] for number in batch]))  # (b, d)
-        for number, vector in zip(batch, embeddings, strict=True):
-            if np.isfinite(vector).all():
-                vectors[number] = vector.astype(np.float16)
-            else:
-                problems[number] = InputError(f"the model gives no finite embedding of {edits[number].id!r}")
+    pixels = [(number, each) for number, each in pixels if number in vectors]
+    for start in range(0, len(pixels), BATCH):
+        batch = pixels[start : start + BATCH]
+        embeddings = encoder.gallery(np.stack([each for _, each in batch]))  # (b, d)
+        for (number, _), vector in zip(batch, embeddings, strict=True):
+            vectors[number].append(vector.astype(np.float16))
+    for number, of_images in list(vectors.items()):
+        if not np.isfinite(of_images).all():
+            problems[number] = InputError(f"the model gives no finite embedding of {edits[number].id!r}")
+            del vectors[number]
     return vectors

@@ -20,6 +20,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
         "created": manifest.created.isoformat(),
         "source": manifest.source,
         "items": manifest.count,
+        "images": manifest.count + (manifest.images or 0),
         "skipped": manifest.skipped,
         "dimension": manifest.dimension,
         "space_id": manifest.space_id,
@@ -38,7 +39,9 @@ def show(gallery: Path, *, as_json: bool) -> None:
         "notes": list(source.notes),
     }
     if not as_json:
-        facts["shards"] = f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} items"
+        facts["shards"] = (
+            f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} images"
+        )
         facts["kept"] = ", ".join(each.name for each in snapshot.kept_snapshots(gallery))
         facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
         facts["bytes"] = f"{manifest.size_bytes:,}"

@@ -20,13 +20,14 @@ from index.search.rerank import Rescore, no_reranker
 from index.search.result_order import MAX_WINDOW
 from index.search.search import Search
 from index.storage import snapshot
-from index.storage.changes import Change, Delete, Entry, Upsert
+from index.storage.changes import Change, Delete, Entry, ImageState, Upsert
 from index.storage.journal import Append, Journal
 from index.storage.manifest import SnapshotManifest
+from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import OverlayState
 from index.storage.read_only_journal import ReadOnlyJournal, open_journal
 from index.storage.snapshot import Snapshot
-from index.storage.view import OpenSnapshot, RowView
+from index.storage.view import RowView
 from models.arrays import Embeddings, Scores
 from models.errors import DeadlineExceeded, InputError, SnapshotOutdated, SpaceMismatch, UnknownItem
 
@@ -132,7 +133,9 @@ class Gallery:
     def _change(self, append: Append, changes: Sequence[Change]) -> int:
         space_id, dimension = self.manifest.space_id, self.manifest.dimension
         for change in changes:
-            if isinstance(change, Upsert) and (change.space_id, len(change.vector)) != (space_id, dimension):
+            if isinstance(change, Upsert) and any(
+                (change.space_id, len(image.vector)) != (space_id, dimension) for image in change.images
+            ):
                 raise SpaceMismatch(
                     f"the vector of the item {change.id!r} is of the space {change.space_id[:12]}, the gallery of"
                     f" {space_id[:12]}: embed it with the gallery's model"
@@ -216,20 +219,24 @@ class GalleryView:
         return self.rows.has_words(text)
 
     def item(self, id: str) -> GalleryItem:
-        """The item of that id, with the present address of its image; raises UnknownItem."""
+        """The item of that id, with the present addresses of its images; raises UnknownItem."""
         item = self.rows.item(self._row(id))
-        return replace(item, uri=uploads.local_uri(self.folder, item.uri))
+        uri, *further = (uploads.local_uri(self.folder, uri) for uri in item.uris)
+        return replace(item, uri=uri, further=tuple(further))
 
     def upsert(self, id: str) -> Upsert | None:
         """The change that would put the item of that id as it is; None if there is none."""
         row = self.rows.row(id)
         if row is None:
             return None
-        (vector,) = self.rows.vectors(np.array([row])).astype(np.float16)
-        return Upsert(self.rows.item(row), self.rows.content(row), self.manifest.space_id, vector)
+        vectors = self.rows.images(np.array([row])).vectors.astype(np.float16)
+        first, *further = (
+            ImageState(content, vector) for content, vector in zip(self.rows.contents(row), vectors, strict=True)
+        )
+        return Upsert(self.rows.item(row), first.content, self.manifest.space_id, first.vector, tuple(further))
 
     def vector(self, id: str) -> Embeddings:
-        """The embedding (d,) of the item of that id; raises UnknownItem."""
+        """The embedding (d,) of the first image of the item of that id; raises UnknownItem."""
         vector: Embeddings = self.rows.vectors(np.array([self._row(id)]))[0]
         return vector
 

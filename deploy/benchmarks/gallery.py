@@ -29,7 +29,7 @@ from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
-from index.storage.view import OpenSnapshot
+from index.storage.open_snapshot import OpenSnapshot
 from index.vectors import recall
 from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
 from index.vectors.exact import Exact, scaled

@@ -38,8 +38,8 @@ OWN = "the gallery"  # a build without a source names it
 class Built:
     """Result of a build: the name of the snapshot, the number of its items, and the skipped rows.
 
-    Of the items' vectors `embedded` were computed by the model and `reused` were known; of these, `unreachable` are of
-    images that could not be fetched.
+    Of the vectors of their `images`, `embedded` were computed by the model and `reused` were known; of these,
+    `unreachable` are of images that could not be fetched.
     """
 
     snapshot: str
@@ -50,6 +50,7 @@ class Built:
     seconds: float
     recall_goal: float
     recall_at_10: float  # below the goal if all lists do not reach it
+    images: int  # of all items
     unreachable: int = 0
     notes: Sequence[str] = ()  # on what was left out or could not be fetched, on values of mixed types, on no change
 
@@ -130,7 +131,9 @@ def _built(
             rows = list(source_rows.rows(source, without=own, columns=columns, note=notes.append))
         progress(Progress("read", len(rows), len(rows), rate(len(rows), started)))
         limit.check(rows)  # before anything is embedded, since a wrong source is seen by its ids
-        preflight.check(gallery, rows=len(rows), dimension=encoder.manifest.dimension, shape=shape)
+        preflight.check(
+            gallery, rows=sum(1 + len(row.further) for row in rows), dimension=encoder.manifest.dimension, shape=shape
+        )
         embedded = _embedded(rows, gallery, encoder, chunks, private_hosts, progress)
     if embedded.skipped and not embedded.rows:
         first = embedded.skipped[0]
@@ -152,6 +155,12 @@ def _built(
         with stage("publish", 1, progress):
             publish(gallery, made, journal, before=items)
     chunks.remove()
+    if embedded.unusable:
+        first = embedded.unusable[0]
+        notes.append(
+            f"{len(embedded.unusable)} images of items with other ones were left out; the first, of item {first.id!r}:"
+            f" {first.reason}"
+        )
     if embedded.unreachable:
         first = embedded.unreachable[0]
         notes.append(
@@ -162,11 +171,12 @@ def _built(
         made.manifest.name,
         len(embedded.rows),
         embedded.computed,
-        len(embedded.rows) - embedded.computed,
+        max(0, len(embedded.vectors) - embedded.computed),
         embedded.skipped,
         time.monotonic() - started,
         made.manifest.recall_goal,
         made.manifest.recall_at_10,
+        len(embedded.vectors),
         len(embedded.unreachable),
         [*notes, *on_types],
     )
@@ -220,8 +230,8 @@ def _embedded(
     private_hosts: bool,
     progress: Report,
 ) -> Embedded:
-    begun = time.monotonic()
-    progress(Progress("embed", 0, len(rows), 0.0))
+    begun, images = time.monotonic(), sum(1 + len(row.further) for row in rows)
+    progress(Progress("embed", 0, images, 0.0))
     manifest = encoder.manifest
     known = ReusableVectors.load(gallery, chunks, space_id=manifest.space_id, dimension=manifest.dimension)
     return embed(
@@ -229,6 +239,6 @@ def _embedded(
         encoder,
         known,
         chunks,
-        lambda done, unreachable: progress(Progress("embed", done, len(rows), rate(done, begun), unreachable)),
+        lambda done, unreachable: progress(Progress("embed", done, images, rate(done, begun), unreachable)),
         private_hosts=private_hosts,
     )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from index.build.snapshot_writer import Report, SnapshotOrigin, stage, translate
 from index.items import attribute_file
 from index.lexical.words import DEFAULT_NAMES
 from index.sources.embedded import Embedded
+from index.sources.image_cells import FurtherImage
 from index.sources.rows import SourceRow
 from index.storage import snapshot
 from index.storage.journal import Journal
@@ -76,16 +78,32 @@ def embedded(view: RowView) -> Embedded:
     living = view.living()
     old, fresh = living[living < overlay.start], living[living >= overlay.start]
     rows = [
-        SourceRow(item.id, item.uri, item.attributes, content=base.content(row), fingerprint=base.fingerprint(row))
+        SourceRow(
+            item.id,
+            item.uri,
+            item.attributes,
+            content=base.content(row),
+            fingerprint=base.fingerprint(row),
+            further=tuple(base.further_images(row)),
+        )
         for row, item in ((row, base.at(row)) for row in old.tolist())
     ]
     for row in fresh.tolist():
         item, attributes = overlay.item(row), overlay.columns.at(row - overlay.start)
-        rows.append(SourceRow(item.id, item.uri, attributes, content=overlay.content(row)))
-    vectors: Vectors = np.concatenate(
-        [view.base.ranking.exact.vectors[old], overlay.vectors[fresh - overlay.start].astype(np.float16)]
-    )
-    return Embedded(rows, vectors, [], computed=0, new=len(fresh))
+        content, *others = overlay.contents(row)
+        further = tuple(starmap(FurtherImage, zip(item.further, others, strict=True)))
+        rows.append(SourceRow(item.id, item.uri, attributes, content=content, further=further))
+    exact, numbers = view.base.ranking.exact, fresh - overlay.start
+    blocks = [exact.vectors[old], overlay.vectors[numbers].astype(np.float16)]
+    if exact.further is not None:
+        blocks.append(exact.vectors[exact.further.rows_of(old)[0]])
+    new = len(fresh)
+    if overlay.further is not None:
+        further_vectors = overlay.further_vectors[overlay.further.rows_of(numbers)[0] - overlay.count]
+        blocks.append(further_vectors.astype(np.float16))
+        new += len(further_vectors)
+    vectors: Vectors = np.concatenate(blocks)
+    return Embedded(rows, vectors, [], computed=0, new=new)
 
 
 def _lost_values(view: RowView, rows: Sequence[SourceRow]) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from index.build.images_of_rows import flattened, grouped
 from index.build.read_ahead import READERS, Task, read_ahead
 from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
 from index.build.reuse import ReusableVectors
@@ -49,26 +50,27 @@ def embed(
     *,
     private_hosts: bool = True,
 ) -> Embedded:
-    """The vectors of the rows; `report` gets the number of finished rows, and of those with an unreachable image.
+    """The vectors of the rows; `report` gets the number of finished images, and of the unreachable ones.
 
     An image that cannot be fetched at the moment has the vector of its address, or else of its item, in the live
     snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails.
     """
-    work = _Work(rows, encoder, chunks)
+    images = flattened(rows)
+    work = _Work(images, encoder, chunks)
     retries = HostRetries()
-    with closing(read_ahead(_tasks(rows, encoder, known, retries, private_hosts))) as prepared, retries:
+    with closing(read_ahead(_tasks(images, len(rows), encoder, known, retries, private_hosts))) as prepared, retries:
         for done, (number, made) in enumerate(prepared, start=1):
             work.take(number, made)
             if done % BATCH == 0:
                 report(done - work.waiting, work.unreachable)
     work.flush()
     work.save()
-    report(len(rows), work.unreachable)
-    return work.done(known)
+    report(len(images), work.unreachable)
+    return work.done(rows, known)
 
 
 class _Work:
-    """The rows finished so far, and the images that wait until their batch is full."""
+    """The images finished so far, each as a row, and those that wait until their batch is full."""
 
     def __init__(self, rows: Sequence[SourceRow], encoder: Encoder, chunks: EmbeddedChunks) -> None:
         self._encoder = encoder
@@ -129,26 +131,29 @@ class _Work:
             self._computed += len(rows)
             self._unsaved.clear()
 
-    def done(self, known: ReusableVectors) -> Embedded:
-        """The rows with their vectors, and the skipped rows."""
+    def done(self, rows: Sequence[SourceRow], known: ReusableVectors) -> Embedded:
+        """The rows, from whose images this began, with their vectors, and the skipped rows."""
         to, at = np.asarray(self._reused, dtype=np.int64).reshape(-1, 2).T
         self._vectors[to] = known.vectors(at)
-        rows = [each for each in self._results if isinstance(each, SourceRow)]
-        vectors = self._vectors
-        if len(rows) < len(self._results):
-            vectors = vectors[[isinstance(each, SourceRow) for each in self._results]]
-        skipped = [each for each in self._results if isinstance(each, SkippedRow)]
-        new = len(rows) - int(np.count_nonzero(known.live(at)))
+        found = grouped(rows, self._results, self._vectors)
+        new = max(0, len(found.vectors) - int(np.count_nonzero(known.live(at))))
         unreachable = [row for _, row in sorted(self._unreachable.items())]
-        return Embedded(rows, vectors, skipped, self._computed, new, unreachable)
+        return Embedded(
+            found.rows, found.vectors, found.skipped, self._computed, new, unreachable, unusable=found.unusable
+        )
 
 
 def _tasks(
-    rows: Sequence[SourceRow], encoder: Encoder, known: ReusableVectors, retries: HostRetries, private_hosts: bool
+    rows: Sequence[SourceRow],
+    firsts: int,
+    encoder: Encoder,
+    known: ReusableVectors,
+    retries: HostRetries,
+    private_hosts: bool,
 ) -> Iterator[Task[_Prepared]]:
-    """The reading of each row."""
+    """The reading of each row; after the `firsts` come further images of the same items."""
     decoding = threading.BoundedSemaphore(READERS)
-    for row in rows:
+    for number, row in enumerate(rows):
         fingerprint = known.fingerprint(row.image)
         if image_bytes.unchanged(row, fingerprint):  # without a thread, which costs more than a file's status
             yield None, functools.partial(_reused, row, fingerprint, known)
@@ -158,7 +163,7 @@ def _tasks(
             )
             yield (
                 image_bytes.host(row.image),
-                functools.partial(_prepared, row, fingerprint, encoder, known, read, decoding),
+                functools.partial(_prepared, row, number < firsts, fingerprint, encoder, known, read, decoding),
             )
 
 
@@ -169,6 +174,7 @@ def _reused(row: SourceRow, fingerprint: str, known: ReusableVectors) -> _Reused
 
 def _prepared(
     row: SourceRow,
+    is_first: bool,
     fingerprint: str,
     encoder: Encoder,
     known: ReusableVectors,
@@ -186,7 +192,7 @@ def _prepared(
         with decoding:
             return _Read(row, encoder.preprocess(picture.data))
     except UnreachableImage as error:
-        at = known.last(row.id, row.image)
+        at = known.last(row.id if is_first else None, row.image)
         if at is None:
             return _skipped(row, str(error))
         row = replace(row, content=known.content(at), fingerprint=fingerprint)

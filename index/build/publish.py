@@ -5,12 +5,13 @@ from pathlib import Path
 
 from index import uploads
 from index.build.rebase import rebased
-from index.items import items
+from index.items import further_images, items
 from index.storage import snapshot
 from index.storage.changes import Upsert
 from index.storage.journal import Journal
 from index.storage.manifest import SnapshotManifest
-from index.storage.view import OpenSnapshot, RowView
+from index.storage.open_snapshot import OpenSnapshot
+from index.storage.view import RowView
 from models.errors import GalleryBroken, SnapshotOutdated, UnknownSnapshot
 
 
@@ -68,9 +69,13 @@ def sweep(gallery: Path, kept: Sequence[str], journal: Journal, *, older_s: floa
     change cannot be read, nothing is removed.
     """
     try:
-        uris = {entry.change.item.uri for entry in journal.since(journal.pruned()) if isinstance(entry.change, Upsert)}
+        changes = [entry.change for entry in journal.since(journal.pruned())]
+        uris = {uri for change in changes if isinstance(change, Upsert) for uri in change.item.uris}
         for name in kept:
-            uris.update(items.states(gallery / snapshot.SNAPSHOTS / name / snapshot.ITEMS).column("uri").to_pylist())
+            folder = gallery / snapshot.SNAPSHOTS / name
+            uris.update(items.states(folder / snapshot.ITEMS).column("uri").to_pylist())
+            if (folder / snapshot.FURTHER).exists():
+                uris.update(further_images.states(folder / snapshot.FURTHER).column("uri").to_pylist())
     except GalleryBroken:
         return
     uploads.remove_unused(gallery, uris, older_s=older_s)

@@ -1,11 +1,12 @@
 """Edits that were made during a build: what they changed stays, and the rest of their items is the build's."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from index.items.items import GalleryItem
 from index.storage.changes import Entry, Upsert
+from index.storage.open_snapshot import OpenSnapshot
 from index.storage.snapshot import Snapshot
-from index.storage.view import OpenSnapshot, RowView
+from index.storage.view import RowView
 
 
 def rebased(before: RowView, made: OpenSnapshot, sealed: Snapshot, entries: Sequence[Entry]) -> list[Upsert]:
@@ -35,11 +36,11 @@ def _onto(before: RowView, made: OpenSnapshot, sealed: Snapshot, edited: Upsert)
             attributes.pop(name, None)
         else:
             attributes[name] = value
-    if (edited.item.uri, edited.content) != (old.uri, before.content(old_row)):  # another image
-        change = Upsert(GalleryItem(id, edited.item.uri, attributes), edited.content, edited.space_id, edited.vector)
+    contents = [image.content for image in edited.images]
+    if (edited.item.uris, contents) != (old.uris, before.contents(old_row)):  # other images
+        item, states, space_id = edited.item, edited.images, edited.space_id
     else:
-        vector = made.ranking.exact.vectors[new_row]
-        content = made.items.content(new_row)
-        change = Upsert(GalleryItem(id, new.uri, attributes), content, sealed.manifest.space_id, vector)
-    same = (change.item, change.content, change.space_id) == (edited.item, edited.content, edited.space_id)
-    return None if same else change
+        item, states, space_id = new, made.states(new_row), sealed.manifest.space_id
+    change = Upsert(replace(item, attributes=attributes), states[0].content, space_id, states[0].vector, states[1:])
+    same = (change.item, change.space_id) == (edited.item, edited.space_id)
+    return None if same and [image.content for image in change.images] == contents else change

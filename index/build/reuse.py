@@ -8,7 +8,7 @@ import pyarrow
 from numpy.typing import NDArray
 
 from index.build.resume import EmbeddedChunks, State
-from index.items import items
+from index.items import further_images, items
 from index.storage import snapshot
 from models.arrays import Flags, Vectors
 from models.errors import GalleryError
@@ -17,13 +17,13 @@ from models.errors import GalleryError
 class ReusableVectors:
     """Images with their vectors in one space, found by address or by content; read by many threads."""
 
-    def __init__(self, states: pyarrow.Table, vectors: Vectors, ids: Sequence[str]) -> None:
+    def __init__(self, states: pyarrow.Table, vectors: Vectors, ids: Sequence[str], live: int) -> None:
         """Of each image a row of the columns items.STATES, and of the vectors (n, d).
 
-        The first rows are the live snapshot's, of the items with these `ids`.
+        The first `live` rows are the live snapshot's: the first images of the items with these `ids`, then others.
         """
         self._vectors = vectors
-        self._live = len(ids)
+        self._live = live
         self._by_id = {id: row for row, id in enumerate(ids)}
         self._contents: list[str] = states.column("content").to_pylist()
         self._fingerprints: list[str] = states.column("fingerprint").to_pylist()
@@ -45,7 +45,7 @@ class ReusableVectors:
         vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
         joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
         ids = [] if not live else items.ids(_live_path(gallery) / snapshot.ITEMS)
-        return cls(pyarrow.concat_tables(tables), joined, ids)
+        return cls(pyarrow.concat_tables(tables), joined, ids, sum(len(block) for _, block in live))
 
     def fingerprint(self, uri: str) -> str:
         """The fingerprint of the image at that address when it was embedded; "" if it is unknown."""
@@ -60,10 +60,10 @@ class ReusableVectors:
         """The row of the image with those bytes, or None."""
         return self._by_content.get(content)
 
-    def last(self, id: str, uri: str) -> int | None:
+    def last(self, id: str | None, uri: str) -> int | None:
         """The row of an image's address, or else of an item's id in the live snapshot; None if both are unknown."""
         row = self._by_uri.get(uri)
-        return self._by_id.get(id) if row is None else row
+        return self._by_id.get(id or "") if row is None else row
 
     def content(self, row: int) -> str:
         """The hash of the row's bytes."""
@@ -88,9 +88,11 @@ def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors
             return
         path = _live_path(gallery)
         for entry in manifest.files:
-            if entry.file in (snapshot.ITEMS, snapshot.VECTORS):
+            if entry.file in (snapshot.ITEMS, snapshot.FURTHER, snapshot.VECTORS):
                 snapshot.check(path, entry)  # a damaged vector must not live on in the next snapshot
         table = items.states(path / snapshot.ITEMS)
+        if manifest.images is not None:
+            table = pyarrow.concat_tables([table, further_images.states(path / snapshot.FURTHER)])
         vectors: Vectors = np.load(path / snapshot.VECTORS, mmap_mode="r", allow_pickle=False)
     except (GalleryError, OSError, ValueError):
         return  # to build it again is the way out of all of them

@@ -12,7 +12,7 @@ from typing import Literal
 import faiss
 import numpy as np
 
-from index.items import attribute_file, items
+from index.items import attribute_file, further_images, items
 from index.items.attribute_file import NO_FACTS, SourceFacts
 from index.items.attribute_types import AttributeTypes
 from index.lexical import lexical_index
@@ -23,6 +23,7 @@ from index.storage.snapshot import Snapshot
 from index.vectors import encodings, shards
 from index.vectors.encodings import Encoding, IndexOptions
 from index.vectors.exact import Exact, scaled
+from index.vectors.further_rows import FurtherRows
 from index.vectors.probing import tuned
 from index.vectors.ranking import Ranking
 from index.vectors.recall import RecallProbe
@@ -83,7 +84,8 @@ def write(
     Raises GalleryError if the disk takes no more.
     """
     rows, vectors = contents.rows, contents.vectors
-    encoding, count = shape.encoding_of(len(rows)), len(rows)
+    encoding, count = shape.encoding_of(len(vectors)), len(vectors)
+    further = len(vectors) - len(rows)
     with snapshot.draft(gallery) as folder:
         with stage("train", count, report):
             lists = _lists(gallery, contents, origin, encoding)
@@ -92,6 +94,8 @@ def write(
             counts = shards.write(folder, lists.trained, vectors, shards=shape.shards_of(count))
             np.save(folder / snapshot.VECTORS, vectors)
             items.write(folder / snapshot.ITEMS, rows)
+            if further:
+                further_images.write(folder / snapshot.FURTHER, rows)
             notes = attribute_file.write(
                 folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known, source
             )
@@ -104,7 +108,9 @@ def write(
             scales = scaled(vectors)
             np.save(folder / snapshot.SCALES, scales)
             opened = Shards.open([folder / name for name, _ in counts], encoding=encoding)
-            ranking = Ranking(opened, Exact(vectors, scales), opened.nlist)
+            owners = np.repeat(np.arange(len(rows)), [len(row.further) for row in rows])
+            exact = Exact(vectors, scales, FurtherRows(len(rows), owners) if further else None)
+            ranking = Ranking(opened, exact, opened.nlist)
             probe = RecallProbe.sample(ranking.exact)
             probe.write(folder / snapshot.PROBE)
             probing = tuned(ranking, probe, shape.goal_of(count))
@@ -116,7 +122,8 @@ def write(
                     name=snapshot.new_name(created),
                     created=created,
                     **asdict(origin),
-                    count=count,
+                    count=len(rows),
+                    images=further or None,
                     skipped=len(contents.skipped),
                     dimension=vectors.shape[1],
                     encoding=encoding,
@@ -126,7 +133,11 @@ def write(
                     faiss_version=faiss.__version__,
                     lexical=tuple(lexical),
                     shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
-                    files=tuple(snapshot.entry(folder / name) for name in snapshot.FILES),
+                    files=tuple(
+                        snapshot.entry(folder / name)
+                        for name in (*snapshot.FILES, snapshot.FURTHER)
+                        if name != snapshot.FURTHER or further
+                    ),
                 ),
             )
             return sealed, notes
@@ -174,6 +185,7 @@ def _unchanged(
             and len(manifest.shards) == shape.shards_of(count)
             and all(snapshot.entry(folder / name) in manifest.files for name in SAME)
             and items.same(folder / snapshot.ITEMS, live.path / snapshot.ITEMS)
+            and further_images.same(folder / snapshot.FURTHER, live.path / snapshot.FURTHER)
         )
     except GalleryError:
         return None
@@ -183,7 +195,7 @@ def _unchanged(
 @dataclass(frozen=True, slots=True)
 class _Lists:
     trained: faiss.IndexIVF  # empty
-    stale: int  # items that are new or changed since
+    stale: int  # images that are new or changed since
 
 
 def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, encoding: Encoding) -> _Lists:
@@ -194,8 +206,8 @@ def _lists(gallery: Path, contents: Embedded, origin: SnapshotOrigin, encoding: 
         stale = live.stale + contents.new
         fits = (
             (live.space_id, live.encoding) == (origin.space_id, encoding)
-            and 2 / 3 <= shards.lists(len(contents.rows)) / live.nlist <= 3 / 2
-            and stale <= STALE * len(contents.rows)
+            and 2 / 3 <= shards.lists(len(contents.vectors)) / live.nlist <= 3 / 2
+            and stale <= STALE * len(contents.vectors)
         )
         if fits:
             (entry,) = (each for each in live.files if each.file == snapshot.LISTS)

@@ -10,7 +10,7 @@ from index.build.snapshot_writer import translate_os_errors
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.manifest import SCHEMA_VERSION, SnapshotManifest
-from index.storage.view import OpenSnapshot
+from index.storage.open_snapshot import OpenSnapshot
 from index.vectors.probing import tuned
 from index.vectors.recall import RecallProbe
 

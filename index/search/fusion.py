@@ -9,7 +9,6 @@ import numpy as np
 
 from index.search.request import SearchRequest
 from index.storage.view import Candidates, RowView
-from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Rows, Scores
 
 ROUNDING = 1e-4  # of strengths, which are sums of weights
@@ -34,7 +33,7 @@ class Fusion:
         rows, strengths, weight = matches.rows, matches.strengths, request.lexical_weight
         if not len(rows):
             return None
-        cosines = inner_products(query[np.newaxis], view.vectors(rows))[0].round(DECIMALS)
+        cosines = view.cosines(query, rows)
         order = np.lexsort((rows, -cosines, -fused(cosines, strengths, weight)))
         return cls(rows[order], cosines[order], strengths[order], weight)
 

@@ -78,11 +78,15 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item with its cosine similarity to the query, and the names of its texts that match the query's by words."""
+    """An item with the cosine similarity of the query and its nearest image, whose number among its images is `image`.
+
+    `matched` has the names of its texts that match the query's by words.
+    """
 
     item: GalleryItem
     score: float
     matched: Sequence[str] = ()
+    image: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ def no_reranker(numbers: Sequence[int], vectors: Embeddings) -> Scores:
     raise InputError("this search has no re-ranker: leave out rerank")
 
 
-def rerank(rows: Sequence[Rows], *, vectors: Callable[[Rows], Embeddings], rescore: Rescore) -> list[Rows]:
+def rerank(rows: Sequence[Rows], *, vectors: Callable[[int, Rows], Embeddings], rescore: Rescore) -> list[Rows]:
     """The first rows of each ranking in the order of their new scores.
 
-    Rows with equal scores stay in their order. `vectors` gives the vectors (n, d) of rows (n,).
+    Rows with equal scores stay in their order. `vectors` gives for the query of a number the vectors (n, d) of rows
+    (n,).
     """
     firsts = list(rows)
     numbers = [number for number, first in enumerate(firsts) if len(first) > 1]
@@ -31,7 +32,8 @@ def rerank(rows: Sequence[Rows], *, vectors: Callable[[Rows], Embeddings], resco
         return firsts
     widest = max(len(firsts[number]) for number in numbers)
     padded = np.stack([np.resize(firsts[number], widest) for number in numbers])  # (b, K), the shorter ones repeated
-    scores = rescore(numbers, vectors(padded.ravel()).reshape(*padded.shape, -1)).round(DECIMALS)
+    candidates = np.stack([vectors(number, line) for number, line in zip(numbers, padded, strict=True)])
+    scores = rescore(numbers, candidates).round(DECIMALS)
     for number, line in zip(numbers, scores, strict=True):
         first = firsts[number]
         firsts[number] = first[np.argsort(-line[: len(first)], kind="stable")]

@@ -135,21 +135,28 @@ class Search:
             if query.fusion is not None:
                 query.ranking = query.fusion.ranking(query.rows, query.scores, depth, total=self.candidates.total)
         if any(query.request.rerank for query in new):
-            self._rerank(new, rescore)
+            self._rerank(new, queries, rescore)
         for query in now:
             try:
                 query.arrangement.extend(joined(query.first, query.ranking), query.request.deadline.check)
             except DeadlineExceeded:
                 query.overdue = True
 
-    def _rerank(self, queries: Sequence[_BatchedQuery], rescore: Rescore) -> None:
-        """Puts the first rows of each ranking in the order of their new scores, as many as its request says."""
+    def _rerank(self, queries: Sequence[_BatchedQuery], vectors: Embeddings, rescore: Rescore) -> None:
+        """Puts the first rows of each ranking in the order of their new scores, as many as its request says.
 
-        def numbered(positions: Sequence[int], vectors: Embeddings) -> Scores:
-            return rescore([queries[position].number for position in positions], vectors)
+        `vectors` (B, d) are those of all queries of the batch.
+        """
+
+        def numbered(positions: Sequence[int], candidates: Embeddings) -> Scores:
+            return rescore([queries[position].number for position in positions], candidates)
 
         firsts = [rows_to_rerank(query.ranking, query.request, query.rules) for query in queries]
-        for query, first in zip(queries, rerank(firsts, vectors=self.rows.vectors, rescore=numbered), strict=True):
+
+        def nearest(position: int, rows: Rows) -> Embeddings:
+            return self.rows.nearest_vectors(vectors[queries[position].number], rows)
+
+        for query, first in zip(queries, rerank(firsts, vectors=nearest, rescore=numbered), strict=True):
             query.first = first
 
     def _needs_more(self, query: _BatchedQuery) -> bool:
@@ -198,13 +205,16 @@ class Search:
         known |= fused
         rows, request = self.rows, query.request
         hits = query.arrangement.rows if query.ordered is None else query.ordered
+        page = hits[request.offset : request.offset + request.k]
+        images: list[int] = rows.nearest_images(vector, np.array(page, np.int64)).tolist()
         return [
             Hit(
                 with_fields(rows.item(row), request.fields),
                 known[row] if row in known else rows.score(vector, row),
                 rows.matched(request.text, row) if row in fused else (),
+                image,
             )
-            for row in hits[request.offset : request.offset + request.k]
+            for row, image in zip(page, images, strict=True)
         ]
 
     def _rules(self, request: SearchRequest) -> ResultRules:

@@ -18,10 +18,12 @@ class SkippedRow:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The usable rows in their order, with content and fingerprint, their vectors (n, d), and the skipped rows.
+    """The usable rows in their order, with content and fingerprint, their vectors, and the skipped rows.
 
+    The vectors (n, d) are those of the rows' first images, then those of the further images of all rows, in order.
     `computed` counts the vectors that the model computed, `new` those that the live snapshot lacks. `unreachable` are
-    those of the rows whose images could not be fetched, and whose vectors are those of the live snapshot.
+    those of the rows whose images could not be fetched, and whose vectors are those of the live snapshot; `unusable`
+    are images that were left out of rows with other ones.
     """
 
     rows: Sequence[SourceRow]
@@ -30,3 +32,4 @@ class Embedded:
     computed: int
     new: int
     unreachable: Sequence[SkippedRow] = ()
+    unusable: Sequence[SkippedRow] = ()

@@ -3,24 +3,25 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
-from index.sources import folders, object_stores, table_parts
+from index.sources import folders, image_cells, object_stores, table_parts
 from index.sources.cells import EXACT, NO_TEXT, Cells, Value, is_utf8
 from index.sources.feeds.records import records
 from index.sources.folders import escaped
+from index.sources.image_cells import MAX_IMAGES, FurtherImage
 from models.csv_tables import Note
 from models.errors import SourceError
 from models.tables import Record
 
-NEEDED = ("id", "image")  # columns of a table; every other one is an attribute
+NEEDED = ("id", "image")  # columns of a table
+OWN = frozenset({*NEEDED, image_cells.COLUMN})  # every other column is an attribute
 NO_MAP: Mapping[str, str] = {}
 LISTED_ROWS = 10
-SHOWN_CHARACTERS = 60
 MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
 
 PICTURE_SUFFIXES = frozenset(
@@ -35,6 +36,7 @@ PICTURE_SUFFIXES = frozenset(
 class SourceRow:
     """One thing to index. `image` is an absolute path or a URL, or "" if the source names none.
 
+    An item may have `further` images.
     Attributes are text, numbers, booleans, lists of texts, or None if a cell is empty; a date is ISO text. `problem`
     says why the image cannot be used, if that is known before it is read. `content` is the SHA-256 of the image's bytes
     in hex, and `fingerprint` comes from `image_bytes` with them; both are "" if the image was not read.
@@ -46,6 +48,7 @@ class SourceRow:
     problem: str = ""
     content: str = ""
     fingerprint: str = ""
+    further: tuple[FurtherImage, ...] = ()
 
 
 def rows(
@@ -60,8 +63,9 @@ def rows(
     A folder is read recursively, by sorted path; an image's id is its relative path without suffix, or with it if
     two files would share the id. Another file keeps its suffix, and is reported as not an image. Hidden files
     are passed over, and what lies at or below the paths `without`. A table has the columns `id` and `image` (relative
-    to the table's folder, absolute, or a URL); the others are attributes: text, numbers, booleans, dates (which become
-    ISO text) or empty; `columns` maps names of attributes to those of columns. A folder of tables alone is one table.
+    to the table's folder, absolute, or a URL), or `images` for several of them; the others are attributes: text,
+    numbers, booleans, dates (which become ISO text) or empty; `columns` maps names of attributes to those of columns.
+    A folder of tables alone is one table.
     `note` gets a sentence for everything that is passed over or read in a way that may surprise.
     All ids, images and attributes encode to UTF-8. Raises SourceError, for missing and repeated ids after the last row.
     """
@@ -187,12 +191,16 @@ def _stored(table: str) -> Callable[[str], str]:
 def _rows(table: str, rows: Iterable[Record], locate: Callable[[str], str], note: Note) -> Iterator[SourceRow]:
     """The rows of a table; `locate` makes an address of a path in it."""
     cells = Cells()
+    crowded: list[str] = []  # the ids of items with too many images
     first: dict[str, int] = {}  # the row that has an id first
     empty: list[int] = []
     repeated: list[tuple[int, str]] = []
     unusable: list[tuple[int, str]] = []
     for number, record in enumerate(rows, start=1):
         row = _row(record, locate, f"{table}, row {number}", cells)
+        if len(row.further) >= MAX_IMAGES:
+            crowded.append(row.id)
+            row = replace(row, further=row.further[: MAX_IMAGES - 1])
         if not row.id:
             empty.append(number)
         elif first.setdefault(row.id, number) != number:
@@ -202,6 +210,11 @@ def _rows(table: str, rows: Iterable[Record], locate: Callable[[str], str], note
         yield row
     for sentence in cells.notes():
         note(sentence)
+    if crowded:
+        note(
+            f"{len(crowded)} items have more than {MAX_IMAGES} images, of which the first {MAX_IMAGES} are used: the"
+            f" first item is {crowded[0]!r}"
+        )
     wrong: list[str] = []
     if empty:
         wrong.append(f"no id in {_listed(len(empty), map(str, empty))}")
@@ -227,15 +240,31 @@ def _row(record: Record, locate: Callable[[str], str], where: str, cells: Cells)
     if not is_utf8(id):
         raise SourceError(f"{where} has the id {id!r}, {NO_TEXT}")
     image = "" if _is_missing(record["image"]) else record["image"]
-    if not isinstance(image, str):
+    if not isinstance(image, str | list):
         raise SourceError(f"{where} has the image {image!r}: give a path or a URL as text")
-    if not is_utf8(image):
-        raise SourceError(f"{where} has the image {image!r}, {NO_TEXT}")
-    attributes = cells.attributes({name: value for name, value in record.items() if name not in NEEDED}, id)
-    image = image.strip()
-    if image.lower().startswith("data:"):
-        return SourceRow(id, image[:SHOWN_CHARACTERS], attributes, problem="data: addresses are not read: name a file")
-    return SourceRow(id, image if not image or "://" in image else locate(image), attributes)
+    attributes = cells.attributes({name: value for name, value in record.items() if name not in OWN}, id)
+    images = _images(record, image, where, attributes)
+    (uri, problem), *others = [image_cells.located(each, locate) for each in images] or [("", "")]
+    further = tuple(FurtherImage(address, problem=problem) for address, problem in others)
+    return SourceRow(id, uri, attributes, problem=problem, further=further)
+
+
+def _images(record: Record, image: str | list[object], where: str, attributes: dict[str, Value]) -> list[str]:
+    """Return the addresses of a record's images, each once; a number in the column images becomes an attribute."""
+    several = record.get(image_cells.COLUMN)
+    try:
+        if isinstance(image, list):
+            return image_cells.addresses(image) or []
+        if not is_utf8(image):
+            raise ValueError(NO_TEXT)
+        # the cell of the column images serves as that of image if there is no such column
+        first = [] if image == several or not image.strip() else [image.strip()]
+        others = None if _is_missing(several) else image_cells.addresses(several)
+    except ValueError as error:
+        raise SourceError(f"{where} has the image {several or image!r}, {error}") from error
+    if others is None and not _is_missing(several):
+        attributes |= Cells().attributes({image_cells.COLUMN: several}, "")
+    return list(dict.fromkeys([*first, *(others or [])]))
 
 
 def _id(cell: object) -> str | None:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from index.storage import high_water, journal_file, snapshot
-from index.storage.changes import Change, Delete, Entry, Row, Upsert, Vector, packed, unpacked
+from index.storage.changes import Change, Delete, Entry, Row, Upsert, packed, unpacked
 from index.storage.high_water import HighWater
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection, number
@@ -197,18 +197,16 @@ class Journal:
             found: list[Row] = connection.execute(FOREIGN, (space_id,)).fetchall()
         return [self._checked(row) for row in found]
 
-    def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
-        """Replaces the vectors of the upserts of these seqs, all or none; pruned upserts are skipped.
+    def restate(self, upserts: Mapping[int, Upsert]) -> None:
+        """Replaces the upserts of these seqs by others of the same items, all or none; pruned ones are skipped.
 
         Entries that were read before do not change: read them again. Raises as `append` does.
         """
         with self._writing.transaction("IMMEDIATE") as connection:
-            for seq, vector in vectors.items():
+            for seq, fresh in upserts.items():
                 rows: list[Row] = connection.execute(ONE, (seq,)).fetchall()
-                for change in (self._checked(row).change for row in rows):
-                    if isinstance(change, Upsert):
-                        fresh = Upsert(change.item, change.content, space_id, vector)
-                        connection.execute(WRITE, packed(Entry(seq, fresh)))
+                if any(isinstance(self._checked(row).change, Upsert) for row in rows):
+                    connection.execute(WRITE, packed(Entry(seq, fresh)))
         self._writing.checkpoint()
 
     def close(self) -> None:

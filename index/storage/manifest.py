@@ -27,7 +27,7 @@ class FileEntry(_Strict):
 
 
 class ShardEntry(FileEntry):
-    """One FAISS file and how many items it holds."""
+    """One FAISS file and how many images it holds."""
 
     count: int = Field(ge=0)
 
@@ -40,6 +40,7 @@ class SnapshotManifest(_Strict):
     created: datetime = Field(strict=False)  # UTC; JSON has no type for it
     source: str  # empty if only changes filled the gallery
     count: int = Field(ge=0)
+    images: int | None = Field(None, ge=1)  # of the items beside the first of each; None if no item has any
     skipped: int = Field(ge=0)
     through: int = Field(ge=0)  # the journal's change up to which all are in here
     dimension: int = Field(ge=1)  # d

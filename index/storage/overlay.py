@@ -13,8 +13,9 @@ from index.items.attribute_types import AttributeTypes
 from index.items.columns import Columns, GrowingColumns
 from index.items.items import GalleryItem
 from index.lexical.lexical_index import LexicalIndex
-from index.storage.changes import Entry, Upsert
+from index.storage.changes import Entry, Upsert, Vector
 from index.vectors.exact import DECIMALS, inner_products, top
+from index.vectors.further_rows import FurtherRows, raise_scores
 from models.arrays import Embeddings, Flags, Rows, Scores, normalised
 from models.errors import SpaceMismatch
 
@@ -27,7 +28,8 @@ class OverlayState:
 
     The first `start` rows are the snapshot's; `vectors` (count, d) are those of the rows after them. `alive`
     (start + count,) covers all rows, `dead` counts those that are not alive, `dead_base` (m,) are the snapshot's of
-    these, and `through` is the last change's number.
+    these, and `through` is the last change's number. `further_vectors` (f, d) are those of further images of the rows
+    of the changes, of which `further` has the owners, counted from the first change.
     """
 
     start: int
@@ -36,6 +38,8 @@ class OverlayState:
     dead_base: Rows
     alive: Flags
     vectors: Embeddings
+    further: FurtherRows | None
+    further_vectors: Embeddings
     # shared with later states, which append to them: read only rows below the end
     columns: Columns
     lexical: LexicalIndex | None
@@ -46,6 +50,7 @@ class OverlayState:
     def __post_init__(self) -> None:
         self.alive.flags.writeable = False
         self.vectors.flags.writeable = False
+        self.further_vectors.flags.writeable = False
 
     @property
     def count(self) -> int:
@@ -64,8 +69,13 @@ class OverlayState:
         return self._upserts[row - self.start].item
 
     def content(self, row: int) -> str:
-        """The SHA-256 of the image of a row after the snapshot's."""
+        """The SHA-256 of the first image of a row after the snapshot's."""
         return self._upserts[row - self.start].content
+
+    def contents(self, row: int) -> Sequence[str]:
+        """The SHA-256 of each image of a row after the snapshot's."""
+        upsert = self._upserts[row - self.start]
+        return [upsert.content, *(image.content for image in upsert.further)]
 
     def search(
         self, queries: Embeddings, k: int, mask: Flags | None = None, *, above: float = -np.inf
@@ -77,7 +87,10 @@ class OverlayState:
         """
         alive = self.alive[self.start :]
         wanted = alive if mask is None else alive & mask
-        scores = inner_products(queries, self.vectors).round(DECIMALS)  # (B, count), as the shards round theirs
+        scores = inner_products(queries, self.vectors)  # (B, count)
+        if self.further is not None:
+            raise_scores(scores, self.further.owners, inner_products(queries, self.further_vectors))
+        scores = scores.round(DECIMALS)  # as the shards round theirs
         rows = np.flatnonzero(wanted & (scores.max(axis=0) > above))  # (n,)
         return top(scores[:, rows], np.broadcast_to(rows + self.start, (len(queries), len(rows))), k)
 
@@ -105,6 +118,8 @@ class Overlay:
         self._lexical = None if lexical is None else LexicalIndex.in_memory(lexical)
         self._changed: dict[str, list[int]] = {}
         self._vectors: Embeddings = np.empty((CAPACITY, dimension), dtype=np.float32)
+        self._further = _GrowingVectors(dimension)
+        self._owners: Rows = np.empty(0, np.int64)  # of the further images, among the rows of the changes
         self._alive: Flags = np.ones(start + CAPACITY, dtype=np.bool_)  # a new row is alive
         self.state = OverlayState(
             start=start,
@@ -113,6 +128,8 @@ class Overlay:
             dead_base=np.empty(0, np.int64),
             alive=self._alive[:start],
             vectors=self._vectors[:0],
+            further=None,
+            further_vectors=self._further.all,
             columns=self._columns,
             lexical=self._lexical,
             _upserts=self._upserts,
@@ -136,7 +153,13 @@ class Overlay:
             changes = [entry.change for entry in fresh if last[entry.change.id] == entry.seq]
             upserts = [change for change in changes if isinstance(change, Upsert)]
             end = before.count + len(upserts)
-            self._write(before.count, end, self._unit_vectors(upserts))
+            vectors = self._unit_vectors([(upsert.id, upsert.vector) for upsert in upserts])
+            further = self._unit_vectors([(upsert.id, image.vector) for upsert in upserts for image in upsert.further])
+            self._write(before.count, end, vectors)
+            if len(further):
+                counts = [len(upsert.further) for upsert in upserts]
+                self._owners = np.append(self._owners, np.repeat(np.arange(before.count, end), counts))
+                self._further.append(further)
             killed = [row for row in (before.row(change.id) for change in changes) if row is not None]
             if killed:
                 self._alive = self._alive.copy()  # older states keep theirs
@@ -158,6 +181,8 @@ class Overlay:
                 dead_base=np.append(before.dead_base, [row for row in killed if row < before.start]).astype(np.int64),
                 alive=self._alive[: before.start + end],
                 vectors=self._vectors[:end],
+                further=FurtherRows(end, self._owners) if len(self._owners) else None,
+                further_vectors=self._further.all,
                 columns=self._columns,
                 lexical=self._lexical,
                 _upserts=self._upserts,
@@ -166,15 +191,16 @@ class Overlay:
             )
             return self.state
 
-    def _unit_vectors(self, upserts: Sequence[Upsert]) -> Embeddings:
+    def _unit_vectors(self, named: Sequence[tuple[str, Vector]]) -> Embeddings:
+        """The vectors of items, each given with its id, at length one."""
         dimension = self._vectors.shape[1]
-        for upsert in upserts:
-            if upsert.vector.shape != (dimension,):
+        for id, vector in named:
+            if vector.shape != (dimension,):
                 raise SpaceMismatch(
-                    f"the vector of the changed item {upsert.id!r} has {upsert.vector.size} dimensions instead of"
-                    f" {dimension}: embed the journal's items with the gallery's model"
+                    f"the vector of the changed item {id!r} has {vector.size} dimensions instead of {dimension}: embed"
+                    " the journal's items with the gallery's model"
                 )
-        vectors = np.array([upsert.vector for upsert in upserts], dtype=np.float32).reshape(-1, dimension)
+        vectors = np.array([vector for _, vector in named], dtype=np.float32).reshape(-1, dimension)
         return normalised(vectors)  # as the shards do with theirs
 
     def _write(self, start: int, end: int, vectors: Embeddings) -> None:
@@ -187,3 +213,26 @@ class Overlay:
             self._alive = np.concatenate([self._alive, np.ones(grown - capacity, dtype=np.bool_)])
             self._vectors = larger
         self._vectors[start:end] = vectors
+
+
+class _GrowingVectors:
+    """Vectors that one thread appends to, while others read those that there were."""
+
+    def __init__(self, dimension: int) -> None:
+        self._buffer: Embeddings = np.empty((0, dimension), np.float32)
+        self._count = 0
+
+    @property
+    def all(self) -> Embeddings:
+        """The vectors until now (n, d)."""
+        return self._buffer[: self._count]
+
+    def append(self, vectors: Embeddings) -> None:
+        """Adds vectors (m, d), in a larger buffer if this one is full."""
+        end = self._count + len(vectors)
+        if end > len(self._buffer):
+            larger = np.empty((max(end, 2 * len(self._buffer)), self._buffer.shape[1]), np.float32)
+            larger[: self._count] = self.all
+            self._buffer = larger
+        self._buffer[self._count : end] = vectors
+        self._count = end

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.storage import high_water, journal_file, snapshot
-from index.storage.changes import Entry, Vector
+from index.storage.changes import Entry, Upsert
 from index.storage.journal import BUSY_S, Append, Journal
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection
@@ -56,7 +56,7 @@ class ReadOnlyJournal:
         """Nothing, since no vector can be replaced here."""
         return []
 
-    def restate(self, vectors: Mapping[int, Vector], space_id: str) -> None:
+    def restate(self, upserts: Mapping[int, Upsert]) -> None:
         """Does nothing."""
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ JOURNAL_FILES = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 JOURNAL_LOCK = "journal.lock"  # held while the journal is created
 HIGH_WATER = "CHANGES"  # the number of the last acknowledged change
 ITEMS = "items.parquet"
+FURTHER = "images.parquet"  # the images of items beside the first ones, if any item has such
 ATTRIBUTES = "attributes.arrow"
 VECTORS = "vectors.npy"
 SCALES = "scales.npy"
@@ -38,7 +39,7 @@ LISTS = "lists.faiss"  # the trained and empty index that every shard began as
 PROBE = "probe.npz"
 SKIPPED = "skipped.jsonl"
 LEXICAL = "lexical.sqlite"
-FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED, LEXICAL)  # beside the shards
+FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED, LEXICAL)  # beside the shards, and FURTHER
 
 SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
 DRAFT = "draft"
@@ -181,7 +182,7 @@ def entry(path: Path) -> FileEntry:
 
 
 def shard_entry(path: Path, count: int) -> ShardEntry:
-    """The manifest's entry for a shard of `count` items."""
+    """The manifest's entry for a shard of `count` images."""
     return ShardEntry(**entry(path).model_dump(), count=count)
 
 

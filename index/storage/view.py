@@ -1,100 +1,27 @@
 """A snapshot and the changes since as one space of rows: those below `start` are the snapshot's."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
-from threading import Lock
 
 import numpy as np
-from cachetools import LRUCache
 
-from index.items import attribute_file, facets, filters
+from index.items import facets, filters
 from index.items.attribute_types import AttributeTypes
 from index.items.columns import MISSING
 from index.items.filters import Filter
-from index.items.items import GalleryItem, ItemTable
+from index.items.items import GalleryItem
 from index.lexical import words
 from index.lexical.lexical_index import LexicalIndex
 from index.lexical.matching import LexicalMatches, matches
-from index.storage import snapshot
+from index.storage.image_vectors import ImageVectors
 from index.storage.journal import Journal
-from index.storage.manifest import SnapshotManifest
-from index.storage.overlay import Overlay, OverlayState
+from index.storage.open_snapshot import OpenSnapshot
+from index.storage.overlay import OverlayState
 from index.storage.read_only_journal import ReadOnlyJournal
 from index.storage.snapshot import Snapshot
-from index.vectors.exact import DECIMALS, Exact
-from index.vectors.ranking import Ranking
 from index.vectors.selection import DeadRows, Selection
-from index.vectors.shards import Shards
 from models.arrays import Codes, Embeddings, Flags, Rows, Scores
-from models.errors import GalleryBroken, InputError
-
-CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
-FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
-ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
-
-
-class OpenSnapshot:
-    """An opened snapshot, with a cache of the rows that the latest filters let through."""
-
-    def __init__(
-        self, items: ItemTable, ranking: Ranking, missing: Sequence[str] = (), lexical: LexicalIndex | None = None
-    ) -> None:
-        """`missing` names the shards that are not in the ranking."""
-        self.items = items
-        self.lexical = lexical
-        self.ranking = ranking
-        self.missing = missing
-        # each with its size in bytes
-        self._selections: LRUCache[Filter, tuple[Selection, int]] = LRUCache(CACHE_BYTES, itemgetter(1))
-        self._lock = Lock()
-
-    @classmethod
-    def open(cls, opened: Snapshot) -> "OpenSnapshot":
-        """Open a checked snapshot; raises GalleryBroken if its files do not belong together."""
-        manifest, path = opened.manifest, opened.path
-        former = snapshot.attribute_files(path.parents[1])  # after a roll-back, an attribute of a newer one stays known
-        items = ItemTable.open(path / snapshot.ITEMS, attribute_file.read(path / snapshot.ATTRIBUTES, former=former))
-        exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES)
-        shards = Shards.open(opened.shards, encoding=manifest.encoding)
-        lexical = LexicalIndex.load(path / snapshot.LEXICAL, manifest.lexical, items)
-        agree = (
-            (lexical is None or lexical.count == len(items))
-            and len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
-            and shards.count == sum(shard.count for shard in manifest.shards if shard.file not in opened.missing)
-            and exact.vectors.shape[1] == shards.dimension == manifest.dimension
-            and shards.nlist == manifest.nlist
-        )
-        if not agree:
-            raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing, lexical)
-
-    def overlay(self, manifest: SnapshotManifest) -> Overlay:
-        """An overlay for the changes since, with none yet."""
-        lexical = None if self.lexical is None else self.lexical.names
-        return Overlay(
-            self.items.rows,
-            self.items.attributes.types,
-            dimension=manifest.dimension,
-            through=manifest.through,
-            lexical=lexical,
-        )
-
-    def selection(self, filter: Filter, check: Callable[[], None]) -> Selection:
-        """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
-        with self._lock:
-            if filter in self._selections:
-                return self._selections[filter][0]
-        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items), check))
-        with self._lock, suppress(ValueError):  # larger than the whole cache
-            self._selections[filter] = selection, self._bytes(filter, selection)
-        return selection
-
-    def _bytes(self, filter: Filter, selection: Selection) -> int:
-        """About how much memory a cached selection takes, with its rows if a search needs them."""
-        rows = 8 * selection.count if self.ranking.scans(selection) else 0
-        return selection.nbytes + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
+from models.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +110,44 @@ class RowView:
 
     def score(self, query: Embeddings, row: int) -> float:
         """The cosine of one query (d,) and a row."""
-        return round(float(self.vectors(np.array([row]))[0] @ query), DECIMALS)
+        return float(self.cosines(query, np.array([row]))[0])
+
+    def cosines(self, query: Embeddings, rows: Rows) -> Scores:
+        """The cosines (m,) of one query (d,) and rows (m,): each row's is that of its nearest image."""
+        return self.images(rows).nearest(query)[0]
+
+    def nearest_images(self, query: Embeddings, rows: Rows) -> Rows:
+        """The number (m,) of each row's (m,) image that is nearest to a query (d,); 0 is the first."""
+        if not self.has_further:
+            return np.zeros(len(rows), np.int64)
+        images = self.images(rows)
+        return images.numbers[images.nearest(query)[1]]
+
+    def nearest_vectors(self, query: Embeddings, rows: Rows) -> Embeddings:
+        """The vectors (m, d) of the images of rows (m,) that are nearest to a query (d,)."""
+        images = self.images(rows)
+        return images.vectors[images.nearest(query)[1]] if self.has_further else images.vectors
+
+    def images(self, rows: Rows) -> ImageVectors:
+        """The vectors of all images of rows (m,), at length one."""
+        exact, overlay = self.base.ranking.exact, self.overlay
+        further, places = np.empty((0, overlay.vectors.shape[1]), np.float32), np.empty(0, np.int64)
+        if exact.further is not None:
+            image_rows, places = exact.further.rows_of(np.where(rows < overlay.start, rows, -1))
+            further = exact.take(image_rows)
+        if overlay.further is not None:
+            numbers, fresh = overlay.further.rows_of(np.where(rows >= overlay.start, rows - overlay.start, -1))
+            further = np.concatenate([further, overlay.further_vectors[numbers - overlay.count]])
+            places = np.concatenate([places, fresh])
+        return ImageVectors.join(self.vectors(rows), further, places)
+
+    @property
+    def has_further(self) -> bool:
+        """True if an item has or had more than one image."""
+        return self.base.ranking.exact.further is not None or self.overlay.further is not None
 
     def vectors(self, rows: Rows) -> Embeddings:
-        """The vectors of rows (m,), at length one, (m, d)."""
+        """The vectors of the first images of rows (m,), at length one, (m, d)."""
         overlay, in_base = self.overlay, rows < self.overlay.start
         vectors = np.empty((len(rows), overlay.vectors.shape[1]), dtype=np.float32)
         vectors[in_base] = self.base.ranking.exact.take(rows[in_base])
@@ -202,15 +163,22 @@ class RowView:
         return self.base.items.at(row) if row < self.overlay.start else self.overlay.item(row)
 
     def content(self, row: int) -> str:
-        """The SHA-256 of the bytes of that row's image."""
+        """The SHA-256 of the bytes of that row's first image."""
         return self.base.items.content(row) if row < self.overlay.start else self.overlay.content(row)
 
+    def contents(self, row: int) -> Sequence[str]:
+        """The SHA-256 of the bytes of each image of that row's item."""
+        if row >= self.overlay.start:
+            return self.overlay.contents(row)
+        items = self.base.items
+        return [items.content(row), *(image.content for image in items.further_images(row))]
+
     def has_content(self, rows: Rows, content: str) -> Flags:
-        """Mask (m,) of the rows (m,) whose image has that SHA-256."""
+        """Mask (m,) of the rows (m,) that have an image with that SHA-256."""
         fresh = rows >= self.overlay.start
         flags = np.empty(len(rows), np.bool_)
         flags[~fresh] = self.base.items.has_content(rows[~fresh], content)
-        flags[fresh] = [self.overlay.content(row) == content for row in rows[fresh].tolist()]
+        flags[fresh] = [content in self.overlay.contents(row) for row in rows[fresh].tolist()]
         return flags
 
     def living(self) -> Rows:

@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.vectors.further_rows import FurtherRows, raise_scores
 from models.arrays import Embeddings, Rows, Scores, Vectors
 from models.errors import GalleryBroken
 
@@ -21,35 +22,44 @@ DECIMALS = 6  # of a score: scores of identical vectors may differ beyond, by th
 
 
 class Exact:
-    """The vectors (n, d) of a snapshot with their scales to length one; never changed."""
+    """The vectors (n, d) of a snapshot with their scales to length one; never changed.
 
-    def __init__(self, vectors: Vectors, scales: NDArray[np.float32]) -> None:
+    If items have `further` images, the vectors of these follow those of the items, and an item scores as its best image
+    does.
+    """
+
+    def __init__(self, vectors: Vectors, scales: NDArray[np.float32], further: FurtherRows | None = None) -> None:
         self.vectors = vectors
+        self.further = further
         self._scales = scales  # (n,), since half precision leaves lengths off by up to a thousandth
 
     @classmethod
-    def open(cls, vectors: Path, scales: Path) -> "Exact":
+    def open(cls, vectors: Path, scales: Path, further: FurtherRows | None = None) -> "Exact":
         """Maps both files; raises GalleryBroken if they are not arrays that belong together."""
         try:
             mapped = np.asarray(np.load(vectors, mmap_mode="r", allow_pickle=False))  # np.memmap is slow to index
-            found = cls(mapped, np.load(scales, allow_pickle=False))
+            found = cls(mapped, np.load(scales, allow_pickle=False), further)
         except (OSError, ValueError) as error:
             raise GalleryBroken(f"{vectors} or its scales is not an array ({error}): roll back or rebuild") from error
-        if found.vectors.dtype != np.float16 or found.vectors.ndim != 2 or found._scales.shape != (len(found),):
+        if (
+            found.vectors.dtype != np.float16
+            or found.vectors.ndim != 2
+            or found._scales.shape != found.vectors.shape[:1]
+        ):
             raise GalleryBroken(f"{vectors} and {scales.name} do not belong together: roll back or rebuild")
         found._touch()
         return found
 
     def take(self, rows: Rows) -> Embeddings:
-        """The vectors of some rows (m,) at length one, (m, d)."""
-        if len(self) <= SMALL:
+        """The vectors of some rows (m,), of items or further images, at length one, (m, d)."""
+        if len(self.vectors) <= SMALL:
             return self._all[rows]
         unit: Embeddings = self.vectors[rows].astype(np.float32)
         unit *= self._scales[rows, np.newaxis]
         return unit
 
     def scores(self, queries: Embeddings, rows: Rows) -> Scores:
-        """Each query's (B, d) cosine with its own rows (B, k); −∞ if a row is −1."""
+        """Each query's (B, d) cosine with its own items (B, k); −∞ if a row is −1."""
         count, k = rows.shape
         found = np.empty(rows.shape, dtype=np.float32)
         step = max(1, BLOCK // max(1, k))
@@ -62,24 +72,48 @@ class Exact:
                 np.matmul(near, queries[some, :, np.newaxis], out=found[some, part, np.newaxis])
         found *= self._scales[rows]
         found[rows < 0] = -np.inf
+        if self.further is not None:
+            further, places = self.further.rows_of(rows.ravel())
+            lines, flat = places // k, found.reshape(1, -1)
+            for start in range(0, len(further), BLOCK):
+                part = slice(start, start + BLOCK)
+                products = np.einsum("fd,fd->f", self.take(further[part]), queries[lines[part]])
+                raise_scores(flat, places[part], products[np.newaxis])
         return found.round(DECIMALS)
 
     def best(self, queries: Embeddings, rows: Rows, k: int) -> tuple[Scores, Rows]:
-        """The k best of some rows (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
-        if len(self) <= SMALL:
+        """The k best of some items (m,) for each query (B, d), best first and ties by row: (B, min(k, m))."""
+        if len(self.vectors) <= SMALL:
             if len(rows) * DENSE > len(self):
-                scores = inner_products(queries, self._all)[:, rows]  # (B, m)
+                scores = inner_products(queries, self._all)
+                if self.further is not None:
+                    raise_scores(scores, self.further.owners, scores[:, len(self) :])
+                scores = scores[:, rows]  # (B, m)
             else:
                 scores = inner_products_at(queries, self._all, rows)
+                if self.further is not None:
+                    further, places = self.further.rows_of(rows)
+                    raise_scores(scores, places, inner_products_at(queries, self._all, further))
             return top(scores.round(DECIMALS), np.broadcast_to(rows, scores.shape), k)
         best = np.empty((len(queries), 0), dtype=np.float32)
         kept = np.empty(best.shape, dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            scores = inner_products(queries, self.take(block)).round(DECIMALS)  # (B, block)
+            scores = inner_products(queries, self.take(block))  # (B, block)
+            if self.further is not None:
+                self._raise(queries, block, scores)
+            scores = scores.round(DECIMALS)
             numbers = np.broadcast_to(block, scores.shape)
             best, kept = top(np.hstack([best, scores]), np.hstack([kept, numbers]), k)
         return best, kept
+
+    def _raise(self, queries: Embeddings, items: Rows, scores: Scores) -> None:
+        """Raises the scores (B, m) of items (m,) to those of their further images."""
+        assert self.further is not None
+        further, places = self.further.rows_of(items)
+        for start in range(0, len(further), BLOCK):
+            part = slice(start, start + BLOCK)
+            raise_scores(scores, places[part], inner_products(queries, self.take(further[part])))
 
     @cached_property
     def _all(self) -> Embeddings:
@@ -94,7 +128,8 @@ class Exact:
         np.max(self.vectors[::step, :1], initial=0)
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        """The number of items."""
+        return len(self.vectors) if self.further is None else self.further.count
 
 
 def inner_products(queries: Embeddings, vectors: Embeddings) -> Scores:

@@ -23,12 +23,13 @@ TIED = 8  # extra rows fetched to find the end of a tie
 MOST_TIED = 16_384  # rows fetched at most to find it
 MOST_DEAD = 1_024  # rows fetched at most beyond the expected ones because of dead rows; then FAISS leaves these out
 SCANNED_OF = 400  # or one row of so many, if that is more
+FLAT_BLOCK = 32  # hits put in order at a time if only some images of an item may be in the probed lists
 SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The shards and vectors of a snapshot, as one ranking of its rows for any query."""
+    """The shards and vectors of a snapshot, as one ranking of its items, each by its best image, for any query."""
 
     shards: Shards
     exact: Exact
@@ -40,7 +41,8 @@ class Ranking:
         if only is None:
             living = 0 if dead is None else len(self.exact) - len(dead)
             return dead is not None and living <= SCANNED and living * SPARSE <= len(self.exact) <= SMALL
-        return only.count <= max(SCANNED, len(self.exact) // SCANNED_OF)
+        images = only.count * len(self.exact.vectors) // max(1, len(self.exact))
+        return images <= max(SCANNED, len(self.exact.vectors) // SCANNED_OF)
 
     def probes(self, only: Selection | None, nprobe: int | None, *, dead: int = 0) -> int:
         """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares.
@@ -97,6 +99,8 @@ class Ranking:
     ) -> tuple[Scores, Rows]:
         """As `best`, for the rows of `nprobe` lists."""
         block = ENCODING_FACTS[self.shards.encoding].block
+        if not block and self.exact.further is not None and nprobe < self.shards.nlist:
+            block = FLAT_BLOCK
         ranked = -(-depth // block) * block if block else depth
         scores, rows = self._ranked(queries, ranked, nprobe, only, dead)
         if not block:
@@ -113,10 +117,17 @@ class Ranking:
         """The first `depth` by the encoding's scores, ties by row, without dead rows.
 
         FAISS returns an arbitrary part of a tie, so more rows are fetched until one scores below the last requested.
-        Dead rows are fetched with the others and dropped: to have FAISS leave out a few costs more.
+        Dead rows are fetched with the others and dropped: to have FAISS leave out a few costs more. Several images of
+        an item are fetched, too, and the best one counts.
         """
+        further = self.exact.further
+        if further is not None:
+            only = None if only is None else further.selection(only)
+            dead = None if dead is None else further.dead(dead)
         most = self.shards.count if only is None else only.count
         fetched = depth + TIED
+        if further is not None:
+            fetched = min(most, -(-fetched * len(self.exact.vectors) // len(self.exact)))
         if dead is not None:
             fetched = min(most, -(-fetched * most // max(1, most - len(dead))) + TIED)
             most_dead = fetched + MOST_DEAD
@@ -125,8 +136,12 @@ class Ranking:
             last, ended = scores[:, -1], rows[:, -1] < 0
             if dead is not None:
                 scores, rows = dead.drop(scores, rows)
-            if fetched >= most or (fetched > MOST_TIED and dead is None):  # every row, or many copies of one image
+            if further is not None:
+                scores, rows = further.items(scores, rows)
+            if fetched >= most:  # every row
                 break
+            if fetched > MOST_TIED and dead is None and bool(np.all((rows[:, depth - 1] >= 0) | ended)):
+                break  # many copies of one image
             if bool(np.all((scores[:, depth - 1] > last) | ended)):
                 break
             fetched *= 2

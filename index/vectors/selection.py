@@ -16,6 +16,7 @@ class Selection:
         """`mask` (n,) is true for the rows of the set."""
         self.mask = mask
         self.count = int(np.count_nonzero(mask))
+        self._expanded: Selection | None = None
 
     @property
     def nbytes(self) -> int:
@@ -26,6 +27,12 @@ class Selection:
     def rows(self) -> Rows:
         """The rows themselves (count,), ascending."""
         return np.flatnonzero(self.mask)
+
+    def expanded(self, owners: Rows) -> "Selection":
+        """The set with further rows at the end, each in it if its owner (f,) is; made once, for one set of owners."""
+        if self._expanded is None:
+            self._expanded = Selection(np.concatenate([self.mask, self.mask[owners]]))
+        return self._expanded
 
     @cached_property
     def selector(self) -> faiss.IDSelector:

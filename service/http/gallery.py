@@ -15,6 +15,7 @@ from index.search.deadline import Deadline
 from index.search.listing import listed
 from index.search.request import SearchRequest
 from index.sources import image_bytes
+from index.sources.image_cells import MAX_IMAGES
 from service.auth import guard
 from service.http.item_paths import IMAGE, ITEM
 from service.http.state import AppState, AppStateDep, root_path
@@ -138,9 +139,10 @@ async def image(
     id: str,
     state: AppStateDep,
     size: Annotated[int | None, Parameter(ge=16, le=MAX_THUMBNAIL_PX)] = None,
+    image: Annotated[int, Parameter(ge=0, lt=MAX_IMAGES, description="number of the image; 0 is the first")] = 0,
 ) -> Response:
     """Returns the image file, or a JPEG of at most `size` pixels in width and height."""
-    item = await _item(id, state)
+    item = (await _item(id, state)).with_image(image)
 
     def work(fetched: bytes | None) -> tuple[ImageFile, str]:
         file = state.thumbnails.image(item, size=size, fetched=fetched)

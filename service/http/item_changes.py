@@ -56,12 +56,12 @@ class Draft:
     @property
     def image_bytes(self) -> int:
         """The size of the image that the change has, 0 without one."""
-        return len(self.edit.image) if isinstance(self.edit, Put) and self.edit.image is not None else 0
+        return sum(map(len, self.edit.images or ())) if isinstance(self.edit, Put) else 0
 
     def with_image(self, image: bytes) -> "Draft":
         """Return the change with the image that was fetched."""
         assert isinstance(self.edit, Put)
-        return Draft(replace(self.edit, image=image))
+        return Draft(replace(self.edit, images=[image]))
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ def _draft(id: str, body: ItemBody, file: bytes | None, state: AppState, *, merg
         raise BodyTooLarge(
             f"the image has {len(data)} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
         )
-    return Draft(Put(id, data, body.attributes, merge), url)
+    return Draft(Put(id, None if data is None else [data], body.attributes, merge), url)
 
 
 def _result(entry: object, edit: Edit | None, problem: LikebutError | None) -> ItemResult:

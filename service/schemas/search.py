@@ -127,6 +127,8 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
                 "id": hit.item.id,
                 "attributes": without_empty(hit.item.attributes),
                 "image_url": image_url(hit.item.id, root_path),
+                "images": image_urls(hit.item, root_path),
+                "image": hit.image,
                 "score": round(hit.score, 6),
                 "chance": chance,
                 "matched": hit.matched,
@@ -159,6 +161,12 @@ def image_url(id: str, root_path: str) -> str:
     return f"{root_path}/images/{urllib.parse.quote(id, safe='')}"
 
 
+def image_urls(item: GalleryItem, root_path: str) -> list[str]:
+    """Return the paths of all images of an item, the first one first."""
+    first = image_url(item.id, root_path)
+    return [first, *(f"{first}?image={number}" for number in range(1, len(item.uris)))]
+
+
 def without_empty(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
     """Return the attributes of an item that have a value."""
     return {name: value for name, value in attributes.items() if value is not None}
@@ -169,18 +177,23 @@ class ItemAnswer(BaseModel):
 
     id: str
     attributes: dict[str, Attribute] = Field(description="attributes that have a value")
-    image_url: str = Field(description="path of the image on this service; add ?size=320 for a thumbnail")
+    image_url: str = Field(description="path of the first image on this service; add ?size=320 for a thumbnail")
+    images: list[str] = Field(description="paths of all images, the first one first; each may have a size, too")
 
 
 def item(thing: GalleryItem, *, root_path: str) -> ItemAnswer:
     """Return an item as it is sent."""
-    return ItemAnswer(id=thing.id, attributes=without_empty(thing.attributes), image_url=image_url(thing.id, root_path))
+    urls = image_urls(thing, root_path)
+    return ItemAnswer(id=thing.id, attributes=without_empty(thing.attributes), image_url=urls[0], images=urls)
 
 
 class HitAnswer(ItemAnswer):
     """An item that matches the search."""
 
-    score: float = Field(description="cosine similarity of query and item, also for re-ranked hits")
+    image: int = Field(
+        0, description="number of the image that is nearest to the query, among `images`; 0 is the first"
+    )
+    score: float = Field(description="cosine similarity of query and nearest image, also for re-ranked hits")
     chance: float | None = Field(
         None,
         description="chance that the item satisfies the query, 0 to 1; null if the model cannot tell it",

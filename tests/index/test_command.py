@@ -47,7 +47,7 @@ def test_a_build_reports_json_lines_and_inspect_says_what_it_made(
     assert main(["skipped", str(gallery)]) == 0
     assert capsys.readouterr().out.startswith("0001: the image is empty")
     assert main(["inspect", str(gallery)]) == 0
-    assert "3, of 23, 23, 23 items" in capsys.readouterr().out
+    assert "3, of 23, 23, 23 images" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_what_is_put_changed_and_deleted_is_there_at_once_in_every_opened_galler
     one, other = opened(folder, encoder), opened(folder, encoder)
     data = picture(1)
     vector = encoder.gallery(encoder.preprocess(data)[np.newaxis])
-    assert apply([Put("new", data, {"price": 3})], one, encoder) == [None]
+    assert apply([Put("new", [data], {"price": 3})], one, encoder) == [None]
     for gallery in (one, other):
         assert hit_ids(gallery, vector, SearchRequest(k=1)) == ["new"]
         assert gallery.view().item("new").attributes == {"price": 3}
@@ -114,8 +114,8 @@ def test_changes_keep_the_types_of_attributes(tmp_path: Path, encoder: Encoder, 
 def test_one_bad_item_hurts_no_other(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
     wanted: list[Put | Delete] = [
-        Put("a", picture(1), {}),
-        Put("b", b"no picture", {}),
+        Put("a", [picture(1)], {}),
+        Put("b", [b"no picture"], {}),
         Put("c", None, {"x": 1}),
         Delete("d"),
         Put("a", None, {"x": 2}),
@@ -180,7 +180,7 @@ def test_a_compaction_forgets_only_what_every_kept_snapshot_has(folder: Path, en
     gallery = opened(folder, encoder)
     first = gallery.manifest.name
     for number in range(2):
-        apply([Put(f"n{number}", picture(number), {})], opened(folder, encoder), encoder)
+        apply([Put(f"n{number}", [picture(number)], {})], opened(folder, encoder), encoder)
         compact(folder, progress=quiet)
     assert (
         isinstance(gallery.journal, Journal) and gallery.journal.pruned() == 0
@@ -199,11 +199,11 @@ def test_a_rebuild_is_what_its_source_says_and_what_was_changed_since_it_began(
     folder: Path, tmp_path: Path, encoder: Encoder
 ) -> None:
     gallery = opened(folder, encoder)
-    apply([Put("before", picture(1), {})], gallery, encoder)
+    apply([Put("before", [picture(1)], {})], gallery, encoder)
 
     def meanwhile(progress: Progress) -> None:
         if progress.stage == "train" and progress.done == 0:
-            apply([Put("during", picture(2), {})], gallery, encoder)
+            apply([Put("during", [picture(2)], {})], gallery, encoder)
 
     build(tmp_path / "pictures", folder, encoder, progress=meanwhile)
     after = opened(folder, encoder)
@@ -232,7 +232,7 @@ def test_when_all_is_deleted_a_compaction_leaves_an_empty_gallery(folder: Path, 
     assert compact(folder, progress=quiet).items == 0
     gallery = opened(folder, encoder)
     assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == []
-    assert apply([Put("new", picture(1), {})], gallery, encoder) == [None]
+    assert apply([Put("new", [picture(1)], {})], gallery, encoder) == [None]
     assert hit_ids(gallery, np.eye(1, encoder.manifest.dimension, dtype=np.float32), SearchRequest()) == ["new"]
 
 
@@ -240,7 +240,7 @@ def test_a_vector_of_another_space_is_refused_and_one_of_before_a_new_model_embe
     folder: Path, encoder: Encoder
 ) -> None:
     gallery = opened(folder, encoder)
-    apply([Put("new", picture(1), {})], gallery, encoder)
+    apply([Put("new", [picture(1)], {})], gallery, encoder)
     put = gallery.view().upsert("new")
     assert put is not None
     foreign = Upsert(put.item, put.content, "another space", put.vector[::-1].copy())
@@ -257,7 +257,7 @@ def test_a_vector_of_another_space_is_refused_and_one_of_before_a_new_model_embe
 
 def test_the_commands_fold_tune_and_go_back(folder: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]) -> None:
     first = opened(folder, encoder)
-    apply([Put("a", picture(1), {})], first, encoder)
+    apply([Put("a", [picture(1)], {})], first, encoder)
     assert main(["compact", str(folder), "--progress", "json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["stage"], told["items"], told["changes"]) == ("done", COUNT + 1, 1)

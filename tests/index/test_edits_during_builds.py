@@ -51,7 +51,7 @@ def test_an_edit_during_a_rebuild_keeps_what_the_source_says_of_the_rest(
 
     def meanwhile(progress: Progress) -> None:
         if progress.stage == "train" and progress.done == 0:
-            apply([Put("0", None, {"stock": 3, "sale": True}, merge=True), Put("1", data, None)], gallery, encoder)
+            apply([Put("0", None, {"stock": 3, "sale": True}, merge=True), Put("1", [data], None)], gallery, encoder)
 
     (tmp_path / "pictures/0000.png").write_bytes(picture(6))
     build(priced(table, 20), folder, encoder, progress=meanwhile)

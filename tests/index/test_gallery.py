@@ -16,7 +16,7 @@ from index.items.filters import parse
 from index.search.request import Hit, SearchRequest
 from index.sources.cells import Value
 from index.storage import manifest, snapshot
-from index.storage.view import OpenSnapshot
+from index.storage.open_snapshot import OpenSnapshot
 from index.vectors.encodings import IndexOptions
 from models.arrays import Embeddings, normalised
 from models.encoder import Encoder

@@ -69,7 +69,7 @@ def test_a_transaction_holds_off_every_other_writer(folder: Path, encoder: Encod
     one, other = opened(folder, encoder), opened(folder, encoder)
     with ThreadPoolExecutor(1) as threads:
         with one.transaction() as (view, change):
-            put = threads.submit(apply, [Put("0003", picture(1), {"price": 1})], other, encoder)
+            put = threads.submit(apply, [Put("0003", [picture(1)], {"price": 1})], other, encoder)
             threads.submit(apply, [Delete("0004")], other, encoder)
             before = view.upsert("0003")
             assert before is not None and not put.done()

@@ -27,20 +27,20 @@ def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_damaged_upload_is_named_until_it_is_put_again(folder: Path, encoder: Encoder, damage: str) -> None:
     gallery = opened(folder, encoder)
-    assert apply([Put("hat", picture(7), {})], gallery, encoder) == [None]
+    assert apply([Put("hat", [picture(7)], {})], gallery, encoder) == [None]
     path = Path(gallery.view().item("hat").uri)
     whole = path.read_bytes()
     path.write_bytes({"cut": whole[:-1], "flipped": whole[:40] + b"?" + whole[41:], "emptied": b""}[damage])
     row = SourceRow("hat", str(path), {})
     with pytest.raises(UnreadableImage, match=f"{path.name} is damaged"):
         read_image(row)
-    assert apply([Put("hat", picture(7), {})], gallery, encoder) == [None]
+    assert apply([Put("hat", [picture(7)], {})], gallery, encoder) == [None]
     assert read_image(row) == path.read_bytes() == whole
 
 
 def test_a_build_skips_a_damaged_upload_by_name(tmp_path: Path, folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
-    assert apply([Put("hat", picture(7), {}), Put("shoe", picture(8), {})], gallery, encoder) == [None, None]
+    assert apply([Put("hat", [picture(7)], {}), Put("shoe", [picture(8)], {})], gallery, encoder) == [None, None]
     hat, shoe = (Path(gallery.view().item(id).uri) for id in ("hat", "shoe"))
     hat.write_bytes(shoe.read_bytes())  # an image, but another one
     (tmp_path / "t.csv").write_text(f"id,image\nhat,{hat}\nshoe,{shoe}\n")

@@ -9,7 +9,21 @@ from models.csv_tables import Note
 
 # written in any case, as "Image" and "In Stock", they become these; other attributes stay as they are written
 NO_MAP: Mapping[str, str] = {}
-KNOWN = ("id", "image", "title", "price", "currency", "brand", "in_stock", "description", "category", "link", "tags")
+IMAGE, IMAGES = "image", "images"
+KNOWN = (
+    "id",
+    IMAGE,
+    IMAGES,
+    "title",
+    "price",
+    "currency",
+    "brand",
+    "in_stock",
+    "description",
+    "category",
+    "link",
+    "tags",
+)
 SHOWN_CHARACTERS = 500
 WORKING = "_"  # begins the names of cells from which an export's attributes are made
 LEFT_OUT = "to have one as an attribute, name it by --map NAME=COLUMN"
@@ -58,7 +72,10 @@ class ColumnNames:
                 known = fold(name)
                 rename = (self._usual or known in KNOWN) and known not in exact and folded[known] == name
                 chosen[known if rename else name] = name
-        return chosen | mapped
+        chosen |= mapped
+        if IMAGES in chosen:
+            chosen.setdefault(IMAGE, chosen[IMAGES])  # the first of them
+        return chosen
 
     def fits(self, present: Sequence[str]) -> bool:
         """Return whether all needed and all mapped columns are present."""
@@ -82,7 +99,9 @@ class ColumnNames:
         visible = {
             name: column
             for name, column in chosen.items()
-            if fold(name) != fold(column) and not name.startswith(WORKING)
+            if fold(name) != fold(column)
+            and not name.startswith(WORKING)
+            and not (name == IMAGE and column == chosen.get(IMAGES))
         }
         renamed = ", ".join(f"{column!r} is {name}" for name, column in visible.items())
         if renamed:

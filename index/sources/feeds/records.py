@@ -5,7 +5,7 @@ from typing import IO
 
 from index.sources.feeds import shapes, xml_items
 from index.sources.feeds.cell_types import Row, typed
-from index.sources.feeds.column_names import ColumnNames
+from index.sources.feeds.column_names import IMAGES, ColumnNames
 from models import csv_tables, tables
 from models.csv_tables import Note
 from models.tables import Record
@@ -55,7 +55,7 @@ def _csv(
     if shape is not None:
         note(f"{table} is read as a {shape.title}")
         rows = shape.products(rows, note)
-    yield from typed(rows, {*needed, *(shape.texts if shape else ())}, note)
+    yield from typed(rows, {*needed, IMAGES, *(shape.texts if shape else ())}, note)
 
 
 def _xml(
@@ -71,7 +71,7 @@ def _xml(
         names.check(table, list(present), note)
 
     note(f"{table} is read as a {shapes.GOOGLE.title}")
-    yield from typed(shapes.GOOGLE.products(renamed(), note), {*needed, *shapes.GOOGLE.texts}, note)
+    yield from typed(shapes.GOOGLE.products(renamed(), note), {*needed, IMAGES, *shapes.GOOGLE.texts}, note)
 
 
 def _jsonl(table: str, opened: IO[bytes], names: ColumnNames, needed: Sequence[str], note: Note) -> Iterator[Record]:

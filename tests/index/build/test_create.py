@@ -31,7 +31,7 @@ def empty(tmp_path: Path, encoder: Encoder) -> Path:
 
 
 def puts(numbers: Sequence[int]) -> list[Put]:
-    return [Put(f"i{number}", picture(number), {"number": number, "odd": number % 2 == 1}) for number in numbers]
+    return [Put(f"i{number}", [picture(number)], {"number": number, "odd": number % 2 == 1}) for number in numbers]
 
 
 def best(gallery: Gallery, encoder: Encoder, number: int, request: SearchRequest) -> list[str]:

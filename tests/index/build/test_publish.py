@@ -34,7 +34,7 @@ def folder(tmp_path: Path, encoder: Encoder, draw: "Draw") -> Path:
 
 
 def put(folder: Path, encoder: Encoder, id: str, data: bytes) -> None:
-    assert apply([Put(id, data, {})], opened(folder, encoder), encoder) == [None]
+    assert apply([Put(id, [data], {})], opened(folder, encoder), encoder) == [None]
 
 
 def age(folder: Path) -> None:
@@ -156,7 +156,7 @@ def sweep_all(folder: Path, gallery: Gallery) -> None:
 
 def test_an_uploaded_picture_goes_when_nothing_kept_has_it(folder: Path, encoder: Encoder) -> None:
     gallery = opened(folder, encoder)
-    apply([Put("a", picture(1), {}), Put("b", picture(2), {})], gallery, encoder)
+    apply([Put("a", [picture(1)], {}), Put("b", [picture(2)], {})], gallery, encoder)
     a, b = (Path(gallery.view().item(id).uri) for id in ("a", "b"))
     compact(folder, progress=quiet)
     apply([Delete("a")], opened(folder, encoder), encoder)

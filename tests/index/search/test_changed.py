@@ -13,8 +13,9 @@ from index.items.items import GalleryItem, ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
 from index.storage.changes import Change, Delete, Entry, Upsert
+from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import Overlay
-from index.storage.view import OpenSnapshot, RowView
+from index.storage.view import RowView
 from index.vectors import shards
 from index.vectors.encodings import Encoding
 from index.vectors.exact import Exact, scaled

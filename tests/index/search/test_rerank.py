@@ -12,8 +12,9 @@ from index.items.items import ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import rerank
 from index.search.search import Search
+from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import Overlay
-from index.storage.view import OpenSnapshot, RowView
+from index.storage.view import RowView
 from index.vectors import shards
 from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
@@ -133,7 +134,7 @@ def test_fewer_rows_than_are_to_be_re_ranked_are_all_of_them() -> None:
         told.append(numbers)
         return vectors[..., 0]
 
-    found = rerank(rows, vectors=lambda some: some[:, np.newaxis].astype(np.float32), rescore=rescore)
+    found = rerank(rows, vectors=lambda _, some: some[:, np.newaxis].astype(np.float32), rescore=rescore)
     assert [each.tolist() for each in found] == [[7, 4, 2], [1], [], [9, 8]]
     assert told == [[0, 3]]
 

@@ -39,7 +39,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Galle
     """Items in a snapshot and in the changes since."""
     folder = tmp_path_factory.mktemp("ordered")
     create(folder / "gallery", encoder.manifest)
-    puts = [Put(f"i{number:02d}", picture(number), attributes(number)) for number in range(COUNT)]
+    puts = [Put(f"i{number:02d}", [picture(number)], attributes(number)) for number in range(COUNT)]
     apply(puts[:40], opened(folder / "gallery", encoder), encoder)
     compact(folder / "gallery", progress=quiet)
     changed = opened(folder / "gallery", encoder)

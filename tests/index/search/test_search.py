@@ -11,8 +11,9 @@ from index.items import attribute_file, items
 from index.items.items import ItemTable
 from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
+from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import Overlay
-from index.storage.view import Candidates, OpenSnapshot, RowView
+from index.storage.view import Candidates, RowView
 from index.vectors import shards
 from index.vectors.encodings import Encoding
 from index.vectors.exact import Exact, scaled

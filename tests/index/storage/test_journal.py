@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,8 @@ def test_what_holds_of_another_space_is_found_and_restated(journal: Journal) -> 
     journal.append([Delete("a"), upsert("b", space="old"), upsert("b", space="old")])
     assert told(journal.foreign(SPACE)) == [(3, "Upsert", "c"), (7, "Upsert", "b")]
     fresh = np.arange(32).astype(np.float16)
-    journal.restate({3: fresh, 7: fresh + 1, 5: fresh, 99: fresh}, SPACE)
+    restated = {3: ("c", fresh), 7: ("b", fresh + 1), 5: ("a", fresh), 99: ("z", fresh)}
+    journal.restate({seq: replace(upsert(name), vector=vector) for seq, (name, vector) in restated.items()})
     assert journal.foreign(SPACE) == []
     entries = journal.since(0)
     assert len(entries) == journal.last() == 7
@@ -120,7 +122,7 @@ def test_what_holds_of_another_space_is_found_and_restated(journal: Journal) -> 
 def test_a_restatement_with_one_bad_vector_changes_nothing(journal: Journal) -> None:
     journal.append([upsert("a", space="old"), upsert("b", space="old")])
     with pytest.raises(InputError, match="'b'"):
-        journal.restate({1: np.ones(8, np.float16), 2: np.full(8, np.nan, np.float16)}, SPACE)
+        journal.restate({1: upsert("a"), 2: replace(upsert("b"), vector=np.full(8, np.nan, np.float16))})
     assert told(journal.foreign(SPACE)) == [(1, "Upsert", "a"), (2, "Upsert", "b")]
 
 

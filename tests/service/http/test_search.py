@@ -40,7 +40,7 @@ def test_a_text_finds_products_with_their_attributes_scores_and_times(client: ht
     assert len(body["hits"]) == 7
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
-    assert set(body["hits"][0]) == {"id", "attributes", "image_url", "score", "chance", "matched"}
+    assert set(body["hits"][0]) == {"id", "attributes", "image_url", "images", "image", "score", "chance", "matched"}
     assert body["hits"][0]["attributes"]["title"]
     assert {"wait", "decode", "encode", "search", "total"} == set(body["took_ms"])
     assert body["took_ms"]["total"] >= body["took_ms"]["encode"]

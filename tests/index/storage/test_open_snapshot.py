@@ -12,8 +12,8 @@ from index.items import items
 from index.items.columns import GrowingColumns
 from index.items.filters import parse
 from index.items.items import ItemTable
-from index.storage import view
-from index.storage.view import OpenSnapshot
+from index.storage import open_snapshot
+from index.storage.open_snapshot import OpenSnapshot
 from index.vectors.exact import Exact
 from index.vectors.ranking import Ranking
 from index.vectors.shards import Shards
@@ -42,7 +42,7 @@ def snapshot(table: ItemTable) -> OpenSnapshot:
 
 
 def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "CACHE_BYTES", 40_000)
+    monkeypatch.setattr(open_snapshot, "CACHE_BYTES", 40_000)
     opened = snapshot(table)
     parsed = [parse({"n": {"lt": bound}}) for bound in range(100)]
     selections = [opened.selection(filter, unchecked) for filter in parsed]
@@ -56,7 +56,7 @@ def test_the_latest_filters_are_cached_within_the_bytes(table: ItemTable, monkey
 def test_a_selection_larger_than_the_cache_is_computed_each_time(
     table: ItemTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "CACHE_BYTES", COUNT)
+    monkeypatch.setattr(open_snapshot, "CACHE_BYTES", COUNT)
     opened = snapshot(table)
     filter = parse({"n": {"gte": 10}})
     first, second = opened.selection(filter, unchecked), opened.selection(filter, unchecked)
@@ -72,7 +72,7 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
 def test_memory_stays_within_the_bytes_however_large_the_filters_are(
     table: ItemTable, monkeypatch: pytest.MonkeyPatch, values: int, length: int, wide: bool
 ) -> None:
-    monkeypatch.setattr(view, "CACHE_BYTES", most := 4 * 2**20)
+    monkeypatch.setattr(open_snapshot, "CACHE_BYTES", most := 4 * 2**20)
     opened = snapshot(table)
     letter = "\N{GRINNING FACE}" if wide else "x"  # four bytes each, or one
 

@@ -1,0 +1,106 @@
+"""An opened snapshot: items, vectors, shards and words, with the rows that the latest filters let through."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from operator import itemgetter
+from threading import Lock
+
+import numpy as np
+from cachetools import LRUCache
+
+from index.items import attribute_file, filters
+from index.items.filters import Filter
+from index.items.further_images import FurtherImages
+from index.items.items import ItemTable
+from index.lexical.lexical_index import LexicalIndex
+from index.storage import snapshot
+from index.storage.changes import ImageState
+from index.storage.manifest import SnapshotManifest
+from index.storage.overlay import Overlay
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import Exact
+from index.vectors.further_rows import FurtherRows
+from index.vectors.ranking import Ranking
+from index.vectors.selection import Selection
+from index.vectors.shards import Shards
+from models.errors import GalleryBroken
+
+CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
+FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
+ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
+
+
+class OpenSnapshot:
+    """An opened snapshot, with a cache of the rows that the latest filters let through."""
+
+    def __init__(
+        self, items: ItemTable, ranking: Ranking, missing: Sequence[str] = (), lexical: LexicalIndex | None = None
+    ) -> None:
+        """`missing` names the shards that are not in the ranking."""
+        self.items = items
+        self.lexical = lexical
+        self.ranking = ranking
+        self.missing = missing
+        # each with its size in bytes
+        self._selections: LRUCache[Filter, tuple[Selection, int]] = LRUCache(CACHE_BYTES, itemgetter(1))
+        self._lock = Lock()
+
+    @classmethod
+    def open(cls, opened: Snapshot) -> "OpenSnapshot":
+        """Open a checked snapshot; raises GalleryBroken if its files do not belong together."""
+        manifest, path = opened.manifest, opened.path
+        former = snapshot.attribute_files(path.parents[1])  # after a roll-back, an attribute of a newer one stays known
+        attributes = attribute_file.read(path / snapshot.ATTRIBUTES, former=former)
+        further = None if manifest.images is None else FurtherImages.open(path / snapshot.FURTHER)
+        items = ItemTable.open(path / snapshot.ITEMS, attributes, further)
+        rows = None if further is None else FurtherRows(manifest.count, further.owners)
+        exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES, rows)
+        shards = Shards.open(opened.shards, encoding=manifest.encoding)
+        lexical = LexicalIndex.load(path / snapshot.LEXICAL, manifest.lexical, items)
+        agree = (
+            (lexical is None or lexical.count == len(items))
+            and len(items) == len(items.rows) == len(items.attributes) == len(exact) == manifest.count
+            and len(exact.vectors) == manifest.count + (manifest.images or 0)
+            and (further is None or (len(further) == manifest.images and further.owners[-1] < manifest.count))
+            and shards.count == sum(shard.count for shard in manifest.shards if shard.file not in opened.missing)
+            and exact.vectors.shape[1] == shards.dimension == manifest.dimension
+            and shards.nlist == manifest.nlist
+        )
+        if not agree:
+            raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
+        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing, lexical)
+
+    def overlay(self, manifest: SnapshotManifest) -> Overlay:
+        """An overlay for the changes since, with none yet."""
+        lexical = None if self.lexical is None else self.lexical.names
+        return Overlay(
+            self.items.rows,
+            self.items.attributes.types,
+            dimension=manifest.dimension,
+            through=manifest.through,
+            lexical=lexical,
+        )
+
+    def states(self, row: int) -> tuple[ImageState, ...]:
+        """The content and the stored vector (d,) of each image of that row's item."""
+        exact, further = self.ranking.exact, self.items.further_images(row)
+        contents = [self.items.content(row), *(image.content for image in further)]
+        rows = [row] if exact.further is None else [row, *exact.further.rows_of(np.array([row]))[0].tolist()]
+        return tuple(ImageState(content, exact.vectors[at]) for content, at in zip(contents, rows, strict=True))
+
+    def selection(self, filter: Filter, check: Callable[[], None]) -> Selection:
+        """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
+        with self._lock:
+            if filter in self._selections:
+                return self._selections[filter][0]
+        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items), check))
+        with self._lock, suppress(ValueError):  # larger than the whole cache
+            self._selections[filter] = selection, self._bytes(filter, selection)
+        return selection
+
+    def _bytes(self, filter: Filter, selection: Selection) -> int:
+        """About how much memory a cached selection takes, with its rows if a search needs them."""
+        rows = 8 * selection.count if self.ranking.scans(selection) else 0
+        exact = self.ranking.exact
+        further = 0 if exact.further is None else len(exact.vectors)  # its mask with the further images, and bits
+        return selection.nbytes + 2 * further + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
