@@ -13,6 +13,7 @@ from index.items import filters
 from index.items.attribute_types import AttributeType
 from index.items.filters import Filter
 from index.items.items import GalleryItem
+from index.phrases.reading import FactReader
 from index.search.browsing import BrowsedPage, browsed, mixed
 from index.search.deadline import check_any
 from index.search.request import SearchRequest, SearchResult
@@ -53,6 +54,7 @@ class Gallery:
         self.journal = journal
         self._base = base
         self._overlay = base.overlay(manifest)
+        self.facts = FactReader(base)
 
     @classmethod
     def open(cls, path: Path, *, space_id: str, journal: Journal | ReadOnlyJournal | None = None) -> "Gallery":

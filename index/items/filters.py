@@ -80,6 +80,12 @@ def parse(given: object) -> Filter:
     return _Reader().filter(given, "filter", 1)
 
 
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """The filter that holds if both hold; None stands for one that always holds."""
+    parts = [part for part in (one, other) if part is not None]
+    return _joined(All, parts) if parts else None
+
+
 def names(filter: Filter) -> set[str]:
     """The attributes that a filter asks for."""
     match filter:

@@ -4,6 +4,7 @@ Three tables: `words` is FTS5's inverted index from a word to its rows, `terms` 
 `whole` maps the key of each whole value to its rows, so that an exact title, brand, id or SKU is one look-up.
 """
 
+import heapq
 import sqlite3
 import threading
 import weakref
@@ -11,11 +12,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from index.items.items import GalleryItem
+from index.lexical.vocabulary import MOST as MOST_FREQUENT
+from index.lexical.vocabulary import Vocabulary
 from index.lexical.words import DEFAULT_NAMES, key, texts, words
 from index.sources.cells import Value
 from models.arrays import Rows
@@ -25,6 +29,9 @@ Item = tuple[str, Mapping[str, Value]]  # id and attributes
 
 CHUNK = 10_000  # items that are prepared in memory at a time
 MOST_ITEM_WORDS = 256  # distinct words of one item
+SCANNED = 10_000  # words with a prefix that are looked at
+SCANNED_CODES = 2_000  # of these, words that go on with a digit
+GROWN = 1.05  # times the rows of which the frequent words were read
 MOST_IN_MEMORY = 50_000  # items that are indexed in memory when a gallery is opened, within seconds
 
 # detail=none and columnsize=0: rows only, since positions and lengths are not used. The words come without punctuation,
@@ -46,6 +53,8 @@ class LexicalIndex:
         self._place = place
         self._connection = connection
         self._lock = threading.Lock()
+        self._vocabulary: tuple[int, Vocabulary] = 0, Vocabulary([])
+        self._vocabulary_lock = threading.Lock()
         weakref.finalize(self, connection.close)
 
     @classmethod
@@ -126,6 +135,49 @@ class LexicalIndex:
     def whole(self, text_words: Sequence[str], *, most: int) -> Rows:
         """The first `most` rows (m,) of which a whole value has these words."""
         return self._rows("SELECT row FROM whole WHERE key = ? LIMIT ?", key(text_words), most)
+
+    def count_all(self, all_of: Sequence[str], *, most: int) -> int:
+        """The number of rows that have all of some words, counted up to `most`."""
+        query = "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)"
+        with self._exclusive() as connection:
+            (count,) = connection.execute(query, (" AND ".join(map(_quoted, all_of)), most)).fetchone()
+        return int(count)
+
+    def completions(self, prefix: str, *, most: int) -> dict[str, int]:
+        """The most frequent words that begin with a prefix, with the number of their rows.
+
+        Of a prefix with many words the first ones count; those that go on with a letter are apart from codes, which go
+        on with a digit.
+        """
+        query = (
+            "SELECT term, items FROM (SELECT term, items FROM terms WHERE term >= ? AND term < ? LIMIT ?)"
+            " ORDER BY items DESC LIMIT ?"
+        )
+        parts = ((prefix, f"{prefix}:", SCANNED_CODES), (f"{prefix}:", f"{prefix}\U0010ffff", SCANNED))
+        with self._exclusive() as connection:
+            terms = [pair for part in parts for pair in connection.execute(query, (*part, most))]
+        return dict(sorted(terms, key=lambda pair: -pair[1])[:most])
+
+    def vocabulary(self) -> Vocabulary:
+        """The frequent words, read once and again when a twentieth of the rows is new."""
+        with self._vocabulary_lock:
+            count, vocabulary = self._vocabulary
+            if self.count > count * GROWN:
+                count, vocabulary = self._vocabulary = self.count, Vocabulary(self._frequent_words())
+            return vocabulary
+
+    def _frequent_words(self) -> list[str]:
+        """The most frequent words, read in parts, so that no search waits for all of them."""
+        query = "SELECT term, items FROM terms WHERE term > ? ORDER BY term LIMIT ?"
+        frequent: list[tuple[str, int]] = []
+        last, part = "", [("", 0)]
+        while part:
+            with self._exclusive() as connection:
+                part = connection.execute(query, (last, CHUNK)).fetchall()
+            words = (pair for pair in part if not pair[0].isdecimal())
+            frequent = heapq.nlargest(MOST_FREQUENT, [*frequent, *words], key=itemgetter(1))
+            last = part[-1][0] if part else last
+        return [term for term, _ in frequent]
 
     def _rows(self, query: str, *values: str | int) -> Rows:
         with self._exclusive() as connection:

@@ -45,6 +45,7 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
             stack.enter_context(state.decoders)
             await stack.enter_async_context(state.image_pool)
             await stack.enter_async_context(state.list_pool)
+            await stack.enter_async_context(state.suggestion_pool)
             if state.downloader is not None:
                 await stack.enter_async_context(state.downloader)
             await stack.enter_async_context(state.remote_references)

@@ -10,17 +10,12 @@ from typing import TypeVar
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from index.items import filters
-from index.search.request import SearchRequest
-from models.bundle import CANDIDATES
 from service.errors import BadRequest, BodyTooLarge, BodyTooSlow, Unusable, WrongEncoding, WrongMediaType, invalid_body
 from service.http import multipart
-from service.schemas import results
-from service.schemas.images import QueryImage, WeightedImage
+from service.http.query_body import described_query
 from service.schemas.meant import invalid
 from service.schemas.search import SearchBody, SearchesBody
 from service.search.query import Query
-from service.search.references import ImageReference
 from service.settings import Settings
 
 SLACK_BYTES = 256 * 1024  # for everything in a body except the image
@@ -30,7 +25,6 @@ FULL_SIZE_IMAGES = 4  # that fit into one call of several searches by default
 BODY_S = 30.0  # for the whole body: a slow caller holds a permit that others need
 FIRST_S = 5.0  # for the first bytes; every BYTES_PER_S received add one second
 BYTES_PER_S = 100_000
-NO_URLS = "this service does not accept image URLs: send the image itself as base64 or as a form file"
 FORM = "multipart/form-data"
 Body = TypeVar("Body", bound=BaseModel)
 Result = TypeVar("Result")
@@ -83,9 +77,9 @@ async def json_or_form(
 def query(posted: Posted, settings: Settings) -> Query:
     """Return the query in a body; raises InputErrors for every mistake that a body can contain."""
     if not posted.is_form:
-        return _query(parse(SearchBody, _limited(posted.data)), None, settings)
+        return described_query(parse(SearchBody, _limited(posted.data)), None, settings)
     form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
-    return _query(_merge(form.fields, has_image=form.image is not None), form.image, settings)
+    return described_query(_merge(form.fields, has_image=form.image is not None), form.image, settings)
 
 
 def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, JsonValue]]:
@@ -99,7 +93,7 @@ def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, 
 
 def one_of_many(posted: dict[str, JsonValue], settings: Settings) -> Query:
     """Return the query of one search of several; raises as `query` does."""
-    return _query(_validated(posted), None, settings)
+    return described_query(_validated(posted), None, settings)
 
 
 def searches_bytes(settings: Settings) -> int:
@@ -196,51 +190,6 @@ def parse(kind: type[Body], data: bytes | bytearray) -> Body:
         raise (
             invalid(error, kind) if _is_utf8(data) else BadRequest("the body is not in UTF-8: encode it so")
         ) from error
-
-
-def _reference(image: QueryImage, field: str, data: bytes | None, settings: Settings) -> ImageReference:
-    """Return an image of a query; `data` is the file of a form."""
-    data = image.data() if data is None else data
-    if data is not None and len(data) > settings.max_image_bytes:
-        raise BodyTooLarge(f"the image has {len(data)} bytes, more than {settings.max_image_bytes}: send a smaller one")
-    if image.url is not None and not settings.image_hosts:
-        raise Unusable(NO_URLS, fields=[{"field": f"{field}.url", "detail": NO_URLS}])
-    box = None if image.box is None else (image.box[0], image.box[1], image.box[2], image.box[3])
-    weight = image.weight if isinstance(image, WeightedImage) else 1.0
-    return ImageReference(data, image.item_id, image.url, box, weight)
-
-
-def _query(body: SearchBody, file: bytes | None, settings: Settings) -> Query:
-    """Return the query of a body; `file` is the image of a form, for which the body has a placeholder."""
-    names = ["image"] if body.image is not None else [f"images.{number}" for number in range(len(body.images))]
-    negatives = [f"negative.{number}" for number in range(len(body.negative))]
-    pairs = zip(body.references, names, strict=True)
-    return Query(
-        references=tuple(_reference(image, name, file, settings) for image, name in pairs),
-        unlike=tuple(
-            _reference(image, name, None, settings) for image, name in zip(body.negative, negatives, strict=True)
-        ),
-        text=body.words or None,
-        request=SearchRequest(
-            k=body.k,
-            offset=body.offset,
-            filter=filters.parse(body.filter) if body.filter else None,
-            exclude=frozenset(body.exclude_ids),
-            pinned=tuple(body.pinned_ids),
-            group_by=body.group_by,
-            alike=body.max_similarity,
-            nprobe=body.nprobe,
-            facets=tuple(results.facet_limits(body)),
-            facet_limits=results.facet_limits(body),
-            order=results.order(body),
-            fields=None if body.fields is None else tuple(body.fields),
-            rerank=CANDIDATES if body.rerank is True else int(body.rerank),
-        ),
-        exclude_reference=body.exclude_reference,
-        text_weight=body.text_weight,
-        min_chance=body.min_chance,
-        lexical_weight=body.lexical_weight,
-    )
 
 
 def _validated(members: dict[str, JsonValue]) -> SearchBody:

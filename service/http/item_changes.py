@@ -14,8 +14,9 @@ from index.storage.changes import Delete
 from models.errors import InputError, LikebutError
 from service.errors import BadRequest, BodyTooLarge, Unusable, invalid_body
 from service.http import multipart
-from service.http.body import NO_URLS, Posted
+from service.http.body import Posted
 from service.http.multipart import FormLayout
+from service.http.query_body import NO_URLS
 from service.http.state import AppState
 from service.schemas.gallery import MAX_ITEMS, ItemBody, ItemChange, ItemResult, ItemsAnswer, ItemsBody
 from service.schemas.meant import invalid

@@ -2,22 +2,29 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from fastapi import Query as Parameter
 from pydantic_core import to_json
 
+from index.search.deadline import Deadline
+from index.search.suggestions import Suggestions
 from models.errors import LikebutError
 from service import errors
 from service.auth import guard
 from service.http import body, openapi
 from service.http.state import AppState, AppStateDep, root_path
 from service.schemas import search as schemas
+from service.schemas.suggestions import SuggestionsAnswer, suggestions_answer
 from service.search.query import Query
 from service.search.stopwatch import Stopwatch
 from service.workers.pool import Permit
 
+SUGGESTIONS_S = 0.2  # after which there are those that were found until then
 LOG = logging.getLogger("likebut")
 routes = APIRouter(dependencies=[guard.SEARCH])
 
@@ -76,6 +83,31 @@ async def searches(request: Request, state: AppStateDep) -> Response:
     answers[0] = b'{"answers":[' + answers[0]
     answers[-1] += b"]}"
     return Response(b",".join(answers), media_type="application/json")  # one copy: they may have megabytes
+
+
+@routes.get(
+    "/suggestions", operation_id="getSuggestions", tags=["search"], summary="Completions of a text while it is typed",
+    response_model=SuggestionsAnswer,
+)  # fmt: skip
+async def suggestions(
+    request: Request,
+    state: AppStateDep,
+    q: Annotated[str, Parameter(max_length=500, description="the text so far; empty for frequent values")] = "",
+    limit: Annotated[int, Parameter(ge=1, le=20)] = 8,
+) -> Response:
+    """Returns texts to search for: values of attributes, and words that items have together, the best first.
+
+    The last word is completed, slips of the finger are put right, and case and accents do not count.
+    """
+
+    def work() -> bytes:
+        deadline = Deadline(time.monotonic() + min(SUGGESTIONS_S, state.settings.deadline_s))
+        view = state.searcher.live().view()
+        best = Suggestions(view.rows, deadline).best(q, limit=limit)
+        return to_json(suggestions_answer(best, view.manifest.name))
+
+    answer = await state.suggestion_pool.run(work, caller=guard.caller_name(request))
+    return Response(answer, media_type="application/json")
 
 
 @routes.get("/limits", operation_id="getLimits", tags=["search"], summary="Limits of a search")

@@ -47,6 +47,7 @@ class AppState:
             self.decoders, max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels
         )
         self.image_pool = Pool("image", workers=2, max_waiting=256)
+        self.suggestion_pool = Pool("suggest", workers=2, max_waiting=64)
         self.list_pool = Pool("list", workers=1, max_waiting=32)
         self.edit_pool = Pool("edit", workers=1, max_waiting=64)  # one writer at a time, as in the journal
         self.downloader = (

@@ -12,6 +12,7 @@ from models.bundle import CANDIDATES
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, QueryImage, WeightedImage
 from service.schemas.results import ResultFields
+from service.schemas.understood import UnderstoodPhrase, understood_phrase
 from service.search.query import Answer
 
 Scalar = str | int | float | bool
@@ -43,6 +44,14 @@ class SearchBody(ResultFields):
         max_length=20,
         description="changes said one after the other, all of them to the same image, in place of `text`",
         examples=[["in red", "without the belt", "shorter"]],
+    )
+    facts: bool = Field(
+        True,
+        description="read facts in the words, such as `under 50`, `from Fjord` and `in stock`, as conditions on"
+        " attributes of the gallery; `understood` of the answer has them",
+    )
+    literal: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [], max_length=20, description="phrases of the words that are no facts", examples=[["under 50"]]
     )
     k: int = Field(20, ge=1, description="number of hits; GET /limits has the maximum")
     offset: int = Field(
@@ -138,6 +147,7 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
         "total": result.total,
         "matches": result.matches,
         **facets_answer(result.facets, result.ranges),
+        "understood": [understood_phrase(stated) for stated in result.understood],
         "snapshot": result.snapshot,
         "model": result.model,
         "took_ms": result.took_ms,
@@ -228,6 +238,7 @@ class SearchAnswer(BaseModel):
     )
     facets: dict[str, list[Count]] = Field(description="the most frequent values of each requested attribute")
     ranges: dict[str, NumberRange] = Field(description="the range of each requested attribute that holds numbers")
+    understood: list[UnderstoodPhrase] = Field(description="facts that were read in the words, in their order")
     snapshot: str = Field(description="the snapshot that was searched")
     model: str = Field(description="the model that encoded the query")
     took_ms: dict[str, float] = Field(description="milliseconds of each stage, and in total")

@@ -11,6 +11,7 @@ from index.search.request import SearchRequest
 from models.arrays import Embeddings, Pixels, Rows, Scores, normalised, unlike
 from models.encoder import Changes, Encoder
 from service.search.references import PreparedImage
+from service.search.stated_fact import StatedFact
 from service.search.stopwatch import Stopwatch
 
 # the parts of a query, and so the graphs that encode it; none for an item, whose vector is in the gallery
@@ -30,6 +31,7 @@ class PreparedQuery:
     request: SearchRequest
     notes: Sequence[str]
     watch: Stopwatch
+    understood: Sequence[StatedFact] = ()
 
 
 @dataclass(frozen=True, slots=True)

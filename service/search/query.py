@@ -18,15 +18,19 @@ from service.errors import Unusable
 from service.search import thresholds
 from service.search.encode import Kind, PreparedQuery, encode
 from service.search.references import ImageReference, RemoteImage, content, prepare_image, remote_images
+from service.search.stated_fact import StatedFact
 from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 
+# "the cheapest red dress" is the cheapest of the red dresses: of hits that likely are one, or else of the first ones
+SORTED_CHANCE = 0.1
+SORTED_WINDOW = 50
 LEXICAL_WEIGHT = 0.5  # of a whole title, id or brand, as against a cosine: see docs/benchmarks/hybrid.md
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """ImageReference images, a text, or both, and images that the hits shall be unlike."""
+    """Reference images, a text, or both, and images that the hits shall be unlike."""
 
     references: tuple[ImageReference, ...]
     text: str | None
@@ -36,6 +40,22 @@ class Query:
     text_weight: float | None = None  # None: the default of the bundle
     min_chance: float | None = None  # that a hit satisfies the query
     lexical_weight: float | None = None  # None: LEXICAL_WEIGHT
+    steps: tuple[str, ...] = ()  # of which the text is made, if there are steps
+    reads_facts: bool = False  # that the words state, as in "under 50"
+    literal: tuple[str, ...] = ()  # phrases that state no facts
+    understood: tuple[StatedFact, ...] = ()  # facts that are in the request, and no longer in the text
+    is_sorted_by_words: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts as they were given: the steps, or the only one."""
+        return self.steps or (() if self.text is None else (self.text,))
+
+    @property
+    def is_listing(self) -> bool:
+        """True if there is nothing to rank items by: the words stated facts only, and there is no image."""
+        return bool(self.understood) and not self.references and not self.text
 
     @property
     def is_composed(self) -> bool:
@@ -85,6 +105,7 @@ class Answer:
     diagnostics: list[str]
     matches: int | None = None  # hits that score enough, if the query has a least score or chance
     chances: list[float] | None = None  # that each hit satisfies the query, if the bundle can tell
+    understood: Sequence[StatedFact] = ()
 
 
 def needs_fetch(query: Query, view: GalleryView) -> NeedsFetch | None:
@@ -104,10 +125,7 @@ def prepare(
     if request.rerank and not encoder.reranks:
         detail = f"{encoder.manifest.model_id} has no re-ranker: leave out rerank, or serve a bundle that has one"
         raise Unusable(detail, fields=[{"field": "rerank", "detail": detail}])
-    if not 1 <= request.k <= settings.max_k:
-        raise Unusable(
-            f"k must be between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
-        )
+    check_k(request, settings)
     composed = query.is_composed
     with watch.stage("decode"):
         view.check(request)
@@ -118,7 +136,7 @@ def prepare(
     kind: Kind = "composed" if composed else "image"
     if not composed and all(image.vector is not None for image in references):
         kind = "item" if references else "text"
-    notes = []
+    notes = [*query.notes]
     if query.text_weight is not None and kind != "composed":
         notes.append("text_weight was ignored: it applies only to a query with both an image and a text")
     if request.rerank and (kind != "composed" or len(references) > 1):
@@ -135,9 +153,15 @@ def prepare(
         text = read
     weight = encoder.manifest.text_weight if query.text_weight is None else query.text_weight
     measured = kind if len(references) <= 1 and not unlike else None  # the kind that the calibration knows
-    request, more = thresholds.with_min_chance(request, query.min_chance, measured, weight, encoder.manifest)
+    min_chance = query.min_chance
+    if query.is_sorted_by_words and min_chance is None and request.order.min_score is None:
+        if thresholds.curve(measured, weight, encoder.manifest) is not None:
+            min_chance = SORTED_CHANCE
+        else:
+            request = replace(request, order=replace(request.order, window=min(request.order.window, SORTED_WINDOW)))
+    request, more = thresholds.with_min_chance(request, min_chance, measured, weight, encoder.manifest)
     notes += more
-    return PreparedQuery(kind, references, unlike, text, weight, request, notes, watch)
+    return PreparedQuery(kind, references, unlike, text, weight, request, notes, watch, query.understood)
 
 
 def _without_images(query: Query, request: SearchRequest) -> SearchRequest:
@@ -187,6 +211,7 @@ def answer_batch(
             [*result.diagnostics],
             result.matches,
             _chances(query, result.hits, encoder),
+            query.understood,
         )
         if not result.is_overdue
         else deadline.exceeded()
@@ -211,6 +236,14 @@ def answer_one(query: Query, *, encoder: Encoder, gallery: Gallery, settings: Se
     if isinstance(answer, DeadlineExceeded):
         raise answer
     return answer
+
+
+def check_k(request: SearchRequest, settings: Settings) -> None:
+    """Raises Unusable if a search wants more hits than the settings allow."""
+    if not 1 <= request.k <= settings.max_k:
+        raise Unusable(
+            f"k must be between 1 and {settings.max_k}", fields=[{"field": "k", "detail": f"1 to {settings.max_k}"}]
+        )
 
 
 def checked_text(query: Query, settings: Settings) -> str:

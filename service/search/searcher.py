@@ -19,6 +19,7 @@ from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
 from service.search.active import Active, open_bundle
 from service.search.encode import Kind, PreparedQuery
+from service.search.facts_in_words import listing, with_facts
 from service.search.query import (
     Answer,
     NeedsFetch,
@@ -180,11 +181,17 @@ class Searcher:
         def prepared(query: Query, view: GalleryView) -> PreparedQuery:
             return prepare(query, encoder=encoder, view=view, settings=self._settings, watch=watch)
 
-        def parsed() -> PreparedQuery | NeedsFetch | Query:
+        def parsed() -> PreparedQuery | NeedsFetch | Query | Answer:
             watch.add("wait", time.perf_counter() - began)
             with watch.stage("decode"):
                 query = parse()
             view = gallery.view()  # in the thread, because it may read the journal
+            with watch.stage("decode"):
+                query = with_facts(query, view, gallery.facts, self._settings)
+            if query.is_listing:
+                request = replace(query.request, deadline=work_deadline)
+                query = replace(query, request=request)
+                return listing(query, view, encoder=encoder, settings=self._settings, watch=watch)
             if not query.decodings:
                 return prepared(query, view)
             return (None if fetch is None else needs_fetch(query, view)) or query
@@ -195,6 +202,8 @@ class Searcher:
 
         try:
             ready = await permit.run(parsed, within_s=self._settings.deadline_s)
+            if isinstance(ready, Answer):
+                return ready
             images = 0 if isinstance(ready, PreparedQuery) else _query(ready).decodings
             if images > 1:
                 if spend is not None:

@@ -23,7 +23,7 @@ HEALTH = {("GET", "/livez"), ("GET", "/readyz")}
 SITE = {("GET", "/"), ("GET", "/docs"), ("GET", "/web/{name}"), ("GET", "/openapi.json")}
 SEARCH = {
     ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items"), ("GET", "/items/{id:path}"),
-    ("GET", "/images/{id:path}"), ("GET", "/limits"), ("GET", "/attributes"),
+    ("GET", "/images/{id:path}"), ("GET", "/limits"), ("GET", "/attributes"), ("GET", "/suggestions"),
 }  # fmt: skip
 ADMIN = {
     ("GET", "/metrics"), ("GET", "/index"), ("POST", "/index"), ("GET", "/index/jobs/{id}"),

@@ -1,0 +1,255 @@
+"""Values of attributes in a text: "from Fjord", "not by Cove", "for boys", "in size M", "in stock"."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from index.items.values import Scalar
+from index.lexical.words import words
+from index.phrases.attribute_values import KnownValues, Named
+from index.phrases.fact import Fact, on_attribute
+
+MOST_WORDS = 6  # of a value
+MOST_TOKENS = 200  # of a text
+
+_TOKEN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
+_NEGATIONS = frozenset({"not", "nothing", "never", "except"})
+_LINKS = frozenset({"or", "and", "nor"})
+_MADE_FROM = frozenset(
+    {"made", "different", "change", "changed", "switch", "away", "apart", "far", "inspired", "worn", "cut"}
+)
+_PERSONS: Mapping[str, tuple[str, ...]] = {  # each with the words for it, in a text as in an attribute
+    "men": ("men", "man", "mens", "male", "males", "gents", "gentlemen", "gentleman", "herren", "homme", "hommes",
+            "hombre", "hombres", "him"),
+    "women": ("women", "woman", "womens", "female", "females", "ladies", "lady", "damen", "femme", "femmes", "mujer",
+              "mujeres", "her"),
+    "boys": ("boys", "boy", "jungen", "niños"),
+    "girls": ("girls", "girl", "mädchen", "niñas"),
+    "kids": ("kids", "kid", "children", "child", "childrens", "kinder", "enfants", "youth", "junior", "juniors"),
+    "babies": ("baby", "babies", "infant", "infants", "newborn", "newborns"),
+    "toddlers": ("toddler", "toddlers"),
+    "teens": ("teens", "teen", "teenagers", "teenager"),
+    "adults": ("adults", "adult", "grown ups"),
+    "everyone": ("everyone", "everybody", "unisex", "all"),
+}  # fmt: skip
+_PARTS = {"boys": ("kids", "men"), "girls": ("kids", "women")}  # how an age and a gender say it together
+_MEMBERS = {"kids": ("boys", "girls"), "adults": ("men", "women")}  # who they are, if an attribute has no word for all
+_PERSON_OF = {" ".join(words(word)): person for person, own in _PERSONS.items() for word in own}
+_LETTERS = {"xs": "extra small", "s": "small", "m": "medium", "l": "large", "xl": "extra large"}  # sizes
+_SIZE_OF = {**_LETTERS, **{word: letters for letters, word in _LETTERS.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text, folded, with its place."""
+
+    word: str
+    start: int
+    end: int
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the first words of a text."""
+    matches = (match for _, match in zip(range(MOST_TOKENS), _TOKEN.finditer(text), strict=False))
+    return [Token("".join(words(match.group())), *match.span()) for match in matches]
+
+
+def facts(text: str, known: KnownValues) -> Iterator[Fact]:
+    """Yield the facts about values in a text; those that overlap are one too many."""
+    said = tokens(text)
+    for place in range(len(said)):
+        if known.stock is not None:
+            yield from _stock(said, place, known.stock)
+        if known.brands:
+            yield from _brand(said, place, known.brands, text)
+        if known.audiences:
+            yield from _audience(said, place, known.audiences)
+        if known.sizes:
+            yield from _size(said, place, known.sizes)
+
+
+def _stock(said: Sequence[Token], place: int, name: str) -> Iterator[Fact]:
+    first, second, third = (_word(said, place + ahead) for ahead in range(3))
+    before = {_word(said, place - 1), _word(said, place - 2)}
+    if (first, second, third) == ("not", "sold", "out"):
+        end = place + 2
+    elif (first, second) == ("in", "stock") and not before & {"not", "longer", "t", "back", "never"}:
+        end = place + 1
+    elif (
+        first == "available"
+        and second not in ("in", "as", "for", "with", "from", "until")
+        and not before & {"not", "t", "longer"}
+    ):
+        end = place + (second in ("now", "today", "immediately"))
+    else:
+        return
+    start = place
+    while _word(said, start - 1) in ("only", "currently", "is", "are", "that", "which", "and"):
+        if said[start - 1].word == "and":
+            break
+        start -= 1
+    yield Fact(said[start].start, said[end].end, on_attribute(name, True))
+
+
+def _brand(said: Sequence[Token], place: int, brands: Mapping[str, Named], text: str) -> Iterator[Fact]:
+    word = said[place].word
+    start, first = place, place + 1
+    if word in ("from", "by"):
+        before = _word(said, place - 1)
+        if word == "from" and before in _MADE_FROM:
+            return
+        if word == "by" and before == "made":
+            start -= 1
+        while _word(said, first) in ("the", "brand", "label", "maker"):
+            first += 1
+    elif word == "brand":
+        first += _word(said, first) in ("is", "called")
+    else:
+        end, value = _value(said, place, brands)
+        if value is None or _word(said, end) != "brand":
+            return
+        start -= _word(said, start - 1) == "the"
+        yield _about([value], said, start, end + 1, negated=False)
+        return
+    end, values = _values(said, first, brands, text)
+    if not values:
+        return
+    end += _word(said, end) == "brand"
+    negated = _word(said, start - 1) in _NEGATIONS
+    yield _about(values, said, start - negated, end, negated=negated)
+
+
+def _audience(said: Sequence[Token], place: int, audiences: Mapping[str, Named]) -> Iterator[Fact]:
+    start, first = place, place
+    if said[place].word == "for":
+        first += 1
+        while _word(said, first) in ("a", "an", "my", "the", "little", "young", "small", "big", "grown"):
+            first += 1
+        persons, end = [], first
+        while (person := _PERSON_OF.get(_word(said, end))) is not None:
+            if said[end].word in ("all", "her", "him") and end + 1 < len(said):
+                break  # "for all seasons", "for her birthday"
+            persons.append(person)
+            end += 1 + (_word(said, end + 1) == "s" and said[end + 1].start == said[end].end + 1)
+            if _word(said, end) not in _LINKS or _PERSON_OF.get(_word(said, end + 1)) is None:
+                break
+            end += 1
+    elif _word(said, place + 1) == "s" and said[place + 1].start == said[place].end + 1:  # "men's"
+        persons, end = [_PERSON_OF.get(said[place].word, "")], place + 2
+    elif said[place].word in ("mens", "womens", "unisex"):
+        persons, end = [_PERSON_OF[said[place].word]], place + 1
+    else:
+        return
+    conditions = [_of_person(person, audiences) for person in persons]
+    if not conditions or any(condition is None for condition in conditions):
+        return
+    negated = _word(said, start - 1) in _NEGATIONS
+    start -= negated
+    parts: list[JsonValue] = [dict(condition) for condition in conditions if condition is not None]
+    merged = _merged(parts)
+    yield Fact(said[start].start, said[end - 1].end, {"not": merged} if negated else merged)
+
+
+def _of_person(person: str, audiences: Mapping[str, Named]) -> Mapping[str, JsonValue] | None:
+    """Return the filter for a person: by a word for it, by age and gender, or by all who belong to them."""
+
+    def direct(person: str) -> list[JsonValue]:
+        named = (
+            audiences.get(" ".join(words(word))) or audiences.get(f"{' '.join(words(word))} s")
+            for word in _PERSONS.get(person, ())
+        )
+        values = [value for value in named if value is not None]
+        same = dict.fromkeys(value for value in values if value.attribute == values[0].attribute)
+        return [on_attribute(values[0].attribute, _one_or_list([value.value for value in same]))] if values else []
+
+    if own := direct(person):
+        return _merged(own)
+    parts = [direct(part) for part in _PARTS.get(person, ())]
+    if parts and all(parts):
+        return {"and": [part for each in parts for part in each]}
+    members = [direct(member) for member in _MEMBERS.get(person, ())]
+    return _merged([part for each in members for part in each]) if members and all(members) else None
+
+
+def _merged(parts: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """Return a filter that holds if one of several does; those on one attribute become one list of values."""
+    filters = [part for part in parts if isinstance(part, dict)]
+    names = {name for part in filters for name in part}
+    if len(names) == 1 and (name := next(iter(names))) not in ("and", "or", "not", "attribute"):
+        values: list[JsonValue] = []
+        for part in filters:
+            value = part[name]
+            values += value if isinstance(value, list) else [value]
+        return {name: _one_or_list(values)}
+    return filters[0] if len(filters) == 1 else {"or": list(parts)}
+
+
+def _size(said: Sequence[Token], place: int, sizes: Mapping[str, Named]) -> Iterator[Fact]:
+    if said[place].word not in ("size", "sizes"):
+        return
+    first = place + 1 + (_word(said, place + 1) in ("is", "of"))
+    end, values = _values(said, first, sizes, "", _SIZE_OF)
+    if not values:
+        return
+    start = place
+    if _word(said, start - 1) in ("a", "the", "my"):
+        start -= 1
+    if _word(said, start - 1) in ("in", "with"):
+        start -= 1
+    negated = _word(said, start - 1) == "not"
+    yield _about(values, said, start - negated, end, negated=negated)
+
+
+def _values(
+    said: Sequence[Token], first: int, named: Mapping[str, Named], text: str, others: Mapping[str, str] | None = None
+) -> tuple[int, list[Named]]:
+    """Return the values from a word on, joined by "or", "and" or a comma, and the place of the word after them."""
+    values: list[Named] = []
+    end, start = first, first
+    while start < len(said):
+        stop, value = _value(said, start, named, others or {})
+        if value is None:
+            break
+        values.append(value)
+        end = start = stop
+        if _word(said, start) in _LINKS:
+            start += 1
+            start += _word(said, start) in ("from", "by")
+        elif not (start < len(said) and "," in text[said[start - 1].end : said[start].start]):
+            break
+    return end, values
+
+
+def _value(
+    said: Sequence[Token], first: int, named: Mapping[str, Named], others: Mapping[str, str] | None = None
+) -> tuple[int, Named | None]:
+    """Return the longest value that begins at a word, and the place of the word after it."""
+    for end in range(min(len(said), first + MOST_WORDS), first, -1):
+        phrase = " ".join(token.word for token in said[first:end])
+        value = named.get(phrase) or named.get((others or {}).get(phrase, ""))
+        if value is not None:
+            return end, value
+    return first, None
+
+
+def _about(values: Sequence[Named], said: Sequence[Token], start: int, end: int, *, negated: bool) -> Fact:
+    """Return the fact that words from `start` to before `end` state: one of the values, or none."""
+    names = dict.fromkeys(value.attribute for value in values)
+    parts: list[JsonValue] = []
+    for name in names:
+        same: JsonValue = _one_or_list(list(dict.fromkeys(value.value for value in values if value.attribute == name)))
+        parts.append(on_attribute(name, {"not": same} if negated else same))
+    filters = [part for part in parts if isinstance(part, dict)]
+    conditions: dict[str, JsonValue] = filters[0] if len(filters) == 1 else {"and" if negated else "or": parts}
+    return Fact(said[start].start, said[end - 1].end, conditions)
+
+
+def _one_or_list(values: Sequence[JsonValue] | Sequence[Scalar]) -> JsonValue:
+    distinct: list[JsonValue] = [*dict.fromkeys(value for value in values if not isinstance(value, list | dict))]
+    return distinct[0] if len(distinct) == 1 else distinct
+
+
+def _word(said: Sequence[Token], place: int) -> str:
+    return said[place].word if 0 <= place < len(said) else ""
