@@ -17,6 +17,8 @@ KUBERNETES = "Kubernetes adds such variables for a Service named likebut unless 
 
 ROOT_PATH = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+WEB_URL = r"^(https?://[^\s\"'<>;,]+)?$"
+TEMPLATE = r"^(https?://[^\s\"'<>]*\{id\}[^\s\"'<>]*)?$"
 ORIGIN = r"^(\*|https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?)$"  # as browsers send it: lower case, no path
 
 
@@ -84,6 +86,33 @@ class Settings(BaseModel):
     )
     rate_per_s: float = Field(0.0, ge=0, le=1e6, description="maximum searches per second for each key; 0 is no limit")
     burst: int = Field(20, ge=1, le=1_000_000, description="maximum searches at once for each key after a pause")
+    public_rate_per_s: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="with keys: maximum searches per second for each address that sends no key and so may only search;"
+        " 0 admits none",
+    )
+    currency: str = Field(
+        "",
+        pattern=r"^([A-Z]{3})?$",
+        description="currency of prices on the page (ISO 4217), such as EUR; empty shows none",
+    )
+    link: str = Field(
+        "link",
+        max_length=200,
+        description="attribute with the address of a product's own page, for the page's buy link",
+    )
+    basket_url: str = Field(
+        "",
+        pattern=TEMPLATE,
+        description="address that adds a product to the basket, with {id} for its id; empty has none",
+    )
+    events_url: str = Field(
+        "",
+        pattern=WEB_URL,
+        description="address to which the page sends what was shown, clicked and added; empty sends none",
+    )
     cors_origins: Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], BeforeValidator(_origins)] = Field(
         (), description="origins, separated by commas, whose web pages may call the service (CORS); * allows all"
     )

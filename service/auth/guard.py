@@ -11,6 +11,7 @@ from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 
 from models.errors import ConfigError
+from service.auth.client_address import client_network, networks
 from service.auth.keys import Key, KeyFile, Role, find
 from service.auth.rate_limit import SharedBucket, SharedLevels, TokenBucket
 from service.errors import Forbidden, RateLimited, Unauthorized
@@ -21,13 +22,20 @@ SEND = "send one as Authorization: Bearer KEY, or as X-API-Key"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of a request; it has no name if the service has no keys."""
+    """The caller of a request; it has no name if the service has no keys, or if it gave none."""
 
     name: str | None
     role: Role
     bucket: TokenBucket | None  # None: no rate limit
+    public: bool = False  # it may search without a key, though the service has keys
+
+    @property
+    def label(self) -> str | None:
+        """Name in sentences, and under which its work takes turns; None if the service has no keys."""
+        return PUBLIC if self.public else None if self.name is None else f"the key {self.name}"
 
 
+PUBLIC = "callers without a key"
 ANONYMOUS = Caller(None, "admin", None)
 
 
@@ -46,16 +54,27 @@ class Guard:
                 "cors_origins lets web pages call the service, and without keys they could change the gallery: set keys"
                 " too (likebut keys add FILE --name NAME --role search creates one)"
             )
+        if settings.keys is None and settings.public_rate_per_s:
+            raise ConfigError("public_rate_per_s is for callers without a key, but there are no keys: set keys too")
         self._settings = settings
         self._file = KeyFile(settings.keys) if settings.keys is not None else None
         self._buckets: dict[Key, TokenBucket] = {}
         self._levels = None if levels is None else SharedLevels(levels)
+        self._public_levels = self._levels or SharedLevels(None)
+        self._proxies = networks(settings.forwarded_allow_ips)
+
+    @property
+    def public(self) -> bool:
+        """True if searches need no key."""
+        return self._file is None or self._settings.public_rate_per_s > 0
 
     def caller(self, request: Request) -> Caller | None:
         """Return the caller of a request; None if it gives no key, or an unknown one."""
         if self._file is None:
             return ANONYMOUS
         secret = _secret(request)
+        if not secret and self._settings.public_rate_per_s:
+            return Caller(None, "search", self._public_bucket(request), public=True)
         known = self._file.keys(time.monotonic()) if secret else ()
         key = find(known, secret)
         if key is None:
@@ -71,6 +90,12 @@ class Guard:
         if self._settings.admin_port is not None and (port == self._settings.admin_port) != admin:
             raise HTTPException(404)
 
+    def _public_bucket(self, request: Request) -> TokenBucket:
+        """Return the bucket of the caller's address."""
+        rate_per_s, burst = self._settings.public_rate_per_s, self._settings.burst
+        address = client_network(request.scope, self._proxies)
+        return SharedBucket(self._public_levels, f"address {address}", rate_per_s=rate_per_s, burst=burst)
+
     def _bucket(self, key: Key) -> TokenBucket | None:
         rate_per_s = self._settings.rate_per_s if key.rate_per_s is None else key.rate_per_s
         if not rate_per_s:
@@ -80,7 +105,7 @@ class Guard:
             self._buckets[key] = (
                 TokenBucket(rate_per_s=rate_per_s, burst=burst)
                 if self._levels is None
-                else SharedBucket(self._levels, key.name, rate_per_s=rate_per_s, burst=burst)
+                else SharedBucket(self._levels, f"key {key.name}", rate_per_s=rate_per_s, burst=burst)
             )
         return self._buckets[key]
 
@@ -99,7 +124,7 @@ class RequiresRole(SecurityBase):
         guard = guard_of(request)
         guard.require_port(request, admin=self._role == "admin")
         caller = guard.caller(request)
-        if caller is None:
+        if caller is None or (caller.public and self._role == "admin"):
             raise Unauthorized(f"the key is unknown: {SEND}" if _secret(request) else f"a key is required: {SEND}")
         request.state.caller = caller
         if caller.name is not None:
@@ -126,7 +151,7 @@ def guard_of(request: Request) -> Guard:
 def caller_name(request: Request) -> str | None:
     """Return what the caller of a request is called in a sentence; None if the service has no keys."""
     caller: Caller = request.state.caller
-    return None if caller.name is None else f"the key {caller.name}"
+    return caller.label
 
 
 def spend(request: Request, *, searches: int, before: int = 0) -> None:
@@ -148,8 +173,9 @@ def spend_first(request: Request) -> None:
 
 def _refuse_early(caller: Caller, bucket: TokenBucket, wait_s: float) -> None:
     if wait_s:
+        who = "an address that sends no key" if caller.public else caller.label
         raise RateLimited(
-            f"the key {caller.name} may make {bucket.rate_per_s:g} searches per second: wait {wait_s:.1f} s",
+            f"{who} may make {bucket.rate_per_s:g} searches per second: wait {wait_s:.1f} s",
             retry_after_s=math.ceil(wait_s),
         )
 

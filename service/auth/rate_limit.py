@@ -47,16 +47,22 @@ class TokenBucket:
 
 
 class SharedLevels:
-    """The levels of token buckets in a file that several processes map; an own lock holds for each change."""
+    """The levels of token buckets in memory of a fixed size, which several processes may share."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._file, SLOTS * SLOT.size)
+    def __init__(self, path: Path | None) -> None:
+        """`path` is the file that the processes map; without one, the levels are this process's own."""
+        self._file = -1
+        if path is not None:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, SLOTS * SLOT.size)
         self._map = mmap.mmap(self._file, SLOTS * SLOT.size)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from the levels."""
+        if self._file == -1:
+            yield
+            return
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             yield

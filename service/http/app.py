@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from models.errors import GalleryBroken, GalleryError
 from service.auth.guard import Guard
-from service.http import admin, error_handlers, gallery, health, middleware, openapi, search, site
+from service.http import admin, error_handlers, gallery, health, middleware, openapi, search, site, storefront
 from service.http.state import AppState
 from service.jobs.remote_jobs import JobSocket
 from service.jobs.watcher import GalleryWatcher
@@ -22,7 +22,13 @@ from service.telemetry.request_log import RequestLog
 from service.workers.threads import background_task
 
 LOG = logging.getLogger("likebut")
-API = (search.routes, gallery.routes, admin.routes, health.routes)  # the routes of the OpenAPI document
+API = (
+    search.routes,
+    gallery.routes,
+    storefront.routes,
+    admin.routes,
+    health.routes,
+)  # the routes of the OpenAPI document
 BEAT_S = 1.0
 EXPOSED_HEADERS = (  # readable by pages of other origins
     "Allow", "ETag", "Location", "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Request-Id", "traceparent",
@@ -97,7 +103,9 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
         proxies=settings.forwarded_allow_ips,
         routes=[route.path for router in (*API, site.routes) for route in router.routes if isinstance(route, Route)],
     )
-    app.add_middleware(middleware.ResponseHeaders, draining=lambda: state.prober.draining)
+    app.add_middleware(
+        middleware.ResponseHeaders, draining=lambda: state.prober.draining, events_url=settings.events_url
+    )
     app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
     app.add_middleware(middleware.RequestIdentity)
     return app

@@ -12,17 +12,17 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors
+from service.auth.client_address import networks
 from service.settings import ROOT_PATH
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
 
 Headers = Sequence[tuple[bytes, bytes]]
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
 SECURITY_HEADERS: Headers = (
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self';"
-        b" frame-ancestors 'none'",
-    ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
@@ -65,7 +65,7 @@ class RootPath:
     def __init__(self, app: ASGIApp, *, root_path: str, proxies: str, routes: Iterable[str]) -> None:
         self._app = app
         self._root_path = root_path
-        self._proxies = [ipaddress.ip_network(network.strip()) for network in proxies.split(",")]
+        self._proxies = networks(proxies)
         self._own = frozenset(path.split("/")[1] for path in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,15 +95,16 @@ class ResponseHeaders:
     While it drains no connection stays open, because the end of the process would cut off the next request on it.
     """
 
-    def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, draining: Callable[[], bool], events_url: str = "") -> None:
+        """`events_url` is where the page may send what was shown, clicked and added."""
         self._app = app
         self._draining = draining
+        policy = f"{CONTENT_POLICY}; connect-src 'self' {events_url}" if events_url else CONTENT_POLICY
+        self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope."""
-        await self._app(
-            scope, receive, _adding(send, lambda: (*SECURITY_HEADERS, *(CLOSE if self._draining() else ())))
-        )
+        await self._app(scope, receive, _adding(send, lambda: (*self._headers, *(CLOSE if self._draining() else ()))))
 
 
 class CatchAll:

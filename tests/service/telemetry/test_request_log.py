@@ -270,7 +270,7 @@ def test_the_openapi_document_names_every_route_and_body(client: httpx.Client) -
     assert set(operations) == {
         "search", "searches", "browse", "getItem", "getItemImage", "startIndexJob", "getIndexJob", "getGallery",
         "cancelIndexJob", "putItem", "patchItem", "deleteItem", "changeItems", "listItems", "live", "ready", "metrics",
-        "getLimits", "listAttributes", "getSuggestions",
+        "getLimits", "getStorefront", "getSuggestions", "listAttributes",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]
