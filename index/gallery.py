@@ -237,9 +237,10 @@ class GalleryView:
         )
         return Upsert(self.rows.item(row), first.content, self.manifest.space_id, first.vector, tuple(further))
 
-    def vector(self, id: str) -> Embeddings:
-        """The embedding (d,) of the first image of the item of that id; raises UnknownItem."""
-        vector: Embeddings = self.rows.vectors(np.array([self._row(id)]))[0]
+    def vector(self, id: str, image: int = 0) -> Embeddings:
+        """The embedding (d,) of an image, by its number, of the item of that id; raises UnknownItem."""
+        row = np.array([self._row(id)])
+        vector: Embeddings = (self.rows.images(row).vectors if image else self.rows.vectors(row))[image]
         return vector
 
     @property

@@ -23,4 +23,11 @@ def last_source(gallery: Path) -> tuple[str, Mapping[str, str]]:
 
 def own_rows(gallery: Path, items: RowView) -> list[SourceRow]:
     """Return the present items as rows, whose images are those that the gallery stores or the URLs that it knows."""
-    return [replace(row, image=uploads.local_uri(gallery, row.image)) for row in embedded(items).rows]
+    return [
+        replace(
+            row,
+            image=uploads.local_uri(gallery, row.image),
+            further=tuple(replace(image, uri=uploads.local_uri(gallery, image.uri)) for image in row.further),
+        )
+        for row in embedded(items).rows
+    ]

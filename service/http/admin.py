@@ -90,9 +90,10 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
     openapi_extra={"requestBody": openapi.ITEM_BODY},
 )  # fmt: skip
 async def put(request: Request, id: str, state: AppStateDep) -> search_schemas.ItemAnswer:
-    """Adds or replaces an item; without an image, an existing item keeps its image. PATCH keeps its attributes, too.
+    """Adds or replaces an item; without an image, an existing item keeps its images. PATCH keeps its attributes, too.
 
-    The image is sent as base64, as the file `image` of a form, or named by a URL whose host the operator allows.
+    Images are sent as base64, as files `image` of a form, or named by URLs whose hosts the operator allows. Those that
+    are sent replace all that the item has.
     When this is answered, the item is durable and searchable.
     """
     return await _put(id, request, state, merge=False)
@@ -105,7 +106,7 @@ async def put(request: Request, id: str, state: AppStateDep) -> search_schemas.I
 async def patch(request: Request, id: str, state: AppStateDep) -> search_schemas.ItemAnswer:
     """Merges the attributes into those of an existing item, as a JSON Merge Patch (RFC 7396): null removes one.
 
-    With an image, the item gets that image. When this is answered, the change is durable and searchable.
+    With images, the item gets these and no others. When this is answered, the change is durable and searchable.
     """
     return await _put(id, request, state, merge=True)
 
@@ -126,7 +127,7 @@ async def delete(id: str, state: AppStateDep) -> Response:
 async def change(request: Request, state: AppStateDep) -> schemas.ItemsAnswer:
     """Makes many changes, with one result for each, in the order of the request; a failed change stops no other.
 
-    In a form, `items` are the changes, and each other part is the image file of the item of that id.
+    In a form, `items` are the changes, and each other part is an image file of the item of that id.
     """
     _refuse_foreign_form(request, state)
     with state.edit_pool.permit() as permit:
@@ -150,18 +151,18 @@ def _refuse_foreign_form(request: Request, state: AppState) -> None:
 
 
 async def _put(id: str, request: Request, state: AppState, *, merge: bool) -> search_schemas.ItemAnswer:
-    limit = state.settings.max_image_bytes
+    limit, most = state.settings.max_image_bytes, state.settings.max_bulk_bytes
     with state.edit_pool.permit() as permit:  # first, so that an overload is answered before the body is read
         posted = await bodies.json_or_form(
             request,
-            max_json_bytes=bodies.base64_bytes(limit),
-            max_form_bytes=limit + bodies.SLACK_BYTES,
+            max_json_bytes=max(bodies.base64_bytes(limit), most),
+            max_form_bytes=max(limit + bodies.SLACK_BYTES, most),
             media_types=openapi.MERGE_PATCH if merge else ("application/json",),
         )
         draft = await permit.run(partial(item_changes.one, id, posted, state, merge=merge))
-        if draft.url is not None:
+        if draft.urls:
             with permit.released():  # a slow host must not keep others from changing items
-                draft = await item_images.fetch(draft, state.downloader)
+                draft = await item_images.FetchLimit(max_bytes=most).fetch(draft, state.downloader)
         return await permit.run(partial(_changed, draft.edit, request, state))
 
 

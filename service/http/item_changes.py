@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from index.edits import Edit, Put
 from index.sources.cells import is_utf8
+from index.sources.image_cells import MAX_IMAGES
 from index.storage.changes import Delete
 from models.errors import InputError, LikebutError
 from service.errors import BadRequest, BodyTooLarge, Unusable, invalid_body
@@ -25,15 +26,17 @@ MAX_PARTS = 500_000  # members and values in one body: each costs memory
 MAX_DIGITS = 4000  # of a whole number: Python reads no longer ones
 ITEM_FORM = FormLayout(
     ("attributes",),
-    "a form may have one file named image and the field attributes, a JSON object, each at most once",
+    f"a form may have up to {MAX_IMAGES} files named image and the field attributes, a JSON object, once",
     'name a URL in a JSON body, as {"image": {"url": …}}',
+    max_images=MAX_IMAGES,
 )
 ITEMS_FORM = FormLayout(
     ("items",),
     "a form has the field items, a JSON array of changes, and may have image files, each named as its item's id",
     'name a URL in items, as {"id": …, "image": {"url": …}}',
     by_id=True,
-    max_parts=1 + MAX_ITEMS,
+    max_images=MAX_IMAGES,
+    max_parts=1 + MAX_ITEMS * MAX_IMAGES,
 )
 Kind = TypeVar("Kind", ItemBody, ItemChange)
 
@@ -49,20 +52,16 @@ class RefusedObject:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A change as it was sent; if it names its image by a URL, that is fetched before the change is made."""
+    """A change as it was sent; the images that it names by `urls`, by their number, are fetched before it is made."""
 
     edit: Edit
-    url: str | None = None
+    urls: Mapping[int, str] = field(default_factory=dict)
 
-    @property
-    def image_bytes(self) -> int:
-        """The size of the image that the change has, 0 without one."""
-        return sum(map(len, self.edit.images or ())) if isinstance(self.edit, Put) else 0
-
-    def with_image(self, image: bytes) -> "Draft":
-        """Return the change with the image that was fetched."""
-        assert isinstance(self.edit, Put)
-        return Draft(replace(self.edit, images=[image]))
+    def with_images(self, fetched: Mapping[int, bytes]) -> "Draft":
+        """Return the change with the images that were fetched, by their number."""
+        assert isinstance(self.edit, Put) and self.edit.images is not None
+        images = [fetched.get(number, image) for number, image in enumerate(self.edit.images)]
+        return Draft(replace(self.edit, images=images))
 
 
 @dataclass(slots=True)
@@ -89,18 +88,18 @@ def one(id: str, posted: Posted, state: AppState, *, merge: bool) -> Draft:
     if not id:
         raise _unusable("id", "empty: give the item an id")
     if not posted.is_form:
-        return _draft(id, _validated(ItemBody, _json(posted.data)), None, state, merge=merge)
+        return _draft(id, _validated(ItemBody, _json(posted.data)), [], state, merge=merge)
     form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEM_FORM)
     members = {name: _json(text.encode(), name) for name, text in form.fields.items()}
-    return _draft(id, _validated(ItemBody, members), form.image, state, merge=merge)
+    return _draft(id, _validated(ItemBody, members), form.images, state, merge=merge)
 
 
 def many(posted: Posted, state: AppState) -> Drafts:
     """Return the changes of a body; raises InputErrors if the body is not a list of changes."""
-    images: dict[str, bytes] = {}
+    files: dict[str, list[bytes]] = {}
     if posted.is_form:
         form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEMS_FORM)
-        images = form.images
+        files = form.images_by_id
         members: object = {name: _json(text.encode(), name) for name, text in form.fields.items()}
     else:
         members = _json(posted.data)
@@ -113,34 +112,40 @@ def many(posted: Posted, state: AppState) -> Drafts:
     for number, entry in enumerate(entries):
         try:
             change = _validated(ItemChange, entry)
-            image = images.pop(change.id, None)
-            if change.delete and image is None:
+            images = files.pop(change.id, [])
+            if change.delete and not images:
                 drafts[number] = Draft(Delete(change.id))
             elif change.delete:
                 raise _unusable(change.id, "the form has an image of an item to delete: leave out the image")
             else:
-                drafts[number] = _draft(change.id, change, image, state, merge=change.merge)
+                drafts[number] = _draft(change.id, change, images, state, merge=change.merge)
         except InputError as error:
             problems[number] = error
     ids = {entry.get("id") for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)}
-    for name in images.keys() - ids:
+    for name in files.keys() - ids:
         raise _unusable(name, "no change of items has this id: name each image part as its item's id")
     return Drafts(entries, drafts, problems)
 
 
-def _draft(id: str, body: ItemBody, file: bytes | None, state: AppState, *, merge: bool) -> Draft:
-    """Return the put of an item, with the image file of a form if there is one."""
-    if file is not None and body.image is not None:
+def _draft(id: str, body: ItemBody, files: Sequence[bytes], state: AppState, *, merge: bool) -> Draft:
+    """Return the put of an item, with the image files of a form if there are any."""
+    given = body.pictures
+    if files and given is not None:
         raise _unusable("image", "given twice: as a file of the form and in items")
-    url = None if body.image is None else body.image.url
-    if url is not None and state.downloader is None:
-        raise Unusable(NO_URLS, fields=[{"field": "image.url", "detail": NO_URLS}])
-    data = body.image.data() if body.image is not None else file
-    if data is not None and len(data) > state.settings.max_image_bytes:
+    named = "image" if body.image is not None else "images"
+    images, urls = [*files], dict[int, str]()
+    for number, image in enumerate(given or ()):
+        if image.url is not None:
+            urls[number] = image.url
+        images.append(image.data() or b"")
+    if urls and state.downloader is None:
+        raise Unusable(NO_URLS, fields=[{"field": f"{named}.url", "detail": NO_URLS}])
+    largest = max(map(len, images), default=0)
+    if largest > state.settings.max_image_bytes:
         raise BodyTooLarge(
-            f"the image has {len(data)} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
+            f"the image has {largest} bytes, more than {state.settings.max_image_bytes}: send a smaller one"
         )
-    return Draft(Put(id, None if data is None else [data], body.attributes, merge), url)
+    return Draft(Put(id, images or None, body.attributes, merge), urls)
 
 
 def _result(entry: object, edit: Edit | None, problem: LikebutError | None) -> ItemResult:
@@ -181,12 +186,21 @@ def _whole(digits: str) -> int | float:
 
 def _validated(kind: type[Kind], given: object) -> Kind:
     members = _object(given)
-    for name in ("image", "attributes"):
-        _object(members.get(name), name)
+    for name, value in _nested(members):
+        _object(value, name)
     try:
         return kind.model_validate(members)
     except ValidationError as error:
         raise invalid(error, kind) from error
+
+
+def _nested(members: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield the fields of a change that are objects, with their names."""
+    for name in ("image", "attributes"):
+        yield name, members.get(name)
+    several = members.get("images")
+    for number, image in enumerate(several if isinstance(several, list) else []):
+        yield f"images.{number}", image
 
 
 def _object(given: object, where: str = "") -> dict[str, object]:

@@ -3,6 +3,7 @@
 import base64
 import codecs
 import quopri
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -29,7 +30,8 @@ class FormLayout:
     fields: tuple[str, ...]
     sentence: str
     otherwise: str  # how to name an image that is not in the form
-    by_id: bool = False  # whether each other part is the image of the item of that id
+    by_id: bool = False  # whether each other part is an image of the item of that id
+    max_images: int = 1  # of one name
     max_parts: int = 32
 
 
@@ -45,8 +47,13 @@ class Form:
     """The parts of a form, without those that are empty."""
 
     fields: dict[str, str]
-    image: bytes | None
-    images: dict[str, bytes] = field(default_factory=dict)  # by the id of their item
+    images: list[bytes] = field(default_factory=list)
+    images_by_id: dict[str, list[bytes]] = field(default_factory=dict)  # of items
+
+    @property
+    def image(self) -> bytes | None:
+        """The image of a form that may have one."""
+        return self.images[0] if self.images else None
 
 
 @dataclass(slots=True)
@@ -88,16 +95,18 @@ def parse(data: bytes, *, content_type: str, layout: FormLayout = SEARCH) -> For
     try:
         parts = list(_named(_parts(data, _boundary(content_type), layout), layout))
         default = next((part.data().decode("ascii") for name, part in parts if name == "_charset_"), "utf-8")
-        form = Form({}, None)
-        seen: set[str] = set()
+        form = Form({})
+        seen: Counter[str] = Counter()
         for name, part in parts:
             content = part.data()
             file_name = part.parameter(b"content-disposition", b"filename")
             if name == "_charset_" or (name in ("image", *layout.fields) and not content and not file_name):
                 continue
-            if name in seen:
-                raise _refused(name, f"the part {name} is in the form more than once: send it once")
-            seen.add(name)
+            most = 1 if name in layout.fields else layout.max_images
+            if seen[name] == most:
+                times = "once" if most == 1 else f"{most} times"
+                raise _refused(name, f"the part {name} is in the form more than {times}: send it {times} at most")
+            seen[name] += 1
             if name == "image" and not layout.by_id:
                 if part.is_text(content):
                     if content.decode().strip() in LEFT_OUT:
@@ -106,7 +115,7 @@ def parse(data: bytes, *, content_type: str, layout: FormLayout = SEARCH) -> For
                         name,
                         f"the part image holds a text: send the image file itself, or {layout.otherwise}",
                     )
-                form.image = content
+                form.images.append(content)
             elif name in layout.fields:
                 try:
                     text = _decoded(name, content, part.parameter(b"content-type", b"charset"), default)
@@ -117,7 +126,7 @@ def parse(data: bytes, *, content_type: str, layout: FormLayout = SEARCH) -> For
                 elif name != "text" and text.strip() not in LEFT_OUT:
                     form.fields[name] = text.strip()
             elif layout.by_id:
-                form.images[name] = content
+                form.images_by_id.setdefault(name, []).append(content)
             else:
                 raise _refused(name, f"the form has a part named {name!r}: {layout.sentence}")
     except (FormParserError, ValueError) as error:  # ValueError: text or base64 that cannot be decoded

@@ -10,6 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from starlette.routing import BaseRoute
 
 from index.items.items import GalleryItem
+from index.sources.image_cells import MAX_IMAGES
 from service.auth.keys import Role
 from service.errors import PROBLEM_TYPE
 from service.schemas.gallery import IndexBody, ItemBody, ItemChange, ItemsBody
@@ -54,20 +55,22 @@ ITEM_FORM: JsonValue = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "image": {"type": "string", "format": "binary", "description": "the image file of the item"},
+        "image": {
+            "type": "array", "maxItems": MAX_IMAGES, "items": {"type": "string", "format": "binary"},
+            "description": "the image files of the item, the first one first: a part for each",
+        },
         "attributes": {"type": "object", "description": "as in ItemBody, as JSON"},
     },
-}
+}  # fmt: skip
 ITEMS_FORM: JsonValue = {
     "type": "object",
     "required": ["items"],
     "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/ItemChange"}}},
     "additionalProperties": {
-        "type": "string",
-        "format": "binary",
-        "description": "the image file of the item of that id",
+        "type": "array", "maxItems": MAX_IMAGES, "items": {"type": "string", "format": "binary"},
+        "description": "the image files of the item of that id, the first one first: a part for each",
     },
-}
+}  # fmt: skip
 TABLE_TYPES = (
     "text/csv", "text/tab-separated-values", "application/x-ndjson", "application/xml",
     "application/vnd.apache.parquet",

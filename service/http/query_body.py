@@ -59,4 +59,4 @@ def _reference(image: QueryImage, field: str, data: bytes | None, settings: Sett
         raise Unusable(NO_URLS, fields=[{"field": f"{field}.url", "detail": NO_URLS}])
     box = None if image.box is None else (image.box[0], image.box[1], image.box[2], image.box[3])
     weight = image.weight if isinstance(image, WeightedImage) else 1.0
-    return ImageReference(data, image.item_id, image.url, box, weight)
+    return ImageReference(data, image.item_id, image.url, box, weight, image.image)

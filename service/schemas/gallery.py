@@ -15,6 +15,7 @@ from pydantic import (
 from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
 from index.lexical.words import DEFAULT_NAMES
+from index.sources.image_cells import MAX_IMAGES
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, Image
 from service.schemas.search import Attribute, Name, ServerPath
@@ -44,7 +45,13 @@ class ItemBody(RequestBody):
     model_config = RequestBody.model_config | ConfigDict(allow_inf_nan=False)
 
     image: Image | None = Field(
-        None, description="the image, as base64 or url; null keeps the image of an existing item"
+        None, description="the only image, as base64 or url; null keeps the images of an existing item"
+    )
+    images: list[Image] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_IMAGES,
+        description="all images in place of `image`, the first one first; null keeps those of an existing item",
     )
     attributes: dict[Name, AttributeValue] | None = Field(
         None,
@@ -54,9 +61,16 @@ class ItemBody(RequestBody):
 
     @model_validator(mode="after")
     def _own(self) -> Self:
-        if self.image is not None and self.image.item_id is not None:
+        if self.image is not None and self.images is not None:
+            raise ValueError("image and images are both given: put the image among images")
+        if any(image.item_id is not None for image in self.pictures or ()):
             raise ValueError("an item cannot use the image of another item: send the image as base64, or its url")
         return self
+
+    @property
+    def pictures(self) -> list[Image] | None:
+        """The images, None if none are given."""
+        return [self.image] if self.image is not None else self.images
 
 
 class ItemChange(ItemBody):
@@ -72,8 +86,8 @@ class ItemChange(ItemBody):
 
     @model_validator(mode="after")
     def _alone(self) -> Self:
-        if self.delete and (self.image is not None or self.attributes or self.merge):
-            raise ValueError("to delete an item, give only its id: leave out image, attributes and merge")
+        if self.delete and (self.pictures or self.attributes or self.merge):
+            raise ValueError("to delete an item, give only its id: leave out image, images, attributes and merge")
         return self
 
 

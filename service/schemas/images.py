@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from index.sources.image_cells import MAX_IMAGES
 from service.errors import BadRequest
 from service.images import url_policy
 from service.schemas.body import RequestBody
@@ -51,12 +52,19 @@ class Image(RequestBody):
 class QueryImage(Image):
     """An image of a query, or a part of it."""
 
+    image: int = Field(0, ge=0, lt=MAX_IMAGES, description="number of the image of the item of item_id; 0 is the first")
     box: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=4, max_length=4)] | None = Field(
         None,
         description="the part of the image that counts: its left, top, right and bottom edge, as shares of the upright"
         " image's width and height",
         examples=[[0.25, 0.1, 0.75, 0.6]],
     )
+
+    @model_validator(mode="after")
+    def _of_item(self) -> Self:
+        if self.image and self.item_id is None:
+            raise ValueError("image is the number of an item's image: give it with item_id")
+        return self
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:

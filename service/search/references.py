@@ -25,6 +25,7 @@ class ImageReference:
     url: str | None = None
     box: Box | None = None  # None: the whole image
     weight: float = 1.0
+    number: int = 0  # of the item's image
 
     def needs_image(self, *, composed: bool) -> bool:
         """Return True if it must be decoded: a whole item without a text is searched by its stored vector."""
@@ -50,10 +51,10 @@ class PreparedImage:
 
 
 def remote_images(references: Sequence[ImageReference], view: GalleryView, *, composed: bool) -> list[RemoteImage]:
-    """Return those that must be fetched over the network; raises UnknownItem."""
+    """Return those that must be fetched over the network; raises UnknownItem, also for an image that an item lacks."""
     remote = []
     for place, reference in enumerate(references):
-        item = None if reference.item_id is None else view.item(reference.item_id)
+        item = None if reference.item_id is None else view.item(reference.item_id).with_image(reference.number)
         if item is not None and not (reference.needs_image(composed=composed) and image_bytes.host(item.uri)):
             continue
         if item is not None or reference.url is not None:
@@ -67,9 +68,9 @@ def prepare_image(
     """Decode the image, if its vector is not stored; raises UnknownItem, and InputError if it cannot be used."""
     data = reference.data
     if reference.item_id is not None:
-        item = view.item(reference.item_id)
+        item = view.item(reference.item_id).with_image(reference.number)
         if not reference.needs_image(composed=composed):
-            return PreparedImage(None, view.vector(reference.item_id), reference.weight)
+            return PreparedImage(None, view.vector(reference.item_id, reference.number), reference.weight)
         if data is None:  # it was not fetched before
             data = thumbnails.read(item, max_bytes=settings.max_image_bytes, private_hosts=False)
     assert data is not None  # an image by URL has been fetched

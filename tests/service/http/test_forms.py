@@ -179,7 +179,7 @@ def test_text_around_the_parts_is_ignored() -> None:
 
 
 def test_a_form_without_parts_is_empty() -> None:
-    assert read() == multipart.Form({}, None)
+    assert read() == multipart.Form({})
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary="])
