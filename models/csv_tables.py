@@ -13,6 +13,7 @@ from models.errors import SourceError
 
 SEPARATORS = ",;\t|"
 DECLARED = re.compile(r"sep=(.)\s*")  # as a first line, by which Excel tells itself the separator
+MAX_CELL = 8 * 1024 * 1024  # characters; more are those of an open quote
 START_BYTES = 64  # enough for the first name of a column
 CHUNK_BYTES = 1024 * 1024
 HIGH_BYTES = bytes(range(0x80, 0x100))
@@ -31,6 +32,7 @@ def lines(table: str, opened: IO[bytes], fits: Fits, note: Note) -> Iterator[lis
     The separator is the one by which the header `fits`, or else the one that gives most columns. Rows without a filled
     cell are passed over, and so are columns without a name. Raises SourceError.
     """
+    csv.field_size_limit(MAX_CELL)
     with TextIOWrapper(opened, encoding=_encoding(table, opened, note), newline="") as file:
         first = file.readline()
         declared = DECLARED.fullmatch(first)
@@ -57,7 +59,7 @@ def lines(table: str, opened: IO[bytes], fits: Fits, note: Note) -> Iterator[lis
         except csv.Error as error:
             raise SourceError(
                 f"{table}, line {rows.line_num} cannot be read ({error}): close its quotes and keep each cell under"
-                f" {csv.field_size_limit()} characters"
+                f" {MAX_CELL} characters"
             ) from error
 
 
@@ -150,8 +152,8 @@ def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 def _fitted(cells: list[str], columns: int, place: str, separator: str) -> list[str]:
     """Return as many cells as columns; raises SourceError unless all that are too many are empty."""
     if len(cells) < columns or any(cells[columns:]):
+        mend = "give it its empty cells" if len(cells) < columns else "quote cells that hold it"
         raise SourceError(
-            f"{place} has {len(cells)} cells for {columns} columns, which {separator!r} separates: quote cells that"
-            " hold it"
+            f"{place} has {len(cells)} cells for {columns} columns, which {separator!r} separates: {mend}"
         )
     return cells[:columns]

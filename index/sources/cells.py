@@ -12,6 +12,7 @@ Value = str | int | float | bool | list[str] | None  # of an attribute
 
 NO_TEXT = "half a character that UTF-8 cannot hold: write it again as whole text"
 EXACT = 2**53  # up to it a float64 holds every whole number
+MAX_TEXT = 1024 * 1024  # characters of a value
 
 
 class Cells:
@@ -63,6 +64,8 @@ def attribute_value(cell: object) -> Value:
         if any(isinstance(part, list) for part in texts):
             raise ValueError("it is a list of lists: give a list of texts")
         return list(dict.fromkeys(part if isinstance(part, str) else json.dumps(part) for part in texts)) or None
+    if isinstance(cell, str) and len(cell) > MAX_TEXT:
+        raise ValueError(f"it has more than {MAX_TEXT} characters: shorten it")
     if isinstance(cell, str) and not is_utf8(cell):
         raise ValueError(f"it has {NO_TEXT}")
     if cell is None or isinstance(cell, str | int | float | bool):

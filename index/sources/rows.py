@@ -1,6 +1,7 @@
 """Sources to rows: a folder of images or a table, read as (id, image, attributes)."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ NEEDED = ("id", "image")  # columns of a table
 OWN = frozenset({*NEEDED, image_cells.COLUMN})  # every other column is an attribute
 NO_MAP: Mapping[str, str] = {}
 LISTED_ROWS = 10
+UPLOADED_TABLE = re.compile(r"^.*/tables/[0-9a-f]{64}(\.[a-z.]+)$")  # its digest says nothing to readers
 MAX_ID_CHARS = 1024  # percent-encoded, an id of so many must fit into the head of a request
 
 PICTURE_SUFFIXES = frozenset(
@@ -172,9 +174,10 @@ def _store_folder(folder: str, columns: Mapping[str, str], note: Note) -> Iterat
 
 
 def _table(table: Path, columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
+    name = UPLOADED_TABLE.sub(r"uploaded table\1", str(table))
     with table.open("rb") as file:
-        found = records(str(table), file, needed=NEEDED, columns=columns, note=note)
-        yield from _rows(str(table), found, _local(table), note)
+        found = records(name, file, needed=NEEDED, columns=columns, note=note)
+        yield from _rows(name, found, _local(table), note)
 
 
 def _local(table: Path) -> Callable[[str], str]:

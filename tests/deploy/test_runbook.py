@@ -16,6 +16,7 @@ from index.build.compact import compact
 from index.gallery import Gallery
 from models.bundle import SHIPPED, Bundle
 from models.errors import SnapshotOutdated
+from tests.conftest import Serve
 from tests.deploy.conftest import ROOT
 
 RUNBOOK = ROOT / "deploy" / "README.md"
@@ -94,3 +95,23 @@ def backed_up(gallery: Path, copy: Path) -> None:
     command = [ROOT / "deploy" / "backup.sh", gallery, copy]
     done = subprocess.run(command, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_feed_of_every_night_becomes_the_gallery_or_ends_with_the_reason(
+    gallery: Path, tmp_path: Path, serve: Serve
+) -> None:
+    shutil.copytree(gallery, tmp_path / "gallery")
+    image = next(path for path in (ROOT / "docs" / "sample").glob("*.jpg"))
+    (tmp_path / "feed.csv").write_text(f"id,image,price\na,{image},5\n")
+    (tmp_path / "headers").write_text("authorization: Bearer none\n")
+    with serve("--gallery", tmp_path / "gallery") as address:
+
+        def sent(*query: str) -> subprocess.CompletedProcess[str]:
+            feed = (tmp_path / "feed.csv").as_uri()
+            command = [str(ROOT / "deploy" / "feed.sh"), feed, address, str(tmp_path / "headers"), "text/csv", *query]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+
+        refused = sent()
+        assert refused.returncode == 1 and "live items" in refused.stderr
+        assert sent("max_loss=1").returncode == 0
+        assert Gallery.open(tmp_path / "gallery", space_id=Bundle.open(SHIPPED).manifest.space_id).view().ids == ["a"]

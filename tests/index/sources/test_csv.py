@@ -123,6 +123,7 @@ def test_cells_in_a_column_without_a_name_are_noted(tmp_path: Path) -> None:
         ("t.csv", b"id,image,x\na,a.png,\x81\n", "is not UTF-8"),  # Windows-1252 has no such byte
         ("t.csv", "id,image,x\na,a.png,Größe für Röcke ".encode() + b"\xfc\n", "is not UTF-8"),  # but for one letter
         ("t.csv", b"id;image;price\na;a.png;1;2\n", "row 1 has 4 cells for 3 columns, which ';'"),
+        ("t.csv", b"id,image,price\na,a.png\n", "row 1 has 2 cells for 3 columns, .*empty cells"),
         ("t.csv", b"id,image,size,size\na,a.png,1,2\n", "a column twice, 'size'"),
         ("t.csv.gz", gzip.compress(b"id,image\na,a.png\n", mtime=0)[:-9], "is not a whole gzip file"),
         ("t.jsonl.gz", b"id,image", "is not a whole gzip file"),
@@ -135,3 +136,21 @@ def test_a_table_that_cannot_be_read_is_refused_with_the_reason(
     (tmp_path / name).write_bytes(data)
     with pytest.raises(SourceError, match=match):
         list(rows(tmp_path / name))
+
+
+def test_a_long_text_is_an_attribute_and_one_without_end_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"id,image,text\na,a.png,{'x' * 200_000}\nb,b.png,{'x' * 1_100_000}\n")
+    notes: list[str] = []
+    long, endless = rows(tmp_path / "t.csv", note=notes.append)
+    assert len(str(long.attributes["text"])) == 200_000
+    assert endless.attributes == {}
+    (note,) = notes
+    assert "'text'" in note and "'b'" in note
+
+
+def test_an_uploaded_table_is_not_named_by_its_digest(tmp_path: Path) -> None:
+    table = tmp_path / "tables" / f"{'0a' * 32}.csv"
+    table.parent.mkdir()
+    table.write_text("SKU,image\na,a.png\n")
+    with pytest.raises(SourceError, match=r"^uploaded table\.csv has no column 'id'"):
+        list(rows(table))

@@ -122,7 +122,7 @@ def test_files_that_would_share_an_id_keep_their_suffixes(tmp_path: Path) -> Non
         ("t.csv", "id,image,id\na,b,c\n", "a column twice"),
         ("t.csv", "id,image\n,b\n", "no id in 1 row: 1: give"),
         ("t.csv", 'id,image\n"a,b\n', r"line 2 cannot be read .*close its quotes"),
-        ("t.csv", f"id,image\na,{'b' * 131_073}\n", "line 2 cannot be read .*under 131072 characters"),
+        ("t.csv", f"id,image\na,{'b' * 9_000_000}\n", "line 2 cannot be read .*under 8388608 characters"),
         ("t.jsonl", "\n\n", "no rows"),
         ("t.jsonl", '{"id": "a", "image": "b"}\n{"id":', "line 2 is not JSON"),
         ("t.jsonl", "[1]\n", "line 1 is not a JSON object"),
