@@ -25,7 +25,7 @@ async def docs_page(request: Request, state: AppStateDep) -> Response:
     return await _file("docs.html", request, state)
 
 
-@routes.get("/web/{name}")
+@routes.get("/web/{name:path}")
 async def file(request: Request, name: str, state: AppStateDep) -> Response:
     """Returns a file that one of the pages loads."""
     return await _file(name, request, state)

@@ -10,12 +10,14 @@ export const actions = {
   show: null, // page.js: answers the query that is in the address
   say: null, // page.js: shows an error message
   like: null, // composer.js: searches with a product as reference
+  add: null, // composer.js: adds a product to the images of the query
+  avoid: null, // composer.js: adds a product to the images to be unlike
   open: null, // product.js: opens the dialog of a product
 };
 
 /** Changes the query, as a step of the history, and shows its answer; what is left out becomes empty. */
 export function go(changed) {
-  shop.query = { ...state.EMPTY, k: state.limits.page, ...changed };
+  shop.query = state.complete(changed);
   history.pushState({}, "", state.address(shop.query));
   actions.show();
 }

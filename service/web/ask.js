@@ -2,22 +2,34 @@
 
 import { storedKey, storeKey, withKey } from "./key.js";
 import { failure, failureOf } from "./problems.js";
+import * as references from "./query/references.js";
 import * as state from "./state.js";
 import { keyDialog } from "./view.js";
 
+const AT_ONCE = 6; // requests for single products
 let prompt = null; // the promise of a key, while its dialog is open
 
-/** Returns the members of a search body that say what a query looks for, its images and its words. */
+/** Returns the members of a search body that say what a query looks for, its images and its words; throws an error for the shopper. */
 export async function members(query) {
-  const words = query.but.join(", ");
-  const image = query.upload ? { base64: await base64(query.upload) } : { item_id: query.item };
-  return { ...(words && { text: words }), ...((query.upload || query.item) && { image }) };
+  const { but, words, literal } = query;
+  const hasBoth = but.length > 0 && query.references.length > 0;
+  return {
+    ...(but.length === 1 ? { text: but[0] } : but.length > 1 ? { steps: but } : {}),
+    ...await references.members(query, state.limits.imageBytes),
+    ...(hasBoth && words !== null && { text_weight: words }),
+    ...(literal.length > 0 && { literal }),
+  };
 }
 
-async function base64(key) {
-  const image = state.storedImage(key);
-  if (!image) throw failure("error_image_lost");
-  return state.dataUrl(image.blob);
+/** Returns the products of some ids, null for those that are no longer in the shop. */
+export async function items(ids, signal) {
+  const answers = [];
+  const item = (id) => fetchJson(`items/${encodeURIComponent(id)}`, { signal }).catch((error) => {
+    if (error.isGone) return null;
+    throw error;
+  });
+  while (answers.length < ids.length) answers.push(...await Promise.all(ids.slice(answers.length, answers.length + AT_ONCE).map(item)));
+  return answers;
 }
 
 /** Sends JSON to a path and returns the JSON that it answers, as `fetchJson` does. */

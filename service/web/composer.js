@@ -1,103 +1,188 @@
-// The search box: the reference, the wishes, ideas for more of them, and images that are chosen, pasted or dropped.
+// The search box: the images and the wishes of the query as chips, ideas for more of them, and what changes them.
 
 import { actions, fill, go, shop } from "./actions.js";
 import { fetchJson } from "./ask.js";
 import { setSource } from "./key.js";
 import { t } from "./messages.js";
+import * as carried from "./query/carried.js";
+import { factChip, imageChip, wishChip } from "./query/chips.js";
+import { watch as watchFavourites } from "./query/favourites.js";
+import { record } from "./query/history.js";
+import { openImageDialog } from "./query/image_dialog.js";
+import { isSame, MOST, reference } from "./query/references.js";
+import * as suggestions from "./query/suggestions.js";
+import { balance } from "./query/balance.js";
+import { storedImage, storeImage } from "./query/uploads.js";
 import * as state from "./state.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const [composer, text, chips, file, ideas, detail, drop, results] = ["composer", "text", "chips", "file", "ideas", "detail", "drop", "results"].map($);
+const [composer, text, chips, file, ideas, detail, results, facts, tune] = ["composer", "text", "chips", "file", "ideas", "detail", "results", "facts", "tune"].map($);
 
 // --- changing the query -------------------------------------------------------------------------------------------
 
+const change = (changed) => go({ ...shop.query, k: state.limits.page, ...changed });
+
 actions.like = (item) => {
   if (detail.open) detail.close();
-  go({ choices: shop.query.choices, item: item.id });
+  go({ choices: shop.query.choices, references: [reference("item", item.id)] });
   text.value = "";
   text.focus();
   window.scrollTo({ top: 0 });
 };
 
-function wish(words) {
-  const clean = words.trim().replace(/^but\s+/i, "").replace(/[\s,;.]+$/, "");
-  if (clean) go({ ...shop.query, but: [...shop.query.but, clean], k: state.limits.page });
-}
-
-async function upload(image) {
-  actions.say("");
-  if (!image) return;
-  let key;
-  try {
-    key = await state.storeImage(image);
-  } catch (error) {
-    actions.say(error.message);
+/** Adds an image to those of the query, or to those to be unlike. */
+function add(image, list = "references") {
+  if (detail.open) detail.close();
+  const images = shop.query[list].filter((one) => !isSame(one, image));
+  if (images.length === MOST) {
+    actions.say(t("images_full", { count: MOST }));
     return;
   }
-  go({ ...shop.query, item: null, upload: key, k: state.limits.page });
+  const other = list === "less" ? "references" : "less";
+  change({ [list]: [...images, image], [other]: shop.query[other].filter((one) => !isSame(one, image)) });
+  window.scrollTo({ top: 0 });
+}
+
+actions.add = (item) => add(reference("item", item.id));
+actions.avoid = (item) => add(reference("item", item.id), "less");
+
+function wish(words) {
+  const clean = words.trim().replace(/^but\s+/i, "").replace(/[\s,;.]+$/, "");
+  if (clean) change({ but: [...shop.query.but, clean] });
+}
+
+/** Adds what was chosen, pasted or dropped: {file}, {item} or {url}; null is none of these. */
+async function take(what) {
+  actions.say("");
+  if (!what) return;
+  let image = what.item ? reference("item", what.item) : reference("image", what.url);
+  if (what.file) {
+    try {
+      image = reference("upload", await storeImage(what.file, state.limits.imageBytes));
+    } catch (error) {
+      actions.say(error.message);
+      return;
+    }
+  }
+  add(image);
   text.focus();
+}
+
+/** Removes the addresses of images that the shop does not fetch, in place of the last step of the history. */
+export function dropAddresses() {
+  const isHeld = ({ kind }) => kind !== "image";
+  shop.query = state.complete({ ...shop.query, references: shop.query.references.filter(isHeld), less: shop.query.less.filter(isHeld) });
+  history.replaceState({}, "", state.address(shop.query));
 }
 
 // --- showing it ---------------------------------------------------------------------------------------------------
 
-/** Returns the reference of the query as {url, name}, or null. */
-export function reference() {
-  const { upload: key, item: id } = shop.query;
-  if (key) return { url: state.storedImage(key)?.url ?? "web/icon.svg", name: t("your_image") };
-  if (!id) return null;
+/** Returns an image of the query as {url, name}; the page shows no images of other hosts. */
+function describe({ kind, id }, size) {
+  if (kind === "upload") return { url: storedImage(id)?.url ?? "web/icon.svg", name: t("your_image") };
+  if (kind === "image") return { url: null, name: new URL(id, document.baseURI).hostname };
   const item = shop.seen.get(id);
-  return { url: view.imageAddress(id, 96), name: item ? view.title(item) : t("this_product") };
+  return { url: view.imageAddress(id, size), name: item ? view.title(item) : t("this_product") };
 }
 
-/** Shows the reference and the wishes of the query as chips. */
+/** Returns the query in words. */
+function label({ references, less, but }) {
+  const images = references.map((image) => describe(image, 96).name).join(" + ");
+  const unlike = less.map((image) => t("less_like", { name: describe(image, 96).name }));
+  return [[images, ...but].filter(Boolean).join(`, ${t("but")} `), ...unlike].filter(Boolean).join(", ");
+}
+
+/** Shows the images and the wishes of the query as chips. */
 export function drawChips() {
   const { query } = shop;
-  const chosen = reference();
-  const parts = query.but.map((words, at) => view.wishChip(words, {
-    but: Boolean(chosen) || at > 0,
-    remove: () => { go({ ...query, but: query.but.filter((_, other) => other !== at), k: state.limits.page }); },
+  const hasImages = query.references.length > 0;
+  const images = [...query.references.map((image) => ["references", image]), ...query.less.map((image) => ["less", image])];
+  const parts = query.but.map((words, at) => wishChip(words, {
+    but: hasImages || at > 0,
+    remove: () => change({ but: query.but.filter((_, other) => other !== at) }),
   }));
-  if (chosen) parts.unshift(view.referenceChip(chosen, { remove: () => go({ ...query, item: null, upload: null, k: state.limits.page }) }));
-  fill(chips, parts, text);
-  text.placeholder = t(chosen ? "placeholder_image" : query.but.length ? "placeholder_but" : "placeholder");
-  if (query.item && !shop.seen.has(query.item)) name(query.item);
+  fill(chips, [...images.map(([list, image]) => chip(list, image)), ...parts], text);
+  chips.scrollLeft = chips.scrollWidth; // on a narrow screen, the last ones are the ones that were changed
+  text.placeholder = t(hasImages ? "placeholder_image" : query.but.length ? "placeholder_but" : "placeholder");
+  const control = hasImages && query.but.length ? [balance(query.words, (words) => change({ words }))] : [];
+  fill(tune, control, control[0]?.querySelector(":checked") ?? text);
+  for (const [, { kind, id }] of images) if (kind === "item" && !shop.seen.has(id)) name(id);
+}
+
+function chip(list, image) {
+  const { query } = shop;
+  const isLess = list === "less";
+  const rest = query[list].filter((other) => other !== image);
+  const remove = () => change({ [list]: rest });
+  const open = () => openImageDialog({ ...image, ...describe(image, 1024), less: isLess }, {
+    canWeigh: query.references.length + query.less.length > 1,
+    canTurn: isLess ? query.references.length < MOST : query.less.length < MOST && (rest.length > 0 || query.but.length > 0),
+    remove,
+    change: ({ weight, box, less }) => {
+      const changed = { ...image, weight, box };
+      if (less === isLess) change({ [list]: query[list].map((other) => (other === image ? changed : other)) });
+      else change({ [list]: rest, [less ? "less" : "references"]: [...query[less ? "less" : "references"], changed] });
+    },
+  });
+  return imageChip({ ...image, ...describe(image, 96), url: describe(image, image.box ? 320 : 96).url, less: isLess }, { open, remove });
 }
 
 async function name(id) {
   try {
     shop.seen.set(id, await fetchJson(`items/${encodeURIComponent(id)}`, {}));
-    if (shop.query.item === id) drawChips();
+    if ([...shop.query.references, ...shop.query.less].some((image) => image.kind === "item" && image.id === id)) drawChips();
   } catch {
-    // the search itself reports a problem with the reference
+    // the search itself reports a problem with the image
   }
 }
 
-/** Shows ideas for the next wish, or for a first search from the products on the page. */
-export function drawIdeas(shown) {
+/** Shows what belongs to an answer: its title, ideas, the facts that the service understood; and remembers the search. */
+export function settle(shown, { understood = [], failed = false }) {
   const { query } = shop;
-  const hasReference = query.item || query.upload;
-  const offered = hasReference
-    ? view.wishes(shop.seen.get(query.item), [...shop.seen.values()]).filter((words) => !query.but.includes(words)).map((words) => ({ text: words, wish: words }))
-    : state.hasQuery(query) ? [] : view.ideas(shown);
+  drawIdeas(shown);
+  fill(facts, understood.map(({ text: phrase }) => factChip(phrase, { remove: () => change({ literal: [...query.literal, phrase] }) })), text);
+  facts.hidden = understood.length === 0;
+  const words = label(query);
+  document.title = words ? t("page_title_query", { query: words }) : t("page_title");
+  const isPrivate = [...query.references, ...query.less].some(({ kind }) => kind === "upload"); // another tab has no uploads
+  if (words && !failed && !isPrivate) record({ address: state.address({ ...query, k: state.limits.page, product: null }), label: words });
+}
+
+/** Shows ideas for the next wish, or for a first search from the products on the page. */
+function drawIdeas(shown) {
+  const { query } = shop;
+  const known = query.references.find(({ kind }) => kind === "item");
+  const offered = query.references.length
+    ? view.wishes(shop.seen.get(known?.id), [...shop.seen.values()]).filter((words) => !query.but.includes(words)).map((words) => ({ text: words, wish: words }))
+    : state.hasQuery(query) || query.favourites ? [] : view.ideas(shown);
   fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
-    on: { click: () => (idea.item ? go({ choices: query.choices, item: idea.item.id, but: [idea.wish] }) : wish(idea.wish)) },
+    on: { click: () => (idea.item ? go({ choices: query.choices, references: [reference("item", idea.item.id)], but: [idea.wish] }) : wish(idea.wish)) },
   }, idea.item ? setSource(view.make("img", { alt: t("idea_image", { name: view.title(idea.item) }) }), view.imageAddress(idea.item.id, 96)) : "", idea.text)), $("count"));
   ideas.hidden = offered.length === 0;
 }
 
 // --- events ---------------------------------------------------------------------------------------------------------
 
+const closeOffers = suggestions.start({
+  text, panel: $("offers"), list: $("offer-list"), footer: $("offer-foot"),
+  choose: (words) => { text.value = ""; wish(words); },
+  visit: (address) => { text.value = ""; go(state.read(new URL(address, document.baseURI).search)); },
+});
+
 composer.addEventListener("submit", (event) => {
   event.preventDefault();
   const words = text.value;
   text.value = "";
-  wish(words);
+  closeOffers();
+  const what = carried.fromUrl(words);
+  if (what) take(what);
+  else wish(words);
 });
 composer.addEventListener("click", (event) => { if (event.target === composer) text.focus(); });
 $("pick").addEventListener("click", () => file.click());
-file.addEventListener("change", async () => { const [image] = file.files; file.value = ""; await upload(image); });
+file.addEventListener("change", async () => { const [image] = file.files; file.value = ""; if (image) await take({ file: image }); });
 
 text.addEventListener("keydown", (event) => {
   const { query } = shop;
@@ -106,8 +191,9 @@ text.addEventListener("keydown", (event) => {
     if (event.repeat) return; // a held key empties the field and must not remove wishes
     if (query.but.length) {
       text.value = query.but.at(-1);
-      go({ ...query, but: query.but.slice(0, -1), k: state.limits.page });
-    } else if (query.item || query.upload) go({ ...query, item: null, upload: null, k: state.limits.page });
+      change({ but: query.but.slice(0, -1) });
+    } else if (query.less.length) change({ less: query.less.slice(0, -1) });
+    else if (query.references.length) change({ references: query.references.slice(0, -1) });
   } else if (event.key === "Escape") {
     if (text.value) text.value = "";
     else text.blur();
@@ -118,29 +204,24 @@ text.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || detail.open) return;
-  if (event.key === "/" && !event.target.matches("input, textarea")) {
+  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isBlocked()) return;
+  if (event.key === "/" && !event.target.matches("input, textarea, select")) {
     event.preventDefault();
     text.focus();
   }
 });
 
-document.addEventListener("paste", (event) => {
-  const image = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
-  if (!image || detail.open) return; // text is pasted as usual
-  event.preventDefault();
-  upload(image);
-});
+const isBlocked = () => document.querySelector("dialog[open]") !== null;
+carried.watch({ over: $("drop"), isBlocked, take });
 
-let over = 0; // dragenter minus dragleave events: every element below sends its own
-const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-document.addEventListener("dragenter", (event) => { if (carries(event)) { over += 1; drop.hidden = detail.open; } });
-document.addEventListener("dragleave", () => { over = Math.max(0, over - 1); drop.hidden = over === 0; });
-document.addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); });
-document.addEventListener("drop", (event) => {
-  if (!carries(event)) return;
+const liked = $("favourites");
+liked.addEventListener("click", (event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  over = 0;
-  drop.hidden = true;
-  if (!detail.open) upload(event.dataTransfer.files[0]);
+  go({ favourites: true });
 });
+watchFavourites((count) => {
+  liked.hidden = count === 0 && !shop.query.favourites;
+  $("favourites-count").textContent = String(count);
+});
+new IntersectionObserver(([{ isIntersecting }]) => { composer.classList.toggle("small", !isIntersecting); }).observe($("top-mark"));

@@ -31,6 +31,12 @@ actions.show = async () => {
     draw(result);
   } catch (error) {
     if (mine.signal.aborted) return;
+    if (error.isAddress) { // the way out is to drop the image itself, beside what is left of the query
+      composer.dropAddresses();
+      await actions.show();
+      actions.say(error.message);
+      return;
+    }
     draw({ items: [], failed: true });
     actions.say(error.message, error.again && actions.show);
   } finally {
@@ -41,9 +47,7 @@ actions.show = async () => {
 
 function draw(result) {
   results.draw(result);
-  composer.drawIdeas(results.shown);
-  const words = [composer.reference()?.name, ...shop.query.but].filter(Boolean);
-  document.title = words.length ? t("page_title_query", { query: words.join(`, ${t("but")} `) }) : t("page_title");
+  composer.settle(results.shown, result);
 }
 
 /** Shows an error message, with a button to try `again` if that may help; an empty message hides it. */

@@ -14,7 +14,7 @@ export let shown = [];
 
 let extending = new AbortController(); // of the request for more products, if one is under way
 
-const card = (item) => view.card(item, { like: actions.like, open: actions.open });
+const card = (item) => view.card(item, { ...actions, isSearch: state.hasQuery(shop.query) });
 
 /** Prepares for another answer: the products on the page belong to the previous query. */
 export function leave() {
@@ -38,7 +38,7 @@ export function draw(result) {
   shown = result.items;
   for (const item of shown) shop.seen.set(item.id, item);
   fill(results, shown.map(card), count);
-  if (!shown.length && !result.failed) results.append(view.make("li", { className: "nothing" }, t("no_match")));
+  if (!shown.length && !result.failed) results.append(view.make("li", { className: "nothing" }, t(result.favourites ? "no_favourites" : "no_match")));
   showStatus(result);
 }
 
@@ -72,8 +72,9 @@ async function extend() {
 }
 
 /** Shows the number of products, the time of the search, and whether there are more. */
-function showStatus({ total, took, browsing = false, failed = false, notes: remarks = [] }) {
+function showStatus({ total, took, browsing = false, favourites = false, failed = false, notes: remarks = [] }) {
   if (failed) count.textContent = t("nothing_to_show");
+  else if (favourites) count.textContent = t("count_favourites", { count: shown.length });
   else if (browsing) count.textContent = total ? t("count_browse", { count: total }) : t("empty_shop");
   else count.textContent = t("count_best", { count: shown.length });
   said.textContent = failed ? "" : count.textContent; // the alert reports a failure

@@ -2,6 +2,8 @@
 
 import { setSource } from "./key.js";
 import { currentLanguage, nodes, t } from "./messages.js";
+import { heart } from "./query/favourites.js";
+import { openMenu } from "./query/menu.js";
 
 const APART = new Set(["title", "price", "in_stock"]); // shown separately
 
@@ -33,7 +35,7 @@ function formatPrice(price) {
 }
 
 /** Returns the card of a product; while browsing there is no score. */
-export function card(item, { like, open }) {
+export function card(item, { like, open, add, avoid, isSearch }) {
   const name = title(item);
   const { price, brand, in_stock: inStock } = item.attributes;
   const frame = make("button", { type: "button", className: "frame", ariaLabel: t("details_of", { name: inStock === false ? `${name}, ${t("sold_out")}` : name }), on: { click: () => open(item) } },
@@ -45,7 +47,14 @@ export function card(item, { like, open }) {
     formatPrice(price) === null ? null : make("span", { className: "price" }, formatPrice(price)));
   const more = make("button", { type: "button", className: "like", ariaLabel: t("like_this_of", { name }), on: { click: () => like(item) } }, ...nodes("like_this"));
   const score = item.score === undefined ? null : scoreOf(item.score);
-  return make("li", { className: "card" }, frame, make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
+  const others = isSearch ? otherWays(name, [{ label: t("add_to_search"), act: () => add(item) }, { label: t("less_like_it"), act: () => avoid(item) }]) : null;
+  return make("li", { className: "card" }, make("div", { className: "pane" }, frame, heart(item.id, name), others), make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
+}
+
+/** Returns the button of a menu with other ways to search with a product. */
+function otherWays(name, entries) {
+  const button = make("button", { type: "button", className: "others", ariaLabel: t("more_ways", { name }), ariaHaspopup: "menu", ariaExpanded: "false", on: { click: () => openMenu(button, t("more_ways", { name }), entries) } }, "⋯");
+  return button;
 }
 
 function scoreOf(score) {
@@ -60,23 +69,8 @@ export function ghosts(count) {
       make("div", { className: "frame" }), make("div", { className: "line" }), make("div", { className: "line" })));
 }
 
-/** Returns the chip of the reference, the first part of the query. */
-export function referenceChip({ url, name }, { remove }) {
-  const image = make("img", { alt: "", on: { error: () => image.replaceWith(make("span", { className: "lost", ariaHidden: "true" }, "?")) } });
-  setSource(image, url);
-  return make("li", { className: "chip reference" }, image, make("span", { className: "word" }, name),
-    make("button", { type: "button", ariaLabel: t("remove_image", { name }), on: { click: remove } }, "×"));
-}
-
-/** Returns the chip of one wish. */
-export function wishChip(wish, { but, remove }) {
-  return make("li", { className: "chip wish" },
-    make("span", { className: "word", title: wish }, but ? make("span", { className: "but" }, `${t("but")} `) : "", wish),
-    make("button", { type: "button", ariaLabel: t("remove_wish", { wish }), on: { click: remove } }, "×"));
-}
-
 /** Fills the dialog with all attributes of a product. */
-export function detail(dialog, item, { like }) {
+export function detail(dialog, item, { like, add, avoid, isSearch }) {
   const { price, in_stock: inStock } = item.attributes;
   const attributes = Object.entries(item.attributes).filter(([name, value]) =>
     name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
@@ -93,7 +87,11 @@ export function detail(dialog, item, { like }) {
         make("h2", { id: "detail-title" }, title(item)),
         make("p", { className: "price" }, line.join(" · ")),
         make("dl", {}, ...facts),
-        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, t("more_like_this")))));
+        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, t("more_like_this")),
+        make("div", { className: "row" },
+          heart(item.id, title(item)),
+          isSearch ? make("button", { type: "button", className: "quiet", on: { click: () => add(item) } }, t("add_to_search")) : null,
+          isSearch ? make("button", { type: "button", className: "quiet", on: { click: () => avoid(item) } }, t("less_like_it")) : null))));
 }
 
 /** Opens the dialog for a key: calls `give` with the key, or `leave` if the dialog is closed without one. */

@@ -11,7 +11,7 @@ from service.http.state import WEB
 Text = str | dict[str, str]
 MESSAGES: dict[str, dict[str, Text]] = json.loads((WEB / "messages.json").read_text(encoding="utf-8"))
 LANGUAGES = ("en", "de", "fr", "es")
-CODE = {path.name: path.read_text(encoding="utf-8") for path in WEB.iterdir() if path.suffix in (".js", ".html")}
+CODE = {path.name: path.read_text(encoding="utf-8") for path in WEB.rglob("*") if path.suffix in (".js", ".html")}
 
 
 def forms(text: Text) -> list[str]:
@@ -40,7 +40,7 @@ def test_each_text_is_used_and_each_used_text_is_there() -> None:
 
 def test_the_texts_in_the_page_are_the_english_ones() -> None:
     html = CODE["index.html"]
-    for key, body in re.findall(r'data-t="(\w+)"[^>]*>(.*?)</(?:a|h1|h2|p|button)>', html):
+    for key, body in re.findall(r'data-t="(\w+)"[^>]*>(.*?)</(?:a|h1|h2|p|button|span)>', html):
         assert re.sub(r"</?em>", "*", body) == MESSAGES[key]["en"], key
     for attribute, key, value in re.findall(r'data-t-([\w-]+)="(\w+)" ([\w-]+="[^"]*")', html):
         assert value == f'{attribute}="{MESSAGES[key]["en"]}"', key
