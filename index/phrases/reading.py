@@ -46,26 +46,38 @@ class FactReader:
     def __init__(self, base: OpenSnapshot) -> None:
         self._values = AttributeValues(base)
 
-    def read(self, text: str, view: RowView, *, reference: str | None = None, literal: Sequence[str] = ()) -> Reading:
-        """Return what a text states; prices are compared with that of the item `reference`, if it has one.
+    def read(
+        self, text: str, view: RowView, *, is_alone: bool, reference: str | None, literal: Sequence[str] = ()
+    ) -> Reading:
+        """Return what a text states, alone or about an image.
 
-        Phrases that are `literal` stay words.
+        Prices are compared with that of the item `reference`, if it has one. Phrases that are `literal` stay words.
         """
         known = self._values.current(view)
         price, row = None, None if reference is None else view.row(reference)
         if row is not None and known.price is not None and price_phrases.comparisons(text):
             value = view.item(row).attributes.get(known.price)
             price = value if isinstance(value, int | float) else None
-        return read(text, known, reference_price=price, literal=literal)
+        return read(text, known, is_alone=is_alone, reference_price=price, literal=literal)
 
 
-def read(text: str, known: KnownValues, *, reference_price: Number | None, literal: Sequence[str] = ()) -> Reading:
+def read(
+    text: str,
+    known: KnownValues,
+    *,
+    is_alone: bool = True,
+    reference_price: Number | None = None,
+    literal: Sequence[str] = (),
+) -> Reading:
     """Return what a text says about a gallery's attributes; phrases that are `literal` stay words."""
     if len(text) > MOST_CHARACTERS:
         return Reading(text, ())
     barred = [span for phrase in literal for span in _occurrences(text, phrase)]
     facts: list[Fact] = []
-    for fact in sorted(_facts(text, known, reference_price), key=lambda fact: (fact.start, -fact.end)):
+    stated = [*value_phrases.facts(text, known, is_alone=is_alone)]
+    if known.price is not None:
+        stated += price_phrases.facts(text, ShopPrices(known.price, known.price_range, reference_price))
+    for fact in sorted(stated, key=lambda fact: (fact.start, -fact.end)):
         after_last = not facts or fact.start >= facts[-1].end
         if after_last and not _overlaps((fact.start, fact.end), barred):
             facts.append(fact)
@@ -73,12 +85,6 @@ def read(text: str, known: KnownValues, *, reference_price: Number | None, liter
     compared = [span for span in price_phrases.comparisons(text) if not _overlaps(span, barred)]
     lacks_reference = known.price is not None and reference_price is None and bool(compared)
     return Reading(_without(text, facts) if facts else text, facts, lacks_reference)
-
-
-def _facts(text: str, known: KnownValues, reference_price: Number | None) -> Iterator[Fact]:
-    if known.price is not None:
-        yield from price_phrases.facts(text, ShopPrices(known.price, known.price_range, reference_price))
-    yield from value_phrases.facts(text, known)
 
 
 def _occurrences(text: str, phrase: str) -> Iterator[tuple[int, int]]:

@@ -36,7 +36,8 @@ _PERSONS: Mapping[str, tuple[str, ...]] = {  # each with the words for it, in a 
 }  # fmt: skip
 _PARTS = {"boys": ("kids", "men"), "girls": ("kids", "women")}  # how an age and a gender say it together
 _MEMBERS = {"kids": ("boys", "girls"), "adults": ("men", "women")}  # who they are, if an attribute has no word for all
-_PERSON_OF = {" ".join(words(word)): person for person, own in _PERSONS.items() for word in own}
+_WORDS_OF = {person: tuple(" ".join(words(word)) for word in own) for person, own in _PERSONS.items()}  # folded
+_PERSON_OF = {word: person for person, own in _WORDS_OF.items() for word in own}
 _LETTERS = {"xs": "extra small", "s": "small", "m": "medium", "l": "large", "xl": "extra large"}  # sizes
 _SIZE_OF = {**_LETTERS, **{word: letters for letters, word in _LETTERS.items()}}
 
@@ -56,8 +57,11 @@ def tokens(text: str) -> list[Token]:
     return [Token("".join(words(match.group())), *match.span()) for match in matches]
 
 
-def facts(text: str, known: KnownValues) -> Iterator[Fact]:
-    """Yield the facts about values in a text; those that overlap are one too many."""
+def facts(text: str, known: KnownValues, *, is_alone: bool) -> Iterator[Fact]:
+    """Yield the facts about values in a text; of those that overlap, the first is meant.
+
+    Only in a text that `is_alone`, without an image, "women's" is one: "the women's skirt" may be that of the image.
+    """
     said = tokens(text)
     for place in range(len(said)):
         if known.stock is not None:
@@ -65,7 +69,7 @@ def facts(text: str, known: KnownValues) -> Iterator[Fact]:
         if known.brands:
             yield from _brand(said, place, known.brands, text)
         if known.audiences:
-            yield from _audience(said, place, known.audiences)
+            yield from _audience(said, place, known.audiences, text, is_alone=is_alone)
         if known.sizes:
             yield from _size(said, place, known.sizes)
 
@@ -121,69 +125,85 @@ def _brand(said: Sequence[Token], place: int, brands: Mapping[str, Named], text:
     yield _about(values, said, start - negated, end, negated=negated)
 
 
-def _audience(said: Sequence[Token], place: int, audiences: Mapping[str, Named]) -> Iterator[Fact]:
-    start, first = place, place
+def _audience(
+    said: Sequence[Token], place: int, audiences: Mapping[str, Named], text: str, *, is_alone: bool
+) -> Iterator[Fact]:
+    persons: list[str] = []
+    start = place
     if said[place].word == "for":
-        first += 1
-        while _word(said, first) in ("a", "an", "my", "the", "little", "young", "small", "big", "grown"):
-            first += 1
-        persons, end = [], first
-        while (person := _PERSON_OF.get(_word(said, end))) is not None:
-            if said[end].word in ("all", "her", "him") and end + 1 < len(said):
-                break  # "for all seasons", "for her birthday"
-            persons.append(person)
-            end += 1 + (_word(said, end + 1) == "s" and said[end + 1].start == said[end].end + 1)
-            if _word(said, end) not in _LINKS or _PERSON_OF.get(_word(said, end + 1)) is None:
-                break
-            end += 1
-    elif _word(said, place + 1) == "s" and said[place + 1].start == said[place].end + 1:  # "men's"
-        persons, end = [_PERSON_OF.get(said[place].word, "")], place + 2
-    elif said[place].word in ("mens", "womens", "unisex"):
+        persons, end = _persons(said, place + 1)
+        states = _word(said, place - 1) in ("is", "are", "was", "were") and _word(said, place - 2) not in (
+            "that",
+            "which",
+        )
+        is_other = _word(said, end) == "to" or text[said[end - 1].end :][:1] in ("'", "’")  # "for the ladies' bag"
+        if states or is_other or _word(said, place - 1) == "use":  # "stars are for children", "no use for women"
+            return
+    elif said[place].word in ("unisex", "mens", "womens") and (is_alone or said[place].word == "unisex"):
         persons, end = [_PERSON_OF[said[place].word]], place + 1
-    else:
-        return
-    conditions = [_of_person(person, audiences) for person in persons]
-    if not conditions or any(condition is None for condition in conditions):
+    elif is_alone and _is_possessive(said, place):
+        persons, end = [_PERSON_OF.get(said[place].word, "")], place + 2
+    conditions = [condition for person in persons if (condition := _of_person(person, audiences)) is not None]
+    if not conditions or len(conditions) < len(persons):
         return
     negated = _word(said, start - 1) in _NEGATIONS
     start -= negated
-    parts: list[JsonValue] = [dict(condition) for condition in conditions if condition is not None]
-    merged = _merged(parts)
+    merged = _merged(conditions)
     yield Fact(said[start].start, said[end - 1].end, {"not": merged} if negated else merged)
 
 
-def _of_person(person: str, audiences: Mapping[str, Named]) -> Mapping[str, JsonValue] | None:
+def _persons(said: Sequence[Token], first: int) -> tuple[list[str], int]:
+    """Return the persons from a word on, joined by "and" or "or", and the place of the word after them."""
+    while _word(said, first) in ("a", "an", "my", "the", "little", "young", "small", "big", "grown"):
+        first += 1
+    persons: list[str] = []
+    end = first
+    while (person := _PERSON_OF.get(_word(said, end))) is not None:
+        if said[end].word in ("all", "her", "him") and end + 1 < len(said):
+            break  # "for all seasons", "for her birthday"
+        persons.append(person)
+        end += 1
+        if _word(said, end) not in _LINKS or _word(said, end + 1) not in _PERSON_OF:
+            break
+        end += 1
+    return persons, end
+
+
+def _is_possessive(said: Sequence[Token], place: int) -> bool:
+    return _word(said, place + 1) == "s" and said[place + 1].start == said[place].end + 1
+
+
+def _of_person(person: str, audiences: Mapping[str, Named]) -> dict[str, JsonValue] | None:
     """Return the filter for a person: by a word for it, by age and gender, or by all who belong to them."""
-
-    def direct(person: str) -> list[JsonValue]:
-        named = (
-            audiences.get(" ".join(words(word))) or audiences.get(f"{' '.join(words(word))} s")
-            for word in _PERSONS.get(person, ())
-        )
-        values = [value for value in named if value is not None]
-        same = dict.fromkeys(value for value in values if value.attribute == values[0].attribute)
-        return [on_attribute(values[0].attribute, _one_or_list([value.value for value in same]))] if values else []
-
-    if own := direct(person):
-        return _merged(own)
-    parts = [direct(part) for part in _PARTS.get(person, ())]
+    if own := _direct(person, audiences):
+        return own
+    parts = [_direct(part, audiences) for part in _PARTS.get(person, ())]
     if parts and all(parts):
-        return {"and": [part for each in parts for part in each]}
-    members = [direct(member) for member in _MEMBERS.get(person, ())]
-    return _merged([part for each in members for part in each]) if members and all(members) else None
+        return {"and": [part for part in parts if part is not None]}
+    members = [_direct(member, audiences) for member in _MEMBERS.get(person, ())]
+    return _merged([member for member in members if member is not None]) if members and all(members) else None
 
 
-def _merged(parts: Sequence[JsonValue]) -> dict[str, JsonValue]:
+def _direct(person: str, audiences: Mapping[str, Named]) -> dict[str, JsonValue] | None:
+    """Return the filter for the values that are words for a person, of the attribute that has the first of them."""
+    named = (audiences.get(word) or audiences.get(f"{word} s") for word in _WORDS_OF.get(person, ()))
+    values = [value for value in named if value is not None]
+    if not values:
+        return None
+    name = values[0].attribute
+    return on_attribute(name, _one_or_list([value.value for value in values if value.attribute == name]))
+
+
+def _merged(filters: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
     """Return a filter that holds if one of several does; those on one attribute become one list of values."""
-    filters = [part for part in parts if isinstance(part, dict)]
-    names = {name for part in filters for name in part}
+    names = {name for each in filters for name in each}
     if len(names) == 1 and (name := next(iter(names))) not in ("and", "or", "not", "attribute"):
         values: list[JsonValue] = []
-        for part in filters:
-            value = part[name]
+        for each in filters:
+            value = each[name]
             values += value if isinstance(value, list) else [value]
         return {name: _one_or_list(values)}
-    return filters[0] if len(filters) == 1 else {"or": list(parts)}
+    return filters[0] if len(filters) == 1 else {"or": [*filters]}
 
 
 def _size(said: Sequence[Token], place: int, sizes: Mapping[str, Named]) -> Iterator[Fact]:

@@ -27,7 +27,8 @@ def with_facts(query: Query, view: GalleryView, reader: FactReader, settings: Se
     understood: list[StatedFact] = []
     lacks_reference = False
     for number, text in enumerate(query.texts):
-        reading = reader.read(text, view.rows, reference=reference, literal=query.literal)
+        is_alone = not query.references
+        reading = reader.read(text, view.rows, is_alone=is_alone, reference=reference, literal=query.literal)
         texts.append(reading.words.strip())
         step = number if query.steps else None
         understood += [StatedFact(text[fact.start : fact.end], step, fact) for fact in reading.facts]

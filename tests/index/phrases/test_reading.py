@@ -69,7 +69,7 @@ def facts(text: str, known: KnownValues = SHOP, reference: float | None = None) 
     ],
 )
 def test_prices_become_ranges(text: str, bounds: Mapping[str, float], words: str) -> None:
-    reading = read(text, SHOP, reference_price=None)
+    reading = read(text, SHOP)
     assert [fact.conditions for fact in reading.facts if "price" in fact.conditions] == [{"price": bounds}]
     assert reading.words == words
 
@@ -87,7 +87,7 @@ def test_prices_become_ranges(text: str, bounds: Mapping[str, float], words: str
     ],
 )  # fmt: skip
 def test_other_numbers_stay_words(text: str) -> None:
-    reading = read(text, SHOP, reference_price=None)
+    reading = read(text, SHOP)
     assert reading.words == text and not reading.facts
 
 
@@ -131,7 +131,7 @@ def test_other_numbers_stay_words(text: str) -> None:
     ],
 )
 def test_values_become_conditions(text: str, condition: Mapping[str, object], words: str) -> None:
-    reading = read(text, SHOP, reference_price=None)
+    reading = read(text, SHOP)
     assert [fact.conditions for fact in reading.facts] == [condition]
     assert reading.words == words
 
@@ -143,12 +143,19 @@ def test_values_become_conditions(text: str, condition: Mapping[str, object], wo
         "stock", "not in stock", "out of stock", "sold out", "unavailable", "not available", "available in red",
         "isn't available", "for summer", "for the office", "for her birthday", "for all seasons", "for every day",
         "size up", "one size", "plus size", "in size 60", "the same size", "in m", "womenswear", "boyfriend jeans",
-        "the girl on the print", "in the brand colours", "different from fjord",
+        "the girl on the print", "in the brand colours", "different from fjord", "stars are for children",
+        "I have no use for the ladies' bag", "no use for women", "with a bobble for children to pull at",
     ],
 )  # fmt: skip
 def test_values_that_no_item_has_and_other_words_stay(text: str) -> None:
-    reading = read(text, SHOP, reference_price=None)
+    reading = read(text, SHOP)
     assert reading.words == text and not reading.facts
+
+
+def test_whose_clothes_they_are_counts_in_a_text_without_an_image() -> None:
+    for text in ("the women's skirt should be red", "mens coat"):
+        assert read(text, SHOP).facts and not read(text, SHOP, is_alone=False).facts
+    assert read("for women", SHOP, is_alone=False).facts
 
 
 def test_prices_are_compared_with_the_reference() -> None:
@@ -157,9 +164,9 @@ def test_prices_are_compared_with_the_reference() -> None:
     assert facts("something more expensive", reference=40.0) == [{"price": {"gt": 40.0}}]
     assert read("in red, but cheaper", SHOP, reference_price=40.0).words == "in red"
     assert facts("not cheaper", reference=40.0) == [] == facts("cheaper than a car", reference=40.0)
-    without = read("a cheaper coat", SHOP, reference_price=None)
+    without = read("a cheaper coat", SHOP)
     assert without.words == "a cheaper coat" and without.lacks_reference
-    assert not read("a cheaper coat", SHOP, reference_price=None, literal=["Cheaper"]).lacks_reference
+    assert not read("a cheaper coat", SHOP, literal=["Cheaper"]).lacks_reference
 
 
 def test_extremes_become_an_order() -> None:
@@ -184,10 +191,10 @@ def test_age_and_gender_together_say_who_it_is_for() -> None:
 
 def test_several_facts_are_cut_at_their_places() -> None:
     text = "Zoë’s red coat, under 50 €, from Fjord and in stock, with a hood"
-    reading = read(text, SHOP, reference_price=None)
+    reading = read(text, SHOP)
     assert [text[fact.start : fact.end] for fact in reading.facts] == ["under 50 €", "from Fjord", "in stock"]
     assert reading.words == "Zoë’s red coat, with a hood"
-    kept = read(text, SHOP, reference_price=None, literal=["from fjord", "no such phrase", "  "])
+    kept = read(text, SHOP, literal=["from fjord", "no such phrase", "  "])
     assert [text[fact.start : fact.end] for fact in kept.facts] == ["under 50 €", "in stock"]
     assert "from Fjord" in kept.words
 
