@@ -2,7 +2,8 @@
 
 A word that a model has never read breaks into pieces that mean nothing to it. So a word that is neither one of the
 bundle's own words nor a common word of its tokenizer becomes the most frequent of its own words that is one letter
-away, if there is one: a letter lost, added or replaced, or two neighbours swapped (Damerau, 1964).
+away, if there is one: a letter lost, added or replaced, or two neighbours swapped (Damerau, 1964). A word of three
+letters becomes only one of the most frequent, by an inner letter lost or two swapped: "pnk" is read as "pink".
 """
 
 import re
@@ -11,7 +12,9 @@ from string import ascii_lowercase
 
 FILE = "words.txt"  # of a bundle: its own words, the most frequent first
 
-_WORD = re.compile(r"[^\W\d_]{4,24}")  # shorter words have too many neighbours
+_WORD = re.compile(r"[^\W\d_]{3,24}")  # shorter words have too many neighbours
+_SHORT = 3
+_FREQUENT = 100  # own words that a short word may become
 _MOST = 12  # words of one text that are put right: it bounds the work
 
 
@@ -41,9 +44,18 @@ class Spelling:
                 return found.group()
             left -= 1
             near = [other for other in _one_letter_away(word) if other in self._place]
+            if len(word) == _SHORT:
+                near = [other for other in near if self._place[other] < _FREQUENT and _is_shortened(word, other)]
             return min(near, key=lambda other: (other[0] != word[0], self._place[other]), default=found.group())
 
         return _WORD.sub(correct, text)
+
+
+def _is_shortened(word: str, other: str) -> bool:
+    """Return whether a word is another without one of its inner letters, or with two letters swapped."""
+    if len(other) == len(word):
+        return sorted(word) == sorted(other)
+    return (other[0], other[-1]) == (word[0], word[-1])
 
 
 def _one_letter_away(word: str) -> Iterator[str]:

@@ -21,7 +21,9 @@ SPELLING = Spelling(
         ("shirr", "shirt"),  # replaced
         ("lose gloves, stripped", "lose gloves, stripped"),  # common words
         ("green shrits", "green shirts"),  # the plural of a word
-        ("dts", "dts"),  # too short to tell
+        ("dts, lnog", "dots, long"),  # a short word may be one of the frequent words
+        ("ots, dot, fots", "ots, dot, dots"),  # but not without its first or last letter
+        ("ds", "ds"),  # too short to tell
         ("fjord tartan 12345 naïve", "fjord tartan 12345 naïve"),  # near to none
     ],
 )
