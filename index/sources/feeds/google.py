@@ -11,7 +11,8 @@ from models.csv_tables import Note
 COLUMNS = {
     "id": "id", "image": "image_link", "in_stock": "availability", "availability": "availability",
     **{name: name for name in ("title", "description", "link", "price", "sale_price", "brand", "gtin", "mpn")},
-    **{name: name for name in ("additional_image_link", "condition", "color", "size", "gender", "material")},
+    "images": "additional_image_link",
+    **{name: name for name in ("condition", "color", "size", "gender", "material")},
     **{name: name for name in ("item_group_id", "google_product_category", "product_type", "age_group")},
 }  # fmt: skip
 TEXTS = frozenset({"availability", "gtin", "mpn", "item_group_id", "google_product_category"})
@@ -39,15 +40,15 @@ def english(name: str) -> str:
 
 
 def products(rows: Iterable[Row], note: Note) -> Iterator[Row]:
-    """Yield the items of a feed; what can be bought only later is not in stock."""
+    """Yield the items of a feed with all their images; what can be bought only later is not in stock."""
     for row in rows:
         availability = row.get("in_stock")
         if isinstance(availability, str):
             meaning = stock.STOCK_WORDS.get(stock.availability(availability))
             row["in_stock"] = "" if meaning is None else "true" if meaning else "false"
-        more = row.get("additional_image_link")
+        more = row.get("images")
         if isinstance(more, str):
-            row["additional_image_link"] = [part.strip() for part in more.split(",") if part.strip()]
+            row["images"] = [part.strip() for part in more.split(",") if part.strip()]
         description = row.get("description")
         if isinstance(description, str):
             row["description"] = plain(description)

@@ -11,7 +11,7 @@ LIKELY = {  # folded, the likeliest first
         "id_producto", "code", "nr", "no", "number", "ean", "gtin",
     ),
     "image": (
-        "image_url", "image_link", "image_src", "imageurl", "image_path", "images", "img", "img_url", "picture",
+        "image_url", "image_link", "image_src", "imageurl", "image_path", "img", "img_url", "picture",
         "picture_url", "photo", "photo_url", "main_image", "thumbnail", "file", "filename", "path", "url_image",
         "bild", "bilder", "bildlink", "bild_url", "foto", "hauptbild", "image_principale", "lien_image", "imagen",
         "imágenes", "imagen_url", "enlace_imagen",

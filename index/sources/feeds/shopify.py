@@ -31,7 +31,7 @@ LAST = 10**9  # position of an image without one
 
 
 def products(rows: Iterable[Row], note: Note) -> Iterator[Row]:
-    """Yield a product for each handle, with its first image, lowest price, options as lists, and metafields.
+    """Yield a product for each handle, with its images, lowest price, options as lists, and metafields.
 
     Drafts, archived and unpublished products are left out with a note.
     """
@@ -66,7 +66,9 @@ def _product(group: Sequence[dict[str, str]], first: dict[str, str]) -> Row:
         name: cell for name, cell in first.items() if not name.startswith(WORKING) and name not in PER_VARIANT
     }
     product.setdefault("id", "")
-    product["image"] = _image(group) or first.get("_variant_image", "")
+    images = _images(group)
+    product["image"] = images[0] if images else ""
+    product["images"] = images
     product["description"] = plain(first.get("description", ""))
     product["tags"] = [tag.strip() for tag in first.get("tags", "").split(",") if tag.strip()]
     variants = [cells for cells in group if any(cells.get(name) for name in (*PER_VARIANT, "_value1"))]
@@ -89,9 +91,11 @@ def _product(group: Sequence[dict[str, str]], first: dict[str, str]) -> Row:
     return product
 
 
-def _image(group: Sequence[dict[str, str]]) -> str:
-    images = [cells for cells in group if cells.get("image")]
-    return min(images, key=_position)["image"] if images else ""
+def _images(group: Sequence[dict[str, str]]) -> list[str]:
+    """Return the images by their position, and then those that only variants have, each once."""
+    images = [cells["image"] for cells in sorted(group, key=_position) if cells.get("image")]
+    variants = [cells["_variant_image"] for cells in group if cells.get("_variant_image")]
+    return list(dict.fromkeys([*images, *variants]))
 
 
 def _position(cells: dict[str, str]) -> int:

@@ -31,7 +31,7 @@ def usual_id(present: Sequence[str]) -> Mapping[str, str]:
 
 
 def products(rows: Iterable[Row], note: Note) -> Iterator[Row]:
-    """Yield a product for each row that is not a variation of another; variations give it prices, stock and options.
+    """Yield a product for each row that is not a variation of another; variations give it images, prices and more.
 
     Products that are not published, or hidden in the catalog, are left out with a note.
     """
@@ -69,7 +69,9 @@ def _is_variation(cells: dict[str, str]) -> bool:
 def _product(cells: dict[str, str], variations: list[dict[str, str]]) -> Row:
     product: Row = {name: cell for name, cell in cells.items() if not name.startswith(WORKING)}
     everything = [cells, *variations]
-    product["image"] = next((images[0] for row in everything if (images := _split(row.get("image", "")))), "")
+    images = list(dict.fromkeys(image for row in everything for image in _split(row.get("image", ""))))
+    product["image"] = images[0] if images else ""
+    product["images"] = images
     product["description"] = plain((cells.get("_short") or cells.get("_long", "")).replace("\\n", " "))
     for name in ("category", "tags"):
         product[name] = _split(cells.get(name, ""))

@@ -9,6 +9,7 @@ import pytest
 from index.__main__ import main
 from index.build.build import build
 from index.build.create import create
+from index.edits import Put
 from index.gallery import Gallery
 from index.storage import snapshot
 from index.storage.changes import Delete
@@ -51,10 +52,16 @@ def test_the_items_of_a_gallery_move_to_another_space(filled: Path, encoder: Enc
     assert sorted(items(opened(filled, other))) == sorted({*before, "i20"} - {"i3"})
 
 
-def test_a_moved_gallery_reads_the_images_where_they_are_now(filled: Path, other: Encoder, tmp_path: Path) -> None:
+def test_a_moved_gallery_reads_the_images_where_they_are_now(
+    filled: Path, encoder: Encoder, other: Encoder, tmp_path: Path
+) -> None:
+    put = Put("two", [picture(1), picture(50)], {"number": 0})
+    assert apply([put], opened(filled, encoder), encoder) == [None]
     moved = tmp_path / "elsewhere"
     shutil.move(filled, moved)
-    assert build(None, moved, other, progress=quiet).embedded == 12
+    built = build(None, moved, other, progress=quiet)
+    assert (built.items, built.skipped) == (13, [])
+    assert len(opened(moved, other).view().item("two").further) == 1
 
 
 def test_a_killed_move_continues_from_what_it_embedded(

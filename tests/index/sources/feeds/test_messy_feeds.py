@@ -38,12 +38,13 @@ def test_a_google_feed_in_german_has_the_english_attributes(tmp_path: Path) -> N
     assert (dress.id, dress.image) == ("S1", IMAGES[0])
     expected = {"title": "Kleid", "price": 1299.0, "currency": "EUR", "brand": "Fjord", "in_stock": True}
     assert expected.items() <= dress.attributes.items()
-    assert dress.attributes["additional_image_link"] == [IMAGES[1]]
+    assert [image.uri for image in dress.further] == [IMAGES[1]]
     assert skirt.attributes["in_stock"] is False
 
 
 def test_shopify_rows_of_a_handle_are_one_product_with_its_metafields(tmp_path: Path) -> None:
     (dress, skirt), _ = products(exports.write(tmp_path / "p.csv", messy.shopify(), IMAGES))
+    assert [image.uri for image in dress.further] == [IMAGES[1], IMAGES[2]]
     assert (dress.id, dress.image) == ("dress", IMAGES[0])
     expected = {
         "title": "Dress", "description": "A dress, blue & light", "price": 999.5, "sku": ["007", "D-M"],
@@ -60,6 +61,7 @@ def test_shopify_rows_of_a_handle_are_one_product_with_its_metafields(tmp_path: 
 def test_woocommerce_names_of_every_language_are_read(tmp_path: Path, language: str) -> None:
     table = exports.write(tmp_path / "p.csv", messy.woocommerce(language), IMAGES, "cp1252")
     (dress, skirt), notes = products(table)
+    assert [image.uri for image in dress.further] == [IMAGES[1], IMAGES[2]]  # the last is a variation's
     assert (dress.id, dress.image) == ("11", IMAGES[0])
     assert dress.attributes == {
         "title": "Kleid", "sku": "KL", "price": 999.0, "sale_price": 899.0, "currency": "EUR", "in_stock": True,
@@ -90,20 +92,23 @@ def test_a_table_with_other_names_is_refused_with_the_map_that_it_needs(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "text", "encoding", "ids"),
+    ("name", "text", "encoding", "items", "images"),
     [
-        ("feed.txt", messy.GOOGLE_TSV, "utf-16", 3),
-        ("products_export.csv", messy.shopify(), "utf-8-sig", 2),
-        ("wc-product-export.csv", messy.woocommerce("de"), "cp1252", 2),
+        ("feed.txt", messy.GOOGLE_TSV, "utf-16", 3, 5),
+        ("feed.xml", exports.GOOGLE_RSS, "utf-8", 2, 4),
+        ("products_export.csv", messy.shopify(), "utf-8-sig", 2, 4),
+        ("wc-product-export.csv", messy.woocommerce("de"), "cp1252", 2, 4),
     ],
 )
 def test_each_messy_feed_becomes_a_shop_in_one_command(
     tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], name: str, text: str,
-    encoding: str, ids: int,
+    encoding: str, items: int, images: int,
 ) -> None:  # fmt: skip
     draw(tmp_path, 3)
     table = exports.write(tmp_path / name, text, [f"000{number}.png" for number in range(3)], encoding)
     assert main(["build", str(table), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]) == 0
-    assert capsys.readouterr().out.startswith(f"{ids} items ({ids} embedded, 0 reused), 0 skipped")
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"{items} items with {images} images ({images} embedded, 0 reused), 0 skipped")
+    assert "is read as a " in captured.err
     assert main(["inspect", str(tmp_path / "g")]) == 0
     assert "is read as a " in capsys.readouterr().out

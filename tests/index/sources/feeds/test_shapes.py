@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from index.__main__ import main
 from index.sources.rows import SourceRow, rows
 from models.errors import SourceError
 from tests.index.sources.feeds import exports
-
-if TYPE_CHECKING:
-    from tests.index.conftest import Draw
 
 IMAGES = ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg", "https://cdn.example/3.jpg")
 
@@ -40,7 +35,7 @@ def test_a_google_feed_gives_its_items(tmp_path: Path, name: str, text: str, enc
     assert dress.attributes["link"] == "https://shop.example/a1"
     assert dress.attributes["brand"] == "Fjord"
     assert dress.attributes["gtin"] == "04006381333931"
-    assert dress.attributes["additional_image_link"] == [IMAGES[1], IMAGES[2]]
+    assert [image.uri for image in dress.further] == [IMAGES[1], IMAGES[2]] and not skirt.further
     assert (dress.attributes["in_stock"], skirt.attributes["in_stock"]) == (True, False)
     assert (skirt.id, skirt.image, skirt.attributes["title"]) == ("A2", IMAGES[1], "Red skirt")
     assert skirt.attributes["availability"] == "backorder"
@@ -58,6 +53,7 @@ def test_a_google_feed_in_atom_gives_its_links(tmp_path: Path) -> None:
 
 def test_a_shopify_export_gives_a_product_a_handle(tmp_path: Path) -> None:
     (dress, skirt), notes = products(exports.write(tmp_path / "p.csv", exports.SHOPIFY, IMAGES))
+    assert [image.uri for image in dress.further] == [IMAGES[1], IMAGES[2]] and not skirt.further
     assert (dress.id, dress.image) == ("blue-dress", IMAGES[0])
     assert dress.attributes == {
         "title": "Blue dress", "description": "A dress, blue & light", "brand": "Fjord", "type": "Dress",
@@ -86,6 +82,7 @@ def test_a_shopify_export_of_the_newer_template_is_the_same(tmp_path: Path) -> N
 
 def test_a_woocommerce_export_merges_variations_into_their_product(tmp_path: Path) -> None:
     (dress, skirt), notes = products(exports.write(tmp_path / "p.csv", exports.WOOCOMMERCE, IMAGES))
+    assert [image.uri for image in dress.further] == [IMAGES[1]] and not skirt.further
     assert (dress.id, dress.image) == ("11", IMAGES[0])
     assert dress.attributes["title"] == "Blue dress"
     assert dress.attributes["description"] == "A dress"
@@ -105,24 +102,3 @@ def test_a_map_overrides_a_recognised_column(tmp_path: Path) -> None:
     assert [(row.id, row.attributes["alt"]) for row in found] == [("BD-S", "back"), ("RS", None)]
     with pytest.raises(SourceError, match="no column 'nothing'"):
         products(table, {"id": "nothing"})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "text", "ids"),
-    [
-        ("feed.txt", exports.GOOGLE_TSV, ["A1", "A2"]),
-        ("feed.xml", exports.GOOGLE_RSS, ["A1", "A2"]),
-        ("products_export.csv", exports.SHOPIFY, ["blue-dress", "red-skirt"]),
-        ("wc-product-export.csv", exports.WOOCOMMERCE, ["11", "14"]),
-    ],
-)
-def test_each_export_becomes_a_gallery_in_one_command(
-    tmp_path: Path, bundle: Path, draw: "Draw", capsys: pytest.CaptureFixture[str], name: str, text: str, ids: list[str]
-) -> None:
-    draw(tmp_path, 3)
-    table = exports.write(tmp_path / name, text, [f"000{number}.png" for number in range(3)])
-    assert main(["build", str(table), "--gallery", str(tmp_path / "g"), "--bundle", str(bundle)]) == 0
-    captured = capsys.readouterr()
-    assert captured.out.startswith(f"{len(ids)} items ({len(ids)} embedded, 0 reused), 0 skipped")
-    assert "is read as a " in captured.err
