@@ -142,7 +142,9 @@ def _search(arguments: argparse.Namespace) -> None:
                 "id": hit.item.id,
                 "score": round(hit.score, 6),
                 "attributes": search_schemas.without_empty(hit.item.attributes),
-                "uri": hit.item.uri,
+                "uri": hit.item.uris[hit.image],
+                "image": hit.image,
+                "images": list(hit.item.uris),
             }
             for hit in answer.hits
         ]
@@ -151,7 +153,8 @@ def _search(arguments: argparse.Namespace) -> None:
         cli.show({"hits": hits, **facts, **remarks}, as_json=True)
         return
     for hit in answer.hits:
-        line = f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}"
+        several = f"  (image {hit.image} of 0 to {len(hit.item.further)})" if hit.item.further else ""
+        line = f"{hit.score:.4f}  {hit.item.id}  {hit.item.attributes.get('title') or ''}{several}"
         print(cli.printable(line).rstrip())
     for note in (*answer.notes, *answer.diagnostics):
         print(f"likebut: {note}", file=sys.stderr)

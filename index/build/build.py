@@ -158,8 +158,8 @@ def _built(
     if embedded.unusable:
         first = embedded.unusable[0]
         notes.append(
-            f"{len(embedded.unusable)} images of items with other ones were left out; the first, of item {first.id!r}:"
-            f" {first.reason}"
+            f"{len(embedded.unusable)} images of items with other ones were left out; the first, {first.uri} of"
+            f" item {first.id!r}: {first.reason}"
         )
     if embedded.unreachable:
         first = embedded.unreachable[0]

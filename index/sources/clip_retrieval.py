@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from index.sources.cells import Cells, escape_text, is_utf8
 from index.sources.embedded import Embedded, SkippedRow
+from index.sources.image_cells import FurtherImage
 from index.sources.rows import SourceRow, id_problem
 from models import files, tables
 from models.arrays import Flags, Vectors
@@ -20,6 +21,7 @@ from models.errors import SourceError
 
 IMAGES, METADATA, MANIFEST = "img_emb", "metadata", "manifest.json"
 ADDRESSES = ("image", "image_path", "url")  # the first that is there; `image` can be no attribute of ours
+NUMBER = "image_number"  # of the manifest: the column that numbers the images of an item from 0, if it has several
 OFF = 2e-3  # what half precision leaves of a length of one
 NUMBERED = re.compile(r"_([0-9]+)$")
 
@@ -42,15 +44,16 @@ def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], N
     No file says which model made the vectors: the caller vouches for their space. Raises SourceError
     for files that do not belong together, of another dimension, or that a manifest of ours says were changed.
     """
-    _check_manifest(folder, space_id)
+    number_column = _check_manifest(folder, space_id)
     rows: list[SourceRow] = []
+    numbers: list[int] = []  # of each row's image among those of its item
     blocks: list[Vectors] = []
     skipped: list[SkippedRow] = []
     cells = Cells()
     pairs = _pairs(folder)
-    parts = [_rows(metadata, cells) for _, metadata in pairs]
-    repeated = _repeated([part for part, named in parts if named == "image_path"])
-    for (embeddings, metadata), (part, named) in zip(pairs, parts, strict=True):
+    parts = [_rows(metadata, cells, number_column) for _, metadata in pairs]
+    repeated = _repeated([part for part, named, _ in parts if named == "image_path"])
+    for (embeddings, metadata), (part, named, part_numbers) in zip(pairs, parts, strict=True):
         vectors, usable = _vectors(embeddings, dimension)
         if len(part) != len(vectors):
             raise SourceError(f"{metadata} has {len(part)} rows and {embeddings} {len(vectors)}: write the pair again")
@@ -65,23 +68,46 @@ def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], N
                 skipped.append(SkippedRow(id, row.image, reason))
             else:
                 rows.append(row)
+                numbers.append(part_numbers[number])
         blocks.append(vectors[usable])
     for sentence in cells.notes():
         note(sentence)
+    vectors = np.concatenate(blocks)
+    if any(numbers):
+        rows, vectors = _grouped(rows, numbers, vectors)
     ids = Counter(row.id for row in rows)
     if len(ids) < len(rows):
         raise SourceError(f"{folder} has the id {ids.most_common(1)[0][0]!r} twice: give every row an id of its own")
-    return Embedded(rows, np.concatenate(blocks), skipped, computed=0, new=len(rows))
+    return Embedded(rows, vectors, skipped, computed=0, new=len(vectors))
 
 
-def _check_manifest(folder: Path, space_id: str) -> None:
-    """Another program's layout has no manifest, and is taken at its owner's word."""
+def _grouped(rows: Sequence[SourceRow], numbers: Sequence[int], vectors: Vectors) -> tuple[list[SourceRow], Vectors]:
+    """The rows of first images with those of further ones, whose vectors follow; those without a first are left out."""
+    further: dict[str, list[tuple[int, int]]] = {}  # by id, the numbers with their rows
+    for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+        if number:
+            further.setdefault(row.id, []).append((number, place))
+    firsts = [place for place, number in enumerate(numbers) if not number]
+    others = [[place for _, place in sorted(further.get(rows[first].id, ()))] for first in firsts]
+    items = [
+        replace(rows[first], further=tuple(FurtherImage(rows[place].image) for place in places))
+        for first, places in zip(firsts, others, strict=True)
+    ]
+    return items, vectors[[*firsts, *(place for places in others for place in places)]]
+
+
+def _check_manifest(folder: Path, space_id: str) -> str:
+    """Return the column that numbers the images of an item, "" if there is none.
+
+    Another program's layout has no manifest, and is taken at its owner's word.
+    """
     path = folder / MANIFEST
     if not path.exists():
-        return
+        return ""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         space, digests = facts["space_id"], dict(facts["files"])
+        number_column = str(facts.get(NUMBER, ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path} is no manifest of an export ({error!r}): export again, or remove it") from error
     if space != space_id:
@@ -89,6 +115,7 @@ def _check_manifest(folder: Path, space_id: str) -> None:
     for name, digest in digests.items():
         if not (folder / name).is_file() or files.digest(folder / name) != digest:
             raise SourceError(f"{folder / name} is not as {path} says: export or copy it again")
+    return number_column
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -131,8 +158,8 @@ def _vectors(path: Path, dimension: int) -> tuple[Vectors, Flags]:
     return wide.astype(np.float16), usable
 
 
-def _rows(path: Path, cells: Cells) -> tuple[list[SourceRow], str]:
-    """The rows of a file of metadata, and the name of the column that gives the ids."""
+def _rows(path: Path, cells: Cells, number_column: str) -> tuple[list[SourceRow], str, list[int]]:
+    """The rows of a file of metadata, the name of the column that gives the ids, and the numbers of their images."""
     try:
         table = parquet.read_table(path, partitioning=None)
     except (OSError, pyarrow.ArrowException) as error:
@@ -145,6 +172,8 @@ def _rows(path: Path, cells: Cells) -> tuple[list[SourceRow], str]:
         name: tables.cell_values(table.column(name).combine_chunks(), f"{path}, column {name!r}")
         for name in table.column_names
     }
+    given = columns.pop(number_column, [0] * table.num_rows)
+    numbers = [number if isinstance(number, int) else 0 for number in given]
     rows: list[SourceRow] = []
     for number in range(table.num_rows):
         record = {name: values[number] for name, values in columns.items()}
@@ -158,7 +187,7 @@ def _rows(path: Path, cells: Cells) -> tuple[list[SourceRow], str]:
             problem = f"row {number + 1} of {path.name}: its image {uri!r} is no text"
         attributes = cells.attributes(record, id)
         rows.append(SourceRow(escape_text(id), escape_text(str(uri or "")), attributes, problem=problem))
-    return rows, named
+    return rows, named, numbers
 
 
 def _problem(id: str, number: int, path: Path) -> str:
