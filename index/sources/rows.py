@@ -75,6 +75,8 @@ def rows(
     if object_stores.is_store(name):
         yield from _any(name, _store(name, columns, note))
         return
+    if name.lower().startswith(("http://", "https://")):
+        raise SourceError(f"{name} is a URL: download the table, as deploy/feed.sh does, and name its file")
     path = Path(source)
     try:
         if not path.is_dir() and not path.is_file():

@@ -124,6 +124,8 @@ def _kept_snapshot(name: str, settings: Settings, live: SnapshotManifest) -> Sna
 def _source(name: str) -> str:
     """Return the folder or table that a request names; raises Unusable if a build could not read it."""
     way_out = f"name a folder of images, or a {', '.join(tables.SUFFIXES)} table"
+    if name.lower().startswith(("http://", "https://")):
+        way_out = "download it, and send it as the body of this request, as deploy/feed.sh does"
     if object_stores.is_store(name):
         try:
             readable = object_stores.is_folder(name) or tables.is_table(name)

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from index.sources.feeds.column_names import fold
 
-YES_NO = {"true": True, "false": False, "yes": True, "no": False}
+YES_NO = {  # and in German, French and Spanish, as spreadsheet programs write true and false there
+    "true": True, "false": False, "yes": True, "no": False, "wahr": True, "falsch": False, "ja": True, "nein": False,
+    "vrai": True, "faux": False, "oui": True, "non": False, "verdadero": True, "falso": False, "sí": True,
+}  # fmt: skip
 AVAILABILITY = {  # as Google Merchant, schema.org and WooCommerce have it; what comes only later is not in stock
     "in stock": True, "instock": True, "limited availability": True, "out of stock": False, "outofstock": False,
     "sold out": False, "soldout": False, "preorder": False, "pre order": False, "backorder": False,
@@ -19,17 +22,16 @@ STOCK_NAMES = frozenset(  # of columns that say whether a product is in stock, f
 )  # fmt: skip
 STOCK_WORDS = YES_NO | AVAILABILITY | {
     "1": True, "0": False, "y": True, "n": False, "available": True, "unavailable": False, "not available": False,
-    "ja": True, "nein": False, "auf lager": True, "lieferbar": True, "nicht auf lager": False, "nicht lieferbar": False,
-    "vorbestellt": False,
-    "ausverkauft": False, "oui": True, "non": False, "en stock": True, "épuisé": False, "rupture de stock": False,
-    "sí": True, "si": True, "disponible": True, "agotado": False, "sin stock": False,
+    "auf lager": True, "lieferbar": True, "nicht auf lager": False, "nicht lieferbar": False,
+    "vorbestellt": False, "ausverkauft": False, "en stock": True, "épuisé": False, "rupture de stock": False,
+    "si": True, "disponible": True, "agotado": False, "sin stock": False,
 }  # fmt: skip
 
 
 def words(name: str, values: Sequence[str]) -> Mapping[str, bool] | None:
     """Return the folded words of a column without empty cells by what they mean; None if it holds other words, too.
 
-    A column of "no" alone may name a country: it is one of booleans only if its name says so.
+    A column of "no" or "non" alone may be text, as a country: it is one of booleans only if its name says so.
     """
     distinct: set[str] = set()
     for value in dict.fromkeys(values):  # most columns end at the first
@@ -39,7 +41,7 @@ def words(name: str, values: Sequence[str]) -> Mapping[str, bool] | None:
         distinct.add(word)
     if fold(name) in STOCK_NAMES:
         return STOCK_WORDS
-    if distinct <= YES_NO.keys() and distinct != {"no"}:
+    if distinct <= YES_NO.keys() and not distinct <= {"no", "non"}:
         return YES_NO
     return AVAILABILITY if distinct <= AVAILABILITY.keys() and distinct & {"in stock", "out of stock"} else None
 

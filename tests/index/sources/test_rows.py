@@ -257,3 +257,8 @@ def test_a_data_address_is_a_bad_row(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match="data: addresses are not read"):
         read_image(row)
     assert len(row.image) < 100
+
+
+def test_a_url_as_the_source_is_refused_with_the_way_out() -> None:
+    with pytest.raises(SourceError, match=r"is a URL: download"):
+        list(rows("https://shop.example/feed.xml"))

@@ -23,6 +23,9 @@ from tests.index.sources.test_rows import write_csv
         ("in_stock", ["3", "0"], [3, 0]),  # a count
         ("flag", ["1", "0"], [1, 0]),
         ("country", ["NO", "NO"], ["NO", "NO"]),
+        ("new", ["WAHR", "FALSCH", "nein"], [True, False, False]),
+        ("new", ["oui", "non"], [True, False]),
+        ("new", ["Sí", "no"], [True, False]),
         ("state", ["available", "available"], ["available", "available"]),
         ("in_stock", ["yes", "perhaps"], ["yes", "perhaps"]),
         ("tags", ["red, summer,red", "", "linen"], [["red", "summer"], None, ["linen"]]),
