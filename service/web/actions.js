@@ -17,10 +17,14 @@ export const actions = {
 
 /** Changes the query, as a step of the history, and shows its answer; what is left out becomes empty. */
 export function go(changed) {
-  shop.query = state.complete(changed);
+  shop.query = state.complete({ product: null, ...changed });
+  storePosition();
   history.pushState({}, "", state.address(shop.query));
   actions.show();
 }
+
+/** Stores how far the page is scrolled with its step of the history. */
+export const storePosition = () => history.replaceState({ ...history.state, y: window.scrollY }, "");
 
 /** Replaces the children of an element; if one of them had the focus, `heir` gets it. */
 export function fill(element, children, heir) {

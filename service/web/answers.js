@@ -1,25 +1,170 @@
 // The answer to a query: which searches it takes, and what they say together.
 
 import { fetchJson, items, members, postJson } from "./ask.js";
-import { conditions } from "./choices.js";
+import { facets } from "./filters/catalogue.js";
+import * as choices from "./filters/choices.js";
 import * as liked from "./query/favourites.js";
 import * as state from "./state.js";
 
-/** Returns the answer to a query, or a page of the gallery if it is empty; only that page skips the first `known` items. */
-export async function answer(query, signal, { known = 0 } = {}) {
-  if (query.favourites) return { items: await favourites(signal), favourites: true };
-  if (!state.hasQuery(query)) {
-    const page = await fetchJson(`browse?offset=${known}&limit=${Math.max(1, query.k - known)}`, { signal });
-    return { items: page.items, total: page.total, browsing: true };
+const LEAST_CHANCE = { text: 0.2, composed: 0.1 }; // from which a product counts as a match, chosen by reading searches of the demo
+const WINDOW = 1000; // the most hits that the service arranges and counts
+const DEEPEST = 10_000; // hits that the service ranks
+const BROWSED = 200; // items of one page of the gallery
+const MOST_WITHOUT = 4; // filters for which it is counted how many products there are without them
+
+/**
+ * The products of one query, loaded page by page.
+ *
+ * `items` has them in order. From `split` on they are only close to the query; null if that is not known or there are none. `matches` is the
+ * number of products that match on all pages, `total` that of products that pass the filter, null if unknown.
+ */
+export class Listing {
+  constructor(query) {
+    this.query = query;
+    this.kind = kindOf(query);
+    this.isSorted = choices.sort(query.choices).length > 0;
+    this.items = [];
+    this.split = null;
+    this.matches = null;
+    this.total = null;
+    this.isComplete = false;
+    this.first = null; // the first answer: its time, notes and facets
+    this.body = null; // promise of the members of the query
   }
-  const result = await postJson("search", { k: query.k, ...(await members(query)), ...conditions(query) }, signal);
-  return { items: result.hits, took: result.took_ms, notes: result.notes, understood: result.understood };
+
+  /** Loads until there are `count` products or no more, and returns the new ones. */
+  async load(count, signal) {
+    const before = this.items.length;
+    while (this.items.length < count && !this.isComplete) {
+      const known = `${this.items.length} ${this.split} ${this.kind}`;
+      const step = { favourites: this.favourites, browse: this.browse, text: this.match, image: this.rank, composed: this.rank }[this.kind];
+      await step.call(this, count - this.items.length, signal);
+      if (signal.aborted) break;
+      this.isComplete ||= known === `${this.items.length} ${this.split} ${this.kind}`; // nothing new came
+    }
+    return this.items.slice(before);
+  }
+
+  /** Loads the favourite products; those that are no longer in the shop are no favourites any more. */
+  async favourites(_, signal) {
+    const ids = liked.list();
+    const products = await items(ids, signal);
+    liked.forget(ids.filter((_id, at) => products[at] === null));
+    this.add(products.filter(Boolean));
+    this.matches = this.total = this.items.length;
+    this.isComplete = true;
+  }
+
+  async browse(count, signal) {
+    const { items, total, ...rest } = await fetchJson(browseAddress(this.query.choices, {
+      offset: this.items.length, limit: Math.min(BROWSED, count), facets: this.first ? [] : facets(),
+    }), { signal });
+    this.first ??= rest;
+    this.total = this.matches = total;
+    this.add(items);
+    this.isComplete = !items.length || this.items.length >= total;
+  }
+
+  /** Loads products that match a text, and after them those that are close to it. */
+  async match(count, signal) {
+    if (this.split !== null) return this.near(count, signal);
+    const k = Math.min(state.limits.request, count);
+    const body = { ...(await this.members()), ...counted(this.query, this.first ? [] : facets()), k, offset: this.items.length };
+    let answer;
+    try {
+      answer = await postJson("search", body, signal);
+    } catch (error) {
+      if (error.field !== "min_chance") throw error;
+      this.kind = "image"; // the model tells no chances: products are ranked and not counted
+      return undefined;
+    }
+    this.first ??= answer;
+    this.total = answer.total;
+    this.matches = answer.matches ?? null;
+    this.add(answer.hits);
+    if (this.matches === null) this.kind = "image";
+    else if (!answer.hits.length || this.items.length >= this.matches) this.split = this.items.length;
+    return undefined;
+  }
+
+  async near(count, signal) {
+    const body = { ...(await this.members()), filter: choices.filter(this.query.choices), exclude_ids: this.items.slice(0, this.split).map(({ id }) => id) };
+    const offset = this.items.length - this.split;
+    const { hits } = await postJson("search", { ...body, k: Math.min(state.limits.request, count), offset }, signal);
+    this.add(hits);
+    this.isComplete = !hits.length || this.items.length >= DEEPEST - WINDOW;
+  }
+
+  /** Loads products by their similarity. */
+  async rank(count, signal) {
+    const offset = this.items.length;
+    const k = Math.min(state.limits.request, count, DEEPEST - offset);
+    const answer = await postJson("search", { ...(await this.members()), ...choices.conditions(this.query.choices), k, offset }, signal);
+    this.first ??= answer;
+    this.total = answer.total;
+    this.add(answer.hits);
+    this.isComplete = answer.hits.length < k || this.items.length >= DEEPEST;
+    const isRanked = !this.isSorted && !Object.keys(choices.last(this.query.choices)).length;
+    const chances = this.items.map(({ chance }) => chance ?? null);
+    if (this.kind === "composed" && isRanked && chances.length && !chances.includes(null) && this.split === null) {
+      const matches = chances.findLastIndex((chance) => chance >= LEAST_CHANCE.composed) + 1;
+      if (matches < chances.length) this.split = this.matches = matches;
+    }
+  }
+
+  members() {
+    return (this.body ??= members(this.query));
+  }
+
+  add(hits) {
+    const ids = new Set(this.items.map(({ id }) => id));
+    this.items.push(...hits.filter(({ id }) => !ids.has(id))); // a change in between may move a product to the next page
+  }
+
+  /**
+   * Returns {facets, ranges, without} for the filters: the values of each attribute with their counts, as if nothing of this attribute were
+   * chosen, and the number of products without each filter.
+   */
+  async counts(signal) {
+    if (this.kind === "favourites") return { facets: {}, ranges: {}, without: {} };
+    const { query } = this;
+    const chosen = choices.filtered(query.choices).slice(0, MOST_WITHOUT);
+    const isText = this.kind === "text";
+    const own = this.first?.facets && (isText || this.kind === "browse") ? this.first : await fetchJson(browseAddress(query.choices, { limit: 1, facets: facets() }), { signal });
+    let others;
+    if (isText && chosen.length) {
+      const body = await this.members();
+      const searches = chosen.map((name) => ({ ...body, ...counted(query, facets([name]), name), k: 1, fields: [] }));
+      others = (await postJson("searches", { searches }, signal)).answers;
+    } else others = await Promise.all(chosen.map((name) => fetchJson(browseAddress(query.choices, { limit: 1, facets: facets([name]), without: name }), { signal })));
+    const without = {};
+    const merged = { facets: { ...own.facets }, ranges: { ...own.ranges }, without };
+    chosen.forEach((name, at) => {
+      if (!others[at].facets) return; // a problem
+      Object.assign(merged.facets, others[at].facets);
+      Object.assign(merged.ranges, others[at].ranges);
+      without[name] = others[at].matches ?? others[at].total;
+    });
+    return merged;
+  }
 }
 
-/** Returns the favourite products; those that are no longer in the shop are no favourites any more. */
-async function favourites(signal) {
-  const ids = liked.list();
-  const products = await items(ids, signal);
-  liked.forget(ids.filter((_, at) => products[at] === null));
-  return products.filter(Boolean);
+function kindOf(query) {
+  if (query.favourites) return "favourites";
+  if (!state.hasQuery(query)) return "browse";
+  if (!query.references.length) return query.less.length ? "image" : "text"; // without a chance if there is something to be unlike
+  return query.but.length ? "composed" : "image";
+}
+
+/** Returns the members of a search that returns, sorts and counts the products that match a text. */
+function counted(query, wanted, without = null) {
+  const members = { ...choices.conditions(query.choices), filter: choices.filter(query.choices, without) };
+  return { ...members, facets: wanted, min_chance: LEAST_CHANCE.text, window: WINDOW, facet_scope: "hits" };
+}
+
+function browseAddress(chosen, { offset = 0, limit, facets: wanted, without = null }) {
+  const parameters = new URLSearchParams({ offset, limit });
+  const members = { filter: choices.filter(chosen, without), sort: choices.sort(chosen), last: choices.last(chosen), facets: wanted };
+  for (const [name, value] of Object.entries(members)) if (Object.keys(value).length) parameters.set(name, JSON.stringify(value));
+  return `browse?${parameters}`;
 }

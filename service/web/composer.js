@@ -17,11 +17,11 @@ import * as state from "./state.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const [composer, text, chips, file, ideas, detail, results, facts, tune] = ["composer", "text", "chips", "file", "ideas", "detail", "results", "facts", "tune"].map($);
+const [composer, text, chips, file, ideas, detail, facts, tune] = ["composer", "text", "chips", "file", "ideas", "detail", "facts", "tune"].map($);
 
 // --- changing the query -------------------------------------------------------------------------------------------
 
-const change = (changed) => go({ ...shop.query, k: state.limits.page, ...changed });
+const change = (changed) => go({ ...shop.query, product: null, k: state.limits.page, ...changed });
 
 actions.like = (item) => {
   if (detail.open) detail.close();
@@ -199,7 +199,7 @@ text.addEventListener("keydown", (event) => {
     else text.blur();
   } else if (event.key === "ArrowDown") {
     event.preventDefault();
-    results.querySelector(".frame[data-id]")?.focus();
+    document.querySelector(".grid .frame[data-id]")?.focus();
   }
 });
 

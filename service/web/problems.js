@@ -24,5 +24,5 @@ export function failure(key, again = false) {
 export function failureOf(status, body) {
   const isAddress = body?.errors?.some?.(({ field }) => /^(image|images\.\d+|negative\.\d+)\.url$/.test(field)) || String(body?.type).endsWith(":unfetchable");
   const key = isAddress ? "error_image_address" : BY_TYPE[String(body?.type ?? "").split(":").pop()] ?? BY_STATUS[status] ?? (status >= 500 ? "error_server" : "error_request");
-  return Object.assign(failure(key, status === 429 || status >= 500), { isGone: status === 404, isAddress });
+  return Object.assign(failure(key, status === 429 || status >= 500), { isGone: status === 404, isAddress, field: body?.errors?.[0]?.field });
 }

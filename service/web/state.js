@@ -1,17 +1,17 @@
 // The query, kept in the address of the page.
 
-import * as choices from "./choices.js";
+import * as choices from "./filters/choices.js";
 import * as references from "./query/references.js";
 
-/** The limits of the service, as GET /limits returns them; before that, or if it fails, its defaults. */
-export const limits = { page: 24, most: 192, imageBytes: 10_000_000 };
+/** The limits of the service, as GET /limits returns them; before that, or if it fails, its defaults. `most` products are restored. */
+export const limits = { page: 24, most: 960, request: 100, imageBytes: 10_000_000 };
 const MOST_WISHES = 20;
 const MOST_LITERAL = 20;
 
 /** Sets the limits of the service. */
 export function setLimits({ max_k: k, max_image_bytes: bytes }) {
   limits.page = Math.min(limits.page, k);
-  limits.most = Math.min(limits.most, k);
+  limits.request = k;
   limits.imageBytes = bytes;
 }
 
@@ -63,6 +63,9 @@ export function complete(changed) {
   const query = { ...EMPTY, k: limits.page, ...changed };
   return hasQuery(query) ? { ...query, favourites: false } : { ...query, less: [], words: null, literal: [] };
 }
+
+/** Returns whether the shopper chose filters. */
+export const isFiltered = (state) => choices.filtered(state.choices).length > 0;
 
 /** Returns whether the query is not empty; images to be unlike alone are no query. */
 export const hasQuery = (state) => state.references.length > 0 || state.but.length > 0;

@@ -2,10 +2,9 @@
 
 import { setSource } from "./key.js";
 import { currentLanguage, nodes, t } from "./messages.js";
+import { formatPrice } from "./prices.js";
 import { heart } from "./query/favourites.js";
 import { openMenu } from "./query/menu.js";
-
-const APART = new Set(["title", "price", "in_stock"]); // shown separately
 
 /** Returns an element with properties and children, which are elements or text; never HTML. */
 export function make(tag, properties = {}, ...children) {
@@ -19,8 +18,8 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Returns the address of a product's image, relative to the page, which a proxy may serve below a path. */
-export const imageAddress = (id, size) => `images/${encodeURIComponent(id)}?size=${size}`;
+/** Returns the address of an image of a product, relative to the page, which a proxy may serve below a path. */
+export const imageAddress = (id, size, number = 0) => `images/${encodeURIComponent(id)}?size=${size}${number ? `&image=${number}` : ""}`;
 
 /** Returns the name of a product. */
 export function title(item) {
@@ -28,27 +27,22 @@ export function title(item) {
   return String(own || name || category || item.id.split("/").pop().replace(/[-_]+/g, " "));
 }
 
-/** Returns the price as text: a number with two decimals, a string unchanged; null if there is none. */
-function formatPrice(price) {
-  if (typeof price === "number") return price.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  return typeof price === "string" && price.trim() ? price : null;
-}
-
 /** Returns the card of a product; while browsing there is no score. */
 export function card(item, { like, open, add, avoid, isSearch }) {
   const name = title(item);
-  const { price, brand, in_stock: inStock } = item.attributes;
+  const { brand, in_stock: inStock } = item.attributes;
+  const price = formatPrice(item.attributes);
   const frame = make("button", { type: "button", className: "frame", ariaLabel: t("details_of", { name: inStock === false ? `${name}, ${t("sold_out")}` : name }), on: { click: () => open(item) } },
-    setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), imageAddress(item.id, 480)),
+    setSource(make("img", { alt: name, loading: "lazy", decoding: "async", width: 480, height: 480 }), imageAddress(item.id, 480, item.image)),
     inStock === false ? make("span", { className: "badge" }, t("sold_out")) : null);
   frame.dataset.id = item.id;
   const facts = make("p", { className: "facts" },
     make("span", { className: "brandname" }, typeof brand === "string" ? brand : ""),
-    formatPrice(price) === null ? null : make("span", { className: "price" }, formatPrice(price)));
+    price === null ? null : make("span", { className: "price" }, price));
   const more = make("button", { type: "button", className: "like", ariaLabel: t("like_this_of", { name }), on: { click: () => like(item) } }, ...nodes("like_this"));
   const score = item.score === undefined ? null : scoreOf(item.score);
   const others = isSearch ? otherWays(name, [{ label: t("add_to_search"), act: () => add(item) }, { label: t("less_like_it"), act: () => avoid(item) }]) : null;
-  return make("li", { className: "card" }, make("div", { className: "pane" }, frame, heart(item.id, name), others), make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
+  return make("li", { className: inStock === false ? "card sold-out" : "card" }, make("div", { className: "pane" }, frame, heart(item.id, name), others), make("h3", {}, name), facts, make("div", { className: "foot" }, more, score));
 }
 
 /** Returns the button of a menu with other ways to search with a product. */
@@ -67,31 +61,6 @@ export function ghosts(count) {
   return Array.from({ length: count }, () =>
     make("li", { className: "card ghost", ariaHidden: "true" },
       make("div", { className: "frame" }), make("div", { className: "line" }), make("div", { className: "line" })));
-}
-
-/** Fills the dialog with all attributes of a product. */
-export function detail(dialog, item, { like, add, avoid, isSearch }) {
-  const { price, in_stock: inStock } = item.attributes;
-  const attributes = Object.entries(item.attributes).filter(([name, value]) =>
-    name.trim() && !APART.has(name) && value !== null && value !== "" && value !== "none");
-  const facts = attributes.flatMap(([name, value]) => [
-    make("dt", {}, name.replaceAll("_", " ")),
-    make("dd", {}, Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? t(value ? "yes" : "no") : String(value)),
-  ]);
-  const line = [formatPrice(price), inStock === false ? t("sold_out") : null].filter(Boolean);
-  dialog.replaceChildren(
-    make("button", { type: "button", className: "close", ariaLabel: t("close"), on: { click: () => dialog.close() } }, "×"),
-    make("div", { className: "sides" },
-      setSource(make("img", { className: "picture", alt: title(item) }), imageAddress(item.id, 1024)),
-      make("div", { className: "words" },
-        make("h2", { id: "detail-title" }, title(item)),
-        make("p", { className: "price" }, line.join(" · ")),
-        make("dl", {}, ...facts),
-        make("button", { type: "button", className: "primary", autofocus: true, on: { click: () => like(item) } }, t("more_like_this")),
-        make("div", { className: "row" },
-          heart(item.id, title(item)),
-          isSearch ? make("button", { type: "button", className: "quiet", on: { click: () => add(item) } }, t("add_to_search")) : null,
-          isSearch ? make("button", { type: "button", className: "quiet", on: { click: () => avoid(item) } }, t("less_like_it")) : null))));
 }
 
 /** Opens the dialog for a key: calls `give` with the key, or `leave` if the dialog is closed without one. */

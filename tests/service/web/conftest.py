@@ -15,6 +15,8 @@ GIVE = """([bytes, kind, type = "image/png"]) => {
   else for (const name of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(name, manner));
 }"""
 
+ANSWERED = re.compile("match|closest|best first")  # the number of products, once a search is answered
+
 
 @pytest.fixture
 def page(browser: Browser, served: str) -> Iterator[Page]:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.service.prefixing_proxy import proxy
-from tests.service.web.conftest import find
+from tests.service.web.conftest import ANSWERED, find
 
 
 @pytest.mark.parametrize("header", [False, True])
@@ -26,7 +26,7 @@ def test_the_page_searches_below_a_path(browser: Browser, served: str, header: b
         page.locator(".card .like").first.click()
         expect(page.locator(".chip.reference img")).to_have_js_property("complete", True)
         page.reload()
-        expect(page.locator("#count")).to_contain_text("best first")
+        expect(page.locator("#count")).to_have_text(ANSWERED)
         page.locator(".frame").first.click()
         expect(page.get_by_role("dialog").locator("img")).to_have_js_property("complete", True)
         page.keyboard.press("Escape")

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from service.auth import keys
+from tests.service.web.conftest import ANSWERED
 
 Serve = Callable[..., AbstractContextManager[str]]
 
@@ -54,7 +55,7 @@ def test_the_page_asks_for_a_key_and_then_works(page: Page, locked: Locked) -> N
     expect(page.get_by_role("dialog")).to_contain_text("does not know")
     give(page, f" {locked.key} ")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.locator("#count")).to_contain_text("best first")
+    expect(page.locator("#count")).to_have_text(ANSWERED)
     page.locator("#home").click()
     expect(page.locator("#count")).to_have_text("A look around 30 products")
     images = page.locator(".frame img")
@@ -67,7 +68,7 @@ def test_the_page_asks_for_a_key_and_then_works(page: Page, locked: Locked) -> N
     page.get_by_role("dialog").locator(".primary").click()
     expect(page.locator(".chip.reference img")).to_have_js_property("naturalWidth", 96)
     page.reload()  # the tab still has it
-    expect(page.locator("#count")).to_contain_text("best first")
+    expect(page.locator("#count")).to_have_text(ANSWERED)
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert [line for line in said if "Failed to load resource" not in line] == []
     assert not any(locked.key in request.url for request in sent)
