@@ -7,7 +7,7 @@ feed=$1 service=$2 headers=$3 type=$4 query=${5:-}
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 curl -fsS --retry 3 --max-time 600 -o "$table" "$feed"
-job=$(curl -fsS -o /dev/null -w '%header{location}' -H "@$headers" -H "content-type: $type" \
+job=$(curl -fsS --retry 3 -o /dev/null -w '%header{location}' -H "@$headers" -H "content-type: $type" \
     --data-binary "@$table" "$service/index?$query")
 while state=$(curl -fsS --retry 3 -H "@$headers" "$service$job"); do
     case $state in

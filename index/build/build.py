@@ -91,7 +91,7 @@ def build(
         snapshot.build_lock(gallery),
         Journal.open(gallery) as journal,
     ):
-        limit = LossLimit.read(gallery, journal, share=max_loss, source=OWN if source is None else str(source))
+        limit = LossLimit.read(gallery, journal, share=max_loss, source=_named(source))
         names = _lexical(gallery) if lexical is None else tuple(dict.fromkeys(name.casefold() for name in lexical))
         return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, progress)
 
@@ -138,7 +138,7 @@ def _built(
     if embedded.skipped and not embedded.rows:
         first = embedded.skipped[0]
         raise SourceError(
-            f"{OWN if source is None else source} has no usable image among {len(embedded.skipped)} rows; the first,"
+            f"{_named(source)} has no usable image among {len(embedded.skipped)} rows; the first,"
             f" {first.id!r}: {first.reason}"
         )
     limit.check(embedded.rows, embedded.skipped)
@@ -180,6 +180,10 @@ def _built(
         len(embedded.unreachable),
         [*notes, *on_types],
     )
+
+
+def _named(source: Path | str | None) -> str:
+    return OWN if source is None else source_rows.display_name(source)
 
 
 def _live_name(gallery: Path) -> str:

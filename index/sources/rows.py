@@ -83,9 +83,16 @@ def rows(
             raise SourceError(f"{name} is neither a folder nor a file: check the path")
         if not is_utf8(str(path.resolve())):  # the paths of all images would contain it, and the manifest
             raise SourceError(f"the path {escaped(path)} is not UTF-8: rename the source, or the folder it lies in")
-        yield from _any(name, _folder(path, without, columns, note) if path.is_dir() else _table(path, columns, note))
+        yield from _any(
+            display_name(path), _folder(path, without, columns, note) if path.is_dir() else _table(path, columns, note)
+        )
     except OSError as error:
         raise SourceError(f"{name} cannot be read ({error}): check the path and its permissions") from error
+
+
+def display_name(source: Path | str) -> str:
+    """Return the name of a source for people, who know nothing of the digest of an uploaded table."""
+    return UPLOADED_TABLE.sub(r"uploaded table\1", str(source))
 
 
 def id_problem(id: str) -> str:
@@ -176,7 +183,7 @@ def _store_folder(folder: str, columns: Mapping[str, str], note: Note) -> Iterat
 
 
 def _table(table: Path, columns: Mapping[str, str], note: Note) -> Iterator[SourceRow]:
-    name = UPLOADED_TABLE.sub(r"uploaded table\1", str(table))
+    name = display_name(table)
     with table.open("rb") as file:
         found = records(name, file, needed=NEEDED, columns=columns, note=note)
         yield from _rows(name, found, _local(table), note)

@@ -154,3 +154,6 @@ def test_an_uploaded_table_is_not_named_by_its_digest(tmp_path: Path) -> None:
     table.write_text("SKU,image\na,a.png\n")
     with pytest.raises(SourceError, match=r"^uploaded table\.csv has no column 'id'"):
         list(rows(table))
+    table.write_text("id,image\n")
+    with pytest.raises(SourceError, match=r"^uploaded table\.csv has no rows"):
+        list(rows(table))
