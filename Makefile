@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast coverage check words openapi bench bench-index bench-service bench-desk soak poison bundles table help clean
+.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-desk soak poison bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -38,6 +38,13 @@ words: $(VENV)/test  ## count the words "where" and "if" in the docstrings
 
 openapi: $(VENV)/serve  ## write service/openapi.json anew, after a change of the HTTP interface
 	$(BIN)/likebut openapi > service/openapi.json
+
+clients: $(VENV)/test clients/typescript/node_modules/.package-lock.json  ## write the Python and TypeScript clients anew, after a change of service/openapi.json (needs npm)
+	$(BIN)/python clients/python/generate.py
+	npm --prefix clients/typescript run generate
+
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
+	npm --prefix clients/typescript ci --no-audit --no-fund
 
 bench: build/gallery.built  ## measure the search's latency, stage by stage, words beside vectors, the drawing, and searches after changes
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)

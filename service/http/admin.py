@@ -6,6 +6,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from index.edits import Edit
 from index.storage import snapshot
@@ -23,7 +24,10 @@ from service.schemas import search as search_schemas
 routes = APIRouter(dependencies=[guard.ADMIN])
 
 
-@routes.get("/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+@routes.get(
+    "/metrics", operation_id="metrics", tags=["health"], summary="Prometheus metrics",
+    response_class=PlainTextResponse,
+)  # fmt: skip
 async def metrics(state: AppStateDep) -> Response:
     """Returns counters, gauges and histograms in the Prometheus text format."""
     return Response(await asyncio.to_thread(state.metrics.text), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -32,7 +32,8 @@ ITEM_FORM = FormLayout(
 )
 ITEMS_FORM = FormLayout(
     ("items",),
-    "a form has the field items, a JSON array of changes, and may have image files, each named as its item's id",
+    "a form has the field items, a JSON array of changes, or an object with it as items, and may have image files, each"
+    " named as its item's id",
     'name a URL in items, as {"id": …, "image": {"url": …}}',
     by_id=True,
     max_images=MAX_IMAGES,
@@ -101,6 +102,8 @@ def many(posted: Posted, state: AppState) -> Drafts:
         form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEMS_FORM)
         files = form.images_by_id
         members: object = {name: _json(text.encode(), name) for name, text in form.fields.items()}
+        if isinstance(members, dict) and isinstance(members.get("items"), dict):
+            members = members["items"]  # generated clients send an object, since a list would be a part for each item
     else:
         members = _json(posted.data)
     try:

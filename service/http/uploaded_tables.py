@@ -15,7 +15,8 @@ from service.jobs.plan import JobRequest
 from service.schemas.gallery import IndexBody
 
 JSON = "application/json"
-PARAMETERS = ("map", "max_loss")
+OCTETS = "application/octet-stream"
+PARAMETERS = ("map", "max_loss", "format")
 # none of them can be sent by a web page of another origin without permission (CORS), as a form could
 SUFFIXES: Mapping[str, str] = {
     "text/csv": ".csv",
@@ -41,11 +42,11 @@ async def job_request(request: Request) -> JobRequest:
         if given is not None:
             raise _unusable(given, "a parameter of the URL goes with a table as the body: give it in the JSON")
         return JobRequest(**(await bodies.json_body(IndexBody)(request)).model_dump())
-    suffix = SUFFIXES.get(media_type)
+    suffix = _suffix(request) if media_type == OCTETS else SUFFIXES.get(media_type)
     if suffix is None:
         raise WrongMediaType(
             f"the content type is {media_type[:100] or 'missing'}: send a job as {JSON}, or a table as one of"
-            f" {', '.join(SUFFIXES)}"
+            f" {', '.join(SUFFIXES)}, {OCTETS}"
         )
     options = _options(request)
     state = app_state(request)
@@ -55,6 +56,15 @@ async def job_request(request: Request) -> JobRequest:
         raise _unusable("body", "the table is empty: send its rows as the body")
     table = await asyncio.to_thread(uploads.store_table, state.settings.gallery, data, suffix)
     return JobRequest(source=str(table), map=options.map or {}, max_loss=options.max_loss)
+
+
+def _suffix(request: Request) -> str:
+    """Return the suffix of the format that the URL names; raises Unusable."""
+    suffix = "." + request.query_params.get("format", "")
+    if suffix not in SUFFIXES.values():
+        formats = ", ".join(dict.fromkeys(suffix.removeprefix(".") for suffix in SUFFIXES.values()))
+        raise _unusable("format", f"a body of {OCTETS} needs this parameter of the URL, one of {formats}")
+    return suffix
 
 
 def _options(request: Request) -> IndexBody:

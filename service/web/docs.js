@@ -27,8 +27,7 @@ function table(rows) {
     make("tbody", {}, ...rows.map(({ name, schema, required, description, in: location }) => make("tr", {},
       make("td", {}, make("code", {}, name), required ? " *" : ""),
       make("td", {}, ...type(schema)),
-      make("td", { className: "soft" }, [location && location !== "query" ? `in the ${location}` : "", description ?? schema.description ?? "",
-        schema.default !== undefined && schema.default !== null ? `default ${JSON.stringify(schema.default)}` : ""].filter(Boolean).join("; ")))))));
+      make("td", { className: "soft" }, [location && location !== "query" ? `in the ${location}` : "", description ?? schema.description ?? ""].filter(Boolean).join("; ")))))));
 }
 
 function fields(schema) {
@@ -56,7 +55,7 @@ function curl(path, method, operation) {
   const lines = examples.map((example) =>
     `curl ${target} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(example))}`);
   const imageId = idOf(document_.paths["/images/{id}"].get)?.example;
-  const parts = content["multipart/form-data"]?.schema.properties;
+  const parts = resolved(content["multipart/form-data"]?.schema)?.properties;
   if (parts?.image && imageId !== undefined) {
     const others = parts.text ? " -F text='in red' -F k=10" : "";
     lines.push(`curl ${keyed}-o image ${at("/images/{id}", imageId)}\ncurl ${target} -F image=@image${others}`);
