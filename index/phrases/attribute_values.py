@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from index.items.attribute_types import AttributeType
@@ -16,7 +16,7 @@ from index.sources.feeds.stock import STOCK_NAMES
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.view import RowView
 
-Role: TypeAlias = Literal["price", "stock", "brand", "audience", "size"]
+Role: TypeAlias = Literal["price", "stock", "brand", "audience", "size", "look"]
 MOST_VALUES = 1_000  # of one attribute: with more of them, it is none to name values of
 MOST_PRICES = 1_000  # of the changes that are looked at for the range of prices
 
@@ -38,7 +38,13 @@ FORMER_PRICES = (
     "compare_at_price",
     "unit_price",
 )
-NAMED: Sequence[tuple[Role, Sequence[str]]] = (("brand", BRANDS), ("audience", AUDIENCES), ("size", SIZES))
+LOOKS = (
+    "colour", "color", "colour_name", "color_name", "main_colour", "main_color", "farbe", "couleur", "pattern", "print",
+    "muster", "motif", "material", "fabric",
+)  # fmt: skip
+NAMED: Sequence[tuple[Role, Sequence[str]]] = (
+    ("brand", BRANDS), ("audience", AUDIENCES), ("size", SIZES), ("look", LOOKS),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """The attributes that phrases may be about; `brands`, `audiences` and `sizes` go from folded words to a value."""
+    """The attributes that phrases may be about, and from folded words to values those of some kinds.
+
+    `looks` are colours, patterns and materials.
+    """
 
     price: str | None
     price_range: tuple[Number, Number] | None
@@ -59,6 +68,7 @@ class KnownValues:
     brands: Mapping[str, Named]
     audiences: Mapping[str, Named]
     sizes: Mapping[str, Named]
+    looks: Mapping[str, Named] = field(default_factory=dict)
 
 
 class AttributeValues:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from index.items.values import Number
-from index.phrases import price_phrases, value_phrases
+from index.phrases import negated_looks, price_phrases, value_phrases
 from index.phrases.attribute_values import AttributeValues, KnownValues
 from index.phrases.fact import Fact
 from index.phrases.price_phrases import ShopPrices
+from index.phrases.tokens import tokens
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.view import RowView
 
@@ -75,6 +76,8 @@ def read(
     barred = [span for phrase in literal for span in _occurrences(text, phrase)]
     facts: list[Fact] = []
     stated = [*value_phrases.facts(text, known, is_alone=is_alone)]
+    if is_alone:  # of an image, the model knows better: "not striped" may mean plain
+        stated += negated_looks.facts(text, known.looks)
     if known.price is not None:
         stated += price_phrases.facts(text, ShopPrices(known.price, known.price_range, reference_price))
     for fact in sorted(stated, key=lambda fact: (fact.start, -fact.end)):
@@ -111,5 +114,5 @@ def _without(text: str, facts: Sequence[Fact]) -> str:
     joined = _COMMAS.sub(",", joined)
     joined = _AT_END.sub("", _AT_START.sub("", joined))
     joined = _SPACES.sub(" ", joined).replace(" ,", ",").strip(" ,;-–:")
-    left = [token.word for token in value_phrases.tokens(joined)]
+    left = [token.word for token in tokens(joined)]
     return "" if all(word in _EMPTY for word in left) else joined

@@ -1,22 +1,15 @@
 """Values of attributes in a text: "from Fjord", "not by Cove", "for boys", "in size M", "in stock"."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from index.items.values import Scalar
 from index.lexical.words import words
 from index.phrases.attribute_values import KnownValues, Named
 from index.phrases.fact import Fact, on_attribute
+from index.phrases.tokens import LINKS, Token, about, named_value, named_values, one_or_list, tokens, word_at
 
-MOST_WORDS = 6  # of a value
-MOST_TOKENS = 200  # of a text
-
-_TOKEN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
 _NEGATIONS = frozenset({"not", "nothing", "never", "except"})
-_LINKS = frozenset({"or", "and", "nor"})
 _MADE_FROM = frozenset(
     {"made", "different", "change", "changed", "switch", "away", "apart", "far", "inspired", "worn", "cut"}
 )
@@ -42,21 +35,6 @@ _LETTERS = {"xs": "extra small", "s": "small", "m": "medium", "l": "large", "xl"
 _SIZE_OF = {**_LETTERS, **{word: letters for letters, word in _LETTERS.items()}}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of a text, folded, with its place."""
-
-    word: str
-    start: int
-    end: int
-
-
-def tokens(text: str) -> list[Token]:
-    """Return the first words of a text."""
-    matches = (match for _, match in zip(range(MOST_TOKENS), _TOKEN.finditer(text), strict=False))
-    return [Token("".join(words(match.group())), *match.span()) for match in matches]
-
-
 def facts(text: str, known: KnownValues, *, is_alone: bool) -> Iterator[Fact]:
     """Yield the facts about values in a text; of those that overlap, the first is meant.
 
@@ -75,8 +53,8 @@ def facts(text: str, known: KnownValues, *, is_alone: bool) -> Iterator[Fact]:
 
 
 def _stock(said: Sequence[Token], place: int, name: str) -> Iterator[Fact]:
-    first, second, third = (_word(said, place + ahead) for ahead in range(3))
-    before = {_word(said, place - 1), _word(said, place - 2)}
+    first, second, third = (word_at(said, place + ahead) for ahead in range(3))
+    before = {word_at(said, place - 1), word_at(said, place - 2)}
     if (first, second, third) == ("not", "sold", "out"):
         end = place + 2
     elif (first, second) == ("in", "stock") and not before & {"not", "longer", "t", "back", "never"}:
@@ -90,7 +68,7 @@ def _stock(said: Sequence[Token], place: int, name: str) -> Iterator[Fact]:
     else:
         return
     start = place
-    while _word(said, start - 1) in ("only", "currently", "is", "are", "that", "which", "and"):
+    while word_at(said, start - 1) in ("only", "currently", "is", "are", "that", "which", "and"):
         if said[start - 1].word == "and":
             break
         start -= 1
@@ -101,28 +79,28 @@ def _brand(said: Sequence[Token], place: int, brands: Mapping[str, Named], text:
     word = said[place].word
     start, first = place, place + 1
     if word in ("from", "by"):
-        before = _word(said, place - 1)
+        before = word_at(said, place - 1)
         if word == "from" and before in _MADE_FROM:
             return
         if word == "by" and before == "made":
             start -= 1
-        while _word(said, first) in ("the", "brand", "label", "maker"):
+        while word_at(said, first) in ("the", "brand", "label", "maker"):
             first += 1
     elif word == "brand":
-        first += _word(said, first) in ("is", "called")
+        first += word_at(said, first) in ("is", "called")
     else:
-        end, value = _value(said, place, brands)
-        if value is None or _word(said, end) != "brand":
+        end, value = named_value(said, place, brands)
+        if value is None or word_at(said, end) != "brand":
             return
-        start -= _word(said, start - 1) == "the"
-        yield _about([value], said, start, end + 1, negated=False)
+        start -= word_at(said, start - 1) == "the"
+        yield about([value], said, start, end + 1, negated=False)
         return
-    end, values = _values(said, first, brands, text)
+    end, values = named_values(said, first, brands, text)
     if not values:
         return
-    end += _word(said, end) == "brand"
-    negated = _word(said, start - 1) in _NEGATIONS
-    yield _about(values, said, start - negated, end, negated=negated)
+    end += word_at(said, end) == "brand"
+    negated = word_at(said, start - 1) in _NEGATIONS
+    yield about(values, said, start - negated, end, negated=negated)
 
 
 def _audience(
@@ -132,12 +110,12 @@ def _audience(
     start = place
     if said[place].word == "for":
         persons, end = _persons(said, place + 1)
-        states = _word(said, place - 1) in ("is", "are", "was", "were") and _word(said, place - 2) not in (
+        states = word_at(said, place - 1) in ("is", "are", "was", "were") and word_at(said, place - 2) not in (
             "that",
             "which",
         )
-        is_other = _word(said, end) == "to" or text[said[end - 1].end :][:1] in ("'", "’")  # "for the ladies' bag"
-        if states or is_other or _word(said, place - 1) == "use":  # "stars are for children", "no use for women"
+        is_other = word_at(said, end) == "to" or text[said[end - 1].end :][:1] in ("'", "’")  # "for the ladies' bag"
+        if states or is_other or word_at(said, place - 1) == "use":  # "stars are for children", "no use for women"
             return
     elif said[place].word in ("unisex", "mens", "womens") and (is_alone or said[place].word == "unisex"):
         persons, end = [_PERSON_OF[said[place].word]], place + 1
@@ -146,7 +124,7 @@ def _audience(
     conditions = [condition for person in persons if (condition := _of_person(person, audiences)) is not None]
     if not conditions or len(conditions) < len(persons):
         return
-    negated = _word(said, start - 1) in _NEGATIONS
+    negated = word_at(said, start - 1) in _NEGATIONS
     start -= negated
     merged = _merged(conditions)
     yield Fact(said[start].start, said[end - 1].end, {"not": merged} if negated else merged)
@@ -154,23 +132,23 @@ def _audience(
 
 def _persons(said: Sequence[Token], first: int) -> tuple[list[str], int]:
     """Return the persons from a word on, joined by "and" or "or", and the place of the word after them."""
-    while _word(said, first) in ("a", "an", "my", "the", "little", "young", "small", "big", "grown"):
+    while word_at(said, first) in ("a", "an", "my", "the", "little", "young", "small", "big", "grown"):
         first += 1
     persons: list[str] = []
     end = first
-    while (person := _PERSON_OF.get(_word(said, end))) is not None:
+    while (person := _PERSON_OF.get(word_at(said, end))) is not None:
         if said[end].word in ("all", "her", "him") and end + 1 < len(said):
             break  # "for all seasons", "for her birthday"
         persons.append(person)
         end += 1
-        if _word(said, end) not in _LINKS or _word(said, end + 1) not in _PERSON_OF:
+        if word_at(said, end) not in LINKS or word_at(said, end + 1) not in _PERSON_OF:
             break
         end += 1
     return persons, end
 
 
 def _is_possessive(said: Sequence[Token], place: int) -> bool:
-    return _word(said, place + 1) == "s" and said[place + 1].start == said[place].end + 1
+    return word_at(said, place + 1) == "s" and said[place + 1].start == said[place].end + 1
 
 
 def _of_person(person: str, audiences: Mapping[str, Named]) -> dict[str, JsonValue] | None:
@@ -191,7 +169,7 @@ def _direct(person: str, audiences: Mapping[str, Named]) -> dict[str, JsonValue]
     if not values:
         return None
     name = values[0].attribute
-    return on_attribute(name, _one_or_list([value.value for value in values if value.attribute == name]))
+    return on_attribute(name, one_or_list([value.value for value in values if value.attribute == name]))
 
 
 def _merged(filters: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -202,74 +180,21 @@ def _merged(filters: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
         for each in filters:
             value = each[name]
             values += value if isinstance(value, list) else [value]
-        return {name: _one_or_list(values)}
+        return {name: one_or_list(values)}
     return filters[0] if len(filters) == 1 else {"or": [*filters]}
 
 
 def _size(said: Sequence[Token], place: int, sizes: Mapping[str, Named]) -> Iterator[Fact]:
     if said[place].word not in ("size", "sizes"):
         return
-    first = place + 1 + (_word(said, place + 1) in ("is", "of"))
-    end, values = _values(said, first, sizes, "", _SIZE_OF)
+    first = place + 1 + (word_at(said, place + 1) in ("is", "of"))
+    end, values = named_values(said, first, sizes, "", _SIZE_OF)
     if not values:
         return
     start = place
-    if _word(said, start - 1) in ("a", "the", "my"):
+    if word_at(said, start - 1) in ("a", "the", "my"):
         start -= 1
-    if _word(said, start - 1) in ("in", "with"):
+    if word_at(said, start - 1) in ("in", "with"):
         start -= 1
-    negated = _word(said, start - 1) == "not"
-    yield _about(values, said, start - negated, end, negated=negated)
-
-
-def _values(
-    said: Sequence[Token], first: int, named: Mapping[str, Named], text: str, others: Mapping[str, str] | None = None
-) -> tuple[int, list[Named]]:
-    """Return the values from a word on, joined by "or", "and" or a comma, and the place of the word after them."""
-    values: list[Named] = []
-    end, start = first, first
-    while start < len(said):
-        stop, value = _value(said, start, named, others or {})
-        if value is None:
-            break
-        values.append(value)
-        end = start = stop
-        if _word(said, start) in _LINKS:
-            start += 1
-            start += _word(said, start) in ("from", "by")
-        elif not (start < len(said) and "," in text[said[start - 1].end : said[start].start]):
-            break
-    return end, values
-
-
-def _value(
-    said: Sequence[Token], first: int, named: Mapping[str, Named], others: Mapping[str, str] | None = None
-) -> tuple[int, Named | None]:
-    """Return the longest value that begins at a word, and the place of the word after it."""
-    for end in range(min(len(said), first + MOST_WORDS), first, -1):
-        phrase = " ".join(token.word for token in said[first:end])
-        value = named.get(phrase) or named.get((others or {}).get(phrase, ""))
-        if value is not None:
-            return end, value
-    return first, None
-
-
-def _about(values: Sequence[Named], said: Sequence[Token], start: int, end: int, *, negated: bool) -> Fact:
-    """Return the fact that words from `start` to before `end` state: one of the values, or none."""
-    names = dict.fromkeys(value.attribute for value in values)
-    parts: list[JsonValue] = []
-    for name in names:
-        same: JsonValue = _one_or_list(list(dict.fromkeys(value.value for value in values if value.attribute == name)))
-        parts.append(on_attribute(name, {"not": same} if negated else same))
-    filters = [part for part in parts if isinstance(part, dict)]
-    conditions: dict[str, JsonValue] = filters[0] if len(filters) == 1 else {"and" if negated else "or": parts}
-    return Fact(said[start].start, said[end - 1].end, conditions)
-
-
-def _one_or_list(values: Sequence[JsonValue] | Sequence[Scalar]) -> JsonValue:
-    distinct: list[JsonValue] = [*dict.fromkeys(value for value in values if not isinstance(value, list | dict))]
-    return distinct[0] if len(distinct) == 1 else distinct
-
-
-def _word(said: Sequence[Token], place: int) -> str:
-    return said[place].word if 0 <= place < len(said) else ""
+    negated = word_at(said, start - 1) == "not"
+    yield about(values, said, start - negated, end, negated=negated)

@@ -18,6 +18,8 @@ SHOP = KnownValues(
     audiences={key: Named("audience", key) for key in ("women", "men", "girls", "boys", "everyone")},
     sizes={**{key.lower(): Named("sizes", key) for key in ("S", "M", "L", "XL")}, "42": Named("sizes", "42"),
            "42 5": Named("sizes", "42.5")},
+    looks={**{colour: Named("colour", colour) for colour in ("red", "black", "light blue", "blue", "grey")},
+           **{pattern: Named("pattern", pattern) for pattern in ("striped", "dotted", "floral", "plain")}},
 )  # fmt: skip
 EMPTY = KnownValues(None, None, None, {}, {}, {})
 
@@ -207,3 +209,37 @@ def test_long_and_odd_texts_are_read_in_little_time() -> None:
         reading = read(text, SHOP, reference_price=9.0)
         assert time.process_time() - began < 0.5 and len(reading.facts) <= 20
         json.dumps([dict(fact.conditions) for fact in reading.facts])
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions", "words"),
+    [
+        ("a dress that is not red", {"colour": {"not": "red"}}, "a dress"),
+        ("anything but red", {"colour": {"not": "red"}}, ""),
+        ("shoes, not black", {"colour": {"not": "black"}}, "shoes"),
+        ("a mug without stripes", {"pattern": {"not": "striped"}}, "a mug"),
+        ("a mug with no polka dots or stripes", {"pattern": {"not": ["dotted", "striped"]}}, "a mug"),
+        ("a coat in any colour but light blue", {"colour": {"not": "light blue"}}, "a coat"),
+        ("no red or black ones please", {"colour": {"not": ["red", "black"]}}, ""),
+        ("a gray bag, not in gray", {"colour": {"not": "grey"}}, "a gray bag"),
+        ("a skirt, nothing floral, under 50", {"pattern": {"not": "floral"}}, "a skirt"),
+        ("not red but blue", {"colour": {"not": "red"}}, "blue"),
+    ],
+)
+def test_ruled_out_looks_become_conditions(text: str, conditions: Mapping[str, object], words: str) -> None:
+    reading = read(text, SHOP)
+    assert conditions in [fact.conditions for fact in reading.facts]
+    assert reading.words == words
+    assert conditions not in [fact.conditions for fact in read(text, SHOP, is_alone=False).facts]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not too red", "a shirt without red buttons", "not just black", "no idea, something red", "less red",
+        "not as floral as this", "red, not pink", "not a black tie event dress", "without black laces",
+        "no longer red dress", "a dress", "nothing like red velvet",
+    ],
+)  # fmt: skip
+def test_sentences_that_rule_out_no_look_stay_words(text: str) -> None:
+    assert read(text, SHOP).words == text and not read(text, SHOP).facts
