@@ -16,6 +16,7 @@ from service.auth.keys import Key, KeyFile, Role, find
 from service.auth.rate_limit import SharedBucket, SharedLevels, TokenBucket
 from service.errors import Forbidden, RateLimited, Unauthorized
 from service.settings import Settings
+from service.workers.pool import PUBLIC
 
 SEND = "send one as Authorization: Bearer KEY, or as X-API-Key"
 
@@ -35,7 +36,6 @@ class Caller:
         return PUBLIC if self.public else None if self.name is None else f"the key {self.name}"
 
 
-PUBLIC = "callers without a key"
 ANONYMOUS = Caller(None, "admin", None)
 
 

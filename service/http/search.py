@@ -73,8 +73,7 @@ async def searches(request: Request, state: AppStateDep) -> Response:
     with state.searcher.permit(guard.caller_name(request)) as permit:
         guard.spend_first(request)  # before the body is read, so that a call beyond the rate costs no memory
         posted = await body.json_bytes(request, max_bytes=body.searches_bytes(state.settings))
-        permits = state.searcher.capacity if permit.caller is None else state.searcher.most_of_one
-        max_searches = min(state.settings.max_searches, permits)
+        max_searches = min(state.settings.max_searches, state.searcher.most_of(permit.caller))
         bodies = await permit.run(partial(body.searches, posted, max_searches=max_searches))
         state.searcher.widen(permit, len(bodies) - 1)
         guard.spend(request, searches=len(bodies) - 1, before=1)

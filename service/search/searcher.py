@@ -108,11 +108,6 @@ class Searcher:
         return self._pool.capacity
 
     @property
-    def most_of_one(self) -> int:
-        """Number of these that one key may have."""
-        return self._pool.most_of_one
-
-    @property
     def busy_s(self) -> float:
         """Seconds since the oldest running batch, or the oldest running decoding of a query, started."""
         return max(self._batcher.busy_s, self._pool.busy_s, self._decode_pool.busy_s)
@@ -151,6 +146,10 @@ class Searcher:
         self.live()
         wait_s = self._batcher.seconds(self._pool.active)
         return self._pool.permit(caller=caller, wait_s=wait_s, within_s=self._settings.deadline_s)
+
+    def most_of(self, caller: str | None) -> int:
+        """Return how many searches of one caller may compute or wait at once."""
+        return self._pool.most_of(caller)
 
     def widen(self, permit: Permit, more: int) -> None:
         """Makes a permit count for so many more searches; raises Overloaded."""

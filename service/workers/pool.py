@@ -19,6 +19,8 @@ from service.workers.threads import RunningWork, lower_priority
 
 Result = TypeVar("Result")
 END_S = 10.0  # for running work when the pool ends
+PUBLIC = "callers without a key"  # one caller to a pool, however many they are
+PUBLIC_SHARE = 0.5  # of the permits, at most
 
 
 async def result_or_deadline(future: "futures.Future[Result]", *, within_s: float | None) -> Result:
@@ -60,15 +62,16 @@ class Pool:
     """`workers` threads with a queue; at most `max_waiting` more permits are given, the next is refused at once.
 
     One caller (a key, or a host that images come from) gets at most a `share` of the permits, so that others still get
-    some. Callers take turns: the first waiting work of each runs before the second of any. All works of one caller
-    together leave one thread to others, if there are several threads.
+    some; callers without a key together get at most half of them. Callers take turns: the first waiting work of each
+    runs before the second of any. All works of one caller together leave one thread to others, if there are several.
     """
 
     def __init__(self, name: str, *, workers: int, max_waiting: int, share: float = 0.75) -> None:
         self.name = name
         self.active = 0  # permits in use; only changed by the event loop
         self.capacity = workers + max_waiting
-        self.most_of_one = math.ceil(self.capacity * share)  # permits of one caller that has a name
+        self._most_of_one = math.ceil(self.capacity * share)  # permits of one caller that has a name
+        self._most_of_public = math.ceil(self.capacity * PUBLIC_SHARE)
         self._active_of: Counter[str] = Counter()  # permits in use by callers that have a name
         self._threads = futures.ThreadPoolExecutor(
             workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
@@ -113,9 +116,18 @@ class Pool:
         if self.active + items > self.capacity or wait_s > within_s:
             detail = f"the service is overloaded, with {self.active} {self.name} requests at once: retry later"
             raise Overloaded(detail, retry_after_s=retry_after_s)
-        if caller is not None and self._active_of[caller] + items > self.most_of_one:
-            detail = f"{caller} has {self._active_of[caller]} {self.name} requests at once: retry when some have ended"
+        if caller is not None and self._active_of[caller] + items > self.most_of(caller):
+            have = "have" if caller == PUBLIC else "has"
+            detail = (
+                f"{caller} {have} {self._active_of[caller]} {self.name} requests at once: retry when some have ended"
+            )
             raise Overloaded(detail, retry_after_s=retry_after_s)
+
+    def most_of(self, caller: str | None) -> int:
+        """Return how many permits this caller may use at once; without a name, all."""
+        if caller is None:
+            return self.capacity
+        return min(self._most_of_public, self._most_of_one) if caller == PUBLIC else self._most_of_one
 
     async def run(self, work: Callable[[], Result], *, caller: str | None = None) -> Result:
         """Return the result of `work`, computed in a thread; raises Overloaded if no permit is free for the caller."""

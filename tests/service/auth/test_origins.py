@@ -45,6 +45,27 @@ def test_only_pages_of_listed_origins_may_call(gallery: Path, keyring: Keyring, 
     inside(Settings(gallery=gallery, keys=path, cors_origins=(ours, "https://b.example:8443")), scenario)
 
 
+def test_the_widget_and_its_images_are_for_pages_of_listed_origins(
+    gallery: Path, keyring: Keyring, inside: Inside
+) -> None:
+    path, search, _ = keyring
+    ours = "https://shop.example"
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        for address in ("/web/messages.js", "/web/messages.json", "/storefront", "/images/red-box?size=96"):
+            answer = await client.get(address, headers={"Origin": ours, **search})
+            assert answer.status_code == 200 and answer.headers["access-control-allow-origin"] == ours, address
+            other = await client.get(address, headers={"Origin": "https://evil.example", **search})
+            assert "access-control-allow-origin" not in other.headers, address
+            tag = {"If-None-Match": answer.headers.get("etag", "")}
+            again = await client.get(address, headers={"Origin": ours, **tag, **search})
+            assert again.headers["access-control-allow-origin"] == ours, address
+        image = await client.get("/images/red-box?size=96", headers=search)  # as an <img> of the shop's own page
+        assert image.headers["vary"] == "Origin", "a cache must not give it to a page of another origin"
+
+    inside(Settings(gallery=gallery, keys=path, cors_origins=(ours,)), scenario)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "names",

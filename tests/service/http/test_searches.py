@@ -107,7 +107,7 @@ def test_a_key_may_send_as_many_searches_as_it_has_permits(gallery: Path, tmp_pa
     key = {"X-API-Key": keys.add(ring, name="shop", role="search", rate_per_s=None, burst=None)}
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        most = app.state.service.searcher.most_of_one
+        most = app.state.service.searcher.most_of("the key shop")
         assert most < app.state.service.searcher.capacity < 32
         calls = ({"searches": [{"text": "x"}] * count} for count in (most + 1, most))
         too_many, as_many = [await client.post("/searches", json=call, headers=key) for call in calls]

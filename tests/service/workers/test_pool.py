@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from service.errors import Overloaded
-from service.workers.pool import Pool
+from service.workers.pool import PUBLIC, Pool
 
 
 def held_work() -> tuple[threading.Event, threading.Event, Callable[[], None]]:
@@ -43,6 +43,21 @@ def test_one_caller_leaves_a_quarter_of_the_permits_to_others() -> None:
                 with pytest.raises(Overloaded):
                     permit.widen(1, wait_s=0, within_s=1)
             assert pool.active == 0
+
+    asyncio.run(scenario())
+
+
+def test_callers_without_a_key_leave_half_of_the_permits_to_those_with_one() -> None:
+    async def scenario() -> None:
+        async with Pool("test", workers=1, max_waiting=7) as pool:
+            with ExitStack() as stack:
+                for _ in range(4):
+                    stack.enter_context(pool.permit(caller=PUBLIC))
+                with pytest.raises(Overloaded, match="without a key have 4"):
+                    pool.permit(caller=PUBLIC)
+                for _ in range(4):
+                    stack.enter_context(pool.permit(caller="the key shop"))
+            assert (pool.most_of(PUBLIC), pool.most_of("the key shop"), pool.most_of(None)) == (4, 6, 8)
 
     asyncio.run(scenario())
 
