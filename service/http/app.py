@@ -104,7 +104,10 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
         routes=[route.path for router in (*API, site.routes) for route in router.routes if isinstance(route, Route)],
     )
     app.add_middleware(
-        middleware.ResponseHeaders, draining=lambda: state.prober.draining, events_url=settings.events_url
+        middleware.ResponseHeaders,
+        draining=lambda: state.prober.draining,
+        events_url=settings.events_url,
+        varies=bool(settings.cors_origins),
     )
     app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
     app.add_middleware(middleware.RequestIdentity)

@@ -95,12 +95,19 @@ class ResponseHeaders:
     While it drains no connection stays open, because the end of the process would cut off the next request on it.
     """
 
-    def __init__(self, app: ASGIApp, draining: Callable[[], bool], events_url: str = "") -> None:
-        """`events_url` is where the page may send what was shown, clicked and added."""
+    def __init__(
+        self, app: ASGIApp, draining: Callable[[], bool], *, events_url: str = "", varies: bool = False
+    ) -> None:
+        """`events_url` is where the page may send what was shown, clicked and added.
+
+        If responses vary by the origin of the page, all say so: a browser that kept one without headers for other
+        origins would give it to them otherwise, and refuse to show it.
+        """
         self._app = app
         self._draining = draining
         policy = f"{CONTENT_POLICY}; connect-src 'self' {events_url}" if events_url else CONTENT_POLICY
-        self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS)
+        vary: Headers = ((b"vary", b"Origin"),) if varies else ()
+        self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS, *vary)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope."""

@@ -25,10 +25,18 @@ async def docs_page(request: Request, state: AppStateDep) -> Response:
     return await _file("docs.html", request, state)
 
 
+@routes.get("/widget")
+async def widget_page(request: Request, state: AppStateDep) -> Response:
+    """Returns a page with the widget that other pages embed."""
+    return await _file("widget/demo.html", request, state)
+
+
 @routes.get("/web/{name:path}")
 async def file(request: Request, name: str, state: AppStateDep) -> Response:
-    """Returns a file that one of the pages loads."""
-    return await _file(name, request, state)
+    """Returns a file that one of the pages loads, or the widget on a page of any origin: they hold no secrets."""
+    response = await _file(name, request, state)
+    response.headers["Access-Control-Allow-Origin"] = "*"  # so that the widget can say if the page may not search
+    return response
 
 
 @routes.get("/openapi.json")

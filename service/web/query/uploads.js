@@ -54,8 +54,8 @@ export function toDataUrl(blob) {
   });
 }
 
-/** Returns the file in a type that the service reads, and not too large. */
-async function sendable(file, most) {
+/** Returns the file in a type that the service reads, and of at most so many bytes; throws an error for the shopper. */
+export async function sendable(file, most) {
   const isPhone = PHONE.test(file.type) || /\.hei[cf]$/i.test(file.name ?? ""); // many browsers do not know the type
   if (file.type && !file.type.startsWith("image/")) throw failure("error_not_image");
   if (SENT_UNCHANGED.has(file.type) && file.size <= Math.min(most, LARGE_BYTES)) return file;

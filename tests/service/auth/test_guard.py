@@ -20,7 +20,10 @@ from tests.service.auth.conftest import Keyring, bearer
 Inside = Callable[..., object]
 
 HEALTH = {("GET", "/livez"), ("GET", "/readyz")}
-SITE = {("GET", "/storefront"), ("GET", "/"), ("GET", "/docs"), ("GET", "/web/{name:path}"), ("GET", "/openapi.json")}
+SITE = {
+    ("GET", "/storefront"), ("GET", "/"), ("GET", "/docs"), ("GET", "/widget"), ("GET", "/web/{name:path}"),
+    ("GET", "/openapi.json"),
+}  # fmt: skip
 SEARCH = {
     ("POST", "/search"), ("POST", "/searches"), ("GET", "/browse"), ("GET", "/items"), ("GET", "/items/{id:path}"),
     ("GET", "/images/{id:path}"), ("GET", "/limits"), ("GET", "/attributes"), ("GET", "/suggestions"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 # Passes a file to the page as a browser does on paste or drop.
@@ -44,3 +45,9 @@ def find(page: Page, text: str) -> None:
     page.locator("#text").fill(text)
     page.locator("#text").press("Enter")
     expect(page).to_have_title(re.compile(re.escape(text.removeprefix("but "))))  # set when the answer is shown
+
+
+def findings(page: Page) -> list[str]:
+    """Return the places where axe finds that the page is not accessible."""
+    violations = Axe().run(page).response["violations"]
+    return [f"{violation['id']}: {node['html']}" for violation in violations for node in violation["nodes"]]

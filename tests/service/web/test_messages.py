@@ -12,7 +12,11 @@ Text = str | dict[str, str]
 MESSAGES: dict[str, dict[str, Text]] = json.loads((WEB / "messages.json").read_text(encoding="utf-8"))
 COMPUTED = ("stage_", "attribute_", "theme_")  # keys that the code puts together
 LANGUAGES = ("en", "de", "fr", "es")
-CODE = {path.name: path.read_text(encoding="utf-8") for path in WEB.rglob("*") if path.suffix in (".js", ".html")}
+CODE = {
+    str(path.relative_to(WEB)): path.read_text(encoding="utf-8")
+    for path in WEB.rglob("*")
+    if path.suffix in (".js", ".html")
+}
 
 
 def forms(text: Text) -> list[str]:
