@@ -54,7 +54,7 @@ export function address(state) {
   if (state.favourites) parameters.set("favourites", "");
   if (state.product) parameters.set("product", state.product);
   if (state.k !== limits.page) parameters.set("k", String(state.k));
-  const text = parameters.toString();
+  const text = parameters.toString().replace("favourites=", "favourites");
   return text ? `./?${text}` : "./";
 }
 

@@ -117,6 +117,6 @@ export function start({ text, panel, list, footer, choose, visit }) {
 function suggestion({ text, attribute, count }, typed) {
   const at = text.toLowerCase().indexOf(typed.toLowerCase());
   const parts = at < 0 ? [text] : [text.slice(0, at), make("mark", {}, text.slice(at, at + typed.length)), text.slice(at + typed.length)];
-  const kind = attribute && attribute !== "title" ? `${attribute.replaceAll("_", " ")} · ` : "";
-  return [make("span", { className: "word" }, ...parts), make("span", { className: "sort" }, `${kind}${t("count_products", { count })}`)];
+  const facts = [attribute === "title" ? null : attribute?.replaceAll("_", " "), count > 1 ? t("count_products", { count }) : null];
+  return [make("span", { className: "word" }, ...parts), make("span", { className: "sort" }, facts.filter(Boolean).join(" · "))];
 }
