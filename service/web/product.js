@@ -76,7 +76,7 @@ function draw(item) {
     address && !isSoldOut ? make("a", { className: "primary", href: address, target: "_blank", rel: "noopener nofollow" }, t("buy")) : null,
     add, like,
     ...(state.hasQuery(shop.query) ? [act("add_to_search", () => { leave(); actions.add(item); }), act("less_like_it", () => { leave(); actions.avoid(item); })] : []),
-    share, heart(item.id, name),
+    share,
   ].filter(Boolean);
   buttons[0].autofocus = true;
   dialog.dataset.id = item.id;
@@ -95,7 +95,7 @@ function draw(item) {
 function pictures(item, name) {
   const count = item.images?.length ?? 1;
   const picture = setSource(make("img", { className: "picture", alt: name }), view.imageAddress(item.id, 1024, item.image ?? 0));
-  if (count < 2) return make("div", { className: "pictures" }, picture);
+  if (count < 2) return make("div", { className: "pictures" }, picture, heart(item.id, name));
   const thumbnails = Array.from({ length: count }, (_, number) => {
     const button = make("button", { type: "button", ariaLabel: t("picture_of", { number: number + 1, name }), ariaPressed: String(number === (item.image ?? 0)) },
       setSource(make("img", { alt: "" }), view.imageAddress(item.id, 160, number)));
@@ -105,7 +105,7 @@ function pictures(item, name) {
     });
     return button;
   });
-  return make("div", { className: "pictures" }, picture, make("div", { className: "thumbnails", role: "group", ariaLabel: name }, ...thumbnails));
+  return make("div", { className: "pictures" }, picture, heart(item.id, name), make("div", { className: "thumbnails", role: "group", ariaLabel: name }, ...thumbnails));
 }
 
 const isAddress = (value) => typeof value === "string" && /^https?:/.test(value);

@@ -29,7 +29,7 @@ export function read(parameters) {
 /** Writes choices into the parameters of an address. */
 export function write(parameters, { values, ranges, stock, sort }) {
   for (const [name, chosen] of Object.entries(values)) for (const value of chosen) parameters.append(VALUES + name, value);
-  for (const [name, { gte = "", lte = "" }] of Object.entries(ranges)) parameters.set(RANGE + name, `${gte}_${lte}`);
+  for (const [name, { gte = "", lte = "" }] of Object.entries(ranges)) if (gte !== "" || lte !== "") parameters.set(RANGE + name, `${gte}_${lte}`);
   if (stock) parameters.set("stock", stock);
   if (sort) parameters.set("sort", sort);
 }
