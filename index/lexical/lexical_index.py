@@ -143,6 +143,13 @@ class LexicalIndex:
             (count,) = connection.execute(query, (" AND ".join(map(_quoted, all_of)), most)).fetchone()
         return int(count)
 
+    def count_whole(self, text_words: Sequence[str], *, most: int) -> int:
+        """The number of rows of which a whole value has these words, counted up to `most`."""
+        query = "SELECT count(*) FROM (SELECT row FROM whole WHERE key = ? LIMIT ?)"
+        with self._exclusive() as connection:
+            (count,) = connection.execute(query, (key(text_words), most)).fetchone()
+        return int(count)
+
     def completions(self, prefix: str, *, most: int) -> dict[str, int]:
         """The most frequent words that begin with a prefix, with the number of their rows.
 

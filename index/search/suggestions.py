@@ -16,9 +16,9 @@ from models.arrays import Rows
 
 MOST_WORDS = 12  # typed words that count
 ENDINGS = 24  # words that the last typed one may become
-SPARE = 3  # times as many candidates are counted as are suggested
-COUNTED = 500  # items of one ending that are read
-COUNTED_MORE = 10_000  # of one that is suggested
+SPARE = 2  # times as many candidates are counted as are suggested
+READ = 100  # items that are read for some words; if there are more, they are only counted
+COUNTED = 10_000
 SAMPLED = 200  # items whose values are looked at, of all endings together
 SAMPLED_LEAST = 8  # of one ending
 CODES = frozenset({ID, "sku", "mpn", "gtin", "ean", "upc", "asin"})  # suggested only to who types a digit
@@ -41,7 +41,8 @@ class _Candidate:
     attribute: str | None
     slips: int
     is_start: bool  # the text begins with what was typed
-    count: int
+    count: int  # of items
+    is_exact: bool  # this count, else the least that it can be
 
     @property
     def rank(self) -> tuple[int, bool, int, bool, int, str]:
@@ -63,6 +64,7 @@ class _Ending:
 
     word: str
     slips: int
+    items: int = 0  # that have the word, if that is known
 
 
 class Suggestions:
@@ -89,13 +91,13 @@ class Suggestions:
             return []
         begun = typed[-1] if is_open else ""
         has_digit = any(map(str.isdecimal, "".join(typed)))
-        self._look(complete, self._endings(begun), begun, with_codes=has_digit)
+        self._look(complete, self._endings(begun, complete.words), begun, with_codes=has_digit)
         if begun and len(self._candidates) < limit and not self._deadline.is_over:
             self._look(complete, self._misspelt(begun), begun, with_codes=has_digit)
         ranked = sorted(self._candidates.values(), key=attrgetter("rank"))[: limit * SPARE]
         for candidate in ranked:
-            if candidate.attribute is not None and not self._deadline.is_over:
-                candidate.count = max(candidate.count, self._count_value(candidate.attribute, candidate.text))
+            if not candidate.is_exact and not self._deadline.is_over:
+                candidate.count = max(candidate.count, self._count(candidate))
         ranked = sorted(ranked, key=attrgetter("rank"))[:limit]
         return [Suggestion(each.text, each.attribute, each.count) for each in ranked]
 
@@ -132,13 +134,14 @@ class Suggestions:
             slips += near[1]
         return _Typed(meant, slips)
 
-    def _endings(self, begun: str) -> list[_Ending]:
+    def _endings(self, begun: str, typed: Sequence[str]) -> list[_Ending]:
+        """Return the words that the last one may become; alone, each has the number of its items."""
         if not begun:
             return [_Ending("", 0)]
         counts: Counter[str] = Counter()
         for index in self._indexes:
             counts.update(index.completions(begun, most=ENDINGS))
-        return [_Ending(word, 0) for word, _ in counts.most_common(ENDINGS)]
+        return [_Ending(word, 0, 0 if typed else items) for word, items in counts.most_common(ENDINGS)]
 
     def _misspelt(self, begun: str) -> list[_Ending]:
         near = sorted(self._near(begun, is_prefix=True), key=lambda pair: pair[1])
@@ -158,7 +161,7 @@ class Suggestions:
     def _add(self, typed: _Typed, ending: _Ending, begun: str, *, with_codes: bool, sampled: int) -> None:
         """Adds the words themselves and the values that have them, as far as items have them all."""
         wanted = [*typed.words, *([ending.word] if ending.word else [])]
-        rows = self._living(wanted)
+        rows, is_all = self._living(wanted)
         if not len(rows):
             return
         slips = typed.slips + ending.slips
@@ -174,12 +177,12 @@ class Suggestions:
                 following.update({word: count for word in own if word not in wanted})
             if set(wanted) <= set(own):
                 is_start = " ".join(own).startswith(start)
-                self._put(_Candidate(value, name, slips, is_start, count))
+                self._put(_Candidate(value, name, slips, is_start, count, is_exact=False))
         if is_word and len(wanted[-1]) > 1:
-            self._put(_Candidate(" ".join(wanted), None, slips, True, self._count(wanted, rows)))
-        for word, _ in following.most_common(ENDINGS):
-            more = [*wanted, word]
-            self._put(_Candidate(" ".join(more), None, slips, True, self._count(more, self._living(more))))
+            count = len(rows) if is_all else max(len(rows), ending.items)
+            self._put(_Candidate(" ".join(wanted), None, slips, True, count, is_all))
+        for word, count in following.most_common(ENDINGS):
+            self._put(_Candidate(" ".join([*wanted, word]), None, slips, True, count, is_exact=False))
 
     def _put(self, candidate: _Candidate) -> None:
         key = " ".join(words(candidate.text))
@@ -191,22 +194,23 @@ class Suggestions:
         elif other.attribute is None:
             self._candidates[key] = replace(other, text=candidate.text, attribute=candidate.attribute)
 
-    def _living(self, wanted: Sequence[str]) -> Rows:
-        """Return the first living rows that have all words."""
-        return self._alive(index.rows([], wanted, most=COUNTED) for index in self._indexes)
+    def _living(self, wanted: Sequence[str]) -> tuple[Rows, bool]:
+        """Return the first living rows that have all words, and whether they are all of them."""
+        parts = [index.rows([], wanted, most=READ) for index in self._indexes]
+        return self._alive(parts), all(len(part) < READ for part in parts)
 
-    def _count(self, wanted: Sequence[str], rows: Rows) -> int:
-        """Return how many items have all words, if these are the first of them."""
-        if len(rows) < COUNTED:
-            return len(rows)
-        return sum(index.count_all(wanted, most=COUNTED_MORE) for index in self._indexes)
-
-    def _count_value(self, name: str, value: str) -> int:
-        """Return how many items have a value, whatever its case, counted up to COUNTED for each part of the gallery."""
-        if name == ID:
+    def _count(self, candidate: _Candidate) -> int:
+        """Return how many items have a value, or all words; of many, changed ones may count twice."""
+        own = words(candidate.text)
+        if candidate.attribute == ID:
             return 1
-        key = words(value)
-        return len(self._alive(index.whole(key, most=COUNTED) for index in self._indexes))
+        if candidate.attribute is not None:
+            parts = [index.whole(own, most=READ) for index in self._indexes]
+            if all(len(part) < READ for part in parts):
+                return len(self._alive(parts))
+            return sum(index.count_whole(own, most=COUNTED) for index in self._indexes)
+        rows, is_all = self._living(own)
+        return len(rows) if is_all else sum(index.count_all(own, most=COUNTED) for index in self._indexes)
 
     def _alive(self, parts: Iterable[Rows]) -> Rows:
         rows, alive = np.concatenate(list(parts)), self._view.overlay.alive
