@@ -22,7 +22,7 @@ class LikebutSearch extends HTMLElement {
   #language = "en";
   #query = EMPTY;
   #shown = [];
-  #isClosest = false;
+  #next = { more: null, matches: null, closestFrom: null }; // of the last answer
   #settings = {};
   #searching = new AbortController();
 
@@ -149,7 +149,7 @@ class LikebutSearch extends HTMLElement {
     status.hidden = !hasQuery;
     more.hidden = true;
     if (!hasQuery) {
-      this.#drawResults([], false);
+      this.#drawResults([]);
       return;
     }
     count.textContent = t("searching");
@@ -161,15 +161,14 @@ class LikebutSearch extends HTMLElement {
       if (mine.signal.aborted) return;
       this.#speak();
       events.sendTo(this.#settings.events_url);
-      this.#isClosest = answer.isClosest;
       this.#drawFacts(answer.understood);
-      this.#drawResults(answer.hits, answer.hasMore);
-      this.#drawCount(answer);
+      this.#drawResults(answer.hits);
+      this.#drawNext(answer);
     } catch (error) {
       if (mine.signal.aborted) return;
       this.#speak();
-      this.#drawResults([], false);
-      count.textContent = t("nothing_to_show");
+      this.#drawResults([]);
+      count.textContent = ""; // the alert says it
       this.#fail(error, () => this.#go({}));
     }
   }
@@ -182,16 +181,16 @@ class LikebutSearch extends HTMLElement {
     more.setAttribute("aria-busy", "true");
     this.#fail(null);
     try {
-      const answer = await this.#shop.search(this.#query, { offset: this.#shown.length, isClosest: this.#isClosest, signal });
+      const closestFrom = this.#next.more === "none_closest" ? this.#shown.length : this.#next.closestFrom;
+      const answer = await this.#shop.search(this.#query, { shown: this.#shown.map(({ id }) => id), closestFrom, signal });
       if (signal.aborted) return;
-      const { hits, hasMore } = answer;
+      const { hits } = answer;
       this.#speak();
       const ids = new Set(this.#shown.map(({ id }) => id));
       const cards = hits.filter(({ id }) => !ids.has(id)).map((item) => this.#card(item));
       results.append(...cards);
       cards[0]?.querySelector("a, button").focus();
-      more.hidden = !hasMore;
-      this.#drawCount(answer);
+      this.#drawNext({ ...answer, matches: answer.matches ?? this.#next.matches });
       events.shown(hits.map(({ id }) => id), this.#forEvents());
     } catch (error) {
       if (signal.aborted) return;
@@ -226,19 +225,22 @@ class LikebutSearch extends HTMLElement {
     facts.hidden = !phrases.length;
   }
 
-  #drawCount({ matches, isClosest }) {
-    const shown = this.#shown.length;
-    const key = isClosest ? "count_closest" : matches === null ? "count_best" : "count_products";
-    this.#parts.count.textContent = shown ? t(key, { count: matches || shown }) : t("none_title");
+  /** Says how many products there are, and offers the next ones. */
+  #drawNext(answer) {
+    const { matches, closestFrom, more, reading } = (this.#next = answer);
+    const key = closestFrom === 0 ? "count_closest" : matches === null ? "count_best" : "count_matches";
+    const parts = [this.#shown.length ? t(key, { count: matches || this.#shown.length }) : t("none_title"), ...(reading ? [t("note_read", { text: reading })] : [])];
+    this.#parts.count.textContent = parts.join(" · ");
+    this.#parts.more.hidden = more === null;
+    if (more) this.#parts.more.textContent = t(more);
   }
 
-  #drawResults(hits, hasMore) {
-    const { results, more, again } = this.#parts;
+  #drawResults(hits) {
+    const { results, again } = this.#parts;
     if (results.contains(this.shadowRoot.activeElement)) this.focus({ preventScroll: true });
     this.#shown = [];
     results.replaceChildren(...hits.map((item) => this.#card(item)));
     results.removeAttribute("aria-busy");
-    more.hidden = !hasMore;
     again.hidden = false;
     if (hits.length) events.shown(hits.map(({ id }) => id), this.#forEvents());
   }

@@ -6,6 +6,7 @@ const PAGE = 24; // products that are shown at once
 const MOST = 480; // products of one search
 const LEAST_CHANCE = 0.2; // below it, a product is no match for words
 const WINDOW = 1000; // the most hits that the service compares with that chance
+const READING = /^the text was read as: (.*)$/; // the note of a misspelt text
 const TIMEOUT_MS = 30_000;
 const REFUSALS = new Set([401, 403, 421]); // of what the page sends; a shopper cannot change it
 
@@ -37,24 +38,29 @@ export class Shop {
   }
 
   /**
-   * Returns {hits, understood, matches, isClosest, hasMore} of a query {reference, wishes, literal} from a rank on. If no product matches
-   * words, the hits are the closest ones. Throws an error for the shopper.
+   * Returns the products that follow `shown` (ids) for a query {reference, wishes, literal}: {hits, understood, matches, reading,
+   * closestFrom, more}. From rank `closestFrom` on they are only the closest ones to words that they do not match, null for none; `more` is
+   * the message of the button for what follows, null if nothing does. Throws an error for the shopper.
    */
-  async search({ reference, wishes, literal }, { offset = 0, isClosest = false, signal }) {
+  async search(query, { shown = [], closestFrom = null, signal }) {
+    const { reference, wishes, literal } = query;
     const { page } = await this.setup();
     const words = wishes.length > 1 ? { steps: wishes } : wishes.length ? { text: wishes[0] } : {};
-    const body = { ...words, ...(literal.length && { literal }), ...(reference?.id !== undefined && { image: { item_id: reference.id } }), k: page, offset };
-    const isCounted = !reference && !isClosest;
+    const image = reference?.id === undefined ? {} : { image: { item_id: reference.id } };
+    const others = closestFrom ? { exclude_ids: shown.slice(0, closestFrom) } : {};
+    const body = { ...words, ...image, ...others, ...(literal.length && { literal }), k: page, offset: shown.length - (closestFrom ?? 0) };
+    const isCounted = !reference && closestFrom === null;
     const answer = await this.#search(isCounted ? { ...body, min_chance: LEAST_CHANCE, window: WINDOW } : body, reference?.blob, signal).catch((error) => {
       if (isCounted && error.field === "min_chance") return this.#search(body, null, signal); // the model tells no chances
       throw error;
     });
-    if (isCounted && answer.matches === 0 && offset === 0) {
-      const closest = await this.search({ reference, wishes, literal }, { isClosest: true, signal });
-      return { ...closest, matches: 0, isClosest: true };
-    }
-    const shown = offset + answer.hits.length;
-    return { hits: answer.hits, understood: answer.understood ?? [], matches: answer.matches ?? null, isClosest, hasMore: answer.hits.length === page && shown < Math.min(answer.matches ?? answer.total, MOST) };
+    const matches = answer.matches ?? null;
+    if (matches === 0 && closestFrom === null) return { ...await this.search(query, { closestFrom: 0, signal }), matches };
+    const count = shown.length + answer.hits.length;
+    const isFull = answer.hits.length === page && count < Math.min(matches ?? answer.total, MOST);
+    const hasClosest = matches !== null && count === matches && matches < Math.min(answer.total, MOST);
+    const reading = answer.notes?.map((note) => READING.exec(note)?.[1]).find(Boolean) ?? null;
+    return { hits: answer.hits, understood: answer.understood ?? [], matches, reading, closestFrom, more: isFull ? "show_more" : hasClosest ? "none_closest" : null };
   }
 
   #search(body, file, signal) {

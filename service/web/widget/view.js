@@ -48,7 +48,7 @@ export function frame({ submit, choose, edit, restart, extend }) {
   const again = make("button", { type: "button", className: "again", part: "restart-button", hidden: true, on: { click: restart } }, t("start_again"));
   const status = make("div", { className: "status", hidden: true }, count, again);
   const results = make("ul", { part: "results", className: "results", ariaLabel: t("products") });
-  const more = make("button", { type: "button", part: "more-button", className: "more", hidden: true, on: { click: extend } }, t("show_more"));
+  const more = make("button", { type: "button", part: "more-button", className: "more", hidden: true, on: { click: extend } });
   const root = make("div", { className: "root", lang: currentLanguage() }, form, facts, problem, status, results, more);
   return { root, form, chips, text, facts, problem, status, count, again, results, more };
 }

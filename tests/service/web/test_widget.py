@@ -178,6 +178,8 @@ def test_words_without_a_match_show_the_closest_products(page: Page, site: Neigh
     expect(page.locator("likebut-search .fact")).to_have_text("under 12")
     prices = [float(text[1:]) for text in page.locator("likebut-search .price").all_text_contents()]
     assert prices and all(price < 12 for price in prices)
+    page.get_by_role("button", name="Show the closest products").click()
+    expect(page.locator("likebut-search .card")).to_have_count(12)
     page.get_by_role("button", name="Search for the words instead: under 12").click()
     expect(page.locator("likebut-search .fact")).to_have_count(0)
     page.get_by_role("button", name="Start again").click()
