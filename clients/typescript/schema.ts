@@ -611,17 +611,17 @@ export interface components {
             rate: number;
             /**
              * Embedded
-             * @description for a build: number of items that the model embedded
+             * @description for a build: number of images that the model embedded
              */
             embedded: number | null;
             /**
              * Reused
-             * @description for a build: number of items with unchanged image and model
+             * @description for a build: number of images that are unchanged, as is the model
              */
             reused: number | null;
             /**
              * Unreachable
-             * @description number of items whose image could not be fetched and that keep the vector they had; default 0
+             * @description number of images that could not be fetched and that keep the vector they had; default 0
              */
             unreachable: number;
             /**
@@ -695,6 +695,11 @@ export interface components {
             snapshot: string | null;
             /** Items */
             items: number;
+            /**
+             * Images
+             * @description number of images of all items
+             */
+            images: number;
             /**
              * Model
              * @description the model that encodes the queries

@@ -26,6 +26,7 @@ from models.encoder import Encoder
 from training.catalogue.language import product_captions
 from training.catalogue.triplets import Facts
 from training.catalogue.world.sample import catalogue
+from training.catalogue.world.world import Product
 
 TITLES = 60
 BATCH = 32
@@ -53,12 +54,12 @@ def main(argv: Sequence[str]) -> int:
     by_title, by_brand = _grouped(items, "title"), _grouped(items, "brand")
     titles = random.Random(0).sample(sorted(item["title"] for item in items), TITLES)
     typed = {
-        "title": _texts(encoder, [(title, by_title[title]) for title in titles]),
-        "brand": _texts(encoder, by_brand.items()),
-        "id": _texts(encoder, [(item["id"], frozenset([item["id"]])) for item in items[: arguments.queries]]),
+        "title": text_cases(encoder, [(title, by_title[title]) for title in titles]),
+        "brand": text_cases(encoder, by_brand.items()),
+        "id": text_cases(encoder, [(item["id"], frozenset([item["id"]])) for item in items[: arguments.queries]]),
     }
-    sentences = _texts(encoder, _captions(arguments.shop, arguments.queries))
-    changes = _changes(encoder, view, arguments.shop, items, arguments.queries)
+    sentences = text_cases(encoder, captions(arguments.shop, arguments.queries))
+    changes = change_cases(encoder, view, arguments.shop, items, arguments.queries)
     print(f"{len(items)} items; {TITLES} titles, {len(by_brand)} brands, {len(typed['id'])} ids,")
     print(f"{len(sentences)} sentences and {len(changes)} changes of an image. Time: median of a text search with the")
     print("weight / without words.\n")
@@ -81,17 +82,22 @@ def _grouped(items: Sequence[dict[str, str]], name: str) -> dict[str, frozenset[
     return {value: frozenset(ids) for value, ids in groups.items()}
 
 
-def _captions(shop: Path, count: int) -> Iterable[tuple[str, frozenset[str]]]:
-    """Sentences with the ids of all items that each describes."""
+def products(shop: Path) -> list[Product]:
+    """The products of a drawn shop."""
     parameters = json.loads((shop / "catalogue.json").read_text())
-    products = catalogue(parameters["products"], split=parameters["split"], seed=parameters["seed"])
-    facts, ids = Facts(products), np.array([product.id for product in products])
-    for product in random.Random(1).sample(products, count):
+    return catalogue(parameters["products"], split=parameters["split"], seed=parameters["seed"])
+
+
+def captions(shop: Path, count: int) -> Iterable[tuple[str, frozenset[str]]]:
+    """Sentences with the ids of all items that each describes."""
+    sold = products(shop)
+    facts, ids = Facts(sold), np.array([product.id for product in sold])
+    for product in random.Random(1).sample(sold, count):
         phrase = product_captions.caption(product, random.Random(product.id))
         yield phrase.text, frozenset(ids[facts.accepted(phrase.wish)].tolist())
 
 
-def _texts(encoder: Encoder, pairs: Iterable[tuple[str, frozenset[str]]]) -> list[Case]:
+def text_cases(encoder: Encoder, pairs: Iterable[tuple[str, frozenset[str]]]) -> list[Case]:
     pairs = list(pairs)
     vectors = [encoder.texts([encoder.spelt(text)])[0] for text, _ in pairs]
     return [
@@ -99,7 +105,7 @@ def _texts(encoder: Encoder, pairs: Iterable[tuple[str, frozenset[str]]]) -> lis
     ]
 
 
-def _changes(
+def change_cases(
     encoder: Encoder, view: GalleryView, shop: Path, items: Sequence[dict[str, str]], count: int
 ) -> list[Case]:
     """Changes of an image, from the triplets of the shop."""

@@ -57,7 +57,7 @@ def grouped(rows: Sequence[SourceRow], results: Sequence[SourceRow | SkippedRow]
             if isinstance(result, SkippedRow):
                 failed.append(result)
             else:
-                usable.setdefault(result.content, (place, result))
+                usable.setdefault(result.content or result.image, (place, result))
         if not usable:
             skipped.append(failed[0])
             continue

@@ -20,7 +20,7 @@ class FurtherImages:
 
     def __init__(self, table: pyarrow.Table) -> None:
         self.owners: Rows = table.column("item").to_numpy().astype(np.int64)  # (f,), ascending
-        self._table = table.select(COLUMNS[1:]).combine_chunks()
+        self._columns = [table.column(name).combine_chunks() for name in COLUMNS[1:]]
 
     @classmethod
     def open(cls, path: Path) -> "FurtherImages":
@@ -32,17 +32,21 @@ class FurtherImages:
 
     def at(self, row: int) -> Sequence[FurtherImage]:
         """The further images of the item of that row."""
-        begin, end = np.searchsorted(self.owners, [row, row + 1]).tolist()
-        if begin == end:
-            return ()
-        columns = self._table.slice(begin, end - begin).to_pydict()
-        return [FurtherImage(*state) for state in zip(*columns.values(), strict=True)]
+        return [FurtherImage(*(column[at].as_py() for column in self._columns)) for at in self._places(row)]
+
+    def uris(self, row: int) -> tuple[str, ...]:
+        """The addresses of the further images of the item of that row."""
+        uris = self._columns[0]
+        return tuple([uris[at].as_py() for at in self._places(row)])
 
     def owners_with(self, content: str) -> Rows:
         """The rows of the items with a further image of that SHA-256."""
-        flags = compute.equal(self._table.column("content"), content).to_numpy()
+        flags = compute.equal(self._columns[1], content).to_numpy(zero_copy_only=False)
         owners: Rows = self.owners[flags]
         return owners
+
+    def _places(self, row: int) -> range:
+        return range(int(self.owners.searchsorted(row)), int(self.owners.searchsorted(row, "right")))
 
     def __len__(self) -> int:
         return len(self.owners)

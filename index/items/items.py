@@ -98,7 +98,7 @@ class ItemTable(Collection[GalleryItem]):
 
     def at(self, row: int) -> GalleryItem:
         """The item of that row."""
-        further = tuple(image.uri for image in self.further_images(row))
+        further = () if self.further is None else self.further.uris(row)
         return GalleryItem(self.ids[row], self._uris[row].as_py(), self.attributes.at(row), further)
 
     def further_images(self, row: int) -> Sequence[FurtherImage]:

@@ -278,8 +278,9 @@ class Search:
             return [f"the filter leaves {self.candidates.count} items: all of them were compared exactly"]
         diagnostics = []
         if missing:
-            lost = self.rows.overlay.start - ranking.shards.count
-            diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} items were not searched")
+            lost = len(ranking.exact.vectors) - ranking.shards.count
+            unit = "items" if ranking.exact.further is None else "images"
+            diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} {unit} were not searched")
         if base is not None:
             dead = base.count - self.candidates.count
             diagnostics.append(

@@ -181,6 +181,14 @@ class RowView:
         flags[fresh] = [content in self.overlay.contents(row) for row in rows[fresh].tolist()]
         return flags
 
+    def image_count(self) -> int:
+        """The number of images of all living items."""
+        count, start, alive = len(self.overlay.alive) - self.overlay.dead, self.overlay.start, self.overlay.alive
+        for further, first in ((self.base.ranking.exact.further, 0), (self.overlay.further, start)):
+            if further is not None:
+                count += int(np.count_nonzero(alive[first + further.owners]))
+        return count
+
     def living(self) -> Rows:
         """The living rows (n,), ascending."""
         rows: Rows = np.flatnonzero(self.overlay.alive)

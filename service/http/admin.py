@@ -75,6 +75,7 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
     return schemas.LiveGallery(
         snapshot=facts.name if facts else None,
         items=len(gallery.view()) if gallery is not None else 0,
+        images=gallery.view().rows.image_count() if gallery is not None else 0,
         model=model.model_id,
         created=facts.created.isoformat() if facts else None,
         changes=gallery.changes if gallery is not None else 0,

@@ -209,10 +209,10 @@ class Job(BaseModel):
     done: int = Field(0, description="number of units that the stage has finished")
     total: int = Field(0, description="number of units of the stage; 0 if it is unknown")
     rate: float = Field(0.0, description="units per second")
-    embedded: int | None = Field(None, description="for a build: number of items that the model embedded")
-    reused: int | None = Field(None, description="for a build: number of items with unchanged image and model")
+    embedded: int | None = Field(None, description="for a build: number of images that the model embedded")
+    reused: int | None = Field(None, description="for a build: number of images that are unchanged, as is the model")
     unreachable: int = Field(
-        0, description="number of items whose image could not be fetched and that keep the vector they had"
+        0, description="number of images that could not be fetched and that keep the vector they had"
     )
     skipped: int = Field(0, description="number of items left out because they could not be read")
     skipped_items: list[SkippedImage] = Field([], description="the first hundred skipped items")
@@ -233,6 +233,7 @@ class LiveGallery(BaseModel):
 
     snapshot: str | None
     items: int
+    images: int = Field(description="number of images of all items")
     model: str = Field(description="the model that encodes the queries")
     created: str | None
     changes: int = Field(description="number of changes since the snapshot; searches include them")

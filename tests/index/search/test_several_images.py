@@ -151,6 +151,7 @@ def test_changes_a_compaction_and_a_roll_back_keep_the_images(tmp_path: Path) ->
     gallery.change([*changes, *map(Delete, gone)])
     for colours in (None, [0, 1], [3]):
         check(gallery.view(), after, colours=colours, seed=6)
+    assert gallery.view().rows.image_count() == sum(len(vectors) for _, vectors in after.values())
     known = {id: [image.content for image in upsert.images] for id in after if (upsert := gallery.view().upsert(id))}
     assert known == {id: contents(id, len(vectors)) for id, (_, vectors) in after.items()}
     check(opened(tmp_path).view(), after)  # the journal read again

@@ -31,9 +31,9 @@ class Job:
         done (int): number of units that the stage has finished; default 0
         total (int): number of units of the stage; 0 if it is unknown; default 0
         rate (float): units per second; default 0.0
-        embedded (int | None): for a build: number of items that the model embedded
-        reused (int | None): for a build: number of items with unchanged image and model
-        unreachable (int): number of items whose image could not be fetched and that keep the vector they had; default 0
+        embedded (int | None): for a build: number of images that the model embedded
+        reused (int | None): for a build: number of images that are unchanged, as is the model
+        unreachable (int): number of images that could not be fetched and that keep the vector they had; default 0
         skipped (int): number of items left out because they could not be read; default 0
         skipped_items (list[SkippedImage]): the first hundred skipped items
         notes (list[str]): attributes whose values the build converted to one type, images that it could not fetch, and

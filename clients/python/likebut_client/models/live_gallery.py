@@ -20,6 +20,7 @@ class LiveGallery:
     Attributes:
         snapshot (None | str):
         items (int):
+        images (int): number of images of all items
         model (str): the model that encodes the queries
         created (None | str):
         changes (int): number of changes since the snapshot; searches include them
@@ -35,6 +36,7 @@ class LiveGallery:
 
     snapshot: None | str
     items: int
+    images: int
     model: str
     created: None | str
     changes: int
@@ -55,6 +57,8 @@ class LiveGallery:
         snapshot = self.snapshot
 
         items = self.items
+
+        images = self.images
 
         model = self.model
 
@@ -93,6 +97,7 @@ class LiveGallery:
             {
                 "snapshot": snapshot,
                 "items": items,
+                "images": images,
                 "model": model,
                 "created": created,
                 "changes": changes,
@@ -123,6 +128,8 @@ class LiveGallery:
         snapshot = _parse_snapshot(d.pop("snapshot"))
 
         items = d.pop("items")
+
+        images = d.pop("images")
 
         model = d.pop("model")
 
@@ -187,6 +194,7 @@ class LiveGallery:
         live_gallery = cls(
             snapshot=snapshot,
             items=items,
+            images=images,
             model=model,
             created=created,
             changes=changes,
