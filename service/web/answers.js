@@ -6,9 +6,10 @@ import * as choices from "./filters/choices.js";
 import * as liked from "./query/favourites.js";
 import * as state from "./state.js";
 
-const LEAST_CHANCE = { text: 0.2, composed: 0.1 }; // from which a product counts as a match, chosen by reading searches of the demo
+const LEAST_CHANCE = 0.2; // from which a product counts as a match of a text, chosen by reading searches of the demo
 const WINDOW = 1000; // the most hits that the service arranges and counts
-const DEEPEST = 10_000; // hits that the service ranks
+/** Hits that the service ranks. */
+export const DEEPEST = 10_000;
 const BROWSED = 200; // items of one page of the gallery
 const MOST_WITHOUT = 4; // filters for which it is counted how many products there are without them
 
@@ -37,7 +38,7 @@ export class Listing {
     const before = this.items.length;
     while (this.items.length < count && !this.isComplete) {
       const known = `${this.items.length} ${this.split} ${this.kind}`;
-      const step = { favourites: this.favourites, browse: this.browse, text: this.match, image: this.rank, composed: this.rank }[this.kind];
+      const step = { favourites: this.favourites, browse: this.browse, text: this.match, image: this.rank }[this.kind];
       await step.call(this, count - this.items.length, signal);
       if (signal.aborted) break;
       this.isComplete ||= known === `${this.items.length} ${this.split} ${this.kind}`; // nothing new came
@@ -95,7 +96,7 @@ export class Listing {
     this.isComplete = !hits.length || this.items.length >= DEEPEST - WINDOW;
   }
 
-  /** Loads products by their similarity. */
+  /** Loads products by their similarity, of which no number match: what is like an image, but …, has no sharp end. */
   async rank(count, signal) {
     const offset = this.items.length;
     const k = Math.min(state.limits.request, count, DEEPEST - offset);
@@ -104,12 +105,6 @@ export class Listing {
     this.total = answer.total;
     this.add(answer.hits);
     this.isComplete = answer.hits.length < k || this.items.length >= DEEPEST;
-    const isRanked = !this.isSorted && !Object.keys(choices.last(this.query.choices)).length;
-    const chances = this.items.map(({ chance }) => chance ?? null);
-    if (this.kind === "composed" && isRanked && chances.length && !chances.includes(null) && this.split === null) {
-      const matches = chances.findLastIndex((chance) => chance >= LEAST_CHANCE.composed) + 1;
-      if (matches < chances.length) this.split = this.matches = matches;
-    }
   }
 
   members() {
@@ -152,14 +147,13 @@ export class Listing {
 function kindOf(query) {
   if (query.favourites) return "favourites";
   if (!state.hasQuery(query)) return "browse";
-  if (!query.references.length) return query.less.length ? "image" : "text"; // without a chance if there is something to be unlike
-  return query.but.length ? "composed" : "image";
+  return query.references.length || query.less.length ? "image" : "text";
 }
 
 /** Returns the members of a search that returns, sorts and counts the products that match a text. */
 function counted(query, wanted, without = null) {
   const members = { ...choices.conditions(query.choices), filter: choices.filter(query.choices, without) };
-  return { ...members, facets: wanted, min_chance: LEAST_CHANCE.text, window: WINDOW, facet_scope: "hits" };
+  return { ...members, facets: wanted, min_chance: LEAST_CHANCE, window: WINDOW, facet_scope: "hits" };
 }
 
 function browseAddress(chosen, { offset = 0, limit, facets: wanted, without = null }) {

@@ -1,7 +1,9 @@
 // The products of an answer: the grid, their number, their order, and more of them.
 
 import { actions, fill, go, shop } from "./actions.js";
+import { DEEPEST } from "./answers.js";
 import { catalogue } from "./filters/catalogue.js";
+import { SORTED } from "./filters/choices.js";
 import * as events from "./events.js";
 import { currentLanguage, t } from "./messages.js";
 import * as none from "./none.js";
@@ -68,7 +70,7 @@ function drawCards() {
   fill(results, items.slice(0, split).map(card), count);
   const near = isCloseShown ? items.slice(split) : [];
   fill(close, near.map(card), count);
-  closeTitle.hidden = !near.length || split === 0 && listing.kind === "composed"; // the number says it already
+  closeTitle.hidden = !near.length;
   results.hidden = split === 0 && items.length > 0;
   close.hidden = !near.length;
 }
@@ -116,16 +118,14 @@ function showStatus() {
 
 /** Returns the number of products in words. */
 function heading() {
-  const { kind, matches, total, items, split, isSorted, query } = listing;
+  const { kind, matches, total, items, isSorted, query } = listing;
   const isFiltered = state.isFiltered(query);
   if (kind === "favourites") return t("count_favourites", { count: items.length });
   if (kind === "browse") return total ? t(isFiltered || isSorted ? "count_filtered" : "count_browse", { count: total }) : t(isFiltered ? "none_title" : "empty_shop");
   if (!items.length || kind === "text" && matches === 0) return t("none_title");
   if (kind === "text") return t("count_matches", { count: matches });
-  if (isSorted) return t("count_sorted", { count: items.length });
-  if (kind === "image") return t("count_best", { count: listing.isComplete ? items.length : Math.max(items.length, Math.min(total ?? 0, 10_000)) });
-  if (split === null) return listing.isComplete ? t("count_matches", { count: items.length }) : t("count_matches_many", { count: items.length });
-  return split ? t("count_matches", { count: split }) : t("count_closest");
+  if (isSorted) return t("count_sorted", { count: listing.isComplete ? items.length : Math.min(SORTED, total) });
+  return t("count_best", { count: listing.isComplete ? items.length : Math.max(items.length, Math.min(total, DEEPEST)) });
 }
 
 /** Returns a note of the service for the shopper; null if it is for its operator. */

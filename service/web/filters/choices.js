@@ -11,7 +11,8 @@ export const STOCK = "in_stock"; // the name of its attribute
 
 const VALUES = "f."; // before the name of an attribute in the address
 const RANGE = "r.";
-const SORTED = 200; // first hits of a ranking by similarity that are sorted
+/** The first hits of a ranking by similarity that are sorted: later ones are too unlike to be among the cheapest. */
+export const SORTED = 100;
 const WINDOW = 1000; // the most that the service arranges
 
 /** Returns the choices in the parameters of an address. */
