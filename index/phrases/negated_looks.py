@@ -35,7 +35,7 @@ def facts(text: str, looks: Mapping[str, Named]) -> Iterator[Fact]:
     said = tokens(text)
     for place in range(len(said)):
         length = next((len(words) for words in _NEGATIONS if _has(said, place, words)), 0)
-        if not length:
+        if not length or (word_at(said, place - 2), word_at(said, place - 1)) == ("forget", "me"):  # a flower's blue
             continue
         first = place + length
         while word_at(said, first) in _BEFORE_VALUE:

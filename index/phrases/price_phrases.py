@@ -90,7 +90,7 @@ _FOLLOWING = frozenset(  # words that cannot be what a number counts
 _MEASURED = frozenset(  # words before a number that say what it measures
     {
         "size", "sizes", "age", "ages", "aged", "eu", "uk", "us", "length", "height", "width", "depth", "waist", "heel",
-        "inseam", "chest", "number", "no", "weight", "rated", "rating", "year", "years", "model",
+        "diameter", "inseam", "chest", "number", "no", "weight", "rated", "rating", "year", "years", "model",
     }
 )  # fmt: skip
 _CHILDREN = frozenset(
@@ -179,7 +179,12 @@ def _is_price(text: str, match: re.Match[str], prices: ShopPrices, *, said: bool
     after = _WORD_AFTER.match(text, match.end())
     if after is None or after[1].casefold() not in _FOLLOWING:
         return False
-    return after[1].casefold() != "in" or bool(_WORD_AFTER.match(text, after.end()))  # "under 40 in" is of inches
+    if after[1].casefold() != "in":
+        return True
+    following = _WORD_AFTER.match(
+        text, after.end()
+    )  # "under 40 in" is of inches, "up to 40 in length" of another length
+    return following is not None and following[1].casefold() not in _MEASURED
 
 
 def _number(written: str) -> Number:

@@ -19,7 +19,7 @@ MOST_FACTS = 20  # of a text
 _LEFT_OVER = r"(?:and|but|or|that\s+is|that\s+are|which\s+is|which\s+are|[,;])"
 _AT_START = re.compile(rf"^(?:\s*{_LEFT_OVER}(?=[\s,;]|$))+\s*", re.IGNORECASE)
 _AT_END = re.compile(rf"(?:(?:(?<=\s)|(?<=^)|(?=[,;]))\s*{_LEFT_OVER})+\s*$", re.IGNORECASE)
-_COMMAS = re.compile(r"\s*,(?:\s*(?:,|and\b\s*,))+")
+_COMMAS = re.compile(r"\s*([,;:])(?:\s*(?:,|;|and\b\s*,))+")
 _SPACES = re.compile(r"\s+")
 _LINK_BEFORE = re.compile(r"(?:^|[\s,;])(?:and|but|or)\s+$", re.IGNORECASE)
 _LINK_AFTER = re.compile(r"^\s*(?:and|but|or)\b", re.IGNORECASE)
@@ -111,7 +111,7 @@ def _without(text: str, facts: Sequence[Fact]) -> str:
         if _LINK_BEFORE.search(joined) and (_LINK_AFTER.match(part) or not part.strip()):
             joined = _LINK_BEFORE.sub(" ", joined)
         joined = f"{joined.rstrip()} {part.lstrip()}"
-    joined = _COMMAS.sub(",", joined)
+    joined = _COMMAS.sub(r"\1", joined)
     joined = _AT_END.sub("", _AT_START.sub("", joined))
     joined = _SPACES.sub(" ", joined).replace(" ,", ",").strip(" ,;-–:")
     left = [token.word for token in tokens(joined)]

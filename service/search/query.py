@@ -22,7 +22,8 @@ from service.search.stated_fact import StatedFact
 from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 
-# "the cheapest red dress" is the cheapest of the red dresses: of hits that likely are one, or else of the first ones
+# "the cheapest red dress" is the cheapest of the red dresses: of hits that likely are one. Beside an image few hits
+# have a chance, since they must be like it, too: there it is the cheapest of the first ones
 SORTED_CHANCE = 0.1
 SORTED_WINDOW = 50
 LEXICAL_WEIGHT = 0.5  # of a whole title, id or brand, as against a cosine: see docs/benchmarks/hybrid.md
@@ -155,7 +156,7 @@ def prepare(
     measured = kind if len(references) <= 1 and not unlike else None  # the kind that the calibration knows
     min_chance = query.min_chance
     if query.is_sorted_by_words and min_chance is None and request.order.min_score is None:
-        if thresholds.curve(measured, weight, encoder.manifest) is not None:
+        if kind == "text" and thresholds.curve(measured, weight, encoder.manifest) is not None:
             min_chance = SORTED_CHANCE
         else:
             request = replace(request, order=replace(request.order, window=min(request.order.window, SORTED_WINDOW)))

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_prices_become_ranges(text: str, bounds: Mapping[str, float], words: str
         "women over 50", "age 10 to 12", "size 40 to 44", "shoes under size 40", "from 20 to 30 cm", "50/50 cotton",
         "chapter 50-80", "over the knee", "under the collar", "below the knee", "no more than two buttons", "cheap",
         "up to 1000", "model under 50-A", "under 3", "a 100 cotton shirt", "max mara", "item 50",
-        "number 7 under 5", "for less", "less than a coat", "at least long", "under 12:30", "about 50 shades",
+        "up to 50 in height", "up to 42 in size", "number 7 under 5", "for less",
+        "less than a coat", "at least long", "under 12:30", "about 50 shades",
     ],
 )  # fmt: skip
 def test_other_numbers_stay_words(text: str) -> None:
@@ -189,6 +191,13 @@ def test_age_and_gender_together_say_who_it_is_for() -> None:
     assert facts("for boys", known) == [{"and": [{"age_group": "kids"}, {"gender": "male"}]}]
     assert facts("for kids", known) == [{"age_group": "kids"}]
     assert facts("for toddlers", known) == []
+
+
+def test_what_a_cut_leaves_reads_well() -> None:
+    known = replace(SHOP, looks={"blue": Named("colour", "blue")})
+    assert read("a bag for me: under 50, with a strap", known).words == "a bag for me: with a strap"
+    assert read("a bag; not blue, please", known).words == "a bag; please"
+    assert not read("in forget-me-not blue", known).facts and not read("forget me not blue", known).facts
 
 
 def test_several_facts_are_cut_at_their_places() -> None:

@@ -106,3 +106,10 @@ def test_suggestions_complete_words_that_items_have(client: httpx.Client) -> Non
     assert "ring" in texts(q="ri") and texts(q="zzz") == []
     assert len(texts()) == 7 and len(texts(limit=3)) == 3
     assert client.get("/suggestions", params={"limit": 21}).status_code == 422
+
+
+def test_the_cheapest_beside_an_image_is_one_of_the_first_hits(client: httpx.Client) -> None:
+    answer = searched(client, image={"item_id": "red-box"}, text="the cheapest, in blue")
+    assert len(answer["hits"]) > 5 and prices(answer) == sorted(prices(answer))
+    own = searched(client, text="the cheapest ring", sort=[{"attribute": "price", "order": "desc"}])
+    assert prices(own) == sorted(prices(own), reverse=True) and own["understood"]
