@@ -26,3 +26,14 @@ def without_examples(found: object) -> object:
     if isinstance(found, dict):
         return {key: without_examples(each) for key, each in found.items() if key not in ("example", "examples")}
     return [without_examples(each) for each in found] if isinstance(found, list) else found
+
+
+def test_generated_clients_get_what_is_always_there_and_send_no_defaults() -> None:
+    schemas = json.loads(WRITTEN.read_text(encoding="utf-8"))["components"]["schemas"]
+    for name in ("SearchAnswer", "HitAnswer", "ItemAnswer", "Job", "ItemResult"):
+        assert schemas[name]["required"] == [*schemas[name]["properties"]]
+    assert "required" not in schemas["SearchBody"] and schemas["ItemChange"]["required"] == ["id"]
+    assert "errors" not in schemas["Problem"]["required"]  # for 422 alone
+    members = [member for schema in schemas.values() for member in schema.get("properties", {}).values()]
+    assert not any("default" in member for member in members)
+    assert schemas["SearchBody"]["properties"]["k"]["description"].endswith("; default 20")

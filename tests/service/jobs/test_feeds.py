@@ -53,12 +53,15 @@ def test_a_table_may_be_the_body(tmp_path: Path, shop: Path, inside: Inside) -> 
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         query = {"map": ["id=SKU", "image=Photo"], "max_loss": "1"}
+        octets = {"content-type": "application/octet-stream"}
         for content, wrong, headers, status in (
             (table, {"map": "id"}, kind, 422), (table, {"max_loss": "x"}, kind, 422),
             (table, {"max_loss": "2"}, kind, 422), (table, {"map": "=x"}, kind, 422), (b"", query, kind, 422),
             (table, query, {"content-type": "text/plain"}, 415),
             (table, query, {"content-type": "multipart/form-data; boundary=x"}, 415),
             (table * 100, query, kind, 413),
+            (table, query, octets, 422), (table, {**query, "format": "xlsx"}, octets, 422),
+            (b"", {**query, "format": "csv"}, octets, 422),
         ):  # fmt: skip
             answer = await client.post("/index", content=content, params=wrong, headers=headers)
             assert answer.status_code == status, (wrong, headers, answer.text)

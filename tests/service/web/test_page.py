@@ -152,10 +152,10 @@ def test_every_curl_line_of_the_docs_runs(
     with serve("--gallery", tmp_path / "gallery") as address:
         page = browser.new_page()
         page.goto(f"{address}/docs")
-        expect(page.locator("#operations article")).to_have_count(20)
+        expect(page.locator("#operations article")).to_have_count(21)
         expect(page.locator("#search pre").first).to_contain_text(f"curl {address}/search")
         lines = page.locator("#operations pre").all_text_contents()
-        assert len(lines) == 21  # of all ways to send a body; none for DELETE or for a job before one exists
+        assert len(lines) == 22  # of all ways to send a body; none for DELETE or for a job before one exists
         checked = 'set -e; curl() { command curl -sS --fail-with-body "$@"; }; '
         for line in lines:
             done = subprocess.run(["bash", "-c", checked + line], cwd=tmp_path, capture_output=True, timeout=30)
