@@ -63,10 +63,8 @@ def main(argv: Sequence[str]) -> int:
     view = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id).view()
     products = [product for product in hybrid.products(arguments.shop) if product.id in view]
     fronts = np.stack([view.vector(product.id) for product in products])
-    photos = _embedded(encoder, (_photo(product, OTHER) for product in products))
-    details = [
-        _embedded(encoder, (_cut(_photo(product, OTHER), centre, SIDE) for product in products)) for centre in DETAILS
-    ]
+    others = _embedded(encoder, (view for product in products for view in _views(product)))
+    photos, *details = others.reshape(len(products), 1 + len(DETAILS), -1).swapaxes(0, 1)
     queries = _queries(encoder, view, arguments.shop, products, arguments.queries)
     galleries: Mapping[str, Sequence[Embeddings]] = {
         "front": [fronts],
@@ -74,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         "front, 2 details": [fronts, *details],
         "front, photo, 2 details": [fronts, photos, *details],
     }
-    print(f"{len(products)} items, {arguments.queries} queries of each kind, recall@1 and recall@10.\n")
+    print(f"{len(products)} items, {arguments.queries} queries of each kind, recall@1 and recall@10.\n", flush=True)
     names = [f"{name} R@1 | R@10" for name in queries]
     print(f"| images of an item | {' | '.join(names)} | ms a search |")
     print("|---" * (2 * len(names) + 2) + "|")
@@ -84,6 +82,12 @@ def main(argv: Sequence[str]) -> int:
             cells = [f"{recall:.3f}" for each in queries.values() for recall in _recalls(opened, each)]
             print(f"| {name} | {' | '.join(cells)} | {_milliseconds(opened, fronts):.2f} |", flush=True)
     return 0
+
+
+def _views(product: Product) -> list[Image.Image]:
+    """Another photo of a product, and the details of it."""
+    photo = _photo(product, OTHER)
+    return [photo, *(_cut(photo, centre, SIDE) for centre in DETAILS)]
 
 
 def _photo(product: Product, seed: int) -> Image.Image:
