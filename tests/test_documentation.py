@@ -44,7 +44,7 @@ def test_the_map_names_every_folder_of_the_house_and_nothing_else() -> None:
 
 
 def test_the_front_page_is_short_and_its_two_commands_are_targets() -> None:
-    assert len(README.splitlines()) <= 130
+    assert len(README.splitlines()) <= 165
     block = README.split("## Two commands")[1].split("```")[1]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^make (\w+)", block, flags=re.MULTILINE)
