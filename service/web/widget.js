@@ -188,6 +188,7 @@ class LikebutSearch extends HTMLElement {
       this.#speak();
       const ids = new Set(this.#shown.map(({ id }) => id));
       const cards = hits.filter(({ id }) => !ids.has(id)).map((item) => this.#card(item));
+      if (closestFrom === ids.size) results.append(view.make("li", { part: "divider", className: "divider" }, t("close_title")));
       results.append(...cards);
       cards[0]?.querySelector("a, button").focus();
       this.#drawNext({ ...answer, matches: answer.matches ?? this.#next.matches });

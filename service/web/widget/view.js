@@ -37,17 +37,17 @@ function icon(name) {
 export function frame({ submit, choose, edit, restart, extend }) {
   const text = make("input", { type: "text", part: "input", ariaLabel: t("text_label"), maxLength: 500, autocomplete: "off", enterKeyHint: "search", on: { keydown: edit } });
   const file = make("input", { type: "file", accept: "image/*", hidden: true, on: { change: () => { choose(file.files[0]); file.value = ""; } } });
-  const chips = make("ul", { part: "chips", className: "chips", ariaLabel: t("chips_label"), hidden: true });
+  const chips = make("ul", { role: "list", part: "chips", className: "chips", ariaLabel: t("chips_label"), hidden: true });
   const form = make("form", { part: "box", className: "box", role: "search", ariaLabel: t("search_label"), on: { submit: (event) => { event.preventDefault(); submit(); } } },
     chips, make("div", { className: "entry" }, text, file,
       make("button", { type: "button", part: "image-button", className: "icon", ariaLabel: t("pick_label"), title: t("pick_title"), on: { click: () => file.click() } }, icon("image")),
       make("button", { type: "submit", part: "search-button", className: "go", ariaLabel: t("search") }, icon("search"))));
-  const facts = make("ul", { part: "facts", className: "facts", ariaLabel: t("facts_label"), hidden: true });
+  const facts = make("ul", { role: "list", part: "facts", className: "facts", ariaLabel: t("facts_label"), hidden: true });
   const problem = make("div", { part: "problem", className: "problem", role: "alert", hidden: true });
   const count = make("p", { part: "count", className: "count", role: "status" });
   const again = make("button", { type: "button", className: "again", part: "restart-button", hidden: true, on: { click: restart } }, t("start_again"));
   const status = make("div", { className: "status", hidden: true }, count, again);
-  const results = make("ul", { part: "results", className: "results", ariaLabel: t("products") });
+  const results = make("ul", { role: "list", part: "results", className: "results", ariaLabel: t("products") });
   const more = make("button", { type: "button", part: "more-button", className: "more", hidden: true, on: { click: extend } });
   const root = make("div", { className: "root", lang: currentLanguage() }, form, facts, problem, status, results, more);
   return { root, form, chips, text, facts, problem, status, count, again, results, more };

@@ -29,6 +29,11 @@ LISTEN = """() => { window.events = []; document.addEventListener("likebut-add",
   window.events.push(event.detail);
   if (window.prevents) event.preventDefault();
 }); }"""
+PASTE = """(field, bytes) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([new Uint8Array(bytes)], "x", { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, composed: true, cancelable: true }));
+}"""
 SHIFT = """() => new Promise((done) => new PerformanceObserver((list) =>
   done(list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0))
 ).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done(0), 300))"""
@@ -172,7 +177,7 @@ def test_one_script_tag_and_no_key_are_enough(page: Page, site: Neighbour) -> No
     page.wait_for_url(f"{site.address}/basket?add={event['id']}")
 
 
-def test_words_without_a_match_show_the_closest_products(page: Page, site: Neighbour) -> None:
+def test_facts_an_own_image_and_words_without_a_match(page: Page, site: Neighbour, image_file: Draw) -> None:
     visit(page, site.page(), site.address)
     find(page, "a red ball under 12")
     expect(page.locator("likebut-search .fact")).to_have_text("under 12")
@@ -180,9 +185,17 @@ def test_words_without_a_match_show_the_closest_products(page: Page, site: Neigh
     assert prices and all(price < 12 for price in prices)
     page.get_by_role("button", name="Show the closest products").click()
     expect(page.locator("likebut-search .card")).to_have_count(12)
+    expect(page.locator("likebut-search .divider")).to_have_count(1)
     page.get_by_role("button", name="Search for the words instead: under 12").click()
     expect(page.locator("likebut-search .fact")).to_have_count(0)
-    page.get_by_role("button", name="Start again").click()
+    field = page.get_by_label("What are you looking for?")
+    field.press("Backspace")
+    expect(field).to_have_value("a red ball under 12")
+    expect(page.locator("likebut-search .card, likebut-search .chip")).to_have_count(0)
+    field.evaluate(PASTE, list(image_file("tent", "blue")))
+    expect(page.locator("likebut-search .name").first).to_have_text("Blue Tent")
+    page.get_by_role("button", name="Remove the image: your image").click()
+    expect(field).to_be_focused()
     find(page, "xqzzv wqpfk")
     expect(page.get_by_role("status")).to_contain_text("The closest ones")
     expect(page.locator("likebut-search .card")).to_have_count(24)
