@@ -25,7 +25,7 @@ const change = (changed) => go({ ...shop.query, product: null, k: state.limits.p
 
 actions.like = (item) => {
   if (detail.open) detail.close();
-  go({ choices: shop.query.choices, references: [reference("item", item.id)] });
+  go({ choices: shop.query.choices, references: [seen(item)] });
   text.value = "";
   text.focus();
   window.scrollTo({ top: 0 });
@@ -44,8 +44,11 @@ function add(image, list = "references") {
   window.scrollTo({ top: 0 });
 }
 
-actions.add = (item) => add(reference("item", item.id));
-actions.avoid = (item) => add(reference("item", item.id), "less");
+/** Returns a product as an image of the query: the one of its images that is shown. */
+const seen = (item) => reference("item", item.id, item.image ?? 0);
+
+actions.add = (item) => add(seen(item));
+actions.avoid = (item) => add(seen(item), "less");
 
 function wish(words) {
   const clean = words.trim().replace(/^but\s+/i, "").replace(/[\s,;.]+$/, "");
@@ -79,11 +82,11 @@ export function dropAddresses() {
 // --- showing it ---------------------------------------------------------------------------------------------------
 
 /** Returns an image of the query as {url, name}; the page shows no images of other hosts. */
-function describe({ kind, id }, size) {
+function describe({ kind, id, picture }, size) {
   if (kind === "upload") return { url: storedImage(id)?.url ?? "web/icon.svg", name: t("your_image") };
   if (kind === "image") return { url: null, name: new URL(id, document.baseURI).hostname };
   const item = shop.seen.get(id);
-  return { url: view.imageAddress(id, size), name: item ? view.title(item) : t("this_product") };
+  return { url: view.imageAddress(id, size, picture), name: item ? view.title(item) : t("this_product") };
 }
 
 /** Returns the query in words. */

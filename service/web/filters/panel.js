@@ -49,7 +49,7 @@ export function drawActive() {
   fill(active, chips, count);
   active.hidden = !chips.length;
   opener.textContent = chips.length ? t("filters_chosen", { count: Math.max(1, chips.length - (chips.length > 1)) }) : t("filters");
-  opener.hidden = !catalogue.facets.length && !catalogue.ranges.length && !catalogue.hasStock;
+  opener.hidden = shop.query.favourites || !catalogue.facets.length && !catalogue.ranges.length && !catalogue.hasStock;
 }
 
 /** Says in the sheet how many products there are; null if that is not known. */

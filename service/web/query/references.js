@@ -11,13 +11,13 @@ const KINDS = { item: "item_id", upload: "base64", image: "url" }; // in the add
 const LESS = "less-"; // before the kind of an image to be unlike
 const SHARE = 1000; // edges of a box are whole thousandths of the image in the address
 
-/** Returns an image of a query: the whole of it, counting as any other. */
-export const reference = (kind, id) => ({ kind, id, weight: 1, box: null });
+/** Returns an image of a query: the whole of it, counting as any other; `picture` is the number of one of a product's images. */
+export const reference = (kind, id, picture = 0) => ({ kind, id, picture, weight: 1, box: null });
 
 /** Returns whether two are the same image, whatever their weights and boxes. */
 export const isSame = (one, other) => one.kind === other.kind && one.id === other.id;
 
-/** Returns {references, less} in the parameters of an address: `weight` and `box` belong to the image before them. */
+/** Returns {references, less} in the parameters of an address: `picture`, `weight` and `box` belong to the image before them. */
 export function read(parameters) {
   const read = { references: [], less: [] };
   let last = null;
@@ -28,7 +28,8 @@ export function read(parameters) {
       const list = isLess ? read.less : read.references;
       last = reference(kind, value);
       if (list.length < MOST && !list.some((other) => isSame(other, last))) list.push(last);
-    } else if (last && name === "weight" && WEIGHTS.includes(Number(value))) last.weight = Number(value);
+    } else if (last && name === "picture" && /^\d$/.test(value)) last.picture = Number(value);
+    else if (last && name === "weight" && WEIGHTS.includes(Number(value))) last.weight = Number(value);
     else if (last && name === "box") last.box = readBox(value);
   }
   return read;
@@ -37,8 +38,9 @@ export function read(parameters) {
 /** Writes the images of a query into the parameters of an address. */
 export function write(parameters, { references, less }) {
   for (const [prefix, list] of [["", references], [LESS, less]]) {
-    for (const { kind, id, weight, box } of list) {
+    for (const { kind, id, picture, weight, box } of list) {
       parameters.append(prefix + kind, id);
+      if (picture) parameters.append("picture", String(picture));
       if (weight !== 1) parameters.append("weight", String(weight));
       if (box) parameters.append("box", box.map((edge) => Math.round(edge * SHARE)).join("_"));
     }
@@ -56,8 +58,9 @@ function readBox(text) {
 export async function members({ references, less }, mostBytes) {
   const uploads = [...references, ...less].filter(({ kind }) => kind === "upload").length;
   const share = Math.floor(mostBytes / Math.max(1, uploads)); // of the one body that holds them all
-  const member = async ({ kind, id, weight, box }, isAlone) => ({
+  const member = async ({ kind, id, picture, weight, box }, isAlone) => ({
     [KINDS[kind]]: kind === "upload" ? await uploaded(id, share) : id,
+    ...(picture && { image: picture }),
     ...(box && { box }),
     ...(!isAlone && weight !== 1 && { weight }),
   });

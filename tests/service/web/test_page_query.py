@@ -205,6 +205,22 @@ def test_an_address_is_sent_as_it_is_and_one_of_a_product_is_the_product(page: P
     assert body["image"] == {"item_id": "green-ring"}
 
 
+def test_a_product_is_dragged_to_the_search_box(page: Page) -> None:
+    image = page.locator(".card", has_text="Green Ring").locator(".frame img")
+    body = after(page, lambda: image.drag_to(page.locator("#composer")))
+    assert body["image"] == {"item_id": "green-ring"}
+    expect(page.locator("#drop")).to_be_hidden()
+
+
+def test_the_image_of_a_product_that_is_shown_is_the_one_that_is_searched(page: Page) -> None:
+    hit = {"id": "green-ring", "attributes": {"title": "Green Ring"}, "image": 1, "score": 0.5, "chance": 0.9}
+    page.route("**/search", lambda route: route.fulfill(json={"hits": [hit], "took_ms": {"total": 1}, "notes": []}))
+    find(page, "from behind")
+    body = after(page, page.locator(".card .like").click)
+    assert body["image"] == {"item_id": "green-ring", "image": 1}
+    assert page.url.endswith("/?item=green-ring&picture=1")
+
+
 def test_a_photograph_that_the_browser_cannot_read(page: Page) -> None:
     page.evaluate(GIVE, [list(b"\0\0\0\x18ftypheic"), "drop", "image/heic"])
     expect(page.get_by_role("alert")).to_contain_text("HEIC")
