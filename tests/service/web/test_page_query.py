@@ -206,9 +206,10 @@ def test_an_address_is_sent_as_it_is_and_one_of_a_product_is_the_product(page: P
 
 
 def test_a_product_is_dragged_to_the_search_box(page: Page) -> None:
-    image = page.locator(".card", has_text="Green Ring").locator(".frame img")
-    body = after(page, lambda: image.drag_to(page.locator("#composer")))
-    assert body["image"] == {"item_id": "green-ring"}
+    frame = page.locator(".frame").nth(1)  # both are in view: a scroll would move the product from under the pointer
+    id = frame.get_attribute("data-id")
+    body = after(page, lambda: frame.locator("img").drag_to(page.locator("#composer")))
+    assert body["image"] == {"item_id": id}
     expect(page.locator("#drop")).to_be_hidden()
 
 
