@@ -18,6 +18,7 @@ from service.errors import Forbidden, RateLimited, Unauthorized
 from service.settings import Settings
 from service.workers.pool import PUBLIC
 
+LIGHT = 0.1  # of a search, for any other request of a caller without a key: a page needs an image for each hit
 SEND = "send one as Authorization: Bearer KEY, or as X-API-Key"
 
 
@@ -127,6 +128,8 @@ class RequiresRole(SecurityBase):
         if caller is None or (caller.public and self._role == "admin"):
             raise Unauthorized(f"the key is unknown: {SEND}" if _secret(request) else f"a key is required: {SEND}")
         request.state.caller = caller
+        if caller.public and caller.bucket is not None and request.method != "POST":
+            _refuse_early(caller, caller.bucket, caller.bucket.take(LIGHT, now_s=time.monotonic()))
         if caller.name is not None:
             request.state.key = caller.name  # for the log line
         if caller.role not in ("admin", self._role):

@@ -24,8 +24,8 @@ class TokenBucket:
         self._tokens = float(burst)
         self._filled_s = 0.0
 
-    def take(self, count: int, *, now_s: float, before: int = 0) -> float:
-        """Takes `count` tokens and returns 0, or takes none and returns the seconds to wait.
+    def take(self, count: float, *, now_s: float, before: int = 0) -> float:
+        """Takes `count` tokens or a part of one and returns 0, or takes none and returns the seconds to wait.
 
         `before` tokens were taken for the same call a moment ago, and are given back if the rest is missing. More than
         `burst` tokens are taken from a full bucket, whose level then becomes negative; otherwise no wait would ever be
@@ -97,7 +97,7 @@ class SharedBucket(TokenBucket):
         self._levels = levels
         self._digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
 
-    def take(self, count: int, *, now_s: float, before: int = 0) -> float:
+    def take(self, count: float, *, now_s: float, before: int = 0) -> float:
         """Takes `count` tokens and returns 0, or takes none and returns the seconds to wait."""
         with self._levels.locked():
             level = self._levels.slot(self._digest)

@@ -30,11 +30,13 @@ def test_a_caller_without_a_key_may_search_at_its_rate_and_no_more(
 ) -> None:
     own = bearer(keys.add(key_file, name="own", role="search", rate_per_s=None, burst=None))
     settings = Settings(gallery=gallery, keys=key_file, public_rate_per_s=0.01, burst=3, currency="EUR")
+    listing = {"X-Forwarded-For": "203.0.113.10"}
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         front = (await client.get("/storefront")).json()
         assert front["public"] is True and front["currency"] == "EUR" and front["basket_url"] is None
-        assert (await client.get("/browse")).status_code == 200
+        others = [(await client.get("/limits", headers=listing)).status_code for _ in range(32)]
+        assert others == [200] * 30 + [429] * 2  # each counts a tenth
         statuses = [(await client.post("/search", json=SEARCH)).status_code for _ in range(5)]
         assert statuses == [200, 200, 200, 429, 429]
         refused = await client.post("/search", json=SEARCH)
