@@ -200,7 +200,8 @@ class Supervisor:
         others = [other for other in self._workers if other.index == worker.index]
         self._folder.forget(worker.index, process.pid, vacant=not others)
         if self._ends_s is not None:
-            self._failed |= process.returncode not in (0, -signal.SIGINT, 130)
+            early = () if worker.ready else (-signal.SIGTERM, -signal.SIGINT)  # it had no handlers yet
+            self._failed |= process.returncode not in (0, 130, *early)
             return
         if worker.ending:
             return
@@ -222,6 +223,8 @@ class Supervisor:
         self._interrupted |= number == signal.SIGINT
         if self._ends_s is None:
             self._ends_s = now_s + self._settings.drain_s + self._settings.grace_s + KILL_S
+            for one in {one for group in self._sockets for one in group}:
+                one.close()  # so that connections are refused once the workers listen no more
         self._due_s.clear()
         for worker in self._workers:
             self._signal(worker, number)

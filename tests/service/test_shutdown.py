@@ -159,7 +159,7 @@ def test_a_second_signal_ends_the_draining(gallery: Path, tmp_path: Path) -> Non
 
 
 def test_a_thread_that_hangs_cannot_keep_the_process_alive(gallery: Path, tmp_path: Path) -> None:
-    command = (sys.executable, "-c", HANGING, "serve", "--port", "0")
+    command = (sys.executable, "-c", HANGING, "serve", "--port", "0", "--workers", "1")  # the thread is in this process
     words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "2")
     with started(tmp_path / "log", *words, command=command) as (process, _):
         began = time.monotonic()
