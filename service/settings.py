@@ -118,7 +118,7 @@ class Settings(BaseModel):
     )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="hardware that the model runs on")
     workers: int = Field(
-        0, ge=0, le=256, description="processes that serve; 0 is one for each core, as far as the memory allows"
+        1, ge=0, le=256, description="processes that serve; 0 is one for each core, as far as the memory allows"
     )
     threads: int = Field(0, ge=0, le=1024, description="threads of the model for one batch; 0 shares the cores")
     passes: int = Field(0, ge=0, le=256, description="batches computed at the same time; 0 shares the cores")

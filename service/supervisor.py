@@ -139,7 +139,7 @@ class Supervisor:
             settings=self._settings,
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.worker"],
+            [sys.executable, "-P", "-m", "service.worker"],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import shop
 
 LOAD = Path(__file__).with_name("load.py")
-CALLERS, SECONDS, ROUNDS = 16, 4.0, 5
+CALLERS, SECONDS, ROUNDS = 16, 3.0, 5
 
 
 def main(argv: Sequence[str]) -> int:

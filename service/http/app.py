@@ -83,7 +83,10 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
         app.include_router(router)
     error_handlers.install(app, (*API, site.routes))
     # the last one added is the outermost
-    app.add_middleware(middleware.BodyBudget, max_bytes=settings.share(settings.max_bodies_bytes))
+    bodies = settings.share(settings.max_bodies_bytes)
+    if settings.workers > 1:  # a share must hold one body of the largest size
+        bodies = max(bodies, min(settings.max_bulk_bytes, settings.max_bodies_bytes))
+    app.add_middleware(middleware.BodyBudget, max_bytes=bodies)
     app.add_middleware(middleware.HeadAsGet)
     app.add_middleware(middleware.PathCheck)
     if settings.keys is None:
@@ -122,8 +125,11 @@ def description() -> dict[str, JsonValue]:
 async def _beat(state: AppState, role: WorkerRole) -> None:
     """Tells the supervisor that the event loop turns, and the other workers the metrics, without end."""
     while True:
-        role.folder.beat()
-        state.metrics.refresh()
+        try:
+            role.folder.beat()
+            state.metrics.refresh()
+        except Exception:  # of a full disk, say: without a beat the supervisor would end this worker
+            LOG.exception("the heartbeat failed")
         await asyncio.sleep(BEAT_S)
 
 

@@ -38,7 +38,10 @@ class GalleryWatcher:
     async def run(self) -> None:
         """Watches without end; errors are logged."""
         while True:
-            self._note()
+            try:
+                self._note()
+            except OSError:
+                LOG.exception("the other workers do not know what is served here")
             await asyncio.sleep(FOLLOWER_S if self._runner is None else EVERY_S)
             try:
                 await self._follow()

@@ -1,5 +1,6 @@
 """All metrics of the service, in a registry of their own."""
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
@@ -46,6 +47,7 @@ class Metrics:
         self._encoder: weakref.ref[Encoder] | None = None  # weak, because a swapped-out model must be freed
         self._lookups = {"hit": 0, "miss": 0}  # in its cache, so far
         self._role = role
+        self._refreshing = threading.Lock()
         registry = self.registry
 
         def gauge(name: str, text: str, mode: Literal["livesum", "livemax", "livemin"] = "livesum") -> Gauge:
@@ -139,7 +141,11 @@ class Metrics:
         return generate_latest(self._exported)
 
     def refresh(self) -> None:
-        """Reads the values that are not counted as they change."""
+        """Reads the values that are not counted as they change; from any thread."""
+        with self._refreshing:
+            self._read()
+
+    def _read(self) -> None:
         for gauge, value in self._followed:
             gauge.set(value())
         encoder = self._serving().encoder

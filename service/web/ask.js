@@ -50,7 +50,10 @@ export async function fetchJson(path, options = {}) {
     if (key === storedKey()) await (prompt ??= promptKey(key).finally(() => { prompt = null; })); // else there is a new one
     return fetchJson(path, options);
   }
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (!response.ok) return {};
+    throw error.name === "AbortError" ? error : failure("error_unreachable", true); // the body was cut off
+  });
   if (response.ok) return body;
   throw failureOf(response.status, body);
 }

@@ -84,7 +84,7 @@ export function dropAddresses() {
 /** Returns an image of the query as {url, name}; the page shows no images of other hosts. */
 function describe({ kind, id, picture }, size) {
   if (kind === "upload") return { url: storedImage(id)?.url ?? "web/icon.svg", name: t("your_image") };
-  if (kind === "image") return { url: null, name: new URL(id, document.baseURI).hostname };
+  if (kind === "image") return { url: null, name: URL.canParse(id, document.baseURI) ? new URL(id, document.baseURI).hostname : id };
   const item = shop.seen.get(id);
   return { url: view.imageAddress(id, size, picture), name: item ? view.title(item) : t("this_product") };
 }

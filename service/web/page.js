@@ -117,7 +117,7 @@ async function start() {
     await catalogue.load(fetchJson);
     sendTo(catalogue.catalogue.settings.events_url);
   } catch (error) {
-    if (error.locked) {
+    if (error.locked || error.again) { // without them the choices in the address would be ignored
       draw(null);
       actions.say(error.message, start);
       return;

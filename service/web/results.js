@@ -33,6 +33,7 @@ export function drawPlaceholders() {
   fill(results, view.ghosts(12), count);
   fill(close, [], count);
   closeTitle.hidden = empty.hidden = true;
+  results.hidden = false;
   results.setAttribute("aria-busy", "true");
   count.textContent = said.textContent = t("searching");
   times.textContent = "";
@@ -48,7 +49,7 @@ export function draw(next) {
   for (const item of items) shop.seen.set(item.id, item);
   isCloseShown = !isUnrelated(listing);
   drawCards();
-  none.draw(listing, { isCloseShown, showClose: () => { isCloseShown = true; drawCards(); closeTitle.focus(); } });
+  none.draw(listing, { isCloseShown, showClose: () => { isCloseShown = true; drawCards(); showStatus(); tellShown(items); closeTitle.focus(); } });
   drawSort();
   showStatus();
   if (items.length) tellShown(items);

@@ -46,7 +46,7 @@ export class Shop {
     const { reference, wishes, literal } = query;
     const { page } = await this.setup();
     const words = wishes.length > 1 ? { steps: wishes } : wishes.length ? { text: wishes[0] } : {};
-    const image = reference?.id === undefined ? {} : { image: { item_id: reference.id } };
+    const image = reference?.id === undefined ? {} : { image: { item_id: reference.id, ...(reference.number && { image: reference.number }) } };
     const others = closestFrom ? { exclude_ids: shown.slice(0, closestFrom) } : {};
     const body = { ...words, ...image, ...others, ...(literal.length && { literal }), k: page, offset: shown.length - (closestFrom ?? 0) };
     const isCounted = !reference && closestFrom === null;

@@ -44,10 +44,11 @@ def test_products_are_sorted_and_priced_between_two_thumbs(page: Page) -> None:
     expect(page.locator(".card .price").first).to_have_text("29.50")
     assert prices(page) == sorted(prices(page), reverse=True)
     least = page.locator('[data-key="least price"]')
-    for _ in range(4):
-        least.press("PageUp")
+    least.press("PageUp")
     expect(page).to_have_url(re.compile(r"r\.price=[\d.]+_&sort=-price$"))
-    expect(page.locator(".filter-chip")).to_have_text(re.compile(r"Price: from 1\d\.\d0"))
+    page.locator('[data-key="least field price"]').fill("10")
+    page.locator('[data-key="least field price"]').press("Tab")
+    expect(page.locator(".filter-chip")).to_have_text(re.compile(r"Price: from 10"))
     assert min(prices(page)) >= 10 and max(prices(page)) == 29.5
     most = page.locator('[data-key="most field price"]')
     most.fill("20")
