@@ -18,7 +18,7 @@ from index.sources import image_bytes
 from index.sources.cells import Value
 from index.sources.rows import SourceRow, id_problem
 from index.storage import snapshot
-from index.storage.changes import Change, Delete, ImageState, Upsert, Vector
+from index.storage.changes import Change, Delete, Entry, ImageState, Upsert, Vector
 from index.storage.journal import Journal
 from index.storage.read_only_journal import ReadOnlyJournal
 from models.arrays import Pixels
@@ -164,18 +164,29 @@ def _stored(
 def restate(journal: Journal | ReadOnlyJournal, encoder: Encoder, *, max_pixels: int) -> int:
     """Embeds the journal's items of another model again; returns how many could not be, since their images are gone."""
     entries = journal.foreign(encoder.manifest.space_id)
+    embedded = 0
+    for start in range(0, len(entries), BATCH):  # an end in between leaves the rest for the next time
+        upserts = _restated(entries[start : start + BATCH], journal.gallery, encoder, max_pixels)
+        if upserts:
+            journal.restate(upserts)
+        embedded += len(upserts)
+    return len(entries) - embedded
+
+
+def _restated(entries: Sequence[Entry], gallery: Path, encoder: Encoder, max_pixels: int) -> dict[int, Upsert]:
+    """The changes of these entries with vectors of this model, by their numbers in the journal."""
     edits: list[Edit] = []
     addresses: list[list[str]] = []  # of the images that can be read
-    problems: list[Problem | None] = [None] * len(entries)
     for entry in entries:
         assert isinstance(entry.change, Upsert)
         item, read = entry.change.item, dict[str, bytes]()
         for uri in item.uris:
             with suppress(InputError):  # an item keeps its other images
-                read[uri] = image_bytes.read_image(SourceRow(item.id, uploads.local_uri(journal.gallery, uri), {}))
+                read[uri] = image_bytes.read_image(SourceRow(item.id, uploads.local_uri(gallery, uri), {}))
         edits.append(Put(item.id, list(read.values()), {}) if read else Delete(item.id))
         addresses.append(list(read))
     upserts: dict[int, Upsert] = {}
+    problems: list[Problem | None] = [None] * len(entries)
     for number, of_images in _embedded(edits, encoder, problems, max_pixels).items():
         change = entries[number].change
         assert isinstance(change, Upsert)
@@ -184,30 +195,35 @@ def restate(journal: Journal | ReadOnlyJournal, encoder: Encoder, *, max_pixels:
             uri: ImageState(contents[uri], vector) for uri, vector in zip(addresses[number], of_images, strict=True)
         }
         upserts[entries[number].seq] = _upsert(change.item, states, encoder.manifest.space_id)
-    if upserts:
-        journal.restate(upserts)
-    return len(entries) - len(upserts)
+    return upserts
 
 
 def _embedded(
     edits: Sequence[Edit], encoder: Encoder, problems: list[Problem | None], max_pixels: int
 ) -> dict[int, list[Vector]]:
     """The vectors of the images by the number of their edit; `problems` gets those of edits with an unusable image."""
-    pixels: list[tuple[int, Pixels]] = []
     vectors: dict[int, list[Vector]] = {}
+    batch: list[tuple[int, Pixels]] = []  # never more, since a call may have thousands of images
+
+    def embed() -> None:
+        if batch:
+            embeddings = encoder.gallery(np.stack([pixels for _, pixels in batch]))  # (b, d)
+            for (number, _), vector in zip(batch, embeddings, strict=True):
+                vectors[number].append(vector.astype(np.float16))
+            batch.clear()
+
     for number, edit in enumerate(edits):
         if isinstance(edit, Put) and edit.images is not None:
+            vectors[number] = []
             try:
-                pixels += [(number, encoder.preprocess(image, max_pixels=max_pixels)) for image in edit.images]
-                vectors[number] = []
+                for image in edit.images:
+                    batch.append((number, encoder.preprocess(image, max_pixels=max_pixels)))
+                    if len(batch) == BATCH:
+                        embed()
             except InputError as problem:
                 problems[number] = problem
-    pixels = [(number, each) for number, each in pixels if number in vectors]
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
-        embeddings = encoder.gallery(np.stack([each for _, each in batch]))  # (b, d)
-        for (number, _), vector in zip(batch, embeddings, strict=True):
-            vectors[number].append(vector.astype(np.float16))
+    embed()
+    vectors = {number: of_images for number, of_images in vectors.items() if problems[number] is None}
     for number, of_images in list(vectors.items()):
         if not np.isfinite(of_images).all():
             problems[number] = InputError(f"the model gives no finite embedding of {edits[number].id!r}")

@@ -108,7 +108,7 @@ function rangeGroup({ name, type }, chosen) {
   if (!bounds && !Object.keys(own).length) return null;
   const isPrice = name === catalogue.price;
   const control = rangeControl({ name, label: label(name), isWhole: type === "integer", bounds: bounds ?? { min: own.gte ?? 0, max: own.lte ?? own.gte ?? 0 }, own,
-    format: (number) => formatNumber(number, isPrice), change: (range) => choose({ ranges: { ...chosen.ranges, [name]: range } }) });
+    format: (number) => formatNumber(number, isPrice), change: (range) => choose({ ranges: { ...shop.query.choices.ranges, [name]: range } }) });
   return group(name, label(name), isPrice, control);
 }
 

@@ -91,7 +91,7 @@ def test_browsing_filters_sorts_and_counts(client: httpx.Client) -> None:
     assert list(page["ranges"]) == ["price"]
     for name, value in (
         ("sort", "["),
-        ("sort", '[{"attribute": "nobody"}]'),
+        ("sort", '[{"attribute": "unknown"}]'),
         ("last", "7"),
         ("facets", '[{"name": 1}]'),
     ):

@@ -1,4 +1,4 @@
-"""What pages need to know of the shop, and the settings that say it."""
+"""GET /storefront and the settings that it returns."""
 
 from collections.abc import Callable
 from pathlib import Path

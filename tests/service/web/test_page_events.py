@@ -1,4 +1,4 @@
-"""What the page tells of shoppers: events of the document, and small batches to the address of the shop."""
+"""Events of the page: on the document, and in batches to the events URL."""
 
 import json
 import re

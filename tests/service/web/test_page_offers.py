@@ -1,4 +1,4 @@
-"""What the search box offers: suggestions, facts that it understood, the last searches; and the favourites."""
+"""Suggestions, recognised facts and the search history of the search box, and the favourites."""
 
 import json
 import re

@@ -34,7 +34,7 @@ def test_a_product_has_an_address_of_its_own(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="More like this, but …").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator(".chip.reference")).to_be_visible()
-    page.goto("/?product=nobody")
+    page.goto("/?product=unknown")
     expect(page.get_by_role("alert")).to_contain_text("not in the shop any more")
 
 

@@ -52,7 +52,7 @@ class AttributesAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_answer import AttributeAnswer  # noqa: PLC0415
+        from ..models.attribute_answer import AttributeAnswer
 
         d = dict(src_dict)
         attributes = []

@@ -69,9 +69,9 @@ class BrowseAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.browse_answer_facets import BrowseAnswerFacets  # noqa: PLC0415
-        from ..models.browse_answer_ranges import BrowseAnswerRanges  # noqa: PLC0415
-        from ..models.item_answer import ItemAnswer  # noqa: PLC0415
+        from ..models.browse_answer_facets import BrowseAnswerFacets
+        from ..models.browse_answer_ranges import BrowseAnswerRanges
+        from ..models.item_answer import ItemAnswer
 
         d = dict(src_dict)
         items = []

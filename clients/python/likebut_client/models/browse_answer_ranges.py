@@ -29,7 +29,7 @@ class BrowseAnswerRanges:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.number_range import NumberRange  # noqa: PLC0415
+        from ..models.number_range import NumberRange
 
         d = dict(src_dict)
         browse_answer_ranges = cls()

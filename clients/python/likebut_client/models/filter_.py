@@ -41,7 +41,7 @@ class Filter:
     )
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.condition import Condition  # noqa: PLC0415
+        from ..models.condition import Condition
 
         and_: list[dict[str, Any]] | Unset = UNSET
         if not isinstance(self.and_, Unset):
@@ -93,8 +93,8 @@ class Filter:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.condition import Condition  # noqa: PLC0415
-        from ..models.named_attribute import NamedAttribute  # noqa: PLC0415
+        from ..models.condition import Condition
+        from ..models.named_attribute import NamedAttribute
 
         d = dict(src_dict)
         _and_ = d.pop("and", UNSET)

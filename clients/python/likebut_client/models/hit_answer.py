@@ -76,7 +76,7 @@ class HitAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attributes import Attributes  # noqa: PLC0415
+        from ..models.attributes import Attributes
 
         d = dict(src_dict)
         id = d.pop("id")

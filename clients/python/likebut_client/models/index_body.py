@@ -53,7 +53,7 @@ class IndexBody:
     snapshot: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.index_body_map_type_0 import IndexBodyMapType0  # noqa: PLC0415
+        from ..models.index_body_map_type_0 import IndexBodyMapType0
 
         source: None | str | Unset
         if isinstance(self.source, Unset):
@@ -150,7 +150,7 @@ class IndexBody:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.index_body_map_type_0 import IndexBodyMapType0  # noqa: PLC0415
+        from ..models.index_body_map_type_0 import IndexBodyMapType0
 
         d = dict(src_dict)
 

@@ -54,7 +54,7 @@ class ItemAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attributes import Attributes  # noqa: PLC0415
+        from ..models.attributes import Attributes
 
         d = dict(src_dict)
         id = d.pop("id")

@@ -33,8 +33,8 @@ class ItemBody:
     attributes: AttributeChanges | None | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.attribute_changes import AttributeChanges  # noqa: PLC0415
-        from ..models.image import Image  # noqa: PLC0415
+        from ..models.attribute_changes import AttributeChanges
+        from ..models.image import Image
 
         image: dict[str, Any] | None | Unset
         if isinstance(self.image, Unset):
@@ -78,8 +78,8 @@ class ItemBody:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_changes import AttributeChanges  # noqa: PLC0415
-        from ..models.image import Image  # noqa: PLC0415
+        from ..models.attribute_changes import AttributeChanges
+        from ..models.image import Image
 
         d = dict(src_dict)
 

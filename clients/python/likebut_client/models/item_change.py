@@ -40,8 +40,8 @@ class ItemChange:
     delete: bool | None | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.attribute_changes import AttributeChanges  # noqa: PLC0415
-        from ..models.image import Image  # noqa: PLC0415
+        from ..models.attribute_changes import AttributeChanges
+        from ..models.image import Image
 
         id = self.id
 
@@ -107,8 +107,8 @@ class ItemChange:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_changes import AttributeChanges  # noqa: PLC0415
-        from ..models.image import Image  # noqa: PLC0415
+        from ..models.attribute_changes import AttributeChanges
+        from ..models.image import Image
 
         d = dict(src_dict)
         id = d.pop("id")

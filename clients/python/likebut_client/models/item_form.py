@@ -66,7 +66,7 @@ class ItemForm:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_changes import AttributeChanges  # noqa: PLC0415
+        from ..models.attribute_changes import AttributeChanges
 
         d = dict(src_dict)
         _image = d.pop("image", UNSET)

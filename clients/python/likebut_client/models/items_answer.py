@@ -42,7 +42,7 @@ class ItemsAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.item_result import ItemResult  # noqa: PLC0415
+        from ..models.item_result import ItemResult
 
         d = dict(src_dict)
         results = []

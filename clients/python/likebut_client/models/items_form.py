@@ -56,7 +56,7 @@ class ItemsForm:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.items_body import ItemsBody  # noqa: PLC0415
+        from ..models.items_body import ItemsBody
 
         d = dict(src_dict)
         items = ItemsBody.from_dict(d.pop("items"))

@@ -58,7 +58,7 @@ class ItemsPage:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.item_answer import ItemAnswer  # noqa: PLC0415
+        from ..models.item_answer import ItemAnswer
 
         d = dict(src_dict)
         items = []

@@ -155,7 +155,7 @@ class Job:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.skipped_image import SkippedImage  # noqa: PLC0415
+        from ..models.skipped_image import SkippedImage
 
         d = dict(src_dict)
         id = d.pop("id")

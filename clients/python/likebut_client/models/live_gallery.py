@@ -51,7 +51,7 @@ class LiveGallery:
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.job import Job  # noqa: PLC0415
+        from ..models.job import Job
 
         snapshot: None | str
         snapshot = self.snapshot
@@ -116,7 +116,7 @@ class LiveGallery:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.job import Job  # noqa: PLC0415
+        from ..models.job import Job
 
         d = dict(src_dict)
 

@@ -25,7 +25,7 @@ class NamedAttribute:
     is_: bool | Condition | float | list[bool | float | None | str] | None | str
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.condition import Condition  # noqa: PLC0415
+        from ..models.condition import Condition
 
         name = self.name
 
@@ -55,7 +55,7 @@ class NamedAttribute:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.condition import Condition  # noqa: PLC0415
+        from ..models.condition import Condition
 
         d = dict(src_dict)
         name = d.pop("name")

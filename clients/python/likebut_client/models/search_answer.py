@@ -101,11 +101,11 @@ class SearchAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.hit_answer import HitAnswer  # noqa: PLC0415
-        from ..models.search_answer_facets import SearchAnswerFacets  # noqa: PLC0415
-        from ..models.search_answer_ranges import SearchAnswerRanges  # noqa: PLC0415
-        from ..models.search_answer_took_ms import SearchAnswerTookMs  # noqa: PLC0415
-        from ..models.understood_phrase import UnderstoodPhrase  # noqa: PLC0415
+        from ..models.hit_answer import HitAnswer
+        from ..models.search_answer_facets import SearchAnswerFacets
+        from ..models.search_answer_ranges import SearchAnswerRanges
+        from ..models.search_answer_took_ms import SearchAnswerTookMs
+        from ..models.understood_phrase import UnderstoodPhrase
 
         d = dict(src_dict)
         hits = []

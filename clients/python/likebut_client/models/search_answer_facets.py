@@ -32,7 +32,7 @@ class SearchAnswerFacets:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.count import Count  # noqa: PLC0415
+        from ..models.count import Count
 
         d = dict(src_dict)
         search_answer_facets = cls()

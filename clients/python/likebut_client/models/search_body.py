@@ -100,10 +100,10 @@ class SearchBody:
     rerank: bool | int | None | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.attribute_sort import AttributeSort  # noqa: PLC0415
-        from ..models.facet_size import FacetSize  # noqa: PLC0415
-        from ..models.filter_ import Filter  # noqa: PLC0415
-        from ..models.query_image import QueryImage  # noqa: PLC0415
+        from ..models.attribute_sort import AttributeSort
+        from ..models.facet_size import FacetSize
+        from ..models.filter_ import Filter
+        from ..models.query_image import QueryImage
 
         facets: list[dict[str, Any] | str] | None | Unset
         if isinstance(self.facets, Unset):
@@ -384,11 +384,11 @@ class SearchBody:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_sort import AttributeSort  # noqa: PLC0415
-        from ..models.facet_size import FacetSize  # noqa: PLC0415
-        from ..models.filter_ import Filter  # noqa: PLC0415
-        from ..models.query_image import QueryImage  # noqa: PLC0415
-        from ..models.weighted_image import WeightedImage  # noqa: PLC0415
+        from ..models.attribute_sort import AttributeSort
+        from ..models.facet_size import FacetSize
+        from ..models.filter_ import Filter
+        from ..models.query_image import QueryImage
+        from ..models.weighted_image import WeightedImage
 
         d = dict(src_dict)
 

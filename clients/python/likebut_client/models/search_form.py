@@ -79,7 +79,7 @@ class SearchForm:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.search_body import SearchBody  # noqa: PLC0415
+        from ..models.search_body import SearchBody
 
         d = dict(src_dict)
         _image = d.pop("image", UNSET)

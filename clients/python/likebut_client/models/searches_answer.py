@@ -26,7 +26,7 @@ class SearchesAnswer:
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.search_answer import SearchAnswer  # noqa: PLC0415
+        from ..models.search_answer import SearchAnswer
 
         answers = []
         for answers_item_data in self.answers:
@@ -50,8 +50,8 @@ class SearchesAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.problem import Problem  # noqa: PLC0415
-        from ..models.search_answer import SearchAnswer  # noqa: PLC0415
+        from ..models.problem import Problem
+        from ..models.search_answer import SearchAnswer
 
         d = dict(src_dict)
         answers = []

@@ -41,7 +41,7 @@ class SearchesBody:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.search_body import SearchBody  # noqa: PLC0415
+        from ..models.search_body import SearchBody
 
         d = dict(src_dict)
         searches = []

@@ -47,7 +47,7 @@ class SuggestionsAnswer:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.suggestion_answer import SuggestionAnswer  # noqa: PLC0415
+        from ..models.suggestion_answer import SuggestionAnswer
 
         d = dict(src_dict)
         suggestions = []

@@ -38,7 +38,7 @@ class UnderstoodPhrase:
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.attribute_sort import AttributeSort  # noqa: PLC0415
+        from ..models.attribute_sort import AttributeSort
 
         text = self.text
 
@@ -74,8 +74,8 @@ class UnderstoodPhrase:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.attribute_sort import AttributeSort  # noqa: PLC0415
-        from ..models.filter_ import Filter  # noqa: PLC0415
+        from ..models.attribute_sort import AttributeSort
+        from ..models.filter_ import Filter
 
         d = dict(src_dict)
         text = d.pop("text")
