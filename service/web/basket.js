@@ -2,6 +2,7 @@
 
 import { catalogue } from "./filters/catalogue.js";
 import * as events from "./events.js";
+import { webAddress } from "./product_text.js";
 
 /** Returns the address of the product in the shop, null if it has none. */
 export function buyLink(item) {
@@ -21,16 +22,5 @@ export function addToBasket(item, words) {
   else if (proceeds) {
     const address = webAddress(catalogue.settings.basket_url?.replaceAll("{id}", encodeURIComponent(item.id)));
     if (address) location.assign(address);
-  }
-}
-
-/** Returns an address of the web, never of a script; null for anything else. */
-function webAddress(text) {
-  if (typeof text !== "string" || !text.trim()) return null;
-  try {
-    const address = new URL(text, location.href);
-    return ["http:", "https:"].includes(address.protocol) ? address.href : null;
-  } catch {
-    return null;
   }
 }

@@ -4,6 +4,7 @@ import { actions, fill, go, shop } from "./actions.js";
 import { fetchJson } from "./ask.js";
 import { setSource } from "./key.js";
 import { t } from "./messages.js";
+import { title, withoutBut } from "./product_text.js";
 import * as carried from "./query/carried.js";
 import { factChip, imageChip, wishChip } from "./query/chips.js";
 import { watch as watchFavourites } from "./query/favourites.js";
@@ -51,7 +52,7 @@ actions.add = (item) => add(seen(item));
 actions.avoid = (item) => add(seen(item), "less");
 
 function wish(words) {
-  const clean = words.trim().replace(/^but\s+/i, "").replace(/[\s,;.]+$/, "");
+  const clean = withoutBut(words).replace(/[\s,;.]+$/, "");
   if (clean) change({ but: [...shop.query.but, clean] });
 }
 
@@ -86,7 +87,7 @@ function describe({ kind, id, picture }, size) {
   if (kind === "upload") return { url: storedImage(id)?.url ?? "web/icon.svg", name: t("your_image") };
   if (kind === "image") return { url: null, name: URL.canParse(id, document.baseURI) ? new URL(id, document.baseURI).hostname : id };
   const item = shop.seen.get(id);
-  return { url: view.imageAddress(id, size, picture), name: item ? view.title(item) : t("this_product") };
+  return { url: view.imageAddress(id, size, picture), name: item ? title(item) : t("this_product") };
 }
 
 /** Returns the query in words. */
@@ -162,7 +163,7 @@ function drawIdeas(shown) {
   fill(ideas, offered.map((idea) => view.make("button", {
     type: "button",
     on: { click: () => (idea.item ? go({ choices: query.choices, references: [reference("item", idea.item.id)], but: [idea.wish] }) : wish(idea.wish)) },
-  }, idea.item ? setSource(view.make("img", { alt: t("idea_image", { name: view.title(idea.item) }) }), view.imageAddress(idea.item.id, 96)) : "", idea.text)), $("count"));
+  }, idea.item ? setSource(view.make("img", { alt: t("idea_image", { name: title(idea.item) }) }), view.imageAddress(idea.item.id, 96)) : "", idea.text)), $("count"));
   ideas.hidden = offered.length === 0;
 }
 

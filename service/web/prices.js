@@ -1,23 +1,11 @@
-// Prices and other numbers, written as in the language of the shopper.
+// Prices and other numbers of the page, with the currency of its shop.
 
 import { catalogue } from "./filters/catalogue.js";
 import { currentLanguage } from "./messages.js";
+import { money, price } from "./product_text.js";
 
-const CURRENCY = /^[A-Z]{3}$/;
-
-/** Returns the price of a product as text: a number with its currency, a string unchanged; null if there is none. */
-export function formatPrice({ price, currency }) {
-  if (typeof price === "number") return formatMoney(price, currency);
-  return typeof price === "string" && price.trim() ? price : null;
-}
+/** Returns the price of a product as text; null if there is none. */
+export const formatPrice = (attributes) => price(attributes, catalogue.settings.currency);
 
 /** Returns a number of an attribute as text; a price has a currency. */
-export function formatNumber(number, isPrice) {
-  return isPrice ? formatMoney(number) : number.toLocaleString(currentLanguage());
-}
-
-function formatMoney(amount, currency = null) {
-  const code = [currency, catalogue.settings.currency].find((one) => typeof one === "string" && CURRENCY.test(one));
-  if (code) return amount.toLocaleString(currentLanguage(), { style: "currency", currency: code });
-  return amount.toLocaleString(currentLanguage(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-}
+export const formatNumber = (number, isPrice) => (isPrice ? money(number, catalogue.settings.currency) : number.toLocaleString(currentLanguage()));

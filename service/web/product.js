@@ -7,6 +7,7 @@ import { addToBasket, basketIsThere, buyLink } from "./basket.js";
 import { label, valueLabel } from "./filters/catalogue.js";
 import { setSource } from "./key.js";
 import { nodes, t } from "./messages.js";
+import { title } from "./product_text.js";
 import { formatPrice } from "./prices.js";
 import { heart } from "./query/favourites.js";
 import * as state from "./state.js";
@@ -61,7 +62,7 @@ export function leave() {
 
 function draw(item) {
   const { in_stock: inStock } = item.attributes;
-  const name = view.title(item);
+  const name = title(item);
   const isSoldOut = inStock === false;
   const facts = Object.entries(item.attributes)
     .filter(([key, value]) => key.trim() && !APART.has(key) && value !== null && value !== "" && value !== "none" && !isAddress(value))

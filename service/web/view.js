@@ -3,6 +3,7 @@
 import { setSource } from "./key.js";
 import { currentLanguage, nodes, t } from "./messages.js";
 import { formatPrice } from "./prices.js";
+import { title } from "./product_text.js";
 import { heart } from "./query/favourites.js";
 import { openMenu } from "./query/menu.js";
 
@@ -20,12 +21,6 @@ export function make(tag, properties = {}, ...children) {
 
 /** Returns the address of an image of a product, relative to the page, which a proxy may serve below a path. */
 export const imageAddress = (id, size, number = 0) => `images/${encodeURIComponent(id)}?size=${size}${number ? `&image=${number}` : ""}`;
-
-/** Returns the name of a product. */
-export function title(item) {
-  const { title: own, name, category } = item.attributes;
-  return String(own || name || category || item.id.split("/").pop().replace(/[-_]+/g, " "));
-}
 
 /** Returns the card of a product; while browsing there is no score. */
 export function card(item, { like, open, add, avoid, isSearch }) {

@@ -2,15 +2,15 @@
 
 import * as events from "./events.js";
 import { setLanguage, t } from "./messages.js";
+import { title, webAddress, withoutBut } from "./product_text.js";
 import { sendable } from "./query/uploads.js";
-import { Shop, webAddress } from "./widget/shop.js";
+import { Shop } from "./widget/shop.js";
 import * as view from "./widget/view.js";
 
 const ELEMENT = "likebut-search";
 const HERE = new URL("../", import.meta.url).href; // the service of this file, also below a path
 const EMPTY = { reference: null, wishes: [], literal: [] };
 const MOST_WISHES = 20; // as many phrases may be literal
-const BUT = /^(but|aber|mais|pero)\s+(?=\S)/i; // the chip says it already
 
 const sheet = new CSSStyleSheet(); // no <style>: a page's policy (CSP) need not allow any
 sheet.replaceSync(await (await fetch(new URL("widget/widget.css", import.meta.url))).text());
@@ -81,7 +81,7 @@ class LikebutSearch extends HTMLElement {
   #submit() {
     const { text } = this.#parts;
     const hasQuery = this.#query.reference !== null || this.#query.wishes.length > 0;
-    const wish = hasQuery ? text.value.trim().replace(BUT, "") : text.value.trim();
+    const wish = hasQuery ? withoutBut(text.value) : text.value.trim();
     text.value = "";
     this.#go({ wishes: wish ? [...this.#query.wishes, wish].slice(-MOST_WISHES) : this.#query.wishes });
   }
@@ -109,7 +109,7 @@ class LikebutSearch extends HTMLElement {
 
   #like(item) {
     this.#parts.text.value = "";
-    this.#go({ ...EMPTY, reference: { id: item.id, name: view.title(item), number: item.image ?? 0 } });
+    this.#go({ ...EMPTY, reference: { id: item.id, name: title(item), number: item.image ?? 0 } });
     this.focus({ preventScroll: true });
     this.#parts.form.scrollIntoView({ block: "nearest" });
   }

@@ -139,13 +139,6 @@ export class Shop {
   }
 }
 
-/** Returns an address of the web, never of a script; null for anything else. */
-export function webAddress(text) {
-  if (typeof text !== "string" || !text.trim() || !URL.canParse(text, document.baseURI)) return null;
-  const address = new URL(text, document.baseURI);
-  return ["http:", "https:"].includes(address.protocol) ? address.href : null;
-}
-
 function showBlob(image, blob) {
   const source = URL.createObjectURL(blob);
   for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(source), { once: true });

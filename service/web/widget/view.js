@@ -1,6 +1,7 @@
 // The elements of the widget, each with the name of its `part`. This file fetches and stores nothing.
 
 import { currentLanguage, nodes, t } from "../messages.js";
+import { price, title } from "../product_text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -72,19 +73,6 @@ export const factChip = (phrase, { remove }) =>
   make("li", { part: "fact", className: "fact" }, icon("check"), make("span", {}, phrase), remover(t("remove_fact", { phrase }), remove));
 
 const remover = (label, remove) => make("button", { type: "button", className: "remove", ariaLabel: label, on: { click: remove } }, icon("remove"));
-
-/** Returns the name of a product. */
-export function title({ id, attributes: { title: own, name, category } }) {
-  return String(own || name || category || id.split("/").pop().replace(/[-_]+/g, " "));
-}
-
-/** Returns the price of a product with its currency, else the shop's; a text unchanged, null if there is none. */
-export function price({ price: amount, currency: own }, ofShop) {
-  if (typeof amount === "string") return amount.trim() || null;
-  if (typeof amount !== "number") return null;
-  const currency = [own, ofShop].map((code) => String(code ?? "").toUpperCase()).find((code) => /^[A-Z]{3}$/.test(code));
-  return amount.toLocaleString(currentLanguage(), currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-}
 
 /** Returns the card of a product; `show` sets the source of its <img>, `link` and `add` may be null. */
 export function card(item, { currency, link, show, open, like, add }) {

@@ -19,7 +19,7 @@ def test_costly_images_are_skipped_by_name(tmp_path: Path, bundle: Path, draw: "
     folder = draw(tmp_path / "shop", 3)
     (folder / "long.bmp").write_bytes(rle_bmp())
     (folder / "large.tiff").write_bytes(float_tiff())
-    with ImageDecoders(2, cpu_s=0.8) as decoders:
+    with ImageDecoders(2, cpu_s=3.0) as decoders:
         built = build(folder, tmp_path / "gallery", Encoder.open(bundle, decoders=decoders), progress=lambda _: None)
     assert built.items == 3
     reasons = {skipped.id: skipped.reason for skipped in built.skipped}

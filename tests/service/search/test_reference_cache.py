@@ -29,7 +29,7 @@ def counts(text: str) -> dict[str, float]:
         sample.labels.get("result", "bytes"): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name.startswith("likebut_reference_cache")
+        if sample.name.startswith("likebut_reference_cache") and not sample.name.endswith("_created")
     }
 
 
