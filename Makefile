@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-desk soak poison bundles table help clean
+.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-peers bench-desk soak poison bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -65,6 +65,11 @@ bench-service: build/gallery.built build/large.built  ## measure the service und
 	$(BIN)/python deploy/benchmarks/workers.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
+
+bench-peers: build/gallery.built build/large.built  ## measure service and index beside their peers, each installed in build/peers (about an hour)
+	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.indexes
+	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.services
+	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.report --write
 
 bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed and resumed (ten minutes)
 	$(BIN)/python -m tests.models.sum_bundle build/sum

@@ -22,7 +22,8 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address")
-    parser.add_argument("bodies", type=Path, help="JSON lines, each the body of a POST /search")
+    parser.add_argument("bodies", type=Path, help="JSON lines, each the body of a POST")
+    parser.add_argument("--path", default="/search")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--rate", type=float, help="searches a second")
     parser.add_argument("--callers", type=int)
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     host, port = urlsplit(arguments.address).hostname, urlsplit(arguments.address).port
     key = f"X-API-Key: {arguments.key}\r\n" if arguments.key else ""
-    head = f"POST /search HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\nContent-Length: "
+    head = f"POST {arguments.path} HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\nContent-Length: "
     requests = [
         head.encode() + str(len(line)).encode() + b"\r\n\r\n" + line
         for line in arguments.bodies.read_bytes().splitlines()
