@@ -24,7 +24,7 @@ def serve(settings: Settings) -> None:
         return
     from service import server  # here, since a supervisor needs no more than what is imported above
 
-    server.run(settings, of_workers[0], ready=_print)
+    server.run(settings, of_workers, ready=_print)
 
 
 def _print(lines: Sequence[str]) -> None:

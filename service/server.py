@@ -1,5 +1,6 @@
 """The server process: its sockets, uvicorn, and a clean shutdown."""
 
+import asyncio
 import ctypes
 import gc
 import logging
@@ -11,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -20,30 +20,34 @@ from index.storage import snapshot
 from models.errors import ConfigError, GalleryReadOnly
 from service import listening
 from service.connections import SPARE, Connections
+from service.errors import NotReady
 from service.http import app as http_app
 from service.http.state import AppState
-from service.protocol import HttpConfig
+from service.protocol import BoundedConnection, HttpConfig
 from service.settings import Settings
 from service.shared_folder import WorkerRole
+from service.substitute import Substitute
 from service.telemetry import json_logs
 
 LOG = logging.getLogger("likebut")
 DESCRIPTORS = 192  # for all but connections: files of the gallery, fetched images, jobs, children
 MAX_DESCRIPTORS = 65_536  # some systems have no limit, and a library may count up to it
+PROVE_S = 10.0  # for the first trial search to be answered
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 MMAP_BYTES = 2**20  # a larger block of memory is the kernel's own, and goes back to it when it is free
 
 
 def run(
     settings: Settings,
-    sockets: Sequence[socket.socket],
+    sockets: Sequence[Sequence[socket.socket]],
     *,
     ready: Callable[[Sequence[str]], None],
     role: WorkerRole | None = None,
 ) -> None:
-    """Serves in this process, at these sockets, until a signal; `ready` gets lines for the operator.
+    """Serves in this process until a signal; `ready` gets lines for the operator.
 
-    With a role, this process is one of several workers.
+    With a role, this process is one of several workers; `sockets` has those of each index. Raises what `create_app`
+    raises, and NotReady if other workers serve and this one has not answered a trial search.
     """
     _return_large_blocks()
     # set before the model is opened, because process 1 of a container ignores SIGTERM otherwise
@@ -57,8 +61,10 @@ def run(
     connections = Connections(limit, on_refusal=lambda reason: state.metrics.rejected.labels(reason).inc())
     state.metrics.follow(state.metrics.connections, lambda: connections.count)
     config = HttpConfig(app, connections, grace_s=settings.grace_s // 2)
-    server = _Server(config, state, keys=settings.keys, ready=ready)
-    server.run(sockets=list(sockets))
+    server = _Server(config, state, sockets=sockets, role=role, ready=ready)
+    server.run(sockets=list(sockets[0 if role is None else role.index]))
+    if server.unproved:
+        raise NotReady("; ".join(server.unproved))
     if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
 
@@ -81,31 +87,57 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         state: AppState,
         *,
-        keys: Path | None,
+        sockets: Sequence[Sequence[socket.socket]],
+        role: WorkerRole | None,
         ready: Callable[[Sequence[str]], None],
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._state = state
-        self._keys = keys
+        self._role = role
+        self._substitute = None if role is None else Substitute(role, sockets, self._serve_at)
         self._ends: float | None = None  # of time.monotonic
         self.interrupted = False
+        self.unproved: Sequence[str] = ()  # why it may not serve beside others
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts the app and accepts connections."""
-        await super().startup(sockets)
-        self._state.decoders.start()
+        """Starts the app and accepts connections; beside other workers only once a trial search is answered."""
         assert sockets
+        await super().startup([])
+        if self._role is not None and self._role.proves:
+            self.unproved = await self._state.prober.wait(PROVE_S)
+            if self.unproved:
+                self.should_exit = True
+                return
+        self.servers += await self._serve_at(sockets)
+        if self._substitute is not None:
+            self._substitute.start()
+        self._state.decoders.start()
         keys = "no keys: everyone on this machine may search and change the gallery"
         try:
             snapshot.check_writable(self._state.settings.gallery)
         except GalleryReadOnly:
             keys = "no keys: everyone on this machine may search the gallery, which this process cannot change"
-        if self._keys is not None:
-            keys = f"keys of {self._keys}"
+        if self._state.settings.keys is not None:
+            keys = f"keys of {self._state.settings.keys}"
         lines = [f"serving {listening.address(sockets[0])}", self._state.summary()]
         lines += [f"admin routes at {listening.address(other)}" for other in sockets[1:]]
         self._ready([*lines, keys])
+
+    async def _serve_at(self, sockets: Sequence[socket.socket]) -> list[asyncio.Server]:
+        """Accepts connections at these sockets."""
+
+        def protocol() -> asyncio.Protocol:
+            return BoundedConnection(self.config, self.server_state, self.lifespan.state)
+
+        loop, backlog = asyncio.get_running_loop(), self.config.backlog
+        return [await loop.create_server(protocol, sock=one, backlog=backlog) for one in sockets]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends as uvicorn does, and closes the sockets of other workers, too."""
+        if self._substitute is not None:
+            await self._substitute.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Reports not ready from now on, and stops; after SIGTERM only `drain_s` later, so that load balancers notice.

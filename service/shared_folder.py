@@ -3,8 +3,11 @@
 import json
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+GAUGES = ("livesum", "livemax", "livemin")  # modes of prometheus-client whose values end with their process
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +60,51 @@ class SharedFolder:
         facts = self._read(f"serving-{index}")
         return Serving(str(facts[0]), str(facts[1])) if isinstance(facts, list) else None
 
+    def has_gallery(self, index: int) -> bool:
+        """True if the worker of this index has a gallery to search."""
+        serving = self.serving(index)
+        return serving is not None and serving.snapshot != ""
+
     def beat(self) -> None:
         """Notes that the event loop of this process turns."""
         self._write(f"beat-{os.getpid()}", time.monotonic())
 
-    def silent_s(self, process: int) -> float:
-        """Return the seconds since a process noted that its event loop turns; 0 if it never has."""
+    def beat_of(self, process: int) -> float:
+        """Return the last heartbeat of a process, a number that rises with each; 0 if it has had none."""
         beat = self._read(f"beat-{process}")
-        return time.monotonic() - beat if isinstance(beat, float) else 0.0
+        return beat if isinstance(beat, float) else 0.0
+
+    def set_leader(self, process: int) -> None:
+        """Makes this process the one that takes jobs; 0 if none shall for a moment."""
+        self._write("leader-process", process)
+
+    def leader(self) -> int:
+        """Return the process that takes jobs, 0 if there is none."""
+        process = self._read("leader-process")
+        return process if isinstance(process, int) else 0
+
+    def set_working(self, working: bool) -> None:
+        """Notes whether the leader has a job."""
+        self._write("working", working)
+
+    def working(self) -> bool:
+        """True if the leader has a job."""
+        return self._read("working") is True
+
+    def set_vacant(self, indexes: Collection[int]) -> None:
+        """Notes for which indexes no worker accepts connections, so that the other workers do."""
+        self._write("vacant", sorted(indexes))
+
+    def vacant(self) -> frozenset[int]:
+        """Return the indexes for which no worker accepts connections."""
+        indexes = self._read("vacant")
+        return frozenset(map(int, indexes)) if isinstance(indexes, list) else frozenset()
 
     def forget(self, index: int, process: int, *, vacant: bool) -> None:
         """Removes the facts about a process that has ended; `vacant` if no other one has its index."""
         (self.path / f"beat-{process}").unlink(missing_ok=True)
-        for values in self.metrics.glob(f"gauge_live*_{process}.db"):
-            values.unlink(missing_ok=True)
+        for mode in GAUGES:
+            (self.metrics / f"gauge_{mode}_{process}.db").unlink(missing_ok=True)
         if vacant:
             (self.path / f"serving-{index}").unlink(missing_ok=True)
 
@@ -94,6 +128,7 @@ class WorkerRole:
     index: int  # from 0; a successor has that of the worker it replaces
     workers: int
     replaces: bool = False  # true if that one ended by itself
+    proves: bool = False  # true if it must answer a trial search before it accepts connections, since others serve
 
     @property
     def leads(self) -> bool:

@@ -27,8 +27,9 @@ class WorkerOrders(BaseModel):
 
     index: int
     replaces: bool
+    proves: bool
     folder: Path
-    descriptors: tuple[int, ...]  # of the listening sockets
+    descriptors: tuple[tuple[int, ...], ...]  # of the listening sockets of each index
     settings: Settings
 
 
@@ -52,11 +53,12 @@ def main() -> int:
     def ready(lines: Sequence[str]) -> None:
         _write(report, WorkerReport(ready=list(lines)))
 
-    role = WorkerRole(folder, orders.index, settings.workers, orders.replaces)
+    role = WorkerRole(folder, orders.index, settings.workers, orders.replaces, orders.proves)
     settings = settings.model_copy(update={"bundle": folder.bundle() or settings.bundle})  # a job may have changed it
-    listening = [socket.socket(fileno=descriptor) for descriptor in orders.descriptors]
+    opened = {number: socket.socket(fileno=number) for group in orders.descriptors for number in group}
+    sockets = [[opened[number] for number in group] for group in orders.descriptors]
     try:
-        server.run(settings, listening, role=role, ready=ready)
+        server.run(settings, sockets, ready=ready, role=role)
     except LikebutError as error:
         _write(report, WorkerReport(failed=str(error)))
         return 2

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import models.errors
 from models.errors import LikebutError
@@ -17,8 +19,10 @@ from service.errors import NotReady, Unusable
 from service.jobs.plan import JobRequest
 from service.schemas.gallery import Job
 
-LINE_BYTES = 4 * 2**20  # a job names up to a hundred items that were skipped
+CALL_BYTES = 2**20  # of a call: the body of a request has at most 64 KiB
+LENGTH = struct.Struct("!I")
 ANSWER_S = 120.0  # a start tests the bundle, which takes a while
+LOG = logging.getLogger("likebut")
 
 
 class Jobs(Protocol):
@@ -48,7 +52,7 @@ class JobSocket:
     async def __aenter__(self) -> Self:
         """Listens; a former leader that is about to end keeps the connections it has."""
         sibling = f"{self._path}.{os.getpid()}"
-        self._server = await asyncio.start_unix_server(self._serve, sibling, limit=LINE_BYTES)
+        self._server = await asyncio.start_unix_server(self._serve, sibling)
         Path(sibling).replace(self._path)
         return self
 
@@ -60,11 +64,14 @@ class JobSocket:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await reader.readline()
-            if line:
-                writer.write(json.dumps(await self._answer(json.loads(line))).encode() + b"\n")
-                await writer.drain()
-        except ConnectionError:
+            call = await _read(reader, most=CALL_BYTES)
+            if call is None:
+                answer = _facts(Unusable(f"the job needs more than {CALL_BYTES} bytes to describe it"))
+            else:
+                answer = await self._answer(call)
+            _write(writer, answer)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the worker ended
         finally:
             writer.close()
@@ -85,7 +92,12 @@ class JobSocket:
                 case _:
                     job = await self._jobs.last()
         except LikebutError as error:
-            return {"error": type(error).__name__, "detail": str(error), "fields": getattr(error, "fields", ())}
+            return _facts(error)
+        except Exception as error:
+            shortage = errors.shortage(error)
+            if shortage is None:
+                LOG.exception("a job could not be started or read")
+            return _facts(shortage or LikebutError("the process that runs jobs failed: see its log"))
         return {"job": None if job is None else job.model_dump(mode="json")}
 
 
@@ -122,27 +134,45 @@ class RemoteJobs:
     async def _call(self, call: Mapping[str, object]) -> Job | None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                reader, writer = await asyncio.open_unix_connection(self._path, limit=LINE_BYTES)
+                reader, writer = await asyncio.open_unix_connection(self._path)
                 try:
-                    writer.write(json.dumps(call).encode() + b"\n")
-                    line = await reader.readline()
+                    _write(writer, call)
+                    answer = await _read(reader)
                 finally:
                     writer.close()
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise NotReady(
                 f"the process that runs jobs does not answer ({type(error).__name__}): retry soon"
             ) from error
-        if not line:
-            raise NotReady("the process that runs jobs ended: retry soon")
-        answer = json.loads(line)
+        assert answer is not None
         if "error" in answer:
-            raise _error(answer["error"], answer["detail"], answer["fields"])
+            raise _error(answer)
         return None if answer["job"] is None else Job.model_validate(answer["job"])
 
 
-def _error(name: str, detail: str, fields: list[Mapping[str, str]]) -> LikebutError:
+def _write(writer: asyncio.StreamWriter, message: Mapping[str, object]) -> None:
+    """Writes a message after its length: a line could be longer than the reader's buffer."""
+    data = json.dumps(message).encode()
+    writer.write(LENGTH.pack(len(data)) + data)
+
+
+async def _read(reader: asyncio.StreamReader, *, most: int = 2**32) -> dict[str, Any] | None:
+    """Return the next message, or None if it is too long."""
+    (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+    if length > most:
+        return None
+    message: dict[str, Any] = json.loads(await reader.readexactly(length))
+    return message
+
+
+def _facts(error: LikebutError) -> dict[str, object]:
+    """Return an error as the caller's process raises it again."""
+    members = {name: getattr(error, name) for name in ("fields", "retry_after_s") if hasattr(error, name)}
+    return {"error": type(error).__name__, "detail": str(error), "members": members}
+
+
+def _error(answer: Mapping[str, Any]) -> LikebutError:
     """Return the error that the leader raised."""
-    if name == Unusable.__name__:
-        return Unusable(detail, fields=fields)
+    name = answer["error"]
     kind: type[LikebutError] = getattr(errors, name, getattr(models.errors, name, LikebutError))
-    return kind(detail)
+    return kind(answer["detail"], **answer["members"])

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import index
 from models.errors import JobRunning, LikebutError, UnknownJob
+from service.errors import NotReady
 from service.jobs.plan import JobRequest, Plan, plan
 from service.schemas.gallery import Job, SkippedImage
 from service.search.searcher import Searcher
@@ -79,7 +80,7 @@ class JobRunner:
                 await self._task
 
     async def start(self, request: JobRequest) -> Job:
-        """Starts a job; raises JobRunning, and Unusable if the source or the bundle cannot be used."""
+        """Starts a job; raises JobRunning, NotReady, and Unusable if source or bundle cannot be used."""
         running = self.running()
         if running is not None:
             raise JobRunning(f"job {running.id} is running: wait until it ends, or delete it")
@@ -87,10 +88,16 @@ class JobRunner:
             raise JobRunning("another job is starting: wait until it ends")
         self._planning = True  # planning may test a bundle, which takes a while
         try:
+            self._note()
+            if self._role is not None and self._role.folder.leader() != os.getpid():
+                raise NotReady("the process that runs jobs is being replaced: retry in some seconds")
             current = self._searcher.serving.bundle
             planned = await asyncio.to_thread(plan, request, self._settings, current=current)
-        finally:
+        except BaseException:
             self._planning = False
+            self._note()
+            raise
+        self._planning = False
         job = Job(
             id=uuid.uuid4().hex[:12],
             kind=planned.kind,
@@ -104,6 +111,11 @@ class JobRunner:
             del self._jobs[next(iter(self._jobs))]  # the oldest
         self._task = asyncio.create_task(self._run(job, planned), name=f"likebut-job-{job.id}")
         return job
+
+    def _note(self) -> None:
+        """Tells the supervisor whether there is a job, which must not end with this process."""
+        if self._role is not None:
+            self._role.folder.set_working(self._planning or self.running() is not None)
 
     async def get(self, id: str) -> Job:
         """Return a job by its id; raises UnknownJob."""
@@ -162,6 +174,7 @@ class JobRunner:
             )
         finally:
             job.finished = _now()
+            self._note()
             self._metrics.jobs.labels(job.state).inc()
             self._metrics.job_progress.set(1 if job.state == "done" else 0)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from index.storage import snapshot
 from models.errors import GalleryReadOnly, JobRunning, LikebutError
+from service.errors import NotReady
 from service.jobs.plan import JobRequest
 from service.jobs.runner import JobRunner
 from service.search.searcher import Searcher
@@ -33,7 +34,6 @@ class GalleryWatcher:
         self._refused_bundle: Path | None = None  # likewise
         self._logged = ""  # the last error: it is logged only once in a row
         self._compacted = 0  # the change up to which the last compaction was started
-        self._noted: Serving | None = None  # what the other workers know to be served here
 
     async def run(self) -> None:
         """Watches without end; errors are logged."""
@@ -60,9 +60,8 @@ class GalleryWatcher:
             return
         serving = self._searcher.serving
         facts = Serving(str(serving.bundle), "" if serving.gallery is None else serving.gallery.manifest.name)
-        if facts != self._noted:
+        if self._role.folder.serving(self._role.index) != facts:  # a successor that failed may have written its own
             self._role.folder.set_serving(self._role.index, facts)
-            self._noted = facts
 
     async def _follow(self) -> None:
         """Opens the model that a job of the leader has made the one that serves."""
@@ -103,6 +102,6 @@ class GalleryWatcher:
             through = serving.gallery.manifest.through + serving.gallery.changes
             if through - self._compacted < self._settings.compact_after:
                 return  # the last compaction failed and would fail again: wait for as many further changes
-            with contextlib.suppress(JobRunning, GalleryReadOnly):  # another process may compact it
+            with contextlib.suppress(JobRunning, GalleryReadOnly, NotReady):  # another process may compact it
                 await self._runner.start(JobRequest(compact=True))
                 self._compacted = through

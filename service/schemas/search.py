@@ -14,10 +14,10 @@ from service.schemas.images import Id, QueryImage, WeightedImage
 from service.schemas.results import ResultFields
 from service.schemas.understood import UnderstoodPhrase, understood_phrase
 from service.search.query import Answer
+from service.search.references import MOST_IMAGES
 
 Scalar = str | int | float | bool
 Attribute = Scalar | list[str]
-MOST_IMAGES = 4  # references, and as many to be unlike
 Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 

@@ -15,6 +15,8 @@ from service.images import thumbnails
 from service.images.download import Unfetchable
 from service.settings import Settings
 
+MOST_IMAGES = 4  # of one query, and as many to be unlike
+
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:

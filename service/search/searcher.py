@@ -1,6 +1,7 @@
 """The searcher: holds what serves now, and takes a query through decoding, batching, encoding and search."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,11 +29,11 @@ from service.search.query import (
     needs_fetch,
     prepare,
 )
-from service.search.references import RemoteImage
+from service.search.references import MOST_IMAGES, RemoteImage
 from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 from service.workers.batcher import Batcher
-from service.workers.pool import Permit, Pool
+from service.workers.pool import PUBLIC_SHARE, Permit, Pool
 from service.workers.threads import run_in_thread
 
 Fetch = Callable[[Sequence[RemoteImage], Permit, Stopwatch], Awaitable[list[bytes]]]
@@ -66,7 +67,7 @@ class Searcher:
         self.displaced = ""  # why the gallery's folder is not the one that was opened, as the watcher saw it last
         self._settings = settings
         threads = settings.shared(os.cpu_count() or 1)
-        self._pool = Pool("search", workers=threads.decoders, max_waiting=settings.share(settings.max_waiting))
+        self._pool = Pool("search", workers=threads.decoders, max_waiting=_most_waiting(settings))
         self._decode_pool = Pool("decode", workers=threads.decoders, max_waiting=0)  # under the permits of `_pool`
         self._batcher: Batcher[BatchKey, PreparedQuery, Answer] = Batcher(
             "batch",
@@ -243,6 +244,12 @@ class Searcher:
         except Exception as error:  # any error means that this process cannot search
             return [f"a trial search failed ({type(error).__name__})"]
         return []
+
+
+def _most_waiting(settings: Settings) -> int:
+    """Return how many searches may wait in one worker: its share, but room for the largest call of any caller."""
+    largest = max(settings.max_searches, 2 * MOST_IMAGES)
+    return min(settings.max_waiting, max(settings.share(settings.max_waiting), math.ceil(largest / PUBLIC_SHARE)))
 
 
 def _query(ready: Query | NeedsFetch) -> Query:

@@ -90,6 +90,8 @@ class Metrics:
         self.cache_bytes = gauge("likebut_reference_cache_bytes", "Size of the reference-image cache.")
         self.workers = gauge("likebut_workers", "Processes that serve.")
         self.workers.set(1)
+        self.wanted = gauge("likebut_workers_wanted", "Processes that shall serve, by the settings.", "livemax")
+        self.wanted.set(1 if role is None else role.workers)
         self.restarts = Counter(
             "likebut_worker_restarts", "Workers that ended by themselves and were replaced.", registry=registry
         )

@@ -12,6 +12,7 @@ from index.gallery import Gallery
 from service.search.searcher import Searcher
 
 TRIALS = 3  # started within `stale_after_s`: one slow trial must not look like one that hangs
+WAIT_S = 0.1  # between two looks
 LOG = logging.getLogger("likebut")
 
 
@@ -76,6 +77,13 @@ class ReadinessProbe:
             if not self._tried() and not self.reasons:
                 return ["the new snapshot has not answered a trial search yet"]
         return self.reasons
+
+    async def wait(self, within_s: float) -> Sequence[str]:
+        """Return () as soon as this instance is ready, or after so many seconds the reasons why it is not."""
+        end_s = time.monotonic() + within_s
+        while (reasons := await self.current_reasons()) and time.monotonic() < end_s:
+            await asyncio.sleep(WAIT_S)
+        return reasons
 
     def _tried(self) -> bool:
         gallery = self._searcher.serving.gallery

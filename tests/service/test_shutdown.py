@@ -72,8 +72,9 @@ def not_ready(client: httpx.Client) -> str:
     return str(ready.json()["detail"])
 
 
-def test_while_draining_it_serves_and_finishes_open_requests(gallery: Path, tmp_path: Path) -> None:
-    words = ("--gallery", gallery, "--drain-s", "60")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_while_draining_it_serves_and_finishes_open_requests(workers: str, gallery: Path, tmp_path: Path) -> None:
+    words = ("--gallery", gallery, "--drain-s", "60", "--workers", workers)
     with (
         started(tmp_path / "log", *words) as (process, port),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
@@ -106,8 +107,9 @@ def test_the_drain_lasts_as_long_as_set(gallery: Path, tmp_path: Path) -> None:
         assert time.monotonic() - began >= 1.5
 
 
-def test_an_unfinished_request_gets_503_and_the_process_ends(gallery: Path, tmp_path: Path) -> None:
-    words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "8")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_unfinished_request_gets_503_and_the_process_ends(workers: str, gallery: Path, tmp_path: Path) -> None:
+    words = ("--gallery", gallery, "--drain-s", "0", "--grace-s", "8", "--workers", workers)
     with started(tmp_path / "log", *words) as (process, port), half_a_search(port) as (connection, _):
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -140,8 +142,10 @@ def handled(pid: int) -> int:
     return int(line.split()[1], 16)
 
 
-def test_ctrl_c_does_not_drain(gallery: Path, tmp_path: Path) -> None:
-    with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "60") as (process, _):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_does_not_drain(workers: str, gallery: Path, tmp_path: Path) -> None:
+    words = ("--gallery", gallery, "--drain-s", "60", "--workers", workers)
+    with started(tmp_path / "log", *words) as (process, _):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130
 

@@ -3,15 +3,18 @@
 import json
 import os
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -20,6 +23,7 @@ from service.auth import keys
 from tests.imports import ROOT
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
+Result = TypeVar("Result")
 SEARCH = {"text": "a red ball", "k": 3}
 
 
@@ -143,6 +147,92 @@ def test_a_worker_that_ends_is_replaced_and_a_renewal_fails_no_search(gallery: P
         while any(Path(f"/proc/{pid}/cmdline").exists() for pid in left):
             assert time.monotonic() < end
             time.sleep(0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
+def test_others_take_the_connections_of_a_worker_that_cannot_start(gallery: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, "--gallery", gallery) as service:
+        supervisor = service.process.pid
+        limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        most = max(int(path.name) for path in Path(f"/proc/{supervisor}/fd").iterdir()) + 2  # too few for three pipes
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (most, limits[1]))
+        before = service.workers()
+        os.kill(before[1], signal.SIGKILL)
+        service.wait('"worker 1 cannot start: Too many open files"')
+        assert_all_answered(service)
+        assert service.workers() == before[:1]
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
+        service.wait('"worker 1 serves"')
+        assert_all_answered(service)
+        assert service.metric("likebut_workers") == service.metric("likebut_workers_wanted") == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_that_cannot_open_the_gallery_serves_nothing(gallery: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(gallery, tmp_path / "gallery")
+    with serving(tmp_path, "--gallery", folder) as service:
+        before = service.workers()
+        folder.rename(tmp_path / "away")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait('"worker 1 cannot start: ')
+        assert_all_answered(service)
+        assert service.workers() == before  # both go on with what they have open
+        os.kill(before[1], signal.SIGKILL)
+        service.wait("workers [1] do not serve")
+        assert_all_answered(service)
+        (tmp_path / "away").rename(folder)
+        service.wait('"worker 1 serves"')
+        assert_all_answered(service)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_leader_is_renewed_when_its_job_has_ended(gallery: Path, shop: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, "--gallery", shutil.copytree(gallery, tmp_path / "gallery")) as service:
+        leader = service.workers()[0]
+        job = service.call("POST", "/index", json={"source": str(shop)}).headers["location"]
+        build = wait_for(lambda: next((pid for pid in children(leader) if "build" in command_line(pid)), None))
+        os.kill(build, signal.SIGSTOP)  # as if it took hours
+        service.process.send_signal(signal.SIGHUP)
+        service.wait('"worker 1 serves"')
+        time.sleep(1.5)  # in which the supervisor would have begun with the leader
+        assert service.call("GET", job).json()["state"] == "running" and service.workers()[0] == leader
+        os.kill(build, signal.SIGCONT)
+        assert wait_for(lambda: service.call("GET", job).json()["state"] not in ("queued", "running"))
+        assert service.call("GET", job).json()["state"] == "done"
+        service.wait('"worker 0 serves"')
+        wait_for(lambda: len(service.workers()) == 2)
+        assert leader not in service.workers()
+        new = wait_for(lambda: service.call("POST", "/index", json={"compact": True}).headers.get("location"))
+        assert wait_for(lambda: service.call("GET", new).json()["state"] not in ("queued", "running"))
+        assert service.call("GET", new).json()["state"] == "done"
+
+
+def assert_all_answered(service: Service) -> None:
+    """Searches on many connections of their own, none of which may wait for a worker that does not serve."""
+    began = time.monotonic()
+    assert {service.call("POST", "/search", json=SEARCH).status_code for _ in range(16)} == {200}
+    assert time.monotonic() - began < 20
+
+
+def wait_for(look: Callable[[], Result | None]) -> Result:
+    """Return the first result that counts as true."""
+    end = time.monotonic() + 60
+    while not (result := look()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert result is not None
+    return result
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that any thread of a process has started."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text(encoding="ascii").split()]
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the words that a process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
 
 
 def test_the_rate_of_a_key_holds_for_all_workers_together(gallery: Path, tmp_path: Path) -> None:

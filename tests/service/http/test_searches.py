@@ -17,6 +17,7 @@ from service.auth import keys
 from service.http import body as bodies
 from service.listening import listen
 from service.settings import Settings
+from service.workers.pool import PUBLIC
 
 Inside = Callable[[Settings, Callable[[httpx.AsyncClient, FastAPI], Awaitable[None]]], None]
 Draw = Callable[..., bytes]
@@ -115,6 +116,24 @@ def test_a_key_may_send_as_many_searches_as_it_has_permits(gallery: Path, tmp_pa
         assert as_many.status_code == 200
 
     inside(Settings(gallery=gallery, keys=ring, decoders=1, max_waiting=11), scenario)
+
+
+def test_the_largest_call_of_any_caller_fits_in_one_of_many_workers(
+    gallery: Path, tmp_path: Path, inside: Inside
+) -> None:
+    ring = tmp_path / "keys.json"
+    keys.add(ring, name="shop", role="search", rate_per_s=None, burst=None)
+
+    async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
+        answered = await client.post("/searches", json={"searches": [{"text": "x"}] * 32})
+        assert answered.status_code == 200
+        assert all("hits" in each for each in answered.json()["answers"])
+
+    async def images(client: httpx.AsyncClient, app: FastAPI) -> None:
+        assert app.state.service.searcher.most_of(PUBLIC) >= 8  # four to be like, and four to be unlike
+
+    inside(Settings(gallery=gallery, keys=ring, workers=16, public_rate_per_s=1, burst=100), scenario)
+    inside(Settings(gallery=gallery, keys=ring, workers=16, public_rate_per_s=1, max_searches=1), images)
 
 
 @pytest.mark.slow
