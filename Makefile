@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-peers bench-desk soak poison bundles table help clean
+.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-beside bench-peers bench-desk soak poison bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -70,6 +70,9 @@ bench-peers: build/gallery.built build/large.built  ## measure service and index
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.indexes
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.services
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.report --write
+
+bench-beside: build/gallery.built  ## measure the service beside that of another checkout, OTHER=PATH
+	$(BIN)/python deploy/benchmarks/beside.py --other $(OTHER) --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed and resumed (ten minutes)
 	$(BIN)/python -m tests.models.sum_bundle build/sum

@@ -7,6 +7,7 @@ own, so it does as little as possible: the bodies are made before, and the answe
 
 import argparse
 import asyncio
+import base64
 import itertools
 import json
 import random
@@ -14,8 +15,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+BOUNDARY = "6f1d0c7e2b9a4458"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -28,14 +31,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rate", type=float, help="searches a second")
     parser.add_argument("--callers", type=int)
     parser.add_argument("--key", default="", help="API key")
+    parser.add_argument("--form", action="store_true", help="send images as files of a form")
     arguments = parser.parse_args(argv)
     host, port = urlsplit(arguments.address).hostname, urlsplit(arguments.address).port
     key = f"X-API-Key: {arguments.key}\r\n" if arguments.key else ""
-    head = f"POST {arguments.path} HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\nContent-Length: "
-    requests = [
-        head.encode() + str(len(line)).encode() + b"\r\n\r\n" + line
-        for line in arguments.bodies.read_bytes().splitlines()
-    ]
+    kind = f"multipart/form-data; boundary={BOUNDARY}" if arguments.form else "application/json"
+    head = f"POST {arguments.path} HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: {kind}\r\nContent-Length: "
+    lines = arguments.bodies.read_bytes().splitlines()
+    bodies = [form(json.loads(line)) for line in lines] if arguments.form else lines
+    requests = [head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body for body in bodies]
     load = Load(str(host), int(port or 80), itertools.cycle(requests))
     if arguments.rate:
         asyncio.run(load.open_loop(arguments.rate, arguments.seconds))
@@ -43,6 +47,14 @@ def main(argv: Sequence[str]) -> int:
         asyncio.run(load.closed_loop(arguments.callers, arguments.seconds))
     print(json.dumps(load.found))
     return 0
+
+
+def form(search: dict[str, Any]) -> bytes:
+    """Return a search with an image and a text as a multipart form."""
+    text = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="text"\r\n\r\n{search["text"]}\r\n'
+    image = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="image.jpg"\r\n'
+    data = base64.b64decode(search["image"]["base64"])
+    return f"{text}{image}Content-Type: image/jpeg\r\n\r\n".encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 class Load:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import pyarrow.parquet
+
+ROOT = Path(__file__).parents[2]
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -48,13 +51,14 @@ def bodies(shop: Path) -> Iterator[Path]:
 
 @contextmanager
 def served(
-    arguments: argparse.Namespace, *words: str, nice: int = 0
+    arguments: argparse.Namespace, *words: str, nice: int = 0, checkout: Path = ROOT
 ) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
     """A service of it in a process of its own, with its address; the nicer the lower its priority."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", *words]
-    command += ["--bundle", str(arguments.bundle), "--gallery", str(arguments.gallery)]
+    command += ["--bundle", str(arguments.bundle.resolve()), "--gallery", str(arguments.gallery.resolve())]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with NamedTemporaryFile("w+") as log:
-        service = subprocess.Popen(["nice", "-n", str(nice), *command], stderr=log)
+        service = subprocess.Popen(["nice", "-n", str(nice), *command], stderr=log, cwd=checkout, env=environment)
         try:
             yield service, _address(service, Path(log.name))
         finally:

@@ -140,7 +140,8 @@ async def _public_port(request: Request) -> None:
     guard_of(request).require_port(request, admin=False)
 
 
-SEARCH = Security(RequiresRole("search"), scopes=["search"])
+require_search = RequiresRole("search")
+SEARCH = Security(require_search, scopes=["search"])
 ADMIN = Security(RequiresRole("admin"), scopes=["admin"])
 OPEN = Depends(_public_port)  # needs no key, but is not served at the admin port
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from models.errors import GalleryBroken, GalleryError
 from service.auth.guard import Guard
 from service.http import admin, error_handlers, gallery, health, middleware, openapi, search, site, storefront
+from service.http.direct_search import DirectSearch
 from service.http.state import AppState
 from service.jobs.remote_jobs import JobSocket
 from service.jobs.watcher import GalleryWatcher
@@ -86,6 +87,8 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
     bodies = settings.share(settings.max_bodies_bytes)
     if settings.workers > 1:  # a share must hold one body of the largest size
         bodies = max(bodies, min(settings.max_bulk_bytes, settings.max_bodies_bytes))
+    if not settings.otlp_endpoint:  # the spans of FastAPI need its own routing
+        app.add_middleware(DirectSearch)
     app.add_middleware(middleware.BodyBudget, max_bytes=bodies)
     app.add_middleware(middleware.HeadAsGet)
     app.add_middleware(middleware.PathCheck)
@@ -107,13 +110,12 @@ def create_app(settings: Settings, role: WorkerRole | None = None) -> FastAPI:
         routes=[route.path for router in (*API, site.routes) for route in router.routes if isinstance(route, Route)],
     )
     app.add_middleware(
-        middleware.ResponseHeaders,
+        middleware.Envelope,
+        log=RequestLog(state.metrics, state.tracing),
         draining=lambda: state.prober.draining,
         events_url=settings.events_url,
         varies=bool(settings.cors_origins),
     )
-    app.add_middleware(RequestLog, metrics=state.metrics, tracing=state.tracing)
-    app.add_middleware(middleware.RequestIdentity)
     return app
 
 

@@ -20,6 +20,7 @@ from service.settings import Settings
 
 SLACK_BYTES = 256 * 1024  # for everything in a body except the image
 SMALL_BYTES = 64 * 1024  # for a body that is parsed in the event loop
+SMALL_PARTS = 1_000  # the same for its members and values; 64 KiB of an image look like 500
 MAX_PARTS = 50_000  # members and values in the JSON of a search: each invalid one would cost memory
 FULL_SIZE_IMAGES = 4  # that fit into one call of several searches by default
 BODY_S = 30.0  # for the whole body: a slow caller holds a permit that others need
@@ -37,12 +38,17 @@ class Posted:
     """A body as it was received, not parsed yet."""
 
     content_type: str
-    data: bytes | bytearray
+    data: bytes
 
     @property
     def is_form(self) -> bool:
         """True for a multipart form, False for JSON."""
         return self.content_type.partition(";")[0].strip().lower() == FORM
+
+    @property
+    def is_small(self) -> bool:
+        """True if it takes less time to parse than to pass to a thread, whatever it contains."""
+        return len(self.data) <= SMALL_BYTES and _parts(self.data) <= SMALL_PARTS
 
 
 async def search_body(request: Request, settings: Settings) -> Posted:
@@ -78,11 +84,11 @@ def query(posted: Posted, settings: Settings) -> Query:
     """Return the query in a body; raises InputErrors for every mistake that a body can contain."""
     if not posted.is_form:
         return described_query(parse(SearchBody, _limited(posted.data)), None, settings)
-    form = multipart.parse(bytes(posted.data), content_type=posted.content_type)
+    form = multipart.parse(posted.data, content_type=posted.content_type)
     return described_query(_merge(form.fields, has_image=form.image is not None), form.image, settings)
 
 
-def searches(posted: bytes | bytearray, *, max_searches: int) -> list[dict[str, JsonValue]]:
+def searches(posted: bytes, *, max_searches: int) -> list[dict[str, JsonValue]]:
     """Return the searches of one body, not validated yet; raises InputErrors if the body is not a list of searches."""
     bodies = parse(SearchesBody, _limited(posted)).searches
     if len(bodies) > max_searches:
@@ -120,7 +126,7 @@ def json_body(kind: type[Body]) -> Callable[[Request], Awaitable[Body]]:
 
 async def json_bytes(
     request: Request, *, max_bytes: int, media_types: Collection[str] = ("application/json",)
-) -> bytearray:
+) -> bytes:
     """Reads a JSON body without parsing it; raises WrongMediaType, BodyTooLarge and BodyTooSlow.
 
     The content type must be JSON, because a web page of another origin cannot send that without permission (CORS).
@@ -132,7 +138,7 @@ async def json_bytes(
     return await read(request, max_bytes=max_bytes)
 
 
-async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytearray:
+async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, first_s: float = FIRST_S) -> bytes:
     """Reads the whole body, without a byte order mark; raises WrongEncoding, BodyTooLarge early, and BodyTooSlow.
 
     The time limit starts at `first_s`, grows by one second for every `BYTES_PER_S` bytes, and ends at `within_s`.
@@ -144,23 +150,27 @@ async def read(request: Request, *, max_bytes: int, within_s: float = BODY_S, fi
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise too_large
-    data = bytearray()
+    chunks: list[bytes] = []
+    size, more = 0, True
     began = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(min(first_s, within_s)) as limit:
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > max_bytes:
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunks.append(message.get("body", b""))
+                size, more = size + len(chunks[-1]), message.get("more_body", False)
+                if size > max_bytes:
                     raise too_large
-                limit.reschedule(began + min(first_s + len(data) / BYTES_PER_S, within_s))
+                if more:
+                    limit.reschedule(began + min(first_s + size / BYTES_PER_S, within_s))
     except TimeoutError as error:
         raise BodyTooSlow(
             f"the body arrived too slowly: the limit is {first_s:g} s plus 1 s for every {BYTES_PER_S} bytes, and"
             f" {within_s:g} s at most; send a smaller image"
         ) from error
-    if data.startswith(codecs.BOM_UTF8):
-        del data[: len(codecs.BOM_UTF8)]
-    return data
+    return b"".join(chunks).removeprefix(codecs.BOM_UTF8)  # no copy of a single chunk without the mark
 
 
 async def unless_disconnected(request: Request, work: Coroutine[None, None, Result]) -> Result:
@@ -168,21 +178,27 @@ async def unless_disconnected(request: Request, work: Coroutine[None, None, Resu
 
     The body must have been read before.
     """
-    working = asyncio.ensure_future(work)
+    task, is_waiting = asyncio.current_task(), True
+    assert task is not None
     leaving = asyncio.ensure_future(request.receive())  # after the body, the only message left is the disconnect
+
+    def left(_: object) -> None:
+        if is_waiting and not leaving.cancelled():
+            task.cancel()
+
+    leaving.add_done_callback(left)
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
+        return await work
+    except asyncio.CancelledError as error:
+        if leaving.done() and not leaving.cancelled() and not task.uncancel():
+            raise ClientDisconnect from error
+        raise
     finally:
+        is_waiting = False
         leaving.cancel()
-        if not working.done():
-            working.cancel()
-            await asyncio.wait((working,))
 
 
-def parse(kind: type[Body], data: bytes | bytearray) -> Body:
+def parse(kind: type[Body], data: bytes) -> Body:
     """Return JSON text as a body; raises BadRequest if it is not JSON and Unusable if it does not validate."""
     try:
         return kind.model_validate_json(data)
@@ -199,14 +215,19 @@ def _validated(members: dict[str, JsonValue]) -> SearchBody:
         raise invalid(error, SearchBody) from error
 
 
-def _limited(data: bytes | bytearray) -> bytes | bytearray:
-    """Return JSON text unchanged; raises BodyTooLarge if it may have too many parts (also counts those in strings)."""
-    if data.count(b":") + data.count(b",") > MAX_PARTS:
+def _limited(data: bytes) -> bytes:
+    """Return JSON text unchanged; raises BodyTooLarge if it may have too many parts."""
+    if _parts(data) > MAX_PARTS:
         raise BodyTooLarge(f"the body has more than {MAX_PARTS} members and values: send fewer")
     return data
 
 
-def _is_utf8(data: bytes | bytearray) -> bool:
+def _parts(data: bytes) -> int:
+    """Return how many members and values JSON text may have; those that only its strings seem to have count, too."""
+    return data.count(b":") + data.count(b",")
+
+
+def _is_utf8(data: bytes) -> bool:
     """Return whether bytes that may be JSON are encoded in UTF-8, and not in UTF-16, UTF-32 or an old charset."""
     try:
         data.decode()

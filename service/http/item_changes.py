@@ -90,7 +90,7 @@ def one(id: str, posted: Posted, state: AppState, *, merge: bool) -> Draft:
         raise _unusable("id", "empty: give the item an id")
     if not posted.is_form:
         return _draft(id, _validated(ItemBody, _json(posted.data)), [], state, merge=merge)
-    form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEM_FORM)
+    form = multipart.parse(posted.data, content_type=posted.content_type, layout=ITEM_FORM)
     members = {name: _json(text.encode(), name) for name, text in form.fields.items()}
     return _draft(id, _validated(ItemBody, members), form.images, state, merge=merge)
 
@@ -99,7 +99,7 @@ def many(posted: Posted, state: AppState) -> Drafts:
     """Return the changes of a body; raises InputErrors if the body is not a list of changes."""
     files: dict[str, list[bytes]] = {}
     if posted.is_form:
-        form = multipart.parse(bytes(posted.data), content_type=posted.content_type, layout=ITEMS_FORM)
+        form = multipart.parse(posted.data, content_type=posted.content_type, layout=ITEMS_FORM)
         files = form.images_by_id
         members: object = {name: _json(text.encode(), name) for name, text in form.fields.items()}
         if isinstance(members, dict) and isinstance(members.get("items"), dict):

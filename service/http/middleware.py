@@ -2,10 +2,12 @@
 
 import asyncio
 import ipaddress
+import os
 import re
+import time
 import urllib.parse
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse
@@ -16,6 +18,7 @@ from service.auth.client_address import networks
 from service.settings import ROOT_PATH
 from service.telemetry import tracing
 from service.telemetry.metrics import Metrics
+from service.telemetry.request_log import RequestLog
 
 Headers = Sequence[tuple[bytes, bytes]]
 CONTENT_POLICY = (
@@ -37,22 +40,60 @@ _ROOT_PATH = re.compile(ROOT_PATH)
 _PORT = re.compile(":[0-9]*$")
 
 
-class RequestIdentity:
-    """Gives each request its id and its span, in `state` and in the headers of the response."""
+class Envelope:
+    """Around each request: its id and its span, the headers of every response, and its log line at the end.
 
-    def __init__(self, app: ASGIApp) -> None:
+    While the service drains no connection stays open, because the end of the process would cut off the next request on
+    it. An exception goes no further: it is in the log.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, log: RequestLog, draining: Callable[[], bool], events_url: str = "", varies: bool = False
+    ) -> None:
+        """`events_url` is where the page may send what was shown, clicked and added.
+
+        If responses vary by the origin of the page, all say so: a browser that kept one without headers for other
+        origins would give it to them otherwise, and refuse to show it.
+        """
         self._app = app
+        self._log = log
+        self._draining = draining
+        address = re.split("[?#]", events_url)[0]  # a source of a policy has no more
+        policy = f"{CONTENT_POLICY}; connect-src 'self' {address}" if address else CONTENT_POLICY
+        vary: Headers = ((b"vary", b"Origin"),) if varies else ()
+        self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS, *vary)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        began = time.perf_counter()
         identity = request_id(_header(scope["headers"], b"x-request-id"))
         span = tracing.request_span(scope["headers"])
         scope.setdefault("state", {}).update(request_id=identity, span=span)
-        headers = (b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(span).encode())
-        await self._app(scope, receive, _adding(send, lambda: headers))
+        status, ended_ns = 0, 0
+
+        def observed(message: Message) -> Awaitable[None]:  # no coroutine of its own
+            nonlocal status, ended_ns
+            if message["type"] == "http.response.start":
+                status, ended_ns = message["status"], time.time_ns()
+                own = (b"x-request-id", identity.encode()), (b"traceparent", tracing.traceparent(span).encode())
+                closing = CLOSE if self._draining() else ()
+                message["headers"] = [*message["headers"], *self._headers, *closing, *own]
+            return send(message)
+
+        failure: Exception | None = None
+        try:
+            await self._app(scope, receive, observed)
+        except ClientDisconnect:
+            pass
+        except asyncio.CancelledError:
+            self._log.write(scope, status=status, ended_ns=ended_ns, began=began, failure=None)
+            raise
+        except Exception as error:  # a bug in the service
+            failure, status = error, 500
+        self._log.write(scope, status=status, ended_ns=ended_ns, began=began, failure=failure)
 
 
 class RootPath:
@@ -83,36 +124,10 @@ class RootPath:
 
     def _forwarded(self, scope: Scope) -> str:
         prefix = (_header(scope["headers"], b"x-forwarded-prefix") or "").rstrip("/")
-        if not _ROOT_PATH.fullmatch(prefix) or scope["client"] is None:
+        if not prefix or not _ROOT_PATH.fullmatch(prefix) or scope["client"] is None:
             return ""
         address = ipaddress.ip_address(scope["client"][0])
         return prefix if any(address in network for network in self._proxies) else ""
-
-
-class ResponseHeaders:
-    """Adds the security headers to every response, and `connection: close` while the service drains.
-
-    While it drains no connection stays open, because the end of the process would cut off the next request on it.
-    """
-
-    def __init__(
-        self, app: ASGIApp, draining: Callable[[], bool], *, events_url: str = "", varies: bool = False
-    ) -> None:
-        """`events_url` is where the page may send what was shown, clicked and added.
-
-        If responses vary by the origin of the page, all say so: a browser that kept one without headers for other
-        origins would give it to them otherwise, and refuse to show it.
-        """
-        self._app = app
-        self._draining = draining
-        address = re.split("[?#]", events_url)[0]  # a source of a policy has no more
-        policy = f"{CONTENT_POLICY}; connect-src 'self' {address}" if address else CONTENT_POLICY
-        vary: Headers = ((b"vary", b"Origin"),) if varies else ()
-        self._headers: Headers = ((b"content-security-policy", policy.encode()), *SECURITY_HEADERS, *vary)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one ASGI scope."""
-        await self._app(scope, receive, _adding(send, lambda: (*self._headers, *(CLOSE if self._draining() else ()))))
 
 
 class CatchAll:
@@ -125,10 +140,10 @@ class CatchAll:
         """Serves one ASGI scope."""
         started = False
 
-        async def observed(message: Message) -> None:
+        def observed(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, observed)
@@ -235,9 +250,10 @@ class HeadAsGet:
 
 def request_id(header: str | None) -> str:
     """Return the caller's own id if it is safe to log, else a new one."""
-    return header if header and _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
+    return header if header and _REQUEST_ID.fullmatch(header) else os.urandom(16).hex()
 
 
+@lru_cache(maxsize=64)
 def is_local_host(host: str) -> bool:
     """Return whether a Host header names localhost, a sub-domain of it, or an IP address, with or without a port."""
     name = _PORT.sub("", host.lower()).removesuffix(".")
@@ -250,14 +266,8 @@ def is_local_host(host: str) -> bool:
     return True
 
 
-def _adding(send: Send, headers: Callable[[], Headers]) -> Send:
-    async def add(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *headers()]
-        await send(message)
-
-    return add
-
-
 def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None

@@ -4,8 +4,9 @@ import base64
 import codecs
 import quopri
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -65,7 +66,7 @@ class _FormPart:
 
     def parameter(self, header: bytes, name: bytes) -> bytes | None:
         """Return a parameter of a header, None if there is none."""
-        return parse_options_header(self.headers.get(header))[1].get(name)
+        return _parameters(self.headers.get(header)).get(name)
 
     def data(self) -> bytes:
         """Return the bytes without their transfer encoding."""
@@ -134,8 +135,13 @@ def parse(data: bytes, *, content_type: str, layout: FormLayout = SEARCH) -> For
     return form
 
 
+@lru_cache(maxsize=256)  # the headers of a form are the same from one request to the next
+def _parameters(header: str | bytes | None) -> Mapping[bytes, bytes]:
+    return parse_options_header(header)[1]
+
+
 def _boundary(content_type: str) -> bytes:
-    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+    boundary = _parameters(content_type).get(b"boundary", b"")
     if not boundary or len(boundary) > MAX_BOUNDARY_BYTES:
         raise BadRequest(
             "the content type of the form has no usable boundary: let your HTTP client set Content-Type together with"

@@ -1,5 +1,6 @@
 """The bodies of search requests and responses, exactly as they are sent."""
 
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
@@ -18,6 +19,7 @@ from service.search.references import MOST_IMAGES
 
 Scalar = str | int | float | bool
 Attribute = Scalar | list[str]
+PLAIN = re.compile(r"[A-Za-z0-9._~-]*")  # needs no quotes, as most ids; to quote them all took longer
 Name = Annotated[str, Field(max_length=1024)]  # of an attribute
 ServerPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -135,14 +137,15 @@ def answer(result: Answer, *, root_path: str) -> dict[str, object]:
             {
                 "id": hit.item.id,
                 "attributes": without_empty(hit.item.attributes),
-                "image_url": image_url(hit.item.id, root_path),
-                "images": image_urls(hit.item, root_path),
+                "image_url": urls[0],
+                "images": urls,
                 "image": hit.image,
                 "score": round(hit.score, 6),
                 "chance": chance,
                 "matched": hit.matched,
             }
             for hit, chance in zip(result.hits, chances, strict=True)
+            for urls in (image_urls(hit.item, root_path),)
         ],
         "total": result.total,
         "matches": result.matches,
@@ -168,7 +171,7 @@ def facets_answer(facets: Facets, ranges: Ranges) -> dict[str, object]:
 
 def image_url(id: str, root_path: str) -> str:
     """Return the path of an item's image; safe="" quotes slashes too, so that an id is one path segment."""
-    return f"{root_path}/images/{urllib.parse.quote(id, safe='')}"
+    return f"{root_path}/images/{id if PLAIN.fullmatch(id) else urllib.parse.quote(id, safe='')}"
 
 
 def image_urls(item: GalleryItem, root_path: str) -> list[str]:

@@ -19,7 +19,10 @@ NO_PLACE = "{} was ignored: it applies only to a query with an image, or with a 
 
 
 def with_facts(query: Query, view: GalleryView, reader: FactReader, settings: Settings) -> Query:
-    """Return the query with the facts that its words state in its filter and its order, and without these words."""
+    """Return the query with the facts that its words state in its filter and its order, and without these words.
+
+    The facts of what it returns have been read.
+    """
     if not query.reads_facts or len(query.text or "") > settings.max_text_chars:
         return query
     reference = next((each.item_id for each in query.references if each.item_id is not None), None)
@@ -35,7 +38,7 @@ def with_facts(query: Query, view: GalleryView, reader: FactReader, settings: Se
         lacks_reference |= reading.lacks_reference
     notes = (NO_REFERENCE,) if lacks_reference else ()
     if not understood:
-        return replace(query, notes=notes)
+        return replace(query, notes=notes, reads_facts=False)
     request = query.request
     for stated in understood:
         condition = filters.parse(stated.fact.conditions) if stated.fact.conditions else None
@@ -44,8 +47,9 @@ def with_facts(query: Query, view: GalleryView, reader: FactReader, settings: Se
     request = replace(request, order=replace(request.order, sort=request.order.sort or tuple(sort)))
     words = ", ".join(filter(None, texts)) or None
     return replace(
-        query, text=words, request=request, understood=tuple(understood), notes=notes, is_sorted_by_words=bool(sort)
-    )
+        query, text=words, request=request, understood=tuple(understood), notes=notes, is_sorted_by_words=bool(sort),
+        reads_facts=False,
+    )  # fmt: skip
 
 
 def listing(query: Query, view: GalleryView, *, encoder: Encoder, settings: Settings, watch: Stopwatch) -> Answer:

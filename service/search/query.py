@@ -74,6 +74,16 @@ class Query:
         references = sum(reference.needs_image(composed=self.is_composed) for reference in self.references)
         return references + sum(reference.needs_image(composed=False) for reference in self.unlike)
 
+    @property
+    def compares(self) -> bool:
+        """True if hits are compared with each other, which may take long."""
+        return self.request.group_by is not None or self.request.alike is not None
+
+    @property
+    def names_images(self) -> bool:
+        """True if an image that must be decoded may have to be fetched first: one of an item, or at a URL."""
+        return bool(self.decodings) and any(image.item_id is not None or image.url is not None for image in self.images)
+
     def with_data(self, remote: Sequence[RemoteImage], data: Sequence[bytes]) -> "Query":
         """Return the query with the bytes of its fetched images."""
         images = list(self.images)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -20,22 +20,16 @@ from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
 from service.search.active import Active, open_bundle
 from service.search.encode import Kind, PreparedQuery
-from service.search.facts_in_words import listing, with_facts
-from service.search.query import (
-    Answer,
-    NeedsFetch,
-    Query,
-    answer_batch,
-    needs_fetch,
-    prepare,
-)
+from service.search.query import Answer, NeedsFetch, Query
 from service.search.references import MOST_IMAGES, RemoteImage
+from service.search.steps import Preparation, SearchSteps, answers
 from service.search.stopwatch import Stopwatch
 from service.settings import Settings
 from service.workers.batcher import Batcher
 from service.workers.pool import PUBLIC_SHARE, Permit, Pool
 from service.workers.threads import run_in_thread
 
+Result = TypeVar("Result")
 Fetch = Callable[[Sequence[RemoteImage], Permit, Stopwatch], Awaitable[list[bytes]]]
 
 
@@ -69,9 +63,9 @@ class Searcher:
         threads = settings.shared(os.cpu_count() or 1)
         self._pool = Pool("search", workers=threads.decoders, max_waiting=_most_waiting(settings))
         self._decode_pool = Pool("decode", workers=threads.decoders, max_waiting=0)  # under the permits of `_pool`
-        self._batcher: Batcher[BatchKey, PreparedQuery, Answer] = Batcher(
+        self._batcher: Batcher[BatchKey, Preparation, Answer | Query] = Batcher(
             "batch",
-            lambda key, queries: answer_batch(queries, encoder=key.encoder, gallery=key.gallery),
+            lambda key, queries: answers(queries, encoder=key.encoder, gallery=key.gallery),
             workers=threads.batches,
             max_batch=settings.max_batch,
             on_batch=lambda key, size: on_batch(key.kind, size),
@@ -159,68 +153,58 @@ class Searcher:
 
     async def search(
         self,
-        parse: Callable[[], Query],
+        query: Query | Callable[[], Query],
         *,
         permit: Permit,
         watch: Stopwatch,
         fetch: Fetch | None = None,
         spend: Callable[[int], None] | None = None,
     ) -> Answer:
-        """Parses one query in a thread and answers it; `watch` gets the stages, `fetch` downloads remote images.
+        """Answers one query; `watch` gets the stages, `fetch` downloads remote images.
 
-        Images are read and decoded in other threads than bodies are parsed, so that no text waits for an image. A
-        query with several images takes a permit for each, and `spend` gets how many there are beyond the first.
-        Raises what these raise, and DeadlineExceeded if a stage does not start, or the search does not end, in time.
+        A function that returns the query is called in a thread. Images are read and decoded in other threads than
+        bodies are parsed, so that no text waits for an image; a query without one is prepared by the thread of its
+        batch. A query with several images takes a permit for each, and `spend` gets how many there are beyond the
+        first. Raises what these raise, and DeadlineExceeded if a stage does not start, or the search does not end, in
+        time.
         """
         serving = self.serving  # the same until the end, even if another is swapped in
-        encoder, gallery = serving.encoder, serving.live()
         began = time.perf_counter()
         deadline = time.monotonic() + self._settings.deadline_s
         work_deadline = Deadline(deadline)
+        steps = SearchSteps(serving.encoder, serving.live(), self._settings, watch, work_deadline)
 
-        def prepared(query: Query, view: GalleryView) -> PreparedQuery:
-            return prepare(query, encoder=encoder, view=view, settings=self._settings, watch=watch)
+        async def run(work: Callable[[], Result], pool: Pool) -> Result:
+            since = time.perf_counter()
 
-        def parsed() -> PreparedQuery | NeedsFetch | Query | Answer:
-            watch.add("wait", time.perf_counter() - began)
-            with watch.stage("decode"):
-                query = parse()
-            view = gallery.view()  # in the thread, because it may read the journal
-            with watch.stage("decode"):
-                query = with_facts(query, view, gallery.facts, self._settings)
-            if query.is_listing:
-                request = replace(query.request, deadline=work_deadline)
-                query = replace(query, request=request)
-                return listing(query, view, encoder=encoder, settings=self._settings, watch=watch)
-            if not query.decodings:
-                return prepared(query, view)
-            return (None if fetch is None else needs_fetch(query, view)) or query
+            def timed() -> Result:
+                watch.add("wait", time.perf_counter() - since)
+                return work()
 
-        def decoded(query: Query, since: float) -> PreparedQuery:
-            watch.add("wait", time.perf_counter() - since)
-            return prepared(query, gallery.view())
+            return await permit.run(timed, within_s=deadline - time.monotonic(), pool=pool)
 
         try:
-            ready = await permit.run(parsed, within_s=self._settings.deadline_s)
-            if isinstance(ready, Answer):
-                return ready
-            images = 0 if isinstance(ready, PreparedQuery) else _query(ready).decodings
+            if not isinstance(query, Query):
+                query = await run(partial(steps.parsed, query), self._pool)
+            fetched = await run(partial(steps.fetchable, query), self._pool) if query.names_images else query
+            query = fetched.query if isinstance(fetched, NeedsFetch) else fetched
+            images = query.decodings
             if images > 1:
                 if spend is not None:
                     spend(images - 1)
                 self.widen(permit, images - 1)
-            if isinstance(ready, NeedsFetch):
-                assert fetch is not None
-                ready = ready.query.with_data(ready.remote, await fetch(ready.remote, permit, watch))
-            if isinstance(ready, Query):
-                work, within_s = partial(decoded, ready, time.perf_counter()), deadline - time.monotonic()
-                ready = await permit.run(work, within_s=within_s, pool=self._decode_pool)
-            ready = replace(ready, request=replace(ready.request, deadline=work_deadline))
-            compared = ready.request.group_by is not None or ready.request.alike is not None
-            key = BatchKey(ready.kind, ready.request.rerank > 0, compared, encoder, gallery)
-            answer, waited_s = await self._batcher.run(key, ready, deadline=deadline, caller=permit.caller)
+            if isinstance(fetched, NeedsFetch) and fetch is not None:
+                query = query.with_data(fetched.remote, await fetch(fetched.remote, permit, watch))
+            key = BatchKey("item" if query.references else "text", False, query.compares, steps.encoder, steps.gallery)
+            preparation: Preparation = partial(steps.prepared, query)
+            if images:
+                ready = await run(partial(steps.decoded, query), self._decode_pool)
+                if isinstance(ready, PreparedQuery):
+                    key = replace(key, kind=ready.kind, reranked=ready.request.rerank > 0)
+                preparation = partial(_as_it_is, ready)
+            answer, waited_s = await self._batcher.run(key, preparation, deadline=deadline, caller=permit.caller)
             watch.add("wait", waited_s)
-            return answer
+            return await run(partial(steps.listed, answer), self._pool) if isinstance(answer, Query) else answer
         finally:
             work_deadline.end()  # of a caller who left
             watch.add("total", time.perf_counter() - began)
@@ -252,5 +236,5 @@ def _most_waiting(settings: Settings) -> int:
     return min(settings.max_waiting, max(settings.share(settings.max_waiting), math.ceil(largest / PUBLIC_SHARE)))
 
 
-def _query(ready: Query | NeedsFetch) -> Query:
-    return ready.query if isinstance(ready, NeedsFetch) else ready
+def _as_it_is(ready: PreparedQuery | Query, _: GalleryView) -> PreparedQuery | Query:
+    return ready

@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from pydantic_core import to_json
+
 from models.cli import is_unicode
 
 
@@ -27,7 +29,9 @@ class JsonLineFormatter(logging.Formatter):
         line |= self._facts | getattr(record, "facts", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=not is_unicode(sys.stderr), default=str)
+        if is_unicode(sys.stderr):
+            return to_json(line, fallback=str).decode()
+        return json.dumps(line, default=str)
 
 
 def configure(*, worker: int | None = None) -> None:

@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Literal
 
 from prometheus_client import (
@@ -65,6 +66,9 @@ class Metrics:
             "likebut_stage_duration_seconds", "Time of one stage of a search.", ["stage"],
             buckets=STAGE_BUCKETS, registry=registry,
         )  # fmt: skip
+        self._request_count = cache(self.requests.labels)  # a lookup in the metric itself takes a lock
+        self._request_time = cache(self.request_seconds.labels)
+        self._stage_time = cache(self.stage_seconds.labels)
         self.inflight = gauge("likebut_inflight_searches", "Searches that compute or wait.")
         self.queue_depth = gauge("likebut_queue_depth", "Searches that wait for a batch.")
         self.queue_capacity = gauge("likebut_queue_capacity", "Searches that may compute or wait at once.")
@@ -113,8 +117,8 @@ class Metrics:
 
     def observe_request(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Counts one answered request."""
-        self.requests.labels(route, method if method in METHODS else "other", str(status)).inc()
-        self.request_seconds.labels(route).observe(seconds)
+        self._request_count(route, method if method in METHODS else "other", status).inc()
+        self._request_time(route).observe(seconds)
 
     def follow(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Sets a gauge to this value at every scrape."""
@@ -135,7 +139,7 @@ class Metrics:
         """Observes the stages of one search, without the total, which a sum over the stages would count twice."""
         for stage, milliseconds in list(took_ms.items()):  # a thread may still add to them
             if stage != "total":
-                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+                self._stage_time(stage).observe(milliseconds / 1000)
 
     def text(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

@@ -1,11 +1,9 @@
-"""The middleware that counts each request and writes one line about it."""
+"""The end of each request in the log, the metrics and the traces."""
 
-import asyncio
 import logging
 import time
 
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import QUIET, Tracing
@@ -17,40 +15,17 @@ ABANDONED = 499  # the caller left before the answer; this status is never sent
 
 
 class RequestLog:
-    """Counts each request, logs it as one line at its end, and ends its spans; an exception goes no further."""
+    """Counts each request at its end, logs it as one line, and ends its spans."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
-        self._app = app
+    def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
         self._metrics = metrics
         self._tracing = tracing
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one ASGI scope; `state` already holds the id and the span of the request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        status, ended_ns = 0, 0
+    def write(self, scope: Scope, *, status: int, ended_ns: int, began: float, failure: Exception | None) -> None:
+        """Ends a request, whose id and span are in `state`; `status` and `ended_ns` are 0 without an answer.
 
-        async def observed(message: Message) -> None:
-            nonlocal status, ended_ns
-            if message["type"] == "http.response.start":
-                status, ended_ns = message["status"], time.time_ns()
-            await send(message)
-
-        failure: Exception | None = None
-        try:
-            await self._app(scope, receive, observed)
-        except ClientDisconnect:
-            pass
-        except asyncio.CancelledError:
-            self._finish(scope, status=status, ended_ns=ended_ns, began=began, failure=None)
-            raise
-        except Exception as error:  # a bug in the service
-            failure, status = error, 500
-        self._finish(scope, status=status, ended_ns=ended_ns, began=began, failure=failure)
-
-    def _finish(self, scope: Scope, *, status: int, ended_ns: int, began: float, failure: Exception | None) -> None:
+        `began` is of time.perf_counter, `ended_ns` of time.time_ns when the answer began.
+        """
         seconds = time.perf_counter() - began
         state = scope["state"]
         status = status or ABANDONED

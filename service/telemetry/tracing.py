@@ -81,11 +81,13 @@ def request_span(headers: Iterable[tuple[bytes, bytes]]) -> SpanContext:
     current = trace.get_current_span().get_span_context()
     if current.is_valid:
         return current
+    random = secrets.randbits(192)
+    trace_id, span_id = random >> 64, random & (1 << 64) - 1
     carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name == b"traceparent"}
+    if not carrier:
+        return SpanContext(trace_id, span_id, is_remote=False)
     given = trace.get_current_span(_HEADERS.extract(carrier, context=Context())).get_span_context()
-    return SpanContext(
-        given.trace_id or secrets.randbits(128), secrets.randbits(64), is_remote=False, trace_flags=given.trace_flags
-    )
+    return SpanContext(given.trace_id or trace_id, span_id, is_remote=False, trace_flags=given.trace_flags)
 
 
 def traceparent(context: SpanContext) -> str:

@@ -12,7 +12,6 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -21,7 +20,8 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from service.errors import NotReady
-from service.workers.pool import Turns, result_or_deadline
+from service.workers.job import Job
+from service.workers.pool import Turns
 from service.workers.threads import RunningWork, lower_priority
 
 Key = TypeVar("Key", bound=Hashable)
@@ -39,7 +39,7 @@ class _Waiting(Generic[Key, Item, Output]):
     item: Item
     since: float  # of time.monotonic
     turn: int
-    future: "Future[tuple[Output, float]]" = field(default_factory=Future)
+    job: "Job[tuple[Output, float]]" = field(default_factory=Job)
 
 
 class Batcher(Generic[Key, Item, Output]):
@@ -102,9 +102,9 @@ class Batcher(Generic[Key, Item, Output]):
             insort(self._queue, waiting, key=attrgetter("turn"))
             self._change.notify()
         try:
-            return await result_or_deadline(waiting.future, within_s=deadline - time.monotonic())
+            return await waiting.job.result(within_s=deadline - time.monotonic())
         finally:
-            if waiting.future.cancelled():  # frees its memory now, even if all workers hang
+            if waiting.job.is_cancelled:  # frees its memory now, even if all workers hang
                 with self._change, suppress(ValueError):
                     self._queue.remove(waiting)
 
@@ -124,8 +124,8 @@ class Batcher(Generic[Key, Item, Output]):
         with self._change:
             left, self._queue = list(self._queue), deque()
         for waiting in left:
-            if waiting.future.set_running_or_notify_cancel():
-                waiting.future.set_exception(NotReady("the service is stopping: retry on another instance"))
+            if waiting.job.start():
+                waiting.job.fail(NotReady("the service is stopping: retry on another instance"))
 
     def _serve(self) -> None:
         lower_priority()
@@ -151,7 +151,7 @@ class Batcher(Generic[Key, Item, Output]):
             waiting = self._queue.popleft()
             if batch and waiting.key != batch[0].key:
                 others.append(waiting)
-            elif waiting.future.set_running_or_notify_cancel():
+            elif waiting.job.start():
                 batch.append(waiting)
         others.extend(self._queue)
         self._queue = others
@@ -172,17 +172,19 @@ class Batcher(Generic[Key, Item, Output]):
             self._on_batch(batch[0].key, len(batch))
             with self._running.track():
                 outputs = self._work(batch[0].key, [waiting.item for waiting in batch])
-            for waiting, output in zip(batch, outputs, strict=True):
-                if isinstance(output, Exception):
-                    waiting.future.set_exception(output)
-                else:
-                    waiting.future.set_result((output, began - waiting.since))
+            answered = list(zip(batch, outputs, strict=True))
         except BaseException as error:  # the worker must live on, and every caller needs an answer
-            for waiting in batch:
-                if len(batch) == 1:
-                    waiting.future.set_exception(error)
-                elif not waiting.future.done():
+            if len(batch) == 1:
+                batch[0].job.fail(error)
+            else:
+                for waiting in batch:
                     self._answer([waiting])
+        else:
+            for waiting, output in answered:
+                if isinstance(output, Exception):
+                    waiting.job.fail(output)
+                else:
+                    waiting.job.succeed((output, began - waiting.since))
         finally:
             ended = time.monotonic()
             with self._change:

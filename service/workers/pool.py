@@ -3,40 +3,24 @@
 import asyncio
 import math
 import threading
+import time
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from models.errors import DeadlineExceeded
-from service.errors import Overloaded
+from service.errors import NotReady, Overloaded
+from service.workers.job import Job
 from service.workers.threads import RunningWork, lower_priority
 
 Result = TypeVar("Result")
 END_S = 10.0  # for running work when the pool ends
 PUBLIC = "callers without a key"  # one caller to a pool, however many they are
 PUBLIC_SHARE = 0.5  # of the permits, at most
-
-
-async def result_or_deadline(future: "futures.Future[Result]", *, within_s: float | None) -> Result:
-    """Return the result of the future; raises DeadlineExceeded if its work has not started in time.
-
-    If the caller is cancelled, work that has not started is cancelled too.
-    """
-    wrapped = asyncio.wrap_future(future)
-    try:
-        await asyncio.wait((wrapped,), timeout=None if within_s is None else max(0.0, within_s))
-        if not wrapped.done() and future.cancel():
-            raise DeadlineExceeded("no worker became free before the deadline: retry later")
-        return await wrapped
-    finally:
-        future.cancel()  # affects only work that has not started
-        wrapped.cancel()
 
 
 class Turns:
@@ -73,12 +57,12 @@ class Pool:
         self._most_of_one = math.ceil(self.capacity * share)  # permits of one caller that has a name
         self._most_of_public = math.ceil(self.capacity * PUBLIC_SHARE)
         self._active_of: Counter[str] = Counter()  # permits in use by callers that have a name
-        self._threads = futures.ThreadPoolExecutor(
-            workers, thread_name_prefix=f"likebut-{name}", initializer=lower_priority
-        )
-        self._computing: set[futures.Future[None]] = set()
+        self._workers = workers
         self._running = RunningWork()
-        self._lock = threading.Lock()  # of what follows
+        self._change = threading.Condition()  # of what follows
+        self._ended = False
+        self._threads: list[threading.Thread] = []  # started as they are needed
+        self._idle = 0  # threads that wait and have not been notified
         self._waiting: list[_QueuedWork] = []  # in the order of their turns
         self._turns = Turns()
         self._running_of: Counter[str | None] = Counter()
@@ -90,12 +74,16 @@ class Pool:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        with self._lock:
-            for work in self._waiting:
-                work.future.cancel()
-        # in a thread, because waiting here would stop the event loop, which other work needs to end
-        await asyncio.to_thread(futures.wait, list(self._computing), timeout=END_S)
+        """Cancels what waits, and waits for running work."""
+        with self._change:
+            self._ended = True
+            self._change.notify_all()
+            waiting, self._waiting = self._waiting, []
+        for work in waiting:
+            work.job.abandon()
+        until = time.monotonic() + END_S
+        for thread in self._threads:  # in a thread, because other work needs the event loop to end
+            await asyncio.to_thread(thread.join, max(0.0, until - time.monotonic()))
 
     @property
     def busy_s(self) -> float:
@@ -142,44 +130,61 @@ class Pool:
             if not self._active_of[caller]:
                 del self._active_of[caller]
 
-    def submit(self, work: Callable[[], None], caller: str | None = None) -> futures.Future[None]:
-        """Queues `work` for the threads."""
-        future: futures.Future[None] = futures.Future()
-        with self._lock:
-            insort(self._waiting, _QueuedWork(self._turns.next(caller), caller, work, future), key=attrgetter("turn"))
-        self._computing.add(future)
-        future.add_done_callback(self._computing.discard)
-        self._threads.submit(self._work)
-        return future
+    def submit(self, work: Callable[[], Result], caller: str | None = None) -> Job[Result]:
+        """Queues `work` for the threads; raises NotReady at the end of the service."""
+        job: Job[Result] = Job()
+        with self._change:
+            if self._ended:
+                raise NotReady("the service is stopping: retry on another instance")
+            insort(self._waiting, _QueuedWork(self._turns.next(caller), caller, work, job), key=attrgetter("turn"))
+            if self._idle:
+                self._idle -= 1
+                self._change.notify()
+            elif len(self._threads) < self._workers:
+                name = f"likebut-{self.name}-{len(self._threads)}"
+                thread = threading.Thread(target=self._serve, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        return job
 
-    def _work(self) -> None:
-        """Runs waiting work until there is none that may run now."""
+    def _serve(self) -> None:
+        lower_priority()
         while (work := self._next()) is not None:
             try:
                 with self._running.track():
-                    work.run()
+                    result = work.run()
             except BaseException as error:
-                work.future.set_exception(error)
+                work.job.fail(error)
             else:
-                work.future.set_result(None)
+                work.job.succeed(result)
+                del result
             finally:
-                with self._lock:
+                with self._change:
                     self._running_of[work.caller] -= 1
                     if not self._running_of[work.caller]:
                         del self._running_of[work.caller]
+            del work  # or an idle thread would keep it in memory
 
     def _next(self) -> "_QueuedWork | None":
-        """Return the first work that may run now, and count it as running; None if there is none."""
-        with self._lock:
-            self._waiting = [work for work in self._waiting if not work.future.cancelled()]
-            for place, work in enumerate(self._waiting):
-                if work.caller is not None and self._running_of[work.caller] >= self._most_running:
-                    continue
-                if work.future.set_running_or_notify_cancel():
-                    del self._waiting[place]
-                    self._turns.begin(work.turn, waiting=len(self._waiting))
-                    self._running_of[work.caller] += 1
+        """Return the first work that may run now as soon as there is one, and count it as running; None at the end."""
+        with self._change:
+            while not self._ended:
+                if (work := self._pop()) is not None:
                     return work
+                self._idle += 1
+                self._change.wait()
+        return None
+
+    def _pop(self) -> "_QueuedWork | None":
+        self._waiting = [work for work in self._waiting if not work.job.is_cancelled]
+        for place, work in enumerate(self._waiting):
+            if work.caller is not None and self._running_of[work.caller] >= self._most_running:
+                continue
+            if work.job.start():
+                del self._waiting[place]
+                self._turns.begin(work.turn, waiting=len(self._waiting))
+                self._running_of[work.caller] += 1
+                return work
         return None
 
 
@@ -187,8 +192,8 @@ class Pool:
 class _QueuedWork:
     turn: int
     caller: str | None
-    run: Callable[[], None]
-    future: futures.Future[None]
+    run: Callable[[], Any]
+    job: Job[Any]
 
 
 class Permit:
@@ -198,7 +203,7 @@ class Permit:
         self.caller = caller
         self._pool = pool
         self._items = 1
-        self._computing: list[futures.Future[None]] = []
+        self._computing: list[Job[Any]] = []
 
     def __enter__(self) -> Self:
         self._pool.take(self._items, self.caller)
@@ -207,16 +212,10 @@ class Permit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        running = [future for future in self._computing if not future.done()]
+        running = [job for job in self._computing if not job.cancel() and not job.has_ended]
         self._pool.take(len(running) - self._items, self.caller)
-        loop = asyncio.get_running_loop()
-
-        def release(_: object) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._pool.take, -1, self.caller)
-
-        for future in running:
-            future.add_done_callback(release)  # the caller has left, but the thread still computes
+        for job in running:
+            job.when_ended(lambda: self._pool.take(-1, self.caller))  # the caller has left, but the thread computes
 
     def widen(self, more: int, *, wait_s: float, within_s: float) -> None:
         """Makes this permit count for so many more items; raises Overloaded as `Pool.permit` does."""
@@ -240,9 +239,7 @@ class Permit:
 
         The thread may be one of another `pool`, so that other work of this one does not wait behind it.
         """
-        results: list[Result] = []
-        self._computing = [future for future in self._computing if not future.done()]
-        future = (pool or self._pool).submit(lambda: results.append(work()), self.caller)
-        self._computing.append(future)
-        await result_or_deadline(future, within_s=within_s)
-        return results[0]
+        self._computing = [job for job in self._computing if not job.has_ended]
+        job = (pool or self._pool).submit(work, self.caller)
+        self._computing.append(job)
+        return await job.result(within_s=within_s)

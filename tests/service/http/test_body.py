@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from models.errors import GalleryError, UnreadableImage
 from service.auth import keys
+from service.http.body import Posted
 from service.settings import Settings
 
 Inside = Callable[..., object]
@@ -72,6 +73,22 @@ def test_odd_headers_and_parameters_change_nothing(client: httpx.Client) -> None
     odd = {"Accept": "text/turtle", "Accept-Charset": "x", "Cookie": "a=" + "b" * 50_000, "Range": "bytes=x", "TE": "x"}
     assert client.post("/search?utm=1", json=SEARCH, headers=odd).status_code == 200
     assert client.get("/browse?limit=3&limit=2&x=" + "y" * 50_000).json()["items"].__len__() == 2
+
+
+def test_only_a_body_with_little_to_parse_is_parsed_in_the_event_loop() -> None:
+    def is_small(data: bytes) -> bool:
+        return Posted("application/json", data).is_small
+
+    assert is_small(b'{"text":"a red ball"}') and is_small(b'{"image":{"base64":"' + b"A" * 60_000 + b'"}}')
+    assert not is_small(b" " * 70_000)
+    assert not is_small(b'{"exclude_ids":[' + b'"a",' * 1_001 + b'"b"]}')
+
+
+def test_a_large_body_is_answered_as_a_small_one(client: httpx.Client) -> None:
+    large = {**SEARCH, "exclude_ids": [f"none-{number}-{'x' * 80}" for number in range(1000)]}
+    found, again = client.post("/search", json=SEARCH).json(), client.post("/search", json=large).json()
+    assert [hit["id"] for hit in again["hits"]] == [hit["id"] for hit in found["hits"]]
+    assert again["took_ms"].keys() == found["took_ms"].keys()
 
 
 def test_all_bodies_together_are_limited(gallery: Path, inside: Inside) -> None:
