@@ -72,7 +72,7 @@ bench-peers: build/gallery.built build/large.built  ## measure service and index
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.report --write
 
 bench-beside: build/gallery.built  ## measure the service beside that of another checkout, OTHER=PATH
-	$(BIN)/python deploy/benchmarks/beside.py --other $(OTHER) --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.checkout --other $(OTHER) --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 
 bench-desk: $(VENV)/test  ## evaluate over 120 000 pictures within 4 GiB, killed and resumed (ten minutes)
 	$(BIN)/python -m tests.models.sum_bundle build/sum

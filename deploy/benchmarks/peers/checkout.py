@@ -7,11 +7,10 @@ a machine that others use it is the steadiest figure. Images of 800 pixels are t
 
 import io
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -20,11 +19,11 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 import shop
+from peers.processes import cpu_seconds
 
-LOAD = Path(__file__).with_name("load.py")
+LOAD = Path(__file__).parents[1] / "load.py"
 ALL = ("text", "json", "form", "form800")
 CALLERS = 16
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,16 +39,16 @@ def main(argv: Sequence[str]) -> int:
         words = ("--max-waiting", "1000", "--reference-cache-mb", "0")
         services = [
             stack.enter_context(shop.served(arguments, *words, checkout=checkout))
-            for checkout in (Path(__file__).parents[2], arguments.other)
+            for checkout in (Path(__file__).parents[3], arguments.other)
         ]
         measured: dict[tuple[str, str], list[list[float]]] = defaultdict(lambda: [[], []])
         for turn in range(arguments.rounds + 1):
             for kind in arguments.kinds:
                 for number in (0, 1) if turn % 2 else (1, 0):
                     service, address = services[number]
-                    before = cpu_s(service.pid)
+                    before = cpu_seconds(service.pid)
                     many = load(address, bodies[kind], kind, CALLERS, arguments.seconds)
-                    spent = cpu_s(service.pid) - before
+                    spent = cpu_seconds(service.pid) - before
                     alone = load(address, bodies[kind], kind, 1, arguments.seconds / 2)
                     if turn:  # the first is to warm up
                         measured[kind, "CPU ms"][number].append(1000 * spent / len(many))
@@ -85,23 +84,6 @@ def load(address: str, bodies: Path, kind: str, callers: int, seconds: float) ->
     command += ["--form"] if kind.startswith("form") else []
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [took for status, took, _ in json.loads(done.stdout) if status == 200]
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU seconds of a process and those that it started, as far as they live."""
-    return sum(_own_s(each) for each in (pid, *_children(pid)))
-
-
-def _own_s(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICKS
-
-
-def _children(pid: int) -> Iterator[int]:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            yield from _children(int(child))
 
 
 if __name__ == "__main__":
