@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from service.errors import NotReady
-from service.workers.job import Job
 from service.workers.pool import Turns
+from service.workers.thread_job import ThreadJob
 from service.workers.threads import RunningWork, lower_priority
 
 Key = TypeVar("Key", bound=Hashable)
@@ -39,7 +39,7 @@ class _Waiting(Generic[Key, Item, Output]):
     item: Item
     since: float  # of time.monotonic
     turn: int
-    job: "Job[tuple[Output, float]]" = field(default_factory=Job)
+    job: "ThreadJob[tuple[Output, float]]" = field(default_factory=ThreadJob)
 
 
 class Batcher(Generic[Key, Item, Output]):

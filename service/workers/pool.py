@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from service.errors import NotReady, Overloaded
-from service.workers.job import Job
+from service.workers.thread_job import ThreadJob
 from service.workers.threads import RunningWork, lower_priority
 
 Result = TypeVar("Result")
@@ -130,9 +130,9 @@ class Pool:
             if not self._active_of[caller]:
                 del self._active_of[caller]
 
-    def submit(self, work: Callable[[], Result], caller: str | None = None) -> Job[Result]:
+    def submit(self, work: Callable[[], Result], caller: str | None = None) -> ThreadJob[Result]:
         """Queues `work` for the threads; raises NotReady at the end of the service."""
-        job: Job[Result] = Job()
+        job: ThreadJob[Result] = ThreadJob()
         with self._change:
             if self._ended:
                 raise NotReady("the service is stopping: retry on another instance")
@@ -193,7 +193,7 @@ class _QueuedWork:
     turn: int
     caller: str | None
     run: Callable[[], Any]
-    job: Job[Any]
+    job: ThreadJob[Any]
 
 
 class Permit:
@@ -203,7 +203,7 @@ class Permit:
         self.caller = caller
         self._pool = pool
         self._items = 1
-        self._computing: list[Job[Any]] = []
+        self._computing: list[ThreadJob[Any]] = []
 
     def __enter__(self) -> Self:
         self._pool.take(self._items, self.caller)

@@ -11,7 +11,7 @@ from models.errors import DeadlineExceeded
 Result = TypeVar("Result")
 
 
-class Job(Generic[Result]):
+class ThreadJob(Generic[Result]):
     """A result that one coroutine awaits and one thread provides: started or cancelled, whichever comes first.
 
     Made in the event loop. It does less than a `concurrent.futures.Future` wrapped for asyncio, and so costs less.

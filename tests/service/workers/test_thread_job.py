@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from models.errors import DeadlineExceeded
-from service.workers.job import Job
+from service.workers.thread_job import ThreadJob
 
 
 def test_a_result_and_an_error_reach_the_caller_from_another_thread() -> None:
     async def scenario() -> None:
-        good, bad = Job[int](), Job[int]()
+        good, bad = ThreadJob[int](), ThreadJob[int]()
         assert good.start() and bad.start()
         threading.Thread(target=good.succeed, args=(7,)).start()
         threading.Thread(target=bad.fail, args=(ZeroDivisionError("x"),)).start()
@@ -24,7 +24,7 @@ def test_a_result_and_an_error_reach_the_caller_from_another_thread() -> None:
 
 def test_a_job_that_has_started_is_not_cancelled() -> None:
     async def scenario() -> None:
-        job = Job[int]()
+        job = ThreadJob[int]()
         assert job.start() and not job.cancel() and not job.is_cancelled and not job.start()
         job.succeed(1)
         assert await job.result(within_s=-1.0) == 1  # its deadline is for the start
@@ -34,7 +34,7 @@ def test_a_job_that_has_started_is_not_cancelled() -> None:
 
 def test_a_job_not_started_by_its_deadline_never_starts() -> None:
     async def scenario() -> None:
-        job = Job[int]()
+        job = ThreadJob[int]()
         with pytest.raises(DeadlineExceeded):
             await job.result(within_s=0.01)
         assert job.is_cancelled and not job.start()
@@ -44,7 +44,7 @@ def test_a_job_not_started_by_its_deadline_never_starts() -> None:
 
 def test_a_caller_that_leaves_cancels_its_job_or_hears_of_its_end() -> None:
     async def scenario() -> None:
-        waiting, running, ended = Job[int](), Job[int](), list[str]()
+        waiting, running, ended = ThreadJob[int](), ThreadJob[int](), list[str]()
         assert running.start()
         tasks = [asyncio.create_task(job.result()) for job in (waiting, running)]
         await asyncio.sleep(0)
@@ -63,7 +63,7 @@ def test_a_caller_that_leaves_cancels_its_job_or_hears_of_its_end() -> None:
 
 def test_an_abandoned_job_cancels_its_caller() -> None:
     async def scenario() -> None:
-        job = Job[int]()
+        job = ThreadJob[int]()
         task = asyncio.create_task(job.result())
         await asyncio.sleep(0)
         job.abandon()
@@ -74,8 +74,8 @@ def test_an_abandoned_job_cancels_its_caller() -> None:
 
 
 def test_a_result_after_the_end_of_the_event_loop_is_dropped() -> None:
-    async def scenario() -> Job[int]:
-        job = Job[int]()
+    async def scenario() -> ThreadJob[int]:
+        job = ThreadJob[int]()
         assert job.start()
         return job
 
