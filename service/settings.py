@@ -198,13 +198,13 @@ class Settings(BaseModel):
         """Return the numbers of threads of one worker; those that are not set share `cores`.
 
         Two batches at once, each on half of the cores, gave more searches per second than one batch on all cores, and
-        a single caller waited only slightly longer (docs/benchmarks/service.md). Four images at least are decoded at
-        once, so that a few costly ones do not delay all others.
+        a single caller waited only slightly longer (docs/benchmarks/service.md). As many images are decoded at once as
+        there are cores, and four at least, so that a few costly ones do not delay all others.
         """
         cores = max(1, cores // max(1, self.workers))
         batches = self.share(self.passes) or min(2, cores)
         per_batch = self.threads or max(1, cores // batches)
-        decoders = self.share(self.decoders) or max(self.share(4), 2, cores // 2)
+        decoders = self.share(self.decoders) or max(self.share(4), 2, cores)
         return Threads(batches=batches, per_batch=per_batch, decoders=decoders)
 
     def share(self, most: int) -> int:

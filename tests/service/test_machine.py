@@ -40,3 +40,7 @@ def test_limits_are_shared_among_the_workers() -> None:
     assert settings.share(settings.max_waiting) == 22
     threads = settings.shared(cores=8)
     assert threads.batches * threads.per_batch <= 8 // 3 + 1 and threads.decoders == 2
+
+
+def test_as_many_images_are_decoded_at_once_as_there_are_cores() -> None:
+    assert [Settings().shared(cores).decoders for cores in (1, 4, 16)] == [4, 4, 16]
