@@ -97,8 +97,11 @@ class Gallery:
     def view(self) -> "GalleryView":
         """All items as of now, with every change that any process acknowledged before."""
         state = self._overlay.state
-        if self.journal.last() > state.through:
+        if self.journal.acknowledged() > state.through:
             state = self._catch_up()
+        return self._view(state)
+
+    def _view(self, state: OverlayState) -> "GalleryView":
         return GalleryView(self.manifest, self.journal.gallery, RowView(self._base, state))
 
     def _catch_up(self) -> OverlayState:
@@ -130,7 +133,7 @@ class Gallery:
             live = snapshot.current(self.journal.gallery)
             if live != self.manifest.name:  # an item of this one may be older than the live one's
                 raise SnapshotOutdated(f"the snapshot {live} is live, and {self.manifest.name} is open: open it again")
-            yield self.view(), partial(self._change, append)
+            yield self._view(self._catch_up()), partial(self._change, append)  # with changes not yet acknowledged, too
 
     def _change(self, append: Append, changes: Sequence[Change]) -> int:
         space_id, dimension = self.manifest.space_id, self.manifest.dimension

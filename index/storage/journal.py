@@ -19,7 +19,7 @@ from index.storage.high_water import HighWater
 from index.storage.snapshot import JOURNAL
 from index.storage.sqlite import Connection, number
 from models import files
-from models.errors import GalleryBroken, GalleryError, GalleryMoved, SnapshotOutdated
+from models.errors import GalleryBroken, GalleryMoved, SnapshotOutdated
 
 BUSY_S = 5.0
 
@@ -55,6 +55,8 @@ class Journal:
             number(connection, LAST)  # creates the write-ahead file
         opened = () if frozen else (path, path.with_name(f"{JOURNAL}-wal"))
         self._opened = {file: _inode(file) for file in opened}
+        self._mark = str(path.with_name(snapshot.HIGH_WATER))
+        self._noticed = b"", 0  # the mark, and the seq of the newest change after it was read
 
     @classmethod
     def open(cls, gallery: Path, *, busy_s: float = BUSY_S) -> "Journal":
@@ -72,8 +74,12 @@ class Journal:
         try:
             mark, through = high_water.read(gallery), journal_file.live_through(gallery)  # before `last`, which grows
             journal_file.require_complete(path, id=journal.id, last=journal.last(), mark=mark, through=through)
-            if (mark is None or mark.journal != journal.id) and snapshot.is_writable(gallery):
-                high_water.replace(gallery, HighWater(journal.id, journal.last()))
+            if snapshot.is_writable(gallery):
+                last = HighWater(journal.id, journal.last())
+                if mark is None or mark.journal != journal.id:
+                    high_water.replace(gallery, last)
+                elif mark.seq < last.seq:  # a process was killed before it wrote the mark of its last change
+                    high_water.advance(gallery, last)
         except BaseException:
             journal.close()
             raise
@@ -113,17 +119,25 @@ class Journal:
         """
         with self._writing.transaction("IMMEDIATE") as connection:
             self.require_in_place()
-            high_water.read(self.gallery)  # raises here if it is damaged: after the commit the changes are made
+            high_water.require_writable(self.gallery)  # after the commit the changes are made
             yield partial(_append, connection)
             last = number(connection, LAST)
-        with suppress(GalleryError):  # the mark may be behind, and the next write advances it
-            high_water.advance(self.gallery, HighWater(self.id, last))
+        high_water.advance(self.gallery, HighWater(self.id, last))  # by this all processes notice the changes
         self._writing.checkpoint()
 
     def last(self) -> int:
-        """The seq of the newest change that any process made, 0 before the first; costs a few microseconds."""
+        """The seq of the newest change that any process made, 0 before the first."""
         with self._asking.held() as connection:
             return number(connection, LAST)
+
+    def acknowledged(self) -> int:
+        """The seq of the newest change that any process acknowledged, or of a later one; costs a few microseconds."""
+        line = high_water.line(self._mark)
+        noticed, last = self._noticed
+        if not line or line != noticed:
+            last = self.last()
+            self._noticed = line, last
+        return last
 
     def pruned(self) -> int:
         """The seq up to which changes were removed, since a snapshot holds them; 0 if all are kept."""
@@ -211,6 +225,7 @@ class Journal:
 
     def close(self) -> None:
         """Closes the file; a closed journal cannot be read any more."""
+        self._noticed = b"", 0
         for connection in (self._asking, self._reading, self._writing):
             connection.close()
 

@@ -46,6 +46,10 @@ class ReadOnlyJournal:
         """The seq of the newest change."""
         return self._pruned + len(self._entries)
 
+    def acknowledged(self) -> int:
+        """As `last`."""
+        return self.last()
+
     def since(self, seq: int) -> list[Entry]:
         """The changes after `seq`; raises SnapshotOutdated if some of them were pruned."""
         if seq < self._pruned:
