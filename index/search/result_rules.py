@@ -37,7 +37,7 @@ class Arrangement:
         self._count = count
         self._read = 0  # rows of the ranking
         self._blocks: list[Rows] = []
-        self._groups: Codes = np.empty(0, np.int64)
+        self._groups: Codes = NO_ROWS
         self._vectors: Embeddings | None = None  # (m, d) of the hits, if near-duplicates count once
         if rules.pinned:
             self._add(np.array(list(dict.fromkeys(rules.pinned))), pinned=True)
@@ -45,8 +45,8 @@ class Arrangement:
     @property
     def rows(self) -> list[int]:
         """The hits, at most as many as are needed."""
-        rows: list[int] = np.concatenate([NO_ROWS, *self._blocks])[: self._count].tolist()
-        return rows
+        rows: list[int] = [row for block in self._blocks for row in block.tolist()]
+        return rows[: self._count]
 
     def __len__(self) -> int:
         return min(self._count, sum(map(len, self._blocks)))

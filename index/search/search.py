@@ -26,6 +26,7 @@ class _BatchedQuery:
 
     number: int  # in the batch
     request: SearchRequest
+    needed: int  # hits of its ranking
     rules: ResultRules
     arrangement: Arrangement
     depth: int  # rows to rank next
@@ -40,10 +41,6 @@ class _BatchedQuery:
     ordered: list[int] | None = None  # the hits, if the request has an order of its own
     matches: int | None = None  # of these, if it has a least score
     overdue: bool = False  # its deadline was over when it was last looked at
-
-    @property
-    def needed(self) -> int:
-        return self.request.reach
 
     def is_overdue(self) -> bool:
         self.overdue = self.overdue or self.request.deadline.is_over
@@ -81,16 +78,7 @@ class Search:
         for query in batch:
             if not query.request.order.is_plain and not query.is_overdue():
                 self._order(queries[query.number], query)
-        shared = FacetCounts.of_candidates(self.rows, self.candidates, [query.request for query in batch])
-        counts: dict[int, FacetCounts] = {}
-        for query in batch:
-            facets = shared
-            if query.request.order.is_counted and query.ordered is not None:
-                facets = FacetCounts.of_rows(self.rows, query.ordered, query.request)
-            counts[query.number] = facets
-            for name in query.request.facets:
-                if not query.is_overdue():
-                    facets.count(name)
+        counts = self._counts(batch)
         diagnostics = self._diagnostics()
         return [
             SearchResult(
@@ -102,14 +90,30 @@ class Search:
                     *query.request.cut_short(len(query.arrangement)),
                     *diagnostics,
                 ],
-                counts[query.number].facets(query.request),
-                counts[query.number].ranges(query.request),
+                counts[query.number].facets(query.request) if query.number in counts else {},
+                counts[query.number].ranges(query.request) if query.number in counts else {},
                 query.matches,
             )
             if not query.overdue
             else SearchResult([], self.candidates.total, is_overdue=True)
             for query in batch
         ]
+
+    def _counts(self, batch: Sequence[_BatchedQuery]) -> dict[int, FacetCounts]:
+        """The counts of facets of each query that requests some, by its number."""
+        counted = [query for query in batch if query.request.facets]
+        counts: dict[int, FacetCounts] = {}
+        if counted:
+            shared = FacetCounts.of_candidates(self.rows, self.candidates, [query.request for query in counted])
+        for query in counted:
+            facets = shared
+            if query.request.order.is_counted and query.ordered is not None:
+                facets = FacetCounts.of_rows(self.rows, query.ordered, query.request)
+            counts[query.number] = facets
+            for name in query.request.facets:
+                if not query.is_overdue():
+                    facets.count(name)
+        return counts
 
     def _batch(self, requests: Sequence[SearchRequest]) -> list[_BatchedQuery]:
         total = max(1, self.candidates.total)
@@ -118,16 +122,16 @@ class Search:
         batch = []
         for number, (request, depth) in enumerate(zip(requests, depths, strict=True)):
             rules = self._rules(request)
-            arrangement = Arrangement(rules, count=request.reach)
-            depth = max(depth, shallow)
+            needed, depth = request.reach, max(depth, shallow)
             first, most = min(depth, total), min(max(depth, RANKED), total)
-            batch.append(_BatchedQuery(number, request, rules, arrangement, first, most))
+            batch.append(_BatchedQuery(number, request, needed, rules, Arrangement(rules, count=needed), first, most))
         return batch
 
     def _rank(self, now: Sequence[_BatchedQuery], queries: Embeddings, depth: int, rescore: Rescore) -> None:
         """Ranks the first `depth` rows of some of the queries (B, d), and reads the hits from them."""
         numbers = [query.number for query in now]
-        scores, rows = self.rows.ranked(queries[numbers], depth, self.candidates, nprobe=self.nprobe)
+        some = queries if len(now) == len(queries) else queries[numbers]
+        scores, rows = self.rows.ranked(some, depth, self.candidates, nprobe=self.nprobe)
         new = [query for query in now if query.scores is None]  # a deeper ranking begins with the same rows
         for position, query in enumerate(now):
             query.scores, query.rows = scores[position], rows[position]
@@ -161,9 +165,10 @@ class Search:
 
     def _needs_more(self, query: _BatchedQuery) -> bool:
         """True if a deeper ranking may have more hits, and its depth is set."""
-        depth, count = query.depth, len(query.arrangement)
-        if query.overdue or count >= query.needed or self._is_complete(query, count):
+        count = len(query.arrangement)
+        if count >= query.needed or query.overdue or self._is_complete(query, count):
             return False
+        depth = query.depth
         if len(query.rows) < depth or query.rows[depth - 1] < 0:  # earlier if a shard is missing
             return False
         if depth >= query.most:
@@ -200,16 +205,16 @@ class Search:
     def _hits(self, vector: Embeddings, query: _BatchedQuery) -> list[Hit]:
         """The items of rows with their scores for a query (d,); pinned rows beyond the ranking are scored here."""
         assert query.scores is not None
-        known = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
-        fused = {} if query.fusion is None else query.fusion.scores()
-        known |= fused
         rows, request = self.rows, query.request
         hits = query.arrangement.rows if query.ordered is None else query.ordered
         page = hits[request.offset : request.offset + request.k]
-        images: list[int] = rows.nearest_images(vector, np.array(page, np.int64)).tolist()
+        images = rows.nearest_images(vector, page)
+        known = dict(zip(query.rows.tolist(), query.scores.tolist(), strict=True))
+        fused = {} if query.fusion is None else query.fusion.scores()
+        known |= fused
         return [
             Hit(
-                with_fields(rows.item(row), request.fields),
+                rows.item(row) if request.fields is None else with_fields(rows.item(row), request.fields),
                 known[row] if row in known else rows.score(vector, row),
                 rows.matched(request.text, row) if row in fused else (),
                 image,

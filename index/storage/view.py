@@ -116,12 +116,13 @@ class RowView:
         """The cosines (m,) of one query (d,) and rows (m,): each row's is that of its nearest image."""
         return self.images(rows).nearest(query)[0]
 
-    def nearest_images(self, query: Embeddings, rows: Rows) -> Rows:
-        """The number (m,) of each row's (m,) image that is nearest to a query (d,); 0 is the first."""
+    def nearest_images(self, query: Embeddings, rows: Sequence[int]) -> Sequence[int]:
+        """The number of each row's image that is nearest to a query (d,); 0 is the first."""
         if not self.has_further:
-            return np.zeros(len(rows), np.int64)
-        images = self.images(rows)
-        return images.numbers[images.nearest(query)[1]]
+            return [0] * len(rows)
+        images = self.images(np.array(rows, np.int64))
+        numbers: list[int] = images.numbers[images.nearest(query)[1]].tolist()
+        return numbers
 
     def nearest_vectors(self, query: Embeddings, rows: Rows) -> Embeddings:
         """The vectors (m, d) of the images of rows (m,) that are nearest to a query (d,)."""

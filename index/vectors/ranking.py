@@ -142,7 +142,7 @@ class Ranking:
                 break
             if fetched > MOST_TIED and dead is None and bool(np.all((rows[:, depth - 1] >= 0) | ended)):
                 break  # many copies of one image
-            if bool(np.all((scores[:, depth - 1] > last) | ended)):
+            if ((scores[:, depth - 1] > last) | ended).all():
                 break
             fetched *= 2
             if dead is not None and fetched > min(most_dead, MOST_TIED):

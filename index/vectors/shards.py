@@ -113,22 +113,25 @@ class Shards:
         if self._copies and only is None and max(k, nprobe) <= gpu.MOST:
             found = [copy.search(queries, k, nprobe) for copy in self._copies]
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
-        near, lists = self._lists.search(queries, nprobe)  # (B, nprobe)
         parameters = faiss.SearchParametersIVF()  # for this call only: the index is shared between threads
         parameters.nprobe = nprobe
         if only is not None:
             parameters.sel = only.selector
-        scores = np.empty((len(self._shards), len(queries), k), dtype=np.float32)
-        rows = np.empty(scores.shape, dtype=np.int64)
-        for number, shard in enumerate(self._shards):
-            cast(_Preassigned, shard).search_preassigned_c(
-                len(queries),
-                faiss.swig_ptr(queries),
+        count, pointer = len(queries), faiss.swig_ptr(queries)
+        near, lists = np.empty((count, nprobe), np.float32), np.empty((count, nprobe), np.int64)
+        near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)
+        cast(_Compiled, self._lists).search_c(count, pointer, nprobe, near_pointer, lists_pointer)
+        scores = np.empty((len(self._shards), count, k), np.float32)
+        rows = np.empty(scores.shape, np.int64)
+        for shard, scores_of, rows_of in zip(self._shards, scores, rows, strict=True):
+            cast(_Compiled, shard).search_preassigned_c(
+                count,
+                pointer,
                 k,
-                faiss.swig_ptr(lists),
-                faiss.swig_ptr(near),
-                faiss.swig_ptr(scores[number]),
-                faiss.swig_ptr(rows[number]),
+                lists_pointer,
+                near_pointer,
+                faiss.swig_ptr(scores_of),
+                faiss.swig_ptr(rows_of),
                 False,
                 parameters,
             )
@@ -152,13 +155,16 @@ def _merged(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> tup
     scores[rows < 0] = -np.inf  # FAISS's padding, so that it sorts last
     scores = scores.round(DECIMALS)
     if len(scores) == 1:
-        return sort(scores[0], rows[0], k)
+        is_tied = scores[0, :, 1:] == scores[0, :, :-1]  # FAISS sorts by score
+        return sort(scores[0], rows[0], k) if is_tied.any() else (scores[0], rows[0])
     count = scores.shape[1]
     return top(scores.swapaxes(0, 1).reshape(count, -1), rows.swapaxes(0, 1).reshape(count, -1), k)
 
 
-class _Preassigned(Protocol):
-    """Method of a FAISS index that its type stubs lack; the Python wrapper of it takes no selector."""
+class _Compiled(Protocol):
+    """Methods of a FAISS index that its type stubs lack, without the Python around them, which allows no selector."""
+
+    def search_c(self, n: int, x: object, k: int, distances: object, labels: object) -> None: ...
 
     def search_preassigned_c(
         self,
