@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from operator import itemgetter
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from threading import Lock
 
 import numpy as np
@@ -28,6 +29,8 @@ from models.errors import GalleryBroken
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
 FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
 ENTRY_BYTES = 2_048  # of the Python objects of a cached selection, about
+NARROWED_AFTER = 3  # searches with a filter, from which it pays to copy the codes of its rows
+NARROWED_BYTES = 7 * CACHE_BYTES // 8  # of these codes at most
 
 
 class OpenSnapshot:
@@ -41,8 +44,7 @@ class OpenSnapshot:
         self.lexical = lexical
         self.ranking = ranking
         self.missing = missing
-        # each with its size in bytes
-        self._selections: LRUCache[Filter, tuple[Selection, int]] = LRUCache(CACHE_BYTES, itemgetter(1))
+        self._selections: LRUCache[Filter, _CachedSelection] = LRUCache(CACHE_BYTES, attrgetter("size"))
         self._lock = Lock()
 
     @classmethod
@@ -91,12 +93,21 @@ class OpenSnapshot:
     def selection(self, filter: Filter, check: Callable[[], None]) -> Selection:
         """The rows (n,) of the snapshot for which the filter holds, whether they are alive or not."""
         with self._lock:
-            if filter in self._selections:
-                return self._selections[filter][0]
-        selection = Selection(filters.mask(filter, self.items.attributes, len(self.items), check))
+            cached = self._selections.get(filter)
+            if cached is not None:
+                cached.searches += 1
+                is_due = cached.searches == NARROWED_AFTER  # for one thread, while others search as before
+        if cached is None:
+            selection = Selection(filters.mask(filter, self.items.attributes, len(self.items), check))
+            cached = _CachedSelection(selection, self._bytes(filter, selection))
+        elif is_due:
+            self.ranking.narrow(cached.selection, NARROWED_BYTES)
+            cached = replace(cached, size=self._bytes(filter, cached.selection))
+        else:
+            return cached.selection
         with self._lock, suppress(ValueError):  # larger than the whole cache
-            self._selections[filter] = selection, self._bytes(filter, selection)
-        return selection
+            self._selections[filter] = cached
+        return cached.selection
 
     def _bytes(self, filter: Filter, selection: Selection) -> int:
         """About how much memory a cached selection takes, with its rows if a search needs them."""
@@ -104,3 +115,12 @@ class OpenSnapshot:
         exact = self.ranking.exact
         further = 0 if exact.further is None else len(exact.vectors)  # its mask with the further images, and bits
         return selection.nbytes + 2 * further + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
+
+
+@dataclass(slots=True)
+class _CachedSelection:
+    """The rows that a filter lets through, their size in bytes, and the number of searches that used them."""
+
+    selection: Selection
+    size: int
+    searches: int = 1

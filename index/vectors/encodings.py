@@ -82,9 +82,9 @@ def code_bytes(encoding: Encoding, dimension: int) -> int:
     return ENCODING_FACTS[encoding].bits * dimension // 8 + (8 if encoding == "rabitq" else 0)
 
 
-def empty(encoding: Encoding, *, dimension: int, nlist: int) -> faiss.IndexIVF:
-    """An untrained IVF index of that encoding, for inner products."""
-    coarse, metric = faiss.IndexFlatIP(dimension), faiss.METRIC_INNER_PRODUCT
+def empty(encoding: Encoding, *, dimension: int, nlist: int, coarse: faiss.Index | None = None) -> faiss.IndexIVF:
+    """An untrained IVF index of that encoding, for inner products, with the lists of `coarse` if it is given."""
+    coarse, metric = coarse or faiss.IndexFlatIP(dimension), faiss.METRIC_INNER_PRODUCT
     made: faiss.IndexIVF
     match encoding:
         case "flat":
@@ -95,6 +95,15 @@ def empty(encoding: Encoding, *, dimension: int, nlist: int) -> faiss.IndexIVF:
         case "rabitq":
             made = faiss.IndexIVFRaBitQ(coarse, dimension, nlist, metric)
     made.cp.min_points_per_centroid = 1  # a gallery may have one item only
+    return made
+
+
+def empty_like(index: faiss.IndexIVF, *, encoding: Encoding) -> faiss.IndexIVF:
+    """An index without rows that shares the lists of another of that encoding and encodes as it does."""
+    made = empty(encoding, dimension=int(index.d), nlist=int(index.nlist), coarse=index.quantizer)
+    made.by_residual, made.is_trained = index.by_residual, True
+    if isinstance(made, faiss.IndexIVFScalarQuantizer):
+        made.sq = cast(faiss.IndexIVFScalarQuantizer, index).sq
     return made
 
 

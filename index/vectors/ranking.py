@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.vectors.encodings import ENCODING_FACTS
+from index.vectors.encodings import ENCODING_FACTS, code_bytes
 from index.vectors.exact import SMALL, Exact, sort
-from index.vectors.selection import DeadRows, Selection
+from index.vectors.selection import ID_BYTES, DeadRows, Selection
 from index.vectors.shards import Shards
 from models.arrays import Embeddings, Rows, Scores
 
@@ -43,6 +43,14 @@ class Ranking:
             return dead is not None and living <= SCANNED and living * SPARSE <= len(self.exact) <= SMALL
         images = only.count * len(self.exact.vectors) // max(1, len(self.exact))
         return images <= max(SCANNED, len(self.exact.vectors) // SCANNED_OF)
+
+    def narrow(self, only: Selection, most: int) -> None:
+        """Makes later searches of a selection faster, unless that takes more than `most` bytes or it is scanned."""
+        if self.scans(only):
+            return
+        images = only if self.exact.further is None else self.exact.further.selection(only)
+        if images.count * (code_bytes(self.shards.encoding, self.shards.dimension) + ID_BYTES) <= most:
+            self.shards.narrow(images)
 
     def probes(self, only: Selection | None, nprobe: int | None, *, dead: int = 0) -> int:
         """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares.

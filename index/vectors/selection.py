@@ -8,6 +8,8 @@ import numpy as np
 
 from models.arrays import Flags, Rows, Scores
 
+ID_BYTES = 8  # of a row in FAISS
+
 
 class Selection:
     """A set of rows; computed once for a filter and shared by many searches, so never changed."""
@@ -16,12 +18,16 @@ class Selection:
         """`mask` (n,) is true for the rows of the set."""
         self.mask = mask
         self.count = int(np.count_nonzero(mask))
+        self.sub_index: faiss.IndexIVF | None = None  # of its rows, if it was used so often that this pays
         self._expanded: Selection | None = None
 
     @property
     def nbytes(self) -> int:
-        """The bytes of mask and bits; `rows` is only made of a small selection."""
-        return self.mask.nbytes + -(-len(self.mask) // 8)
+        """The bytes of mask, bits and sub-index, with further rows, too; `rows` is only made of a small selection."""
+        size = self.mask.nbytes + -(-len(self.mask) // 8)
+        if self.sub_index is not None:
+            size += self.count * (int(self.sub_index.code_size) + ID_BYTES)
+        return size if self._expanded is None else size + self._expanded.nbytes
 
     @cached_property
     def rows(self) -> Rows:

@@ -18,6 +18,7 @@ from index.vectors import encodings, gpu
 from index.vectors.encodings import ENCODING_FACTS, Encoding
 from index.vectors.exact import DECIMALS, sort, top
 from index.vectors.selection import Selection
+from index.vectors.sub_index import SubIndexes
 from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
 from models.errors import GalleryBroken
 
@@ -75,6 +76,7 @@ class Shards:
         self._shards = tuple(shards)
         self._lists = shards[0].quantizer  # of all: they are copies of one
         self._copies = gpu.copies(self._shards)
+        self._sub_indexes = SubIndexes(self._shards, encoding=encoding)
         self.encoding = encoding
         self.count = sum(int(shard.ntotal) for shard in shards)
         self.nlist = int(shards[0].nlist)
@@ -115,15 +117,17 @@ class Shards:
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
         parameters = faiss.SearchParametersIVF()  # for this call only: the index is shared between threads
         parameters.nprobe = nprobe
-        if only is not None:
+        sub_index = None if only is None else only.sub_index
+        shards = self._shards if sub_index is None else (sub_index,)
+        if only is not None and sub_index is None:
             parameters.sel = only.selector
         count, pointer = len(queries), faiss.swig_ptr(queries)
         near, lists = np.empty((count, nprobe), np.float32), np.empty((count, nprobe), np.int64)
         near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)
         cast(_Compiled, self._lists).search_c(count, pointer, nprobe, near_pointer, lists_pointer)
-        scores = np.empty((len(self._shards), count, k), np.float32)
+        scores = np.empty((len(shards), count, k), np.float32)
         rows = np.empty(scores.shape, np.int64)
-        for shard, scores_of, rows_of in zip(self._shards, scores, rows, strict=True):
+        for shard, scores_of, rows_of in zip(shards, scores, rows, strict=True):
             cast(_Compiled, shard).search_preassigned_c(
                 count,
                 pointer,
@@ -136,6 +140,10 @@ class Shards:
                 parameters,
             )
         return _merged(scores, rows, k)
+
+    def narrow(self, only: Selection) -> None:
+        """Gives the selection an index of its rows alone, which later searches with it use."""
+        only.sub_index = self._sub_indexes.of(only.mask)
 
     def _check_filter(self, path: Path) -> None:
         """Raise GalleryBroken if these index objects return rows that a selector excludes, as some FAISS indexes do."""

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,8 @@ from index.items.filters import parse
 from index.items.items import ItemTable
 from index.storage import open_snapshot
 from index.storage.open_snapshot import OpenSnapshot
-from index.vectors.exact import Exact
+from index.vectors import ranking, shards
+from index.vectors.exact import Exact, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.shards import Shards
 
@@ -62,6 +64,26 @@ def test_a_selection_larger_than_the_cache_is_computed_each_time(
     first, second = opened.selection(filter, unchecked), opened.selection(filter, unchecked)
     assert first is not second
     np.testing.assert_array_equal(first.mask, second.mask)
+
+
+def test_a_filter_that_is_used_again_is_narrowed_within_the_bytes(
+    table: ItemTable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ranking, "SCANNED", 10)
+    vectors = np.random.default_rng(0).standard_normal((COUNT, 32)).astype(np.float16)
+    written = shards.write(tmp_path, shards.train(vectors, encoding="sq8"), vectors, shards=1)
+    opened = Shards.open([tmp_path / name for name, _ in written], encoding="sq8")
+    monkeypatch.setattr(open_snapshot, "NARROWED_BYTES", 1000 * (32 + 8))
+    snapshot = OpenSnapshot(table, Ranking(opened, Exact(vectors, scaled(vectors)), 4))
+    for bound, narrowed in ((5, False), (1000, True), (1001, False)):
+        filter, found = parse({"n": {"lt": bound}}), []
+        for search in range(1, 6):
+            selection = snapshot.selection(filter, unchecked)
+            assert (selection.sub_index is not None) == (narrowed and search >= open_snapshot.NARROWED_AFTER)
+            if bound > 10:
+                found.append(snapshot.ranking.best(vectors[:3].astype(np.float32), 20, only=selection, nprobe=9)[1])
+        assert all(np.array_equal(each, found[0]) for each in found)
+    assert snapshot._selections.currsize > 1000 * (32 + 8)
 
 
 @pytest.mark.slow

@@ -50,6 +50,24 @@ def test_search_keeps_to_a_selection_in_every_encoding(tmp_path: Path, encoding:
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.flatnonzero(mask), (40, 1)))
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("rows", [slice(0, 0), slice(700, 701), slice(None, None, 9), slice(200, 900), slice(None)])
+def test_a_narrowed_selection_finds_the_same(tmp_path: Path, encoding: Encoding, parts: int, rows: slice) -> None:
+    vectors, queries = unit(1500, 32).astype(np.float16), unit(40, 32, seed=1)
+    opened = made(tmp_path, vectors, parts, encoding)
+    mask = np.zeros(1500, np.bool_)
+    mask[rows] = True
+    for nprobe in (3, opened.nlist):
+        narrowed = Selection(mask)
+        scores, found = opened.search(queries, 30, nprobe, only=narrowed)
+        opened.narrow(narrowed)
+        assert narrowed.sub_index is not None
+        narrowed_scores, narrowed_found = opened.search(queries, 30, nprobe, only=narrowed)
+        np.testing.assert_array_equal(narrowed_found, found)
+        np.testing.assert_array_equal(narrowed_scores, scores)
+
+
 def test_a_faiss_that_ignores_selectors_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = unit(200, 16).astype(np.float16)
     made(tmp_path, vectors, 1)
