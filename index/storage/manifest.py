@@ -52,8 +52,10 @@ class SnapshotManifest(_Strict):
     nprobe: int = Field(ge=1)
     # lists probed instead if a filter keeps one of ranking.SHARES
     widened: tuple[int, ...] = Field(strict=False)
+    # of the scores of centroids, see Shards.search; None in older snapshots and those made on GPUs
+    margin: float | None = Field(None, ge=0, le=1)
     recall_goal: float = Field(ge=0, le=1)
-    recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with this nprobe
+    recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with these lists
     faiss_version: str
     # attributes that the lexical index has the words of; None if the snapshot has no such index
     lexical: tuple[str, ...] | None = Field(None, strict=False)

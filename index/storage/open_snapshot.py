@@ -70,7 +70,8 @@ class OpenSnapshot:
         )
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        return cls(items, Ranking(shards, exact, manifest.nprobe, manifest.widened), opened.missing, lexical)
+        ranking = Ranking(shards, exact, manifest.nprobe, manifest.widened, manifest.margin)
+        return cls(items, ranking, opened.missing, lexical)
 
     def overlay(self, manifest: SnapshotManifest) -> Overlay:
         """An overlay for the changes since, with none yet."""

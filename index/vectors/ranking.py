@@ -24,6 +24,8 @@ MOST_TIED = 16_384  # rows fetched at most to find it
 MOST_DEAD = 1_024  # rows fetched at most beyond the expected ones because of dead rows; then FAISS leaves these out
 SCANNED_OF = 400  # or one row of so many, if that is more
 FLAT_BLOCK = 32  # hits put in order at a time if only some images of an item may be in the probed lists
+WIDEST = 3  # times `nprobe`: lists probed at most if those within a margin are
+MOSTLY_ALIVE = 20  # one row of so many: if more are dead, the margin does not hold
 SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
 
@@ -35,6 +37,7 @@ class Ranking:
     exact: Exact
     nprobe: int
     widened: Sequence[int] = ()  # lists to probe if a filter keeps one of the SHARES
+    margin: float | None = None  # of the shards' search, with up to WIDEST times as many lists; None: `nprobe` lists
 
     def scans(self, only: Selection | None, dead: DeadRows | None = None) -> bool:
         """True if the rows are few enough to score each of them exactly."""
@@ -91,9 +94,15 @@ class Ranking:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         if self.scans(only, dead):
             return self.exact.best(queries, _living(only, dead), depth)
-        lists = self.probes(only, nprobe, dead=0 if dead is None else len(dead))
-        scores, rows = self._ordered(queries, depth, lists, only, dead)
-        if lists == self.shards.nlist:
+        margin, dying = None, 0 if dead is None else len(dead)
+        if only is None and nprobe is None and dying * MOSTLY_ALIVE <= len(self.exact) and not self.shards.on_gpus:
+            margin = self.margin
+        if margin is None:
+            lists = self.probes(only, nprobe, dead=dying)
+        else:
+            lists = min(WIDEST * self.nprobe, self.shards.nlist)
+        scores, rows = self._ordered(queries, depth, lists, only, dead, margin=margin)
+        if margin is None and lists == self.shards.nlist:
             return scores, rows
         short = rows[:, min(depth, rows.shape[1]) - 1] < 0
         if short.any():
@@ -103,14 +112,21 @@ class Ranking:
         return scores, rows
 
     def _ordered(
-        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, dead: DeadRows | None
+        self,
+        queries: Embeddings,
+        depth: int,
+        nprobe: int,
+        only: Selection | None,
+        dead: DeadRows | None,
+        *,
+        margin: float | None = None,
     ) -> tuple[Scores, Rows]:
-        """As `best`, for the rows of `nprobe` lists."""
-        block = ENCODING_FACTS[self.shards.encoding].block
-        if not block and self.exact.further is not None and nprobe < self.shards.nlist:
+        """As `best`, for the rows of `nprobe` lists, or of those within the margin."""
+        block, is_whole = ENCODING_FACTS[self.shards.encoding].block, margin is None and nprobe == self.shards.nlist
+        if not block and self.exact.further is not None and not is_whole:
             block = FLAT_BLOCK
         ranked = -(-depth // block) * block if block else depth
-        scores, rows = self._ranked(queries, ranked, nprobe, only, dead)
+        scores, rows = self._ranked(queries, ranked, nprobe, only, dead, margin)
         if not block:
             return scores, rows
         scores = self.exact.scores(queries, rows)
@@ -120,7 +136,13 @@ class Ranking:
         return scores, rows
 
     def _ranked(
-        self, queries: Embeddings, depth: int, nprobe: int, only: Selection | None, dead: DeadRows | None
+        self,
+        queries: Embeddings,
+        depth: int,
+        nprobe: int,
+        only: Selection | None,
+        dead: DeadRows | None,
+        margin: float | None,
     ) -> tuple[Scores, Rows]:
         """The first `depth` by the encoding's scores, ties by row, without dead rows.
 
@@ -140,7 +162,7 @@ class Ranking:
             fetched = min(most, -(-fetched * most // max(1, most - len(dead))) + TIED)
             most_dead = fetched + MOST_DEAD
         while True:
-            scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only)
+            scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only, margin=margin)
             last, ended = scores[:, -1], rows[:, -1] < 0
             if dead is not None:
                 scores, rows = dead.drop(scores, rows)
@@ -158,8 +180,8 @@ class Ranking:
                 most = only.count
         return scores[:, :depth], rows[:, :depth]
 
-    def probed(self, queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
-        """The k best with `nprobe` lists, as a recall probe needs them."""
+    def probed(self, queries: Embeddings, k: int, nprobe: int | None) -> tuple[Scores, Rows]:
+        """The k best with `nprobe` lists, None for those of a search, as a recall probe needs them."""
         scores, rows = self.best(queries, k, nprobe=nprobe)
         return scores[:, :k], rows[:, :k]
 

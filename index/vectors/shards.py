@@ -105,10 +105,25 @@ class Shards:
         made._check_filter(paths[0].parent)
         return made
 
-    def search(self, queries: Embeddings, k: int, nprobe: int, *, only: Selection | None = None) -> tuple[Scores, Rows]:
+    @property
+    def on_gpus(self) -> bool:
+        """True if searches without a filter run on GPUs."""
+        return bool(self._copies)
+
+    def search(
+        self,
+        queries: Embeddings,
+        k: int,
+        nprobe: int,
+        *,
+        only: Selection | None = None,
+        margin: float | None = None,
+    ) -> tuple[Scores, Rows]:
         """Scores and rows (B, k), best first and ties by row; row −1 if the probed lists hold fewer than k.
 
-        Only rows of `only` are returned. Scores are those of the encoding: near the cosine, for `flat` equal to it.
+        Only rows of `only` are returned. Of the `nprobe` nearest lists those are left out whose centroid scores less
+        than the nearest one's by more than this share of its score; on GPUs none are. Scores are those of the encoding:
+        near the cosine, for `flat` equal to it.
         """
         faiss.omp_set_num_threads(1)  # applies to the calling thread only, so it is set here and not at the start
         queries = np.ascontiguousarray(queries, dtype=np.float32)
@@ -125,6 +140,9 @@ class Shards:
         near, lists = np.empty((count, nprobe), np.float32), np.empty((count, nprobe), np.int64)
         near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)
         cast(_Compiled, self._lists).search_c(count, pointer, nprobe, near_pointer, lists_pointer)
+        if margin is not None:
+            best = near[:, :1]
+            lists[near < best - margin * np.abs(best)] = -1  # FAISS passes over it
         scores = np.empty((len(shards), count, k), np.float32)
         rows = np.empty(scores.shape, np.int64)
         for shard, scores_of, rows_of in zip(shards, scores, rows, strict=True):

@@ -1,6 +1,7 @@
 """The lists that a build measures reach their recall, also where a filter leaves out most of the rows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from index.vectors.exact import Exact, scaled
 from index.vectors.probing import ProbeCounts, tuned
 from index.vectors.ranking import SHARES, Ranking
 from index.vectors.recall import RECALL_AT, RecallProbe, composed_queries, recall
-from index.vectors.selection import Selection
+from index.vectors.selection import DeadRows, Selection
 from index.vectors.shards import Shards
 from models.arrays import normalised
 
@@ -35,7 +36,7 @@ def measured(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.vectors.ranking.SCANNED", FEW)  # so that the lists are asked for few rows, too
         probing = tuned(ranking, RecallProbe.sample(ranking.exact), GOAL)
-        yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened), probing
+        yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened, probing.margin), probing
 
 
 @pytest.mark.slow
@@ -49,6 +50,40 @@ def test_what_a_filter_keeps_is_found_as_well_as_all(measured: tuple[Ranking, Pr
     assert only.mask[rows].all()
     assert recall(found[:, :RECALL_AT], truth) >= GOAL - 0.03  # of other queries and rows than were measured
     assert ranking.scans(only) == (only.count <= FEW)
+
+
+@pytest.mark.slow
+def test_the_margin_reaches_the_goal_on_other_queries_with_fewer_lists(measured: tuple[Ranking, ProbeCounts]) -> None:
+    ranking, probing = measured
+    assert probing.margin is not None and 0 < probing.margin < 1
+    queries = composed_queries(ranking.exact.vectors, count=400, seed=7)
+    truth, _ = ranking.exact.best(queries, np.arange(COUNT), RECALL_AT)
+    assert recall(ranking.probed(queries, RECALL_AT, None)[0], truth) >= GOAL - 0.02
+    narrow = replace(ranking, margin=probing.margin / 2)
+    assert recall(narrow.probed(queries, RECALL_AT, None)[0], truth) < GOAL
+
+
+@pytest.mark.slow
+def test_deep_results_of_few_lists_go_on_with_the_rows_of_the_others(measured: tuple[Ranking, ProbeCounts]) -> None:
+    ranking = replace(measured[0], margin=0.01)
+    queries = composed_queries(ranking.exact.vectors, count=5, seed=7)
+    _, few = ranking.probed(queries, 20, None)
+    _, many = ranking.probed(queries, 9_000, None)
+    for first, line in zip(few, many, strict=True):
+        np.testing.assert_array_equal(line[:20], first)
+        assert len(set(line.tolist())) == 9_000 and line.min() >= 0
+
+
+@pytest.mark.slow
+def test_the_margin_is_not_used_once_many_rows_are_dead(measured: tuple[Ranking, ProbeCounts]) -> None:
+    ranking, _ = measured
+    queries = composed_queries(ranking.exact.vectors, count=200, seed=7)
+    alive = np.random.default_rng(5).random(COUNT) < 0.3
+    dead = DeadRows(np.flatnonzero(~alive), alive)
+    truth, _ = ranking.exact.best(queries, np.flatnonzero(alive), RECALL_AT)
+    found, rows = ranking.best(queries, RECALL_AT, dead=dead)
+    assert alive[rows[:, :RECALL_AT]].all()
+    assert recall(found[:, :RECALL_AT], truth) >= GOAL - 0.03
 
 
 @pytest.mark.slow
