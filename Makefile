@@ -51,10 +51,10 @@ bench: build/gallery.built  ## measure the search's latency, stage by stage, wor
 	$(BIN)/python deploy/benchmarks/hybrid.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/suggestions.py --bundle $(BUNDLE) --gallery $(GALLERY)
 	$(BIN)/python deploy/benchmarks/several_images.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
-	$(BIN)/python deploy/benchmarks/after_changes.py --bundle $(BUNDLE)
+	$(BIN)/python deploy/benchmarks/vectors/after_changes.py --bundle $(BUNDLE)
 
 bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps under load, crashes and rebuilds (about an hour)
-	$(BIN)/python deploy/benchmarks/gallery.py --write
+	$(BIN)/python deploy/benchmarks/vectors/gallery.py --write
 	$(BIN)/python deploy/benchmarks/swaps.py
 	$(BIN)/python deploy/benchmarks/rebuild.py
 	$(BIN)/python deploy/benchmarks/crashes.py
@@ -67,7 +67,7 @@ bench-service: build/gallery.built build/large.built  ## measure the service und
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
 
 bench-peers: build/gallery.built build/large.built  ## measure service and index beside their peers, each installed in build/peers (about an hour)
-	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.indexes
+	PYTHONPATH=deploy/benchmarks:deploy/benchmarks/vectors $(BIN)/python -m peers.indexes
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.services
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m peers.report --write
 
