@@ -161,7 +161,7 @@ class Shards:
 
     def narrow(self, only: Selection) -> None:
         """Gives the selection an index of its rows alone, which later searches with it use."""
-        only.sub_index = self._sub_indexes.of(only.mask)
+        only.sub_index = self._sub_indexes.copied(only.mask)
 
     def _check_filter(self, path: Path) -> None:
         """Raise GalleryBroken if these index objects return rows that a selector excludes, as some FAISS indexes do."""

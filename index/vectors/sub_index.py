@@ -25,13 +25,13 @@ class SubIndexes:
         self._shards = shards
         self._encoding: Encoding = encoding
 
-    def of(self, mask: Flags) -> faiss.IndexIVF:
+    def copied(self, mask: Flags) -> faiss.IndexIVF:
         """The index of the rows for which the mask (n,) is true."""
         made = encodings.empty_like(self._shards[0], encoding=self._encoding)
         into = made.invlists
         assert into is not None
         for shard in self._codes:
-            lists, rows, codes = shard.kept(mask)
+            lists, rows, codes = shard.passing(mask)
             numbers, starts, counts = np.unique(lists, return_index=True, return_counts=True)
             for number, start, count in zip(numbers.tolist(), starts.tolist(), counts.tolist(), strict=True):
                 some = slice(start, start + count)
@@ -65,7 +65,7 @@ class _Codes:
             windows = (length - self._size + 1, self._size)
             self._windows = as_strided(mapped, windows, (1, 1), writeable=False)  # a code from each byte on
 
-    def kept(self, mask: Flags) -> tuple[NDArray[np.int64], Rows, NDArray[np.uint8]]:
+    def passing(self, mask: Flags) -> tuple[NDArray[np.int64], Rows, NDArray[np.uint8]]:
         """The list (m,), ascending, the row (m,) and the code (m, bytes) of each row that the mask (n,) keeps."""
         places = np.flatnonzero(mask[self._rows])
         lists = np.repeat(np.arange(len(self._counts), dtype=np.int32), self._counts)[places].astype(np.int64)
