@@ -65,9 +65,13 @@ class ImageDecoders:
     ) -> None:
         self.close()
 
-    def start(self) -> None:
-        """Starts all processes now, so that the first image does not wait for one; returns before they are ready."""
-        children = [self._child() for _ in range(self._workers - len(self._children))]
+    def start(self, count: int) -> None:
+        """Starts so many processes now, so that the first image does not wait for one; returns before they are ready.
+
+        One is started at least, and as many as there may be at most.
+        """
+        count = min(max(1, count), self._workers)
+        children = [self._child() for _ in range(count - len(self._children))]
         with self._lock:
             self._idle += children
 

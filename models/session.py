@@ -1,6 +1,7 @@
 """ONNX Runtime: one exported graph on the CPU, on CUDA or on TensorRT."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -34,6 +35,9 @@ class OnnxSession:
         options.enable_mem_pattern = False  # it would keep one plan for every batch size seen
         # idle threads leave the core to others
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if provider == "cpu":
+            _share_memory()
+            options.add_session_config_entry("session.use_env_allocators", "1")
         options.log_severity_level = 3
         self._path = path
         wanted = _NAMES[provider]
@@ -59,3 +63,12 @@ class OnnxSession:
             return dict(zip(self.outputs, self._session.run(None, dict(inputs)), strict=True))
         except Exception as error:  # as above
             raise BundleBroken(f"{self._path} failed in ONNX Runtime: {error}") from error
+
+
+@cache
+def _share_memory() -> None:
+    """Lets all sessions of this process take memory of one arena: each would keep what it needed at most by itself."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, None)

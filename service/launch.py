@@ -1,5 +1,6 @@
 """Starts the service: in this process, or with several workers."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ def serve(settings: Settings) -> None:
 
     Raises ConfigError also if an address is in use, or if other machines could reach the service without a key.
     """
+    # read when pyarrow is imported: its own pools would keep some 30 MiB of what is read once, at the start
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     settings = settings.model_copy(update={"workers": settings.workers or machine.workers(settings)})
     groups = [listening.sockets(settings, settings.port, option="--port")]
     if settings.admin_port is not None:

@@ -7,7 +7,7 @@ from service.settings import Settings
 
 MOST_WORKERS = 8  # by default: more are set by hand
 WORKER_BYTES = 200 * 2**20  # of one without its model
-MODEL_SHARE = 3  # a model takes up to so many times the size of its graphs
+MODEL_SHARE = 3  # a model takes up to so many times the size of its files
 FREE_SHARE = 2  # at most the half of what is free: searches, decoders and builds take memory, too
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -19,8 +19,8 @@ def workers(settings: Settings) -> int:
     """
     if settings.provider != "cpu":
         return 1
-    graphs = sum(path.stat().st_size for path in settings.bundle.glob("*.onnx*")) if settings.bundle.is_dir() else 0
-    memory = _free_bytes() // FREE_SHARE // (WORKER_BYTES + MODEL_SHARE * graphs)
+    model = sum(path.stat().st_size for path in settings.bundle.iterdir()) if settings.bundle.is_dir() else 0
+    memory = _free_bytes() // FREE_SHARE // (WORKER_BYTES + MODEL_SHARE * model)
     return max(1, min(cores(), MOST_WORKERS, memory))
 
 

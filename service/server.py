@@ -18,7 +18,7 @@ import uvicorn
 
 from index.storage import snapshot
 from models.errors import ConfigError, GalleryReadOnly
-from service import listening
+from service import listening, machine
 from service.connections import SPARE, Connections
 from service.errors import NotReady
 from service.http import app as http_app
@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
         self.servers += await self._serve_at(sockets)
         if self._substitute is not None:
             self._substitute.start()
-        self._state.decoders.start()
+        self._state.decoders.start(machine.cores() // self._state.settings.workers)
         keys = "no keys: everyone on this machine may search and change the gallery"
         try:
             snapshot.check_writable(self._state.settings.gallery)

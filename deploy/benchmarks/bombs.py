@@ -215,7 +215,7 @@ def _decoded(data: bytes) -> tuple[float, float, float, int]:
     """Return the CPU seconds, the peak MiB and the seconds of decoding an image, and the status that it gets."""
     status = 200
     with ImageDecoders(1, cpu_s=1.0) as decoders:
-        decoders.start()
+        decoders.start(1)
         began = time.monotonic()
         try:
             decoders.pixels(data, size=224, max_pixels=MAX_IMAGE_PIXELS)

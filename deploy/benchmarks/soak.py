@@ -40,9 +40,10 @@ def main(argv: Sequence[str]) -> int:
     parser = shop.parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--rate", type=float, default=40, help="good searches a second")
+    parser.add_argument("--workers", default="1", help="processes that serve")
     arguments = parser.parse_args(argv)
     seconds = 60 * arguments.minutes
-    with shop.bodies(arguments.shop) as bodies, shop.served(arguments) as (service, at):
+    with shop.bodies(arguments.shop) as bodies, shop.served(arguments, "--workers", arguments.workers) as (service, at):
         words = [at, str(bodies), "--seconds", str(seconds), "--rate", str(arguments.rate)]
         load = subprocess.Popen([sys.executable, str(LOAD), *words], stdout=subprocess.PIPE, text=True)
         over = threading.Event()
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Resident MiB at one moment."""
+    """Resident MiB at one moment: of the service with all its workers, and of the processes that decode for it."""
 
     at_s: float
     service_mib: float
@@ -94,7 +95,10 @@ def watched(pid: int, seconds: float) -> list[Sizes]:
     began = time.monotonic()
     sizes: list[Sizes] = []
     while (at_s := time.monotonic() - began) < seconds:
-        now = Sizes(at_s, resident_mib(pid), sum(map(resident_mib, children(pid))))
+        own, decoders = {pid}, set[int]()
+        for process in children(pid):
+            (decoders if decodes(process) else own).add(process)
+        now = Sizes(at_s, sum(map(resident_mib, own)), sum(map(resident_mib, decoders)))
         if len(sizes) % 6 == 0:
             print(f"{at_s / 60:5.1f} min  {now.service_mib:7.1f} + {now.children_mib:7.1f} MiB", flush=True)
         sizes.append(now)
@@ -109,6 +113,13 @@ def children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):  # a thread that has just ended
             own += map(int, task.read_text(encoding="ascii").split())
     return [*own, *(below for child in own for below in children(child))]
+
+
+def decodes(pid: int) -> bool:
+    """Return True if a process decodes images."""
+    with contextlib.suppress(OSError):
+        return b"models.decode_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return True  # it has ended, and only these end while a service runs
 
 
 def resident_mib(pid: int) -> float:

@@ -80,6 +80,7 @@ def same(one: Path, other: Path) -> bool:
 
 def _read(path: Path) -> pyarrow.Table:
     try:
-        return parquet.read_table(path, columns=list(COLUMNS), partitioning=None).select(list(COLUMNS))
+        with parquet.ParquetFile(path) as file:
+            return file.read(columns=list(COLUMNS)).select(list(COLUMNS))
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         raise GalleryBroken(f"{path} is not a table of further images ({error}): rebuild the gallery") from error

@@ -133,6 +133,7 @@ class ItemTable(Collection[GalleryItem]):
 def _read(path: Path, columns: Iterable[str]) -> pyarrow.Table:
     """The columns of a file of items; raises GalleryBroken."""
     try:
-        return parquet.read_table(path, columns=list(columns), partitioning=None).select(list(columns))
+        with parquet.ParquetFile(path) as file:  # `read_table` would load the library for datasets, too
+            return file.read(columns=list(columns)).select(list(columns))
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         raise GalleryBroken(f"{path} is not a table of items ({error}): rebuild the gallery") from error

@@ -131,11 +131,19 @@ def test_a_limit_of_the_whole_service_holds_for_its_processes() -> None:
     assert done.stdout.strip() == "[(3, 8, 8), (3, 8, 8)]", done.stderr
 
 
+def test_as_many_processes_start_as_wanted_and_allowed() -> None:
+    for count, started in ((0, 1), (2, 2), (9, 3)):
+        with ImageDecoders(3, cpu_s=5) as decoders:
+            decoders.start(count)
+            decoders.start(count)
+            assert len(decoders._children) == started
+
+
 @pytest.mark.slow
 def test_a_costly_image_delays_no_other() -> None:
     data = encoded(Image.new("RGB", (9, 9), "red"))
     with ImageDecoders(2, cpu_s=5) as decoders, ThreadPoolExecutor(1) as pool:
-        decoders.start()
+        decoders.start(2)
         decoders.header(data, max_pixels=PIXELS)
         costly = pool.submit(decoders.pixels, striped(3000), size=64, max_pixels=PIXELS)
         while not costly.done():
@@ -150,7 +158,7 @@ def test_no_process_outlives_its_parent(end: str) -> None:
     import os, subprocess, sys
     from models.image_decoders import ImageDecoders
     decoders = ImageDecoders(2, cpu_s=1)
-    decoders.start()
+    decoders.start(2)
     try: decoders.header(b"x", max_pixels=1)
     except Exception: pass
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)

@@ -1,5 +1,6 @@
 """How many workers there are by default."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from service import machine
 from service.settings import Settings
 
 
-def test_there_is_a_worker_for_each_core_as_far_as_the_memory_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_worker_for_each_core_as_far_as_the_memory_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings(bundle=SHIPPED)
     monkeypatch.setattr(machine, "cores", lambda: 6)
     monkeypatch.setattr(machine, "_free_bytes", lambda: 2**40)
@@ -18,6 +21,10 @@ def test_there_is_a_worker_for_each_core_as_far_as_the_memory_goes(monkeypatch: 
     assert machine.workers(settings) == machine.MOST_WORKERS
     monkeypatch.setattr(machine, "_free_bytes", lambda: 1600 * 2**20)
     assert 1 < machine.workers(settings) < 4
+    for name, megabytes in (("text.onnx", 1), ("weights.bin", 300)):  # a model of some size, whose weights count
+        (tmp_path / name).touch()
+        os.truncate(tmp_path / name, megabytes * 2**20)
+    assert machine.workers(Settings(bundle=tmp_path)) == 1
     monkeypatch.setattr(machine, "_free_bytes", lambda: 0)
     assert machine.workers(settings) == 1
     assert machine.workers(Settings(bundle=SHIPPED, provider="cuda")) == 1

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import shop
 
-LOAD = Path(__file__).with_name("load.py")
+LOAD = Path(__file__).parents[1] / "load.py"
 CALLERS, SECONDS, ROUNDS = 16, 3.0, 5
 
 
