@@ -21,6 +21,7 @@ from service.errors import HeadTooLarge, HeadTooSlow, MalformedRequest, TooManyC
 LOG = logging.getLogger("likebut")
 HEAD_BYTES = 64 * 1024  # the limit of h11
 HEAD_S = 10.0  # from the start of a connection, or its last answer, to the end of the next head
+FIRST_S = 2.0  # for the first request of a new connection when the service ends
 LINGER_S = 2.0  # for the caller to read why its request is refused: a reset would lose the answer
 CHECK_S = 1.0  # between two checks of one connection
 UNREAD_S = 30.0  # that a caller may be late with reading an answer at `READ_BYTES_PER_S`
@@ -162,6 +163,14 @@ class BoundedConnection(HttpToolsProtocol):
         elif self.cycle.response_complete:
             self._since = self.loop.time()
             self._connections.rest(self)
+
+    def shutdown(self) -> None:
+        """Ends the connection after its requests; a new one has FIRST_S for its first, which may be on its way."""
+        rest_s = FIRST_S - (self.loop.time() - self._since)
+        if self.cycle is None and rest_s > 0 and not self.transport.is_closing():
+            self.loop.call_later(rest_s, super().shutdown)
+        else:
+            super().shutdown()
 
     def reset(self) -> None:
         """Ends the connection at once; the kernel, too, frees the bytes that the caller has not read."""

@@ -75,11 +75,10 @@ class Journal:
             mark, through = high_water.read(gallery), journal_file.live_through(gallery)  # before `last`, which grows
             journal_file.require_complete(path, id=journal.id, last=journal.last(), mark=mark, through=through)
             if snapshot.is_writable(gallery):
-                last = HighWater(journal.id, journal.last())
                 if mark is None or mark.journal != journal.id:
-                    high_water.replace(gallery, last)
-                elif mark.seq < last.seq:  # a process was killed before it wrote the mark of its last change
-                    high_water.advance(gallery, last)
+                    high_water.replace(gallery, HighWater(journal.id, journal.last()))
+                elif mark.seq < (end := journal._written()):  # a process was killed before it wrote the mark
+                    high_water.advance(gallery, HighWater(journal.id, end))
         except BaseException:
             journal.close()
             raise
@@ -138,6 +137,11 @@ class Journal:
             last = self.last()
             self._noticed = line, last
         return last
+
+    def _written(self) -> int:
+        """The seq of the newest change that was written, whatever SQLite's own table, which may be damaged, says."""
+        with self._asking.held() as connection:
+            return min(number(connection, LAST), max(number(connection, ROWS), number(connection, PRUNED)))
 
     def pruned(self) -> int:
         """The seq up to which changes were removed, since a snapshot holds them; 0 if all are kept."""

@@ -99,6 +99,19 @@ def test_while_draining_it_serves_and_finishes_open_requests(workers: str, galle
         assert process.wait(timeout=30) == 0
 
 
+def test_a_connection_made_before_the_end_still_gets_its_answer(gallery: Path, tmp_path: Path) -> None:
+    with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "0") as (process, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            time.sleep(0.1)  # until it is accepted
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionError):
+                while True:
+                    socket.create_connection(("127.0.0.1", port), timeout=30).close()
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert answer(connection)[0] == 200
+        assert process.wait(timeout=30) == 0
+
+
 def test_the_drain_lasts_as_long_as_set(gallery: Path, tmp_path: Path) -> None:
     with started(tmp_path / "log", "--gallery", gallery, "--drain-s", "1.5") as (process, _):
         began = time.monotonic()
