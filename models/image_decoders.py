@@ -106,9 +106,7 @@ class ImageDecoders:
     @contextmanager
     def _borrowed(self) -> "Iterator[_Child]":
         with self._free:
-            with self._lock:
-                child = self._idle.pop() if self._idle else None
-            child = child or self._child()
+            child = self._rested() or self._child()
             try:
                 yield child
             finally:
@@ -121,6 +119,16 @@ class ImageDecoders:
                 if not child.stale:
                     with self._lock:
                         self._idle.append(child)
+
+    def _rested(self) -> "_Child | None":
+        """An idle process, if there is one; those that the system has ended meanwhile are left out."""
+        with self._lock:
+            while self._idle:
+                if not (child := self._idle.pop()).has_ended:
+                    return child
+                self._children.discard(child)
+                child.end()
+        return None
 
     def _child(self) -> "_Child":
         with self._lock:
@@ -180,6 +188,11 @@ class _Child:
         if kind is not None:
             raise kind(facts["detail"])
         return facts, result
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the process is gone."""
+        return self._process.poll() is not None
 
     def end(self) -> None:
         """Ends the process."""

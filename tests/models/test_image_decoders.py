@@ -98,6 +98,19 @@ def test_a_killed_process_is_replaced_without_an_error(decoders: ImageDecoders) 
     assert len(results) == 8
 
 
+def test_processes_that_end_while_they_are_idle_are_not_used() -> None:
+    data = encoded(Image.new("RGB", (9, 9), "red"))
+    with ImageDecoders(3, cpu_s=5) as decoders:
+        before = children()
+        decoders.start(3)
+        for child in children() - before:
+            os.kill(child, signal.SIGKILL)
+        while not all(child.has_ended for child in decoders._idle):
+            time.sleep(0.01)
+        decoders.pixels(data, size=8, max_pixels=PIXELS)
+        assert len(decoders._children) == len(decoders._idle) == 1
+
+
 def test_an_image_whose_processes_are_killed_is_not_to_blame(decoders: ImageDecoders) -> None:
     def kill(done: threading.Event) -> None:
         while not done.wait(0.05):
