@@ -1,6 +1,7 @@
 """Databases of vectors as engines: LanceDB, milvus-lite and the Milvus server, each by its own client."""
 
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from peers.engines import COLUMNS, LISTS, Ids, Kept, Matrix
+
+LOAD_S = 60.0  # of a collection of the server, which loads in the background
 
 
 class LanceDb:
@@ -77,6 +80,11 @@ class MilvusLite:
     def open(self, folder: Path) -> None:
         self._connection = self._client(folder)
         self._connection.load_collection("items")
+        until = time.monotonic() + LOAD_S
+        while str(self._connection.get_load_state("items")["state"]) != "Loaded":
+            if time.monotonic() > until:
+                raise TimeoutError(f"the collection was not loaded within {LOAD_S:g} s")
+            time.sleep(0.2)
 
     def _client(self, folder: Path) -> Any:
         from pymilvus import MilvusClient

@@ -173,7 +173,12 @@ class Scann:
         import scann
 
         builder = scann.scann_ops_pybind.builder(vectors, 10, "dot_product")
-        builder = builder.tree(num_leaves=LISTS, num_leaves_to_search=100, training_sample_size=40 * LISTS)
+        builder = builder.tree(
+            num_leaves=LISTS,
+            num_leaves_to_search=100,
+            training_sample_size=40 * LISTS,
+            min_partition_size=1,  # or it merges leaves, and refuses to search more than are left
+        )
         scorer = builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(200).build()
         (folder / "files").mkdir(exist_ok=True)
         scorer.serialize(str(folder / "files"))

@@ -13,7 +13,7 @@ INTERPRETER = Path("venv", "bin", "python")
 GRAPHS = ("onnxruntime==1.31.1", "numpy>=2", "pillow>=11", "tokenizers>=0.21")  # to run a bundle's graphs
 PEERS: Mapping[str, tuple[str, ...]] = {
     "LitServe": ("litserve==0.2.19", *GRAPHS),
-    "Triton": ("nvidia-pytriton==0.7.0", *GRAPHS),
+    "Triton": ("nvidia-pytriton==0.7.0", "onnxruntime==1.31.1", "pillow>=11", "tokenizers>=0.21"),  # with NumPy 1
     "infinity": ("infinity-emb[server,torch]==0.0.78", "torch==2.13.0", "pillow", "aiohttp"),
     "clip-retrieval": ("clip-retrieval==2.45.0", "torch==2.15.0", "torchvision==0.29.2", "setuptools<81"),
     "FAISS": ("faiss-cpu==1.15.1", "numpy>=2"),
