@@ -16,7 +16,7 @@ from models.errors import BundleBroken, ConfigError
 from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
 from models.session import OnnxSession, Provider
-from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens
+from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens, grouped_by_length
 
 _COLUMNS = 4  # lengths of texts are rounded up to a multiple of it: fewer shapes to plan for
 
@@ -135,7 +135,7 @@ class Encoder:
 
     def words(self, tokens: Tokens) -> Embeddings:
         """Embeddings (B, d) of text-only queries, from the tokens of `tokenize`."""
-        return self._text.run({"tokens": self._cut(tokens)})["vector"]
+        return self._run(self._text, {}, tokens)["vector"]
 
     def queries(self, pixels: Pixels, texts: Sequence[str], *, text_weight: float) -> Embeddings:
         """Composed queries (B, d): reference images (B, 3, S, S), each with the text of its change."""
@@ -147,7 +147,7 @@ class Encoder:
         `text_weight` in 0…1, one for all or (B,), is the share of the text's own embedding in the result (InstructCIR,
         Eq. 3: λ z_q + (1 − λ) e_txt, with λ = 1 − text_weight).
         """
-        found = self._compose.run({**self._features(pixels), "tokens": self._cut(changes.tokens)})
+        found = self._run(self._compose, self._features(pixels), changes.tokens)
         weights = np.broadcast_to(np.asarray(text_weight, np.float32), len(pixels))[:, np.newaxis]  # (B, 1)
         if not weights.any():
             return normalised(found["composed"])
@@ -185,14 +185,34 @@ class Encoder:
     def sentences(self, pixels: Pixels) -> Embeddings:
         """Embeddings (B, d) of images (B, 3, S, S), each set into `sentence` without a change."""
         tokens = self._tokenizer.encode([""] * len(pixels), template=Template.parse(self.sentence))
-        return normalised(self._compose.run({**self._features(pixels), "tokens": self._cut(tokens)})["composed"])
+        return normalised(self._run(self._compose, self._features(pixels), tokens)["composed"])
+
+    def _run(self, graph: OnnxSession, features: Features, tokens: Tokens) -> dict[str, NDArray[np.float32]]:
+        """The outputs of a graph for features (B, …) and texts, in runs of texts of like length.
+
+        Features that are pixels are encoded in one run: images in smaller batches would cost more than padding.
+        """
+        lengths = self._lengths(tokens)
+        groups = grouped_by_length(lengths) if self._cuts and len(lengths) > 1 and "pixels" not in features else ()
+        if len(groups) < 2:
+            return graph.run({**features, "tokens": self._cut(tokens)})
+        parts = [
+            graph.run({**{name: some[rows] for name, some in features.items()}, "tokens": tokens.ids[rows, :length]})
+            for rows, length in groups
+        ]
+        places = np.argsort(np.concatenate([rows for rows, _ in groups]))
+        return {name: np.concatenate([part[name] for part in parts])[places] for name in graph.outputs}
+
+    def _lengths(self, tokens: Tokens) -> NDArray[np.int64]:
+        """The columns (B,) that each text needs, rounded up."""
+        ends: NDArray[np.int64] = (tokens.ids == self._tokenizer.end).argmax(axis=1) + 1
+        return np.minimum(np.maximum(SHORTEST, -(-ends // _COLUMNS) * _COLUMNS), tokens.ids.shape[1])
 
     def _cut(self, tokens: Tokens) -> TokenIds:
         """The token ids (B, L) without columns that are padding in every row, if the graphs take fewer (B, L')."""
         if not self._cuts or not len(tokens.ids):
             return tokens.ids
-        longest = int((tokens.ids == self._tokenizer.end).argmax(axis=1).max()) + 1
-        return tokens.ids[:, : max(SHORTEST, -(-longest // _COLUMNS) * _COLUMNS)]
+        return tokens.ids[:, : int(self._lengths(tokens).max())]
 
     def _features(self, pixels: Pixels) -> Features:
         """The image inputs of the query's second graph."""

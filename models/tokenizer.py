@@ -7,10 +7,11 @@ from pathlib import Path
 
 import ftfy
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.normalizers import Normalizer
 
-from models.arrays import Flags, TokenIds
+from models.arrays import Flags, Rows, TokenIds
 from models.cleaning import KINDS, Cleaning
 from models.errors import BundleBroken, ConfigError
 from models.spelling import Spelling
@@ -19,6 +20,7 @@ START = "<|startoftext|>"
 END = "<|endoftext|>"
 PADDING_ID = 0  # as CLIP's: whatever stands after the end token is never read
 PLACEHOLDER_ID = 0  # at the slot, where a net puts its pseudo-word in place of the token's own embedding
+_RUN_TOKENS = 16  # a further run of a text graph costs about as much as so many tokens more (small CLIP and ViT-B/32)
 SHORTEST = 8  # columns of the shortest tokens that a graph takes, if it takes fewer than its whole context
 TEXT = "{text}"
 SLOT = "*"
@@ -161,6 +163,33 @@ class Tokenizer:
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         whole = [self.spelt(_repaired(text)) for text in texts]
         return [encoding.ids for encoding in self._fast.encode_batch(whole, add_special_tokens=False)]
+
+
+def grouped_by_length(lengths: NDArray[np.int64]) -> Sequence[tuple[Rows, int]]:
+    """Return the rows (b,) of each group with the longest length in it, the shortest texts first.
+
+    `lengths` (B,) are numbers of tokens. The groups are those that cost least: the tokens of all, padded to the longest
+    of their group, and _RUN_TOKENS for each group.
+    """
+    order = np.argsort(lengths, kind="stable")
+    sizes, counts = np.unique(lengths, return_counts=True)
+    ends = np.cumsum(counts)
+    best: list[tuple[int, int]] = [(0, 0)]  # of the texts up to each size: the cost, and how many sizes come before
+    for last in range(1, len(sizes) + 1):
+        size, end = int(sizes[last - 1]), int(ends[last - 1])
+        best.append(
+            min(
+                (best[first][0] + size * (end - (int(ends[first - 1]) if first else 0)) + _RUN_TOKENS, first)
+                for first in range(last)
+            )
+        )
+    groups: list[tuple[Rows, int]] = []
+    last = len(sizes)
+    while last:
+        first = best[last][1]
+        groups.append((order[int(ends[first - 1]) if first else 0 : int(ends[last - 1])], int(sizes[last - 1])))
+        last = first
+    return groups[::-1]
 
 
 def _common(fast: FastTokenizer) -> list[str]:

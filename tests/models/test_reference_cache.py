@@ -230,3 +230,12 @@ def test_the_self_test_leaves_the_cache_empty(split_bundle: Path) -> None:
 
 def test_a_bundle_with_one_query_graph_has_no_such_cache(sum_bundle: Path) -> None:
     assert Encoder.open(sum_bundle).reference_cache is None
+
+
+def test_texts_of_mixed_lengths_in_one_batch_are_each_text_alone(encoder: Encoder) -> None:
+    texts = ["red", "blue and long, with a belt, two pockets and a row of buttons", "", "dots"] * 3
+    shown = pictures(len(texts))
+    alone = [encoder.queries(shown[row : row + 1], [texts[row]], text_weight=0.3) for row in range(len(texts))]
+    np.testing.assert_allclose(encoder.queries(shown, texts, text_weight=0.3), np.concatenate(alone), atol=1e-6)
+    words = np.concatenate([encoder.texts([text]) for text in texts])
+    np.testing.assert_allclose(encoder.texts(texts), words, atol=1e-6)

@@ -1,6 +1,7 @@
 """Tokenizers: ours frames and truncates, CLIP's gives open_clip's own ids."""
 
 import time
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import open_clip
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 
 from models.cleaning import KINDS, cleaned
 from models.errors import BundleBroken, ConfigError
-from models.tokenizer import PADDING_ID, PLACEHOLDER_ID, PLAIN, Template, Tokenizer
+from models.tokenizer import _RUN_TOKENS, PADDING_ID, PLACEHOLDER_ID, PLAIN, Template, Tokenizer, grouped_by_length
 from training import vocabulary
 
 
@@ -239,3 +241,35 @@ def test_between_the_parts_of_a_text_stand_pseudo_words(small: Tokenizer) -> Non
     assert ids[2].tolist() == small.encode(["red"]).ids[0].tolist() and not places[2].any()
     assert ids[3].tolist() == small.encode(["red dress " * 20]).ids[0].tolist()  # cut before its place
     assert not places[3].any()
+
+
+def cheapest(lengths: NDArray[np.int64]) -> int:
+    """The least cost of all ways to cut the ordered lengths into groups."""
+    ordered = np.sort(lengths)
+    costs = []
+    for cuts in range(len(ordered)):
+        for places in combinations(range(1, len(ordered)), cuts):
+            parts = np.split(ordered, places)
+            costs.append(sum(len(part) * int(part[-1]) + _RUN_TOKENS for part in parts))
+    return min(costs)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_groups_are_the_cheapest_of_all(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(2, 20, int(generator.integers(1, 9))) * 4
+    groups = grouped_by_length(lengths)
+    assert sorted(np.concatenate([rows for rows, _ in groups]).tolist()) == list(range(len(lengths)))
+    assert all(int(lengths[rows].max()) == length for rows, length in groups)
+    assert sum(len(rows) * length + _RUN_TOKENS for rows, length in groups) == cheapest(lengths)
+
+
+def test_texts_of_one_length_are_one_group() -> None:
+    assert len(grouped_by_length(np.full(16, 8))) == 1
+
+
+def test_one_long_text_does_not_pad_the_others() -> None:
+    lengths = np.full(16, 8)
+    lengths[5] = 76
+    (short, _), (long, columns) = grouped_by_length(lengths)
+    assert long.tolist() == [5] and columns == 76 and len(short) == 15
