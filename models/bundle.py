@@ -30,6 +30,12 @@ RERANK = "rerank"  # an optional graph
 CANDIDATES = 100  # most rows that it re-ranks, as in its training
 
 
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
+# Largest difference of a component of a unit vector from torch's in float32, by the precision of the products: float32
+# sums in another order stay well below the first.
+TOLERANCES: Mapping[Precision, float] = {"float32": 2e-4, "float16": 4e-3, "bfloat16": 2e-2, "int8": 2e-2}
+
+
 class Preprocessing(BaseModel):
     """How an image becomes pixels; part of the space, since other pixels give other vectors."""
 
@@ -82,6 +88,7 @@ class Manifest(BaseModel):
     text_weight: float = Field(ge=0, le=1)  # default share of the text embedding in a composed query
     model_id: str  # digest of all graphs with their weights
     space_id: str  # digest of the gallery side with its preprocessing
+    precision: Precision = "float32"  # the lowest in which any of its large products is computed
     tolerance: float = Field(gt=0)  # largest difference from torch's outputs that the self-test allows
     calibration: Calibration | None = None  # what its scores mean; None: not known
     files: dict[str, str]  # every other file of the folder → its SHA-256

@@ -36,6 +36,8 @@ class OnnxSession:
         # idle threads leave the core to others
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if provider == "cpu":
+            # without VNNI, products of 8 bits could overflow: ONNX Runtime then takes slower ones that cannot
+            options.add_session_config_entry("session.x64quantprecision", "1")
             _share_memory()
             options.add_session_config_entry("session.use_env_allocators", "1")
         options.log_severity_level = 3

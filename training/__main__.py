@@ -1,11 +1,23 @@
-"""The training command line: catalogue, data, triplets, train, export, calibrate, evaluate, report and more."""
+"""The training command line: catalogue, data, triplets, train, export, quantize, evaluate, report and more."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from models import cli
-from training.cli import calibrate, catalogue, compare, data, evaluate, export, report, submission, train, triplets
+from training.cli import (
+    calibrate,
+    catalogue,
+    compare,
+    data,
+    evaluate,
+    export,
+    quantize,
+    report,
+    submission,
+    train,
+    triplets,
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
     triplets.add(group("triplets", "make triplets from images alone, look at them, tune their reformulator"))
     train.add(verb("train", "train as a config says, or continue an interrupted run"))
     export.add(verb("export", "turn a finished run, or an open_clip model, into a bundle"))
+    quantize.add(verb("quantize", "turn a bundle's large products to 8 bits, if its recall stays"))
     calibrate.add(verb("calibrate", "fit what a bundle's scores mean"))
     benchmarks = verb("evaluate", "measure a bundle on a benchmark")
     evaluate.add(benchmarks.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark"))

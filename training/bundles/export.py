@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import bundle, spelling
-from models.bundle import Manifest, Preprocessing
+from models.bundle import Manifest, Precision, Preprocessing
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
 from training.bundles import parameter_map
 from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, Split, traced
 from training.bundles.verified_write import write_verified
 
-TOLERANCE_IN_8_BITS = 2e-2  # of the products of a compact sentence encoder
 BATCH = 3  # rows of the self-test
 
 
@@ -52,7 +51,7 @@ class FinishedModel:
         parts = _parts(self.graphs, pixels, tokens)
         space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)
         files: dict[str, bytes | bytearray] = {}
-        tolerance = parameter_map.TOLERANCE
+        precision: Precision = "float32"
         for name, part in parts.items():  # one at a time: all graphs of a large model together would fill the memory
             proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
             content = proto.SerializeToString(deterministic=True)  # with its weights: both digests depend on them
@@ -62,7 +61,7 @@ class FinishedModel:
             del content
             blob.take(proto, multiply_in_8_bits=compact)
             if any(node.domain == ORT_DOMAIN for node in proto.graph.node):
-                tolerance = TOLERANCE_IN_8_BITS
+                precision = "int8"
             files[f"{name}.onnx"] = proto.SerializeToString(deterministic=True)
             whole.update(files[f"{name}.onnx"])  # the products may be in 8 bits
         space.update(preprocessing.model_dump_json().encode())
@@ -77,7 +76,8 @@ class FinishedModel:
             text_weight=self.text_weight if text_weight is None else text_weight,
             model_id=f"{self.method}-{whole.hexdigest()[:12]}",
             space_id=space.hexdigest()[:16],
-            tolerance=tolerance,
+            precision=precision,
+            tolerance=bundle.TOLERANCES[precision],
             files={},
         )
         if isinstance(self.graphs.gallery, ImageGraph):

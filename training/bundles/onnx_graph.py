@@ -169,17 +169,18 @@ class Blob:
             is_float = tensor.data_type == onnx.TensorProto.FLOAT
             codes = unsigned(small.data.T).tobytes() if _only_multiplies(proto.graph, tensor.name, small) else b""
             if is_float and codes and (multiply_in_8_bits or self.offset(codes) is not None):
-                self._move(_multiplied(proto, tensor, small))
+                self.move(_multiplied(proto, tensor, small))
                 data = codes
             elif is_float and small.data.dtype != np.float32:
                 back += _turned_back(proto.graph, tensor, small)
                 data = small.data.astype(small.data.dtype.newbyteorder("<")).tobytes()
             tensor.raw_data = data
-            self._move(tensor)
+            self.move(tensor)
         for place, node in enumerate(back):
             proto.graph.node.insert(place, node)
 
-    def _move(self, tensor: onnx.TensorProto) -> None:
+    def move(self, tensor: onnx.TensorProto) -> None:
+        """Move the raw data of a tensor into the blob, and leave its offset."""
         length = len(tensor.raw_data)
         offset = self.add(tensor.raw_data)
         external_data_helper.set_external_data(tensor, self._name, offset=offset, length=length)

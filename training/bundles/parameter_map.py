@@ -26,7 +26,7 @@ from training.bundles.compact import stored, unsigned
 from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
 
 FILE = "parameters.json"
-TOLERANCE = 2e-4  # on components of unit vectors; float32 sums in another order stay well below
+TOLERANCE = bundle.TOLERANCES["float32"]
 _NOT_EXPORTED = "clip.logit_scale"  # only the loss of CLIP's own training reads it
 _IMAGE = "clip.visual."  # parameters of the image tower
 

@@ -1,6 +1,7 @@
 """Write a bundle only after a copy of it has passed its self-test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,9 +12,16 @@ from models.encoder import Encoder
 
 def write_verified(out: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Manifest:
     """Write the bundle at `out` and return its manifest; raises BundleBroken, with nothing written there."""
-    with TemporaryDirectory() as scratch:
-        trial = Path(scratch) / "bundle"
-        bundle.write(trial, files, manifest)
-        Encoder.open(trial)
+    with trial(files, manifest) as folder:
+        Encoder.open(folder)
     bundle.write(out, files, manifest)
     return Bundle.open(out).manifest
+
+
+@contextmanager
+def trial(files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Iterator[Path]:
+    """Write the bundle to a folder that is removed at the end."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bundle"
+        bundle.write(folder, files, manifest)
+        yield folder

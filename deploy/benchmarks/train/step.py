@@ -132,7 +132,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("config", type=Path, help="of either method, as training/configs/two-stage-vit-l-14.toml")
     parser.add_argument("--batch", type=int, required=True, help="rows of a step")
     parser.add_argument("--microbatch", type=int, default=0, help="rows of a forward pass, 0 for all at once")
-    parser.add_argument("--steps", type=int, default=3, help="steps that count, after one that does not")
+    parser.add_argument("--steps", type=int, default=3, help="steps that count, after one that does not; 0: none")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="instead of the config's")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--export", type=Path, metavar="OUT", help="a bundle's folder, new")
@@ -158,7 +158,7 @@ def main(argv: Sequence[str]) -> int:
     print("|---" * 8 + "|")
     template = Template.parse(settings.template)
     data = Noise(arguments.batch, method.backbone.image_size, tokenizer, template)
-    for part in method.parts(data, world):
+    for part in method.parts(data, world) if arguments.steps else ():
         part.measure(steps=arguments.steps, world=world)
     if arguments.export is not None:
         method.net.cpu().zero_grad(set_to_none=True)  # the export takes as much memory as there is

@@ -7,11 +7,10 @@ import onnx
 import pytest
 import torch
 
-from models.bundle import Bundle
+from models.bundle import TOLERANCES, Bundle
 from models.encoder import Encoder
 from models.nets.backbone import Backbone
 from tests.models import tiny
-from training.bundles.export import TOLERANCE_IN_8_BITS
 from training.bundles.onnx_graph import ORT_DOMAIN
 from training.bundles.parameter_map import backbone_weights
 from training.methods.clip import weighted_sum_model
@@ -43,7 +42,8 @@ def test_every_matrix_of_the_blocks_multiplies_in_8_bits(net: Backbone, compact:
     graph = onnx.load(Bundle.open(compact).file("text.onnx"), load_external_data=False).graph
     count = sum(node.domain == ORT_DOMAIN for node in graph.node)
     assert count == 4 * len(net.clip.transformer.resblocks)
-    assert Bundle.open(compact).manifest.tolerance == TOLERANCE_IN_8_BITS
+    manifest = Bundle.open(compact).manifest
+    assert manifest.precision == "int8" and manifest.tolerance == TOLERANCES["int8"]
 
 
 def test_texts_are_near_those_of_torch_and_do_not_depend_on_the_texts_beside_them(net: Backbone, compact: Path) -> None:
