@@ -34,6 +34,7 @@ def tune(gallery: Path, *, goal: float) -> SnapshotManifest:
             "schema_version": SCHEMA_VERSION,  # of another manifest than the live one's, perhaps
             "name": snapshot.new_name(created),
             "created": created,
+            "widened": None,
             **asdict(tuned(ranking, probe, goal)),
         }
         with snapshot.draft(gallery) as folder:

@@ -287,10 +287,9 @@ class Search:
             unit = "items" if ranking.exact.further is None else "images"
             diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} {unit} were not searched")
         if base is not None:
-            dead = base.count - self.candidates.count
-            diagnostics.append(
-                f"{ranking.probes(base, self.nprobe, dead=dead)} of {ranking.shards.nlist} lists were searched"
-            )
+            probes = ranking.probes(base, self.nprobe)
+            lists = f"{probes.count} of {ranking.shards.nlist} lists were searched"
+            diagnostics.append(lists if probes.reach is None else f"{lists}, and those that may hold better items")
         return diagnostics
 
 

@@ -50,10 +50,11 @@ class SnapshotManifest(_Strict):
     nlist: int = Field(ge=1)
     stale: int = Field(ge=0)  # items that are new or changed since the lists were trained
     nprobe: int = Field(ge=1)
-    # lists probed instead if a filter keeps one of ranking.SHARES
-    widened: tuple[int, ...] = Field(strict=False)
-    # of the scores of centroids, see Shards.search; None in older snapshots and those made on GPUs
+    # lists that older versions probed if a filter kept a half, a fifth, a twentieth and a hundredth
+    widened: tuple[int, ...] | None = Field(None, strict=False)
+    # see shards.Probes; None in older snapshots and, the first, those made on GPUs
     margin: float | None = Field(None, ge=0, le=1)
+    reach: float | None = Field(None, ge=0, le=2)
     recall_goal: float = Field(ge=0, le=1)
     recall_at_10: float = Field(ge=0, le=1)  # of composed queries, measured with these lists
     faiss_version: str

@@ -70,7 +70,7 @@ class OpenSnapshot:
         )
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
-        ranking = Ranking(shards, exact, manifest.nprobe, manifest.widened, manifest.margin)
+        ranking = Ranking(shards, exact, manifest.nprobe, manifest.margin, manifest.reach)
         return cls(items, ranking, opened.missing, lexical)
 
     def overlay(self, manifest: SnapshotManifest) -> Overlay:

@@ -1,51 +1,60 @@
 """Chooses how many lists a search probes for a recall goal, with and without a filter; measured for each snapshot."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from index.vectors.ranking import SHARES, Ranking
+from index.vectors.ranking import Ranking
 from index.vectors.recall import RECALL_AT, RecallProbe, recall
 from index.vectors.selection import Selection
 from models.arrays import Embeddings, Scores
 
-FILTERED = 64  # queries that a share of the rows is measured with
+FILTERED = 128  # queries that a share of the rows is measured with
+SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that the measured filters keep
 MARGIN_STEPS = 8  # halvings of the margin
-WIDER = 1.5  # times the lists that are tried next
+LEAST_REACH, WIDER, WHOLE = 0.02, 1.25, 2.0  # the first reach, how many times wider the next is, and that of all lists
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeCounts:
-    """Lists to probe for a recall@10, also if a filter keeps one of the SHARES, and the recall they reach."""
+    """Lists to probe for a recall@10, how far those of a filtered search reach, and the recall."""
 
     nprobe: int
-    widened: tuple[int, ...]
     margin: float | None
+    reach: float
     recall_goal: float
     recall_at_10: float
 
 
 def tuned(ranking: Ranking, probe: RecallProbe, goal: float) -> ProbeCounts:
-    """Measure the counts on the probe's queries; the filters keep random rows, harder than most real ones."""
+    """Measure them on the probe's queries; the filters keep random rows."""
     nlist = ranking.shards.nlist
     if not len(ranking.exact):
-        return ProbeCounts(nlist, (nlist,) * len(SHARES), None, goal, 1.0)
+        return ProbeCounts(nlist, None, WHOLE, goal, 1.0)
     nprobe, measured = probe.nprobe(ranking.probed, nlist=nlist, goal=goal)
     margin = None
     if nprobe < nlist and not ranking.shards.on_gpus:
         margin, measured = _margin(replace(ranking, nprobe=nprobe), probe, goal) or (None, measured)
-    widened, lists = [], nprobe
+    reach = _reach(replace(ranking, nprobe=nprobe), probe.queries[:FILTERED], goal) if nprobe < nlist else WHOLE
+    return ProbeCounts(nprobe, margin, reach, goal, measured)
+
+
+def _reach(ranking: Ranking, queries: Embeddings, goal: float) -> float:
+    """The least reach with that recall, whatever share of the rows a filter keeps.
+
+    A filter that keeps a query's neighbours needs the lists that a search without one needs, and one that keeps none of
+    them nearly all lists: the best rows of the nearest lists tell which it is.
+    """
     chance = np.random.default_rng(0).random(len(ranking.exact))
-    queries = probe.queries[:FILTERED]
+    reach = LEAST_REACH
     for share in SHARES:
         only = Selection(chance < share)
-        if not ranking.scans(only):  # otherwise a filter of that share probes no lists
-            truth, _ = ranking.exact.best(queries, only.rows, RECALL_AT)
-            while lists < nlist and _recall(ranking, queries, truth, only, lists) < goal:
-                lists = min(nlist, math.ceil(WIDER * lists))
-        widened.append(lists)
-    return ProbeCounts(nprobe, tuple(widened), margin, goal, measured)
+        if ranking.scans(only):  # it probes no lists
+            break
+        truth, _ = ranking.exact.best(queries, only.rows, RECALL_AT)
+        while reach < WHOLE and _recall(replace(ranking, reach=reach), queries, truth, only) < goal:
+            reach = min(WIDER * reach, WHOLE)
+    return reach
 
 
 def _margin(ranking: Ranking, probe: RecallProbe, goal: float) -> tuple[float, float] | None:
@@ -72,6 +81,6 @@ def _margin(ranking: Ranking, probe: RecallProbe, goal: float) -> tuple[float, f
     return high, measured
 
 
-def _recall(ranking: Ranking, queries: Embeddings, truth: Scores, only: Selection, lists: int) -> float:
-    scores, _ = ranking.best(queries, RECALL_AT, only=only, nprobe=lists)
+def _recall(ranking: Ranking, queries: Embeddings, truth: Scores, only: Selection) -> float:
+    scores, _ = ranking.best(queries, RECALL_AT, only=only)
     return recall(scores[:, :RECALL_AT], truth)

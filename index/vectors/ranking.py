@@ -3,9 +3,6 @@
 The first rows do not depend on how many rows are requested, so the pages of a long result fit together.
 """
 
-import math
-from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 from index.vectors.encodings import ENCODING_FACTS, code_bytes
 from index.vectors.exact import SMALL, Exact, sort
 from index.vectors.selection import ID_BYTES, DeadRows, Selection
-from index.vectors.shards import Shards
+from index.vectors.shards import REACHED, Probes, Shards
 from models.arrays import Embeddings, Rows, Scores
 
 SCANNED = 5_000  # rows up to which a filtered search compares each of them exactly
@@ -26,7 +23,6 @@ SCANNED_OF = 400  # or one row of so many, if that is more
 FLAT_BLOCK = 32  # hits put in order at a time if only some images of an item may be in the probed lists
 WIDEST = 3  # times `nprobe`: lists probed at most if those within a margin are
 MOSTLY_ALIVE = 20  # one row of so many: if more are dead, the margin does not hold
-SHARES = (0.5, 0.2, 0.05, 0.01)  # of the rows that a filter keeps, for which the lists to probe are measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +32,8 @@ class Ranking:
     shards: Shards
     exact: Exact
     nprobe: int
-    widened: Sequence[int] = ()  # lists to probe if a filter keeps one of the SHARES
-    margin: float | None = None  # of the shards' search, with up to WIDEST times as many lists; None: `nprobe` lists
+    margin: float | None = None  # without a filter, with up to WIDEST times as many lists; None: `nprobe` lists
+    reach: float | None = None  # with a filter, or if many rows are dead; None: all lists
 
     def scans(self, only: Selection | None, dead: DeadRows | None = None) -> bool:
         """True if the rows are few enough to score each of them exactly."""
@@ -55,24 +51,16 @@ class Ranking:
         if images.count * (code_bytes(self.shards.encoding, self.shards.dimension) + ID_BYTES) <= most:
             self.shards.narrow(images)
 
-    def probes(self, only: Selection | None, nprobe: int | None, *, dead: int = 0) -> int:
-        """Number of lists to probe: more for a narrower filter, log-interpolated between the measured shares.
-
-        `dead` rows of the selection are never hits.
-        """
-        if nprobe is not None or (only is None and not dead):
-            return min(self.shards.nlist, self.nprobe if nprobe is None else nprobe)
-        shares, lists = (1.0, *SHARES[: len(self.widened)]), (self.nprobe, *self.widened)
-        share = ((len(self.exact) if only is None else only.count) - dead) / len(self.exact)
-        if only is None and not self.widened:
-            return self.nprobe
-        if share < shares[-1]:
-            return self.shards.nlist
-        at = bisect_left([-each for each in shares], -share)  # the first share that is not above it
-        if at == 0:
-            return lists[0]
-        part = math.log(shares[at - 1] / share) / math.log(shares[at - 1] / shares[at])
-        return round(math.exp((1 - part) * math.log(lists[at - 1]) + part * math.log(lists[at])))
+    def probes(self, only: Selection | None, nprobe: int | None, *, dead: int = 0) -> Probes:
+        """The lists to probe: as many as requested, or as measured; `dead` rows are never hits."""
+        if nprobe is not None:
+            return Probes(min(self.shards.nlist, nprobe))
+        few = dead * MOSTLY_ALIVE > len(self.exact)
+        if only is not None and self.reach is None:
+            return Probes(self.shards.nlist)
+        if only is not None or few or self.margin is None or self.shards.on_gpus:
+            return Probes(self.nprobe, reach=None if only is None and not few else self.reach)
+        return Probes(min(WIDEST * self.nprobe, self.shards.nlist), margin=self.margin)
 
     def best(
         self,
@@ -94,19 +82,13 @@ class Ranking:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         if self.scans(only, dead):
             return self.exact.best(queries, _living(only, dead), depth)
-        margin, dying = None, 0 if dead is None else len(dead)
-        if only is None and nprobe is None and dying * MOSTLY_ALIVE <= len(self.exact) and not self.shards.on_gpus:
-            margin = self.margin
-        if margin is None:
-            lists = self.probes(only, nprobe, dead=dying)
-        else:
-            lists = min(WIDEST * self.nprobe, self.shards.nlist)
-        scores, rows = self._ordered(queries, depth, lists, only, dead, margin=margin)
-        if margin is None and lists == self.shards.nlist:
+        probes = self.probes(only, nprobe, dead=0 if dead is None else len(dead))
+        scores, rows = self._ordered(queries, depth, probes, only, dead)
+        if probes == Probes(self.shards.nlist):
             return scores, rows
         short = rows[:, min(depth, rows.shape[1]) - 1] < 0
         if short.any():
-            all_scores, all_rows = self._ordered(queries[short], depth, self.shards.nlist, only, dead)
+            all_scores, all_rows = self._ordered(queries[short], depth, Probes(self.shards.nlist), only, dead)
             for position, number in enumerate(np.flatnonzero(short).tolist()):
                 _append(scores[number], rows[number], all_scores[position], all_rows[position])
         return scores, rows
@@ -115,18 +97,16 @@ class Ranking:
         self,
         queries: Embeddings,
         depth: int,
-        nprobe: int,
+        probes: Probes,
         only: Selection | None,
         dead: DeadRows | None,
-        *,
-        margin: float | None = None,
     ) -> tuple[Scores, Rows]:
-        """As `best`, for the rows of `nprobe` lists, or of those within the margin."""
-        block, is_whole = ENCODING_FACTS[self.shards.encoding].block, margin is None and nprobe == self.shards.nlist
-        if not block and self.exact.further is not None and not is_whole:
+        """As `best`, for the rows of the probed lists."""
+        block = ENCODING_FACTS[self.shards.encoding].block
+        if not block and self.exact.further is not None and probes != Probes(self.shards.nlist):
             block = FLAT_BLOCK
         ranked = -(-depth // block) * block if block else depth
-        scores, rows = self._ranked(queries, ranked, nprobe, only, dead, margin)
+        scores, rows = self._ranked(queries, ranked, probes, only, dead)
         if not block:
             return scores, rows
         scores = self.exact.scores(queries, rows)
@@ -139,10 +119,9 @@ class Ranking:
         self,
         queries: Embeddings,
         depth: int,
-        nprobe: int,
+        probes: Probes,
         only: Selection | None,
         dead: DeadRows | None,
-        margin: float | None,
     ) -> tuple[Scores, Rows]:
         """The first `depth` by the encoding's scores, ties by row, without dead rows.
 
@@ -155,14 +134,14 @@ class Ranking:
             only = None if only is None else further.selection(only)
             dead = None if dead is None else further.dead(dead)
         most = self.shards.count if only is None else only.count
-        fetched = depth + TIED
+        fetched = max(depth + TIED, REACHED)  # or the reach would depend on the depth
         if further is not None:
             fetched = min(most, -(-fetched * len(self.exact.vectors) // len(self.exact)))
         if dead is not None:
             fetched = min(most, -(-fetched * most // max(1, most - len(dead))) + TIED)
             most_dead = fetched + MOST_DEAD
         while True:
-            scores, rows = self.shards.search(queries, min(fetched, most), nprobe, only=only, margin=margin)
+            scores, rows = self.shards.search(queries, min(fetched, most), probes, only=only)
             last, ended = scores[:, -1], rows[:, -1] < 0
             if dead is not None:
                 scores, rows = dead.drop(scores, rows)

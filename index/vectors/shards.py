@@ -7,6 +7,8 @@ IndexShards computes them again for every shard, and its IndexShardsIVF ignores 
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -25,6 +27,8 @@ from models.errors import GalleryBroken
 POINTS_PER_LIST = 39  # fewer give poor centroids
 TRAINING_POINTS_PER_LIST = 64  # more take longer and do not raise recall
 ADD_BLOCK = 16384
+REACHED = 10  # rows: fewer are found for a filter near the query than the nearest lists hold
+LEAST = -4.0  # below every score of a centroid
 TRIED = 64  # hits of the search that checks the filter; the filter excludes half of them
 
 
@@ -69,6 +73,17 @@ def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: in
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The lists that a query is searched in: the `count` nearest, or those of them within a margin, or more."""
+
+    count: int
+    # lists whose centroid scores less than the nearest one's by more than this share of its score are left out
+    margin: float | None = None
+    # further lists whose centroid scores at least the REACHED-th best row of the nearest ones, less this
+    reach: float | None = None
+
+
 class Shards:
     """The opened shards of one snapshot; never changed, so that many threads may search at once."""
 
@@ -111,47 +126,83 @@ class Shards:
         return bool(self._copies)
 
     def search(
-        self,
-        queries: Embeddings,
-        k: int,
-        nprobe: int,
-        *,
-        only: Selection | None = None,
-        margin: float | None = None,
+        self, queries: Embeddings, k: int, probes: Probes, *, only: Selection | None = None
     ) -> tuple[Scores, Rows]:
         """Scores and rows (B, k), best first and ties by row; row −1 if the probed lists hold fewer than k.
 
-        Only rows of `only` are returned. Of the `nprobe` nearest lists those are left out whose centroid scores less
-        than the nearest one's by more than this share of its score; on GPUs none are. Scores are those of the encoding:
-        near the cosine, for `flat` equal to it.
+        Only rows of `only` are returned. Scores are those of the encoding: near the cosine, for `flat` equal to it.
         """
         faiss.omp_set_num_threads(1)  # applies to the calling thread only, so it is set here and not at the start
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if self._copies and only is None and max(k, nprobe) <= gpu.MOST:
-            found = [copy.search(queries, k, nprobe) for copy in self._copies]
+        if self._copies and only is None and probes.reach is None and max(k, probes.count) <= gpu.MOST:
+            found = [copy.search(queries, k, probes.count) for copy in self._copies]
             return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
+        count, pointer = len(queries), faiss.swig_ptr(queries)
+        near, lists = np.empty((count, probes.count), np.float32), np.empty((count, probes.count), np.int64)
+        near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)
+        cast(_Compiled, self._lists).search_c(count, pointer, probes.count, near_pointer, lists_pointer)
+        if probes.margin is not None:
+            best = near[:, :1]
+            lists[near < best - probes.margin * np.abs(best)] = -1  # FAISS passes over it
+        scores, rows = self._searched(queries, k, lists, near, only)
+        if probes.reach is not None and probes.count < self.nlist:
+            least = np.maximum(scores[:, min(REACHED, k) - 1] - probes.reach, LEAST)  # (B,)
+            some = np.flatnonzero(near[:, -1] >= least)
+            if len(some):
+                self._reach(some, least, queries, lists, scores, rows, only)
+        return scores, rows
+
+    def _reach(
+        self,
+        some: Rows,
+        least: Scores,
+        queries: Embeddings,
+        near: Rows,
+        scores: Scores,
+        rows: Rows,
+        only: Selection | None,
+    ) -> None:
+        """Searches `some` queries (b,) in further lists, too: those whose centroids score at least that much (B,).
+
+        `near` (B, n) are the lists that have been searched. The better rows go into `scores` and `rows` (B, k).
+        """
+        alike = queries[some] @ self._centroids.T  # (b, nlist)
+        np.put_along_axis(alike, near[some], -np.inf, axis=1)
+        passing = alike >= least[some, np.newaxis]
+        width = int(passing.sum(axis=1).max())
+        if not width:
+            return
+        lists = np.argpartition(-alike, width - 1, axis=1)[:, :width] if width < self.nlist else np.argsort(-alike)
+        at = np.take_along_axis(alike, lists, axis=1)
+        lists[at < least[some, np.newaxis]] = -1
+        k = scores.shape[1]
+        more, more_rows = self._searched(queries[some], k, np.ascontiguousarray(lists), np.ascontiguousarray(at), only)
+        both = np.concatenate([scores[some], more], axis=1), np.concatenate([rows[some], more_rows], axis=1)
+        scores[some], rows[some] = top(*both, k)
+
+    @cached_property
+    def _centroids(self) -> Embeddings:
+        return cast(Embeddings, self._lists.reconstruct_n(0, self.nlist))  # (nlist, d)
+
+    def _searched(
+        self, queries: Embeddings, k: int, lists: Rows, near: Scores, only: Selection | None
+    ) -> tuple[Scores, Rows]:
+        """The k best of each query (B, d) in its lists (B, n), whose centroids have the scores `near` (B, n)."""
         parameters = faiss.SearchParametersIVF()  # for this call only: the index is shared between threads
-        parameters.nprobe = nprobe
+        parameters.nprobe = lists.shape[1]
         sub_index = None if only is None else only.sub_index
         shards = self._shards if sub_index is None else (sub_index,)
         if only is not None and sub_index is None:
             parameters.sel = only.selector
-        count, pointer = len(queries), faiss.swig_ptr(queries)
-        near, lists = np.empty((count, nprobe), np.float32), np.empty((count, nprobe), np.int64)
-        near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)
-        cast(_Compiled, self._lists).search_c(count, pointer, nprobe, near_pointer, lists_pointer)
-        if margin is not None:
-            best = near[:, :1]
-            lists[near < best - margin * np.abs(best)] = -1  # FAISS passes over it
-        scores = np.empty((len(shards), count, k), np.float32)
+        scores = np.empty((len(shards), len(queries), k), np.float32)
         rows = np.empty(scores.shape, np.int64)
         for shard, scores_of, rows_of in zip(shards, scores, rows, strict=True):
             cast(_Compiled, shard).search_preassigned_c(
-                count,
-                pointer,
+                len(queries),
+                faiss.swig_ptr(queries),
                 k,
-                lists_pointer,
-                near_pointer,
+                faiss.swig_ptr(lists),
+                faiss.swig_ptr(near),
                 faiss.swig_ptr(scores_of),
                 faiss.swig_ptr(rows_of),
                 False,
@@ -168,10 +219,10 @@ class Shards:
         if not self.count:
             return
         query = np.full((1, self.dimension), self.dimension**-0.5, dtype=np.float32)
-        _, found = self.search(query, min(self.count, TRIED), self.nlist)
+        _, found = self.search(query, min(self.count, TRIED), Probes(self.nlist))
         mask = np.zeros(int(found.max()) + 1, dtype=np.bool_)
         mask[found[0, ::2]] = True
-        _, rows = self.search(query, min(self.count, TRIED), self.nlist, only=Selection(mask))
+        _, rows = self.search(query, min(self.count, TRIED), Probes(self.nlist), only=Selection(mask))
         if not mask[rows[rows >= 0]].all():
             raise GalleryBroken(f"FAISS {faiss.__version__} ignores filters on {path}: install the version we pin")
 

@@ -14,7 +14,7 @@ from index.vectors import recall
 from index.vectors.encodings import ENCODING_FACTS
 from index.vectors.ranking import WIDEST, Ranking
 from index.vectors.recall import RecallProbe
-from index.vectors.shards import Shards
+from index.vectors.shards import Probes, Shards
 from models.arrays import Embeddings
 
 K = 10
@@ -77,7 +77,7 @@ def same_ids(shards: Shards, raw: faiss.IndexIVF, queries: Embeddings, nprobe: i
     """The share of queries for which the shards together find the very ids that one index finds."""
     parameters = faiss.SearchParametersIVF()
     parameters.nprobe = nprobe
-    _, ours = shards.search(queries, K, nprobe)
+    _, ours = shards.search(queries, K, Probes(nprobe))
     _, theirs = raw.search(queries, K, params=parameters)
     return float((np.sort(ours, axis=1) == np.sort(theirs, axis=1)).all(axis=1).mean())
 

@@ -10,10 +10,10 @@ from index.vectors import shards
 from index.vectors.encodings import Encoding
 from index.vectors.exact import Exact, scaled
 from index.vectors.probing import ProbeCounts, tuned
-from index.vectors.ranking import SHARES, Ranking
+from index.vectors.ranking import Ranking
 from index.vectors.recall import RECALL_AT, RecallProbe, composed_queries, recall
 from index.vectors.selection import DeadRows, Selection
-from index.vectors.shards import Shards
+from index.vectors.shards import Probes, Shards
 from models.arrays import normalised
 
 COUNT, DIMENSION, GOAL = 40_000, 32, 0.95
@@ -36,7 +36,7 @@ def measured(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.vectors.ranking.SCANNED", FEW)  # so that the lists are asked for few rows, too
         probing = tuned(ranking, RecallProbe.sample(ranking.exact), GOAL)
-        yield Ranking(opened, ranking.exact, probing.nprobe, probing.widened, probing.margin), probing
+        yield Ranking(opened, ranking.exact, probing.nprobe, probing.margin, probing.reach), probing
 
 
 @pytest.mark.slow
@@ -87,11 +87,25 @@ def test_the_margin_is_not_used_once_many_rows_are_dead(measured: tuple[Ranking,
 
 
 @pytest.mark.slow
-def test_the_fewer_rows_the_more_lists(measured: tuple[Ranking, ProbeCounts]) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.1, 0.02])
+def test_what_lies_together_is_found_as_well(measured: tuple[Ranking, ProbeCounts], share: float) -> None:
     ranking, probing = measured
-    assert probing.recall_at_10 >= GOAL
-    assert len(probing.widened) == len(SHARES)
-    lists = [ranking.probes(Selection(np.arange(COUNT) < share * COUNT), None) for share in (1, 0.6, *SHARES, 0.001)]
-    assert lists == sorted(lists) and lists[0] == probing.nprobe and lists[-1] == ranking.shards.nlist
-    assert lists[2:-1] == list(probing.widened)
-    assert ranking.probes(Selection(np.arange(COUNT) < 100), 3) == 3
+    direction = np.random.default_rng(6).standard_normal(DIMENSION).astype(np.float32)
+    along = ranking.exact.vectors.astype(np.float32) @ direction
+    only = Selection(along > np.quantile(along, 1 - share))  # a half-space, as of a category
+    queries = composed_queries(ranking.exact.vectors, count=200, seed=7)
+    truth, _ = ranking.exact.best(queries, only.rows, RECALL_AT)
+    found, rows = ranking.best(queries, RECALL_AT, only=only)
+    assert only.mask[rows].all() and probing.recall_at_10 >= GOAL
+    assert recall(found[:, :RECALL_AT], truth) >= GOAL - 0.02
+    few, _ = replace(ranking, reach=0.0).best(queries, RECALL_AT, only=only)
+    assert recall(few[:, :RECALL_AT], truth) < recall(found[:, :RECALL_AT], truth) - 0.01
+
+
+@pytest.mark.slow
+def test_a_request_sets_its_own_number_of_lists(measured: tuple[Ranking, ProbeCounts]) -> None:
+    ranking, probing = measured
+    only = Selection(np.arange(COUNT) < 100)
+    assert ranking.probes(only, 3) == Probes(3)
+    assert ranking.probes(only, None) == Probes(probing.nprobe, reach=probing.reach)
+    assert replace(ranking, reach=None).probes(only, None) == Probes(ranking.shards.nlist)  # of an older snapshot

@@ -11,7 +11,7 @@ from index.vectors.encodings import ENCODING_FACTS, ENCODINGS, Encoding
 from index.vectors.exact import FEW, Exact, inner_products, inner_products_at, scaled
 from index.vectors.ranking import Ranking
 from index.vectors.selection import DeadRows, Selection
-from index.vectors.shards import Shards
+from index.vectors.shards import Probes, Shards
 from models.arrays import Embeddings, Vectors, normalised
 
 COUNT, DIMENSION = 3000, 32
@@ -70,7 +70,7 @@ def test_pages_beyond_the_probed_lists_fit_together_whatever_is_asked_beside_the
     scores, rows = ranking.best(queries, COUNT, only=only, nprobe=3)
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(possible, (5, 1)))
     for number, query in enumerate(queries[:, np.newaxis]):
-        _, held = ranking.shards.search(query, COUNT, 3, only=only)
+        _, held = ranking.shards.search(query, COUNT, Probes(3), only=only)
         held = held[held >= 0]
         assert 0 < len(held) < len(possible) / 3
         assert {*rows[number, : len(held)].tolist()} == {*held.tolist()}  # before what other lists hold

@@ -11,8 +11,8 @@ from index.vectors.encodings import ENCODINGS, Encoding
 from index.vectors.exact import Exact, scaled
 from index.vectors.recall import RecallProbe
 from index.vectors.selection import Selection
-from index.vectors.shards import Shards
-from models.arrays import Embeddings, Vectors, normalised
+from index.vectors.shards import Probes, Shards
+from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
 from models.errors import GalleryBroken
 
 
@@ -34,7 +34,7 @@ def test_all_lists_of_any_number_of_shards_find_the_rows_of_a_flat_search(tmp_pa
     opened = made(tmp_path, vectors, parts)
     flat = faiss.IndexFlatIP(32)
     flat.add(normalised(vectors.astype(np.float32)))
-    scores, rows = opened.search(queries, 20, opened.nlist)
+    scores, rows = opened.search(queries, 20, Probes(opened.nlist))
     true_scores, true_rows = flat.search(queries, 20)
     np.testing.assert_array_equal(rows, true_rows)
     np.testing.assert_allclose(scores, true_scores, atol=2e-6)
@@ -46,7 +46,7 @@ def test_search_keeps_to_a_selection_in_every_encoding(tmp_path: Path, encoding:
     vectors, queries = unit(1500, 32).astype(np.float16), unit(40, 32, seed=1)
     opened = made(tmp_path, vectors, parts, encoding)
     mask = np.random.default_rng(7).random(1500) < 0.1
-    _, rows = opened.search(queries, int(mask.sum()), opened.nlist, only=Selection(mask))
+    _, rows = opened.search(queries, int(mask.sum()), Probes(opened.nlist), only=Selection(mask))
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.flatnonzero(mask), (40, 1)))
 
 
@@ -60,10 +60,10 @@ def test_a_narrowed_selection_finds_the_same(tmp_path: Path, encoding: Encoding,
     mask[rows] = True
     for nprobe in (3, opened.nlist):
         narrowed = Selection(mask)
-        scores, found = opened.search(queries, 30, nprobe, only=narrowed)
+        scores, found = opened.search(queries, 30, Probes(nprobe), only=narrowed)
         opened.narrow(narrowed)
         assert narrowed.sub_index is not None
-        narrowed_scores, narrowed_found = opened.search(queries, 30, nprobe, only=narrowed)
+        narrowed_scores, narrowed_found = opened.search(queries, 30, Probes(nprobe), only=narrowed)
         np.testing.assert_array_equal(narrowed_found, found)
         np.testing.assert_array_equal(narrowed_scores, scores)
 
@@ -84,8 +84,8 @@ def test_shards_share_their_lists_so_that_few_probes_find_the_same_in_one_and_in
     queries = unit(40, 32, seed=1)
     (tmp_path / "one").mkdir()
     (tmp_path / "four").mkdir()
-    _, one = made(tmp_path / "one", vectors, 1).search(queries, 10, nprobe)
-    _, four = made(tmp_path / "four", vectors, 4).search(queries, 10, nprobe)
+    _, one = made(tmp_path / "one", vectors, 1).search(queries, 10, Probes(nprobe))
+    _, four = made(tmp_path / "four", vectors, 4).search(queries, 10, Probes(nprobe))
     np.testing.assert_array_equal(one, four)
 
 
@@ -93,7 +93,7 @@ def test_shards_share_their_lists_so_that_few_probes_find_the_same_in_one_and_in
 def test_a_tiny_gallery_works_even_with_fewer_items_than_shards(tmp_path: Path, count: int) -> None:
     vectors = unit(count, 16).astype(np.float16)
     opened = made(tmp_path, vectors, 4)
-    scores, rows = opened.search(vectors.astype(np.float32), count, opened.nlist)
+    scores, rows = opened.search(vectors.astype(np.float32), count, Probes(opened.nlist))
     np.testing.assert_array_equal(rows[:, 0], np.arange(count))
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(count), (count, 1)))
     assert (np.diff(scores, axis=1) <= 0).all()
@@ -105,7 +105,7 @@ def test_twins_come_in_the_order_of_their_rows_whatever_the_shards(tmp_path: Pat
         folder = tmp_path / str(parts)
         folder.mkdir()
         opened = made(folder, vectors, parts)
-        scores, rows = opened.search(unit(1, 16), 12, opened.nlist)
+        scores, rows = opened.search(unit(1, 16), 12, Probes(opened.nlist))
         np.testing.assert_array_equal(rows, [np.arange(12)])
         np.testing.assert_allclose(scores, 1, atol=1e-5)
 
@@ -127,13 +127,41 @@ def test_the_chosen_probes_reach_the_goal_on_composed_queries_and_fewer_do_not(t
     vectors = normalised(np.repeat(centres, 50, axis=0) + 0.6 * unit(2000, 32, seed=3)).astype(np.float16)
     opened = made(tmp_path, vectors, 2)
     probe = RecallProbe.sample(Exact(vectors, scaled(vectors)))
-    nprobe, measured = probe.nprobe(opened.search, nlist=opened.nlist, goal=0.97)
+
+    def search(queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
+        return opened.search(queries, k, Probes(nprobe))
+
+    nprobe, measured = probe.nprobe(search, nlist=opened.nlist, goal=0.97)
     assert 1 < nprobe < opened.nlist
-    _, rows = opened.search(probe.queries, 10, nprobe)
+    _, rows = opened.search(probe.queries, 10, Probes(nprobe))
     truth = np.argsort(-(probe.queries @ normalised(vectors.astype(np.float32)).T), axis=1)[:, :10]
     naive = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)])
-    assert measured >= 0.97 > probe.recall(opened.search, nprobe - 1)
+    assert measured >= 0.97 > probe.recall(search, nprobe - 1)
     assert measured == pytest.approx(naive, abs=2e-3)
+
+
+@pytest.mark.parametrize("encoding", ["flat", "sq8"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_search_reaches_the_lists_near_its_tenth_best_row(tmp_path: Path, encoding: Encoding, narrow: bool) -> None:
+    vectors, queries, reach = unit(3000, 16).astype(np.float16), unit(20, 16, seed=5), 0.1
+    opened = made(tmp_path, vectors, 2, encoding=encoding)
+    only = Selection(np.arange(3000) % 3 == 0)
+    centroids = opened._centroids
+    if narrow:
+        opened.narrow(only)
+    scores, rows = opened.search(queries, 30, Probes(2, reach=reach), only=only)
+    first, _ = opened.search(queries, 30, Probes(2), only=only)
+    every, _ = opened.search(queries, 30, Probes(opened.nlist), only=only)
+    reached = []
+    for number, query in enumerate(queries):
+        alike = centroids @ query
+        least = max(first[number, 9] - reach, -2)
+        count = max(2, int((alike >= least).sum()))
+        expected, expected_rows = opened.search(query[np.newaxis], 30, Probes(count), only=only)
+        np.testing.assert_allclose(scores[number], expected[0], atol=2e-6)
+        assert set(rows[number].tolist()) == set(expected_rows[0].tolist())
+        reached.append(count)
+    assert min(reached) < opened.nlist < sum(reached) and (scores <= every).all()
 
 
 def test_a_probe_is_kept_and_a_file_that_is_none_refused_by_name(tmp_path: Path) -> None:
@@ -176,9 +204,9 @@ def test_on_gpus_the_same_is_found_and_filters_hold(
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
     here = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), encoding=encoding)
     for nprobe in (1, 8, there.nlist):
-        on_gpu, on_cpu = (shards.search(queries, 10, nprobe)[1] for shards in (there, here))
+        on_gpu, on_cpu = (shards.search(queries, 10, Probes(nprobe))[1] for shards in (there, here))
         same = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(on_gpu, on_cpu, strict=True)])
         assert same >= 0.99
     only = Selection(np.random.default_rng(7).random(20_000) < 0.1)
-    _, rows = there.search(queries, 200, there.nlist, only=only)
+    _, rows = there.search(queries, 200, Probes(there.nlist), only=only)
     assert only.mask[rows].all()
