@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models import files
 from models.errors import BundleBroken, BundleMissing, ConfigError
+from models.preprocess import Mode, Resize
 
 SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # the default of the commands
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
+TOWERS = ("gallery", "text")  # a weighted sum needs no third: composed is the gallery's vector
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
 RERANK = "rerank"  # an optional graph
 CANDIDATES = 100  # most rows that it re-ranks, as in its training
+_ResizeName: TypeAlias = Literal["shorter side, centre crop", "squash", "longer side, padded"]
+_NAMES: Mapping[Mode, _ResizeName] = {
+    "crop": "shorter side, centre crop",
+    "squash": "squash",
+    "pad": "longer side, padded",
+}
 
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
@@ -42,8 +50,14 @@ class Preprocessing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     image_size: int = Field(gt=0)  # S
-    resize: Literal["shorter side, centre crop"] = "shorter side, centre crop"
-    interpolation: Literal["bicubic"] = "bicubic"
+    resize: _ResizeName = "shorter side, centre crop"
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    fill: int = Field(default=0, ge=0, le=255, exclude_if=lambda fill: fill == 0)  # grey of the padding
+
+    @classmethod
+    def from_resize(cls, resize: Resize) -> "Preprocessing":
+        """Return what a manifest says of a resize."""
+        return cls(image_size=resize.size, resize=_NAMES[resize.mode], interpolation=resize.filter, fill=resize.fill)
 
 
 class Logistic(BaseModel):
@@ -98,6 +112,13 @@ class Manifest(BaseModel):
         """S, the side of the square of pixels."""
         return self.preprocessing.image_size
 
+    @property
+    def resize(self) -> Resize:
+        """How an image becomes that square."""
+        facts = self.preprocessing
+        mode = next(mode for mode, name in _NAMES.items() if name == facts.resize)
+        return Resize(facts.image_size, mode=mode, filter=facts.interpolation, fill=facts.fill)
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -132,9 +153,9 @@ class Bundle:
 
     @property
     def graphs(self) -> tuple[str, ...]:
-        """The names of its graphs, QUERY_WHOLE or QUERY_SPLIT, perhaps with RERANK; raises BundleBroken for others."""
+        """The names of its graphs: TOWERS, QUERY_WHOLE or QUERY_SPLIT, perhaps with RERANK; or raises BundleBroken."""
         found = {name.removesuffix(".onnx") for name in self.manifest.files if name.endswith(".onnx")}
-        for graphs in (QUERY_WHOLE, QUERY_SPLIT):
+        for graphs in (TOWERS, QUERY_WHOLE, QUERY_SPLIT):
             if found - {RERANK} == set(graphs):
                 return (*graphs, RERANK) if RERANK in found else graphs
         raise BundleBroken(f"the bundle {self.path} has the graphs {', '.join(sorted(found))}: export it again")

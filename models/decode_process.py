@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from models import preprocess
 from models.errors import ImageTooCostly, InputError
+from models.preprocess import Resize
 
 BYTES_PER_PIXEL = 6  # RGB takes 4 of each; WebP takes 16, and so is read up to three eighths of the pixels
 SLACK_BYTES = 64 * 2**20
@@ -60,11 +61,12 @@ def _serve(requests: BinaryIO, answers: BinaryIO, *, cpu_s: float) -> None:
 
 def _answer(request: Mapping[str, Any], data: bytes) -> tuple[dict[str, object], bytes]:
     """Return the facts and the bytes that answer a request."""
-    task, size, max_pixels = request["task"], request["size"], request["max_pixels"]
+    task, max_pixels = request["task"], request["max_pixels"]
     if task == "pixels":
-        return {}, preprocess.square(data, size=size, max_pixels=max_pixels, box=request["box"]).tobytes()
+        resize = Resize(**request["resize"])
+        return {}, preprocess.square(data, resize=resize, max_pixels=max_pixels, box=request["box"]).tobytes()
     if task == "thumbnail":
-        return {}, preprocess.thumbnail(data, size=size, max_pixels=max_pixels)
+        return {}, preprocess.thumbnail(data, size=request["size"], max_pixels=max_pixels)
     with preprocess.opened(data, max_pixels=max_pixels) as image:
         return {"format": image.format or "", "width": image.width, "height": image.height}, b""
 

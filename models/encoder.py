@@ -51,15 +51,16 @@ class Encoder:
             name: OnnxSession(opened.file(f"{name}.onnx"), threads=threads, provider=provider) for name in opened.graphs
         }
         self._gallery, self._text = graphs["gallery"], graphs["text"]
-        self._compose = graphs["query"] if "query" in graphs else graphs["compose"]
+        self._compose = graphs.get("query") or graphs.get("compose")  # None: composed is the gallery's vector
         self._rerank = graphs.get(bundle.RERANK)
         reading = [graph for graph in graphs.values() if "tokens" in graph.inputs]
         # a GPU's engines are built for one shape
         self._cuts = provider == "cpu" and all(graph.is_free("tokens", 1) for graph in reading)
         self._references = None
-        if "reference" in graphs:
-            self._references = References(graphs["reference"], cache_bytes=reference_cache_bytes)
-            if set(self._compose.inputs) != {*self._references.names, "tokens"}:
+        if "query" not in graphs:
+            reference = graphs.get("reference") or graphs["gallery"]
+            self._references = References(reference, cache_bytes=reference_cache_bytes)
+            if self._compose is not None and set(self._compose.inputs) != {*self._references.names, "tokens"}:
                 raise BundleBroken(f"compose.onnx of {opened.path} wants other features than reference.onnx gives")
 
     @classmethod
@@ -75,7 +76,7 @@ class Encoder:
         """Opens a bundle and runs its self-test; `threads` of ONNX Runtime, 0 for one per core.
 
         Images are decoded by `decoders`; without them, by as many processes as cores, with time for large images.
-        If the query's graph is split, features of the latest reference images are cached, up to so many bytes.
+        If the query is not one graph, features of the latest reference images are cached, up to so many bytes.
         Raises BundleMissing, BundleBroken, and ConfigError if this machine lacks the provider.
         """
         opened = Bundle.open(path)
@@ -101,7 +102,7 @@ class Encoder:
 
     @property
     def reference_cache(self) -> CacheUse | None:
-        """Hits, misses and size of the reference-image cache; None if the bundle's query is one graph."""
+        """Hits, misses and size of the reference-image cache; None if the bundle has one graph for the whole query."""
         return None if self._references is None else self._references.use
 
     def preprocess(
@@ -111,7 +112,7 @@ class Encoder:
 
         With a `box` they are of that part of the image.
         """
-        return self._decoders.pixels(data, size=self.manifest.image_size, max_pixels=max_pixels, box=box)
+        return self._decoders.pixels(data, resize=self.manifest.resize, max_pixels=max_pixels, box=box)
 
     def spelt(self, text: str) -> str:
         """A query's text as it is read: with slips of the finger put right."""
@@ -151,7 +152,10 @@ class Encoder:
         weights = np.broadcast_to(np.asarray(text_weight, np.float32), len(pixels))[:, np.newaxis]  # (B, 1)
         if not weights.any():
             return normalised(found["composed"])
-        words = found["text"] if "text" in found else self.texts(changes.texts)
+        if self._compose is None:
+            words = self.words(changes.tokens)
+        else:
+            words = found["text"] if "text" in found else self.texts(changes.texts)
         return normalised((1 - weights) * found["composed"] + weights * words)
 
     @property
@@ -187,11 +191,14 @@ class Encoder:
         tokens = self._tokenizer.encode([""] * len(pixels), template=Template.parse(self.sentence))
         return normalised(self._run(self._compose, self._features(pixels), tokens)["composed"])
 
-    def _run(self, graph: OnnxSession, features: Features, tokens: Tokens) -> dict[str, NDArray[np.float32]]:
+    def _run(self, graph: OnnxSession | None, features: Features, tokens: Tokens) -> dict[str, NDArray[np.float32]]:
         """The outputs of a graph for features (B, …) and texts, in runs of texts of like length.
 
-        Features that are pixels are encoded in one run: images in smaller batches would cost more than padding.
+        Features that are pixels are encoded in one run: images in smaller batches would cost more than padding. Without
+        a graph `composed` is the image's own vector.
         """
+        if graph is None:
+            return {"composed": np.asarray(features["vector"], np.float32)}
         lengths = self._lengths(tokens)
         groups = grouped_by_length(lengths) if self._cuts and len(lengths) > 1 and "pixels" not in features else ()
         if len(groups) < 2:
@@ -222,10 +229,13 @@ class Encoder:
         """Replays the outputs that torch gave at the export; raises BundleBroken if this machine's differ."""
         record = np.load(io.BytesIO(self._bundle.file(bundle.SELF_TEST).read_bytes()))
         pixels, tokens = record["pixels"], record["tokens"]
-        features: Features = {"pixels": pixels} if self._references is None else self._references.computed(pixels)
-        composed = self._compose.run({**features, "tokens": tokens})
+        gallery = self._gallery.run({"pixels": pixels})["vector"]
+        composed = {"composed": gallery}
+        if self._compose is not None:
+            features: Features = {"pixels": pixels} if self._references is None else self._references.computed(pixels)
+            composed = self._compose.run({**features, "tokens": tokens})
         answers = {
-            "gallery": self._gallery.run({"pixels": pixels})["vector"],
+            "gallery": gallery,
             "text": self._text.run({"tokens": tokens})["vector"],
             "composed": composed["composed"],
         }

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,7 +19,7 @@ import numpy as np
 from models import errors
 from models.arrays import Pixels
 from models.errors import ImageTooCostly, UnreadableImage
-from models.preprocess import Box
+from models.preprocess import Box, Resize
 
 CPU_S = 10.0  # for one image, if no caller waits for it
 ROOT = Path(__file__).parents[1]
@@ -79,22 +79,22 @@ class ImageDecoders:
         """Ends all processes, also those that decode."""
         self._end()
 
-    def pixels(self, data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> Pixels:
-        """Return the pixels (3, S, S) of an image file, S = `size`, as `preprocess.square` does."""
-        _, result = self._answer("pixels", data, size=size, max_pixels=max_pixels, box=box)
-        return np.frombuffer(result, np.uint8).reshape(3, size, size)
+    def pixels(self, data: bytes, *, resize: Resize, max_pixels: int, box: Box | None = None) -> Pixels:
+        """Return the pixels (3, S, S) of an image file, as `preprocess.square` does."""
+        _, result = self._answer("pixels", data, max_pixels=max_pixels, resize=asdict(resize), box=box)
+        return np.frombuffer(result, np.uint8).reshape(3, resize.size, resize.size)
 
     def thumbnail(self, data: bytes, *, size: int, max_pixels: int) -> bytes:
         """Return a JPEG of the image with at most `size` pixels a side."""
-        return self._answer("thumbnail", data, size=size, max_pixels=max_pixels)[1]
+        return self._answer("thumbnail", data, max_pixels=max_pixels, size=size)[1]
 
     def header(self, data: bytes, *, max_pixels: int) -> ImageHeader:
         """Return the format and the size of an image, without decoding its pixels."""
-        facts, _ = self._answer("header", data, size=0, max_pixels=max_pixels)
+        facts, _ = self._answer("header", data, max_pixels=max_pixels)
         return ImageHeader(str(facts["format"]), int(facts["width"]), int(facts["height"]))
 
-    def _answer(self, task: str, data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> "_Answer":
-        request = {"task": task, "size": size, "max_pixels": max_pixels, "box": box, "bytes": len(data)}
+    def _answer(self, task: str, data: bytes, *, max_pixels: int, **options: object) -> "_Answer":
+        request = {"task": task, "max_pixels": max_pixels, "bytes": len(data), **options}
         head = json.dumps(request).encode() + b"\n"
         try:
             with self._borrowed() as child:

@@ -1,14 +1,15 @@
 """Image bytes to pixels: the one preprocessing, used by serving, indexing, training and evaluation alike.
 
-It gives the pixels that open_clip's own evaluation transform gives (bicubic resize of the shorter side,
-centre crop), without ever making the whole resized picture: a 1×4000 strip costs no more than a square.
+It gives the pixels that open_clip's own evaluation transform gives, without ever making the whole resized picture: a
+1×4000 strip costs no more than a square.
 """
 
 import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
@@ -19,6 +20,8 @@ from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableI
 
 DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
 MAX_IMAGE_PIXELS = 50_000_000
+Mode: TypeAlias = Literal["crop", "squash", "pad"]  # open_clip's shortest, squash and longest
+Filter: TypeAlias = Literal["bicubic", "bilinear"]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom of a part, as shares of the upright image
 STRIP = (4096, 256)  # at most, columns and rows, where a step works in other pixels than the image's
 FORMATS = (  # what a photograph comes in; Pillow knows many more
@@ -33,20 +36,31 @@ _WANTED = "a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or JPEG 2000 file"
 TOO_MUCH_MEMORY = "the image takes too much memory to decode: send a smaller one"
 
 
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """How an image becomes a square: its centre, the whole in other proportions, or the whole with a margin."""
+
+    size: int  # S
+    mode: Mode = "crop"
+    filter: Filter = "bicubic"
+    fill: int = 0  # grey of the margin, 0…255
+
+
 def load_plugins() -> None:
     """Imports all that Pillow needs, or the first image of a format waits for it."""
     Image.init()
 
 
-def square(data: bytes, *, size: int, max_pixels: int, box: Box | None = None) -> Pixels:
-    """Return the pixels (3, S, S) of an image file's bytes, or of a part, S = `size`; raises what `decode` does."""
+def square(data: bytes, *, resize: Resize, max_pixels: int, box: Box | None = None) -> Pixels:
+    """Return the pixels (3, S, S) of an image file's bytes, or of a part; raises what `decode` does."""
+    size = resize.size
     if box is None:
-        return pixels(decode(data, max_pixels=max_pixels, side=size), size=size)
+        return pixels(decode(data, max_pixels=max_pixels, side=size), resize)
     left, top, right, bottom = box
     whole = decode(data, max_pixels=max_pixels, side=math.ceil(size / min(right - left, bottom - top)))
     width, height = whole.size
     edges = (math.floor(left * width), math.floor(top * height), math.ceil(right * width), math.ceil(bottom * height))
-    return pixels(whole.crop(edges), size=size)
+    return pixels(whole.crop(edges), resize)
 
 
 def thumbnail(data: bytes, *, size: int, max_pixels: int) -> bytes:
@@ -186,8 +200,35 @@ def _strips(image: Image.Image) -> Iterator[full_scale.Box]:
             yield left, top, min(left + columns, image.width), min(top + rows, image.height)
 
 
-def pixels(image: Image.Image, *, size: int) -> Pixels:
-    """An RGB image as (3, S, S): shorter side to `size` with bicubic filtering, then the centre square."""
+def pixels(image: Image.Image, resize: Resize) -> Pixels:
+    """An RGB image as (3, S, S)."""
+    made = _SQUARES[resize.mode](image, resize)
+    return np.ascontiguousarray(np.asarray(made, dtype=np.uint8).transpose(2, 0, 1))  # (3, S, S)
+
+
+def _squashed(image: Image.Image, resize: Resize) -> Image.Image:
+    return _resized(image, (resize.size, resize.size), resize.filter)
+
+
+def _padded(image: Image.Image, resize: Resize) -> Image.Image:
+    """The longer side to S, the rest filled on both sides, one pixel more at the right or the bottom."""
+    size, longest = resize.size, max(image.size)
+    width, height = (max(1, round(side / (longest / size))) for side in image.size)
+    whole = Image.new("RGB", (size, size), (resize.fill,) * 3)
+    whole.paste(_resized(image, (width, height), resize.filter), ((size - width) // 2, (size - height) // 2))
+    return whole
+
+
+def _resized(image: Image.Image, size: tuple[int, int], filter: Filter) -> Image.Image:
+    """In one call as torchvision; a high strip in two, or it would be widened whole first."""
+    if image.height > STRIP[0] and image.width < size[0]:
+        image = image.resize((image.width, size[1]), _FILTERS[filter])
+    return image.resize(size, _FILTERS[filter])
+
+
+def _cropped(image: Image.Image, resize: Resize) -> Image.Image:
+    """The shorter side to S, then the centre."""
+    size, filter = resize.size, _FILTERS[resize.filter]
     width, height = image.size
     short = min(width, height)
     # The size that torchvision's Resize would make, and the offset of its CenterCrop, both in resized pixels …
@@ -205,6 +246,9 @@ def pixels(image: Image.Image, *, size: int) -> Pixels:
     columns = (columns[0], 0, columns[2], last - first)
     rows = (0, rows[1] - first, size, rows[3] - first)
     # One pass at a time: given both at once, Pillow picks their order by the box's shape, not by the picture's.
-    narrow = image.resize((size, last - first), Image.Resampling.BICUBIC, box=columns)
-    square = narrow.resize((size, size), Image.Resampling.BICUBIC, box=rows)
-    return np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))  # (3, S, S)
+    narrow = image.resize((size, last - first), filter, box=columns)
+    return narrow.resize((size, size), filter, box=rows)
+
+
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+_SQUARES = {"crop": _cropped, "squash": _squashed, "pad": _padded}

@@ -24,7 +24,7 @@ from PIL import Image
 from models import preprocess
 from models.errors import InputError
 from models.image_decoders import ImageDecoders
-from models.preprocess import MAX_IMAGE_PIXELS
+from models.preprocess import MAX_IMAGE_PIXELS, Resize
 from service.errors import status_of
 
 Draw = Callable[[], bytes]
@@ -198,7 +198,7 @@ def _compare(width: int, height: int) -> None:
         for _ in range(41):
             for way, times in zip(ways, times_ms, strict=True):
                 began = time.perf_counter()
-                way(data, size=224, max_pixels=MAX_IMAGE_PIXELS)
+                way(data, resize=Resize(224), max_pixels=MAX_IMAGE_PIXELS)
                 times.append(1000 * (time.perf_counter() - began))
     child_ms, here_ms = (median(times) for times in times_ms)
     print(f"| {width} × {height} | {len(data)} | {child_ms:.2f} | {here_ms:.2f} |")
@@ -218,7 +218,7 @@ def _decoded(data: bytes) -> tuple[float, float, float, int]:
         decoders.start(1)
         began = time.monotonic()
         try:
-            decoders.pixels(data, size=224, max_pixels=MAX_IMAGE_PIXELS)
+            decoders.pixels(data, resize=Resize(224), max_pixels=MAX_IMAGE_PIXELS)
         except InputError as error:
             status = status_of(error)
         wall_s = time.monotonic() - began

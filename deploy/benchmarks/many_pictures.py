@@ -137,7 +137,7 @@ def check(bundle: Path, data: Path, cache: Path) -> None:
     pictures = sorted(published.load("circo", data, split="val", variant="official").images.items())
     encoder = Encoder.open(bundle)
     for row in Random(SEED).sample(range(len(kept)), CHECKED):
-        pixels = benchmark_images.pixels(pictures[row][1], size=encoder.manifest.image_size)
+        pixels = benchmark_images.pixels(pictures[row][1], encoder.manifest.resize)
         if np.abs(encoder.gallery(pixels[np.newaxis])[0] - kept[row]).max() > 1e-4:
             sys.exit(f"row {row} is not the embedding of {pictures[row][1].path}")
     print(f"{len(kept)} rows of {kept.shape[1]} numbers, {path.stat().st_size / 2**20:.0f} MiB; {CHECKED} compared")

@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> int:
     weight = encoder.manifest.text_weight
 
     def pixels_of(data: bytes) -> Pixels:  # in this process, as the least that a decoding can take
-        size = encoder.manifest.image_size
-        return preprocess.square(data, size=size, max_pixels=settings.max_pixels)[np.newaxis]  # (1, 3, S, S)
+        resize = encoder.manifest.resize
+        return preprocess.square(data, resize=resize, max_pixels=settings.max_pixels)[np.newaxis]  # (1, 3, S, S)
 
     def composed(data: bytes, text: str) -> None:
         pixels = pixels_of(data)

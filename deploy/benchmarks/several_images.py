@@ -106,8 +106,7 @@ def _embedded(encoder: Encoder, images: Iterable[Image.Image]) -> Embeddings:
     batch: list[bytes] = []
 
     def flush() -> None:
-        size = encoder.manifest.image_size
-        pixels = [preprocess.square(data, size=size, max_pixels=10**8) for data in batch]
+        pixels = [preprocess.square(data, resize=encoder.manifest.resize, max_pixels=10**8) for data in batch]
         blocks.append(encoder.gallery(np.stack(pixels)))
         batch.clear()
 

@@ -61,8 +61,8 @@ class Raw:
     def batch(self, start: int, size: int) -> None:
         """Answers so many searches in one pass."""
         some = [self._queries[(start + number) % len(self._queries)] for number in range(size)]
-        size_px, max_pixels = self._encoder.manifest.image_size, preprocess.MAX_IMAGE_PIXELS
-        pixels = np.stack([preprocess.square(data, size=size_px, max_pixels=max_pixels) for data, _ in some])
+        resize, max_pixels = self._encoder.manifest.resize, preprocess.MAX_IMAGE_PIXELS
+        pixels = np.stack([preprocess.square(data, resize=resize, max_pixels=max_pixels) for data, _ in some])
         weight = self._encoder.manifest.text_weight
         vectors = self._encoder.queries(pixels, [text for _, text in some], text_weight=weight)
         self._gallery.view().search(vectors, [SearchRequest()] * size)

@@ -1,91 +1,83 @@
 """Wrapper of an open_clip model: from pixels and token ids to embeddings, with access to its blocks."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import open_clip
 import torch
 from open_clip.model import CLIP, CLIPVisionCfg
-from open_clip.pretrained import get_pretrained_cfg
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.errors import ConfigError
+from models.nets import open_clip_models
 from models.nets.conv_tower import ConvTower
+from models.nets.open_clip_models import Description, Facts
 from models.nets.sentence_tower import mean_over_text, replace_text_tower
+from models.nets.towers import Towers
+from models.preprocess import Filter, Mode
 
-OWN_CONFIGS = Path(__file__).parent  # clip-small.json and conv-minilm.json, in open_clip's own form
 OWN_TOWERS = frozenset({"conv-minilm"})  # the models with a ConvTower and a sentence encoder
 
 
-class Backbone(nn.Module):
-    """CLIP with the mean and standard deviation inside, so that no caller can forget them.
+class Backbone(Towers):
+    """CLIP with access to its blocks, for the methods that add modules to it.
 
     Any open_clip model of its `CLIP` class with a ViT image tower (ViT-B/32, ViT-L/14, ours …). `clip.visual` and
     `clip.transformer` are open_clip's own modules.
     """
 
-    mean: Tensor
-    std: Tensor
+    cuts_texts = True
     reads_end = True  # whether a text's embedding is read at its end token alone
 
-    def __init__(self, clip: CLIP, *, mean: tuple[float, ...], std: tuple[float, ...], end: int) -> None:
-        super().__init__()
-        self.clip = clip
+    def __init__(
+        self,
+        clip: CLIP,
+        *,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        end: int,
+        mode: Mode = "crop",
+        filter: Filter = "bicubic",
+        fill: int = 0,
+    ) -> None:
+        length = int(clip.context_length)
+        super().__init__(clip, mean=mean, std=std, context_length=length, mode=mode, filter=filter, fill=fill)
         self.end = end  # id of the end token
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255.0, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255.0, persistent=False)
 
     @classmethod
-    def create(cls, name: str, *, pretrained: str, end: int) -> "Backbone":
+    def create(cls, name: str, *, pretrained: str, end: int, like: str = "") -> "Backbone":
         """Build the open_clip model `name` with the weights `pretrained`: one of its tags, a file, or "" for random.
 
-        Raises ConfigError for a name or tag that open_clip does not know, and for a model with other towers.
+        `like` is the tag whose preprocessing and activation the weights of a file have. Raises ConfigError as
+        `open_clip_models.describe`, for a model with other towers, and if training cannot prepare its images or texts.
         """
-        _known(name)
-        is_tag = pretrained in open_clip.list_pretrained_tags_by_model(name)
-        if pretrained and not is_tag and not Path(pretrained).is_file():
-            raise ConfigError(f"{pretrained!r} is neither a file nor a tag of open_clip's {name}")
-        facts = get_pretrained_cfg(name, pretrained) if pretrained else {}
-        if facts.get("quick_gelu") and not (open_clip.get_model_config(name) or {}).get("quick_gelu"):
-            # open_clip would only warn, and compute with the wrong activation
-            raise ConfigError(f"the weights {pretrained} need the quickgelu model: use {name}-quickgelu")
-        if facts.get("resize_mode", "shortest") != "shortest" or facts.get("interpolation", "bicubic") != "bicubic":
-            raise ConfigError(f"the weights {pretrained} of {name} want another preprocessing than a bundle's")
-        try:
-            clip = open_clip.create_model(name, pretrained=pretrained or None)
-        except (RuntimeError, OSError, KeyError, AssertionError) as error:  # open_clip asserts on widths
-            raise ConfigError(f"the weights {pretrained!r} do not load into {name}: {error}") from error
+        model = open_clip_models.describe(name, pretrained=pretrained, stated=Facts(), like=like)
+        if model.name != name:  # open_clip would only warn, and compute with the wrong activation
+            raise ConfigError(f"the weights {pretrained} need the quickgelu model: use {model.name}")
+        if (model.mode, model.filter) != ("crop", "bicubic"):
+            raise ConfigError(f"the weights {pretrained} of {name} want another preprocessing than training's")
+        if model.tokenizer_name:
+            raise ConfigError(f"{name} has the tokenizer {model.tokenizer_name}, and training knows CLIP's alone")
+        return cls.load(model, end=end)
+
+    @classmethod
+    def load(cls, model: Description, *, end: int) -> "Backbone":
+        """Load a model; raises ConfigError if its towers are not those that `Backbone` reads."""
+        clip, name, kind = model.load(), model.name, cls
         if not isinstance(clip, CLIP) or not isinstance(clip.visual, VisionTransformer):
             raise ConfigError(f"{name} is not a CLIP with a ViT image tower")
-        kind = cls
         if name in OWN_TOWERS:
-            config, kind = _known(name), SentenceBackbone
+            config, kind = model.config, SentenceBackbone
             clip.visual = ConvTower(CLIPVisionCfg(**config["vision_cfg"]), dimension=clip.visual.output_dim)
             replace_text_tower(clip, layers=config["text_cfg"]["layers"], heads=config["text_cfg"]["heads"])
-        mean = facts.get("mean") or open_clip.OPENAI_DATASET_MEAN
-        std = facts.get("std") or open_clip.OPENAI_DATASET_STD
-        return kind(clip, mean=tuple(mean), std=tuple(std), end=end)
+        return kind(
+            clip, mean=model.mean, std=model.std, end=end, mode=model.mode, filter=model.filter, fill=model.fill
+        )
 
     @property
     def dimension(self) -> int:
         """d, the width of an embedding."""
         return int(self.clip.visual.output_dim)
-
-    @property
-    def image_size(self) -> int:
-        """S, the side of the square of pixels."""
-        return int(self.clip.visual.image_size[0])
-
-    @property
-    def context_length(self) -> int:
-        """L, the longest text in tokens."""
-        return int(self.clip.context_length)
-
-    def normal_pixels(self, pixels: Tensor) -> Tensor:
-        """uint8 (B, 3, S, S) normalised for the image tower, float (B, 3, S, S)."""
-        return (pixels.float() - self.mean) / self.std
 
     def image(self, pixels: Tensor) -> Tensor:
         """uint8 pixels (B, 3, S, S) → L2-normalised embedding (B, d)."""
@@ -245,19 +237,10 @@ class SentenceBackbone(Backbone):
 
 def context_length(name: str) -> int:
     """L of an open_clip model, without building it; raises ConfigError for a name that open_clip does not know."""
-    return int(_known(name)["text_cfg"].get("context_length", 77))
+    return int(open_clip_models.known(name)["text_cfg"].get("context_length", 77))
 
 
 def cleaning(name: str) -> str:
     """Name of an open_clip model's cleaning of texts; raises ConfigError for a name that open_clip does not know."""
-    options = dict[str, object](_known(name)["text_cfg"]).get("tokenizer_kwargs")
+    options = open_clip_models.known(name)["text_cfg"].get("tokenizer_kwargs")
     return str(options.get("clean", "lower")) if isinstance(options, Mapping) else "lower"
-
-
-def _known(name: str) -> Mapping[str, Mapping[str, int]]:
-    """open_clip's config of a model, ours among them."""
-    open_clip.add_model_config(OWN_CONFIGS)
-    found: Mapping[str, Mapping[str, int]] | None = open_clip.get_model_config(name)
-    if found is None:
-        raise ConfigError(f"open_clip knows no model {name!r}: see open_clip.list_models()")
-    return found

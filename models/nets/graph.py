@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
-from models.nets.backbone import Backbone
+from models.nets.towers import Towers
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -18,8 +18,8 @@ class NetGraph(nn.Module, Generic[Net]):
 
 
 class BackboneGraph(nn.Module):
-    """One computation of a CLIP alone."""
+    """One computation of a CLIP alone; `backbone` enters the names in a graph, and so its digest."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Towers) -> None:
         super().__init__()
         self.backbone = backbone

@@ -1,7 +1,7 @@
 """The weighted sum, the first baseline: the composed query is λ·image + (1 − λ)·text.
 
-"image + text sum" in the tables of both papers (InstructCIR, Table 1). Here `composed` is the image's own embedding and
-`text` the text's; the mixing is the `text_weight` that every bundle has, by default one half.
+"image + text sum" in the tables of both papers (InstructCIR, Table 1). Its bundle has no graph for the query: the
+service mixes the outputs of these two by the `text_weight` that every bundle has, by default one half.
 """
 
 from torch import Tensor
@@ -21,10 +21,3 @@ class TextGraph(BackboneGraph):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.backbone.text(tokens)
-
-
-class SumGraph(BackboneGraph):
-    """pixels uint8 (B, 3, S, S), tokens int64 (B, L) → composed (B, d), text (B, d)."""
-
-    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        return self.backbone.image(pixels), self.backbone.text(tokens)

@@ -10,8 +10,9 @@ from open_clip.transform import image_transform
 from PIL import Image, ImageFilter
 
 from models.errors import ConfigError
-from models.nets.backbone import OWN_CONFIGS, Backbone
-from models.preprocess import pixels
+from models.nets.backbone import Backbone
+from models.nets.open_clip_models import OWN_CONFIGS
+from models.preprocess import Resize, pixels
 from tests.models import tiny
 
 
@@ -38,7 +39,7 @@ def test_its_embeddings_are_open_clips_own(backbone: Backbone, weights: Path) ->
         96, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD
     )
     expected = theirs.encode_image(transform(image)[None], normalize=True)
-    ours = backbone.image(torch.from_numpy(pixels(image, size=96))[None])
+    ours = backbone.image(torch.from_numpy(pixels(image, Resize(96)))[None])
     torch.testing.assert_close(ours, expected, atol=5e-3, rtol=0)  # a rounded pixel here and there
 
     tokens = torch.randint(1, 2000, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -62,6 +63,7 @@ def test_the_first_end_token_ends_the_text(backbone: Backbone) -> None:
         ("ViT-H-14-quickgelu", "dfn5b", "another preprocessing"),
         ("ViT-B-32", "of-my-dreams", "neither a file nor a tag"),
         ("RN50", "", "ViT image tower"),
+        ("ViT-L-14-worldwide", "", "mt5-base"),
     ],
 )
 def test_what_open_clip_does_not_know_is_refused(name: str, pretrained: str, said: str) -> None:
@@ -71,7 +73,7 @@ def test_what_open_clip_does_not_know_is_refused(name: str, pretrained: str, sai
 
 def test_weights_of_another_model_are_refused(weights: Path) -> None:
     with pytest.raises(ConfigError, match="do not load"):
-        Backbone.create("ViT-B-32", pretrained=str(weights), end=49407)
+        Backbone.create("ViT-B-32", pretrained=str(weights), like="laion2b_s34b_b79k", end=49407)
 
 
 def test_a_tower_that_reads_its_embedding_elsewhere_is_refused() -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from models import preprocess
 from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableImage
 from models.image_decoders import ImageDecoders, ImageHeader
+from models.preprocess import Resize
 
 PIXELS = preprocess.MAX_IMAGE_PIXELS
 
@@ -51,8 +52,8 @@ def test_a_child_gives_the_same_pixels(decoders: ImageDecoders) -> None:
     noise = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (90, 130, 3), dtype=np.uint8)
     for form in ("JPEG", "PNG", "WEBP"):
         data = encoded(Image.fromarray(noise), form)
-        found = decoders.pixels(data, size=64, max_pixels=PIXELS)
-        assert (found == preprocess.square(data, size=64, max_pixels=PIXELS)).all()
+        found = decoders.pixels(data, resize=Resize(64), max_pixels=PIXELS)
+        assert (found == preprocess.square(data, resize=Resize(64), max_pixels=PIXELS)).all()
         assert decoders.header(data, max_pixels=PIXELS) == ImageHeader(form, 130, 90)
         small = Image.open(io.BytesIO(decoders.thumbnail(data, size=40, max_pixels=PIXELS)))
         assert (small.format, max(small.size)) == ("JPEG", 40)
@@ -66,15 +67,17 @@ def test_the_errors_are_those_of_the_image(decoders: ImageDecoders) -> None:
         (large, ImageTooLarge),
     ):
         with pytest.raises(kind) as caught:
-            decoders.pixels(data, size=64, max_pixels=PIXELS)
+            decoders.pixels(data, resize=Resize(64), max_pixels=PIXELS)
         assert type(caught.value) is kind
 
 
 def test_an_image_that_takes_too_long_is_refused_and_the_next_is_decoded(decoders: ImageDecoders) -> None:
     before = children()
     with pytest.raises(ImageTooCostly, match="CPU time"):
-        decoders.pixels(striped(4000), size=64, max_pixels=PIXELS)
-    assert decoders.pixels(encoded(Image.new("RGB", (9, 9), "red")), size=8, max_pixels=PIXELS)[0].min() == 255
+        decoders.pixels(striped(4000), resize=Resize(64), max_pixels=PIXELS)
+    assert (
+        decoders.pixels(encoded(Image.new("RGB", (9, 9), "red")), resize=Resize(8), max_pixels=PIXELS)[0].min() == 255
+    )
     assert len(before - children()) <= 1
 
 
@@ -84,17 +87,17 @@ def test_memory_follows_the_pixels_allowed() -> None:
     with ImageDecoders(1, cpu_s=30) as decoders:
         for _ in range(2):  # the limit is set anew for each image
             with pytest.raises(ImageTooCostly, match="memory"):
-                decoders.pixels(image, size=8, max_pixels=PIXELS)
-            assert decoders.pixels(image, size=8, max_pixels=80_000_000)[1].max() == 127
+                decoders.pixels(image, resize=Resize(8), max_pixels=PIXELS)
+            assert decoders.pixels(image, resize=Resize(8), max_pixels=80_000_000)[1].max() == 127
 
 
 def test_a_killed_process_is_replaced_without_an_error(decoders: ImageDecoders) -> None:
     data = encoded(Image.new("RGB", (9, 9), "red"))
-    decoders.pixels(data, size=8, max_pixels=PIXELS)
+    decoders.pixels(data, resize=Resize(8), max_pixels=PIXELS)
     for child in children():
         os.kill(child, signal.SIGKILL)
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: decoders.pixels(data, size=8, max_pixels=PIXELS), range(8)))
+        results = list(pool.map(lambda _: decoders.pixels(data, resize=Resize(8), max_pixels=PIXELS), range(8)))
     assert len(results) == 8
 
 
@@ -107,7 +110,7 @@ def test_processes_that_end_while_they_are_idle_are_not_used() -> None:
             os.kill(child, signal.SIGKILL)
         while not all(child.has_ended for child in decoders._idle):
             time.sleep(0.01)
-        decoders.pixels(data, size=8, max_pixels=PIXELS)
+        decoders.pixels(data, resize=Resize(8), max_pixels=PIXELS)
         assert len(decoders._children) == len(decoders._idle) == 1
 
 
@@ -123,7 +126,7 @@ def test_an_image_whose_processes_are_killed_is_not_to_blame(decoders: ImageDeco
         pool.submit(kill, done)
         try:
             with pytest.raises(MemoryError):
-                decoders.pixels(striped(1000), size=64, max_pixels=PIXELS)
+                decoders.pixels(striped(1000), resize=Resize(64), max_pixels=PIXELS)
         finally:
             done.set()
     assert decoders.header(encoded(Image.new("RGB", (9, 9))), max_pixels=PIXELS).width == 9
@@ -135,9 +138,10 @@ def test_a_limit_of_the_whole_service_holds_for_its_processes() -> None:
     from pathlib import Path
     resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
     from models.image_decoders import ImageDecoders
+    from models.preprocess import Resize
     data = Path(sys.argv[1]).read_bytes()
     with ImageDecoders(1, cpu_s=5) as decoders:
-        print([decoders.pixels(data, size=8, max_pixels=10**10).shape for _ in range(2)])
+        print([decoders.pixels(data, resize=Resize(8), max_pixels=10**10).shape for _ in range(2)])
     """
     image = Path(__file__).parents[2] / "docs" / "sweater.jpg"
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), image], capture_output=True, text=True)
@@ -158,10 +162,10 @@ def test_a_costly_image_delays_no_other() -> None:
     with ImageDecoders(2, cpu_s=5) as decoders, ThreadPoolExecutor(1) as pool:
         decoders.start(2)
         decoders.header(data, max_pixels=PIXELS)
-        costly = pool.submit(decoders.pixels, striped(3000), size=64, max_pixels=PIXELS)
+        costly = pool.submit(decoders.pixels, striped(3000), resize=Resize(64), max_pixels=PIXELS)
         while not costly.done():
             begin = time.monotonic()
-            decoders.pixels(data, size=8, max_pixels=PIXELS)
+            decoders.pixels(data, resize=Resize(8), max_pixels=PIXELS)
             assert time.monotonic() - begin < 1.5
 
 
@@ -170,6 +174,7 @@ def test_no_process_outlives_its_parent(end: str) -> None:
     code = f"""
     import os, subprocess, sys
     from models.image_decoders import ImageDecoders
+    from models.preprocess import Resize
     decoders = ImageDecoders(2, cpu_s=1)
     decoders.start(2)
     try: decoders.header(b"x", max_pixels=1)
@@ -204,7 +209,7 @@ def test_after_the_end_nothing_is_started() -> None:
 def test_the_end_waits_for_no_image_and_leaves_no_process() -> None:
     before, decoders, data = children(), ImageDecoders(3, cpu_s=20), striped(10**6)  # of 2 GB, so made once
     with ThreadPoolExecutor(3) as pool:
-        futures = [pool.submit(decoders.pixels, data, size=8, max_pixels=PIXELS * 20) for _ in range(3)]
+        futures = [pool.submit(decoders.pixels, data, resize=Resize(8), max_pixels=PIXELS * 20) for _ in range(3)]
         while len(children() - before) < 3:
             time.sleep(0.01)
         decoders.close()

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from open_clip.transform import image_transform
 from PIL import Image, ImageFilter
@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage
-from models.preprocess import decode, pixels, rgb
+from models.preprocess import Filter, Mode, Resize, decode, pixels, rgb
 
 SIZE = 96
 
@@ -31,13 +31,21 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("filter", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("mode", ["crop", "squash", "pad"])
 @settings(max_examples=40, deadline=None)
 @given(width=st.integers(1, 400), height=st.integers(1, 400))
-def test_pixels_are_those_of_open_clips_evaluation_transform(width: int, height: int) -> None:
+def test_pixels_are_those_of_open_clips_evaluation_transform(
+    mode: Mode, filter: Filter, width: int, height: int
+) -> None:
+    if mode == "pad":
+        assume(min(width, height) * SIZE > max(width, height))  # theirs fails at no pixels at all
     # softened, since on white noise the order of the two passes alone (each clips to 0…255) moves a pixel by 20
     image = noise(width, height).filter(ImageFilter.GaussianBlur(2))
-    theirs = image_transform(SIZE, is_train=False, mean=(0, 0, 0), std=(1, 1, 1))(image).numpy() * 255
-    difference = np.abs(pixels(image, size=SIZE).astype(float) - theirs.round())
+    name = {"crop": "shortest", "squash": "squash", "pad": "longest"}[mode]
+    plain = {"mean": (0, 0, 0), "std": (1, 1, 1), "fill_color": 200}
+    theirs = image_transform(SIZE, is_train=False, resize_mode=name, interpolation=filter, **plain)(image).numpy() * 255
+    difference = np.abs(pixels(image, Resize(SIZE, mode, filter, fill=200)).astype(float) - theirs.round())
     assert difference.max() <= 2
     assert difference.mean() < 0.15  # a rounded pixel here and there
 
@@ -72,7 +80,7 @@ def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_pixels(
     data = encoded(photograph(width, height, mode), "JPEG", quality=90, exif=exif, **options)
     whole, small = decode(data), decode(data, side=SIZE)
     assert whole.size == (height, width) and small.size == (height // times, width // times)
-    difference = np.abs(pixels(whole, size=SIZE).astype(float) - pixels(small, size=SIZE))
+    difference = np.abs(pixels(whole, Resize(SIZE)).astype(float) - pixels(small, Resize(SIZE)))
     assert difference.mean() < 0.6 and difference.max() <= 6
     if times > 1:
         with pytest.raises(UnreadableImage):
@@ -83,15 +91,17 @@ def test_the_embedding_of_a_large_jpeg_stays_the_same() -> None:
     encoder = Encoder.open(SHIPPED)
     for size in ((2400, 1600), (3200, 3200)):
         data = encoded(photograph(*size), "JPEG", quality=90)
-        whole = pixels(decode(data), size=encoder.manifest.image_size)
+        whole = pixels(decode(data), encoder.manifest.resize)
         first, second = encoder.gallery(np.stack([whole, encoder.preprocess(data)]))
         assert float(first @ second) > 0.9999
 
 
+@pytest.mark.parametrize("mode", ["crop", "squash", "pad"])
 @pytest.mark.parametrize("size", [(1, 4_000), (4_000, 1)])
-def test_a_strip_gives_its_middle(size: tuple[int, int]) -> None:
-    square = pixels(Image.new("RGB", size, (10, 200, 30)), size=SIZE)
-    assert (square.reshape(3, -1).T == (10, 200, 30)).all()
+def test_a_strip_gives_its_middle(size: tuple[int, int], mode: Mode) -> None:
+    square = pixels(Image.new("RGB", size, (10, 200, 30)), Resize(SIZE, mode))
+    coloured = (square.reshape(3, -1).T == (10, 200, 30)).all(axis=1)
+    assert coloured.sum() == (SIZE if mode == "pad" else SIZE**2)
 
 
 PEAK = """
@@ -99,7 +109,7 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from models.preprocess import pixels, rgb
+from models.preprocess import Resize, pixels, rgb
 def peak():  # KiB, of this process alone: what getrusage says begins at that of its parent
     return int(re.search("VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
 """
@@ -112,9 +122,10 @@ def grown(image: str, work: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.parametrize("mode", ["crop", "squash", "pad"])
 @pytest.mark.parametrize("size", ["(1, 2_000_000)", "(2_000_000, 1)"])
-def test_a_long_strip_is_never_widened_whole(size: str) -> None:
-    assert grown(f'Image.new("RGB", {size})', f"pixels(image, size={SIZE})") < 50_000  # else 600 MB
+def test_a_long_strip_is_never_widened_whole(size: str, mode: Mode) -> None:
+    assert grown(f'Image.new("RGB", {size})', f"pixels(image, Resize({SIZE}, {mode!r}))") < 100_000  # else 600 MB
 
 
 @pytest.mark.parametrize("shape", [(3000, 4000), (1, 12_000_000)])

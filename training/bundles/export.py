@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models import bundle, spelling
 from models.bundle import Manifest, Precision, Preprocessing
+from models.nets.backbone import Backbone
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
 from training.bundles import parameter_map
@@ -44,7 +45,7 @@ class FinishedModel:
         context_length = self.graphs.text_backbone.context_length
         tokenizer = Tokenizer.open(self.tokenizer_file, context_length=context_length)
         template = Template.parse(self.template)
-        preprocessing = Preprocessing(image_size=self.graphs.image_backbone.image_size)
+        preprocessing = Preprocessing.from_resize(self.graphs.image_backbone.resize)
         if compact:
             self.graphs.make_compact()
         pixels, tokens = _sample_inputs(tokenizer, template, image_size=preprocessing.image_size)
@@ -80,7 +81,7 @@ class FinishedModel:
             tolerance=bundle.TOLERANCES[precision],
             files={},
         )
-        if isinstance(self.graphs.gallery, ImageGraph):
+        if isinstance(self.graphs.gallery, ImageGraph) and isinstance(self.graphs.image_backbone, Backbone):
             files[parameter_map.FILE] = parameter_map.encoded(self.graphs, blob)  # before weights.bin: may add to it
         files |= {
             bundle.WEIGHTS: blob.data,
@@ -106,7 +107,7 @@ def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]
         parts["reference"] = _part(graphs.query.reference, image, graphs.query.features)
         features = parts["reference"].outputs
         parts["compose"] = _part(graphs.query.compose, {**features, **text}, ("composed", "text"))
-    else:
+    elif graphs.query is not None:
         parts["query"] = _part(graphs.query, {**image, **text}, ("composed", "text"))
     return parts | {"text": _part(graphs.text, text, ("vector",))}
 
@@ -130,13 +131,13 @@ def _part(module: nn.Module, inputs: Mapping[str, Tensor], names: tuple[str, ...
 
 def _record(parts: Mapping[str, _Part], pixels: Tensor, tokens: Tensor) -> bytes:
     """Return the inputs and outputs that the self-test replays, as an .npz file."""
-    query = parts["compose" if "compose" in parts else "query"].outputs
+    query = next((parts[name].outputs for name in ("compose", "query") if name in parts), {})
     values = {
         "pixels": pixels,
         "tokens": tokens,
         "gallery": parts["gallery"].outputs["vector"],
         "text": parts["text"].outputs["vector"],
-        "composed": query["composed"],
+        "composed": query.get("composed", parts["gallery"].outputs["vector"]),
     }
     if "text" in query:
         values["query_text"] = query["text"]

@@ -11,9 +11,9 @@ import torch
 from onnx import external_data_helper
 from torch import Tensor, nn
 
-from models.nets.backbone import Backbone
 from models.nets.norms import fold_norms
 from models.nets.sentence_tower import SentenceBlock
+from models.nets.towers import Towers
 from models.nets.two_stage import Injection
 from models.tokenizer import SHORTEST
 from training.bundles.compact import Stored, round_to_8_bits, round_to_half, stored, unsigned
@@ -40,22 +40,23 @@ class Graphs:
     """One method's graphs, as modules in eval mode with the signatures of docs/models.md."""
 
     gallery: nn.Module  # pixels → vector
-    query: nn.Module | Split  # pixels, tokens → composed, or composed and text
+    query: nn.Module | Split | None  # pixels, tokens → composed, or composed and text; None: composed is the gallery's
     text: nn.Module  # tokens → vector
 
     @property
-    def image_backbone(self) -> Backbone:
+    def image_backbone(self) -> Towers:
         """The CLIP whose image tower the gallery graph has."""
         return _backbone(self.gallery)
 
     @property
-    def text_backbone(self) -> Backbone:
+    def text_backbone(self) -> Towers:
         """The CLIP whose text tower the text graph has."""
         return _backbone(self.text)
 
     def make_compact(self) -> None:
         """Round the matrices, with the batch norms in them: to half precision, a sentence encoder's to 8 bits."""
-        parts = (self.query.reference, self.query.compose) if isinstance(self.query, Split) else (self.query,)
+        parts = [self.query.reference, self.query.compose] if isinstance(self.query, Split) else [self.query]
+        parts = [part for part in parts if part is not None]
         for part in (self.gallery, self.text, *parts):
             fold_norms(part)
             round_to_half(part)
@@ -68,8 +69,8 @@ class Graphs:
                 round_to_8_bits(module.conv.weight)
 
 
-def _backbone(graph: nn.Module) -> Backbone:
-    return next(module for module in graph.modules() if isinstance(module, Backbone))
+def _backbone(graph: nn.Module) -> Towers:
+    return next(module for module in graph.modules() if isinstance(module, Towers))
 
 
 def traced(
@@ -82,12 +83,13 @@ def traced(
 ) -> onnx.ModelProto:
     """Return the module in eval mode as a graph with those inputs and outputs, whose first dimension is the free batch.
 
-    The second dimension of the inputs in `counted` is free, too, and that of `tokens` down to SHORTEST.
+    The second dimension of the inputs in `counted` is free, too, and that of `tokens` down to SHORTEST, unless the text
+    tower reads all of them.
     """
     batch, count = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("count", min=1, max=4096)
     second = dict.fromkeys(counted, count)
     longest = next((value.shape[1] for name, value in zip(names, inputs, strict=True) if name == "tokens"), 0)
-    if longest > SHORTEST:
+    if longest > SHORTEST and all(part.cuts_texts for part in module.modules() if isinstance(part, Towers)):
         second["tokens"] = torch.export.Dim("length", min=SHORTEST, max=longest)
     shapes = tuple({0: batch, 1: second[name]} if name in second else {0: batch} for name in names)
     with warnings.catch_warnings():

@@ -26,7 +26,8 @@ def backbone(settings: BackboneConfig, out: Path, *, seed: int) -> Backbone:
     source = Path(settings.pretrained)
     bundled = (out / BUNDLE_WEIGHTS).exists() or (bool(settings.pretrained) and (source / bundle.MANIFEST).is_file())
     torch.manual_seed(seed)  # no checkpoint has random weights: each rank and the export draw them again
-    clip = Backbone.create(settings.name, pretrained="" if bundled else settings.pretrained, end=tokenizer.end)
+    pretrained, like = ("", "") if bundled else (settings.pretrained, settings.like)
+    clip = Backbone.create(settings.name, pretrained=pretrained, like=like, end=tokenizer.end)
     if tokenizer.vocabulary > clip.clip.vocab_size:
         raise ConfigError(
             f"{settings.name} has a vocabulary of its own: name a bundle as backbone.pretrained, for its tokenizer"

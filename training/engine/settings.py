@@ -16,6 +16,7 @@ class BackboneConfig(Section):
 
     name: str
     pretrained: str = ""  # one of open_clip's tags, a file, a bundle's folder, or nothing for random weights
+    like: str = ""  # with a file, the tag whose preprocessing and activation its weights have
 
 
 class OptimConfig(Section):

@@ -20,7 +20,7 @@ _QUALITY = 60  # of the JPEG
 
 def write(encoder: Encoder, out: Path, *, products: int, seed: int, cache: Path | None) -> int:
     """Write the sheet as a JPEG, in two columns, and return the number of sentences."""
-    shop = Shop.catalogue(products, split="test", seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = Shop.catalogue(products, split="test", seed=seed, resize=encoder.manifest.resize, cache=cache)
     gallery = shop.gallery(encoder)
     examples: list[Example] = []
     for row, text in _sentences(shop):

@@ -5,6 +5,7 @@ from PIL import Image
 from models import preprocess
 from models.arrays import Pixels
 from models.errors import ImageTooLarge, InputError, UnreadableImage
+from models.preprocess import Resize
 from training.evaluation.benchmarks.benchmark import BenchmarkImage, Box
 
 DILATION = 0.7  # GeneCIS: share of the box's sides
@@ -24,9 +25,9 @@ def image(source: BenchmarkImage, *, side: int | None = None) -> Image.Image:
         raise InputError(f"the image {source.path} cannot be read ({error}): fetch it again") from error
 
 
-def pixels(source: BenchmarkImage, *, size: int) -> Pixels:
+def pixels(source: BenchmarkImage, resize: Resize) -> Pixels:
     """Return the pixels that a model receives (3, S, S); raises the errors of `image`."""
-    return preprocess.pixels(image(source, side=size), size=size)
+    return preprocess.pixels(image(source, side=resize.size), resize)
 
 
 def cropped(whole: Image.Image, box: Box) -> Image.Image:

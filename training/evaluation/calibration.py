@@ -109,7 +109,7 @@ def error(rows: Sequence[tuple[float, float, int]]) -> float:
 
 def shop(encoder: Encoder, *, split: str, products: int, seed: int, cache: Path | None) -> Shop:
     """Return the shop whose hits are judged."""
-    return Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    return Shop.catalogue(products, split=split, seed=seed, resize=encoder.manifest.resize, cache=cache)
 
 
 def _written(

@@ -89,7 +89,7 @@ def pseudo_words(
     Raises ConfigError if the bundle makes no pseudo-words.
     """
     sentence = encoder.sentence  # before anything is drawn
-    shop = Shop.catalogue(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = Shop.catalogue(products, split=split, seed=seed, resize=encoder.manifest.resize, cache=cache)
     queries = [BenchmarkQuery(each.id, each.id, (sentence,), (each.id,), GALLERY) for each in shop.products]
     scores = shop.sentences(encoder) @ shop.gallery(encoder).T  # (N, N)
     return Result.from_answers(
@@ -106,7 +106,7 @@ def captions(encoder: Encoder, *, split: str, products: int, seed: int, date: st
 
     Every product that the caption describes counts.
     """
-    shop = Shop.independent(products, split=split, seed=seed, size=encoder.manifest.image_size, cache=cache)
+    shop = Shop.independent(products, split=split, seed=seed, resize=encoder.manifest.resize, cache=cache)
     phrases = [product_captions.caption(product, Random(f"{seed}/{split}/{product.id}")) for product in shop.products]
     facts, ids = Facts(shop.products), np.array([product.id for product in shop.products])
     queries = []

@@ -48,8 +48,8 @@ class ShopEvaluation:
 
     def shop(self, added: Sequence[Product] = ()) -> Shop:
         """Return the shop with its images, followed by the hard negatives `added`."""
-        size = self.encoder.manifest.image_size
-        return Shop.catalogue(self.products, split=self.split, seed=self.seed, size=size, cache=self.cache, added=added)
+        resize, cache = self.encoder.manifest.resize, self.cache
+        return Shop.catalogue(self.products, split=self.split, seed=self.seed, resize=resize, cache=cache, added=added)
 
     def vectors(self, shop: Shop, references: Rows, texts: Sequence[str]) -> Embeddings:
         """Return the bundle's vectors (B, d) of composed queries."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from models import files
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
+from models.preprocess import Resize
 from training.catalogue import write
 from training.catalogue.world import sample
 from training.catalogue.world.world import Product
@@ -25,29 +27,31 @@ _Array = TypeVar("_Array", bound=NDArray[np.generic])
 class Shop:
     """Products, their images at one size, and their embeddings."""
 
-    def __init__(self, products: list[Product], *, name: str, size: int, cache: Path | None) -> None:
+    def __init__(self, products: list[Product], *, name: str, resize: Resize, cache: Path | None) -> None:
         """`name` identifies the sampling of the products; images and galleries are stored in `cache` if it is given."""
         self.products = products
         self.row_of = {product.id: row for row, product in enumerate(products)}
-        self._key = [write.VERSION, name, len(products), size, images.SIDES]
+        self._key = [write.VERSION, name, len(products), resize.size, images.SIDES]
+        if resize != Resize(resize.size):
+            self._key.append(asdict(resize))
         self._cache = cache
-        self.pixels: Pixels = self._cached("pixels", [], lambda: _drawn(products, size=size))  # (N, 3, S, S)
+        self.pixels: Pixels = self._cached("pixels", [], lambda: _drawn(products, resize))  # (N, 3, S, S)
 
     @classmethod
     def catalogue(
-        cls, count: int, *, split: str, seed: int, size: int, cache: Path | None, added: Sequence[Product] = ()
+        cls, count: int, *, split: str, seed: int, resize: Resize, cache: Path | None, added: Sequence[Product] = ()
     ) -> "Shop":
         """Draw a shop with siblings, as `likebut catalogue` does, followed by the hard negatives `added`."""
         products = sample.catalogue(count, split=split, seed=seed)
         digest = hashlib.sha256(repr(added).encode()).hexdigest()[:16]  # other questions have other negatives
         name = f"catalogue {split} {seed}{f' and hard negatives {digest}' if added else ''}"
-        return cls([*products, *added], name=name, size=size, cache=cache)
+        return cls([*products, *added], name=name, resize=resize, cache=cache)
 
     @classmethod
-    def independent(cls, count: int, *, split: str, seed: int, size: int, cache: Path | None) -> "Shop":
+    def independent(cls, count: int, *, split: str, seed: int, resize: Resize, cache: Path | None) -> "Shop":
         """Draw the first products of a split, each independent of the others."""
         products = images.products(count, split=split, seed=seed)
-        return cls(products, name=f"products {split} {seed}", size=size, cache=cache)
+        return cls(products, name=f"products {split} {seed}", resize=resize, cache=cache)
 
     def gallery(self, encoder: Encoder) -> Embeddings:
         """Return the embeddings of all images (N, d); all bundles of one space share the file."""
@@ -78,6 +82,6 @@ class Shop:
         return loaded
 
 
-def _drawn(products: list[Product], *, size: int) -> Pixels:
+def _drawn(products: list[Product], resize: Resize) -> Pixels:
     bar = tqdm(products, desc="drawing", unit="image", leave=False, mininterval=1.0)
-    return np.stack([images.product_pixels(product, size=size) for product in bar])
+    return np.stack([images.product_pixels(product, resize) for product in bar])

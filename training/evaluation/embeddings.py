@@ -19,6 +19,7 @@ from models import files
 from models.arrays import Embeddings, Pixels
 from models.encoder import Encoder
 from models.errors import InputError, JobRunning
+from models.preprocess import Resize
 from training.evaluation import benchmark_images
 from training.evaluation.benchmarks.benchmark import BenchmarkImage
 
@@ -91,13 +92,13 @@ def _block_of(images: Names, block: int) -> Names:
 
 
 def _submit(pool: ThreadPoolExecutor, encoder: Encoder, images: Names) -> list[Future[Pixels | None]]:
-    size = encoder.manifest.image_size
-    return [pool.submit(_pixels, image, size=size) for _, image in images]
+    resize = encoder.manifest.resize
+    return [pool.submit(_pixels, image, resize) for _, image in images]
 
 
-def _pixels(image: BenchmarkImage, *, size: int) -> Pixels | None:
+def _pixels(image: BenchmarkImage, resize: Resize) -> Pixels | None:
     try:
-        return benchmark_images.pixels(image, size=size)
+        return benchmark_images.pixels(image, resize)
     except InputError:  # all broken images are named together at the end
         return None
 

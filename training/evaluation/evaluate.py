@@ -117,7 +117,7 @@ def _ways(
             owners = [row for row, query in enumerate(block) for _ in query.texts]
             texts = [text for query in block for text in query.texts]
             shown = [benchmark.images[query.reference] for query in block]
-            pixels = np.stack(list(pool.map(partial(benchmark_images.pixels, size=encoder.manifest.image_size), shown)))
+            pixels = np.stack(list(pool.map(partial(benchmark_images.pixels, resize=encoder.manifest.resize), shown)))
             words.append(_mean(encoder.texts(texts), owners))
             composed.append(_mean(encoder.queries(pixels[owners], texts, text_weight=text_weight), owners))
     text = np.concatenate(words)

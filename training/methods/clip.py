@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,10 +13,8 @@ from torch import Tensor, nn
 
 from models import spelling
 from models.arrays import Rows
-from models.bundle import Manifest
 from models.errors import ConfigError
-from models.nets import weighted_sum
-from models.nets.backbone import Backbone, cleaning
+from models.nets.backbone import Backbone
 from models.tokenizer import Tokenizer
 from training import sentence_encoder, vocabulary
 from training.bundles.export import FinishedModel
@@ -38,7 +35,7 @@ from training.engine.lengths import by_length
 from training.engine.losses import symmetric_nce
 from training.engine.settings import BackboneConfig, LoopConfig, OptimConfig, Section
 from training.methods.attribute_heads import AttributeHeads
-from training.methods.clip_run import frozen_graphs
+from training.methods.weighted_sum import weighted_sum_model
 from training.metrics import retrieval
 
 _ENCODER = "encoder.safetensors"  # of a run: the sentence encoder that it began with
@@ -90,7 +87,8 @@ class ContrastConfig(Section):
         """Return the CLIP of a run with random weights, and its tokenizer."""
         tokenizer = Tokenizer.open(run / TOKENIZER, context_length=3)
         torch.manual_seed(self.seed)
-        backbone = Backbone.create(self.backbone.name, pretrained=self.backbone.pretrained, end=tokenizer.end)
+        own = self.backbone
+        backbone = Backbone.create(own.name, pretrained=own.pretrained, like=own.like, end=tokenizer.end)
         if self.text is not None:
             sentence_encoder.load(self.text.encoder, backbone, copy=run / _ENCODER)
             sentence_encoder.freeze(backbone, learns=self.text.learns)
@@ -256,32 +254,3 @@ class ContrastStage:
         ids = self._tokenizer.encode(texts).ids
         longest = int((ids == self._tokenizer.end).argmax(axis=1).max()) + 1
         return torch.from_numpy(ids[:, :longest])
-
-
-def weighted_sum_model(backbone: Backbone, *, name: str, tokenizer_file: Path) -> FinishedModel:
-    """Return a CLIP, called `name` by open_clip, as the weighted sum of its image and its text embedding."""
-    backbone.eval()
-    return FinishedModel(
-        method="sum",
-        backbone=name,
-        template="{text}",
-        text_weight=0.5,
-        graphs=frozen_graphs(backbone, weighted_sum.SumGraph(backbone)),
-        tokenizer_file=tokenizer_file,
-    )
-
-
-def export_open_clip(
-    name: str, *, pretrained: str, text_weight: float | None, out: Path, compact: bool = False
-) -> Manifest:
-    """Export an open_clip model as it is; raises ConfigError for a model or weights that open_clip does not know."""
-    with TemporaryDirectory() as scratch:
-        tokenizer_file = Path(scratch) / TOKENIZER
-        vocabulary.clip(tokenizer_file, clean=cleaning(name))
-        end = Tokenizer.open(tokenizer_file, context_length=3).end
-        backbone = Backbone.create(name, pretrained=pretrained, end=end)
-        if backbone.clip.vocab_size != end + 1:
-            raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
-        model = weighted_sum_model(backbone, name=name, tokenizer_file=tokenizer_file)
-        config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
-        return model.export(out, config=config, text_weight=text_weight, compact=compact)

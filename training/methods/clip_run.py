@@ -8,6 +8,7 @@ from torch import nn
 
 from models.nets import weighted_sum
 from models.nets.backbone import Backbone
+from models.nets.towers import Towers
 from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Graphs, Split
@@ -68,6 +69,6 @@ class ClipRunConfig(Section):
         )
 
 
-def frozen_graphs(backbone: Backbone, query: nn.Module | Split) -> Graphs:
-    """Return the graphs of a CLIP whose gallery and text embeddings are its own, with this query graph."""
+def frozen_graphs(backbone: Towers, query: nn.Module | Split | None) -> Graphs:
+    """Return the graphs of a CLIP whose gallery and text embeddings are its own, with this query graph, or without."""
     return Graphs(gallery=weighted_sum.ImageGraph(backbone), query=query, text=weighted_sum.TextGraph(backbone))

@@ -17,7 +17,7 @@ from models.tokenizer import Template, Tokenizer
 from tests.models import tiny
 from training.bundles import parameter_map
 from training.bundles.parameter_map import backbone_weights
-from training.methods.clip import weighted_sum_model
+from training.methods.weighted_sum import weighted_sum_model
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_short_texts_are_read_without_their_padding(exported: Path) -> None:
 
 def test_the_same_gallery_side_is_the_same_space(split_bundle: Path, exported: Path) -> None:
     split, whole = Bundle.open(split_bundle), Bundle.open(exported)
-    assert split.graphs == ("gallery", "reference", "compose", "text") and whole.graphs == ("gallery", "query", "text")
+    assert split.graphs == ("gallery", "reference", "compose", "text") and whole.graphs == ("gallery", "text")
     assert split.manifest.space_id == whole.manifest.space_id  # only the text tower differs
     assert split.manifest.model_id != whole.manifest.model_id
 

@@ -13,7 +13,7 @@ from models.nets.backbone import Backbone
 from tests.models import tiny
 from training.bundles.onnx_graph import ORT_DOMAIN
 from training.bundles.parameter_map import backbone_weights
-from training.methods.clip import weighted_sum_model
+from training.methods.weighted_sum import weighted_sum_model
 
 TEXTS = ["in red", "with long sleeves and no belt", "$50", "a very long wish " * 40]
 

@@ -70,7 +70,9 @@ def test_validation_pictures_are_as_in_serving(pictures: Images) -> None:
     blocks = list(captions(pictures).validation(batch=4))
     assert [len(block) for block in blocks] == [4, 4, 1]
     data = pictures.read(shown(blocks[2])[0])
-    np.testing.assert_array_equal(blocks[2][0].numpy(), preprocess.pixels(preprocess.decode(data), size=8))
+    np.testing.assert_array_equal(
+        blocks[2][0].numpy(), preprocess.pixels(preprocess.decode(data), preprocess.Resize(8))
+    )
 
 
 def test_what_is_held_out_depends_on_the_seed_alone(pictures: Images) -> None:

@@ -104,7 +104,7 @@ def test_a_composing_batch_is_its_rows_one_by_one(triplets: Triplets) -> None:
         assert present(batch.target_row).tolist() == triplets.targets[order].tolist()
         for name, rows in (("reference", triplets.references), ("target", triplets.targets)):
             data = [triplets.images.read(int(row)) for row in rows[order]]
-            expected = np.stack([preprocess.pixels(preprocess.decode(each), size=8) for each in data])
+            expected = np.stack([preprocess.pixels(preprocess.decode(each), preprocess.Resize(8)) for each in data])
             np.testing.assert_array_equal(batch.tensors()[name].numpy(), expected)
 
 

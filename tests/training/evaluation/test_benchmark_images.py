@@ -37,12 +37,13 @@ def test_a_box_is_longer_to_the_left_and_the_top_on_a_black_square(
 def test_pixels_are_those_of_the_one_preprocessing(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     synthetic.picture(path, seed=3, size=(90, 70))
-    expected = preprocess.pixels(preprocess.decode(path.read_bytes()), size=32)
-    np.testing.assert_array_equal(benchmark_images.pixels(BenchmarkImage(path), size=32), expected)
+    expected = preprocess.pixels(preprocess.decode(path.read_bytes()), preprocess.Resize(32))
+    np.testing.assert_array_equal(benchmark_images.pixels(BenchmarkImage(path), preprocess.Resize(32)), expected)
     box = (10.0, 10.0, 30.0, 20.0)
     cut = benchmark_images.cropped(preprocess.decode(path.read_bytes()), box)
     np.testing.assert_array_equal(
-        benchmark_images.pixels(BenchmarkImage(path, box), size=32), preprocess.pixels(cut, size=32)
+        benchmark_images.pixels(BenchmarkImage(path, box), preprocess.Resize(32)),
+        preprocess.pixels(cut, preprocess.Resize(32)),
     )
 
 

@@ -8,6 +8,7 @@ import torch
 
 from models.encoder import Encoder
 from models.errors import ConfigError
+from models.preprocess import Resize
 from models.tokenizer import Template
 from tests.models import tiny
 from training.catalogue import generated_texts
@@ -55,7 +56,7 @@ def composed(encoder: Encoder, *, text_weight: float, cache: Path | None = None)
 def test_the_rows_equal_a_plain_ranking(words: Encoder) -> None:
     found = composed(words, text_weight=0.25)
     assert [name for name in found.rows if "unseen" not in name] == ["image only", "text only", "sum", "two-stage"]
-    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, size=words.manifest.image_size, cache=None)
+    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, resize=words.manifest.resize, cache=None)
     gallery = words.gallery(shop.pixels)
     asked = triplets(shop.products, QUERIES, seed=3)
     assert found.protocol.queries == len(asked)
@@ -86,7 +87,7 @@ def test_generated_texts_ask_the_same_queries_in_other_words(encoder: Encoder) -
     own, other = asked("written"), asked("generated")
     assert other.protocol == own.protocol and (own.model.texts, other.model.texts) == ("written", "generated")
     assert other.answers["image only"] == own.answers["image only"]
-    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, size=encoder.manifest.image_size, cache=None)
+    shop = Shop.catalogue(PRODUCTS, split="test", seed=3, resize=encoder.manifest.resize, cache=None)
     gallery = encoder.gallery(shop.pixels)
     for number, triplet in enumerate(triplets(shop.products, QUERIES, seed=3)):
         reference, target = (shop.row_of[id] for id in (triplet.reference, triplet.target))
@@ -118,9 +119,9 @@ def test_a_shop_is_drawn_and_embedded_once_for_all_bundles_of_a_space(encoder: E
 
 def test_a_gallery_of_another_space_or_shop_is_another_file(encoder: Encoder, words: Encoder, tmp_path: Path) -> None:
     for asked in (encoder, words):
-        Shop.catalogue(8, split="test", seed=3, size=32, cache=tmp_path)
-        Shop.catalogue(8, split="val", seed=3, size=32, cache=tmp_path)
-        shop = Shop.independent(8, split="test", seed=3, size=asked.manifest.image_size, cache=tmp_path)
+        Shop.catalogue(8, split="test", seed=3, resize=Resize(32), cache=tmp_path)
+        Shop.catalogue(8, split="val", seed=3, resize=Resize(32), cache=tmp_path)
+        shop = Shop.independent(8, split="test", seed=3, resize=asked.manifest.resize, cache=tmp_path)
         shop.gallery(asked)
     assert len(list(tmp_path.glob("shop-pixels-*"))) == 4  # two of catalogues, one of each size
     assert len(list(tmp_path.glob("shop-gallery-*"))) == 2
@@ -129,7 +130,7 @@ def test_a_gallery_of_another_space_or_shop_is_another_file(encoder: Encoder, wo
 def test_a_pseudo_word_must_find_its_own_picture(words: Encoder) -> None:
     found = drawn_catalogue.pseudo_words(words, split="test", products=40, seed=3, date=DATE)
     assert list(found.rows) == ["a photo of *"]
-    shop = Shop.catalogue(40, split="test", seed=3, size=words.manifest.image_size, cache=None)
+    shop = Shop.catalogue(40, split="test", seed=3, resize=words.manifest.resize, cache=None)
     scores = words.sentences(shop.pixels) @ words.gallery(shop.pixels).T
     ranks = [1 + int((row > row[number]).sum()) for number, row in enumerate(scores)]
     assert np.abs(found.answers["a photo of *"].best - ranks).max() <= 1  # sums in another order
@@ -142,7 +143,7 @@ def test_a_pseudo_sentence_is_the_template_up_to_its_pseudo_word(words: Encoder,
     slot = tokenizer.slot(template)
     assert slot is not None
     tokens = torch.from_numpy(tokenizer.encode(["", ""], template=template).ids)
-    pixels = Shop.catalogue(2, split="test", seed=3, size=tiny.SIZE, cache=None).pixels
+    pixels = Shop.catalogue(2, split="test", seed=3, resize=Resize(tiny.SIZE), cache=None).pixels
     with torch.no_grad():
         reference = net.reference(net.backbone.image_states(torch.from_numpy(pixels)))
         expected = net.compose(reference, tokens, slot=slot).numpy()
@@ -166,7 +167,7 @@ def test_the_hard_variant_ranks_the_negatives_of_every_query_beside_the_shop(wor
     shop = sample.catalogue(PRODUCTS, split="test", seed=3)
     asked = draw_questions(shop, QUERIES, seed=3)
     gallery = [*shop, *(one for own in negatives(asked, split="test", seed=3) for one in own)]
-    pixels = np.stack([images.product_pixels(product, size=words.manifest.image_size) for product in gallery])
+    pixels = np.stack([images.product_pixels(product, words.manifest.resize) for product in gallery])
     vectors, place = words.gallery(pixels), {product.id: row for row, product in enumerate(gallery)}
     metrics = found.values("image only")
     for number, (question, query) in enumerate(zip(asked, found.queries, strict=True)):

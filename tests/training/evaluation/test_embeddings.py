@@ -56,8 +56,9 @@ def test_rows_are_those_of_one_picture_at_a_time(encoder: Encoder, tmp_path: Pat
     shown = pictures(tmp_path, 7)
     shown.append(("0001:box", BenchmarkImage(shown[1][1].path, (2.0, 2.0, 5.0, 4.0))))
     found = embeddings.embeddings(encoder, shown, cache=tmp_path / "cache")
-    size = encoder.manifest.image_size
-    expected = [encoder.gallery(benchmark_images.pixels(picture, size=size)[None])[0] for _, picture in shown]
+    expected = [
+        encoder.gallery(benchmark_images.pixels(picture, encoder.manifest.resize)[None])[0] for _, picture in shown
+    ]
     np.testing.assert_allclose(found, np.stack(expected), atol=1e-5)
     assert isinstance(found, np.memmap) and found.dtype == np.float32
     assert np.abs(found[7] - found[1]).max() > 0.01

@@ -48,7 +48,7 @@ def evaluated(encoder: Encoder, benchmark: Benchmark, cache: Path) -> Result:
 
 def one_by_one(encoder: Encoder, benchmark: Benchmark, query: BenchmarkQuery, way: str) -> NDArray[np.float32]:
     """Return the query vector (d,) of a query."""
-    pixels = benchmark_images.pixels(benchmark.images[query.reference], size=encoder.manifest.image_size)[None]
+    pixels = benchmark_images.pixels(benchmark.images[query.reference], encoder.manifest.resize)[None]
     image = encoder.gallery(pixels)
     words = normalised(np.mean([encoder.texts([text]) for text in query.texts], axis=0))
     composed = np.mean([encoder.queries(pixels, [text], text_weight=0.25) for text in query.texts], axis=0)
@@ -92,9 +92,8 @@ def test_every_metric_equals_one_query_at_a_time(
     benchmark = loaded(data, name, variant)
     found = evaluated(encoder, benchmark, tmp_path)
     assert list(found.answers) == ["image only", "text only", "sum", "two-stage"]
-    size = encoder.manifest.image_size
     vectors = {
-        each: encoder.gallery(benchmark_images.pixels(picture, size=size)[None])[0]
+        each: encoder.gallery(benchmark_images.pixels(picture, encoder.manifest.resize)[None])[0]
         for each, picture in benchmark.images.items()
     }
     for way in found.answers:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.encoder import Encoder
+from models.preprocess import Resize
 from training.catalogue.world import sample
 from training.evaluation import phrasings
 from training.evaluation.drawn_queries import ShopEvaluation
@@ -113,6 +114,7 @@ def test_what_has_the_unwanted_images_value_is_a_negative_and_what_has_another_i
 def test_other_negatives_are_other_cached_images(tmp_path: Path) -> None:
     few = sample.catalogue(8, split="test", seed=5)
     one, other = (
-        Shop.catalogue(4, split="test", seed=3, size=16, cache=tmp_path, added=added) for added in (few[:4], few[4:])
+        Shop.catalogue(4, split="test", seed=3, resize=Resize(16), cache=tmp_path, added=added)
+        for added in (few[:4], few[4:])
     )
     assert not np.array_equal(one.pixels, other.pixels)

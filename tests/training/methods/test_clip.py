@@ -22,7 +22,8 @@ from training.data.batch import ContrastBatch
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.methods import config, runs
-from training.methods.clip import ContrastConfig, ContrastStage, export_open_clip
+from training.methods.clip import ContrastConfig, ContrastStage
+from training.methods.weighted_sum import export_open_clip
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """

@@ -23,7 +23,7 @@ def test_the_vectors_are_the_bundles_own_and_kept(pictures: Path, tmp_path: Path
         if item.path.name == "broken.jpg":
             assert np.isnan(vectors[row]).all()
             continue
-        square = preprocess.pixels(preprocess.decode(item.path.read_bytes()), size=encoder.manifest.image_size)
+        square = preprocess.pixels(preprocess.decode(item.path.read_bytes()), encoder.manifest.resize)
         np.testing.assert_allclose(vectors[row], encoder.gallery(square[None])[0], atol=1e-5)
     (file,) = tmp_path.glob("vectors-*.npy")
     np.save(file, vectors * 2)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from models import files, preprocess
 from models.arrays import Pixels
+from models.preprocess import Resize
 from training.catalogue import write
 from training.catalogue.draw import draw
 from training.catalogue.language import modification, phrasebook, product_captions, spelling, spoken_captions
@@ -30,10 +31,10 @@ BLOCK = 500  # images a worker draws at a time
 _MISSPELT_SHARE = 0.04
 
 
-def product_pixels(product: Product, *, size: int) -> Pixels:
+def product_pixels(product: Product, resize: Resize) -> Pixels:
     """A product's pixels (3, S, S), drawn at one of SIDES and taken to S as serving would."""
     side = Random(product.picture_seed ^ 0x51DE).choice(SIDES)
-    return preprocess.pixels(Image.fromarray(draw.draw(product, size=side)), size=size)
+    return preprocess.pixels(Image.fromarray(draw.draw(product, size=side)), resize)
 
 
 def products(count: int, *, split: str, seed: int) -> list[Product]:
@@ -116,5 +117,5 @@ def _caption(product: Product, random: Random) -> Phrase:
 
 def _block(indices: range, *, split: str, seed: int, size: int) -> Pixels:
     return np.stack(
-        [product_pixels(sample.with_sibling(index, split=split, seed=seed), size=size) for index in indices]
+        [product_pixels(sample.with_sibling(index, split=split, seed=seed), Resize(size)) for index in indices]
     )

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.preprocess import Resize
 from training.data.drawn import images
 
 
 @pytest.mark.slow
 def test_cached_pictures_are_those_of_the_products_one_by_one(tmp_path: Path) -> None:
     cached = images.pixels(7, split="val", seed=3, size=48, cache=tmp_path)
-    one_by_one = [images.product_pixels(product, size=48) for product in images.products(7, split="val", seed=3)]
+    one_by_one = [images.product_pixels(product, Resize(48)) for product in images.products(7, split="val", seed=3)]
     np.testing.assert_array_equal(cached, np.stack(one_by_one))
     again = images.pixels(7, split="val", seed=3, size=48, cache=tmp_path)
     np.testing.assert_array_equal(cached, again)

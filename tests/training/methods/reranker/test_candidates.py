@@ -10,6 +10,7 @@ import torch
 
 from models.bundle import SHIPPED
 from models.encoder import Encoder
+from models.preprocess import Resize
 from training.catalogue.triplets import Triplet, triplets
 from training.data.batch import CandidateBatch
 from training.data.config import DrawnTriplets
@@ -51,7 +52,7 @@ def test_each_row_is_a_triplet_with_its_target_and_the_first_of_its_own_shop(
     data: DrawnCandidates, encoder: Encoder, asked: list[Triplet]
 ) -> None:
     products = images.products(80, split="train", seed=SEED)
-    pixels = np.stack([images.product_pixels(product, size=96) for product in products])
+    pixels = np.stack([images.product_pixels(product, Resize(96)) for product in products])
     vectors = encoder.gallery(pixels)
     rows = {product.id: row for row, product in enumerate(products)}
     seen = 0
