@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models.errors import ConfigError
 from models.nets import open_clip_models
 from models.nets.conv_tower import ConvTower
-from models.nets.open_clip_models import Description, Facts
+from models.nets.open_clip_models import Description, WeightFacts
 from models.nets.sentence_tower import mean_over_text, replace_text_tower
 from models.nets.towers import Towers
 from models.preprocess import Filter, Mode
@@ -51,7 +51,7 @@ class Backbone(Towers):
         `like` is the tag whose preprocessing and activation the weights of a file have. Raises ConfigError as
         `open_clip_models.describe`, for a model with other towers, and if training cannot prepare its images or texts.
         """
-        model = open_clip_models.describe(name, pretrained=pretrained, stated=Facts(), like=like)
+        model = open_clip_models.describe(name, pretrained=pretrained, stated=WeightFacts(), like=like)
         if model.name != name:  # open_clip would only warn, and compute with the wrong activation
             raise ConfigError(f"the weights {pretrained} need the quickgelu model: use {model.name}")
         if (model.mode, model.filter) != ("crop", "bicubic"):

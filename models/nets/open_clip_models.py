@@ -25,7 +25,7 @@ _FAILURES = (RuntimeError, OSError, KeyError, ValueError, TypeError, AssertionEr
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WeightFacts:
     """What belongs to weights and is not in them; None: not known."""
 
     mean: tuple[float, ...] | None = None  # of the channels, in 0…1
@@ -35,18 +35,18 @@ class Facts:
     quick_gelu: bool | None = None
     fill: int | None = None  # grey of a padded image's margin
 
-    def over(self, other: "Facts") -> "Facts":
+    def over(self, other: "WeightFacts") -> "WeightFacts":
         """Return these facts, with the other's in the place of those that are not known."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(other, **{name: value for name, value in known.items() if value is not None})
 
-    def agreed(self, other: "Facts") -> "Facts":
+    def agreed(self, other: "WeightFacts") -> "WeightFacts":
         """Return the facts that are the same in both."""
         names = [field.name for field in fields(self)]
         return replace(self, **{name: None for name in names if getattr(self, name) != getattr(other, name)})
 
 
-_DEFAULTS = Facts(
+_DEFAULTS = WeightFacts(
     mean=open_clip.OPENAI_DATASET_MEAN,
     std=open_clip.OPENAI_DATASET_STD,
     mode="crop",
@@ -105,7 +105,7 @@ class Description:
         return clip.eval()
 
 
-def describe(name: str, *, pretrained: str, stated: Facts, like: str = "") -> Description:
+def describe(name: str, *, pretrained: str, stated: WeightFacts, like: str = "") -> Description:
     """Describe the model `name` with the weights `pretrained`: one of its tags, a file, or "" for random.
 
     A name `hf-hub:…` or `local-dir:…` has its own weights. The facts of a file's weights are `stated`, or those of the
@@ -153,7 +153,7 @@ def known(name: str) -> Mapping[str, Any]:
     return found
 
 
-def _facts(name: str, *, pretrained: str) -> Facts:
+def _facts(name: str, *, pretrained: str) -> WeightFacts:
     """Return the facts of the model's own folder, of a tag, of all tags if it is a file, or open_clip's defaults."""
     if parse_model_name(name)[0]:
         return _of_folder(name)
@@ -166,14 +166,14 @@ def _facts(name: str, *, pretrained: str) -> Facts:
     if not Path(pretrained).is_file():
         raise ConfigError(f"{pretrained!r} is neither a file nor a tag of open_clip's {name}")
     if not tags:
-        return Facts(quick_gelu=True if quick else None)
+        return WeightFacts(quick_gelu=True if quick else None)
     facts = _of_tag(name, tags[0])
     for tag in tags[1:]:
         facts = facts.agreed(_of_tag(name, tag))
     return facts
 
 
-def _of_tag(name: str, tag: str) -> Facts:
+def _of_tag(name: str, tag: str) -> WeightFacts:
     if tag not in open_clip.list_pretrained_tags_by_model(name):
         raise ConfigError(f"{tag!r} is no tag of open_clip's {name}: see open_clip.list_pretrained()")
     noted = get_pretrained_cfg(name, tag)
@@ -181,7 +181,7 @@ def _of_tag(name: str, tag: str) -> Facts:
     return replace(_of_config(noted), quick_gelu=quick)
 
 
-def _of_folder(name: str) -> Facts:
+def _of_folder(name: str) -> WeightFacts:
     """Return the facts in the open_clip_config.json of a folder, or of a repository."""
     schema, place = parse_model_name(name)
     path = Path(place) / HF_CONFIG_NAME if schema == "local-dir" else Path(_fetched(place))
@@ -189,7 +189,9 @@ def _of_folder(name: str) -> Facts:
     if "model_cfg" not in whole:
         raise ConfigError(f"{path} has no model_cfg: write it by open_clip's push_to_hf_hub")
     noted = _of_config(whole.get("preprocess_cfg") or {})
-    return replace(noted.over(Facts(mode="crop", filter="bicubic")), quick_gelu=bool(known(name).get("quick_gelu")))
+    return replace(
+        noted.over(WeightFacts(mode="crop", filter="bicubic")), quick_gelu=bool(known(name).get("quick_gelu"))
+    )
 
 
 def _fetched(repository: str) -> str:
@@ -199,12 +201,12 @@ def _fetched(repository: str) -> str:
         raise ConfigError(f"{repository} cannot be fetched: {error}") from error
 
 
-def _of_config(noted: Mapping[str, Any]) -> Facts:
+def _of_config(noted: Mapping[str, Any]) -> WeightFacts:
     """Return the facts that open_clip's own form of a preprocessing has."""
     mode, filter = noted.get("resize_mode"), noted.get("interpolation")
     if mode not in (None, *MODES) or filter not in (None, "bicubic", "bilinear", "random"):
         raise ConfigError(f"a resize {mode!r} by {filter!r} is none of open_clip's")
-    return Facts(
+    return WeightFacts(
         mean=_three(noted.get("mean")),
         std=_three(noted.get("std")),
         mode=None if mode is None else MODES[mode],

@@ -43,10 +43,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from models.errors import ConfigError
-    from models.nets.open_clip_models import MODES, Facts
+    from models.nets.open_clip_models import MODES, WeightFacts
     from training.methods import runs, weighted_sum
 
-    stated = Facts(
+    stated = WeightFacts(
         mean=_three(arguments.mean, "--mean"),
         std=_three(arguments.std, "--std"),
         mode=None if arguments.resize is None else MODES[arguments.resize],
@@ -54,7 +54,7 @@ def _export(arguments: argparse.Namespace) -> None:
         quick_gelu=arguments.quick_gelu,
     )
     if arguments.run is not None:
-        if stated != Facts() or arguments.like or arguments.pretrained:
+        if stated != WeightFacts() or arguments.like or arguments.pretrained:
             raise ConfigError("a run knows its weights: leave out --pretrained and the options of a file's weights")
         weight, stage = arguments.text_weight, arguments.stage
         manifest = runs.export(

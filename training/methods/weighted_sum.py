@@ -7,7 +7,7 @@ from models.bundle import Manifest
 from models.errors import ConfigError
 from models.nets import open_clip_models
 from models.nets.backbone import Backbone, cleaning
-from models.nets.open_clip_models import Facts
+from models.nets.open_clip_models import WeightFacts
 from models.nets.towers import Towers
 from models.tokenizer import Tokenizer
 from training import vocabulary
@@ -35,7 +35,7 @@ def export_open_clip(
     pretrained: str,
     text_weight: float | None,
     out: Path,
-    stated: Facts = Facts(),  # noqa: B008  # frozen
+    stated: WeightFacts = WeightFacts(),  # noqa: B008  # frozen
     like: str = "",
     compact: bool = False,
 ) -> Manifest:
