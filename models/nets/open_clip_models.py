@@ -26,7 +26,7 @@ _FAILURES = (RuntimeError, OSError, KeyError, ValueError, TypeError, AssertionEr
 
 @dataclass(frozen=True, slots=True)
 class WeightFacts:
-    """What belongs to weights and is not in them; None: not known."""
+    """Facts that belong to weights and are not in them; None: not known."""
 
     mean: tuple[float, ...] | None = None  # of the channels, in 0…1
     std: tuple[float, ...] | None = None
