@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from index.build import arguments as build_arguments
 from models import cli
 from models.bundle import SHIPPED
 from models.errors import ConfigError
@@ -22,76 +23,14 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="likebut index", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     build = verbs.add_parser("build", help="index a folder of images or a table, and make it live")
-    build.add_argument(
-        "source",
-        nargs="?",
-        help="a folder, a .csv, .jsonl or .parquet table with id and image, or a product feed or export of Google"
-        " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…). Without it, the"
-        " gallery is built again from its last source, or from its own items if changes filled it",
-    )
-    build.add_argument("--gallery", type=Path, metavar="DIR", help="the folder to create or replace")
-    build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
-    build.add_argument(
-        "--map",
-        type=_mapping,
-        action="append",
-        default=[],
-        metavar="NAME=COLUMN",
-        help="the column of a table that is the id, the image or another attribute, as image=image_link; repeatable",
-    )
-    build.add_argument(
-        "--bundle",
-        type=Path,
-        default=SHIPPED,
-        metavar="DIR",
-        help="folder of the model that embeds the images (default: the shipped one)",
-    )
-    build.add_argument(
-        "--shards",
-        type=_shards,
-        default="auto",
-        metavar="N",
-        help="number of FAISS files (default: by the number of GPUs and items)",
-    )
-    build.add_argument(
-        "--encoding",
-        choices=("auto", "flat", "fp16", "sq8", "rabitq"),
-        default="auto",
-        help="encoding of the vectors in FAISS, from the largest to the smallest (default: by the number of items)",
-    )
-    build.add_argument(
-        "--recall",
-        type=_recall,
-        default="auto",
-        metavar="R",
-        help="recall@10 of composed queries to reach (default: .99 for few items, .95 for many)",
-    )
-    build.add_argument(
-        "--lexical",
-        metavar="NAMES",
-        help="attributes whose words find items, beside the id, with commas between them (default: those of the live"
-        " snapshot, or title, name, brand, category, sku, mpn and gtin)",
-    )
-    build.add_argument(
-        "--max-loss",
-        type=float,
-        default=0.05,
-        metavar="SHARE",
-        help="share of the live items that may be gone afterwards, or the build is refused (default: .05)",
-    )
-    build.add_argument(
-        "--allow-private-hosts",
-        choices=("true", "false"),
-        default="true",
-        help="whether images may be fetched from private addresses; jobs of the service say false (default: true)",
-    )
-    build.add_argument(
-        "--provider",
-        choices=("cpu", "cuda", "tensorrt"),
-        default="cpu",
-        help="device that runs the model (default: cpu)",
-    )
+    build_arguments.add(build)
     build.set_defaults(verb=_build)
+    copy = verbs.add_parser("copy", help="write a source's items as JSON lines, and fetch their images to this disk")
+    copy.add_argument("source", help="as that of build")
+    build_arguments.add_map(copy)
+    copy.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of items.jsonl and images")
+    copy.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    copy.set_defaults(verb=_copy)
     create = verbs.add_parser("create", help="make a gallery without items, to be filled by changes of items")
     create.add_argument("gallery", type=Path)
     create.add_argument(
@@ -133,21 +72,6 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("out", type=Path, help="folder to create")
     export.set_defaults(verb=_export)
     return cli.run(parser, argv)
-
-
-def _shards(given: str) -> "int | Literal['auto']":
-    return "auto" if given == "auto" else int(given)
-
-
-def _recall(given: str) -> "float | Literal['auto']":
-    return "auto" if given == "auto" else float(given)
-
-
-def _mapping(given: str) -> tuple[str, str]:
-    name, equals, column = (part.strip() for part in given.partition("="))
-    if not name or not equals or not column:
-        raise argparse.ArgumentTypeError(f"{given!r} is not NAME=COLUMN, as in image=image_link")
-    return name, column
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -201,6 +125,22 @@ def _build(arguments: argparse.Namespace) -> None:
     )
     progress_reports.print_recall(built.recall_goal, built.recall_at_10)
     progress_reports.print_notes(built.notes)
+
+
+def _copy(arguments: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from index.build import progress as progress_reports
+    from index.build.local_copy import ITEMS, copy
+
+    copied = copy(arguments.source, arguments.out, columns=dict(arguments.map))
+    if arguments.json:
+        cli.print_json(asdict(copied))
+        return
+    print(f"{copied.items} items of {arguments.source} are in {arguments.out / ITEMS}")
+    for reason, number in copied.skipped.items():
+        print(f"  {number} skipped: {reason}")
+    progress_reports.print_notes(copied.notes)
 
 
 def _step_back(arguments: argparse.Namespace) -> None:

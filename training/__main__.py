@@ -1,4 +1,4 @@
-"""The training command line: catalogue, data, triplets, train, export, quantize, evaluate, report and more."""
+"""The training command line: catalogue, data, triplets, train, export, tailor, evaluate, report and more."""
 
 import argparse
 import sys
@@ -15,6 +15,7 @@ from training.cli import (
     quantize,
     report,
     submission,
+    tailor,
     train,
     triplets,
 )
@@ -37,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     train.add(verb("train", "train as a config says, or continue an interrupted run"))
     export.add(verb("export", "turn a finished run, or an open_clip model, into a bundle"))
     quantize.add(verb("quantize", "turn a bundle's large products to 8 bits, if its recall stays"))
+    tailor.add(verb("tailor", "train on a shop's own products, and write the bundle if it is better"))
     calibrate.add(verb("calibrate", "fit what a bundle's scores mean"))
     benchmarks = verb("evaluate", "measure a bundle on a benchmark")
     evaluate.add(benchmarks.add_subparsers(required=True, metavar="BENCHMARK", dest="benchmark"))

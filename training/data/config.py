@@ -83,6 +83,16 @@ class Jsonl(_Files):
     images: str = ""  # the folder of the images; by default "images" beside the file
 
 
+class ShopTriplets(Section):
+    """Triplets of a shop's own products; the outputs of the frozen image tower are computed once."""
+
+    source: Literal["shop"]
+    products: str  # a file that `likebut tailor` writes: each product with its attributes and its split
+    features: str  # the folder of the image tower's outputs
+    triplets: int = Field(ge=2)
+    validation_triplets: int = Field(ge=2)
+
+
 class LaionCir(_Files):
     """Laion-CIR's template file or LLM file."""
 
@@ -124,4 +134,7 @@ class Cirr(_Files):
 CaptionedData = Annotated[DrawnPictures | ShardsSource | TableSource, Field(discriminator="source")]
 TripletData = Annotated[
     DrawnTriplets | Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr, Field(discriminator="source")
+]
+TripletStates = Annotated[  # for a method that reads the outputs of a frozen image tower
+    DrawnTriplets | Jsonl | LaionCir | SynthTriplets | FashionIq | Cirr | ShopTriplets, Field(discriminator="source")
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -42,6 +42,14 @@ class ValidationQueries:
         scores[np.arange(len(scores)), self.references] = -np.inf
         ranks = retrieval.first_ranks(scores, self.relevant)
         return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}
+
+
+@runtime_checkable
+class RankedShops(Protocol):
+    """Triplets whose batches are of one shop each, with the grades of all its products."""
+
+    def shop_gallery(self, number: int) -> Tensor:
+        """Return embeddings of all products of a shop (S, d), half, at their own length."""
 
 
 class TripletDataset(Protocol):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.bundle import Manifest
-from training.data.config import TripletData
+from training.data.config import TripletStates
 from training.engine.distributed import World
 from training.engine.settings import LoopConfig
 
@@ -40,7 +40,7 @@ class Method(Protocol):
         """The device that all stages train on, as torch names it."""
 
     @property
-    def triplets(self) -> tuple[TripletData, LoopConfig] | None:
+    def triplets(self) -> tuple[TripletStates, LoopConfig] | None:
         """The triplets that the method learns from and how long, or None if it learns from none."""
 
     def train(self, out: Path, *, until: str, world: World) -> None:

@@ -4,12 +4,15 @@ from pathlib import Path
 
 from models.nets.two_stage import TwoStage
 from models.tokenizer import PLAIN, Template
-from training.data.config import Cirr, DrawnTriplets, FashionIq, Jsonl, LaionCir, SynthTriplets
+from training.data.config import Cirr, DrawnTriplets, FashionIq, Jsonl, LaionCir, ShopTriplets, SynthTriplets
 from training.data.drawn.pairs import DrawnStateTriplets
 from training.data.drawn.pixels import DrawnPixelTriplets
 from training.data.files import FileTriplets
 from training.data.formats import cirr, fashioniq, jsonl, laion_cir, synthtriplets
 from training.data.rows import LoadedRows, Triplets
+from training.data.shop import products
+from training.data.shop.dataset import ShopStateTriplets
+from training.data.shop.states import ImageStates
 from training.data.sources.captioned import features, optional_path, tokenise
 from training.data.sources.run_inputs import RunInputs
 
@@ -33,6 +36,19 @@ def drawn_pixels(data: DrawnTriplets, inputs: RunInputs, *, captions: bool) -> D
         size=inputs.backbone.image_size,
         cache=inputs.cache,
         captions=captions,
+    )
+
+
+def shop_states(data: ShopTriplets, inputs: RunInputs) -> ShopStateTriplets:
+    """Triplets of a shop whose images went through the frozen CLIP."""
+    return ShopStateTriplets(
+        products.read(Path(data.products)),
+        ImageStates(inputs.backbone, Path(data.features)),
+        triplets=data.triplets,
+        validation_triplets=data.validation_triplets,
+        tokenizer=inputs.tokenizer,
+        template=Template.parse(inputs.template),
+        seed=inputs.seed,
     )
 
 

@@ -6,8 +6,7 @@ from torch.nn import functional as F
 
 from models.nets.two_stage import Reference, TwoStage
 from training.data.batch import TripletBatch
-from training.data.datasets import TripletDataset
-from training.data.drawn.pairs import DrawnStateTriplets
+from training.data.datasets import RankedShops, TripletDataset
 from training.engine import frozen, losses
 from training.engine.distributed import World
 from training.engine.lengths import by_length
@@ -36,10 +35,14 @@ class ComposingStage(FromTriplets):
     def embeddings(self, batch: TripletBatch) -> dict[str, Tensor]:
         """Return `composed`, `sentence` (b, d) with gradient, and the frozen `reference`, `target`, `caption` (b, d).
 
-        The batch needs the reference's caption; with `word` and `regions` the mapping modules are not run.
+        For the soft alignment the batch needs the reference's caption, and without it there is no `caption`. With
+        `word` and `regions` the mapping modules are not run.
         """
-        if batch.caption is None:
-            raise AssertionError("every dataset of triplets has captions, though they may be blank")
+        captions = {}
+        if self._loss.soft:
+            if batch.caption is None:
+                raise AssertionError("the config's validation allows no soft alignment without captions")
+            captions = {"caption": frozen.text(self.net.backbone, batch.caption)}
         if batch.word is not None and batch.regions is not None:
             reference = Reference(batch.word.float(), batch.regions.float())
             image = frozen.image(self.net.backbone, batch.reference)
@@ -52,7 +55,7 @@ class ComposingStage(FromTriplets):
             "sentence": self.net.compose(reference, sentence, slot=self._slot),
             "reference": image,
             "target": frozen.image(self.net.backbone, batch.target),
-            "caption": frozen.text(self.net.backbone, batch.caption),
+            **captions,
         }
 
     def _composed(self, reference: Reference, texts: Tensor) -> Tensor:
@@ -97,8 +100,8 @@ class ComposingStage(FromTriplets):
 
     def _among_shop(self, embeddings: dict[str, Tensor], *, scale: float) -> Tensor:
         """Return the loss of the order of all products of the shop, the reference among them."""
-        if not isinstance(self._data, DrawnStateTriplets):
-            raise AssertionError("the config's validation allows a shop's loss for drawn triplets alone")
+        if not isinstance(self._data, RankedShops):
+            raise AssertionError("the config's validation allows a shop's loss for triplets of one shop alone")
         gallery = self._data.shop_gallery(int(embeddings["shop"][0])).to(self._device)
         return losses.ranked(
             embeddings["composed"],

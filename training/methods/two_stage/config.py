@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from training.data.config import CaptionedData, TripletData
+from training.data.config import CaptionedData, TripletStates
 from training.data.drawn.triplets import GRADES
 from training.engine.settings import LoopConfig, OptimConfig, Section
 
@@ -65,7 +65,7 @@ class ComposingConfig(Section):
     start: Literal["mapping", "scratch"] = "mapping"  # scratch: no first stage
     learns: Literal["adapters", "everything"] = "adapters"  # everything: the modules of the first stage too
     net: ComposingNet
-    data: TripletData
+    data: TripletStates
     loss: ComposingLoss = ComposingLoss()
     optim: OptimConfig
     loop: LoopConfig

@@ -14,7 +14,7 @@ from models.nets.two_stage import Reference, TwoStage, TwoStageShape, scaled
 from models.nets.two_stage_graphs import TwoStageComposeGraph, TwoStageReferenceGraph
 from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Graphs, Split
-from training.data.config import DrawnTriplets, TripletData
+from training.data.config import DrawnTriplets, ShopTriplets, TripletStates
 from training.data.datasets import TripletDataset
 from training.data.sources import captioned, triplets
 from training.data.sources.run_inputs import RunInputs
@@ -43,8 +43,11 @@ class TwoStageConfig(ClipRunConfig):
         if self.mapping.loop.device != self.composing.loop.device:
             raise ValueError("mapping.loop.device and composing.loop.device differ: a run has one kind of device")
         data = self.composing.data
-        if self.composing.loss.shop and not (isinstance(data, DrawnTriplets) and data.one_shop):
+        one_shop = isinstance(data, ShopTriplets) or (isinstance(data, DrawnTriplets) and data.one_shop)
+        if self.composing.loss.shop and not one_shop:
             raise ValueError("composing.loss.shop needs drawn triplets with composing.data.one_shop = true")
+        if self.composing.loss.soft and isinstance(data, ShopTriplets):
+            raise ValueError("composing.loss.soft needs captions, which triplets of a shop do not have: set it to 0")
         return self
 
     @property
@@ -58,7 +61,7 @@ class TwoStageConfig(ClipRunConfig):
         return self.composing.loop.device
 
     @property
-    def triplets(self) -> tuple[TripletData, LoopConfig]:
+    def triplets(self) -> tuple[TripletStates, LoopConfig]:
         """The triplets that the second stage learns from, and how long."""
         return self.composing.data, self.composing.loop
 
@@ -70,7 +73,7 @@ class TwoStageConfig(ClipRunConfig):
             net = self.untrained(out).to(world.device)
         inputs = self.inputs(out, net.backbone)
         sentence, slot = pseudo_sentence.pseudo_sentence(pseudo_sentence.mapping_template(self.template), tokenizer)
-        if until == COMPOSING and not isinstance(second.data, DrawnTriplets):
+        if until == COMPOSING and MAPPING in self.stages and not isinstance(second.data, DrawnTriplets):
             with world.first():  # before hours of the first stage, since files may be missing or broken
                 self._triplets(net, inputs)
             world.share(second.loop.batch)
@@ -132,6 +135,8 @@ class TwoStageConfig(ClipRunConfig):
         part = self.composing
         if isinstance(part.data, DrawnTriplets):
             return triplets.drawn_states(part.data, inputs, net=net if part.learns == "adapters" else None)
+        if isinstance(part.data, ShopTriplets):
+            return triplets.shop_states(part.data, inputs)
         rows = triplets.rows(part.data)
         if part.loss.soft and not any(rows.captions):
             raise ConfigError(

@@ -1,0 +1,101 @@
+"""Arguments of `likebut index build`."""
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from models.bundle import SHIPPED
+
+
+def add(build: argparse.ArgumentParser) -> None:
+    """Add the source and all options but those of the progress."""
+    build.add_argument(
+        "source",
+        nargs="?",
+        help="a folder, a .csv, .jsonl or .parquet table with id and image, or a product feed or export of Google"
+        " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…). Without it, the"
+        " gallery is built again from its last source, or from its own items if changes filled it",
+    )
+    build.add_argument("--gallery", type=Path, metavar="DIR", help="the folder to create or replace")
+    build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
+    add_map(build)
+    build.add_argument(
+        "--bundle",
+        type=Path,
+        default=SHIPPED,
+        metavar="DIR",
+        help="folder of the model that embeds the images (default: the shipped one)",
+    )
+    build.add_argument(
+        "--shards",
+        type=_shards,
+        default="auto",
+        metavar="N",
+        help="number of FAISS files (default: by the number of GPUs and items)",
+    )
+    build.add_argument(
+        "--encoding",
+        choices=("auto", "flat", "fp16", "sq8", "rabitq"),
+        default="auto",
+        help="encoding of the vectors in FAISS, from the largest to the smallest (default: by the number of items)",
+    )
+    build.add_argument(
+        "--recall",
+        type=_recall,
+        default="auto",
+        metavar="R",
+        help="recall@10 of composed queries to reach (default: .99 for few items, .95 for many)",
+    )
+    build.add_argument(
+        "--lexical",
+        metavar="NAMES",
+        help="attributes whose words find items, beside the id, with commas between them (default: those of the live"
+        " snapshot, or title, name, brand, category, sku, mpn and gtin)",
+    )
+    build.add_argument(
+        "--max-loss",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="share of the live items that may be gone afterwards, or the build is refused (default: .05)",
+    )
+    build.add_argument(
+        "--allow-private-hosts",
+        choices=("true", "false"),
+        default="true",
+        help="whether images may be fetched from private addresses; jobs of the service say false (default: true)",
+    )
+    build.add_argument(
+        "--provider",
+        choices=("cpu", "cuda", "tensorrt"),
+        default="cpu",
+        help="device that runs the model (default: cpu)",
+    )
+
+
+def add_map(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the columns of a table."""
+    parser.add_argument(
+        "--map",
+        type=mapping,
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="the column of a table that is the id, the image or another attribute, as image=image_link; repeatable",
+    )
+
+
+def _shards(given: str) -> int | Literal["auto"]:
+    return "auto" if given == "auto" else int(given)
+
+
+def _recall(given: str) -> float | Literal["auto"]:
+    return "auto" if given == "auto" else float(given)
+
+
+def mapping(given: str) -> tuple[str, str]:
+    """Parse NAME=COLUMN."""
+    name, equals, column = (part.strip() for part in given.partition("="))
+    if not name or not equals or not column:
+        raise argparse.ArgumentTypeError(f"{given!r} is not NAME=COLUMN, as in image=image_link")
+    return name, column
