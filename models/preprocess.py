@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from PIL import AvifImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
+from PIL import AvifImagePlugin, ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
 
 from models import containers, full_scale
 from models.arrays import Pixels
 from models.errors import ImageTooCostly, ImageTooLarge, NotAnImage, UnreadableImage
 
-DRAFTED = 4  # with which embeddings keep a cosine of .99999 to those of the whole; fewer pixels save little more
+DRAFTED = 3  # with which embeddings keep a cosine of .9999 to those of the whole; at 2 it falls below
 MAX_IMAGE_PIXELS = 50_000_000
 Mode: TypeAlias = Literal["crop", "squash", "pad"]  # open_clip's shortest, squash and longest
 Filter: TypeAlias = Literal["bicubic", "bilinear"]
@@ -32,6 +32,8 @@ JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG with several images
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20  # Pillow unpacks 64 MiB of texts from a small file
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # images are decoded side by side already
 
+# Orientations of EXIF after which the right side is at the left, the bottom at the top, the sides are changed.
+_RIGHT_TO_LEFT, _BOTTOM_TO_TOP, _ON_ITS_SIDE = (2, 3, 6, 7), (3, 4, 7, 8), (5, 6, 7, 8)
 _WANTED = "a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or JPEG 2000 file"
 TOO_MUCH_MEMORY = "the image takes too much memory to decode: send a smaller one"
 
@@ -55,12 +57,13 @@ def square(data: bytes, *, resize: Resize, max_pixels: int, box: Box | None = No
     """Return the pixels (3, S, S) of an image file's bytes, or of a part; raises what `decode` does."""
     size = resize.size
     if box is None:
-        return pixels(decode(data, max_pixels=max_pixels, side=size), resize)
+        return _square(_decoded(data, max_pixels=max_pixels, side=size), resize)
     left, top, right, bottom = box
-    whole = decode(data, max_pixels=max_pixels, side=math.ceil(size / min(right - left, bottom - top)))
-    width, height = whole.size
-    edges = (math.floor(left * width), math.floor(top * height), math.ceil(right * width), math.ceil(bottom * height))
-    return pixels(whole.crop(edges), resize)
+    whole = _decoded(data, max_pixels=max_pixels, side=math.ceil(size / min(right - left, bottom - top)))
+    x, y, width, height = *whole.corner, *whole.sides
+    first = math.floor(x + left * width), math.floor(y + top * height)
+    last = math.ceil(x + right * width), math.ceil(y + bottom * height)
+    return pixels(whole.image.crop((*first, *last)), resize)
 
 
 def thumbnail(data: bytes, *, size: int, max_pixels: int) -> bytes:
@@ -93,38 +96,70 @@ def decode(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS, side: int | None 
     """The whole image in RGB, turned upright by its EXIF tag, transparency laid on white; raises what `opened` does.
 
     Every pixel is decoded here: Pillow's open is lazy, and a truncated file would only fail in a later batch. If
-    the image is only wanted for `pixels` of that side, a large JPEG comes at a half, a quarter or an eighth. Raises
+    the image is only wanted for a square of that side, a large JPEG comes at a half, a quarter or an eighth; if a side
+    does not divide by that, its last pixel there is only partly of the image, as `square` takes into account. Raises
     ImageTooCostly if the process may not use as much memory as that takes.
     """
+    return _decoded(data, max_pixels=max_pixels, side=side).image
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An upright image, decoded at one of `times` its size, and its own width and height."""
+
+    image: Image.Image
+    times: int
+    width: int
+    height: int
+    orientation: int  # as EXIF numbers them: of the file, before it was turned
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Left and top of the image in decoded pixels: above 0 if pixels partly beyond it were turned there."""
+        wide, high = self.sides
+        left = self.image.width - wide if self.orientation in _RIGHT_TO_LEFT else 0.0
+        top = self.image.height - high if self.orientation in _BOTTOM_TO_TOP else 0.0
+        return left, top
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Width and height of the image in decoded pixels."""
+        return self.width / self.times, self.height / self.times
+
+
+def _decoded(data: bytes, *, max_pixels: int, side: int | None) -> _Decoded:
     image = opened(data, max_pixels=max_pixels)
+    width, height = image.size
     with _translate_errors(max_pixels):
         try:
-            _shrink(image, side)
+            times = _shrink(image, side)
             image.load()
         except OSError:
             if image.format not in JPEG_FORMATS or not _lacks_only_its_end(data):
                 raise
             image = Image.open(io.BytesIO(data + containers.JPEG_END), formats=FORMATS)
-            _shrink(image, side)
+            times = _shrink(image, side)
             image.load()
-        _turn_upright(image)
-        return rgb(image)
+        orientation = _turn_upright(image)
+        if orientation in _ON_ITS_SIDE:
+            width, height = height, width
+        return _Decoded(rgb(image), times, width, height, orientation)
 
 
-def _shrink(image: Image.Image, side: int | None) -> None:
-    """Decodes fewer pixels, if `pixels` gets the same square from them and still averages many to one.
-
-    Both sides must divide, or the square would lie elsewhere by part of a pixel; `DRAFTED` times its side must be left.
-    """
+def _shrink(image: Image.Image, side: int | None) -> int:
+    """Decodes fewer pixels if `DRAFTED` times the side is left, of JPEG 2000 if it divides; returns by what."""
     width, height = image.size
     for halvings in (3, 2, 1) if side is not None else ():
         times = 2**halvings
-        if width % times == height % times == 0 and min(width, height) >= times * DRAFTED * (side or 1):
-            if image.format == "JPEG2000":
-                image.reduce = halvings  # type: ignore[method-assign, assignment]  # Pillow: JPEG 2000 has a property of that name
-            else:
-                image.draft(image.mode, (width // times, height // times))  # does nothing to what is no JPEG
-            return
+        if min(width, height) < times * DRAFTED * (side or 1):
+            continue
+        if image.format == "JPEG2000" and width % times == height % times == 0:
+            image.reduce = halvings  # type: ignore[method-assign, assignment]  # Pillow: JPEG 2000 has a property of that name
+            return times
+        if image.format in JPEG_FORMATS:
+            image.draft(image.mode, (width // times, height // times))
+            return -(-width // image.width)
+    return 1
 
 
 def _lacks_only_its_end(data: bytes) -> bool:
@@ -136,13 +171,17 @@ def _lacks_only_its_end(data: bytes) -> bool:
     return all(first.crop(box).tobytes() == second.crop(box).tobytes() for box in _strips(first))
 
 
-def _turn_upright(image: Image.Image) -> None:
+def _turn_upright(image: Image.Image) -> int:
+    """Turns the image in place, and returns the orientation that it had; 1 is upright."""
+    before, orientation = image.im, 1
     try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         ImageOps.exif_transpose(image, in_place=True)  # or it would be a copy, also of what is upright
     except MemoryError:
         raise
     except Exception:  # whatever a damaged EXIF leads Pillow to; browsers show the image, too
-        return
+        pass
+    return 1 if image.im is before else orientation
 
 
 @contextmanager
@@ -202,42 +241,48 @@ def _strips(image: Image.Image) -> Iterator[full_scale.Box]:
 
 def pixels(image: Image.Image, resize: Resize) -> Pixels:
     """An RGB image as (3, S, S)."""
-    made = _SQUARES[resize.mode](image, resize)
+    return _square(_Decoded(image, 1, *image.size, orientation=1), resize)
+
+
+def _square(decoded: _Decoded, resize: Resize) -> Pixels:
+    made = _SQUARES[resize.mode](decoded, resize)
     return np.ascontiguousarray(np.asarray(made, dtype=np.uint8).transpose(2, 0, 1))  # (3, S, S)
 
 
-def _squashed(image: Image.Image, resize: Resize) -> Image.Image:
-    return _resized(image, (resize.size, resize.size), resize.filter)
+def _squashed(decoded: _Decoded, resize: Resize) -> Image.Image:
+    return _resized(decoded, (resize.size, resize.size), resize.filter)
 
 
-def _padded(image: Image.Image, resize: Resize) -> Image.Image:
+def _padded(decoded: _Decoded, resize: Resize) -> Image.Image:
     """The longer side to S, the rest filled on both sides, one pixel more at the right or the bottom."""
-    size, longest = resize.size, max(image.size)
-    width, height = (max(1, round(side / (longest / size))) for side in image.size)
+    size, longest = resize.size, max(decoded.width, decoded.height)
+    width, height = (max(1, round(side / (longest / size))) for side in (decoded.width, decoded.height))
     whole = Image.new("RGB", (size, size), (resize.fill,) * 3)
-    whole.paste(_resized(image, (width, height), resize.filter), ((size - width) // 2, (size - height) // 2))
+    whole.paste(_resized(decoded, (width, height), resize.filter), ((size - width) // 2, (size - height) // 2))
     return whole
 
 
-def _resized(image: Image.Image, size: tuple[int, int], filter: Filter) -> Image.Image:
+def _resized(decoded: _Decoded, size: tuple[int, int], filter: Filter) -> Image.Image:
     """In one call as torchvision; a high strip in two, or it would be widened whole first."""
-    if image.height > STRIP[0] and image.width < size[0]:
-        image = image.resize((image.width, size[1]), _FILTERS[filter])
-    return image.resize(size, _FILTERS[filter])
+    image, (x, y), (width, height) = decoded.image, decoded.corner, decoded.sides
+    if height > STRIP[0] and width < size[0]:
+        image = image.resize((image.width, size[1]), _FILTERS[filter], box=(0, y, image.width, y + height))
+        y, height = 0, size[1]
+    return image.resize(size, _FILTERS[filter], box=(x, y, x + width, y + height))
 
 
-def _cropped(image: Image.Image, resize: Resize) -> Image.Image:
+def _cropped(decoded: _Decoded, resize: Resize) -> Image.Image:
     """The shorter side to S, then the centre."""
-    size, filter = resize.size, _FILTERS[resize.filter]
-    width, height = image.size
-    short = min(width, height)
+    image, size, filter = decoded.image, resize.size, _FILTERS[resize.filter]
+    short = min(decoded.width, decoded.height)
     # The size that torchvision's Resize would make, and the offset of its CenterCrop, both in resized pixels …
-    wide, high = size * width // short, size * height // short
+    wide, high = size * decoded.width // short, size * decoded.height // short
     left, top = round((wide - size) / 2), round((high - size) / 2)
-    # … carried back to the original picture, so that only the square is resampled.
-    across, down = width / wide, height / high
-    columns = (left * across, 0, min((left + size) * across, width), height)
-    rows = (0, top * down, size, min((top + size) * down, height))
+    # … carried back to the decoded picture, so that only the square is resampled.
+    across, down = decoded.sides[0] / wide, decoded.sides[1] / high
+    (x, y), (width, height) = decoded.corner, image.size
+    columns = (x + left * across, 0, min(x + (left + size) * across, width), height)
+    rows = (0, y + top * down, size, min(y + (top + size) * down, height))
     # Only the rows that the filter reads: a strip of a million rows would otherwise be widened whole.
     reach = math.ceil(3 * max(1.0, down))
     first, last = max(0, math.floor(rows[1]) - reach), min(height, math.ceil(rows[3]) + reach)

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from models.bundle import SHIPPED
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreadableImage
-from models.preprocess import Filter, Mode, Resize, decode, pixels, rgb
+from models.preprocess import MAX_IMAGE_PIXELS, Filter, Mode, Resize, decode, pixels, rgb, square
 
 SIZE = 96
 
@@ -66,22 +66,28 @@ def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
         (2400, 1600, "L", {}, 4),
         (2400, 1600, "CMYK", {}, 4),
         (2400, 1600, "RGB", {"subsampling": 0}, 4),
-        (2400, 1602, "RGB", {}, 2),  # a quarter would not be whole
-        (2401, 1600, "RGB", {}, 1),
+        (2401, 1607, "RGB", {}, 4),  # the last pixels of a quarter are partly beyond the image
+        (1603, 2402, "L", {}, 4),
         (3200, 3200, "RGB", {}, 8),
-        (1000, 760, "RGB", {}, 1),  # too few would be left
+        (1000, 760, "RGB", {}, 2),
+        (760, 570, "RGB", {}, 1),  # too few would be left
     ],
 )  # fmt: skip
 def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_pixels(
     width: int, height: int, mode: str, options: dict[str, bool], times: int
 ) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = encoded(photograph(width, height, mode), "JPEG", quality=90, exif=exif, **options)
-    whole, small = decode(data), decode(data, side=SIZE)
-    assert whole.size == (height, width) and small.size == (height // times, width // times)
-    difference = np.abs(pixels(whole, Resize(SIZE)).astype(float) - pixels(small, Resize(SIZE)))
-    assert difference.mean() < 0.6 and difference.max() <= 6
+    shown = photograph(width, height, mode)
+    for orientation in range(1, 9) if width % 2 else (6,):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = encoded(shown, "JPEG", quality=90, exif=exif, **options)
+        whole, small = decode(data), decode(data, side=SIZE)
+        upright = (width, height) if orientation < 5 else (height, width)
+        assert whole.size == upright and small.size == tuple(-(-side // times) for side in upright)
+        for resize in (Resize(SIZE), Resize(SIZE, "squash"), Resize(SIZE, "pad", fill=90)):
+            seen = square(data, resize=resize, max_pixels=MAX_IMAGE_PIXELS)
+            difference = np.abs(pixels(whole, resize).astype(float) - seen)
+            assert difference.mean() < 0.6 and difference.max() <= 6, (orientation, resize)
     if times > 1:
         with pytest.raises(UnreadableImage):
             decode(data[: len(data) * 9 // 10], side=SIZE)  # what is cut is still found
@@ -89,7 +95,7 @@ def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_pixels(
 
 def test_the_embedding_of_a_large_jpeg_stays_the_same() -> None:
     encoder = Encoder.open(SHIPPED)
-    for size in ((2400, 1600), (3200, 3200)):
+    for size in ((2400, 1600), (3200, 3200), (4001, 3003)):
         data = encoded(photograph(*size), "JPEG", quality=90)
         whole = pixels(decode(data), encoder.manifest.resize)
         first, second = encoder.gallery(np.stack([whole, encoder.preprocess(data)]))

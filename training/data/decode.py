@@ -4,7 +4,6 @@ from random import Random
 
 import numpy as np
 
-from models import preprocess
 from models.arrays import Pixels, Rows
 from models.preprocess import Resize
 from training.data.images import Images
@@ -15,7 +14,7 @@ ROWS = 64  # of a chunk: what a process decodes before it returns them
 
 def plain(images: Images, *, size: int) -> Pixels:
     """Return the images as in serving, (B, 3, S, S); raises InputError with the name of the image if one is broken."""
-    return np.stack([preprocess.pixels(images.decode(row, side=size), Resize(size)) for row in range(len(images))])
+    return np.stack([images.pixels(row, Resize(size)) for row in range(len(images))])
 
 
 def viewed(images: Images, rows: Rows, *, seed: int, epoch: int, size: int) -> tuple[Pixels, Pixels]:

@@ -1,6 +1,7 @@
 """Images on disk, as whole files or parts of tar shards, described by columns so that millions fit in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models import preprocess
+from models.arrays import Pixels
 from models.errors import ImageTooLarge, InputError, UnreadableImage
+from models.preprocess import Resize
 from training.data.texts import Texts
 
 WHOLE = -1  # as a size: to the end of the file
@@ -75,8 +78,19 @@ class Images:
 
     def decode(self, row: int, *, side: int | None = None) -> Image.Image:
         """Return the image in RGB, as `preprocess.decode`; raises InputError with its name if it cannot be decoded."""
-        try:
+        with self._named(row):
             return preprocess.decode(self.read(row), side=side)
+
+    def pixels(self, row: int, resize: Resize) -> Pixels:
+        """Return the pixels (3, S, S) that a model gets when serving; raises what `decode` does."""
+        with self._named(row):
+            return preprocess.square(self.read(row), resize=resize, max_pixels=preprocess.MAX_IMAGE_PIXELS)
+
+    @contextmanager
+    def _named(self, row: int) -> Iterator[None]:
+        """Add the image's name to the errors of reading it."""
+        try:
+            yield
         except (UnreadableImage, ImageTooLarge) as error:
             raise InputError(
                 f"the image {self.name(row)} in {self.paths[int(self.files[row])]} is broken ({error}): list all such"

@@ -1,5 +1,8 @@
 """A benchmark's image for people, and its pixels for a model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from PIL import Image
 
 from models import preprocess
@@ -16,18 +19,28 @@ def image(source: BenchmarkImage, *, side: int | None = None) -> Image.Image:
 
     Raises InputError with the file's name if it is not an image or damaged.
     """
-    try:
+    with _named(source):
         data = source.path.read_bytes()
         if source.box is None:
             return preprocess.decode(data, side=side)
         return cropped(preprocess.decode(data), source.box)
-    except (OSError, UnreadableImage, ImageTooLarge) as error:
-        raise InputError(f"the image {source.path} cannot be read ({error}): fetch it again") from error
 
 
 def pixels(source: BenchmarkImage, resize: Resize) -> Pixels:
     """Return the pixels that a model receives (3, S, S); raises the errors of `image`."""
-    return preprocess.pixels(image(source, side=resize.size), resize)
+    if source.box is not None:
+        return preprocess.pixels(image(source), resize)
+    with _named(source):
+        return preprocess.square(source.path.read_bytes(), resize=resize, max_pixels=preprocess.MAX_IMAGE_PIXELS)
+
+
+@contextmanager
+def _named(source: BenchmarkImage) -> Iterator[None]:
+    """Add the file's name to the errors of reading it."""
+    try:
+        yield
+    except (OSError, UnreadableImage, ImageTooLarge) as error:
+        raise InputError(f"the image {source.path} cannot be read ({error}): fetch it again") from error
 
 
 def cropped(whole: Image.Image, box: Box) -> Image.Image:
