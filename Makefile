@@ -63,6 +63,7 @@ bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps unde
 bench-service: build/gallery.built build/large.built  ## measure the service under load against raw batches, and how it starts and how the cores are best shared
 	$(BIN)/python deploy/benchmarks/threads.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m processes.start --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
+	PYTHONPATH=deploy/benchmarks $(BIN)/python -m processes.profile --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	PYTHONPATH=deploy/benchmarks $(BIN)/python -m processes.workers --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/under_load.py --bundle build/large/bundle --gallery build/large/gallery --shop build/large/shop
