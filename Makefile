@@ -46,12 +46,13 @@ clients: $(VENV)/test clients/typescript/node_modules/.package-lock.json  ## wri
 clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
 	npm --prefix clients/typescript ci --no-audit --no-fund
 
-bench: build/gallery.built  ## measure the search's latency, stage by stage, words beside vectors, suggestions, several images of an item, the drawing, and searches after changes
+bench: build/gallery.built  ## measure the search's latency, stage by stage, words beside vectors, suggestions, several images of an item, the drawing, searches after changes, and builds beside the encoder
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/hybrid.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/suggestions.py --bundle $(BUNDLE) --gallery $(GALLERY)
 	$(BIN)/python deploy/benchmarks/several_images.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)
 	$(BIN)/python deploy/benchmarks/vectors/after_changes.py --bundle $(BUNDLE)
+	$(BIN)/python deploy/benchmarks/build_rate.py --bundle $(BUNDLE)
 
 bench-index: $(VENV)/test  ## measure the index on a million vectors, swaps under load, crashes and rebuilds (about an hour)
 	$(BIN)/python deploy/benchmarks/vectors/gallery.py --write

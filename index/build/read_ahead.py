@@ -1,6 +1,7 @@
 """Runs the reading of rows ahead of its use: files in their order, and downloads beside them, a few of each host."""
 
 import functools
+import os
 import queue
 import threading
 from collections import Counter, defaultdict, deque
@@ -8,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeAlias, TypeVar
 
-READERS = 2  # threads that read and decode files while the model computes
+READERS = max(2, os.cpu_count() or 1)  # threads that read and decode files while the model computes: it has priority
 FETCHERS = 64  # downloads at the same time, so many that some slow hosts leave enough to the others
 FETCHERS_OF_HOST = 4
 READ_AHEAD = 192  # results of files, and of downloads, that wait for their use
