@@ -11,7 +11,7 @@ RUNS := runs
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-beside bench-peers bench-desk soak poison bundles table help clean
+.PHONY: demo test test-fast coverage check words openapi clients bench bench-index bench-service bench-beside bench-peers bench-desk parity soak poison bundles table help clean
 
 demo: build/gallery.built  ## serve a shop of 5 000 drawn products at http://127.0.0.1:8000
 	$(BIN)/likebut serve --bundle $(BUNDLE) --gallery $(GALLERY)
@@ -45,6 +45,9 @@ clients: $(VENV)/test clients/typescript/node_modules/.package-lock.json  ## wri
 
 clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
 	npm --prefix clients/typescript ci --no-audit --no-fund
+
+parity: $(VENV)/test  ## compare the bundles of all open_clip models with open_clip's own outputs, at full size (many hours, 24 GiB of memory)
+	$(BIN)/python -m tests.training.bundles.parity
 
 bench: build/gallery.built  ## measure the search's latency, stage by stage, words beside vectors, suggestions, several images of an item, the drawing, searches after changes, and builds beside the encoder
 	$(BIN)/python deploy/benchmarks/search.py --bundle $(BUNDLE) --gallery $(GALLERY) --shop $(SHOP)

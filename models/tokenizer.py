@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.normalizers import Normalizer
 
 from models.arrays import Flags, Rows, TokenIds
-from models.cleaning import KINDS, Cleaning
+from models.cleaning import KINDS, Cleaning, cleaned
 from models.errors import BundleBroken, ConfigError
 from models.spelling import Spelling
 
@@ -66,16 +66,30 @@ class Tokens:
 
 
 class Tokenizer:
-    """A tokenizer.json of the `tokenizers` library, framed to a context of L tokens."""
+    """A tokenizer.json of the `tokenizers` library, framed to a context of L tokens.
 
-    def __init__(self, fast: FastTokenizer, *, context_length: int, words: Sequence[str] = ()) -> None:
-        """`words` are the bundle's own, the most frequent first, to put slips right; without any none is."""
+    One that pads has all of its frame in its file: the tokens around a text, and on which side the padding is.
+    """
+
+    def __init__(
+        self, fast: FastTokenizer, *, context_length: int, words: Sequence[str] = (), cleaning: str | None = None
+    ) -> None:
+        """`words` are the bundle's own, the most frequent first, to put slips right; without any none is.
+
+        `cleaning` comes before one that frames a text itself, as its file has the normalizer of the others.
+        """
+        self.frames_itself = fast.padding is not None
         start, end = fast.token_to_id(START), fast.token_to_id(END)
+        if fast.padding is not None:
+            start, end = -1, -1  # no text is read at its end
+            fast.enable_truncation(**{**(fast.truncation or {}), "max_length": context_length})
+            fast.enable_padding(**{**fast.padding, "length": context_length})
         if start is None or end is None:
             raise BundleBroken(f"the tokenizer has no {START} or {END} token: export the bundle again")
         fast.encode_special_tokens = True  # a shopper's "<|endoftext|>" is text, not an end
         self._fast = fast
         self._start, self.end = start, end
+        self._cleaning = cleaning
         self.context_length = context_length
         self._spelling = Spelling(words, common=_common(fast)) if words else None
 
@@ -91,12 +105,12 @@ class Tokenizer:
         except Exception as error:  # the library raises the bare class
             raise BundleBroken(f"{path} is not a tokenizer file: {error}") from error
         kind = (json.loads(text)["normalizer"] or {}).get(CLEANING)
-        if kind in KINDS:
-            fast.normalizer = Normalizer.custom(Cleaning(kind))
-        elif kind is not None:
+        if kind is not None and kind not in KINDS:
             raise BundleBroken(f"{path} wants a cleaning {kind!r} that this version does not know: update likebut")
+        if kind is not None and fast.padding is None:
+            fast.normalizer = Normalizer.custom(Cleaning(kind))
         own = () if words is None else words.read_text(encoding="utf-8").split()
-        return cls(fast, context_length=context_length, words=own)
+        return cls(fast, context_length=context_length, words=own, cleaning=kind)
 
     @property
     def vocabulary(self) -> int:
@@ -120,6 +134,8 @@ class Tokenizer:
         A text that is too long keeps its first words, the template's slot and the end token.
         """
         first = self._first(template)
+        if self.frames_itself:
+            return self._framed([template.after.replace(TEXT, text) for text in texts])
         room = self.context_length - 2
         ids = np.full((len(texts), self.context_length), PADDING_ID, dtype=np.int64)  # (B, L)
         truncated = np.zeros(len(texts), dtype=np.bool_)  # (B,)
@@ -136,6 +152,8 @@ class Tokenizer:
 
         A text that is too long keeps its first tokens, and the places among them.
         """
+        if self.frames_itself:
+            raise ConfigError("this model's tokenizer has no place for a pseudo-word: take a model with CLIP's")
         room = self.context_length - 2
         ids = np.full((len(texts), self.context_length), PADDING_ID, dtype=np.int64)  # (B, L)
         places = np.zeros(ids.shape, dtype=np.bool_)  # (B, L)
@@ -153,12 +171,24 @@ class Tokenizer:
         """The ids that stand before every text: the template's words up to the pseudo-word's, which is the last."""
         if template.before is None:
             return []
+        if self.frames_itself:
+            raise ConfigError(f"this tokenizer has no place for a pseudo-word: leave {SLOT} out of the template")
         first = [*self._ids([template.before])[0], PLACEHOLDER_ID]
         if len(first) > self.context_length - 2:
             raise ConfigError(
                 f"the template's {SLOT} would be token {len(first)} of {self.context_length}: write less before it"
             )
         return first
+
+    def _framed(self, texts: Sequence[str]) -> Tokens:
+        """The tokens of texts by a tokenizer that frames them itself; cleaned first, or it might find its own there."""
+        whole = [_repaired(text) for text in texts]
+        if self._cleaning is not None:
+            whole = [cleaned(text, kind=self._cleaning) for text in whole]
+        encodings = self._fast.encode_batch(whole)
+        ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)  # (B, L)
+        truncated = np.array([bool(encoding.overflowing) for encoding in encodings], dtype=np.bool_)  # (B,)
+        return Tokens(ids=ids.reshape(len(texts), self.context_length), truncated=truncated)
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         whole = [self.spelt(_repaired(text)) for text in texts]

@@ -1,4 +1,4 @@
-"""Tokenizers as tokenizer.json files: those of open_clip's models, and a small one that is learned from texts."""
+"""Tokenizers as tokenizer.json files: CLIP's own, and a small one that is learned from texts."""
 
 import json
 import re

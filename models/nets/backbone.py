@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from open_clip.model import CLIP, CLIPVisionCfg
-from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from open_clip.model import CLIP, CLIPVisionCfg, CustomTextCLIP
+from open_clip.transformer import ResidualAttentionBlock, TextTransformer, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,7 +31,7 @@ class Backbone(Towers):
 
     def __init__(
         self,
-        clip: CLIP,
+        clip: CLIP | CustomTextCLIP,
         *,
         mean: tuple[float, ...],
         std: tuple[float, ...],
@@ -58,15 +58,24 @@ class Backbone(Towers):
             raise ConfigError(f"the weights {pretrained} of {name} want another preprocessing than training's")
         if model.tokenizer_name:
             raise ConfigError(f"{name} has the tokenizer {model.tokenizer_name}, and training knows CLIP's alone")
-        return cls.load(model, end=end)
+        backbone = cls.load(model, end=end)
+        if name not in OWN_TOWERS and any(isinstance(part, nn.BatchNorm2d) for part in backbone.modules()):
+            raise ConfigError(f"{name} is no CLIP with a ViT image tower: training would move its batch norms")
+        return backbone
 
     @classmethod
     def load(cls, model: Description, *, end: int) -> "Backbone":
-        """Load a model; raises ConfigError if its towers are not those that `Backbone` reads."""
-        clip, name, kind = model.load(), model.name, cls
-        if not isinstance(clip, CLIP) or not isinstance(clip.visual, VisionTransformer):
-            raise ConfigError(f"{name} is not a CLIP with a ViT image tower")
-        if name in OWN_TOWERS:
+        """Load a model; raises ConfigError if its text tower is not one that `Backbone` reads."""
+        clip = model.load()
+        if not is_causal(clip):
+            raise ConfigError(f"{model.name} does not read a text at its end token, by causal blocks, as CLIP does")
+        return cls.wrap(model, clip, end=end)
+
+    @classmethod
+    def wrap(cls, model: Description, clip: CLIP | CustomTextCLIP, *, end: int) -> "Backbone":
+        """Wrap a loaded model whose text tower `is_causal`."""
+        kind = cls
+        if model.name in OWN_TOWERS:
             config, kind = model.config, SentenceBackbone
             clip.visual = ConvTower(CLIPVisionCfg(**config["vision_cfg"]), dimension=clip.visual.output_dim)
             replace_text_tower(clip, layers=config["text_cfg"]["layers"], heads=config["text_cfg"]["heads"])
@@ -75,9 +84,23 @@ class Backbone(Towers):
         )
 
     @property
+    def text_tower(self) -> TextTransformer:
+        """The text tower, or open_clip's plain CLIP itself, which has the same members."""
+        return self.clip if isinstance(self.clip, CLIP) else self.clip.text
+
+    @property
+    def vit(self) -> VisionTransformer:
+        """The image tower; raises ConfigError if it is no ViT of open_clip's own."""
+        visual = self.clip.visual
+        if not isinstance(visual, VisionTransformer):
+            raise ConfigError("this model has no ViT image tower of open_clip's own, whose blocks the method reads")
+        return visual
+
+    @property
     def dimension(self) -> int:
         """d, the width of an embedding."""
-        return int(self.clip.visual.output_dim)
+        projection = self.text_tower.text_projection
+        return int(projection.out_features if isinstance(projection, nn.Linear) else projection.shape[1])
 
     def image(self, pixels: Tensor) -> Tensor:
         """uint8 pixels (B, 3, S, S) → L2-normalised embedding (B, d)."""
@@ -88,7 +111,7 @@ class Backbone(Towers):
 
         The class token is the embedding at its own length. Raises ConfigError for a tower that pools otherwise.
         """
-        visual = self.clip.visual
+        visual = self.vit
         if visual.attn_pool is not None or visual.pool_type != "tok" or visual.final_ln_after_pool:
             raise ConfigError("this image tower does not read its embedding at the class token")
         found = visual.forward_intermediates(
@@ -106,17 +129,17 @@ class Backbone(Towers):
     @property
     def image_width(self) -> int:
         """w, the width of the image tower."""
-        return int(self.clip.visual.conv1.out_channels)
+        return int(self.vit.conv1.out_channels)
 
     @property
     def image_heads(self) -> int:
         """Heads of the image tower's attention."""
-        return int(self.clip.visual.transformer.resblocks[0].attn.num_heads)
+        return int(self.vit.transformer.resblocks[0].attn.num_heads)
 
     @property
     def image_blocks(self) -> Sequence[ResidualAttentionBlock]:
         """The image tower's blocks, in their order; raises ConfigError for blocks that do more than CLIP's."""
-        blocks = list(self.clip.visual.transformer.resblocks)
+        blocks = list(self.vit.transformer.resblocks)
         if not all(isinstance(block, ResidualAttentionBlock) for block in blocks):
             raise ConfigError("this image tower's blocks are not CLIP's: attention and MLP, each with its norm before")
         return blocks
@@ -133,45 +156,45 @@ class Backbone(Towers):
 
     def image_tokens(self, pixels: Tensor) -> Tensor:
         """uint8 pixels (B, 3, S, S) → input of the first image block (B, 1+N, w)."""
-        tokens: Tensor = self.clip.visual._embeds(self.normal_pixels(pixels))
+        tokens: Tensor = self.vit._embeds(self.normal_pixels(pixels))
         return tokens
 
     def image_pooled(self, states: Tensor) -> Tensor:
         """States after the last image block (B, 1+N, w) → L2-normalised embedding (B, d)."""
-        visual = self.clip.visual
+        visual = self.vit
         pooled, _ = visual._pool(states)
         return F.normalize(pooled @ visual.proj, dim=-1)
 
     @property
     def text_width(self) -> int:
         """D, the width of the text tower."""
-        return int(self.clip.transformer.width)
+        return int(self.text_tower.transformer.width)
 
     @property
     def grid(self) -> tuple[int, int]:
         """The patches' rows and columns, (g, g)."""
-        rows, columns = self.clip.visual.grid_size
+        rows, columns = self.vit.grid_size
         return int(rows), int(columns)
 
     @property
     def text_blocks(self) -> Sequence[nn.Module]:
         """The text tower's blocks, in their order."""
-        return list(self.clip.transformer.resblocks)
+        return list(self.text_tower.transformer.resblocks)
 
     def word_embeddings(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L) → their embeddings (B, L, D), no positions yet."""
-        embeddings: Tensor = self.clip.token_embedding(tokens)
+        embeddings: Tensor = self.text_tower.token_embedding(tokens)
         return embeddings
 
     def positioned(self, words: Tensor) -> Tensor:
         """Embeddings (B, L, D) with their positions, the input of the first block; L may be less than the context."""
-        states: Tensor = words + self.clip.positional_embedding[: words.shape[1]]
+        states: Tensor = words + self.text_tower.positional_embedding[: words.shape[1]]
         return states
 
     def run_block(self, block: nn.Module, states: Tensor, heard: Tensor) -> Tensor:
         """One of `text_blocks`: states (B, L, D) → (B, L, D). CLIP's own read under the causal mask, not `heard`."""
         length = states.shape[1]
-        after: Tensor = block(states, attn_mask=self.clip.attn_mask[:length, :length])
+        after: Tensor = block(states, attn_mask=self.text_tower.attn_mask[:length, :length])
         return after
 
     def ends(self, tokens: Tensor) -> Tensor:
@@ -184,7 +207,7 @@ class Backbone(Towers):
 
     def pooled(self, states: Tensor, tokens: Tensor) -> Tensor:
         """States after the last block (B, L, D) → L2-normalised embedding (B, d)."""
-        return self.read(self.clip.ln_final(states), tokens)
+        return self.read(self.text_tower.ln_final(states), tokens)
 
     def read(self, states: Tensor, tokens: Tensor) -> Tensor:
         """States after the final norm (B, L, D) → L2-normalised embedding (B, d)."""
@@ -193,8 +216,13 @@ class Backbone(Towers):
     def projected(self, states: Tensor, tokens: Tensor) -> Tensor:
         """States after the final norm (B, L, D) → embedding at its own length (B, d), read at the end token."""
         rows = torch.arange(tokens.shape[0], device=tokens.device)  # not len(), which would fix B in an export
-        projection: Tensor = self.clip.text_projection  # (D, d)
-        return states[rows, self.ends(tokens)] @ projection
+        return self.project(states[rows, self.ends(tokens)])
+
+    def project(self, states: Tensor) -> Tensor:
+        """Text states (…, D) → (…, d)."""
+        projection: nn.Linear | Tensor = self.text_tower.text_projection  # (D, d) if it is no module
+        projected: Tensor = projection(states) if isinstance(projection, nn.Linear) else states @ projection
+        return projected
 
     def text(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L), or fewer columns than the context → L2-normalised embedding (B, d)."""
@@ -205,7 +233,7 @@ class Backbone(Towers):
         states, heard = self.positioned(self.word_embeddings(tokens)), self.heard(tokens)
         for block in self.text_blocks:
             states = self.run_block(block, states, heard)
-        normed: Tensor = self.clip.ln_final(states)
+        normed: Tensor = self.text_tower.ln_final(states)
         return normed
 
     def temperature(self) -> Tensor:
@@ -221,7 +249,7 @@ class SentenceBackbone(Backbone):
 
     def positioned(self, words: Tensor) -> Tensor:
         """Embeddings (B, L, D) with their positions, normed: the input of the first block."""
-        normed: Tensor = self.clip.ln_words(super().positioned(words))
+        normed: Tensor = self.text_tower.ln_words(super().positioned(words))
         return normed
 
     def run_block(self, block: nn.Module, states: Tensor, heard: Tensor) -> Tensor:
@@ -231,8 +259,19 @@ class SentenceBackbone(Backbone):
 
     def projected(self, states: Tensor, tokens: Tensor) -> Tensor:
         """States after the last block (B, L, D) → embedding at its own length (B, d): the mean, projected."""
-        projection: Tensor = self.clip.text_projection  # (D, d)
-        return mean_over_text(states, self.heard(tokens)) @ projection
+        return self.project(mean_over_text(states, self.heard(tokens)))
+
+
+def is_causal(clip: CLIP | CustomTextCLIP) -> bool:
+    """True if a model reads a text at its end token, by blocks that see the tokens before alone, as CLIP does."""
+    tower = clip if isinstance(clip, CLIP) else clip.text
+    pool = tower.text_pool_type if isinstance(clip, CLIP) else getattr(tower, "pool_type", None)
+    return (
+        pool in ("argmax", "eos")
+        and tower.attn_mask is not None
+        and tower.text_projection is not None
+        and getattr(tower, "cls_emb", None) is None
+    )
 
 
 def context_length(name: str) -> int:

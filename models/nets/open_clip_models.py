@@ -83,9 +83,25 @@ class Description:
         return int(self.config["text_cfg"].get("context_length", 77))
 
     @property
+    def vocabulary(self) -> int:
+        """The number of token ids that its text tower knows, if it is open_clip's own."""
+        return int(self.config["text_cfg"].get("vocab_size", 49408))
+
+    @property
     def tokenizer_name(self) -> str:
-        """Name of its tokenizer on the hub, or "" for CLIP's."""
-        return str(self.config["text_cfg"].get("hf_tokenizer_name") or "")
+        """Name of its tokenizer on the hub, or its own folder; "" for CLIP's."""
+        schema, place = parse_model_name(self.name)
+        named = str(self.config["text_cfg"].get("hf_tokenizer_name") or "")
+        return place if named and schema == "local-dir" else named
+
+    @property
+    def clean(self) -> str:
+        """Name of its cleaning before CLIP's tokenizer; raises ConfigError if open_clip does more to its texts."""
+        options = dict(self.config["text_cfg"].get("tokenizer_kwargs") or {})
+        clean = str(options.pop("clean", "lower"))
+        if options:
+            raise ConfigError(f"{self.name} prepares texts in a way of its own ({', '.join(options)}): take another")
+        return clean
 
     def load(self) -> CLIP | CustomTextCLIP:
         """Load the model, in eval mode; raises ConfigError if its weights do not fit, or its images are no squares."""

@@ -65,7 +65,7 @@ class Reformulation(nn.Module):
         heard = backbone.heard(tokens)
         for block in backbone.text_blocks:  # one by one, unlike text_states, so that each has its checkpoint
             states = self._run(partial(backbone.run_block, block, heard=heard), states)
-        states = backbone.clip.ln_final(states)
+        states = backbone.text_tower.ln_final(states)
         return Words(states, heard, backbone.read(states, tokens))
 
     def compose(self, pixels: Tensor, words: Words) -> Tensor:

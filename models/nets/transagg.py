@@ -43,7 +43,7 @@ class TransAgg(FrozenClipHead):
 
         The embeddings go into the mixture at their own length, as in the authors' release.
         """
-        words = self.backbone.text_states(tokens) @ self.backbone.clip.text_projection  # (B, L, d)
+        words = self.backbone.project(self.backbone.text_states(tokens))  # (B, L, d)
         rows = torch.arange(tokens.shape[0], device=tokens.device)
         ends = self.backbone.ends(tokens)  # (B,)
         between = self.separator.expand(image.shape[0], 1, -1)

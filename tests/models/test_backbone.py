@@ -10,7 +10,7 @@ from open_clip.transform import image_transform
 from PIL import Image, ImageFilter
 
 from models.errors import ConfigError
-from models.nets.backbone import Backbone
+from models.nets.backbone import Backbone, is_causal
 from models.nets.open_clip_models import OWN_CONFIGS
 from models.preprocess import Resize, pixels
 from tests.models import tiny
@@ -52,6 +52,22 @@ def test_its_embeddings_are_open_clips_own(backbone: Backbone, weights: Path) ->
 def test_the_first_end_token_ends_the_text(backbone: Backbone) -> None:
     tokens = torch.tensor([[2046, 5, 2047, 0, 0], [2046, 5, 2047, 9, 2047]])
     torch.testing.assert_close(backbone.text(tokens)[0], backbone.text(tokens)[1])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_text_tower_of_its_own_is_read_as_clips_is(bias: bool) -> None:
+    torch.manual_seed(0)
+    vision = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
+    text = {"context_length": 20, "vocab_size": 99, "width": 16, "heads": 2, "layers": 2, "proj_bias": bias}
+    clip = open_clip.CustomTextCLIP(24, vision, text).eval()
+    net = Backbone(clip, mean=(0.5,) * 3, std=(0.5,) * 3, end=98)
+    tokens = torch.randint(1, 98, (3, 20), generator=torch.Generator().manual_seed(0))
+    tokens[:, 11], tokens[:, 12:] = 98, 0
+    torch.testing.assert_close(net.text(tokens[:, :13]), clip.encode_text(tokens, normalize=True))
+    assert is_causal(clip) and (net.dimension, net.text_width, len(net.text_blocks)) == (24, 16, 2)
+    for other in ({"no_causal_mask": True}, {"pool_type": "last"}, {"embed_cls": True}):
+        assert not is_causal(open_clip.CustomTextCLIP(24, vision, {**text, **other}))
 
 
 @pytest.mark.parametrize(

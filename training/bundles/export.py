@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from models.nets.backbone import Backbone
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
 from training.bundles import parameter_map
-from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, Split, traced
+from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, Split, traced, weight_bytes
 from training.bundles.verified_write import write_verified
 
 BATCH = 3  # rows of the self-test
+LARGEST_BYTES = 2**30  # of a graph's weights that are digested as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,20 @@ class FinishedModel:
     graphs: Graphs
     tokenizer_file: Path
 
-    def export(self, out: Path, *, config: str, text_weight: float | None = None, compact: bool = False) -> Manifest:
+    def export(
+        self,
+        out: Path,
+        *,
+        config: str,
+        text_weight: float | None = None,
+        compact: bool = False,
+        largest_bytes: int = LARGEST_BYTES,
+    ) -> Manifest:
         """Write the bundle at `out` and return its manifest.
 
         `config` is the text of the training config, kept beside the graphs; `text_weight` replaces the model's own.
-        With `compact` the matrices are rounded, in the model itself too. Raises ConfigError if the
+        With `compact` the matrices are rounded, in the model itself too. A graph with more than `largest_bytes` of
+        weights is digested in parts, since no protocol buffer holds 2 GiB. Raises ConfigError if the
         template cannot be used, and BundleBroken, with nothing written at `out`, if the outputs of ONNX Runtime differ
         from torch's by more than the manifest's tolerance.
         """
@@ -55,16 +65,22 @@ class FinishedModel:
         precision: Precision = "float32"
         for name, part in parts.items():  # one at a time: all graphs of a large model together would fill the memory
             proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
-            content = proto.SerializeToString(deterministic=True)  # with its weights: both digests depend on them
-            whole.update(content)
-            if name == "gallery":
-                space.update(content)
-            del content
+            digests = [whole, space] if name == "gallery" else [whole]
+            is_large = weight_bytes(proto) > largest_bytes
+            if not is_large:
+                content = proto.SerializeToString(deterministic=True)  # with its weights: both digests depend on them
+                _update(digests, [content])
+                del content
             blob.take(proto, multiply_in_8_bits=compact)
             if any(node.domain == ORT_DOMAIN for node in proto.graph.node):
                 precision = "int8"
             files[f"{name}.onnx"] = proto.SerializeToString(deterministic=True)
-            whole.update(files[f"{name}.onnx"])  # the products may be in 8 bits
+            if is_large:
+                _update(digests, [files[f"{name}.onnx"]])
+                _update(digests, blob.parts(proto))
+            else:
+                whole.update(files[f"{name}.onnx"])  # the products may be in 8 bits
+            del proto
         space.update(preprocessing.model_dump_json().encode())
         manifest = Manifest(
             method=self.method,
@@ -97,6 +113,12 @@ class FinishedModel:
         words = self.tokenizer_file.with_name(spelling.FILE)
         if words.is_file():
             yield words
+
+
+def _update(digests: Sequence["hashlib._Hash"], contents: Iterable[bytes | bytearray]) -> None:
+    for content in contents:
+        for digest in digests:
+            digest.update(content)
 
 
 def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]:

@@ -1,8 +1,9 @@
 """Torch modules as ONNX graphs, and the large tensors of several graphs in one blob."""
 
 import hashlib
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +127,14 @@ def traced(
     return proto
 
 
+def weight_bytes(proto: onnx.ModelProto) -> int:
+    """Return how many bytes a graph's initializers have."""
+    return sum(
+        math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        for tensor in proto.graph.initializer
+    )
+
+
 class Blob:
     """The large tensors of several graphs, each content once."""
 
@@ -142,6 +151,14 @@ class Blob:
                 info = external_data_helper.ExternalDataInfo(tensor)
                 offset, length = int(info.offset or 0), int(info.length or 0)
                 self._offsets[hashlib.sha256(self.data[offset : offset + length]).digest()] = offset
+
+    def parts(self, proto: onnx.ModelProto) -> Iterator[bytes]:
+        """Yield the contents that a graph has here, in its own order, one copy at a time."""
+        for tensor in proto.graph.initializer:
+            if external_data_helper.uses_external_data(tensor):
+                info = external_data_helper.ExternalDataInfo(tensor)
+                offset, length = int(info.offset or 0), int(info.length or 0)
+                yield bytes(self.data[offset : offset + length])
 
     def offset(self, data: bytes) -> int | None:
         """Return the offset of a content, or None if the blob does not have it."""

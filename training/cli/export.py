@@ -27,6 +27,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="round matrices to half precision, those of a sentence encoder to 8 bits: a third of the size, no slower",
     )
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
+    parser.add_argument(
+        "--tokenizer",
+        metavar="FOLDER",
+        default="",
+        help="with --model, the folder of its tokenizer, instead of the hub's",
+    )
     facts = parser.add_argument_group("facts of a file's weights", "that are not in the file, and are never guessed")
     facts.add_argument("--like", metavar="TAG", default="", help="all of them, as of this tag of the model")
     for name, what in (("mean", "mean"), ("std", "standard deviation")):
@@ -69,6 +75,7 @@ def _export(arguments: argparse.Namespace) -> None:
             text_weight=arguments.text_weight,
             stated=stated,
             like=arguments.like,
+            tokenizer=arguments.tokenizer,
             compact=arguments.compact,
             out=arguments.out,
         )

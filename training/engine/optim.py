@@ -8,6 +8,8 @@ from torch.optim import AdamW
 
 from training.engine.settings import OptimConfig
 
+_TEXT_BLOCKS = (".clip.transformer.", ".clip.text.transformer.")  # of open_clip's two kinds of model
+
 
 def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> AdamW:
     """Return AdamW over the trainable parameters, with weight decay on matrices only; each group has a `factor`.
@@ -21,7 +23,7 @@ def adamw(named: Iterable[tuple[str, nn.Parameter]], config: OptimConfig) -> Ada
         if parameter.requires_grad:
             decay = config.weight_decay if parameter.ndim >= 2 and not name.endswith("positional_embedding") else 0.0
             factor = config.backbone if "backbone" in name.split(".") else 1.0
-            factor *= config.text if ".clip.transformer." in f".{name}" else 1.0
+            factor *= config.text if any(part in f".{name}" for part in _TEXT_BLOCKS) else 1.0
             groups.setdefault((factor, decay), []).append(parameter)
     parts = [
         {"params": parameters, "weight_decay": decay, "factor": factor}

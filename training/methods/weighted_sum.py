@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 from models.bundle import Manifest
 from models.errors import ConfigError
 from models.nets import open_clip_models
-from models.nets.backbone import Backbone, cleaning
-from models.nets.open_clip_models import WeightFacts
+from models.nets.backbone import Backbone, is_causal
+from models.nets.open_clip_models import Description, WeightFacts
 from models.nets.towers import Towers
 from models.tokenizer import Tokenizer
-from training import vocabulary
+from training import hub_tokenizer, vocabulary
 from training.bundles.export import FinishedModel
 from training.engine.backbones import TOKENIZER
 from training.methods.clip_run import frozen_graphs
@@ -37,17 +37,39 @@ def export_open_clip(
     out: Path,
     stated: WeightFacts = WeightFacts(),  # noqa: B008  # frozen
     like: str = "",
+    tokenizer: str = "",
     compact: bool = False,
 ) -> Manifest:
-    """Export an open_clip model as it is; raises ConfigError as `open_clip_models.describe` and `Backbone.load`."""
+    """Export an open_clip model as it is, with the tokenizer in the folder `tokenizer` if it is given.
+
+    Raises ConfigError as `open_clip_models.describe`, and if weights or tokenizer do not load, or do not go together.
+    """
+    model = open_clip_models.describe(name, pretrained=pretrained, stated=stated, like=like)
     with TemporaryDirectory() as scratch:
         tokenizer_file = Path(scratch) / TOKENIZER
-        vocabulary.clip(tokenizer_file, clean=cleaning(name))
-        end = Tokenizer.open(tokenizer_file, context_length=3).end
-        model = open_clip_models.describe(name, pretrained=pretrained, stated=stated, like=like)
-        backbone = Backbone.load(model, end=end)
-        if backbone.clip.vocab_size != end + 1:
-            raise ConfigError(f"{name} has another tokenizer than CLIP's, which this export does not know")
-        finished = weighted_sum_model(backbone, name=model.name, tokenizer_file=tokenizer_file)
+        if model.tokenizer_name or tokenizer:
+            hub_tokenizer.write(tokenizer_file, model, place=tokenizer or model.tokenizer_name)
+        else:
+            vocabulary.clip(tokenizer_file, clean=model.clean)
+        towers = _towers(model, end=Tokenizer.open(tokenizer_file, context_length=model.context_length).end)
+        finished = weighted_sum_model(towers, name=model.name, tokenizer_file=tokenizer_file)
         config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
         return finished.export(out, config=config, text_weight=text_weight, compact=compact)
+
+
+def _towers(model: Description, *, end: int) -> Towers:
+    """Load a model: with access to its blocks if it has CLIP's tokenizer and text tower, else its two outputs alone."""
+    clip = model.load()
+    if end >= model.vocabulary:
+        raise ConfigError(f"{model.name} has a vocabulary of its own: export the run that made it")
+    if end >= 0 and is_causal(clip):
+        return Backbone.wrap(model, clip, end=end)
+    return Towers(
+        clip,
+        mean=model.mean,
+        std=model.std,
+        context_length=model.context_length,
+        mode=model.mode,
+        filter=model.filter,
+        fill=model.fill,
+    )

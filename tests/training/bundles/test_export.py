@@ -87,6 +87,21 @@ def test_short_texts_are_read_without_their_padding(exported: Path) -> None:
     np.testing.assert_allclose(short, longer, atol=1e-5)
 
 
+def test_a_graph_too_large_for_one_buffer_is_digested_in_parts(
+    backbone: Backbone, split_bundle: Path, exported: Path, tmp_path: Path
+) -> None:
+    model = weighted_sum_model(backbone, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
+    first = model.export(tmp_path / "first", config="", largest_bytes=20_000)
+    assert first == model.export(tmp_path / "second", config="", largest_bytes=20_000)
+    whole = Bundle.open(exported).manifest
+    assert first.files["weights.bin"] == whole.files["weights.bin"] and first.space_id != whole.space_id
+    with torch.no_grad():
+        backbone.clip.visual.proj[0, 0] += 1e-3
+        other = model.export(tmp_path / "other", config="", largest_bytes=20_000)
+        backbone.clip.visual.proj[0, 0] -= 1e-3
+    assert other.space_id != first.space_id and other.model_id != first.model_id
+
+
 def test_the_same_gallery_side_is_the_same_space(split_bundle: Path, exported: Path) -> None:
     split, whole = Bundle.open(split_bundle), Bundle.open(exported)
     assert split.graphs == ("gallery", "reference", "compose", "text") and whole.graphs == ("gallery", "text")

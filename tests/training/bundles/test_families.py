@@ -1,0 +1,40 @@
+"""Bundles of every family of open_clip against open_clip's own pipeline: its transform, its tokenizer, its towers."""
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+
+from models.encoder import Encoder
+from tests.training.bundles import parity
+from tests.training.bundles.families import FAMILIES
+from training.methods.weighted_sum import export_open_clip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_bundle_gives_what_open_clips_own_pipeline_gives(family: str, tmp_path: Path) -> None:
+    name = FAMILIES[family].write(tmp_path / "model")
+    export_open_clip(name, pretrained="", text_weight=None, out=tmp_path / "bundle")
+    clip, _, transform = open_clip.create_model_and_transforms(name, pretrained_text=False)
+    files = parity.images(narrowest=20 if family == "vit" else 1)  # theirs would pad nothing at all, and fails
+    expected = parity.expected(clip, transform, open_clip.get_tokenizer(name), files=files)
+    for found, theirs in zip(parity.ours(tmp_path / "bundle", files), expected, strict=True):
+        cosines = found @ theirs.T
+        assert np.diag(cosines).min() >= parity.LEAST
+        assert (cosines - np.eye(len(cosines))).max() < 0.999  # or any vector would do
+
+
+def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(tmp_path: Path) -> None:
+    name = FAMILIES["vit"].write(tmp_path / "model")
+    export_open_clip(name, pretrained="", text_weight=0.25, out=tmp_path / "bundle")
+    encoder = Encoder.open(tmp_path / "bundle")
+    assert {path.name for path in (tmp_path / "bundle").glob("*.onnx")} == {"gallery.onnx", "text.onnx"}
+    pixels = np.stack([encoder.preprocess(parity.images()[0])] * 2)
+    texts = ["in red", "in a blue that is very dark and has a pattern"]
+    expected = 0.75 * encoder.gallery(pixels) + 0.25 * encoder.texts(texts)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    for _ in range(2):
+        np.testing.assert_allclose(encoder.queries(pixels, texts, text_weight=0.25), expected, atol=1e-6)
+    use = encoder.reference_cache
+    assert use is not None and (use.hits, use.misses) == (3, 1)
