@@ -20,6 +20,7 @@ from models import files
 from models.errors import BundleBroken, BundleMissing, ConfigError
 from models.preprocess import Mode, Resize
 
+Content: TypeAlias = bytes | bytearray | Path  # of a file of a bundle, or the file that has it
 SHIPPED = Path(__file__).parent / "bundles" / "two-stage"  # the default of the commands
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -167,20 +168,21 @@ class Bundle:
         return self.path / name
 
 
-def write(path: Path, contents: Mapping[str, bytes | bytearray], manifest: Manifest) -> None:
+def write(path: Path, contents: Mapping[str, Content], manifest: Manifest) -> None:
     """Writes a bundle to a temporary sibling, its manifest last, and renames it to `path`.
 
-    `manifest.files` is filled in here. A bundle that stands at `path` is replaced by two renames, and put back if
-    the second fails. Raises ConfigError if anything else than a bundle stands there.
+    `manifest.files` is filled in here; a content that is in a file already is linked, or copied to another disk. A
+    bundle that stands at `path` is replaced by two renames, and put back if the second fails. Raises ConfigError if
+    anything else than a bundle stands there.
     """
     if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path} holds something that is not a bundle: choose another folder")
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(contents.items())}
+    digests = {name: _digest(data) for name, data in sorted(contents.items())}
     complete = manifest.model_copy(update={"files": digests})
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.temporary_folder(path) as folder:
         for name, data in contents.items():
-            (folder / name).write_bytes(data)
+            _place(data, folder / name)
         (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
         if not path.exists():
             files.settle(folder, path)
@@ -195,3 +197,17 @@ def write(path: Path, contents: Mapping[str, bytes | bytearray], manifest: Manif
             raise
         files.sync(path.parent)
         shutil.rmtree(previous)
+
+
+def _digest(content: Content) -> str:
+    return files.digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+
+
+def _place(content: Content, path: Path) -> None:
+    if not isinstance(content, Path):
+        path.write_bytes(content)
+        return
+    try:
+        path.hardlink_to(content)
+    except OSError:  # another disk
+        shutil.copyfile(content, path)

@@ -3,8 +3,10 @@
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import bundle, spelling
-from models.bundle import Manifest, Precision, Preprocessing
+from models.bundle import Content, Manifest, Precision, Preprocessing
 from models.nets.backbone import Backbone
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
@@ -60,52 +62,34 @@ class FinishedModel:
             self.graphs.make_compact()
         pixels, tokens = _sample_inputs(tokenizer, template, image_size=preprocessing.image_size)
         parts = _parts(self.graphs, pixels, tokens)
-        space, whole, blob = hashlib.sha256(), hashlib.sha256(), Blob(bundle.WEIGHTS)
-        files: dict[str, bytes | bytearray] = {}
-        precision: Precision = "float32"
-        for name, part in parts.items():  # one at a time: all graphs of a large model together would fill the memory
-            proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
-            digests = [whole, space] if name == "gallery" else [whole]
-            is_large = weight_bytes(proto) > largest_bytes
-            if not is_large:
-                content = proto.SerializeToString(deterministic=True)  # with its weights: both digests depend on them
-                _update(digests, [content])
-                del content
-            blob.take(proto, multiply_in_8_bits=compact)
-            if any(node.domain == ORT_DOMAIN for node in proto.graph.node):
-                precision = "int8"
-            files[f"{name}.onnx"] = proto.SerializeToString(deterministic=True)
-            if is_large:
-                _update(digests, [files[f"{name}.onnx"]])
-                _update(digests, blob.parts(proto))
-            else:
-                whole.update(files[f"{name}.onnx"])  # the products may be in 8 bits
-            del proto
-        space.update(preprocessing.model_dump_json().encode())
-        manifest = Manifest(
-            method=self.method,
-            backbone=self.backbone,
-            dimension=parts["gallery"].outputs["vector"].shape[1],
-            context_length=context_length,
-            preprocessing=preprocessing,
-            template=self.template,
-            slot=tokenizer.slot(template),
-            text_weight=self.text_weight if text_weight is None else text_weight,
-            model_id=f"{self.method}-{whole.hexdigest()[:12]}",
-            space_id=space.hexdigest()[:16],
-            precision=precision,
-            tolerance=bundle.TOLERANCES[precision],
-            files={},
-        )
-        if isinstance(self.graphs.gallery, ImageGraph) and isinstance(self.graphs.image_backbone, Backbone):
-            files[parameter_map.FILE] = parameter_map.encoded(self.graphs, blob)  # before weights.bin: may add to it
-        files |= {
-            bundle.WEIGHTS: blob.data,
-            **{path.name: path.read_bytes() for path in self._vocabulary()},
-            bundle.SELF_TEST: _record(parts, pixels, tokens),
-            "train.toml": config.encode(),
-        }
-        return write_verified(out, files, manifest)
+        with TemporaryDirectory() as scratch, closing(Blob(bundle.WEIGHTS, Path(scratch) / bundle.WEIGHTS)) as blob:
+            traces = _traced(parts, blob, compact=compact, largest_bytes=largest_bytes)
+            traces.space.update(preprocessing.model_dump_json().encode())
+            manifest = Manifest(
+                method=self.method,
+                backbone=self.backbone,
+                dimension=parts["gallery"].outputs["vector"].shape[1],
+                context_length=context_length,
+                preprocessing=preprocessing,
+                template=self.template,
+                slot=tokenizer.slot(template),
+                text_weight=self.text_weight if text_weight is None else text_weight,
+                model_id=f"{self.method}-{traces.whole.hexdigest()[:12]}",
+                space_id=traces.space.hexdigest()[:16],
+                precision=traces.precision,
+                tolerance=bundle.TOLERANCES[traces.precision],
+                files={},
+            )
+            files: dict[str, Content] = dict(traces.files)
+            if isinstance(self.graphs.gallery, ImageGraph) and isinstance(self.graphs.image_backbone, Backbone):
+                files[parameter_map.FILE] = parameter_map.encoded(self.graphs, blob)  # may add to the blob
+            files |= {
+                bundle.WEIGHTS: blob.file,
+                **{path.name: path.read_bytes() for path in self._vocabulary()},
+                bundle.SELF_TEST: _record(parts, pixels, tokens),
+                "train.toml": config.encode(),
+            }
+            return write_verified(out, files, manifest)
 
     def _vocabulary(self) -> Iterator[Path]:
         """Yield the tokenizer's file, and that of its words if it has one."""
@@ -115,7 +99,38 @@ class FinishedModel:
             yield words
 
 
-def _update(digests: Sequence["hashlib._Hash"], contents: Iterable[bytes | bytearray]) -> None:
+@dataclass(slots=True)
+class _Traces:
+    """The graphs as files, the digests of what they compute, and the lowest precision of their products."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    whole: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    space: "hashlib._Hash" = field(default_factory=hashlib.sha256)  # the gallery's alone
+    precision: Precision = "float32"
+
+
+def _traced(parts: Mapping[str, "_Part"], blob: Blob, *, compact: bool, largest_bytes: int) -> _Traces:
+    """Trace the graphs one at a time, since all of a large model together would fill the memory."""
+    traces = _Traces()
+    for name, part in parts.items():
+        digests = [traces.whole, traces.space] if name == "gallery" else [traces.whole]
+        proto = traced(part.module, list(part.inputs.values()), list(part.inputs), list(part.outputs))
+        is_large = weight_bytes(proto) > largest_bytes
+        if not is_large:  # with its weights: both digests depend on them
+            _update(digests, [proto.SerializeToString(deterministic=True)])
+        blob.take(proto, multiply_in_8_bits=compact)
+        if any(node.domain == ORT_DOMAIN for node in proto.graph.node):
+            traces.precision = "int8"
+        traces.files[f"{name}.onnx"] = graph = proto.SerializeToString(deterministic=True)
+        if is_large:
+            _update(digests, [graph])
+            _update(digests, blob.parts(proto))
+        else:
+            traces.whole.update(graph)  # the products may be in 8 bits
+    return traces
+
+
+def _update(digests: Sequence["hashlib._Hash"], contents: Iterable[bytes]) -> None:
     for content in contents:
         for digest in digests:
             digest.update(content)

@@ -1,10 +1,14 @@
 """Torch modules as ONNX graphs, and the large tensors of several graphs in one blob."""
 
 import hashlib
+import io
 import math
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import onnx
@@ -138,27 +142,40 @@ def weight_bytes(proto: onnx.ModelProto) -> int:
 class Blob:
     """The large tensors of several graphs, each content once."""
 
-    def __init__(self, name: str, data: bytes = b"") -> None:
-        """`name` is the blob's file, beside the graphs; `data` is the content to begin with."""
-        self.data = bytearray(data)
+    def __init__(self, name: str, path: Path | None = None, *, data: bytes = b"") -> None:
+        """`name` is the blob's file, beside the graphs; `data` is the content to begin with.
+
+        It is kept in the file `path` if that is given, so that a large one takes no memory.
+        """
+        self._file: BinaryIO = io.BytesIO() if path is None else path.open("w+b")
+        self._file.write(data)
         self._name = name
         self._offsets: dict[bytes, int] = {}  # by digest
 
+    @property
+    def data(self) -> bytes:
+        """The whole content."""
+        return self._read(0, self._file.seek(0, os.SEEK_END))
+
+    @property
+    def file(self) -> Path:
+        """The file at `path`, with all that was added until now."""
+        self._file.flush()
+        return Path(self._file.name)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def register(self, proto: onnx.ModelProto) -> None:
         """Register the tensors of a graph whose contents the blob has already, so that none is stored again."""
-        for tensor in proto.graph.initializer:
-            if external_data_helper.uses_external_data(tensor):
-                info = external_data_helper.ExternalDataInfo(tensor)
-                offset, length = int(info.offset or 0), int(info.length or 0)
-                self._offsets[hashlib.sha256(self.data[offset : offset + length]).digest()] = offset
+        for offset, length in _places(proto):
+            self._offsets[hashlib.sha256(self._read(offset, length)).digest()] = offset
 
     def parts(self, proto: onnx.ModelProto) -> Iterator[bytes]:
-        """Yield the contents that a graph has here, in its own order, one copy at a time."""
-        for tensor in proto.graph.initializer:
-            if external_data_helper.uses_external_data(tensor):
-                info = external_data_helper.ExternalDataInfo(tensor)
-                offset, length = int(info.offset or 0), int(info.length or 0)
-                yield bytes(self.data[offset : offset + length])
+        """Yield the contents that a graph has here, in its own order."""
+        for offset, length in _places(proto):
+            yield self._read(offset, length)
 
     def offset(self, data: bytes) -> int | None:
         """Return the offset of a content, or None if the blob does not have it."""
@@ -168,10 +185,15 @@ class Blob:
         """Store a content, if the blob does not have it, and return its offset."""
         key = hashlib.sha256(data).digest()
         if key not in self._offsets:
-            self.data.extend(b"\0" * (-len(self.data) % ALIGNMENT))
-            self._offsets[key] = len(self.data)
-            self.data.extend(data)
+            end = self._file.seek(0, os.SEEK_END)
+            self._offsets[key] = end + -end % ALIGNMENT
+            self._file.write(b"\0" * (-end % ALIGNMENT))
+            self._file.write(data)
         return self._offsets[key]
+
+    def _read(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
 
     def take(self, proto: onnx.ModelProto, *, multiply_in_8_bits: bool = False) -> None:
         """Move the graph's large initializers into the blob, and leave their offsets in the graph.
@@ -204,6 +226,14 @@ class Blob:
         offset = self.add(tensor.raw_data)
         external_data_helper.set_external_data(tensor, self._name, offset=offset, length=length)
         tensor.ClearField("raw_data")
+
+
+def _places(proto: onnx.ModelProto) -> Iterator[tuple[int, int]]:
+    """Yield offset and length of the graph's tensors that are in a blob."""
+    for tensor in proto.graph.initializer:
+        if external_data_helper.uses_external_data(tensor):
+            info = external_data_helper.ExternalDataInfo(tensor)
+            yield int(info.offset or 0), int(info.length or 0)
 
 
 def _only_multiplies(graph: onnx.GraphProto, name: str, small: Stored) -> bool:

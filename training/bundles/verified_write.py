@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from models import bundle
-from models.bundle import Bundle, Manifest
+from models.bundle import Bundle, Content, Manifest
 from models.encoder import Encoder
 
 
-def write_verified(out: Path, files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Manifest:
+def write_verified(out: Path, files: Mapping[str, Content], manifest: Manifest) -> Manifest:
     """Write the bundle at `out` and return its manifest; raises BundleBroken, with nothing written there."""
     with trial(files, manifest) as folder:
         Encoder.open(folder)
@@ -19,7 +19,7 @@ def write_verified(out: Path, files: Mapping[str, bytes | bytearray], manifest: 
 
 
 @contextmanager
-def trial(files: Mapping[str, bytes | bytearray], manifest: Manifest) -> Iterator[Path]:
+def trial(files: Mapping[str, Content], manifest: Manifest) -> Iterator[Path]:
     """Write the bundle to a folder that is removed at the end."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"

@@ -8,7 +8,8 @@ import pytest
 
 from models.encoder import Encoder
 from tests.training.bundles import parity
-from tests.training.bundles.families import FAMILIES
+from tests.training.bundles.families import FAMILIES, Family
+from training.__main__ import main
 from training.methods.weighted_sum import export_open_clip
 
 
@@ -25,9 +26,13 @@ def test_a_bundle_gives_what_open_clips_own_pipeline_gives(family: str, tmp_path
         assert (cosines - np.eye(len(cosines))).max() < 0.999  # or any vector would do
 
 
-def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(tmp_path: Path) -> None:
-    name = FAMILIES["vit"].write(tmp_path / "model")
-    export_open_clip(name, pretrained="", text_weight=0.25, out=tmp_path / "bundle")
+def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = Family(preprocessing={}, more={"quick_gelu": True}).write(tmp_path / "model")
+    command = ["export", "--model", name, "--text-weight", "0.25", "--out", str(tmp_path / "bundle")]
+    assert main(command) == 2 and "--mean, --std, or" in capsys.readouterr().err
+    assert main([*command, "--mean", ".5", "--std", ".25", ".5", ".5"]) == 0
     encoder = Encoder.open(tmp_path / "bundle")
     assert {path.name for path in (tmp_path / "bundle").glob("*.onnx")} == {"gallery.onnx", "text.onnx"}
     pixels = np.stack([encoder.preprocess(parity.images()[0])] * 2)
@@ -38,3 +43,20 @@ def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(tmp_path: Pa
         np.testing.assert_allclose(encoder.queries(pixels, texts, text_weight=0.25), expected, atol=1e-6)
     use = encoder.reference_cache
     assert use is not None and (use.hits, use.misses) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "ViT-B-32"], "go together"),
+        (["--model", "ViT-B-32", "--pretrained", "openai", "--mean", ".5", ".5"], "one number, or three"),
+        (["run", "--quick-gelu"], "knows its weights"),
+        (["--model", "ViT-B-32", "--pretrained", "pyproject.toml"], "--quick-gelu or --no-quick-gelu, or by --like"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_in_a_sentence(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *options, "--out", str(tmp_path / "bundle")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()

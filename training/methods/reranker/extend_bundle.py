@@ -53,7 +53,7 @@ class FinishedReranker:
         tensors = [torch.from_numpy(inputs[name]) for name in _INPUTS]
         proto = onnx_graph.traced(self.net, tensors, _INPUTS, ["scores"], counted=["candidates"])
         whole = first.manifest.model_id.encode() + proto.SerializeToString(deterministic=True)  # with its weights
-        blob = Blob(bundle.WEIGHTS, bytes(files[bundle.WEIGHTS]))
+        blob = Blob(bundle.WEIGHTS, data=bytes(files[bundle.WEIGHTS]))
         for name in first.graphs:
             blob.register(onnx.load(str(first.file(f"{name}.onnx")), load_external_data=False))
         blob.take(proto)
