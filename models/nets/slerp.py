@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.nets.backbone import Backbone
 from models.nets.graph import BackboneGraph
+from models.nets.towers import Towers
 
 _PARALLEL = 1e-3  # of the sine of the angle, below which the arc's weights are nothing divided by nothing
 
@@ -40,7 +40,7 @@ class SlerpReferenceGraph(BackboneGraph):
 class SlerpComposeGraph(BackboneGraph):
     """image (B, d), tokens int64 (B, L) → composed (B, d), text (B, d)."""
 
-    def __init__(self, backbone: Backbone, *, share: float) -> None:
+    def __init__(self, backbone: Towers, *, share: float) -> None:
         super().__init__(backbone)
         self.share = share
 

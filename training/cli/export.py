@@ -20,6 +20,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=cli.share,
         help="default share of the text in a composed query (sum: .5, two-stage, transagg: 0, instruct: as learnt)",
     )
+    parser.add_argument(
+        "--slerp",
+        type=cli.share,
+        metavar="SHARE",
+        help="with --model, the arc from image to text up to this share, in place of their sum",
+    )
     parser.add_argument("--stage", metavar="STAGE", help="the last stage to export, as in train --until")
     parser.add_argument(
         "--compact",
@@ -60,8 +66,12 @@ def _export(arguments: argparse.Namespace) -> None:
         quick_gelu=arguments.quick_gelu,
     )
     if arguments.run is not None:
-        if stated != WeightFacts() or arguments.like or arguments.pretrained:
-            raise ConfigError("a run knows its weights: leave out --pretrained and the options of a file's weights")
+        if (
+            stated != WeightFacts()
+            or arguments.slerp is not None
+            or any((arguments.like, arguments.pretrained, arguments.tokenizer))
+        ):
+            raise ConfigError("a run knows its weights: leave out the options that go with --model")
         weight, stage = arguments.text_weight, arguments.stage
         manifest = runs.export(
             arguments.run, text_weight=weight, stage=stage, compact=arguments.compact, out=arguments.out
@@ -76,6 +86,7 @@ def _export(arguments: argparse.Namespace) -> None:
             stated=stated,
             like=arguments.like,
             tokenizer=arguments.tokenizer,
+            share=arguments.slerp,
             compact=arguments.compact,
             out=arguments.out,
         )

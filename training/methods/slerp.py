@@ -7,6 +7,7 @@ from pydantic import Field
 
 from models.nets.backbone import Backbone
 from models.nets.slerp import SlerpComposeGraph, SlerpReferenceGraph
+from models.nets.towers import Towers
 from training.bundles.export import FinishedModel
 from training.bundles.onnx_graph import Split
 from training.engine import backbones
@@ -39,14 +40,19 @@ class SlerpConfig(Section):
 
     def finished(self, run: Path, *, stage: str) -> FinishedModel:
         """Return the model of a run; see `Method.finished`."""
-        backbone = self.best(run)
-        compose = SlerpComposeGraph(backbone, share=self.share)
-        query = Split(SlerpReferenceGraph(backbone), compose, features=("image",))
-        return FinishedModel(
-            method=self.method,
-            backbone=self.backbone.name,
-            template="{text}",
-            text_weight=0.0,
-            graphs=frozen_graphs(backbone, query),
-            tokenizer_file=run / backbones.TOKENIZER,
+        return slerp_model(
+            self.best(run), name=self.backbone.name, share=self.share, tokenizer_file=run / backbones.TOKENIZER
         )
+
+
+def slerp_model(backbone: Towers, *, name: str, share: float, tokenizer_file: Path) -> FinishedModel:
+    """Return a CLIP, called `name` by open_clip, as the arc from its image to its text embedding."""
+    query = Split(SlerpReferenceGraph(backbone), SlerpComposeGraph(backbone, share=share), features=("image",))
+    return FinishedModel(
+        method="slerp",
+        backbone=name,
+        template="{text}",
+        text_weight=0.0,
+        graphs=frozen_graphs(backbone.eval(), query),
+        tokenizer_file=tokenizer_file,
+    )

@@ -14,6 +14,7 @@ from training import hub_tokenizer, vocabulary
 from training.bundles.export import FinishedModel
 from training.engine.backbones import TOKENIZER
 from training.methods.clip_run import frozen_graphs
+from training.methods.slerp import slerp_model
 
 
 def weighted_sum_model(backbone: Towers, *, name: str, tokenizer_file: Path) -> FinishedModel:
@@ -38,9 +39,12 @@ def export_open_clip(
     stated: WeightFacts = WeightFacts(),  # noqa: B008  # frozen
     like: str = "",
     tokenizer: str = "",
+    share: float | None = None,
     compact: bool = False,
 ) -> Manifest:
     """Export an open_clip model as it is, with the tokenizer in the folder `tokenizer` if it is given.
+
+    With a `share` it is the arc from image to text up to there, in place of their sum.
 
     Raises ConfigError as `open_clip_models.describe`, and if weights or tokenizer do not load, or do not go together.
     """
@@ -52,7 +56,10 @@ def export_open_clip(
         else:
             vocabulary.clip(tokenizer_file, clean=model.clean)
         towers = _towers(model, end=Tokenizer.open(tokenizer_file, context_length=model.context_length).end)
-        finished = weighted_sum_model(towers, name=model.name, tokenizer_file=tokenizer_file)
+        if share is None:
+            finished = weighted_sum_model(towers, name=model.name, tokenizer_file=tokenizer_file)
+        else:
+            finished = slerp_model(towers, name=model.name, share=share, tokenizer_file=tokenizer_file)
         config = f"# open_clip {name}, weights {pretrained or 'random'}\n"
         return finished.export(out, config=config, text_weight=text_weight, compact=compact)
 

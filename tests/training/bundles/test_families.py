@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
+import torch
 
 from models.encoder import Encoder
+from models.nets.slerp import slerp
 from tests.training.bundles import parity
 from tests.training.bundles.families import FAMILIES, Family
 from training.__main__ import main
@@ -43,6 +45,18 @@ def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(
         np.testing.assert_allclose(encoder.queries(pixels, texts, text_weight=0.25), expected, atol=1e-6)
     use = encoder.reference_cache
     assert use is not None and (use.hits, use.misses) == (3, 1)
+
+
+def test_the_arc_between_the_two_is_a_bundle_of_every_family(tmp_path: Path) -> None:
+    name = FAMILIES["clipa"].write(tmp_path / "model")
+    command = ["export", "--model", name, "--slerp", "0.3", "--out", str(tmp_path / "bundle")]
+    assert main(command) == 0
+    encoder = Encoder.open(tmp_path / "bundle")
+    pixels = np.stack([encoder.preprocess(data) for data in parity.images()[:2]])
+    texts = ["in red", "in a blue that is very dark and has a pattern"]
+    image, text = (torch.from_numpy(vectors) for vectors in (encoder.gallery(pixels), encoder.texts(texts)))
+    found = encoder.queries(pixels, texts, text_weight=encoder.manifest.text_weight)
+    np.testing.assert_allclose(found, slerp(image, text, share=0.3).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize(
