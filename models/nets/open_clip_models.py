@@ -12,6 +12,7 @@ from typing import Any
 import open_clip
 from open_clip.constants import HF_CONFIG_NAME
 from open_clip.factory import get_model_config, parse_model_name
+from open_clip.hf_model import HFTextEncoder
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.pretrained import download_pretrained_from_hf, get_pretrained_cfg
 from open_clip.utils import to_2tuple
@@ -118,6 +119,8 @@ class Description:
             raise ConfigError(f"the weights {self.pretrained!r} do not load into {self.name}: {error}") from error
         if len({*to_2tuple(clip.visual.image_size)}) > 1:
             raise ConfigError(f"{self.name} reads images that are no squares: choose another model")
+        if isinstance(getattr(clip, "text", None), HFTextEncoder):
+            clip.text.transformer.set_attn_implementation("eager")  # torch does not export all others
         return clip.eval()
 
 

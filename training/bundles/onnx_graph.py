@@ -15,7 +15,9 @@ import onnx
 import torch
 from onnx import external_data_helper
 from torch import Tensor, nn
+from torch.onnx.errors import OnnxExporterError
 
+from models.errors import ConfigError
 from models.nets.norms import fold_norms
 from models.nets.sentence_tower import SentenceBlock
 from models.nets.towers import Towers
@@ -99,17 +101,21 @@ def traced(
     shapes = tuple({0: batch, 1: second[name]} if name in second else {0: batch} for name in names)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # all inputs share one batch, as they should
-        program = torch.onnx.export(
-            module.eval(),
-            tuple(inputs),
-            input_names=list(names),
-            output_names=list(outputs),
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                tuple(inputs),
+                input_names=list(names),
+                output_names=list(outputs),
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        except OnnxExporterError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise ConfigError(f"torch cannot turn this model into a graph ({reason}): take another") from error
     if program is None:
         raise AssertionError("torch.onnx.export(dynamo=True) gives a program")
     proto: onnx.ModelProto = program.model_proto

@@ -12,6 +12,7 @@ import torch
 from timm.models import convnext, eva, fastvit, register_model, vision_transformer, vitamin
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import models as kinds
+from torch.nn import functional as F
 from transformers import M2M100Config, MT5Config, PreTrainedTokenizerFast, XLMRobertaConfig
 
 TEXTS = ["a photo of a red dress", "in blue, with long sleeves", "women's knit — naïve", "the same jacket but shorter"]
@@ -52,8 +53,10 @@ class Family:
             for parameter in clip.parameters():  # untrained, all images and all texts would look nearly alike
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             if any(isinstance(part, torch.nn.BatchNorm2d) for part in clip.visual.train().modules()):
-                for _ in range(20):  # so that the norms fit the weights
-                    clip.visual(torch.randn(8, 3, self.vision["image_size"], self.vision["image_size"]))
+                size, mean, std = self.vision["image_size"], *map(self.preprocessing.get, ("mean", "std"))
+                for _ in range(20):  # so that the norms fit the weights and the images
+                    coarse = (torch.rand(8, 4, 4, 3) - torch.tensor(mean)) / torch.tensor(std)
+                    clip.visual(F.interpolate(coarse.permute(0, 3, 1, 2), size, mode="bilinear"))
         torch.save(clip.state_dict(), path / "open_clip_pytorch_model.bin")
         return f"local-dir:{path}"
 
