@@ -25,7 +25,7 @@ def test_a_bundle_gives_what_open_clips_own_pipeline_gives(family: str, tmp_path
     for found, theirs in zip(parity.ours(tmp_path / "bundle", files), expected, strict=True):
         cosines = found @ theirs.T
         assert np.diag(cosines).min() >= parity.LEAST
-        assert (cosines - np.eye(len(cosines))).max() < 0.9998  # or any vector would do
+        assert cosines.min() < 0.999  # or any vector would do
 
 
 def test_a_plain_sum_has_each_tower_once_and_keeps_reference_images(
