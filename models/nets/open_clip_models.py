@@ -4,6 +4,7 @@ Neither is in the weights themselves, and both are silently wrong if they are gu
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -108,13 +109,15 @@ class Description:
         """Load the model, in eval mode; raises ConfigError if its weights do not fit, or its images are no squares."""
         is_random = not self.pretrained and parse_model_name(self.name)[0] is None
         try:
-            clip = open_clip.create_model(
-                self.name,
-                pretrained=self.pretrained or None,
-                force_quick_gelu=self.quick_gelu,
-                require_pretrained=not is_random,
-                pretrained_text=False,
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "QuickGELU mismatch")  # the config knows better than the tag
+                clip = open_clip.create_model(
+                    self.name,
+                    pretrained=self.pretrained or None,
+                    force_quick_gelu=self.quick_gelu,
+                    require_pretrained=not is_random,
+                    pretrained_text=False,
+                )
         except _FAILURES as error:  # open_clip asserts on widths
             raise ConfigError(f"the weights {self.pretrained!r} do not load into {self.name}: {error}") from error
         if len({*to_2tuple(clip.visual.image_size)}) > 1:

@@ -1,5 +1,7 @@
 """The plain image and text towers of any open_clip model: all that a weighted sum needs of it."""
 
+from collections.abc import Mapping
+
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.utils import to_2tuple
@@ -7,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.preprocess import Filter, Mode, Resize
+
+PIXELS = ("mean", "std")  # the buffers that are no weights
 
 
 class Towers(nn.Module):
@@ -33,6 +37,13 @@ class Towers(nn.Module):
         self.resize = Resize(int(to_2tuple(clip.visual.image_size)[0]), mode=mode, filter=filter, fill=fill)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255.0, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255.0, persistent=False)
+
+    def take(self, state: Mapping[str, Tensor]) -> None:
+        """Load weights, with the mean and the deviation that belong to them if the state has some."""
+        for name, buffer in self.named_buffers(recurse=False):
+            if name in state:
+                buffer.copy_(state[name])
+        self.load_state_dict({name: value for name, value in state.items() if name not in PIXELS})
 
     @property
     def image_size(self) -> int:

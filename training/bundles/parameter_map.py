@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import open_clip
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -22,6 +23,7 @@ from models import bundle
 from models.bundle import Bundle
 from models.errors import BundleBroken
 from models.nets.backbone import Backbone
+from models.nets.towers import PIXELS
 from models.preprocess import Resize
 from training.bundles.compact import stored, unsigned
 from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
@@ -63,14 +65,18 @@ def encoded(graphs: Graphs, blob: Blob) -> bytes:
         for name, value in graphs.text_backbone.state_dict().items()
         if name != _NOT_EXPORTED
     }
+    for name, usual in zip(PIXELS, (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD), strict=True):
+        value = graphs.image_backbone.get_buffer(name)
+        if not torch.equal(value, torch.tensor(usual).view(1, 3, 1, 1) * 255.0):
+            stored[name] = _stored(value, blob)
     return _MAP.dump_json(stored, exclude_defaults=True, indent=1) + b"\n"
 
 
 def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
     """Return the state that makes `backbone` the one in the gallery and text graphs of the bundle at `path`.
 
-    CLIP's temperature is in no graph and stays the backbone's own. Raises BundleMissing, and BundleBroken if the bundle
-    has no map, is of another backbone, or gives other outputs than torch with those weights.
+    `Backbone.take` loads it. CLIP's temperature is in no graph and stays the backbone's own. Raises BundleMissing, and
+    BundleBroken if the bundle has no map, is of another backbone, or gives other outputs than torch with those weights.
     """
     opened = Bundle.open(path)
     stored = _read(opened)
@@ -81,7 +87,7 @@ def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
         )
     state = backbone.state_dict()
     shapes = {name: list(tensor.shape) for name, tensor in state.items() if name != _NOT_EXPORTED}
-    if shapes != {name: parameter.shape for name, parameter in stored.items()}:
+    if shapes != {name: parameter.shape for name, parameter in stored.items() if name not in PIXELS}:
         raise BundleBroken(f"the bundle {path} is of another backbone: name its own, {opened.manifest.backbone}")
     weights = np.memmap(opened.file(bundle.WEIGHTS), dtype=np.uint8, mode="r")
     state |= {name: _value(parameter, weights) for name, parameter in stored.items()}
@@ -114,8 +120,9 @@ def _bytes(value: NDArray[np.generic]) -> bytes:
 def _read(opened: Bundle) -> Mapping[str, StoredParameter]:
     if FILE not in opened.manifest.files:
         raise BundleBroken(
-            f"the bundle {opened.path} has no {FILE}: export it again from its run, or if its method changes CLIP's"
-            " image tower, as InstructCIR does, name the bundle that it started from"
+            f"the bundle {opened.path} has no {FILE}: export it again from its run; if its method changes CLIP's"
+            " image tower, as InstructCIR does, name the bundle that it started from; if its model has not CLIP's text"
+            " tower and tokenizer, as SigLIP, take another"
         )
     try:
         return _MAP.validate_json(opened.file(FILE).read_bytes())
@@ -147,7 +154,7 @@ def _check(opened: Bundle, state: Mapping[str, Tensor], backbone: Backbone) -> N
     with np.load(io.BytesIO(opened.file(bundle.SELF_TEST).read_bytes())) as record:
         recorded = {name: torch.from_numpy(record[name]) for name in ("pixels", "tokens", "gallery", "text")}
     trial = copy.deepcopy(backbone).cpu().float().eval()
-    trial.load_state_dict(dict(state))
+    trial.take(state)
     if manifest.image_size != trial.image_size or manifest.context_length != trial.context_length:
         raise BundleBroken(f"the bundle {opened.path} is of another backbone: name its own, {manifest.backbone}")
     with torch.no_grad():

@@ -33,7 +33,7 @@ def backbone(settings: BackboneConfig, out: Path, *, seed: int) -> Backbone:
             f"{settings.name} has a vocabulary of its own: name a bundle as backbone.pretrained, for its tokenizer"
         )
     if bundled:
-        clip.load_state_dict(_bundle_weights(source, clip, copy=out / BUNDLE_WEIGHTS))
+        clip.take(_bundle_weights(source, clip, copy=out / BUNDLE_WEIGHTS))
     return clip.eval()
 
 

@@ -130,6 +130,15 @@ def test_a_backbones_weights_come_out_of_a_bundle_bit_for_bit(exported: Path, ba
     fresh.load_state_dict(found)
 
 
+def test_a_bundle_brings_its_own_mean_and_deviation(backbone: Backbone, split_bundle: Path, tmp_path: Path) -> None:
+    halves = Backbone(backbone.clip, mean=(0.5,) * 3, std=(0.5, 0.25, 0.5), end=backbone.end)
+    model = weighted_sum_model(halves, name="tiny", tokenizer_file=split_bundle / "tokenizer.json")
+    model.export(tmp_path / "bundle", config="")
+    fresh = tiny.backbone(end=backbone.end)
+    fresh.take(backbone_weights(tmp_path / "bundle", fresh))
+    assert torch.equal(fresh.mean, halves.mean) and torch.equal(fresh.std, halves.std)
+
+
 def test_weights_of_another_backbone_are_refused(exported: Path, backbone: Backbone) -> None:
     with pytest.raises(BundleBroken, match=f"name its own, {Bundle.open(SHIPPED).manifest.backbone}"):
         backbone_weights(SHIPPED, backbone)
