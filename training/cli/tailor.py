@@ -35,7 +35,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--without", type=_names, default=(), metavar="NAMES", help="attributes to leave out")
     parser.add_argument("--triplets", type=cli.at_least(100), default=20_000, help="to train on (default: 20 000)")
-    parser.add_argument("--epochs", type=cli.at_least(1), default=4)
+    parser.add_argument(
+        "--epochs",
+        type=cli.at_least(1),
+        default=0,
+        metavar="N",
+        help="times that each triplet is seen (default: as many as make 20 000 examples, and at most 20)",
+    )
     parser.add_argument(
         "--held-out", type=cli.share, default=0.2, metavar="SHARE", help="share of the products for the evaluation"
     )
@@ -87,6 +93,7 @@ def _tailor(arguments: argparse.Namespace) -> None:
             "written": found.is_written,
             "triplets": found.triplets,
             "attributes": dict(found.chosen.shown),
+            "title_words": dict(found.words),
             "left_out": dict(found.chosen.left_out),
             "skipped": dict(found.skipped),
             "rows": found.verdict.result.summary()["rows"],
@@ -95,6 +102,7 @@ def _tailor(arguments: argparse.Namespace) -> None:
         cli.print_json(facts)
     else:
         print("attributes that the images show: " + _listed({k: f"{v:.0%}" for k, v in found.chosen.shown.items()}))
+        print("words of titles: " + _listed({k: f"{v:.0%}" for k, v in found.words.items()}))
         print("left out: " + _listed(dict(found.chosen.left_out)))
         for reason, number in found.skipped.items():
             print(f"{number} products skipped: {reason}")

@@ -10,9 +10,10 @@ import numpy as np
 from models.arrays import Embeddings, normalised
 from models.errors import InputError
 from training.data.shop import products
+from training.data.shop.phrases import WORD
 from training.data.shop.products import ShopProduct, Split
 from training.data.shop.states import ImageStates
-from training.tailor import attributes
+from training.tailor import attributes, title_words
 from training.tailor.attributes import ChosenAttributes
 from training.tailor.source import ShopItem
 
@@ -26,6 +27,7 @@ class PreparedProducts:
     products: Sequence[ShopProduct]
     vectors: Embeddings
     chosen: ChosenAttributes
+    words: Mapping[str, float]  # of titles, and how well the images show each, 0…1
     broken: Mapping[str, str]  # by the path of an image, why it cannot be used
 
 
@@ -52,15 +54,16 @@ def prepare(
     rows = states.rows([item.image for item in usable])
     vectors = normalised(np.array(states.states[rows, 0], dtype=np.float32))  # (N, d)
     chosen = attributes.choose(usable, vectors, only=only, without=without, seed=seed)
-    if not chosen.shown:
+    said: Mapping[str, float] = {} if only else title_words.choose(usable, vectors, chosen.shown, seed=seed)
+    if not chosen.shown and not said:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in chosen.left_out.items()) or "it has none at all"
         raise InputError(
-            f"{source} has no attribute whose differences the images show ({reasons}): add columns such as colour,"
-            " pattern and category, or name some with --attributes"
+            f"{source} has no attribute whose differences the images show ({reasons}), and neither do words of titles:"
+            " add columns such as colour, pattern and category, or name some with --attributes"
         )
     splits = _splits(len(usable), held_out=held_out, validation=validation, seed=seed)
     made = [
-        ShopProduct(item.id, item.image, split, attributes.title(item), _looks(item, chosen.shown))
+        ShopProduct(item.id, item.image, split, attributes.title(item), _looks(item, chosen.shown, said))
         for item, split in zip(usable, splits, strict=True)
     ]
     for split in ("train", "validation", "held-out"):
@@ -70,11 +73,13 @@ def prepare(
                 f" tailoring needs {FEWEST} of each"
             )
     products.write(path, made)
-    return PreparedProducts(made, vectors, chosen, broken)
+    return PreparedProducts(made, vectors, chosen, said, broken)
 
 
-def _looks(item: ShopItem, names: Collection[str]) -> dict[str, str]:
-    return {name: said for name in names if (said := attributes.value(item.attributes.get(name)))}
+def _looks(item: ShopItem, names: Collection[str], words: Collection[str]) -> dict[str, str]:
+    has = title_words.words(attributes.title(item))
+    values = {name: value for name in names if (value := attributes.value(item.attributes.get(name)))}
+    return values | {f"{WORD}{word}": word for word in words if word in has}
 
 
 def _splits(count: int, *, held_out: float, validation: float, seed: int) -> list[Split]:

@@ -11,7 +11,7 @@ from models.tokenizer import SLOT
 
 TEMPLATE = "a photo of * that {text}"  # if the bundle has no pseudo-word in its own
 BATCH = 64  # enough, since the loss ranks all products of the shop
-_LEARNING_RATE = 2.0e-3
+_LEARNING_RATE = 1.0e-3
 _SPREAD = 0.15  # temperature, in standard deviations of the similarity of two products
 _WARMUP_STEPS = 50
 

@@ -36,6 +36,7 @@ RESULT, PRODUCTS = "result.json", "products.jsonl"
 FEWEST = 100  # triplets
 _VALIDATION = 0.1  # share of the products that choose the best epoch
 _QUERIES = 2000  # about held-out products
+_EXAMPLES, _MOST_EPOCHS = 20_000, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class TailorSettings:
     """All that a tailored bundle depends on beside the products and the bundle before."""
 
     triplets: int = 20_000
-    epochs: int = 4
+    epochs: int = 0  # 0: as many as make about 20 000 examples, and at most 20
     held_out: float = 0.2  # share of the products
     only: Sequence[str] = ()  # attributes
     without: Sequence[str] = ()
@@ -57,6 +58,7 @@ class Tailored:
 
     verdict: Verdict
     chosen: ChosenAttributes
+    words: Mapping[str, float]  # of titles, and how well the images show each, 0…1
     triplets: int
     skipped: Mapping[str, int]  # products, by the reason
     is_written: bool
@@ -108,7 +110,7 @@ def tailor(
         features=work / "features",
         vectors=prepared.vectors,
         triplets=count,
-        epochs=settings.epochs,
+        epochs=settings.epochs or min(_MOST_EPOCHS, round(_EXAMPLES / count) or 1),
         seed=settings.seed,
         device=settings.device,
         precision="bfloat16",
@@ -121,21 +123,24 @@ def tailor(
     trial = run / "bundle"
     if not (trial / bundles.MANIFEST).is_file():
         runs.export(run, out=trial)
-    found = verdict.judge(
-        prepared.products,
-        prepared.vectors,
-        before=Encoder.open(before),
-        tailored=Encoder.open(trial),
-        queries=_QUERIES,
-        seed=settings.seed,
-        date=date,
-    )
-    found.result.write(run / RESULT)
+    if (run / RESULT).is_file():  # of an earlier call that was not to write it
+        found = Verdict.read(run / RESULT)
+    else:
+        found = verdict.judge(
+            prepared.products,
+            prepared.vectors,
+            before=Encoder.open(before),
+            tailored=Encoder.open(trial),
+            queries=_QUERIES,
+            seed=settings.seed,
+            date=date,
+        )
+        found.result.write(run / RESULT)
     is_written = found.is_better or anyway
     if is_written:
         _copy(trial, out)
     skipped = {**shop.skipped, **({"the image cannot be decoded": len(prepared.broken)} if prepared.broken else {})}
-    return Tailored(found, prepared.chosen, count, skipped, is_written)
+    return Tailored(found, prepared.chosen, prepared.words, count, skipped, is_written)
 
 
 def _bundle(name: str, work: Path) -> Path:
@@ -162,7 +167,7 @@ def _triplets(prepared: PreparedProducts, source: str, settings: TailorSettings)
     """Return how many triplets there are to train on; raises InputError if they are too few."""
     train = of_split(prepared.products, "train")
     count = len(triplets.draw(train, Looks(train), settings.triplets, seed=settings.seed, wording="train"))
-    names = ", ".join(prepared.chosen.shown)
+    names = ", ".join([*prepared.chosen.shown, *(["words of titles"] if prepared.words else [])])
     if not count:
         raise InputError(
             f"no two products of {source} differ in few of {names}: they are all alike, or each is alone; name other"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from models import preprocess
-from models.arrays import Embeddings, Pixels, Values, normalised
+from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
 from models.preprocess import Resize
 from training.data.images import Images
@@ -32,6 +33,18 @@ class Verdict:
 
     result: Result
     against: dict[str, Estimate]  # way → R@1 of the tailored bundle minus that of the way
+
+    @classmethod
+    def of_result(cls, result: Result) -> "Verdict":
+        """Compare the answers of a result."""
+        own = result.values(TAILORED)["R@1"]
+        others = [way for way in (SUM, BEFORE) if way in result.answers]
+        return cls(result, {way: Estimate.from_values(own - result.values(way)["R@1"]) for way in others})
+
+    @classmethod
+    def read(cls, path: Path) -> "Verdict":
+        """Read the result of an earlier evaluation; raises ConfigError for another file."""
+        return cls.of_result(Result.read(path))
 
     @property
     def is_better(self) -> bool:
@@ -97,14 +110,7 @@ def judge(
     )
     manifest = tailored.manifest
     model = EvaluatedModel.from_manifest(manifest, template=manifest.template, text_weight=manifest.text_weight)
-    result = Result.from_answers(protocol, model, posed, answers, date=date)
-    own = result.values(TAILORED)["R@1"]
-    others = [way for way in (SUM, BEFORE) if way in answers]
-    return Verdict(result, {way: _difference(own, result.values(way)["R@1"]) for way in others})
-
-
-def _difference(own: Values, other: Values) -> Estimate:
-    return Estimate.from_values(own - other)
+    return Verdict.of_result(Result.from_answers(protocol, model, posed, answers, date=date))
 
 
 def _of_shop(triplet: ShopTriplet, rows: Sequence[int], looks: Looks) -> ShopTriplet:

@@ -52,7 +52,7 @@ class ShopStateTriplets:
         self._seed = seed
         self._shop = torch.from_numpy(np.array(self._states[self._rows, 0]))  # (S, d)
         looks = Looks(val)
-        queries = draw(val, looks, validation_triplets, seed=seed, wording="train")
+        queries = draw(val, looks, validation_triplets, seed=seed, wording="validation")
         if not queries:
             raise ConfigError(f"{len(val)} products of validation have no triplet: name more products")
         self.validation_queries = ValidationQueries(

@@ -1,15 +1,13 @@
-"""Words for the difference of two values of an attribute, by the role that the attribute's name has."""
+"""Words for the differences of two products of a shop, by the roles that the names of their attributes have."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
-from training.catalogue.language import phrasebook
+from training.data.shop.clauses import Clause, Role, Wording, clauses, frames
 
-Role = Literal["kind", "colour", "pattern", "material", "audience", "other"]
-Wording = Literal["train", "held-out"]
+WORD = "title: "  # before the attribute that says whether a title has a word
 
 # Parts of an attribute's name, in the order in which they are looked for.
 _NAMES: Mapping[Role, tuple[str, ...]] = {
@@ -20,64 +18,8 @@ _NAMES: Mapping[Role, tuple[str, ...]] = {
     "kind": ("category", "kind", "product type", "type", "article", "kategorie"),
 }
 _YES, _NO = ("yes", "true"), ("none", "no", "false", "without")
-
-_Clauses = tuple[Sequence[str], Sequence[str]]
-# Clauses that training says, and others that it never does, for the held-out products.
-_CLAUSES: Mapping[Role, _Clauses] = {
-    "colour": (
-        (
-            "in {new}", "in {new}", "in {new} instead of {old}", "{new}", "make it {new}", "{new} instead of {old}",
-            "{new} rather than {old}", "in the colour {new}", "it should be {new}", "change the colour to {new}",
-            "not {old} but {new}", "{new} colour", "is {new}", "{new}, not {old}",
-        ),
-        ("{new} this time", "in {new}, not in {old}", "{new} in place of {old}"),
-    ),
-    "pattern": (
-        (
-            "{new}", "with {new} pattern", "{new} instead of {old}", "with a {new} pattern", "make it {new}",
-            "{new} rather than {old}", "change the pattern to {new}", "{new} pattern", "is {new}", "{new}, not {old}",
-        ),
-        ("{new} this time", "{new} in place of {old}", "in a {new} pattern"),
-    ),
-    "material": (
-        (
-            "in {new}", "made of {new}", "{new} instead of {old}", "out of {new}", "{new}", "{new} rather than {old}",
-            "change the material to {new}", "is made of {new}", "{new}, not {old}",
-        ),
-        ("of {new} this time", "of {new} in place of {old}"),
-    ),
-    "audience": (
-        ("for {new}", "for {new} instead of {old}", "meant for {new}", "is for {new}", "for {new} rather than {old}"),
-        ("for {new} this time", "for {new}, not for {old}"),
-    ),
-    "kind": (
-        (
-            "{new}", "{a_new}", "as {a_new}", "{a_new} instead of {a_old}", "{a_new} like this",
-            "{new} instead of {old}", "change it to {a_new}", "I want {a_new} like that", "the {new} version",
-            "is {a_new}", "{new}, not {old}",
-        ),
-        ("{a_new} this time", "{a_new} in place of the {old}"),
-    ),
-    "other": (
-        (
-            "with {new} {name}", "with {new} {name}", "{new} {name}", "with {new} {name} instead of {old}",
-            "with {new} instead of {old} {name}", "{name} {new}", "change the {name} to {new}", "with a {new} {name}",
-            "{new} {name} instead of {old} {name}", "the {name} should be {new}", "make the {name} {new}",
-            "has {new} {name}", "{new} {name}, not {old}",
-        ),
-        ("{new} {name} this time", "having {new} {name} in place of {old}", "whose {name} is {new}"),
-    ),
-}  # fmt: skip
-_GAINED = (
-    ("with {new} {name}", "{new} {name}", "add {new} {name}", "with a {new} {name}", "has {new} {name}"),
-    ("having {new} {name}", "plus {new} {name}"),
-)
-_ADDED = (("with {name}", "{name}", "add {name}", "with a {name}", "has {name}"), ("having {name}", "plus {name}"))
-_LOST = (
-    ("without {name}", "no {name}", "without a {name}", "leave out the {name}", "has no {name}"),
-    ("lacking {name}", "minus the {name}"),
-)
 _JOINERS = (", ", " and ", ", and ", " and also ")
+_REPLACED = 0.5  # share of the changes of a pattern, a material and other things that are said as a replacement
 _FRAMED = 0.25  # share of training's texts with words around the change
 
 
@@ -103,41 +45,69 @@ def plain(name: str) -> str:
 
 def kind(names: Sequence[str]) -> str | None:
     """Return the attribute that says what a product is, None if no name does."""
-    return next((name for name in names if role(name) == "kind"), None)
+    return next((name for name in names if not name.startswith(WORD) and role(name) == "kind"), None)
 
 
-def text(differences: Sequence[Difference], random: Random, *, names: Sequence[str], wording: Wording) -> str:
-    """Return a text that says all the differences, in random order; `names` are all attributes of the shop.
+def text(
+    differences: Sequence[Difference], random: Random, *, names: Sequence[str], noun: str, wording: Wording
+) -> str:
+    """Return a text that says all the differences, in random order.
 
-    Texts of training have words around some of them, as shoppers write; those of held-out products have other clauses
-    and nothing around.
+    `names` are all attributes of the shop, `noun` is what the reference is, "" if that is not known. Texts of training
+    have words around some of them, as shoppers write; those of held-out products have clauses of other writers and
+    nothing around.
     """
-    place = 0 if wording == "train" else 1
-    clauses = [_clause(each, names, random, place) for each in random.sample(differences, len(differences))]
-    said = clauses[0]
-    for clause in clauses[1:]:
-        said += random.choice(_JOINERS) + clause
+    words = [each for each in differences if each.name.startswith(WORD)]
+    said = [
+        _attribute(each, names, _value(noun) or "one", random, wording) for each in differences if each not in words
+    ]
+    if words:
+        said.append(_words(words, random, wording))
+    random.shuffle(said)
+    whole = said[0]
+    for clause in said[1:]:
+        whole += random.choice(_JOINERS) + clause
     if wording == "train" and random.random() < _FRAMED:
-        return random.choice(_FRAMES).format(said=said, this="this")
-    return said
+        return random.choice(frames()).format(said=whole, this="this")
+    return whole
 
 
-def _clause(difference: Difference, names: Sequence[str], random: Random, place: int) -> str:
+def _attribute(difference: Difference, names: Sequence[str], noun: str, random: Random, wording: Wording) -> str:
     name, old, new = plain(difference.name), _value(difference.old), _value(difference.new)
-    own = role(difference.name)
-    if own != "kind" and own != "other" and next(each for each in names if role(each) == own) != difference.name:
-        own = "other"  # "in white" is of the first colour alone
-    clauses: _Clauses
+    old = "" if old in _NO else old
+    own = _own_role(difference.name, names)
+    clause: Clause = own
     if not new or new in _NO:
-        clauses = _LOST
+        clause = "lost"
     elif new in _YES or new == name:
-        clauses = _ADDED
-    elif not old or old in _NO:
-        clauses = _GAINED if own == "other" else _CLAUSES[own]
-    else:
-        clauses = _CLAUSES[own]
-    choices = [clause for clause in clauses[place] if (old and old not in _NO) or "old}" not in clause]
-    return random.choice(choices).format(name=name, old=old, new=new, a_old=_article(old), a_new=_article(new))
+        clause = "added"
+    elif not old and own == "other":
+        clause = "gained"
+    elif old and own in ("pattern", "material", "other") and random.random() < _REPLACED:
+        clause = "replaced"
+        if own != "material":  # "swap striped pattern for floral pattern"
+            old, new = f"{old} {name}", f"{new} {name}"
+    return _say(clause, random, wording, name=name, old=old, new=new, noun=noun)
+
+
+def _own_role(name: str, names: Sequence[str]) -> Role:
+    """Return the role of an attribute; of several with a role the first has it: "in white" is of the main colour."""
+    own = role(name)
+    return own if own == "kind" or next(each for each in names if role(each) == own) == name else "other"
+
+
+def _words(differences: Sequence[Difference], random: Random, wording: Wording) -> str:
+    """Return a clause for the words that a title gets and loses."""
+    old = " ".join(each.old for each in differences if each.old)
+    new = " ".join(each.new for each in differences if each.new)
+    clause: Clause = "unwanted" if not new else "word" if not old or random.random() >= _REPLACED else "replaced"
+    return _say(clause, random, wording, name="", old=old, new=new, noun="one")
+
+
+def _say(clause: Clause, random: Random, wording: Wording, *, name: str, old: str, new: str, noun: str) -> str:
+    choices = [each for each in clauses(clause, wording) if old or "old}" not in each]
+    words = {"name": name, "old": old, "new": new, "a_old": _article(old), "a_new": _article(new), "noun": noun}
+    return random.choice(choices).format(**words, it="it")
 
 
 def _value(value: str) -> str:
@@ -149,11 +119,3 @@ def _article(noun: str) -> str:
     if noun.endswith("s") and not noun.endswith("ss"):
         return noun
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
-
-
-def _frames() -> Iterator[str]:
-    for name in phrasebook.TRAINING:
-        yield from (frame for frame in phrasebook.book(name)["frames"] if "{noun}" not in frame)
-
-
-_FRAMES = tuple(_frames())

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.shop import phrases
+from training.data.shop.clauses import Wording
 from training.data.shop.looks import Looks
-from training.data.shop.phrases import Difference, Wording
+from training.data.shop.phrases import Difference
 from training.data.shop.products import ShopProduct
 
 _COUNTS = {1: 45, 2: 40, 3: 15}  # number of changes, and their weights
@@ -68,7 +69,8 @@ class _Drawing:
         """Return whether a missing value among the differences means that the product lacks something."""
         codes = self._looks.codes
         missing = differing & ((codes[:, reference] == 0) | (codes[:, target] == 0))  # (A,)
-        return all(self._is_optional(self._looks.names[row], reference) for row in np.flatnonzero(missing))
+        names = [self._looks.names[row] for row in np.flatnonzero(missing)]
+        return all(name.startswith(phrases.WORD) or self._is_optional(name, reference) for name in names)
 
     def _is_optional(self, name: str, reference: int) -> bool:
         if self._kind is None:
@@ -86,5 +88,6 @@ class _Drawing:
         before, after = self._products[reference].looks, self._products[target].looks
         names = [self._looks.names[row] for row in np.flatnonzero(differing)]
         differences = [Difference(name, before.get(name, ""), after.get(name, "")) for name in names]
-        text = phrases.text(differences, random, names=self._looks.names, wording=wording)
+        noun = "" if self._kind is None else before.get(self._looks.names[self._kind], "")
+        text = phrases.text(differences, random, names=self._looks.names, noun=noun, wording=wording)
         return ShopTriplet(reference, target, text, wanted=self._looks.codes[:, target].copy(), said=differing)

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from training.data.shop import phrases
+from training.data.shop.clauses import Wording
 from training.data.shop.phrases import Difference
 
 NAMES = ("category", "colour", "second_colour", "sleeveLength", "hooded", "Product type")
@@ -31,8 +32,10 @@ def test_a_name_of_a_column_is_words() -> None:
     assert phrases.plain("second_colour") == "second colour"
 
 
-def said(difference: Difference, *, wording: phrases.Wording = "train") -> set[str]:
-    return {phrases.text([difference], Random(seed), names=NAMES, wording=wording).casefold() for seed in range(300)}
+def said(*differences: Difference, wording: Wording = "train") -> set[str]:
+    return {
+        phrases.text(differences, Random(seed), names=NAMES, noun="", wording=wording).casefold() for seed in range(300)
+    }
 
 
 def test_every_text_names_the_new_value_and_no_place_stays_open() -> None:
@@ -57,6 +60,13 @@ def test_a_path_of_categories_is_its_last_part() -> None:
     found = said(Difference("category", "Apparel > Skirts", "Apparel > Dress"))
     assert "a dress" in found and not any(">" in text for text in found)
     assert "skirts" in " ".join(found) and "a skirts" not in " ".join(found)
+
+
+def test_words_of_titles_are_one_clause() -> None:
+    swapped = said(Difference("title: linen", "linen", ""), Difference("title: denim", "", "denim"))
+    assert {"denim", "denim instead of linen"} <= swapped and not any("title" in text for text in swapped)
+    assert all("linen" in text for text in said(Difference("title: linen", "linen", "")))
+    assert "denim" in said(Difference("title: denim", "", "denim"))
 
 
 def test_held_out_products_are_asked_about_in_other_clauses() -> None:
