@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models import files
+from models.arrays import Embeddings
 from models.errors import BundleBroken, BundleMissing, ConfigError
 from models.preprocess import Mode, Resize
 
@@ -26,6 +27,8 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
+KNOWN_IMAGES = "known.npz"  # statistics of the images that the model knows, if it says any
+_COMPARED = 65_536  # embeddings that are compared with them at a time
 TOWERS = ("gallery", "text")  # a weighted sum needs no third: composed is the gallery's vector
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
@@ -85,6 +88,22 @@ class Calibration(BaseModel):
 
     composed: Logistic  # of an image with a wanted change
     text: Logistic  # of a text alone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownImages:
+    """Images that a model knows: centres (K, d) of their embeddings, and the least similarity to one that was usual."""
+
+    centres: Embeddings
+    least: float
+
+    def unlike(self, vectors: NDArray[np.floating]) -> float:
+        """Return the share of images, with embeddings (n, d), that are less similar to any centre than was usual."""
+        below = 0
+        for start in range(0, len(vectors), _COMPARED):
+            block = vectors[start : start + _COMPARED].astype(np.float32)
+            below += int(((block @ self.centres.T).max(axis=1) < self.least).sum())
+        return below / max(1, len(vectors))
 
 
 class Manifest(BaseModel):
@@ -160,6 +179,17 @@ class Bundle:
             if found - {RERANK} == set(graphs):
                 return (*graphs, RERANK) if RERANK in found else graphs
         raise BundleBroken(f"the bundle {self.path} has the graphs {', '.join(sorted(found))}: export it again")
+
+    @property
+    def known_images(self) -> KnownImages | None:
+        """The images that the model knows, None if the bundle does not say; raises BundleBroken for another file."""
+        if KNOWN_IMAGES not in self.manifest.files:
+            return None
+        try:
+            with np.load(self.file(KNOWN_IMAGES), allow_pickle=False) as record:
+                return KnownImages(record["centres"].astype(np.float32), float(record["least"]))
+        except (KeyError, ValueError, OSError) as error:
+            raise BundleBroken(f"{KNOWN_IMAGES} of {self.path} cannot be read ({error}): export it again") from error
 
     def file(self, name: str) -> Path:
         """The path of a file that the manifest names."""

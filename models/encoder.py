@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import bundle, preprocess, reference_cache, spelling
 from models.arrays import Embeddings, Pixels, TokenIds, normalised
-from models.bundle import Bundle, Manifest
+from models.bundle import Bundle, KnownImages, Manifest
 from models.errors import BundleBroken, ConfigError
 from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
@@ -94,6 +94,11 @@ class Encoder:
     def path(self) -> Path:
         """The bundle's folder."""
         return self._bundle.path
+
+    @property
+    def known_images(self) -> KnownImages | None:
+        """The images that the model knows; None if the bundle does not say."""
+        return self._bundle.known_images
 
     @property
     def end(self) -> int:

@@ -1,4 +1,4 @@
-"""`likebut calibrate`: fit what a bundle's scores mean, on unseen queries whose right answers are known."""
+"""`likebut calibrate`: fit what a bundle's scores mean, on unseen queries of known answers, and describe its images."""
 
 import argparse
 from pathlib import Path
@@ -16,18 +16,33 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", type=cli.at_least(10), default=2_000, help="queries of each kind and split")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder that caches drawn images")
+    parser.add_argument(
+        "--images-only", action="store_true", help="describe the drawn images alone, so that builds notice unlike ones"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how well it holds on the test split")
     parser.set_defaults(verb=_calibrate)
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
     from models import bundle
     from models.bundle import Bundle, Calibration
     from models.encoder import Encoder
+    from training.bundles import known_images
     from training.catalogue.language import phrasebook
     from training.evaluation import calibration, charts
 
     encoder = Encoder.open(arguments.bundle)
+    opened = Bundle.open(arguments.bundle)
+    files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
+    if arguments.images_only:
+        size, cache = arguments.products, arguments.cache
+        drawn = calibration.shop(encoder, split="val", products=size, seed=arguments.seed, cache=cache)
+        known = known_images.describe(np.array(drawn.gallery(encoder)))
+        files[bundle.KNOWN_IMAGES] = known_images.encoded(known)
+        bundle.write(arguments.bundle, files, opened.manifest)
+        return
     kinds = {"composed": calibration.composed, "text": calibration.text}
     judged: dict[tuple[str, str], calibration.Judged] = {}
     for split, books in (("val", phrasebook.VALIDATION), ("test", phrasebook.TEST)):
@@ -39,8 +54,6 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             judged[split, kind] = found
     curves = {kind: calibration.fit(judged["val", kind]) for kind in kinds}
     rows = {kind: calibration.reliability(curve, judged["test", kind]) for kind, curve in curves.items()}
-    opened = Bundle.open(arguments.bundle)
-    files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
     calibrated = opened.manifest.model_copy(update={"calibration": Calibration(**curves)})
     bundle.write(arguments.bundle, files, calibrated)
     for kind, curve in curves.items():

@@ -14,9 +14,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models import bundle as bundles
 from models import files
-from models.bundle import Bundle
+from models.arrays import Embeddings
+from models.bundle import Bundle, Content
 from models.encoder import Encoder
 from models.errors import ConfigError, InputError
+from training.bundles import known_images
 from training.data.shop import triplets
 from training.data.shop.looks import Looks
 from training.data.shop.products import of_split
@@ -138,7 +140,7 @@ def tailor(
         found.result.write(run / RESULT)
     is_written = found.is_better or anyway
     if is_written:
-        _copy(trial, out)
+        _copy(trial, out, prepared.vectors)
     skipped = {**shop.skipped, **({"the image cannot be decoded": len(prepared.broken)} if prepared.broken else {})}
     return Tailored(found, prepared.chosen, prepared.words, count, skipped, is_written)
 
@@ -180,7 +182,9 @@ def _triplets(prepared: PreparedProducts, source: str, settings: TailorSettings)
     return count
 
 
-def _copy(trial: Path, out: Path) -> None:
+def _copy(trial: Path, out: Path, vectors: Embeddings) -> None:
+    """Write the bundle with statistics of the shop's images, so that a build notices others."""
     opened = Bundle.open(trial)
-    contents = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
+    contents: dict[str, Content] = {name: opened.file(name) for name in opened.manifest.files}
+    contents[bundles.KNOWN_IMAGES] = known_images.encoded(known_images.describe(vectors))
     bundles.write(out, contents, opened.manifest)

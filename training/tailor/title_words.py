@@ -39,8 +39,7 @@ _EMPTY = frozenset(
 def choose(items: Sequence[ShopItem], vectors: Embeddings, names: Collection[str], *, seed: int) -> dict[str, float]:
     """Return how well the images, with embeddings (N, d), show each word that is used, 0…1.
 
-    A word that is part of any attribute's value is left out, whether the attribute is one of those used, `names`, or not,
-    as a brand.
+    A word that is part of an attribute's value is left out, also if the attribute is none of those used, `names`.
     """
     held = [words(attributes.title(item)) for item in items]
     counts = Counter(word for each in held for word in each)
