@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -23,6 +24,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
+import shop
+import under_load
 from models import bundle
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
@@ -43,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--name", help="of the model in the table")
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--losses", type=Path, metavar="JSON", help="what `likebut quantize --json` printed of it")
+    parser.add_argument("--galleries", type=Path, nargs=2, help="of each of the pair: measures a service, too")
+    parser.add_argument("--shop", type=Path, help="the drawn catalogue that both galleries were built from")
     parser.add_argument("--products", action="store_true", help="compare ways to multiply")
     parser.add_argument("--write", action="store_true", help="write the page")
     arguments = parser.parse_args(argv)
@@ -52,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
         found = measured(first, second)
         if arguments.losses is not None:
             found["losses"] = json.loads(arguments.losses.read_text())["losses"]
+        if arguments.galleries is not None:
+            found["service"] = served([first, second], arguments.galleries, arguments.shop)
         rows.setdefault("bundles", {})[arguments.name] = found
     if arguments.products:
         rows["products"] = products()
@@ -88,6 +95,25 @@ def measured(first: Path, second: Path) -> dict[str, Any]:
         cosines[name] = float((before * after).sum(axis=1).min())
     mib = [sum(file.stat().st_size for file in path.iterdir()) / 2**20 for path in (first, second)]
     return {"method": encoders[0].manifest.method, "times": times, "cosines": cosines, "mib": mib}
+
+
+def served(bundles: Sequence[Path], galleries: Sequence[Path], folder: Path) -> dict[str, list[float]]:
+    """Searches a second of many callers, and the median ms of one, of a service of each; both by turns, medians."""
+    per_second: list[list[float]] = [[], []]
+    one_ms: list[list[float]] = [[], []]
+    with ExitStack() as stack:
+        bodies = stack.enter_context(shop.bodies(folder))
+        services = []
+        for bundle_path, gallery in zip(bundles, galleries, strict=True):
+            place = argparse.Namespace(bundle=bundle_path, gallery=gallery)
+            _, address = stack.enter_context(shop.served(place, "--reference-cache-mb", "0", nice=under_load.NICE))
+            services.append(under_load.Under(address, bodies))
+            services[-1].load("--callers", 4)
+        for _ in range(under_load.ROUNDS):
+            for number, service in enumerate(services):
+                one_ms[number].append(1000 * median(under_load.times(service.load("--callers", 1))))
+                per_second[number].append(under_load.per_s(service.load("--callers", under_load.CALLERS)))
+    return {"searches/s": [median(each) for each in per_second], "one caller, ms": [median(each) for each in one_ms]}
 
 
 def by_turns(way: Way, encoders: Sequence[Encoder]) -> list[float]:
@@ -192,6 +218,18 @@ def page(rows: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {' | '.join(cells)} | {row['mib'][0]:.0f} → {row['mib'][1]:.0f} | {' | '.join(cosines)} |"
         )
+    services = {name: row["service"] for name, row in bundles.items() if "service" in row}
+    if services:
+        lines += [
+            f"\nA service of each, by turns, composed queries with images never seen: searches a second of"
+            f" {under_load.CALLERS} callers, and the median milliseconds of one.\n",
+            "| model | searches/s | one caller, ms |",
+            "|---|---|---|",
+        ]
+        for name, row in services.items():
+            (slow, fast), (before, after) = row["searches/s"], row["one caller, ms"]
+            many, one = f"{slow:.1f} → {fast:.1f}, **{fast / slow:.2f}**", f"{before:.1f} → {after:.1f}"
+            lines.append(f"| {name} | {many} | {one}, **{before / after:.2f}** |")
     known = {name: row["losses"] for name, row in bundles.items() if "losses" in row}
     if known:
         lines += [

@@ -17,13 +17,15 @@ from onnx import NodeProto, TensorProto, external_data_helper, helper, numpy_hel
 from models import bundle
 from models.bundle import Bundle
 from training.bundles.onnx_graph import INLINE_BYTES, ORT_DOMAIN, Blob
+from training.bundles.unfold import Convolution, shapes
 
 SMALLEST = 2**16  # numbers of a matrix; smaller ones gain no time
 _LEVELS = 127
 _ZERO = 128  # of an input's 8 bits, which are 1…255
 _TINIEST = 1e-30  # scale of a row of zeros
 _IN_8_BITS = ("MatMulIntegerToFloat", "MatMulNBits")
-_IN_FLOAT = ("MatMul", "Gemm", "Conv")  # no Conv is changed: ONNX Runtime's is slower in whole numbers
+_IN_FLOAT = ("MatMul", "Gemm", "Conv")  # ONNX Runtime's ConvInteger is slower: a Conv becomes a product, or stays
+_UNFOLDED = ".unfolded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Layer:
 
     @property
     def is_float_product(self) -> bool:
-        """True of a product of matrices in float32, which could be in 8 bits."""
+        """True of a product of matrices in float32, which could be in 8 bits; a convolution is none."""
         return not self.in_8_bits and self.operator != "Conv"
 
 
@@ -64,6 +66,7 @@ class ProductGraph:
 
     def quantize(self, patterns: Sequence[re.Pattern[str]]) -> int:
         """Turn the large products to 8 bits, but for those that a pattern matches; return how many were turned."""
+        self._unfold(patterns)
         graph = self._proto.graph
         nodes: list[NodeProto] = []
         rows: dict[str, QuantizedRows] = {}  # by input: quantised once for all products that read it
@@ -90,6 +93,31 @@ class ProductGraph:
         self._index()
         return len(done)
 
+    def _unfold(self, patterns: Sequence[re.Pattern[str]]) -> None:
+        """Turn convolutions with large kernels into products, if that is worth it."""
+        graph, sizes = self._proto.graph, shapes(self._proto.graph)
+        nodes: list[NodeProto] = []
+        unfolded: set[str] = set()
+        for node in list(graph.node):
+            layer, before, after = self._layer(node), sizes.get(node.input[0], ()), sizes.get(node.output[0], ())
+            found = None
+            if layer is not None and node.op_type == "Conv" and not matches(layer, patterns) and before and after:
+                found = Convolution.unfoldable(node, before, after)
+            if found is None:
+                nodes.append(node)
+                continue
+            name = f"{node.input[1]}{_UNFOLDED}"
+            matrix = numpy_helper.from_array(found.matrix(self._value(node.input[1])), name)
+            parts = [] if found.rows in unfolded else [found.unfolding()]
+            unfolded.add(found.rows)
+            for part in (*parts, found.product(name)):
+                nodes += part.nodes
+                graph.initializer.extend(part.constants)
+            graph.initializer.append(matrix)
+        del graph.node[:]
+        graph.node.extend(nodes)
+        self._index()
+
     def layers(self) -> Iterator[Layer]:
         """Yield the products with large matrices."""
         for node in self._proto.graph.node:
@@ -114,7 +142,7 @@ class ProductGraph:
         for matrix in node.input[:2]:
             size = int(np.prod(self._shape(matrix) or [0]))
             if size >= self._smallest:
-                own = matrix.removesuffix(".codes").removesuffix(".t")
+                own = matrix.removesuffix(".codes").removesuffix(".t").removesuffix(_UNFOLDED)
                 return Layer(self._name, own if "." in own else node.name, size, node.op_type, in_8_bits)
         return None
 
