@@ -60,11 +60,11 @@ class Convolution:
         ordered = weight if self.is_of_patches else weight.transpose(0, 2, 3, 1)
         return np.ascontiguousarray(ordered.reshape(self.outputs, -1).T)
 
-    def unfolding(self) -> "_Part":
+    def unfolding(self) -> "_GraphPart":
         """Return the nodes that make rows (B, h · w, K) of the input."""
         high, wide = self.grid
         size = self.channels * self.kernel[0] * self.kernel[1]
-        part = _Part(self.rows, [], [])
+        part = _GraphPart(self.rows, [], [])
         if self.is_of_patches:
             split = [0, self.channels, high, self.kernel[0], wide, self.kernel[1]]
             parts = part.add("Reshape", [self.node.input[0], part.constant(split)])
@@ -82,10 +82,10 @@ class Convolution:
         part.add("Reshape", [ordered, part.constant([0, high * wide, size])], out=self.rows)
         return part
 
-    def product(self, matrix: str) -> "_Part":
+    def product(self, matrix: str) -> "_GraphPart":
         """Return the nodes that multiply the rows and fold the result (B, M, h, w)."""
         out = self.node.output[0]
-        part = _Part(f"{out}.folded", [], [])
+        part = _GraphPart(f"{out}.folded", [], [])
         made = part.add("MatMul", [self.rows, matrix], name=self.node.name)
         if len(self.node.input) > 2:
             made = part.add("Add", [made, self.node.input[2]])
@@ -95,7 +95,7 @@ class Convolution:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _GraphPart:
     """Nodes with their constants, all named after one value."""
 
     prefix: str

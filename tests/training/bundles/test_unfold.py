@@ -26,7 +26,8 @@ def whole_numbers(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
 
 def write(path: Path, weight: NDArray[np.float32], bias: NDArray[np.float32], **attributes: list[int]) -> None:
     """Write a bundle whose graphs are one convolution."""
-    node = helper.make_node("Conv", ["x", "kernels.w", "b"], ["y"], "convolution", **attributes)
+    node = helper.make_node("Conv", ["x", "kernels.w", "b"], ["y"], "convolution")
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", CHANNELS_IN, *SIDES])
     (high, wide), (top, left, bottom, right) = attributes["kernel_shape"], attributes["pads"]
     down, across = attributes["strides"]
