@@ -128,7 +128,7 @@ class ProductGraph:
         """Return the graph with its large tensors in the blob."""
         for tensor in self._proto.graph.initializer:
             data = self._data(tensor)
-            if len(data) >= INLINE_BYTES:
+            if len(data) >= INLINE_BYTES or external_data_helper.uses_external_data(tensor):
                 tensor.raw_data = data
                 blob.move(tensor)
         content: bytes = self._proto.SerializeToString(deterministic=True)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from models import bundle
 from models.bundle import SHIPPED, TOLERANCES, Bundle
@@ -120,9 +120,11 @@ def product_bundle(path: Path, *, into: int, out: int) -> tuple[NDArray[np.float
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", into]) for name in "xz"]
     tensors = [numpy_helper.from_array(value, name) for name, value in zip("wb", (first, bias), strict=True)]
     tensors.append(numpy_helper.from_array(second, "block.v"))
+    external_data_helper.set_external_data(tensors[1], bundle.WEIGHTS, offset=64, length=bias.nbytes)
+    tensors[1].ClearField("raw_data")
     graph = helper.make_graph(nodes, "products", ends[:1], ends[1:], tensors)
     content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
-    files = {f"{name}.onnx": content for name in bundle.QUERY_WHOLE} | {bundle.WEIGHTS: b"\0" * 8}
+    files = {f"{name}.onnx": content for name in bundle.QUERY_WHOLE} | {bundle.WEIGHTS: b"\0" * 64 + bias.tobytes()}
     bundle.write(path, files, Bundle.open(SHIPPED).manifest)
     return first, second
 
