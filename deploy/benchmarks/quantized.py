@@ -55,11 +55,11 @@ def main(argv: Sequence[str]) -> int:
     if arguments.pairs:
         first, second = arguments.pairs
         found = measured(first, second)
-        if arguments.losses is not None:
-            found["losses"] = json.loads(arguments.losses.read_text())["losses"]
         if arguments.galleries is not None:
             found["service"] = served([first, second], arguments.galleries, arguments.shop)
         rows.setdefault("bundles", {})[arguments.name] = found
+    if arguments.losses is not None:
+        rows.setdefault("losses", {})[arguments.name] = json.loads(arguments.losses.read_text())["losses"]
     if arguments.products:
         rows["products"] = products()
     arguments.rows.parent.mkdir(parents=True, exist_ok=True)
@@ -202,16 +202,17 @@ def page(rows: dict[str, Any]) -> str:
         "`deploy/benchmarks/quantized.py` beside bundles in float32, which ran by turns with them:"
         f" {os.cpu_count()} cores ({platform.machine()}, with AVX-512 VNNI), ONNX Runtime {onnxruntime.__version__}."
         " [How it is done](../models.md#in-8-bits).\n",
-        f"Milliseconds before → after, and how many times faster; {BATCH} at once are one batch, and texts have their"
-        " own length. The cosine is the least of 16 drawn images, and of 16 composed queries. Models with random"
-        " weights show the speed only.\n",
     ]
     bundles = rows.get("bundles", {})
-    ways = list(next(iter(bundles.values()))["times"]) if bundles else []
-    lines += [
-        f"| model | {' | '.join(ways)} | MiB | cosine of images | of queries |",
-        "|---" * (len(ways) + 4) + "|",
-    ]
+    if bundles:
+        ways = list(next(iter(bundles.values()))["times"])
+        lines += [
+            f"Milliseconds before → after, and how many times faster; {BATCH} at once are one batch, and texts have"
+            " their own length. The cosine is the least of 16 drawn images, and of 16 composed queries. Models with random"
+            " weights show the speed only.\n",
+            f"| model | {' | '.join(ways)} | MiB | cosine of images | of queries |",
+            "|---" * (len(ways) + 4) + "|",
+        ]
     for name, row in bundles.items():
         cells = [f"{a:.1f} → {b:.1f}, **{a / b:.2f}**" for a, b in row["times"].values()]
         cosines = [f"{value:.4f}" for value in row["cosines"].values()]
@@ -230,7 +231,7 @@ def page(rows: dict[str, Any]) -> str:
             (slow, fast), (before, after) = row["searches/s"], row["one caller, ms"]
             many, one = f"{slow:.1f} → {fast:.1f}, **{fast / slow:.2f}**", f"{before:.1f} → {after:.1f}"
             lines.append(f"| {name} | {many} | {one}, **{before / after:.2f}** |")
-    known = {name: row["losses"] for name, row in bundles.items() if "losses" in row}
+    known = rows.get("losses", {})
     if known:
         lines += [
             "\nRecall on the val split of a drawn shop, before → after, with the loss and its 95 % interval, paired by"
