@@ -208,8 +208,8 @@ def page(rows: dict[str, Any]) -> str:
         ways = list(next(iter(bundles.values()))["times"])
         lines += [
             f"Milliseconds before → after, and how many times faster; {BATCH} at once are one batch, and texts have"
-            " their own length. The cosine is the least of 16 drawn images, and of 16 composed queries. Models with random"
-            " weights show the speed only.\n",
+            " their own length. The cosine is the least of 16 drawn images, and of 16 composed queries. Models with"
+            " random weights show the speed only.\n",
             f"| model | {' | '.join(ways)} | MiB | cosine of images | of queries |",
             "|---" * (len(ways) + 4) + "|",
         ]
