@@ -11,7 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 
@@ -188,7 +188,7 @@ class LexicalIndex:
 
     def _rows(self, query: str, *values: str | int) -> Rows:
         with self._exclusive() as connection:
-            return np.fromiter((row for (row,) in connection.execute(query, values)), np.int64)
+            return np.fromiter(chain.from_iterable(connection.execute(query, values)), np.int64)
 
     @contextmanager
     def _exclusive(self) -> Iterator[sqlite3.Connection]:

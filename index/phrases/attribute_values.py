@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from index.items.attribute_types import AttributeType
@@ -135,6 +136,7 @@ def spellings(value: str) -> Iterator[str]:
         yield " ".join(words(value.replace("&", " and ")))
 
 
+@lru_cache(maxsize=4096)  # every search asks for those of all attributes
 def _role(name: str, type: AttributeType | None) -> Role | None:
     folded = fold(name)
     if type in ("integer", "number") and is_price_name(name) and folded not in FORMER_PRICES:

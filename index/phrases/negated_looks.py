@@ -13,6 +13,7 @@ _NEGATIONS: Sequence[tuple[str, ...]] = (  # the longer ones first
     ("but", "not"), ("but", "no"), ("just", "not"), ("isn", "t"), ("aren", "t"),
     ("not",), ("no",), ("without",), ("except",), ("nothing",),
 )  # fmt: skip
+_BY_FIRST = {first: [words for words in _NEGATIONS if words[0] == first] for first, *_ in _NEGATIONS}
 _BEFORE_VALUE = frozenset({"a", "an", "any", "in", "the", "with", "made", "of", "from"})
 _AFTER_VALUE = frozenset(  # so that "without red buttons" is no fact about the colour
     {
@@ -34,7 +35,8 @@ def facts(text: str, looks: Mapping[str, Named]) -> Iterator[Fact]:
         return
     said = tokens(text)
     for place in range(len(said)):
-        length = next((len(words) for words in _NEGATIONS if _has(said, place, words)), 0)
+        beginning = _BY_FIRST.get(said[place].word, ())
+        length = next((len(words) for words in beginning if _has(said, place, words)), 0)
         if not length or (word_at(said, place - 2), word_at(said, place - 1)) == ("forget", "me"):  # a flower's blue
             continue
         first = place + length
