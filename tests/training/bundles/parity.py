@@ -39,8 +39,13 @@ TEXTS = [
 ]
 
 
-def images(*, narrowest: int = 1) -> list[bytes]:
-    """Files of every kind: colour, grey, CMYK, transparent, a strip, wide, small."""
+def images(*, padded: bool = False) -> list[bytes]:
+    """Files of every kind: colour, grey, CMYK, transparent, a strip, wide, small.
+
+    For a model that wants images `padded`, without those that open_clip's own padding gets wrong: it fails on a strip
+    of one pixel, and pads CMYK with white whatever the fill.
+    """
+    narrowest, printed = (20, "RGB") if padded else (1, "CMYK")
     random = np.random.Generator(np.random.PCG64(7))
 
     def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -51,7 +56,7 @@ def images(*, narrowest: int = 1) -> list[bytes]:
     clear.putalpha(Image.linear_gradient("L").resize(clear.size))
     several = [
         *(photograph(130, 90), photograph(61, 203).filter(ImageFilter.GaussianBlur(1)), photograph(80, 80, "L")),
-        *(photograph(100, 70, "CMYK"), clear, photograph(narrowest, 400), photograph(700, 40), photograph(9, 7)),
+        *(photograph(100, 70, printed), clear, photograph(narrowest, 400), photograph(700, 40), photograph(9, 7)),
     ]
     return [_encoded(image, "PNG" if image.mode == "RGBA" else "TIFF") for image in several]
 
