@@ -33,7 +33,7 @@ class Ranking:
     exact: Exact
     nprobe: int
     margin: float | None = None  # without a filter, with up to WIDEST times as many lists; None: `nprobe` lists
-    reach: float | None = None  # with a filter, or if many rows are dead; None: all lists
+    reach: float | None = None  # with a filter, or if many rows are dead; None: all lists of a filter
 
     def scans(self, only: Selection | None, dead: DeadRows | None = None) -> bool:
         """True if the rows are few enough to score each of them exactly."""
@@ -55,12 +55,13 @@ class Ranking:
         """The lists to probe: as many as requested, or as measured; `dead` rows are never hits."""
         if nprobe is not None:
             return Probes(min(self.shards.nlist, nprobe))
-        few = dead * MOSTLY_ALIVE > len(self.exact)
+        if only is None and dead * MOSTLY_ALIVE <= len(self.exact):
+            if self.margin is None or self.shards.on_gpus:
+                return Probes(self.nprobe)
+            return Probes(min(WIDEST * self.nprobe, self.shards.nlist), margin=self.margin)
         if only is not None and self.reach is None:
             return Probes(self.shards.nlist)
-        if only is not None or few or self.margin is None or self.shards.on_gpus:
-            return Probes(self.nprobe, reach=None if only is None and not few else self.reach)
-        return Probes(min(WIDEST * self.nprobe, self.shards.nlist), margin=self.margin)
+        return Probes(self.nprobe, reach=self.reach)
 
     def best(
         self,

@@ -27,7 +27,7 @@ from models.errors import GalleryBroken
 POINTS_PER_LIST = 39  # fewer give poor centroids
 TRAINING_POINTS_PER_LIST = 64  # more take longer and do not raise recall
 ADD_BLOCK = 16384
-REACHED = 10  # rows: fewer are found for a filter near the query than the nearest lists hold
+REACHED = 10  # the row, from the best, whose score says how far a query must reach
 LEAST = -4.0  # below every score of a centroid
 TRIED = 64  # hits of the search that checks the filter; the filter excludes half of them
 
