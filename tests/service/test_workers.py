@@ -40,7 +40,7 @@ class Service:
 
     def call(self, method: str, path: str, **rest: object) -> httpx.Response:
         """Sends one request on a connection of its own, which the kernel gives to any worker."""
-        return httpx.request(method, self.url + path, timeout=30, **rest)  # type: ignore[arg-type]
+        return httpx.request(method, self.url + path, timeout=30, **rest)  # type: ignore[arg-type]  # options of httpx by name
 
     def metric(self, name: str) -> float:
         """Return the value of a metric without labels."""

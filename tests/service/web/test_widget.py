@@ -145,7 +145,7 @@ def test_a_key_searches_from_another_origin(page: Page, site: Neighbour, image_f
     file = {"name": "x.png", "mimeType": "image/png", "buffer": image_file("ring", "green")}
     page.get_by_role("button", name="Start again").click()
     expect(page.locator("likebut-search .card")).to_have_count(0)
-    page.locator("likebut-search input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+    page.locator("likebut-search input[type=file]").set_input_files(file)  # type: ignore[arg-type]  # a TypedDict there
     expect(page.locator("likebut-search .name").first).to_have_text("Green Ring")
     expect(page.locator("likebut-search .chip.reference img")).to_have_js_property("naturalWidth", 160)
     page.get_by_role("button", name="Show more").click()
