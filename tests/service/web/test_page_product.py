@@ -19,12 +19,12 @@ LISTEN = """() => {
 def test_a_product_has_an_address_of_its_own(page: Page) -> None:
     page.locator(".frame[data-id='red-ring'], .frame").first.click()
     name = page.get_by_role("dialog").get_by_role("heading").text_content() or "?"
-    assert "product=" in page.url
+    expect(page).to_have_url(re.compile("product="))
     page.reload()
     expect(page.get_by_role("dialog")).to_contain_text(name)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert "product=" not in page.url
+    expect(page).not_to_have_url(re.compile("product="))  # the way back is taken after the dialog is hidden
     page.locator(".frame").nth(2).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.go_back()
