@@ -42,6 +42,7 @@ def end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
     """End a process and its descendants, politely at first."""
     family = tree(process.pid)
     process.terminate()
+    _signal(process.pid, signal.SIGCONT)
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
@@ -50,6 +51,24 @@ def end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
     for pid in family:
         try:
             os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+@contextmanager
+def awake(root: int) -> Iterator[None]:
+    """A process tree that runs for now, and is stopped before and after: idle servers take CPU time from the others."""
+    _signal(root, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        _signal(root, signal.SIGSTOP)
+
+
+def _signal(root: int, number: signal.Signals) -> None:
+    for pid in tree(root):
+        try:
+            os.kill(pid, number)
         except ProcessLookupError:
             continue
 

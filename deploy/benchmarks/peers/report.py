@@ -67,7 +67,7 @@ def service_section(services: Figures) -> list[str]:
         f"Requests a second of {services['callers']} callers who ask one after the other, CPU time a request of the"
         " server's whole process tree (in the same seconds), and the p50 of one caller alone; JPEGs as base64 in JSON,"
         " each image and text a new one to the server. Ours answers with 20 hits of its index. The peers run at the"
-        " priority at which ours computes.",
+        " priority at which ours computes; all but the one that is asked are stopped meanwhile.",
         "",
     ]
     for size, measured in services["sizes"].items():

@@ -1,8 +1,8 @@
 """Compares `likebut serve` with servers of embeddings: the same images and texts, by many callers and by one.
 
-All run side by side and are asked in turn, forwards and backwards, so that ratios can be taken within a round. The
-peers run at the priority at which ours computes: other work on the machine slows all alike. Writes
-build/peers/services.json, which report.py makes a page from. Run by `make bench-peers`.
+All are started once and asked in turn, forwards and backwards, so that ratios can be taken within a round; all but the
+one that is asked are stopped meanwhile. The peers run at the priority at which ours computes: other work on the machine
+slows all alike. Writes build/peers/services.json, which report.py makes a page from. Run by `make bench-peers`.
 """
 
 import argparse
@@ -51,15 +51,16 @@ def measured(shop_files: ShopFiles, arguments: argparse.Namespace) -> dict[str, 
     shop_files.folder.mkdir(parents=True, exist_ok=True)
     versions = dict.fromkeys(OURS, "this commit")
     with ExitStack() as stack:
-        services = {
-            name: stack.enter_context(Served(server, shop_files, Path(), name)) for name, server in OURS.items()
-        }
-        for name in arguments.only:
+        services: dict[str, Served] = {}
+        for name in (*OURS, *arguments.only):
             try:
-                python = environments.installed(name, arguments.folder, PEERS[name])
-                prepared(python, PEER_SERVERS[name], shop_files)
-                services[name] = stack.enter_context(Served(PEER_SERVERS[name], shop_files, python, name))
-                versions[name] = environments.version(python, PEER_SERVERS[name].package)
+                python = Path()
+                if name in PEERS:
+                    python = environments.installed(name, arguments.folder, PEERS[name])
+                    prepared(python, PEER_SERVERS[name], shop_files)
+                    versions[name] = environments.version(python, PEER_SERVERS[name].package)
+                server = OURS.get(name) or PEER_SERVERS[name]
+                services[name] = stack.enter_context(Served(server, shop_files, python, name))
                 for kind in KINDS:
                     services[name].measure(kind)  # to warm up, and to see that it answers
             except PeerMissing as error:
@@ -135,10 +136,11 @@ class Served:
 
     def measure(self, kind: str) -> dict[str, float]:
         """Requests a second of many callers and CPU ms of each, and the p50 of one caller, in ms."""
-        before = processes.cpu_seconds(self._process.pid)
-        many = self._load(kind, CALLERS, SECONDS)
-        cpu_ms = 1000 * (processes.cpu_seconds(self._process.pid) - before) / len(many)
-        alone = self._load(kind, 1, ALONE_S)
+        with processes.awake(self._process.pid):
+            before = processes.cpu_seconds(self._process.pid)
+            many = self._load(kind, CALLERS, SECONDS)
+            cpu_ms = 1000 * (processes.cpu_seconds(self._process.pid) - before) / len(many)
+            alone = self._load(kind, 1, ALONE_S)
         last = max(ended for _, ended in many)
         return {"per_s": len(many) / last, "cpu_ms": cpu_ms, "p50_ms": 1000 * median(took for took, _ in alone)}
 
