@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
     parser = shop.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=12, help="of each attack")
     parser.add_argument("--only", help="a part of the name of the attacks to run")
+    parser.add_argument("--workers", default="1", help="processes that serve")
     arguments = parser.parse_args(argv)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * CONNECTIONS)), hard))
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         file, bodies = Path(folder) / "keys", Path(folder) / "bodies.jsonl"
         own, others = (add_key(file, name) for name in ("attacker", "shopper"))
         bodies.write_bytes(b"\n".join(searches(arguments.shop)))
-        words = ["--keys", str(file), "--rate-per-s", str(RATE), "--burst", str(BURST)]
+        words = ["--keys", str(file), "--rate-per-s", str(RATE), "--burst", str(BURST), "--workers", arguments.workers]
         with shop.served(arguments, *words) as (_, address):
             for name, attack in ATTACKS.items():
                 if arguments.only is None or arguments.only in name:
