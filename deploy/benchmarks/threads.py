@@ -78,7 +78,7 @@ async def measured(bundle: Path, gallery: Path, queries: Sequence[Posted]) -> No
     print("| passes at once | threads of each | decoding | one caller, p50 ms | searches/s |")
     print("|---" * 5 + "|")
     for (passes, threads, decoders), each in found.items():
-        print(f"| {passes} | {threads} | {decoders} | {median(each.alone_ms):.1f} | {median(each.per_s):.0f} |")
+        print(f"| {passes} | {threads} | {decoders} | {median(each.alone_ms):.1f} | {median(each.per_s):.4g} |")
 
 
 async def round_of(searcher: Searcher, queries: Iterator[Posted], callers: int) -> list[float]:
