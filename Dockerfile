@@ -26,8 +26,9 @@ ARG EXTRAS=cpu
 RUN deploy/install.sh "$EXTRAS" /opt/likebut
 
 FROM source AS gpu
-RUN deploy/install.sh gpu /opt/likebut \
-    && ln -s /opt/likebut/lib/python3*/site-packages/nvidia /opt/likebut/lib/python3*/site-packages/tensorrt_libs /opt/likebut/
+# gpu,tensorrt adds TensorRT, whose wheels come from NVIDIA's own index: PIP_EXTRA_INDEX_URL names it
+ARG GPU_EXTRAS=gpu
+RUN deploy/install.sh "$GPU_EXTRAS" /opt/likebut
 
 FROM source AS trainer
 RUN deploy/install.sh cpu,train,triplets /opt/likebut
@@ -54,8 +55,7 @@ CMD ["likebut", "serve"]
 
 FROM server AS serve-gpu
 COPY --from=gpu /opt/likebut /opt/likebut
-# ONNX Runtime looks for CUDA where the linker does, and the wheels put it elsewhere
-ENV LIKEBUT_PROVIDER=cuda LD_LIBRARY_PATH=/opt/likebut/nvidia/cu13/lib:/opt/likebut/nvidia/cudnn/lib:/opt/likebut/tensorrt_libs
+ENV LIKEBUT_PROVIDER=cuda
 
 # Last, so that it is what a build without a target makes.
 FROM server AS serve

@@ -93,13 +93,15 @@ def _build(arguments: argparse.Namespace) -> None:
     from index.build.own_source import last_source
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
+    from models.runtime.device import Device
 
     source = arguments.source
     if source is None:
         source, known = last_source(arguments.gallery)
         columns = columns or dict(known)
     shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    device = Device(arguments.provider, arguments.products, arguments.engines)
+    encoder = Encoder.open(arguments.bundle, device=device)
     with _reporting(arguments) as progress:
         built = build(
             source or None,

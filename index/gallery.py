@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from index.storage.view import RowView
 from models.arrays import Embeddings, Scores
 from models.errors import DeadlineExceeded, InputError, SnapshotOutdated, SpaceMismatch, UnknownItem
 
+AnyJournal: TypeAlias = Journal | ReadOnlyJournal
 DEEPEST = 10_000  # offset + k: to rank more takes long, and no person looks at them
 ARRANGED = 1_000  # the same if hits are compared with each other: many more rows are looked through for each
 
@@ -49,7 +51,7 @@ class AttributeSpread:
 class Gallery:
     """One opened snapshot with its changes, for many threads. Open it again to see a newer snapshot."""
 
-    def __init__(self, manifest: SnapshotManifest, base: OpenSnapshot, journal: Journal | ReadOnlyJournal) -> None:
+    def __init__(self, manifest: SnapshotManifest, base: OpenSnapshot, journal: AnyJournal) -> None:
         self.manifest = manifest
         self.journal = journal
         self._base = base
@@ -57,21 +59,21 @@ class Gallery:
         self.facts = FactReader(base)
 
     @classmethod
-    def open(cls, path: Path, *, space_id: str, journal: Journal | ReadOnlyJournal | None = None) -> "Gallery":
-        """The live snapshot of the gallery at `path`, every file checked, and the changes since.
+    def open(cls, path: Path, *, space_id: str, journal: AnyJournal | None = None, gpus: bool = False) -> "Gallery":
+        """The live snapshot of the gallery at `path`, every file checked, and the changes since, with `gpus` on GPUs.
 
         Raises GalleryMissing, GalleryBroken, or SpaceMismatch if its vectors are not of the space `space_id`.
         """
-        return cls._open(path, snapshot.live(path), space_id, journal)
+        return cls._open(path, snapshot.live(path), space_id, journal, gpus)
 
     @classmethod
     def salvage(cls, path: Path, *, space_id: str) -> "Gallery":
         """Opens the gallery without the shards that are missing or damaged; every answer names them in a note."""
         live = snapshot.salvaged(path / snapshot.SNAPSHOTS / snapshot.current(path))
-        return cls._open(path, live, space_id, None)
+        return cls._open(path, live, space_id, None, False)
 
     @classmethod
-    def _open(cls, path: Path, live: Snapshot, space_id: str, journal: Journal | ReadOnlyJournal | None) -> "Gallery":
+    def _open(cls, path: Path, live: Snapshot, space_id: str, journal: AnyJournal | None, gpus: bool) -> "Gallery":
         if live.manifest.space_id != space_id:
             raise SpaceMismatch(
                 f"the gallery {path} was built with another model ({live.manifest.model_id}, of space"
@@ -80,7 +82,7 @@ class Gallery:
                 f" {path}"
                 " --bundle BUNDLE`"
             )
-        gallery = cls(live.manifest, OpenSnapshot.open(live), journal or open_journal(path))
+        gallery = cls(live.manifest, OpenSnapshot.open(live, gpus=gpus), journal or open_journal(path))
         gallery._catch_up()  # so that a damaged journal is noticed now and not by a search
         return gallery
 

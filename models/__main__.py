@@ -20,6 +20,16 @@ def main(argv: Sequence[str]) -> int:
         each.add_argument("bundle", type=Path)
         each.add_argument("--json", action="store_true", help="one JSON object on stdout")
         each.set_defaults(verb=verb)
+        if verb is _verify:
+            each.add_argument(
+                "--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu", help="device (default: cpu)"
+            )
+            each.add_argument(
+                "--products",
+                choices=("auto", "float32", "tf32", "float16"),
+                default="auto",
+                help="precision of its products on a GPU",
+            )
     return cli.run(parser, argv)
 
 
@@ -39,10 +49,16 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
+    from models.runtime.device import Device
 
-    encoder = Encoder.open(arguments.bundle)
+    encoder = Encoder.open(arguments.bundle, device=Device(arguments.provider, arguments.products))
     encoder.self_test()
     facts = {"bundle": str(arguments.bundle), "model_id": encoder.manifest.model_id, "verified": True}
+    if encoder.device.is_gpu:
+        facts |= {"products": encoder.device.precision} | {
+            f"nodes of {name}": dict(placed.nodes) for name, placed in encoder.placement.items()
+        }
+        facts["operators on the CPU"] = {name: dict(placed.on_cpu) for name, placed in encoder.placement.items()}
     cli.show(facts, as_json=arguments.json)
 
 

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from models.bundle import Bundle, KnownImages, Manifest
 from models.errors import BundleBroken, ConfigError
 from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
-from models.session import OnnxSession, Provider
+from models.runtime.device import CPU, Device
+from models.runtime.session import OnnxSession, Placement
 from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens, grouped_by_length
 
 _COLUMNS = 4  # lengths of texts are rounded up to a multiple of it: fewer shapes to plan for
@@ -38,24 +39,31 @@ class Encoder:
     """Runs a bundle's graphs; its methods may be called from many threads at once."""
 
     def __init__(
-        self, opened: Bundle, *, threads: int, provider: Provider, reference_cache_bytes: int, decoders: ImageDecoders
+        self, opened: Bundle, *, threads: int, device: Device, reference_cache_bytes: int, decoders: ImageDecoders
     ) -> None:
         self._decoders = decoders
         self.manifest: Manifest = opened.manifest
-        self._bundle = opened
+        self._bundle, self.device = opened, device
         words = opened.file(spelling.FILE) if spelling.FILE in opened.manifest.files else None
         length = opened.manifest.context_length
         self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=length, words=words)
         self._template = _template(opened, self._tokenizer)
-        graphs = {
-            name: OnnxSession(opened.file(f"{name}.onnx"), threads=threads, provider=provider) for name in opened.graphs
+        self._graphs = graphs = {
+            name: OnnxSession(
+                opened.file(f"{name}.onnx"),
+                threads=threads,
+                device=device,
+                digests=[opened.manifest.files.get(file, "") for file in (f"{name}.onnx", bundle.WEIGHTS)],
+                length=length,
+            )
+            for name in opened.graphs
         }
         self._gallery, self._text = graphs["gallery"], graphs["text"]
         self._compose = graphs.get("query") or graphs.get("compose")  # None: composed is the gallery's vector
         self._rerank = graphs.get(bundle.RERANK)
         reading = [graph for graph in graphs.values() if "tokens" in graph.inputs]
-        # a GPU's engines are built for one shape
-        self._cuts = provider == "cpu" and all(graph.is_free("tokens", 1) for graph in reading)
+        # a GPU warms up each shape, and its engines are compiled for one length
+        self._cuts = not device.is_gpu and all(graph.is_free("tokens", 1) for graph in reading)
         self._references = None
         if "query" not in graphs:
             reference = graphs.get("reference") or graphs["gallery"]
@@ -69,7 +77,7 @@ class Encoder:
         path: Path,
         *,
         threads: int = 0,
-        provider: Provider = "cpu",
+        device: Device = CPU,
         reference_cache_bytes: int = reference_cache.CACHE_BYTES,
         decoders: ImageDecoders | None = None,
     ) -> "Encoder":
@@ -83,7 +91,7 @@ class Encoder:
         encoder = cls(
             opened,
             threads=threads,
-            provider=provider,
+            device=device,
             reference_cache_bytes=reference_cache_bytes,
             decoders=decoders or ImageDecoders(os.cpu_count() or 1, cpu_s=CPU_S),
         )
@@ -94,6 +102,16 @@ class Encoder:
     def path(self) -> Path:
         """The bundle's folder."""
         return self._bundle.path
+
+    @property
+    def placement(self) -> Mapping[str, Placement]:
+        """Where the nodes of each graph run."""
+        return {name: graph.placement for name, graph in self._graphs.items()}
+
+    def warm_up(self, most: int) -> None:
+        """Run every graph on 1 to `most` rows, so that no search pays for the first run of a batch size on a GPU."""
+        for graph in self._graphs.values():
+            graph.warm_up(range(1, most + 1), length=self.manifest.context_length)
 
     @property
     def known_images(self) -> KnownImages | None:
@@ -249,12 +267,13 @@ class Encoder:
         if self._rerank is not None:
             given = {name: record[name] for name in ("tokens", "composed", "candidates")}
             answers["scores"] = self._rerank.run({"reference": record["gallery"], **given})["scores"]
+        tolerance = self.device.tolerance(self.manifest.tolerance)
         for name, answer in answers.items():
             difference = float(np.abs(answer - record[name]).max())
-            if not difference <= self.manifest.tolerance:  # also true of NaN
+            if not difference <= tolerance:  # also true of NaN
                 raise BundleBroken(
                     f"the self-test of {self._bundle.path} failed: {name} differs from torch by {difference:.2g}, more"
-                    f" than {self.manifest.tolerance:.2g}; export the bundle again or use another provider"
+                    f" than {tolerance:.2g}; export the bundle again or use another provider"
                 )
 
 

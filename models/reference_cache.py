@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from models.arrays import Pixels
-from models.session import OnnxSession
+from models.runtime.session import OnnxSession
 
 CACHE_BYTES = 64 * 2**20
 

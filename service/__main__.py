@@ -130,7 +130,7 @@ def _search(arguments: argparse.Namespace) -> None:
             image = image_bytes.read_image(row, max_image_bytes=settings.max_image_bytes)
         except UnreadableImage as error:
             raise InputError(f"{error}: name an image file of this machine") from error
-    encoder = Encoder.open(settings.bundle, threads=settings.threads, provider=settings.provider)
+    encoder = Encoder.open(settings.bundle, threads=settings.threads, device=settings.device)
     gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id)
     has_image = image is not None or arguments.item is not None
     references = (ImageReference(data=image, item_id=arguments.item),) if has_image else ()

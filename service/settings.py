@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from models import bundle as bundles
 from models.errors import ConfigError
+from models.runtime.device import ENGINES, Device, Products
 from service.images import url_policy
 
 PREFIX = "LIKEBUT_"
@@ -117,6 +118,15 @@ class Settings(BaseModel):
         (), description="origins, separated by commas, whose web pages may call the service (CORS); * allows all"
     )
     provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="hardware that the model runs on")
+    products: Products = Field(
+        "auto",
+        description="precision of the model's products: float32 or tf32 on cuda, tf32 or float16 on tensorrt; auto is"
+        " the first of them",
+    )
+    index_on: Literal["auto", "cpu"] = Field(
+        "auto", description="where vectors are searched; auto takes the GPUs that faiss-gpu sees, if it is installed"
+    )
+    engines: Path = Field(ENGINES, description="folder of TensorRT's compiled engines")
     workers: int = Field(
         1, ge=0, le=256, description="processes that serve; 0 is one for each core, as far as the memory allows"
     )
@@ -180,6 +190,20 @@ class Settings(BaseModel):
     otlp_endpoint: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="URL of an OTLP collector for traces; empty sends none"
     )
+
+    @field_validator("products")
+    @classmethod
+    def _products(cls, products: Products, info: ValidationInfo) -> Products:
+        try:
+            Device(info.data.get("provider", "cpu"), products)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return products
+
+    @property
+    def device(self) -> Device:
+        """The device that the model runs on."""
+        return Device(self.provider, self.products, self.engines)
 
     @field_validator("image_hosts")
     @classmethod

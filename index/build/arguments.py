@@ -2,9 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from models.bundle import SHIPPED
+from models.runtime.device import ENGINES, Products, Provider
 
 
 def add(build: argparse.ArgumentParser) -> None:
@@ -67,9 +68,23 @@ def add(build: argparse.ArgumentParser) -> None:
     )
     build.add_argument(
         "--provider",
-        choices=("cpu", "cuda", "tensorrt"),
+        choices=get_args(Provider),
         default="cpu",
         help="device that runs the model (default: cpu)",
+    )
+    build.add_argument(
+        "--products",
+        choices=get_args(Products),
+        default="auto",
+        help="precision of the model's products: float32 or tf32 on cuda, tf32 or float16 on tensorrt (default: auto,"
+        " the first of them)",
+    )
+    build.add_argument(
+        "--engines",
+        type=Path,
+        default=ENGINES,
+        metavar="DIR",
+        help="folder of TensorRT's compiled engines (default: ~/.cache/likebut/engines)",
     )
 
 

@@ -48,8 +48,8 @@ class OpenSnapshot:
         self._lock = Lock()
 
     @classmethod
-    def open(cls, opened: Snapshot) -> "OpenSnapshot":
-        """Open a checked snapshot; raises GalleryBroken if its files do not belong together."""
+    def open(cls, opened: Snapshot, *, gpus: bool = False) -> "OpenSnapshot":
+        """Open a checked snapshot, with `gpus` on GPUs; raises GalleryBroken if its files do not belong together."""
         manifest, path = opened.manifest, opened.path
         former = snapshot.attribute_files(path.parents[1])  # after a roll-back, an attribute of a newer one stays known
         attributes = attribute_file.read(path / snapshot.ATTRIBUTES, former=former)
@@ -57,7 +57,7 @@ class OpenSnapshot:
         items = ItemTable.open(path / snapshot.ITEMS, attributes, further)
         rows = None if further is None else FurtherRows(manifest.count, further.owners)
         exact = Exact.open(path / snapshot.VECTORS, path / snapshot.SCALES, rows)
-        shards = Shards.open(opened.shards, encoding=manifest.encoding)
+        shards = Shards.open(opened.shards, encoding=manifest.encoding, gpus=gpus)
         lexical = LexicalIndex.load(path / snapshot.LEXICAL, manifest.lexical, items)
         agree = (
             (lexical is None or lexical.count == len(items))

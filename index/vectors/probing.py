@@ -33,7 +33,7 @@ def tuned(ranking: Ranking, probe: RecallProbe, goal: float) -> ProbeCounts:
         return ProbeCounts(nlist, None, WHOLE, goal, 1.0)
     nprobe, measured = probe.nprobe(ranking.probed, nlist=nlist, goal=goal)
     margin = None
-    if nprobe < nlist and not ranking.shards.on_gpus:
+    if nprobe < nlist:
         margin, measured = _margin(replace(ranking, nprobe=nprobe), probe, goal) or (None, measured)
     reach = _reach(replace(ranking, nprobe=nprobe), probe.queries[:FILTERED], goal) if nprobe < nlist else WHOLE
     return ProbeCounts(nprobe, margin, reach, goal, measured)

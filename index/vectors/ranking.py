@@ -55,8 +55,11 @@ class Ranking:
         """The lists to probe: as many as requested, or as measured; `dead` rows are never hits."""
         if nprobe is not None:
             return Probes(min(self.shards.nlist, nprobe))
+        if only is None and self.shards.on_gpus:  # a reach would move the search to the CPU; more lists make up for it
+            living = max(1, len(self.exact) - dead)
+            return Probes(min(self.shards.nlist, -(-self.nprobe * len(self.exact) // living)))
         if only is None and dead * MOSTLY_ALIVE <= len(self.exact):
-            if self.margin is None or self.shards.on_gpus:
+            if self.margin is None:
                 return Probes(self.nprobe)
             return Probes(min(WIDEST * self.nprobe, self.shards.nlist), margin=self.margin)
         if only is not None and self.reach is None:

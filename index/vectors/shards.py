@@ -87,10 +87,10 @@ class Probes:
 class Shards:
     """The opened shards of one snapshot; never changed, so that many threads may search at once."""
 
-    def __init__(self, shards: Sequence[faiss.IndexIVF], *, encoding: Encoding) -> None:
+    def __init__(self, shards: Sequence[faiss.IndexIVF], *, encoding: Encoding, gpus: bool = False) -> None:
         self._shards = tuple(shards)
         self._lists = shards[0].quantizer  # of all: they are copies of one
-        self._copies = gpu.copies(self._shards)
+        self._copies = gpu.copies(self._shards, gpus=gpus)
         self._sub_indexes = SubIndexes(self._shards, encoding=encoding)
         self.encoding = encoding
         self.count = sum(int(shard.ntotal) for shard in shards)
@@ -98,8 +98,8 @@ class Shards:
         self.dimension = int(shards[0].d)
 
     @classmethod
-    def open(cls, paths: Sequence[Path], *, encoding: Encoding) -> "Shards":
-        """Map the files read-only.
+    def open(cls, paths: Sequence[Path], *, encoding: Encoding, gpus: bool = False) -> "Shards":
+        """Map the files read-only, and with `gpus` copy them to the GPUs that FAISS sees.
 
         Raises GalleryBroken if a file is not a shard of this encoding with the same lists as the others, or if this
         version of FAISS returns rows that a filter excludes.
@@ -116,7 +116,7 @@ class Shards:
             if opened and not _same_lists(shard, opened[0]):
                 raise GalleryBroken(f"{path} has other lists than {paths[0].name}: rebuild the gallery")
             opened.append(shard)
-        made = cls(opened, encoding=encoding)
+        made = cls(opened, encoding=encoding, gpus=gpus)
         made._check_filter(paths[0].parent)
         return made
 
@@ -135,8 +135,9 @@ class Shards:
         faiss.omp_set_num_threads(1)  # applies to the calling thread only, so it is set here and not at the start
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if self._copies and only is None and probes.reach is None and max(k, probes.count) <= gpu.MOST:
-            found = [copy.search(queries, k, probes.count) for copy in self._copies]
-            return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
+            found = self._copies.search(queries, k, probes.count)
+            if found is not None:
+                return _merged(np.stack([each for each, _ in found]), np.stack([each for _, each in found]), k)
         count, pointer = len(queries), faiss.swig_ptr(queries)
         near, lists = np.empty((count, probes.count), np.float32), np.empty((count, probes.count), np.int64)
         near_pointer, lists_pointer = faiss.swig_ptr(near), faiss.swig_ptr(lists)

@@ -198,8 +198,13 @@ class Backbone(Towers):
         return after
 
     def ends(self, tokens: Tensor) -> Tensor:
-        """Return the end of each text (B,): the first end token, since a later one can only be padding."""
-        return (tokens == self.end).int().argmax(dim=1)
+        """Return the end of each text (B,): the first end token, since a later one can only be padding; 0 without one.
+
+        A least position, not an argmax: ONNX Runtime has none of whole numbers on CUDA, and would copy to the CPU.
+        """
+        length = tokens.shape[1]
+        positions = torch.arange(length, device=tokens.device)  # (L,)
+        return torch.where(tokens == self.end, positions, length).amin(dim=1) % length
 
     def heard(self, tokens: Tensor) -> Tensor:
         """Return which tokens (B, L) are part of the text, bool (B, L): all up to the end."""

@@ -62,16 +62,21 @@ class Active:
         current = None if self.gallery is None or self.displaced() else self.gallery.journal
         journal = current if isinstance(current, Journal) else opened_journal(settings.gallery)  # else a copy
         restate(journal, encoder, max_pixels=settings.max_pixels)  # before the journal is read
-        gallery = Gallery.open(settings.gallery, space_id=encoder.manifest.space_id, journal=journal)
+        gallery = Gallery.open(
+            settings.gallery, space_id=encoder.manifest.space_id, journal=journal, gpus=settings.index_on == "auto"
+        )
         return Active(bundle, encoder, gallery)
 
 
 def open_bundle(bundle: Path, settings: Settings, decoders: ImageDecoders) -> Encoder:
     """Return the model in `bundle`, checked by its self-test; raises BundleError and ConfigError."""
-    return Encoder.open(
+    encoder = Encoder.open(
         bundle,
         threads=settings.shared(os.cpu_count() or 1).per_batch,
-        provider=settings.provider,
+        device=settings.device,
         reference_cache_bytes=settings.share(settings.reference_cache_mb * 2**20),
         decoders=decoders,
     )
+    if settings.device.is_gpu:
+        encoder.warm_up(settings.max_batch)
+    return encoder

@@ -249,3 +249,12 @@ class _Live(Collector):
         )
         runs.add_metric([model.model_id, model.space_id, self._provider], 1)
         yield runs
+        nodes = GaugeMetricFamily(
+            "likebut_model_nodes",
+            "Nodes of the active model's graphs, by the provider that they run on.",
+            labels=["graph", "provider"],
+        )
+        for graph, placement in serving.encoder.placement.items():
+            for provider, count in placement.nodes.items():
+                nodes.add_metric([graph, provider], count)
+        yield nodes

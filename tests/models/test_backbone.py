@@ -97,3 +97,10 @@ def test_a_tower_that_reads_its_embedding_elsewhere_is_refused() -> None:
     backbone.clip.visual.pool_type = "avg"
     with pytest.raises(ConfigError, match="class token"):
         backbone.image_states(torch.zeros(1, 3, tiny.SIZE, tiny.SIZE, dtype=torch.uint8))
+
+
+def test_ends_are_those_of_an_argmax_also_without_an_end(backbone: Backbone) -> None:
+    tokens = torch.randint(2040, 2048, (200, 40), generator=torch.Generator().manual_seed(3))  # 2047 ends a text
+    tokens[:3] = 7
+    expected = [next((at for at, token in enumerate(row) if token == 2047), 0) for row in tokens.tolist()]
+    assert backbone.ends(tokens).tolist() == expected

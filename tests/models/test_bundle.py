@@ -13,6 +13,7 @@ from models.arrays import normalised
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import BundleBroken, BundleMissing, ConfigError
+from models.runtime.device import Device
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def encoder() -> Encoder:
 def test_a_machine_without_the_provider_is_told_so() -> None:
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         with pytest.raises(ConfigError, match="gpu extra"):
-            Encoder.open(SHIPPED, provider="cuda")
+            Encoder.open(SHIPPED, device=Device("cuda"))
 
 
 def test_the_shipped_bundle_passes_its_self_test_and_is_small() -> None:

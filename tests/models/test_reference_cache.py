@@ -14,7 +14,7 @@ from models.arrays import Embeddings, Pixels, normalised
 from models.encoder import Encoder
 from models.errors import BundleBroken
 from models.reference_cache import References
-from models.session import OnnxSession
+from models.runtime.session import OnnxSession
 
 PICTURE_BYTES = 4 * (32 + 1 * 4 * 16)  # of the tiny model: the pseudo-word and one injection's regions, 4 patches
 
@@ -36,7 +36,7 @@ def uncached(split_bundle: Path) -> Encoder:
 
 @pytest.fixture
 def graph(split_bundle: Path) -> OnnxSession:
-    return OnnxSession(split_bundle / "reference.onnx", threads=1, provider="cpu")
+    return OnnxSession(split_bundle / "reference.onnx", threads=1)
 
 
 def test_a_composed_query_does_not_depend_on_what_is_kept(split_bundle: Path, uncached: Encoder) -> None:

@@ -79,12 +79,13 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def _published(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
+    from models.runtime.device import Device
     from training.evaluation import evaluate
     from training.evaluation.benchmarks import published
 
     benchmark = published.load(arguments.benchmark, arguments.data, split=arguments.split, variant=arguments.variant)
     checked = evaluate.check(benchmark, allow_missing=arguments.allow_missing)  # before a bundle is opened
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    encoder = Encoder.open(arguments.bundle, device=Device(arguments.provider))
     weight = _text_weight(arguments, encoder)
     result = evaluate.evaluate(encoder, checked, text_weight=weight, date=_now(), cache=arguments.cache)
     _show(result, arguments)
@@ -96,6 +97,7 @@ def _published(arguments: argparse.Namespace) -> None:
 
 def _drawn(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
+    from models.runtime.device import Device
     from training.evaluation import drawn_catalogue
     from training.evaluation.drawn_queries import ShopEvaluation
     from training.evaluation.phrasings import negations, phrasings, turns
@@ -108,7 +110,7 @@ def _drawn(arguments: argparse.Namespace) -> None:
         "images": several_images,
         "unlike": unlike_an_image,
     }
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    encoder = Encoder.open(arguments.bundle, device=Device(arguments.provider))
     options = {"split": arguments.split, "products": arguments.products, "seed": arguments.seed, "date": _now()}
     if arguments.benchmark == "catalogue":
         run = ShopEvaluation(
@@ -135,9 +137,10 @@ def _drawn(arguments: argparse.Namespace) -> None:
 
 def _sheet(arguments: argparse.Namespace) -> None:
     from models.encoder import Encoder
+    from models.runtime.device import Device
     from training.evaluation import answer_sheet
 
-    encoder = Encoder.open(arguments.bundle, provider=arguments.provider)
+    encoder = Encoder.open(arguments.bundle, device=Device(arguments.provider))
     options = {"products": arguments.products, "seed": arguments.seed, "cache": arguments.cache}
     count = answer_sheet.write(encoder, arguments.out, **options)
     print(f"{arguments.out} shows the answers to {count} sentences")

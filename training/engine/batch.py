@@ -13,8 +13,10 @@ class Batch:
     """Base of every batch: the fields of a subclass are tensors with one row a sample, or None if the data has none."""
 
     def to(self, device: torch.device) -> Self:
-        """Return the batch on a device."""
-        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
+        """Return the batch on a device; a GPU copies it from pinned memory while the host goes on."""
+        if device.type == "cuda":
+            return self._mapped(lambda tensor: _pinned(tensor).to(device, non_blocking=True))
+        return self._mapped(lambda tensor: tensor.to(device))
 
     def rows(self, part: slice) -> Self:
         """Return some of the rows."""
@@ -27,3 +29,8 @@ class Batch:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Self:
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    """Return a tensor of the host in pinned memory, which alone is copied without waiting; others as they are."""
+    return tensor.pin_memory() if tensor.device.type == "cpu" else tensor

@@ -19,6 +19,7 @@ from training.engine import checkpoint, plot
 from training.engine.batch import Batch
 from training.engine.checkpoint import TrainingState
 from training.engine.distributed import World
+from training.engine.finite import FiniteWatch
 from training.engine.optim import adamw, rate, warmup
 from training.engine.settings import LoopConfig, OptimConfig
 
@@ -81,6 +82,8 @@ def fit(stage: Stage[BatchOf], *, seed: int, optim: OptimConfig, loop: LoopConfi
     if world.is_first and (climb := warmup(steps, config=optim)) < optim.warmup_steps:
         print(f"{folder.name}: {climb} steps of warm-up, not {optim.warmup_steps}: a tenth of the run", file=sys.stderr)
 
+    waits = world.device.type != "cpu"  # to read a value there stops the queue of kernels
+    finite = FiniteWatch(world.device)
     began = time.monotonic()
     log_file = folder / LOG if world.is_first else Path(os.devnull)
     with (
@@ -97,17 +100,16 @@ def fit(stage: Stage[BatchOf], *, seed: int, optim: OptimConfig, loop: LoopConfi
                 key = f"{seed}/{progress.step}"
                 loss = gradients(stage, batch, parts=parts, precision=loop.precision, key=key, world=world)
                 norm = nn.utils.clip_grad_norm_(net.parameters(), optim.clip_norm)
-                if not torch.isfinite(loss + norm):  # the same on every rank; before it could reach the weights
-                    raise ConfigError(
-                        f"at step {progress.step + 1} the loss is {loss.item()} and its gradient {norm.item()}: lower "
-                        f"optim.learning_rate or look at the data; the checkpoint in {folder} is from before"
-                    )
+                finite.note(progress.step + 1, loss, norm)
+                if not waits:  # before it could reach the weights; the same on every rank
+                    finite.check(folder)
                 optimizer.step()
                 progress = replace(progress, step=progress.step + 1)
                 stage.stepped(progress.step / steps)
 
                 bar.update()
                 if progress.step % _LOG_STEPS == 0:
+                    finite.check(folder)
                     speed = (progress.step - first) * loop.batch / (time.monotonic() - began)
                     facts = {"step": progress.step, "loss": loss.item(), "learning_rate": learning_rate}
                     log.write(json.dumps({**facts, "images_per_s": speed}) + "\n")
@@ -115,8 +117,11 @@ def fit(stage: Stage[BatchOf], *, seed: int, optim: OptimConfig, loop: LoopConfi
                     bar.set_postfix(loss=f"{facts['loss']:.3f}")
                 # not after an epoch's last step: a resume from there would skip the validation
                 due = progress.step % loop.checkpoint_steps == 0 and progress.step % stage.steps_per_epoch
+                if due:
+                    finite.check(folder)
                 if due and world.is_first:
                     checkpoint.save(folder, net, optimizer, progress)
+            finite.check(folder)
             if world.is_first:
                 if (epoch + 1) % loop.validation_epochs == 0 or epoch + 1 == loop.epochs:
                     net.eval()

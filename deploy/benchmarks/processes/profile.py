@@ -27,7 +27,7 @@ IDLE = re.compile(
     r"(\b_worker \(concurrent/futures/thread|Condition\.wait \(threading)\.py"
 )  # waits, which py-spy takes for running
 PARTS = {
-    "forward passes (ONNX Runtime)": r"models/session\.py",
+    "forward passes (ONNX Runtime)": r"models/runtime/session\.py",
     "index: lists, exact scores, filters": r"index/vectors/|faiss/",
     "index: items and hits": r"index/",
     "tokens and spelling": r"models/(tokenizer|spelling|cleaning)|tokenizers/",

@@ -10,7 +10,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -44,6 +44,7 @@ from training.methods.two_stage.mapping import MappingStage
 from training.methods.two_stage.two_stage import TwoStageConfig
 
 QUERIES = 5
+EMPTY: Mapping[str, object] = {}
 CPU = torch.device("cpu")
 
 
@@ -55,8 +56,9 @@ class Part(NamedTuple, Generic[BatchOf]):
     optim: OptimConfig
     loop: LoopConfig
 
-    def measure(self, *, steps: int, world: World) -> None:
-        _measure(self, steps=steps, world=world)
+    def measure(self, *, steps: int, world: World) -> dict[str, object]:
+        """Take real steps and return the row of a table."""
+        return _measured(self, steps=steps, world=world)
 
 
 AnyPart = Part[CaptionedBatch] | Part[TripletBatch]
@@ -141,9 +143,26 @@ def main(argv: Sequence[str]) -> int:
     steps = {"batch": arguments.batch, "microbatch": arguments.microbatch}
     if arguments.precision:
         steps["precision"] = arguments.precision
-    settings = _settings(arguments.config, steps)
+    settings = without_weights(arguments.config, steps)
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns that random weights are random
     world = World.alone(torch.device(arguments.device))
+    method, data = prepared(settings, arguments.batch, world.device)
+    print(f"{_machine(world.device)}; torch {torch.__version__}, {settings.backbone.name},")
+    print(f"{_count(method.backbone.parameters())} parameters of CLIP.\n")
+    print("| stage | trained | precision | rows | at once | s / step | CPU s / step | peak memory |")
+    print("|---" * 8 + "|")
+    for part in method.parts(data, world) if arguments.steps else ():
+        print(f"| {' | '.join(map(str, part.measure(steps=arguments.steps, world=world).values()))} |", flush=True)
+    if arguments.export is not None:
+        method.net.cpu().zero_grad(set_to_none=True)  # the export takes as much memory as there is
+        _export(settings, method, out=arguments.export)
+    return 0
+
+
+def prepared(
+    settings: TwoStageConfig | InstructConfig, rows: int, device: torch.device
+) -> tuple[BenchmarkedMethod, Noise]:
+    """The method with random weights on a device, and random data of so many rows."""
     method: BenchmarkedMethod
     with TemporaryDirectory() as scratch:
         tokenizer = backbones.write_tokenizer(settings.backbone, Path(scratch) / backbones.TOKENIZER)
@@ -151,23 +170,14 @@ def main(argv: Sequence[str]) -> int:
             method = TwoStageMethod(settings, tokenizer, Path(scratch))
         else:
             method = InstructMethod(settings, Path(scratch))
-    method.net.to(world.device)
-    print(f"{_machine(world.device)}; torch {torch.__version__}, {settings.backbone.name},")
-    print(f"{_count(method.backbone.parameters())} parameters of CLIP.\n")
-    print("| stage | trained | precision | rows | at once | s / step | CPU s / step | peak memory |")
-    print("|---" * 8 + "|")
-    template = Template.parse(settings.template)
-    data = Noise(arguments.batch, method.backbone.image_size, tokenizer, template)
-    for part in method.parts(data, world) if arguments.steps else ():
-        part.measure(steps=arguments.steps, world=world)
-    if arguments.export is not None:
-        method.net.cpu().zero_grad(set_to_none=True)  # the export takes as much memory as there is
-        _export(settings, method, out=arguments.export)
-    return 0
+    method.net.to(device)
+    return method, Noise(rows, method.backbone.image_size, tokenizer, Template.parse(settings.template))
 
 
-def _settings(path: Path, steps: dict[str, object]) -> TwoStageConfig | InstructConfig:
-    """A file's config with random weights, and with `steps` in the loop of each stage."""
+def without_weights(
+    path: Path, steps: Mapping[str, object], backbone: Mapping[str, object] = EMPTY
+) -> TwoStageConfig | InstructConfig:
+    """A file's config with random weights, with `steps` in the loop of each stage and `backbone` in its backbone."""
     settings = config.read(path)
     if not isinstance(settings, TwoStageConfig | InstructConfig):
         raise SystemExit(f"{path} is neither a two-stage nor an InstructCIR config")
@@ -176,12 +186,12 @@ def _settings(path: Path, steps: dict[str, object]) -> TwoStageConfig | Instruct
         for name, part in settings
         if name in settings.stages
     }
-    random = settings.backbone.model_copy(update={"pretrained": ""})
+    random = settings.backbone.model_copy(update={"pretrained": "", **backbone})
     return settings.model_copy(update={"backbone": random, **stages})
 
 
-def _measure(part: Part[BatchOf], *, steps: int, world: World) -> None:
-    """Takes real steps, as `loop.fit` does, and prints their row."""
+def _measured(part: Part[BatchOf], *, steps: int, world: World) -> dict[str, object]:
+    """Take real steps, as `loop.fit` does, and return their row."""
     name, stage, optim, settings = part
     stage.net.zero_grad(set_to_none=True)
     optimizer = adamw(stage.net.named_parameters(), optim)
@@ -203,17 +213,16 @@ def _measure(part: Part[BatchOf], *, steps: int, world: World) -> None:
             raise SystemExit(f"the loss of {name} is {loss.item()}, its gradient {norm.item()}")
         took.append(time.perf_counter() - began)
         worked.append(time.process_time() - busy)
-    cells = (
-        name,
-        _count(parameter for parameter in stage.net.parameters() if parameter.requires_grad),
-        settings.precision,
-        settings.batch,
-        at_once,
-        f"{median(took[1:]):.2f}",
-        f"{median(worked[1:]):.2f}",
-        _memory(world.device),
-    )
-    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    return {
+        "stage": name,
+        "trained": _count(parameter for parameter in stage.net.parameters() if parameter.requires_grad),
+        "precision": settings.precision,
+        "rows": settings.batch,
+        "at once": at_once,
+        "s / step": f"{median(took[1:]):.2f}",
+        "CPU s / step": f"{median(worked[1:]):.2f}",
+        "peak memory": _memory(world.device),
+    }
 
 
 def _export(settings: TwoStageConfig | InstructConfig, method: BenchmarkedMethod, *, out: Path) -> None:

@@ -196,13 +196,11 @@ def test_composed_queries_are_unit_vectors_off_the_gallery() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not faiss.get_num_gpus(), reason="FAISS sees no GPU")
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_on_gpus_the_same_is_found_and_filters_hold(
-    tmp_path: Path, encoding: Encoding, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_gpus_the_same_is_found_and_filters_hold(tmp_path: Path, encoding: Encoding) -> None:
     vectors, queries = unit(20_000, 64).astype(np.float16), unit(40, 64, seed=1)
-    there = made(tmp_path, vectors, 3, encoding)
-    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
-    here = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), encoding=encoding)
+    here = made(tmp_path, vectors, 3, encoding)
+    there = Shards.open(sorted(tmp_path.glob("shard-*.faiss")), encoding=encoding, gpus=True)
+    assert there.on_gpus == (encoding != "rabitq")
     for nprobe in (1, 8, there.nlist):
         on_gpu, on_cpu = (shards.search(queries, 10, Probes(nprobe))[1] for shards in (there, here))
         same = np.mean([len({*mine} & {*theirs}) / 10 for mine, theirs in zip(on_gpu, on_cpu, strict=True)])

@@ -13,7 +13,7 @@ from models import bundle
 from models.bundle import SHIPPED, TOLERANCES, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
-from models.session import OnnxSession
+from models.runtime.session import OnnxSession
 from training import __main__
 from training.bundles.quantize import Quantized, quantize
 from training.bundles.quantized_graph import SMALLEST
@@ -149,7 +149,7 @@ def test_products_are_those_of_a_plain_computation(tmp_path: Path) -> None:
     rows = np.random.Generator(np.random.PCG64(4)).normal(0, 1, (5, 24)).astype(np.float32)
     rows[1] *= 1_000  # beside which the others would be rounded to nothing by one scale for all
     rows[2] = 0
-    session = OnnxSession(tmp_path / "int8" / "gallery.onnx", threads=1, provider="cpu")
+    session = OnnxSession(tmp_path / "int8" / "gallery.onnx", threads=1)
     middle = rounded_product(rows, first).astype(np.float32)
     expected = rounded_product(middle, second.T) + np.arange(24)
     np.testing.assert_allclose(session.run({"x": rows})["z"], expected, rtol=2e-3, atol=5e-2)

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models import bundle
 from models.bundle import SHIPPED, Bundle
 from models.errors import ConfigError
-from models.session import OnnxSession
+from models.runtime.session import OnnxSession
 from training.bundles.quantize import quantize
 from training.bundles.unfold import CHANNELS
 
@@ -80,7 +80,7 @@ def test_convolutions_become_the_same_products(tmp_path: Path, attributes: dict[
     layers = [(layer.name, layer.operator) for layer in found.layers]
     assert layers == [("kernels.w", "MatMulIntegerToFloat")] * 3
     bundle.write(tmp_path / "int8", found.files, found.manifest)
-    session = OnnxSession(tmp_path / "int8" / "gallery.onnx", threads=1, provider="cpu")
+    session = OnnxSession(tmp_path / "int8" / "gallery.onnx", threads=1)
     x = whole_numbers((2, CHANNELS_IN, *SIDES), 2)
     np.testing.assert_array_equal(session.run({"x": x})["y"], convolved(x, weight, bias, **attributes))
 

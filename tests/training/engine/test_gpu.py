@@ -1,6 +1,7 @@
 """The stages on the GPU against the CPU, where torch sees one; on the CPU, half precision against single."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.arrays import Rows
+from models.errors import ConfigError
 from models.nets.reformulation import Reformulation
 from models.nets.two_stage import TwoStage, TwoStageShape
 from models.tokenizer import Template, Tokenizer
@@ -19,6 +22,7 @@ from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.datasets import ValidationQueries
 from training.engine import loop
 from training.engine.distributed import World
+from training.engine.finite import FiniteWatch
 from training.engine.settings import LoopConfig
 from training.methods.instruct.config import Momentum, ReformulatingLoss
 from training.methods.instruct.reformulating import Pair, Reformulating
@@ -168,3 +172,56 @@ def test_triplets_in_parts_and_their_validation_are_the_same_on_every_device(
     whole.net.eval()
     parts.net.eval()
     assert parts.validate() == pytest.approx(whole.validate())
+
+
+class Waits(TorchDispatchMode):
+    """Counts operations whose result the host must read, for which it would wait on a GPU."""
+
+    READ = frozenset(
+        {"aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::is_nonzero", "aten::unique_dim"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func._schema.name in self.READ:
+            self.found.append(func._schema.name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["mapping", "composing", "reformulating"])
+def test_a_step_reads_nothing_that_a_gpu_would_have_to_compute_first(name: str, tokens: Tokenizer) -> None:
+    made = stage(name, tokens, device="cpu")
+    world, watch = World.alone(torch.device("cpu")), FiniteWatch(torch.device("cpu"))
+    loop.enter_training(made.net)
+    (batch,) = made.batches(0, start=0)
+    parts = [slice(0, ROWS // 2), slice(ROWS // 2, ROWS)]
+    with Waits() as waits:
+        loss = loop.gradients(made, batch, parts=parts, precision="bfloat16", key="0", world=world)
+        norm = torch.nn.utils.clip_grad_norm_(made.net.parameters(), 1.0)
+        watch.note(1, loss, norm)
+        made.stepped(0.5)
+    assert not waits.found
+
+
+def test_the_first_step_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    watch = FiniteWatch(torch.device("cpu"))
+    for step_number, loss in enumerate((1.0, float("nan"), float("inf"), 1.0), start=1):
+        watch.note(step_number, torch.tensor(loss), torch.tensor(2.0))
+    with pytest.raises(ConfigError, match="at step 2 the loss is nan and its gradient 2"):
+        watch.check(tmp_path)
+    fine = FiniteWatch(torch.device("cpu"))
+    fine.note(1, torch.tensor(1.0), torch.tensor(2.0))
+    fine.check(tmp_path)
+
+
+def test_a_batch_for_the_cpu_is_not_pinned() -> None:
+    batch = CaptionedBatch(
+        reference=torch.zeros(2, 3, 4, 4), target=torch.zeros(2, 3, 4, 4), caption=torch.zeros(2, 5, dtype=torch.int64)
+    )
+    moved = batch.to(torch.device("cpu"))
+    assert moved.reference.data_ptr() == batch.reference.data_ptr() and not moved.reference.is_pinned()
