@@ -31,9 +31,9 @@ ARG GPU_EXTRAS=gpu
 RUN deploy/install.sh "$GPU_EXTRAS" /opt/likebut
 
 FROM source AS trainer
-RUN deploy/install.sh cpu,train,triplets /opt/likebut
+RUN deploy/install.sh gpu,train,triplets /opt/likebut
 
-# likebut train CONFIG --out /runs/NAME; torch brings its own CUDA
+# likebut train CONFIG --out /runs/NAME, and likebut evaluate … --provider cuda; all of it runs without a GPU, too
 FROM base AS train
 COPY --from=trainer /opt/likebut /opt/likebut
 USER 1000:1000

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gpu.setting import CheckSetting, Parts, PartSkipped
+from gpu.setting import CheckPart, CheckSetting, Parts, PartSkipped
 
 STAGES = {
     1: ("gpu.ceilings", "gpu.steps", "gpu.torch_inference"),
@@ -60,7 +60,7 @@ def run_stage(stage: int, setting: CheckSetting) -> int:
     return int(any("failed" in part for part in results["parts"].values()))
 
 
-def _measured(part: Any, setting: CheckSetting) -> dict[str, Any]:
+def _measured(part: CheckPart, setting: CheckSetting) -> dict[str, Any]:
     """Return the rows of a part, or the reason why there are none."""
     if setting.left_s < setting.sized(part.least_s, 0):
         return {"skipped": f"only {setting.left_s:.0f} s of the stage are left"}
