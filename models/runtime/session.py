@@ -150,7 +150,9 @@ def _session_options(threads: int, device: Device) -> onnxruntime.SessionOptions
 
 def _engine(path: Path, device: Device, digests: Sequence[str], length: int) -> Engine:
     """Return where TensorRT's engine of a graph lies; says in the log if it must be compiled."""
-    inspected = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only its inputs are read
+    inspected = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     shapes = {value.name: value.shape for value in inspected.get_inputs()}
     engine = engine_cache.engine(
         device,
