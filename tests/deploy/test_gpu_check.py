@@ -48,6 +48,14 @@ def test_no_part_begins_without_its_time(tmp_path: Path) -> None:
     assert "left" in found["skipped"] and "rows" not in found
 
 
+def test_a_stage_goes_on_after_the_part_that_crashed(tmp_path: Path) -> None:
+    before = {"machine": {}, "dry": True, "rates": {"bf16 FLOP/s": 5.0}, "parts": {"index": {"failed": "it crashed"}}}
+    (tmp_path / "stage-3.json").write_text(json.dumps(before))
+    made = setting(tmp_path)
+    assert check.run_stage(3, made, resume=True) == 1 and made.rates == {"bf16 FLOP/s": 5.0}
+    assert json.loads((tmp_path / "stage-3.json").read_text())["parts"] == before["parts"]
+
+
 def test_the_page_has_tables_reasons_and_errors() -> None:
     parts = {
         "copies": {"rows": [{"copy": "within", "GB/s": 4.0}], "seconds": 1.0},

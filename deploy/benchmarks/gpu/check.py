@@ -1,6 +1,7 @@
 """Runs one stage of the GPU check and writes its rows, or why a part was skipped; deploy/gpu_check.sh runs all three.
 
-Every part writes what it has when it ends, so that a stage that is killed loses no more than one part.
+Every part writes what it has when it ends, so that a stage that is killed loses no more than one part. With --resume a
+stage goes on after the part in which the process crashed.
 """
 
 import argparse
@@ -34,16 +35,20 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry", action="store_true", help="tiny sizes on the CPU, to prove the check itself")
     parser.add_argument("--seconds", type=float, default=200.0, help="of the stage; no part begins without time left")
     parser.add_argument("--folder", type=Path, default=Path("build/gpu"))
+    parser.add_argument("--resume", action="store_true", help="keep the parts that stage-N.json has")
     arguments = parser.parse_args(argv)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     setting = CheckSetting(arguments.dry, arguments.folder, time.monotonic() + arguments.seconds - LEFT_S)
-    return run_stage(arguments.stage, setting)
+    return run_stage(arguments.stage, setting, resume=arguments.resume)
 
 
-def run_stage(stage: int, setting: CheckSetting) -> int:
+def run_stage(stage: int, setting: CheckSetting, *, resume: bool = False) -> int:
     """Run the parts in order and write stage-N.json; return 1 if one of them failed."""
-    results: dict[str, Any] = {"machine": machine(), "dry": setting.dry, "parts": {}}
     path = setting.folder / f"stage-{stage}.json"
+    results: dict[str, Any] = {"machine": machine(), "dry": setting.dry, "rates": setting.rates, "parts": {}}
+    if resume:
+        results["parts"] = json.loads(path.read_text(encoding="utf-8"))["parts"]
+        setting.rates.update(json.loads(path.read_text(encoding="utf-8"))["rates"])
     for name in STAGES[stage]:
         try:
             parts: Parts = importlib.import_module(name).PARTS
@@ -52,12 +57,20 @@ def run_stage(stage: int, setting: CheckSetting) -> int:
             print(f"stage {stage}, {name}: skipped, {error.name or error} is not installed", flush=True)
             continue
         for part in parts:
+            if part.name in results["parts"]:
+                continue
+            results["parts"][part.name] = {"failed": "the process crashed"}  # stays if it does
+            _write(path, results)
             results["parts"][part.name] = found = _measured(part, setting)
-            path.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
+            _write(path, results)
             said = next((f"{key}, {found[key]}" for key in ("skipped", "failed") if key in found), "done")
             print(f"stage {stage}, {part.name}: {said} ({found.get('seconds', 0):.0f} s)", flush=True)
-    path.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
+    _write(path, results)
     return int(any("failed" in part for part in results["parts"].values()))
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    path.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def _measured(part: CheckPart, setting: CheckSetting) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def drawn(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
     draw = np.random.default_rng(seed)
     centres = np.random.default_rng(0).normal(size=(CENTRES, dimension)).astype(np.float32)
     noise = draw.standard_normal((count, dimension), dtype=np.float32)
-    return normalised(centres[draw.integers(CENTRES, size=count)] + noise)
+    return normalised(centres[draw.integers(CENTRES, size=count)] + noise / 2)
 
 
 def searches(setting: CheckSetting) -> Iterator[Row]:
