@@ -77,7 +77,7 @@ class OnnxSession:
             raise ConfigError(_not_started(device, libraries.missing(device.provider)))
         self._session.disable_fallback()  # or a failed run would go on upon the CPU
         self.shapes = {value.name: value.shape for value in self._session.get_inputs()}
-        self._dtypes = {value.name: _DTYPES[value.type] for value in self._session.get_inputs()}
+        self._dtypes = {value.name: _DTYPES.get(value.type, np.float32) for value in self._session.get_inputs()}
         self.inputs = tuple(self.shapes)
         self.outputs = tuple(value.name for value in self._session.get_outputs())
         self.placement = Placement.of_assignment(
