@@ -105,7 +105,7 @@ class Encoder:
 
     @property
     def placement(self) -> Mapping[str, Placement]:
-        """Where the nodes of each graph run."""
+        """The providers that run the nodes of each graph."""
         return {name: graph.placement for name, graph in self._graphs.items()}
 
     def warm_up(self, most: int) -> None:

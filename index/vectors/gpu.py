@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, cast
 
 import faiss
 
@@ -93,5 +93,6 @@ def _devices(shards: Sequence[faiss.IndexIVF]) -> list[GpuDevice]:
         devices.append(GpuDevice(resources))
     for number, shard in enumerate(shards):
         gpu = number % len(devices)
-        devices[gpu].copies.append(faiss.index_cpu_to_gpu(devices[gpu].resources, gpu, shard))
+        copy = faiss.index_cpu_to_gpu(cast("faiss.StandardGpuResources", devices[gpu].resources), gpu, shard)
+        devices[gpu].copies.append(copy)
     return devices

@@ -63,7 +63,7 @@ class Device:
         """Return the largest difference from torch's outputs for a bundle that allows `bundle` in its own precision."""
         return max(bundle, _TOLERANCES.get(self.precision, 0.0))
 
-    def providers(self, engine: "Engine | None") -> list[tuple[str, dict[str, str]]]:
+    def providers(self, engine: "CompiledEngine | None") -> list[tuple[str, dict[str, str]]]:
         """Return ONNX Runtime's providers in order, with their options; TensorRT needs the `engine` of the graph."""
         options: dict[str, Options] = {
             "CPUExecutionProvider": {},
@@ -91,8 +91,8 @@ def cuda_options(*, tf32: bool) -> Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """What TensorRT compiles of one graph: the folder of its cache, and the inputs' least, usual and largest shapes."""
+class CompiledEngine:
+    """Engine that TensorRT compiles of one graph: its caches, and the least, usual and largest shapes of the inputs."""
 
     folder: Path  # of this graph, GPU, version and precision alone
     timings: Path  # shared by all graphs of one GPU and version
@@ -101,7 +101,7 @@ class Engine:
     largest: str
 
 
-def tensorrt_options(engine: Engine, *, float16: bool) -> Options:
+def tensorrt_options(engine: CompiledEngine, *, float16: bool) -> Options:
     """Return the options of TensorRT for one graph."""
     return {
         "device_id": "0",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.bundle import CANDIDATES
 from models.errors import BundleBroken, ConfigError
 from models.runtime import cuda_driver, engine_cache, libraries
-from models.runtime.device import CPU, LARGEST_BATCH, NAMES, Device, Engine, concrete
+from models.runtime.device import CPU, LARGEST_BATCH, NAMES, CompiledEngine, Device, concrete
 
 _log = logging.getLogger(__name__)
 _DTYPES = {"tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(float)": np.float32}
@@ -26,7 +26,7 @@ _OF_SHAPES = frozenset({"Cast", "Concat", "Gather", "Range", "Shape", "Slice", "
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the nodes of a graph run: their number by provider, and what is on the CPU if it is not the device."""
+    """Nodes of a graph by the provider that runs them, and what a GPU leaves to the CPU."""
 
     nodes: Mapping[str, int]  # by "cpu", "cuda" and "tensorrt"
     on_cpu: Mapping[str, int]  # by operator, of a graph on a GPU, without those that compute shapes
@@ -148,7 +148,7 @@ def _session_options(threads: int, device: Device) -> onnxruntime.SessionOptions
     return options
 
 
-def _engine(path: Path, device: Device, digests: Sequence[str], length: int) -> Engine:
+def _engine(path: Path, device: Device, digests: Sequence[str], length: int) -> CompiledEngine:
     """Return where TensorRT's engine of a graph lies; says in the log if it must be compiled."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only its inputs are read

@@ -57,7 +57,7 @@ def test_onnx_runtime_and_torch_take_the_same_cuda_and_cudnn() -> None:
         pytest.skip("this torch is one for the CPU")
     assert set(found) & set(torch), "they share no library"
     for name in pinned:
-        assert PINS[name] in torch[name].specifier, f"torch needs {torch[name]}"
+        assert PINS[canonicalize_name(name)] in torch[name].specifier, f"torch needs {torch[name]}"
     assert PINS["cuda-toolkit"].major == PINS["nvidia-cuda-runtime"].major == 13
 
 

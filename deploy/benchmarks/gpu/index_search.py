@@ -26,9 +26,9 @@ K, PROBED = 10, 0.02  # of the lists
 def drawn(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
     """Return unit vectors (n, d) around random centres."""
     draw = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(size=(CENTRES, dimension)).astype(np.float32)
+    centres = np.random.default_rng(0).standard_normal((CENTRES, dimension), dtype=np.float32)
     noise = draw.standard_normal((count, dimension), dtype=np.float32)
-    return normalised(centres[draw.integers(CENTRES, size=count)] + noise / 2)
+    return normalised((centres[draw.integers(CENTRES, size=count)] + noise / 2).astype(np.float32))
 
 
 def searches(setting: CheckSetting) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from gpu.setting import CheckPart, CheckSetting, Row
 from training.engine.distributed import World
 
 CONFIGS = Path("training/configs")
-TINY = {"name": "clip-small", "pretrained": ""}
+TINY = {"name": "conv-minilm", "pretrained": "models/bundles/two-stage"}  # it has a tokenizer of its own
 # Configs with the rows of a step and of a forward pass, as many as a GPU of 80 GB holds.
 CASES = (("two-stage-vit-b-32", 1024, 0), ("two-stage-vit-l-14", 256, 128), ("instruct-vit-l-14", 128, 32))
 

@@ -9,14 +9,18 @@ from models.bundle import TOLERANCES
 from models.errors import ConfigError
 from models.runtime import cuda_driver, engine_cache, libraries
 from models.runtime.cuda_driver import Gpu
-from models.runtime.device import CPU, LARGEST_BATCH, Device, Engine, Products, Provider, cuda_options, profile
+from models.runtime.device import CPU, LARGEST_BATCH, CompiledEngine, Device, Products, Provider, cuda_options, profile
 
 GPU = Gpu("NVIDIA Made-up 9000", "9.0", "13.0")
-SHAPES = {"pixels": ["batch", 3, 96, 96], "tokens": ["batch", "length"], "candidates": ["batch", "count", 256]}
+SHAPES: dict[str, list[int | str | None]] = {
+    "pixels": ["batch", 3, 96, 96],
+    "tokens": ["batch", "length"],
+    "candidates": ["batch", "count", 256],
+}
 VERSIONS = {"onnxruntime": "1.31.1", "tensorrt": "101601"}
 
 
-def engine(device: Device, **changes: object) -> Engine:
+def engine(device: Device, **changes: object) -> CompiledEngine:
     given = {"graph": "compose", "digests": ["a", "b"], "shapes": SHAPES, "length": 48, "gpu": GPU}
     return engine_cache.engine(device, **{**given, "versions": VERSIONS, **changes})  # type: ignore[arg-type]
 

@@ -20,7 +20,7 @@ from tests.models import tiny
 from tests.present import present
 from training.data.batch import CaptionedBatch, TripletBatch
 from training.data.datasets import ValidationQueries
-from training.engine import loop
+from training.engine import lengths, loop
 from training.engine.distributed import World
 from training.engine.finite import FiniteWatch
 from training.engine.settings import LoopConfig
@@ -194,7 +194,10 @@ class Waits(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", ["mapping", "composing", "reformulating"])
-def test_a_step_reads_nothing_that_a_gpu_would_have_to_compute_first(name: str, tokens: Tokenizer) -> None:
+def test_a_step_reads_nothing_that_a_gpu_would_have_to_compute_first(
+    name: str, tokens: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lengths, "HOSTS", ())  # as on a GPU
     made = stage(name, tokens, device="cpu")
     world, watch = World.alone(torch.device("cpu")), FiniteWatch(torch.device("cpu"))
     loop.enter_training(made.net)
