@@ -58,7 +58,8 @@ def test_onnx_runtime_and_torch_take_the_same_cuda_and_cudnn() -> None:
     assert set(found) & set(torch), "they share no library"
     for name in pinned:
         assert PINS[canonicalize_name(name)] in torch[name].specifier, f"torch needs {torch[name]}"
-    assert PINS["cuda-toolkit"].major == PINS["nvidia-cuda-runtime"].major == 13
+    cuda = [PINS[canonicalize_name(name)].major for name in ("cuda-toolkit", "nvidia-cuda-runtime")]
+    assert cuda == [13, 13]
 
 
 def test_the_pinned_tensorrt_is_the_one_that_onnx_runtime_links() -> None:
