@@ -96,6 +96,7 @@ bundles: $(VENV)/test  ## train and export the shipped bundle and InstructCIR fr
 	$(BIN)/likebut export $(RUNS)/conv-minilm --compact --out $(RUNS)/conv-minilm/bundle
 	$(BIN)/likebut train training/configs/two-stage-small.toml --out $(RUNS)/two-stage-small
 	$(BIN)/likebut export $(RUNS)/two-stage-small --compact --out $(BUNDLES)/two-stage
+	$(BIN)/likebut calibrate $(BUNDLES)/two-stage
 	$(BIN)/likebut train training/configs/instruct-small.toml --out $(RUNS)/instruct-small
 	$(BIN)/likebut export $(RUNS)/instruct-small --compact --out $(RUNS)/instruct-small/bundle
 

@@ -165,7 +165,8 @@ def _create(arguments: argparse.Namespace) -> None:
     from index.build.create import create
     from models.bundle import Bundle
 
-    made = create(arguments.gallery, Bundle.open(arguments.bundle).manifest)
+    opened = Bundle.open(arguments.bundle)
+    made = create(arguments.gallery, opened.manifest, known_images=opened.known_images)
     print(f"snapshot {made.name} of {arguments.gallery}, without items, is live: put items over HTTP")
 
 

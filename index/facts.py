@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from index.items import attribute_file
-from index.storage import snapshot
+from index.storage import snapshot, unlike_images
 from models import cli
 
 
@@ -15,6 +15,8 @@ def show(gallery: Path, *, as_json: bool) -> None:
     source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
     attributes = attribute_file.kinds(columns)
     manifest = live.manifest
+    unlike = unlike_images.of_snapshot(manifest)
+    notes = [*source.notes, *unlike_images.notes(manifest, gallery)]
     facts: dict[str, object] = {
         "snapshot": manifest.name,
         "created": manifest.created.isoformat(),
@@ -22,6 +24,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
         "items": manifest.count,
         "images": manifest.count + (manifest.images or 0),
         "skipped": manifest.skipped,
+        "unlike": None if unlike is None else round(unlike.share, 4),
         "dimension": manifest.dimension,
         "space_id": manifest.space_id,
         "model_id": manifest.model_id,
@@ -36,11 +39,16 @@ def show(gallery: Path, *, as_json: bool) -> None:
         "attributes": attributes,
         "lexical": manifest.lexical,
         "map": dict(source.columns),
-        "notes": list(source.notes),
+        "notes": notes,
     }
     if not as_json:
         facts["shards"] = (
             f"{len(manifest.shards)}, of {', '.join(str(shard.count) for shard in manifest.shards)} images"
+        )
+        facts["unlike"] = (
+            "not known, since the bundle does not say which images it knows"
+            if unlike is None
+            else f"{unlike.share:.1%} of the images are unlike those that the model knows"
         )
         facts["kept"] = ", ".join(each.name for each in snapshot.kept_snapshots(gallery))
         facts["recall_at_10"] = f"{manifest.recall_at_10:.4f}"
@@ -48,7 +56,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
         facts["attributes"] = ", ".join(f"{name} ({'/'.join(kinds)})" for name, kinds in attributes.items()) or "none"
         facts["lexical"] = "none" if manifest.lexical is None else ", ".join(["id", *manifest.lexical])
         facts["map"] = ", ".join(f"{name}={column}" for name, column in source.columns.items()) or "none"
-        facts["notes"] = "\n".join(["", *source.notes]) if source.notes else "none"
+        facts["notes"] = "\n".join(["", *notes]) if notes else "none"
     cli.show(facts, as_json=as_json)
 
 

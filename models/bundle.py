@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models import files
-from models.arrays import Embeddings
+from models import files, known_images
 from models.errors import BundleBroken, BundleMissing, ConfigError
+from models.known_images import KnownImages
 from models.preprocess import Mode, Resize
 
 Content: TypeAlias = bytes | bytearray | Path  # of a file of a bundle, or the file that has it
@@ -27,8 +27,6 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
-KNOWN_IMAGES = "known.npz"  # statistics of the images that the model knows, if it says any
-_COMPARED = 65_536  # embeddings that are compared with them at a time
 TOWERS = ("gallery", "text")  # a weighted sum needs no third: composed is the gallery's vector
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
@@ -88,22 +86,6 @@ class Calibration(BaseModel):
 
     composed: Logistic  # of an image with a wanted change
     text: Logistic  # of a text alone
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownImages:
-    """Images that a model knows: centres (K, d) of their embeddings, and the least similarity to one that was usual."""
-
-    centres: Embeddings
-    least: float
-
-    def unlike(self, vectors: NDArray[np.floating]) -> float:
-        """Return the share of images, with embeddings (n, d), that are less similar to any centre than was usual."""
-        below = 0
-        for start in range(0, len(vectors), _COMPARED):
-            block = vectors[start : start + _COMPARED].astype(np.float32)
-            below += int(((block @ self.centres.T).max(axis=1) < self.least).sum())
-        return below / max(1, len(vectors))
 
 
 class Manifest(BaseModel):
@@ -183,13 +165,14 @@ class Bundle:
     @property
     def known_images(self) -> KnownImages | None:
         """The images that the model knows, None if the bundle does not say; raises BundleBroken for another file."""
-        if KNOWN_IMAGES not in self.manifest.files:
+        if known_images.FILE not in self.manifest.files:
             return None
         try:
-            with np.load(self.file(KNOWN_IMAGES), allow_pickle=False) as record:
-                return KnownImages(record["centres"].astype(np.float32), float(record["least"]))
-        except (KeyError, ValueError, OSError) as error:
-            raise BundleBroken(f"{KNOWN_IMAGES} of {self.path} cannot be read ({error}): export it again") from error
+            return KnownImages.read(self.file(known_images.FILE), dimension=self.manifest.dimension)
+        except ValueError as error:
+            raise BundleBroken(
+                f"{known_images.FILE} of {self.path} cannot be read ({error}): export it again"
+            ) from error
 
     def file(self, name: str) -> Path:
         """The path of a file that the manifest names."""

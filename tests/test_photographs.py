@@ -27,6 +27,7 @@ class Report(BaseModel):
 
     items: int
     skipped: list[dict[str, str]]
+    notes: list[str]
 
 
 pytestmark = pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs are not beside the project")
@@ -106,6 +107,14 @@ def test_every_photograph_is_indexed_and_the_broken_are_named(
     skipped = {row["id"]: row["reason"] for row in report.skipped}
     assert set(skipped) == {"truncated", "empty", "text"}
     assert all("image" in reason for reason in skipped.values()), skipped
+
+
+def test_the_model_of_the_drawn_world_says_that_it_does_not_know_them(
+    built: tuple[Path, Report], service: httpx.Client
+) -> None:
+    unlike = service.get("/index").json()["unlike"]
+    assert unlike["many"] is True and unlike["share"] > 0.5 and "likebut export --model" in unlike["advice"]
+    assert f"{unlike['share']:.0%} of the images are unlike" in built[1].notes[-1]
 
 
 @pytest.mark.parametrize("name", ["cmyk", "webp", "twelve-megapixel", "rotated"])

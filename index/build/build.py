@@ -1,7 +1,7 @@
 """Builds the live snapshot of a gallery from a source: read, embed, train, write, publish."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +23,15 @@ from index.sources import cells, clip_retrieval, folders, object_stores
 from index.sources import rows as source_rows
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.rows import NO_MAP, SourceRow
-from index.storage import snapshot
+from index.storage import snapshot, unlike_images
 from index.storage.changes import Upsert
 from index.storage.journal import Journal
 from index.storage.view import RowView
 from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
-from models.arrays import Vectors
 from models.encoder import Encoder
 from models.errors import ConfigError, GalleryError, SourceError
 
 OWN = "the gallery"  # a build without a source names it
-
-_UNLIKE = 0.2  # share of the images from which a gallery is unlike those that its model knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +147,18 @@ def _built(
         named = str(source) if object_stores.is_store(str(source)) else str(Path(source).resolve())
     origin = SnapshotOrigin(named, encoder.manifest.space_id, encoder.manifest.model_id, through)
     before = _live_name(gallery)
-    notes += _unlike(embedded.vectors, encoder)
     facts, known = SourceFacts(columns, notes), _known(gallery, journal)
-    made, on_types = write(gallery, embedded, origin, shape, progress, known=known, lexical=lexical, source=facts)
+    made, on_types = write(
+        gallery,
+        embedded,
+        origin,
+        shape,
+        progress,
+        known=known,
+        lexical=lexical,
+        source=facts,
+        known_images=encoder.known_images,
+    )
     if made.manifest.name == before:
         notes.append(f"nothing changed since snapshot {made.manifest.name}: it stays live")
     else:
@@ -182,20 +188,8 @@ def _built(
         made.manifest.recall_at_10,
         len(embedded.vectors),
         len(embedded.unreachable),
-        [*notes, *on_types],
+        [*notes, *on_types, *unlike_images.notes(made.manifest, gallery)],
     )
-
-
-def _unlike(vectors: Vectors, encoder: Encoder) -> Iterator[str]:
-    """Yield a sentence if many of the images are unlike those that the model was trained on."""
-    known = encoder.known_images
-    share = 0.0 if known is None else known.unlike(vectors)
-    if share >= _UNLIKE:
-        yield (
-            f"{share:.0%} of the images are unlike those that the model {encoder.manifest.model_id} was trained on, so"
-            " searches may find little: take a model of such images, or make one by `likebut tailor SOURCE --bundle"
-            " BUNDLE --out DIR`, and build with it"
-        )
 
 
 def _named(source: Path | str | None) -> str:

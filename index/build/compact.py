@@ -63,7 +63,15 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         lexical = DEFAULT_NAMES if manifest.lexical is None else manifest.lexical
         source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
         sealed, on_types = write(
-            gallery, contents, origin, shape, progress, known=rows.types, lexical=lexical, source=source
+            gallery,
+            contents,
+            origin,
+            shape,
+            progress,
+            known=rows.types,
+            lexical=lexical,
+            source=source,
+            known_images=rows.base.known_images,
         )
         notes += on_types
         with stage("publish", 1, progress):

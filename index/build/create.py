@@ -14,12 +14,16 @@ from index.storage.manifest import SnapshotManifest
 from index.vectors.encodings import DEFAULT_OPTIONS
 from models.bundle import Manifest
 from models.errors import GalleryError
+from models.known_images import KnownImages
 
 NO_SOURCE = ""  # of a gallery that was never built from one
 
 
-def create(gallery: Path, model: Manifest) -> SnapshotManifest:
-    """Makes an empty snapshot of the model's space live; raises GalleryError if the folder holds a gallery already."""
+def create(gallery: Path, model: Manifest, *, known_images: KnownImages | None = None) -> SnapshotManifest:
+    """Makes an empty snapshot of the model's space live; raises GalleryError if the folder holds a gallery already.
+
+    `known_images` are those that the model knows, if its bundle says.
+    """
     with translate_os_errors(gallery, otherwise="create it again"), snapshot.build_lock(gallery):
         for path in snapshot.own_paths(gallery):
             if path.name != snapshot.LOCK and path.exists():
@@ -29,7 +33,14 @@ def create(gallery: Path, model: Manifest) -> SnapshotManifest:
         with Journal.open(gallery) as journal:
             origin = SnapshotOrigin(NO_SOURCE, model.space_id, model.model_id, journal.last())
             sealed, _ = write(
-                gallery, contents, origin, DEFAULT_OPTIONS, lambda progress: None, known={}, lexical=DEFAULT_NAMES
+                gallery,
+                contents,
+                origin,
+                DEFAULT_OPTIONS,
+                lambda progress: None,
+                known={},
+                lexical=DEFAULT_NAMES,
+                known_images=known_images,
             )
             publish(gallery, sealed, journal)
         return sealed.manifest

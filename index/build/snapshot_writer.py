@@ -29,6 +29,8 @@ from index.vectors.ranking import Ranking
 from index.vectors.recall import RecallProbe
 from index.vectors.shards import Shards
 from models.errors import GalleryError
+from models.known_images import FILE as KNOWN
+from models.known_images import KnownImages
 
 STALE = 0.2  # share of the items that are new since the lists were trained, from which they are trained anew
 
@@ -74,13 +76,14 @@ def write(
     known: AttributeTypes,
     lexical: Sequence[str],
     source: SourceFacts = NO_FACTS,
+    known_images: KnownImages | None = None,
 ) -> tuple[Snapshot, list[str]]:
     """Return the sealed snapshot, not published yet, and notes on attributes of mixed types.
 
     It is the live snapshot if nothing would be different in another.
 
     The attributes that are `known` stay so if no item has them any more. The lexical index has the words of the
-    attributes named by `lexical`.
+    attributes named by `lexical`. Images unlike the `known_images` of the model are counted; None if it has none.
     Raises GalleryError if the disk takes no more.
     """
     rows, vectors = contents.rows, contents.vectors
@@ -96,6 +99,8 @@ def write(
             items.write(folder / snapshot.ITEMS, rows)
             if further:
                 further_images.write(folder / snapshot.FURTHER, rows)
+            if known_images is not None:
+                (folder / KNOWN).write_bytes(known_images.encoded())
             notes = attribute_file.write(
                 folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known, source
             )
@@ -125,6 +130,7 @@ def write(
                     count=len(rows),
                     images=further or None,
                     skipped=len(contents.skipped),
+                    unlike=None if known_images is None else known_images.count_unlike(vectors),
                     dimension=vectors.shape[1],
                     encoding=encoding,
                     nlist=opened.nlist,
@@ -135,8 +141,8 @@ def write(
                     shards=tuple(snapshot.shard_entry(folder / name, number) for name, number in counts),
                     files=tuple(
                         snapshot.entry(folder / name)
-                        for name in (*snapshot.FILES, snapshot.FURTHER)
-                        if name != snapshot.FURTHER or further
+                        for name in (*snapshot.FILES, *snapshot.OPTIONAL)
+                        if name not in snapshot.OPTIONAL or (folder / name).is_file()
                     ),
                 ),
             )
@@ -174,6 +180,7 @@ def _unchanged(
     gallery: Path, folder: Path, origin: SnapshotOrigin, shape: IndexOptions, count: int, lexical: Sequence[str]
 ) -> Snapshot | None:
     """The live snapshot if it is whole and the draft in the folder has the same contents, None otherwise."""
+    known = [snapshot.entry(folder / KNOWN)] if (folder / KNOWN).is_file() else []
     try:
         live = snapshot.live(gallery)
         manifest = live.manifest
@@ -184,6 +191,7 @@ def _unchanged(
             and manifest.lexical == tuple(lexical)
             and len(manifest.shards) == shape.shards_of(count)
             and all(snapshot.entry(folder / name) in manifest.files for name in SAME)
+            and [entry for entry in manifest.files if entry.file == KNOWN] == known
             and items.same(folder / snapshot.ITEMS, live.path / snapshot.ITEMS)
             and further_images.same(folder / snapshot.FURTHER, live.path / snapshot.FURTHER)
         )

@@ -42,6 +42,7 @@ class SnapshotManifest(_Strict):
     count: int = Field(ge=0)
     images: int | None = Field(None, ge=1)  # of the items beside the first of each; None if no item has any
     skipped: int = Field(ge=0)
+    unlike: int | None = Field(None, ge=0)  # of the images, those unlike what the model knows; None if it does not say
     through: int = Field(ge=0)  # the journal's change up to which all are in here
     dimension: int = Field(ge=1)  # d
     space_id: str

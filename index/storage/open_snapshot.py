@@ -24,7 +24,9 @@ from index.vectors.further_rows import FurtherRows
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
+from models import known_images
 from models.errors import GalleryBroken
+from models.known_images import KnownImages
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
 FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
@@ -37,10 +39,16 @@ class OpenSnapshot:
     """An opened snapshot, with a cache of the rows that the latest filters let through."""
 
     def __init__(
-        self, items: ItemTable, ranking: Ranking, missing: Sequence[str] = (), lexical: LexicalIndex | None = None
+        self,
+        items: ItemTable,
+        ranking: Ranking,
+        missing: Sequence[str] = (),
+        lexical: LexicalIndex | None = None,
+        known_images: KnownImages | None = None,
     ) -> None:
-        """`missing` names the shards that are not in the ranking."""
+        """`missing` names the shards that are not in the ranking; `known_images` are those of the model."""
         self.items = items
+        self.known_images = known_images
         self.lexical = lexical
         self.ranking = ranking
         self.missing = missing
@@ -71,7 +79,7 @@ class OpenSnapshot:
         if not agree:
             raise GalleryBroken(f"the files of {path} do not belong together: roll back or rebuild the gallery")
         ranking = Ranking(shards, exact, manifest.nprobe, manifest.margin, manifest.reach)
-        return cls(items, ranking, opened.missing, lexical)
+        return cls(items, ranking, opened.missing, lexical, _known_images(opened))
 
     def overlay(self, manifest: SnapshotManifest) -> Overlay:
         """An overlay for the changes since, with none yet."""
@@ -116,6 +124,17 @@ class OpenSnapshot:
         exact = self.ranking.exact
         further = 0 if exact.further is None else len(exact.vectors)  # its mask with the further images, and bits
         return selection.nbytes + 2 * further + rows + ENTRY_BYTES + FILTER_BYTES * len(repr(filter))
+
+
+def _known_images(opened: Snapshot) -> KnownImages | None:
+    """The images that the snapshot's model knows; None if its bundle did not say."""
+    if all(entry.file != known_images.FILE for entry in opened.manifest.files):
+        return None
+    try:
+        return KnownImages.read(opened.path / known_images.FILE, dimension=opened.manifest.dimension)
+    except ValueError as error:
+        path = opened.path / known_images.FILE
+        raise GalleryBroken(f"{path} cannot be read ({error}): roll back or rebuild the gallery") from error
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from index.edits import Edit
-from index.storage import snapshot
+from index.gallery import GalleryView
+from index.storage import snapshot, unlike_images
 from index.storage.changes import Delete
 from service.auth import guard
 from service.errors import Forbidden
@@ -72,14 +73,16 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
     serving = state.searcher.serving
     gallery, model = serving.gallery, serving.encoder.manifest
     facts = gallery.manifest if gallery is not None else None
+    view = None if gallery is None else await asyncio.to_thread(gallery.view)  # it may read the journal
     return schemas.LiveGallery(
         snapshot=facts.name if facts else None,
-        items=len(gallery.view()) if gallery is not None else 0,
-        images=gallery.view().rows.image_count() if gallery is not None else 0,
+        items=0 if view is None else len(view),
+        images=0 if view is None else view.rows.image_count(),
         model=model.model_id,
         created=facts.created.isoformat() if facts else None,
         changes=gallery.changes if gallery is not None else 0,
         kept=[manifest.name for manifest in await asyncio.to_thread(snapshot.kept_snapshots, state.settings.gallery)],
+        unlike=None if view is None else await asyncio.to_thread(_unlike, view),
         missing_shards=list(gallery.missing) if gallery is not None else [],
         encoding=facts.encoding if facts else None,
         recall_at_10=facts.recall_at_10 if facts else None,
@@ -88,6 +91,15 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
         space=model.space_id,
         last_job=await state.jobs.last(),
     )
+
+
+def _unlike(view: GalleryView) -> schemas.UnlikeImages | None:
+    unlike = unlike_images.of_view(view.manifest, view.rows)
+    if unlike is None or not unlike.are_many:
+        return unlike and schemas.UnlikeImages(share=unlike.share, many=False, advice=None, commands=[])
+    source = view.manifest.source
+    advice = unlike.advice(view.manifest.model_id, source=source, build='POST /index with {"bundle": "vit-b-32"}')
+    return schemas.UnlikeImages(share=unlike.share, many=True, advice=advice, commands=unlike_images.commands(source))
 
 
 @routes.put(

@@ -16,6 +16,7 @@ from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
 from index.lexical.words import DEFAULT_NAMES
 from index.sources.image_cells import MAX_IMAGES
+from models.known_images import MANY
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, Image
 from service.schemas.search import Attribute, Name, ServerPath
@@ -228,6 +229,15 @@ class Job(BaseModel):
     finished: str | None = None
 
 
+class UnlikeImages(BaseModel):
+    """Images of the gallery that are unlike those that its model knows."""
+
+    share: float = Field(description="share of the images, changes since the snapshot included")
+    many: bool = Field(description=f"whether the share is at least {MANY}, so that searches may find little")
+    advice: str | None = Field(description="sentence on how to get a model of such images; null unless `many`")
+    commands: list[str] = Field(description="the commands of the advice that make a model; empty unless `many`")
+
+
 class LiveGallery(BaseModel):
     """The live snapshot, the model that searches it, and the last job."""
 
@@ -238,6 +248,9 @@ class LiveGallery(BaseModel):
     created: str | None
     changes: int = Field(description="number of changes since the snapshot; searches include them")
     kept: list[str] = Field(description="snapshots that a roll-back can use, oldest first")
+    unlike: UnlikeImages | None = Field(
+        description="images unlike those that the model knows; null if the bundle of the snapshot does not say which"
+    )
     missing_shards: list[str] = Field(description="shard files of the snapshot that cannot be read")
     encoding: str | None = Field(description="encoding of the vectors: flat, fp16, sq8 or rabitq")
     recall_at_10: float | None = Field(

@@ -15,3 +15,4 @@ class StorefrontAnswer(BaseModel):
     )
     events_url: str | None = Field(description="address to which a page sends what was shown, clicked and added")
     public: bool = Field(description="whether a search needs no key")
+    operator: bool = Field(description="whether the caller may use the routes of an operator at this address")

@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from index.storage import unlike_images
 from models.encoder import Encoder
 from service.search.active import Active
 from service.search.encode import Kind
@@ -223,6 +224,13 @@ class _Live(Collector):
             yield GaugeMetricFamily(
                 "likebut_gallery_changes", "Changes since the live snapshot, not compacted yet.", gallery.changes
             )
+            unlike = unlike_images.of_view(gallery.manifest, gallery.view().rows)
+            if unlike is not None:
+                yield GaugeMetricFamily(
+                    "likebut_gallery_unlike_ratio",
+                    "Share of the images that are unlike those that the model knows, 0 to 1.",
+                    unlike.share,
+                )
             created = gallery.manifest.created.timestamp()
             self._last_success = max(self._last_success, created)  # a roll-back does not lower it
             yield GaugeMetricFamily(

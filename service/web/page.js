@@ -9,6 +9,7 @@ import { sendTo } from "./events.js";
 import * as filters from "./filters/panel.js";
 import { setPreferredLanguage, t, translate } from "./messages.js";
 import * as none from "./none.js";
+import * as operator from "./operator.js";
 import * as preferences from "./preferences.js";
 import * as product from "./product.js";
 import * as results from "./results.js";
@@ -116,6 +117,7 @@ async function start() {
     state.setLimits(await fetchJson("limits"));
     await catalogue.load(fetchJson);
     sendTo(catalogue.catalogue.settings.events_url);
+    operator.start(catalogue.catalogue.settings);
   } catch (error) {
     if (error.locked || error.again) { // without them the choices in the address would be ignored
       draw(null);

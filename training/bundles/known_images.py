@@ -1,11 +1,9 @@
 """Statistics of the images that a model knows, written into its bundle, so that a build notices a gallery of others."""
 
-import io
-
 import numpy as np
 
 from models.arrays import Embeddings, Rows, normalised
-from models.bundle import KnownImages
+from models.known_images import KnownImages
 
 _CENTRES = 32  # K
 _ROUNDS = 20  # of k-means
@@ -24,11 +22,3 @@ def describe(vectors: Embeddings) -> KnownImages:
         centres = np.where(sums.any(axis=1, keepdims=True), normalised(sums), centres)
     centres = centres.astype(np.float16).astype(np.float32)
     return KnownImages(centres, float(np.quantile((others @ centres.T).max(axis=1), 1 - _SEEN)))
-
-
-def encoded(known: KnownImages) -> bytes:
-    """Return the file's content, about 2 K d bytes."""
-    file = io.BytesIO()
-    centres = known.centres.astype(np.float16)
-    np.savez_compressed(file, allow_pickle=False, centres=centres, least=np.float32(known.least))
-    return file.getvalue()

@@ -1,6 +1,7 @@
 """`likebut calibrate`: fit what a bundle's scores mean, on unseen queries of known answers, and describe its images."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from models import cli
@@ -17,7 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder that caches drawn images")
     parser.add_argument(
-        "--images-only", action="store_true", help="describe the drawn images alone, so that builds notice unlike ones"
+        "--images-only",
+        action="store_true",
+        help="only describe the images that it knows, so that builds notice others",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how well it holds on the test split")
     parser.set_defaults(verb=_calibrate)
@@ -29,6 +32,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from models import bundle
     from models.bundle import Bundle, Calibration
     from models.encoder import Encoder
+    from models.known_images import FILE
     from training.bundles import known_images
     from training.catalogue.language import phrasebook
     from training.evaluation import calibration, charts
@@ -36,19 +40,15 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     encoder = Encoder.open(arguments.bundle)
     opened = Bundle.open(arguments.bundle)
     files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
+    shop = partial(calibration.shop, encoder, products=arguments.products, seed=arguments.seed, cache=arguments.cache)
+    files[FILE] = known_images.describe(np.array(shop(split="val").gallery(encoder))).encoded()
     if arguments.images_only:
-        size, cache = arguments.products, arguments.cache
-        drawn = calibration.shop(encoder, split="val", products=size, seed=arguments.seed, cache=cache)
-        known = known_images.describe(np.array(drawn.gallery(encoder)))
-        files[bundle.KNOWN_IMAGES] = known_images.encoded(known)
         bundle.write(arguments.bundle, files, opened.manifest)
         return
     kinds = {"composed": calibration.composed, "text": calibration.text}
     judged: dict[tuple[str, str], calibration.Judged] = {}
     for split, books in (("val", phrasebook.VALIDATION), ("test", phrasebook.TEST)):
-        drawn = calibration.shop(
-            encoder, split=split, products=arguments.products, seed=arguments.seed, cache=arguments.cache
-        )
+        drawn = shop(split=split)
         for kind, ask in kinds.items():
             found = ask(encoder, drawn, books=books, queries=arguments.queries, seed=arguments.seed)
             judged[split, kind] = found

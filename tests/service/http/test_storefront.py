@@ -16,7 +16,7 @@ Inside = Callable[..., object]
 def test_a_shop_without_settings_needs_no_key_and_has_no_basket(gallery: Path, inside: Inside) -> None:
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
         assert (await client.get("/storefront")).json() == {
-            "currency": None, "link": "link", "basket_url": None, "events_url": None, "public": True,
+            "currency": None, "link": "link", "basket_url": None, "events_url": None, "public": True, "operator": True,
         }  # fmt: skip
         policy = (await client.get("/")).headers["content-security-policy"]
         assert "connect-src" not in policy
@@ -34,7 +34,7 @@ def test_the_settings_of_a_shop_reach_its_pages(gallery: Path, inside: Inside) -
     settings = Settings.read({f"LIKEBUT_{name.upper()}": value for name, value in shop.items()}, {})
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI) -> None:
-        assert (await client.get("/storefront")).json() == {**shop, "link": None, "public": True}
+        assert (await client.get("/storefront")).json() == {**shop, "link": None, "public": True, "operator": True}
         policy = (await client.get("/")).headers["content-security-policy"].split("; ")
         assert "connect-src 'self' https://events.example/likebut" in policy
 

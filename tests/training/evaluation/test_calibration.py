@@ -45,7 +45,12 @@ def test_a_bundle_gets_its_curves_and_keeps_everything_else(
     assert capsys.readouterr().out.startswith("composed: slope ") and plot.stat().st_size > 5_000
     before, after = (Bundle.open(folder).manifest for folder in (split_bundle, path))
     assert before.calibration is None and after.calibration is not None
-    assert after.model_copy(update={"calibration": None}) == before
+    assert after.model_copy(update={"calibration": None, "files": before.files}) == before
+    assert before.files.items() <= after.files.items() and set(after.files) - set(before.files) == {"known.npz"}
+    both = (tmp_path / "known.npz", path / "known.npz")
+    shutil.copy(both[1], both[0])
+    assert __main__.main([*words, "--images-only"]) == 0  # the same images, and the curves stay
+    assert both[0].read_bytes() == both[1].read_bytes() and Bundle.open(path).manifest == after
     Encoder.open(path)
 
 
