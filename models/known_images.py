@@ -26,9 +26,9 @@ class KnownImages:
     def read(cls, path: Path, *, dimension: int) -> "KnownImages":
         """Read a file that holds `encoded`; raises ValueError if it cannot be read or is of another dimension d."""
         try:
-            with np.load(path, allow_pickle=False) as record:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as record:  # closed in any case
                 known = cls(record["centres"].astype(np.float32), float(record["least"]))
-        except (AttributeError, BadZipFile, KeyError, OSError, TypeError, ValueError) as error:
+        except (AttributeError, BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise ValueError(str(error)) from error
         if known.centres.shape != (len(known.centres), dimension):
             raise ValueError(f"its centres have the shape {known.centres.shape} instead of (K, {dimension})")

@@ -19,7 +19,9 @@ from tests.service.http.test_index_jobs import finished
 
 Inside = Callable[..., object]
 
-DRAWN = sorted((Path(__file__).parents[3] / "docs" / "sample").glob("*.jpg"))  # products of the drawn world
+SAMPLE = Path(__file__).parents[3] / "docs" / "sample"
+NAMES = ("red-mug", "red-skirt", "red-t-shirt", "starred-sweater", "yellow-sweater")  # of the drawn world
+DRAWN = [SAMPLE / f"{name}.jpg" for name in NAMES]
 
 
 def noise(seed: int) -> bytes:
@@ -55,16 +57,16 @@ def test_the_share_follows_changes_and_jobs(tmp_path: Path, drawn: Path, inside:
         assert await unlike() == {"share": 0.0, "many": False, "advice": None, "commands": []}
         puts = [
             {"id": f"noise-{number}", "image": {"base64": base64.b64encode(noise(number)).decode()}}
-            for number in range(4)
+            for number in range(5)
         ]
         answer = await client.post("/items", json={"items": puts})
         assert answer.status_code == 200, answer.text
         found = await unlike()
-        assert found["share"] == 4 / (4 + len(DRAWN)) and found["many"] is True
-        assert "40% of the images" in str(found["advice"]) and '{"bundle": "vit-b-32"}' in str(found["advice"])
+        assert found["share"] == 5 / (5 + len(DRAWN)) and found["many"] is True
+        assert "50% of the images" in str(found["advice"]) and '{"bundle": "vit-b-32"}' in str(found["advice"])
         job = await finished(client, await client.post("/index", json={"compact": True}))
         assert job["state"] == "done" and await unlike() == found
-        for number in range(3):
+        for number in range(4):
             assert (await client.delete(f"/items/noise-{number}")).status_code == 204
         assert await unlike() == {"share": 1 / (1 + len(DRAWN)), "many": False, "advice": None, "commands": []}
 
