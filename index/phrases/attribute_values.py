@@ -17,7 +17,7 @@ from index.sources.feeds.stock import STOCK_NAMES
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.view import RowView
 
-Role: TypeAlias = Literal["price", "stock", "brand", "audience", "size", "look"]
+Role: TypeAlias = Literal["price", "stock", "brand", "audience", "size", "look", "kind"]
 MOST_VALUES = 1_000  # of one attribute: with more of them, it is none to name values of
 MOST_PRICES = 1_000  # of the changes that are looked at for the range of prices
 
@@ -43,8 +43,13 @@ LOOKS = (
     "colour", "color", "colour_name", "color_name", "main_colour", "main_color", "farbe", "couleur", "pattern", "print",
     "muster", "motif", "material", "fabric",
 )  # fmt: skip
+KINDS = (
+    "category", "categories", "product_type", "article_type", "garment", "kategorie", "produktart", "catégorie",
+    "categoría",
+)  # fmt: skip
 NAMED: Sequence[tuple[Role, Sequence[str]]] = (
     ("brand", BRANDS), ("audience", AUDIENCES), ("size", SIZES), ("look", LOOKS),
+    ("kind", KINDS),
 )  # fmt: skip
 
 
@@ -60,7 +65,7 @@ class Named:
 class KnownValues:
     """The attributes that phrases may be about, and from folded words to values those of some kinds.
 
-    `looks` are colours, patterns and materials.
+    `looks` are colours, patterns and materials, `kinds` the words for kinds of products, as "boots".
     """
 
     price: str | None
@@ -70,6 +75,7 @@ class KnownValues:
     audiences: Mapping[str, Named]
     sizes: Mapping[str, Named]
     looks: Mapping[str, Named] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
 
 
 class AttributeValues:
@@ -97,11 +103,13 @@ class AttributeValues:
     def _read(self, roles: Mapping[str, Role], fresh: Columns | None) -> KnownValues:
         price = _preferred(roles, "price", PRICES)
         stock = _preferred(roles, "stock", ("in_stock",))
+        *named, kinds = (self._named(_preferred(roles, role, names), fresh) for role, names in NAMED)
         return KnownValues(
             price[0] if price else None,
             self._range(price[0], fresh) if price else None,
             stock[0] if stock else None,
-            *(self._named(_preferred(roles, role, names), fresh) for role, names in NAMED),
+            *named,
+            frozenset(word for kind in kinds for word in kind.split()),
         )
 
     def _named(self, names: Sequence[str], fresh: Columns | None) -> dict[str, Named]:

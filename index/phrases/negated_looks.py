@@ -21,6 +21,8 @@ _AFTER_VALUE = frozenset(  # so that "without red buttons" is no fact about the 
         "at", "though", "thanks", "colour", "color", "coloured", "colored", "pattern", "print", "either",
     }
 )  # fmt: skip
+_ASKING = frozenset({"show", "me", "find", "please", "some", "i", "want", "need", "just", "only"})
+_IN_PLACE = frozenset({"but", "rather", "instead", "and", "or"})  # "not black boots but sandals" wants no boots
 _FORMS: Mapping[str, str] = {  # nouns for patterns, as attributes say them
     "stripe": "striped", "stripes": "striped", "striping": "striped", "pinstripes": "pinstriped", "dot": "dotted",
     "dots": "dotted", "polka dots": "dotted", "spots": "dotted", "check": "checked", "checks": "checked",
@@ -29,8 +31,11 @@ _FORMS: Mapping[str, str] = {  # nouns for patterns, as attributes say them
 }  # fmt: skip
 
 
-def facts(text: str, looks: Mapping[str, Named]) -> Iterator[Fact]:
-    """Yield the facts that the text rules out values of looks; of those that overlap, the first is meant."""
+def facts(text: str, looks: Mapping[str, Named], kinds: frozenset[str] = frozenset()) -> Iterator[Fact]:
+    """Yield the facts that the text rules out values of looks; of those that overlap, the first is meant.
+
+    A text that begins with "not black boots" wants boots of another colour, if `kinds` of products have that word.
+    """
     if not looks:
         return
     said = tokens(text)
@@ -43,13 +48,26 @@ def facts(text: str, looks: Mapping[str, Named]) -> Iterator[Fact]:
         while word_at(said, first) in _BEFORE_VALUE:
             first += 1
         end, values = named_values(said, first, looks, text, _FORMS)
-        if values and _ends(said, end, text):
+        if values and (_ends(said, end, text) or (_begins(said, place) and _names_product(said, end, text, kinds))):
             start = place - (word_at(said, place - 1) in ("with", "in"))
             yield about(values, said, start, end, negated=True)
 
 
 def _has(said: Sequence[Token], place: int, words: Sequence[str]) -> bool:
     return all(word_at(said, place + ahead) == word for ahead, word in enumerate(words))
+
+
+def _begins(said: Sequence[Token], place: int) -> bool:
+    """Return whether the text begins with this "not" or "no", but for words that ask for something."""
+    return said[place].word in ("not", "no") and all(token.word in _ASKING for token in said[:place])
+
+
+def _names_product(said: Sequence[Token], first: int, text: str, kinds: frozenset[str]) -> bool:
+    """Return whether the words from `first` on name a kind of product, and nothing in its place follows."""
+    end = first
+    while (word := word_at(said, end)) and (word in kinds or f"{word}s" in kinds or word.removesuffix("s") in kinds):
+        end += 1
+    return end > first and word_at(said, end) not in _IN_PLACE and _ends(said, end, text)
 
 
 def _ends(said: Sequence[Token], end: int, text: str) -> bool:

@@ -77,7 +77,7 @@ def read(
     facts: list[Fact] = []
     stated = [*value_phrases.facts(text, known, is_alone=is_alone)]
     if is_alone:  # of an image, the model knows better: "not striped" may mean plain
-        stated += negated_looks.facts(text, known.looks)
+        stated += negated_looks.facts(text, known.looks, known.kinds)
     if known.price is not None:
         stated += price_phrases.facts(text, ShopPrices(known.price, known.price_range, reference_price))
     for fact in sorted(stated, key=lambda fact: (fact.start, -fact.end)):

@@ -14,7 +14,7 @@ EXPORT = "likebut export --model ViT-B-32 --pretrained laion2b_s34b_b79k --out v
 
 
 @dataclass(frozen=True, slots=True)
-class UnlikeImages:
+class UnlikeCount:
     """Number of a gallery's images, and of those among them that are unlike what its model knows."""
 
     count: int
@@ -45,11 +45,11 @@ def commands(source: str) -> list[str]:
     return [EXPORT, f"likebut tailor {source or 'SOURCE'} --bundle vit-b-32 --out mine"]
 
 
-def of_snapshot(manifest: SnapshotManifest) -> UnlikeImages | None:
+def of_snapshot(manifest: SnapshotManifest) -> UnlikeCount | None:
     """Return what was counted when the snapshot was written; None if its model does not say what it knows."""
     if manifest.unlike is None:
         return None
-    return UnlikeImages(manifest.unlike, manifest.count + (manifest.images or 0))
+    return UnlikeCount(manifest.unlike, manifest.count + (manifest.images or 0))
 
 
 def notes(manifest: SnapshotManifest, gallery: Path) -> list[str]:
@@ -61,7 +61,7 @@ def notes(manifest: SnapshotManifest, gallery: Path) -> list[str]:
     return [unlike.advice(manifest.model_id, source=manifest.source, build=build)]
 
 
-def of_view(manifest: SnapshotManifest, rows: RowView) -> UnlikeImages | None:
+def of_view(manifest: SnapshotManifest, rows: RowView) -> UnlikeCount | None:
     """Return the count for the living items, by the vectors of what has changed since the snapshot."""
     known = rows.base.known_images
     if known is None or manifest.unlike is None:
@@ -76,4 +76,4 @@ def of_view(manifest: SnapshotManifest, rows: RowView) -> UnlikeImages | None:
         blocks.append(overlay.further_vectors[overlay.further.rows_of(alive)[0] - overlay.count])
     came: Vectors = np.concatenate(blocks).astype(np.float16)  # as a compaction would write them
     count = manifest.unlike - known.count_unlike(exact.vectors[gone]) + known.count_unlike(came)
-    return UnlikeImages(count, rows.image_count())
+    return UnlikeCount(count, rows.image_count())

@@ -94,9 +94,12 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
 
 
 def _unlike(view: GalleryView) -> schemas.UnlikeImages | None:
+    """Return the images that the model does not know, with a way out if they are many; reads the vectors of changes."""
     unlike = unlike_images.of_view(view.manifest, view.rows)
-    if unlike is None or not unlike.are_many:
-        return unlike and schemas.UnlikeImages(share=unlike.share, many=False, advice=None, commands=[])
+    if unlike is None:
+        return None
+    if not unlike.are_many:
+        return schemas.UnlikeImages(share=unlike.share, many=False, advice=None, commands=[])
     source = view.manifest.source
     advice = unlike.advice(view.manifest.model_id, source=source, build='POST /index with {"bundle": "vit-b-32"}')
     return schemas.UnlikeImages(share=unlike.share, many=True, advice=advice, commands=unlike_images.commands(source))

@@ -65,7 +65,8 @@ def test_inspect_says_the_kinds_of_every_attribute(
     assert main([*arguments, "--progress", "none"]) == 0
     assert "'code'" in capsys.readouterr().err
     assert main([*arguments, "--progress", "json"]) == 0
-    proposal, unchanged, note = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    proposal, unchanged, note, unlike = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert "unlike those that the model" in unlike  # drawn by chance, and no products
     assert "'code'" in note and "nothing changed" in unchanged and "--map title=name" in proposal
     assert main(["inspect", str(tmp_path / "g"), "--json"]) == 0
     kinds = {"price": ["number"], "name": ["missing", "text"], "new": ["boolean"], "none": ["missing"]}
@@ -87,7 +88,8 @@ def test_a_map_is_kept_with_the_notes_on_the_source(
     assert main(["inspect", gallery, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (facts["map"], list(facts["attributes"])) == ({"id": "sku", "image": "photo"}, ["title"])
-    assert [("Windows-1252" in note) for note in facts["notes"]] == [True, False]
+    assert [("Windows-1252" in note) for note in facts["notes"]] == [True, False, False]
+    assert "unlike those that the model" in facts["notes"][-1]
     with pytest.raises(SystemExit):
         main([*arguments, "--map", "id"])
 

@@ -21,6 +21,7 @@ SHOP = KnownValues(
            "42 5": Named("sizes", "42.5")},
     looks={**{colour: Named("colour", colour) for colour in ("red", "black", "light blue", "blue", "grey")},
            **{pattern: Named("pattern", pattern) for pattern in ("striped", "dotted", "floral", "plain")}},
+    kinds=frozenset({"boots", "ankle", "dress", "mug", "t", "shirt"}),
 )  # fmt: skip
 EMPTY = KnownValues(None, None, None, {}, {}, {})
 
@@ -233,6 +234,13 @@ def test_long_and_odd_texts_are_read_in_little_time() -> None:
         ("a gray bag, not in gray", {"colour": {"not": "grey"}}, "a gray bag"),
         ("a skirt, nothing floral, under 50", {"pattern": {"not": "floral"}}, "a skirt"),
         ("not red but blue", {"colour": {"not": "red"}}, "blue"),
+        ("not black boots", {"colour": {"not": "black"}}, "boots"),
+        ("no black boots", {"colour": {"not": "black"}}, "boots"),
+        ("boots not black", {"colour": {"not": "black"}}, "boots"),
+        ("Not a black dress, please", {"colour": {"not": "black"}}, "dress, please"),
+        ("I want not black or red ankle boots", {"colour": {"not": ["black", "red"]}}, "I want ankle boots"),
+        ("not striped t-shirts under 50", {"pattern": {"not": "striped"}}, "t-shirts"),
+        ("no dotted mugs for women", {"pattern": {"not": "dotted"}}, "mugs"),
     ],
 )
 def test_ruled_out_looks_become_conditions(text: str, conditions: Mapping[str, object], words: str) -> None:
@@ -247,7 +255,10 @@ def test_ruled_out_looks_become_conditions(text: str, conditions: Mapping[str, o
     [
         "not too red", "a shirt without red buttons", "not just black", "no idea, something red", "less red",
         "not as floral as this", "red, not pink", "not a black tie event dress", "without black laces",
-        "no longer red dress", "a dress", "nothing like red velvet",
+        "no longer red dress", "a dress", "nothing like red velvet", "not too black boots", "no boots",
+        "not black boots but sandals", "not black boots, but not sandals", "a coat, not black boots",
+        "without black boots", "shoes but no black boots", "no black dress code", "anything but black boots",
+        "not black bananas",
     ],
 )  # fmt: skip
 def test_sentences_that_rule_out_no_look_stay_words(text: str) -> None:

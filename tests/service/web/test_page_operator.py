@@ -1,4 +1,4 @@
-"""The page says to an operator, and to nobody else, that the images are unlike those that the model knows."""
+"""The page says to an operator, not to shoppers, that the images are unlike those that the model knows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ Serve = Callable[..., AbstractContextManager[str]]
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A shop of images that its model does not know, open to shoppers without a key."""
+    """A shop of images unlike those that its model knows; shoppers need no key."""
 
     address: str
     operator: str  # key with the role admin
@@ -91,7 +91,7 @@ def test_an_operator_reads_the_share_and_the_commands(browser: Browser, outside:
     page.context.close()
 
 
-@pytest.mark.parametrize("role", ["nobody", "shopper"])
+@pytest.mark.parametrize("role", ["public", "shopper"])
 def test_a_shopper_neither_reads_nor_asks_for_it(browser: Browser, outside: Outside, role: str) -> None:
     context = browser.new_context(base_url=outside.address)
     if role == "shopper":
