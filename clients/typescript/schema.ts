@@ -717,6 +717,8 @@ export interface components {
              * @description snapshots that a roll-back can use, oldest first
              */
             kept: string[];
+            /** @description images unlike those that the model knows; null if the bundle of the snapshot does not say which */
+            unlike: components["schemas"]["UnlikeImages"] | null;
             /**
              * Missing Shards
              * @description shard files of the snapshot that cannot be read
@@ -912,6 +914,11 @@ export interface components {
              * @description whether a search needs no key
              */
             public: boolean;
+            /**
+             * Operator
+             * @description whether the caller may use the routes of an operator at this address
+             */
+            operator: boolean;
         };
         /**
          * SuggestionAnswer
@@ -970,6 +977,32 @@ export interface components {
             filter: components["schemas"]["Filter"];
             /** @description the order that it became, as in `sort` of a search */
             sort: components["schemas"]["AttributeSort"] | null;
+        };
+        /**
+         * UnlikeImages
+         * @description Images of the gallery that are unlike those that its model knows.
+         */
+        UnlikeImages: {
+            /**
+             * Share
+             * @description share of the images, changes since the snapshot included
+             */
+            share: number;
+            /**
+             * Many
+             * @description whether the share is at least 0.2, so that searches may find little
+             */
+            many: boolean;
+            /**
+             * Advice
+             * @description sentence on how to get a model of such images; null unless `many`
+             */
+            advice: string | null;
+            /**
+             * Commands
+             * @description the commands of the advice that make a model; empty unless `many`
+             */
+            commands: string[];
         };
         /**
          * FacetSize

@@ -103,13 +103,16 @@ class AttributeValues:
     def _read(self, roles: Mapping[str, Role], fresh: Columns | None) -> KnownValues:
         price = _preferred(roles, "price", PRICES)
         stock = _preferred(roles, "stock", ("in_stock",))
-        *named, kinds = (self._named(_preferred(roles, role, names), fresh) for role, names in NAMED)
+        named = {role: self._named(_preferred(roles, role, names), fresh) for role, names in NAMED}
         return KnownValues(
             price[0] if price else None,
             self._range(price[0], fresh) if price else None,
             stock[0] if stock else None,
-            *named,
-            frozenset(word for kind in kinds for word in kind.split()),
+            named["brand"],
+            named["audience"],
+            named["size"],
+            named["look"],
+            frozenset(word for kind in named["kind"] for word in kind.split()),
         )
 
     def _named(self, names: Sequence[str], fresh: Columns | None) -> dict[str, Named]:

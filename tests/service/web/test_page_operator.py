@@ -77,7 +77,8 @@ def test_an_operator_reads_the_share_and_the_commands(browser: Browser, outside:
     expect(remark.locator("pre").first).to_be_hidden()
     remark.locator("summary").click()
     expect(remark.locator("pre")).to_have_count(3)
-    expect(remark).to_contain_text("likebut export --model") and expect(remark).to_contain_text("30 images")
+    expect(remark).to_contain_text("likebut export --model")
+    expect(remark).to_contain_text("30 images")
     expect(remark.locator("pre").last).to_contain_text(f"curl {outside.address}/index -H")
     assert outside.operator not in page.content()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -57,6 +57,7 @@ from .storefront_answer import StorefrontAnswer
 from .suggestion_answer import SuggestionAnswer
 from .suggestions_answer import SuggestionsAnswer
 from .understood_phrase import UnderstoodPhrase
+from .unlike_images import UnlikeImages
 from .weighted_image import WeightedImage
 
 __all__ = (
@@ -117,5 +118,6 @@ __all__ = (
     "SuggestionAnswer",
     "SuggestionsAnswer",
     "UnderstoodPhrase",
+    "UnlikeImages",
     "WeightedImage",
 )

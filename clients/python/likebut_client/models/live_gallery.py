@@ -8,6 +8,7 @@ from attrs import field as _attrs_field
 
 if TYPE_CHECKING:
     from ..models.job import Job
+    from ..models.unlike_images import UnlikeImages
 
 
 T = TypeVar("T", bound="LiveGallery")
@@ -25,6 +26,8 @@ class LiveGallery:
         created (None | str):
         changes (int): number of changes since the snapshot; searches include them
         kept (list[str]): snapshots that a roll-back can use, oldest first
+        unlike (None | UnlikeImages): images unlike those that the model knows; null if the bundle of the snapshot does
+            not say which
         missing_shards (list[str]): shard files of the snapshot that cannot be read
         encoding (None | str): encoding of the vectors: flat, fp16, sq8 or rabitq
         recall_at_10 (float | None): recall@10 of composed queries, measured when the snapshot was built
@@ -41,6 +44,7 @@ class LiveGallery:
     created: None | str
     changes: int
     kept: list[str]
+    unlike: None | UnlikeImages
     missing_shards: list[str]
     encoding: None | str
     recall_at_10: float | None
@@ -52,6 +56,7 @@ class LiveGallery:
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.job import Job
+        from ..models.unlike_images import UnlikeImages
 
         snapshot: None | str
         snapshot = self.snapshot
@@ -68,6 +73,12 @@ class LiveGallery:
         changes = self.changes
 
         kept = self.kept
+
+        unlike: dict[str, Any] | None
+        if isinstance(self.unlike, UnlikeImages):
+            unlike = self.unlike.to_dict()
+        else:
+            unlike = self.unlike
 
         missing_shards = self.missing_shards
 
@@ -102,6 +113,7 @@ class LiveGallery:
                 "created": created,
                 "changes": changes,
                 "kept": kept,
+                "unlike": unlike,
                 "missing_shards": missing_shards,
                 "encoding": encoding,
                 "recall_at_10": recall_at_10,
@@ -117,6 +129,7 @@ class LiveGallery:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.job import Job
+        from ..models.unlike_images import UnlikeImages
 
         d = dict(src_dict)
 
@@ -143,6 +156,21 @@ class LiveGallery:
         changes = d.pop("changes")
 
         kept = cast(list[str], d.pop("kept"))
+
+        def _parse_unlike(data: object) -> None | UnlikeImages:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                unlike_type_0 = UnlikeImages.from_dict(data)
+
+                return unlike_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | UnlikeImages, data)
+
+        unlike = _parse_unlike(d.pop("unlike"))
 
         missing_shards = cast(list[str], d.pop("missing_shards"))
 
@@ -199,6 +227,7 @@ class LiveGallery:
             created=created,
             changes=changes,
             kept=kept,
+            unlike=unlike,
             missing_shards=missing_shards,
             encoding=encoding,
             recall_at_10=recall_at_10,

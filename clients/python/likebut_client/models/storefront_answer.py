@@ -20,6 +20,7 @@ class StorefrontAnswer:
         basket_url (None | str): address that adds a product to the basket; {id} stands for its id, percent-encoded
         events_url (None | str): address to which a page sends what was shown, clicked and added
         public (bool): whether a search needs no key
+        operator (bool): whether the caller may use the routes of an operator at this address
     """
 
     currency: None | str
@@ -27,6 +28,7 @@ class StorefrontAnswer:
     basket_url: None | str
     events_url: None | str
     public: bool
+    operator: bool
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +46,8 @@ class StorefrontAnswer:
 
         public = self.public
 
+        operator = self.operator
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -53,6 +57,7 @@ class StorefrontAnswer:
                 "basket_url": basket_url,
                 "events_url": events_url,
                 "public": public,
+                "operator": operator,
             }
         )
 
@@ -92,12 +97,15 @@ class StorefrontAnswer:
 
         public = d.pop("public")
 
+        operator = d.pop("operator")
+
         storefront_answer = cls(
             currency=currency,
             link=link,
             basket_url=basket_url,
             events_url=events_url,
             public=public,
+            operator=operator,
         )
 
         storefront_answer.additional_properties = d
