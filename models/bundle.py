@@ -5,20 +5,22 @@
 """
 
 import hashlib
+import io
 import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models import files, known_images
+from models import files
+from models.arrays import Embeddings
 from models.errors import BundleBroken, BundleMissing, ConfigError
-from models.known_images import KnownImages
 from models.preprocess import Mode, Resize
 
 Content: TypeAlias = bytes | bytearray | Path  # of a file of a bundle, or the file that has it
@@ -27,6 +29,9 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 SELF_TEST = "selftest.npz"
 WEIGHTS = "weights.bin"
+KNOWN_IMAGES = "known.npz"  # in a bundle, and in the snapshots that were built with it
+MANY_UNLIKE = 0.2  # share of the images from which a gallery is unlike those that its model knows
+_COMPARED = 65_536  # embeddings that are compared with them at a time
 TOWERS = ("gallery", "text")  # a weighted sum needs no third: composed is the gallery's vector
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
@@ -86,6 +91,45 @@ class Calibration(BaseModel):
 
     composed: Logistic  # of an image with a wanted change
     text: Logistic  # of a text alone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownImages:
+    """Images that a model knows: centres (K, d) of their embeddings, and the least similarity to one that was usual."""
+
+    centres: Embeddings
+    least: float
+
+    @classmethod
+    def read(cls, path: Path, *, dimension: int) -> "KnownImages":
+        """Read a file that holds `encoded`; raises ValueError if it cannot be read or is of another dimension d."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as record:  # closed in any case
+                known = cls(record["centres"].astype(np.float32), float(record["least"]))
+        except (AttributeError, BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
+            raise ValueError(str(error)) from error
+        if known.centres.shape != (len(known.centres), dimension):
+            raise ValueError(f"its centres have the shape {known.centres.shape} instead of (K, {dimension})")
+        return known
+
+    def encoded(self) -> bytes:
+        """Return the content of a file, about 2 K d bytes."""
+        file = io.BytesIO()
+        centres = self.centres.astype(np.float16)
+        np.savez_compressed(file, allow_pickle=False, centres=centres, least=np.float32(self.least))
+        return file.getvalue()
+
+    def count_unlike(self, vectors: NDArray[np.floating]) -> int:
+        """Return how many images, with embeddings (n, d), are less similar to every centre than was usual."""
+        below = 0
+        for start in range(0, len(vectors), _COMPARED):
+            block = vectors[start : start + _COMPARED].astype(np.float32)
+            below += int(((block @ self.centres.T).max(axis=1) < self.least).sum())
+        return below
+
+    def unlike(self, vectors: NDArray[np.floating]) -> float:
+        """Return the share of such images."""
+        return self.count_unlike(vectors) / max(1, len(vectors))
 
 
 class Manifest(BaseModel):
@@ -165,14 +209,12 @@ class Bundle:
     @property
     def known_images(self) -> KnownImages | None:
         """The images that the model knows, None if the bundle does not say; raises BundleBroken for another file."""
-        if known_images.FILE not in self.manifest.files:
+        if KNOWN_IMAGES not in self.manifest.files:
             return None
         try:
-            return KnownImages.read(self.file(known_images.FILE), dimension=self.manifest.dimension)
+            return KnownImages.read(self.file(KNOWN_IMAGES), dimension=self.manifest.dimension)
         except ValueError as error:
-            raise BundleBroken(
-                f"{known_images.FILE} of {self.path} cannot be read ({error}): export it again"
-            ) from error
+            raise BundleBroken(f"{KNOWN_IMAGES} of {self.path} cannot be read ({error}): export it again") from error
 
     def file(self, name: str) -> Path:
         """The path of a file that the manifest names."""

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from models import bundle, preprocess, reference_cache, spelling
 from models.arrays import Embeddings, Pixels, TokenIds, normalised
-from models.bundle import Bundle, Manifest
+from models.bundle import Bundle, KnownImages, Manifest
 from models.errors import BundleBroken, ConfigError
 from models.image_decoders import CPU_S, ImageDecoders
-from models.known_images import KnownImages
 from models.reference_cache import CacheUse, Features, References
 from models.runtime.device import CPU, Device
 from models.runtime.session import OnnxSession, Placement

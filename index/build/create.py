@@ -12,9 +12,8 @@ from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.manifest import SnapshotManifest
 from index.vectors.encodings import DEFAULT_OPTIONS
-from models.bundle import Manifest
+from models.bundle import KnownImages, Manifest
 from models.errors import GalleryError
-from models.known_images import KnownImages
 
 NO_SOURCE = ""  # of a gallery that was never built from one
 

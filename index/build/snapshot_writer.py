@@ -28,9 +28,8 @@ from index.vectors.probing import tuned
 from index.vectors.ranking import Ranking
 from index.vectors.recall import RecallProbe
 from index.vectors.shards import Shards
+from models.bundle import KNOWN_IMAGES, KnownImages
 from models.errors import GalleryError
-from models.known_images import FILE as KNOWN
-from models.known_images import KnownImages
 
 STALE = 0.2  # share of the items that are new since the lists were trained, from which they are trained anew
 
@@ -100,7 +99,7 @@ def write(
             if further:
                 further_images.write(folder / snapshot.FURTHER, rows)
             if known_images is not None:
-                (folder / KNOWN).write_bytes(known_images.encoded())
+                (folder / KNOWN_IMAGES).write_bytes(known_images.encoded())
             notes = attribute_file.write(
                 folder / snapshot.ATTRIBUTES, ((row.id, row.attributes) for row in rows), known, source
             )
@@ -180,7 +179,7 @@ def _unchanged(
     gallery: Path, folder: Path, origin: SnapshotOrigin, shape: IndexOptions, count: int, lexical: Sequence[str]
 ) -> Snapshot | None:
     """The live snapshot if it is whole and the draft in the folder has the same contents, None otherwise."""
-    known = [snapshot.entry(folder / KNOWN)] if (folder / KNOWN).is_file() else []
+    known = [snapshot.entry(folder / KNOWN_IMAGES)] if (folder / KNOWN_IMAGES).is_file() else []
     try:
         live = snapshot.live(gallery)
         manifest = live.manifest
@@ -191,7 +190,7 @@ def _unchanged(
             and manifest.lexical == tuple(lexical)
             and len(manifest.shards) == shape.shards_of(count)
             and all(snapshot.entry(folder / name) in manifest.files for name in SAME)
-            and [entry for entry in manifest.files if entry.file == KNOWN] == known
+            and [entry for entry in manifest.files if entry.file == KNOWN_IMAGES] == known
             and items.same(folder / snapshot.ITEMS, live.path / snapshot.ITEMS)
             and further_images.same(folder / snapshot.FURTHER, live.path / snapshot.FURTHER)
         )

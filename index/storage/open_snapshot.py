@@ -24,9 +24,8 @@ from index.vectors.further_rows import FurtherRows
 from index.vectors.ranking import Ranking
 from index.vectors.selection import Selection
 from index.vectors.shards import Shards
-from models import known_images
+from models.bundle import KNOWN_IMAGES, KnownImages
 from models.errors import GalleryBroken
-from models.known_images import KnownImages
 
 CACHE_BYTES = 64 * 2**20  # for the rows of the latest filters
 FILTER_BYTES = 16  # memory of a parsed filter for each character of its text, about
@@ -128,12 +127,12 @@ class OpenSnapshot:
 
 def _known_images(opened: Snapshot) -> KnownImages | None:
     """The images that the snapshot's model knows; None if its bundle did not say."""
-    if all(entry.file != known_images.FILE for entry in opened.manifest.files):
+    if all(entry.file != KNOWN_IMAGES for entry in opened.manifest.files):
         return None
     try:
-        return KnownImages.read(opened.path / known_images.FILE, dimension=opened.manifest.dimension)
+        return KnownImages.read(opened.path / KNOWN_IMAGES, dimension=opened.manifest.dimension)
     except ValueError as error:
-        path = opened.path / known_images.FILE
+        path = opened.path / KNOWN_IMAGES
         raise GalleryBroken(f"{path} cannot be read ({error}): roll back or rebuild the gallery") from error
 
 

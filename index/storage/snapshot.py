@@ -20,7 +20,8 @@ from pathlib import Path
 
 from index import uploads
 from index.storage.manifest import MANIFEST, FileEntry, ShardEntry, SnapshotManifest, dump, load
-from models import files, known_images
+from models import files
+from models.bundle import KNOWN_IMAGES
 from models.errors import GalleryBroken, GalleryError, GalleryMissing, GalleryReadOnly, JobRunning
 
 CURRENT = "CURRENT"
@@ -40,7 +41,7 @@ PROBE = "probe.npz"
 SKIPPED = "skipped.jsonl"
 LEXICAL = "lexical.sqlite"
 FILES = (ITEMS, ATTRIBUTES, VECTORS, SCALES, LISTS, PROBE, SKIPPED, LEXICAL)  # beside the shards
-OPTIONAL = (FURTHER, known_images.FILE)  # if an item has such images, and if the bundle describes those that it knows
+OPTIONAL = (FURTHER, KNOWN_IMAGES)  # if an item has such images, and if the bundle describes those that it knows
 
 SNAPSHOTS_KEPT = 3  # snapshots, the live one among them
 DRAFT = "draft"

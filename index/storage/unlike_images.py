@@ -8,7 +8,7 @@ import numpy as np
 from index.storage.manifest import SnapshotManifest
 from index.storage.view import RowView
 from models.arrays import Rows, Vectors
-from models.known_images import MANY
+from models.bundle import MANY_UNLIKE
 
 EXPORT = "likebut export --model ViT-B-32 --pretrained laion2b_s34b_b79k --out vit-b-32"
 
@@ -28,7 +28,7 @@ class UnlikeCount:
     @property
     def are_many(self) -> bool:
         """True if the gallery lies outside of what its model knows, so that searches may find little."""
-        return self.share >= MANY
+        return self.share >= MANY_UNLIKE
 
     def advice(self, model_id: str, *, source: str, build: str) -> str:
         """Return a sentence on the share and the way to another model; `build` says how to build with it."""

@@ -16,7 +16,7 @@ from index.build.loss import MAX_LOSS
 from index.items.attribute_types import INT64
 from index.lexical.words import DEFAULT_NAMES
 from index.sources.image_cells import MAX_IMAGES
-from models.known_images import MANY
+from models.bundle import MANY_UNLIKE
 from service.schemas.body import RequestBody
 from service.schemas.images import Id, Image
 from service.schemas.search import Attribute, Name, ServerPath
@@ -233,7 +233,7 @@ class UnlikeImages(BaseModel):
     """Images of the gallery that are unlike those that its model knows."""
 
     share: float = Field(description="share of the images, changes since the snapshot included")
-    many: bool = Field(description=f"whether the share is at least {MANY}, so that searches may find little")
+    many: bool = Field(description=f"whether the share is at least {MANY_UNLIKE}, so that searches may find little")
     advice: str | None = Field(description="sentence on how to get a model of such images; null unless `many`")
     commands: list[str] = Field(description="the commands of the advice that make a model; empty unless `many`")
 

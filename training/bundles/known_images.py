@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.arrays import Embeddings, Rows, normalised
-from models.known_images import KnownImages
+from models.bundle import KnownImages
 
 _CENTRES = 32  # K
 _ROUNDS = 20  # of k-means

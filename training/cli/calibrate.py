@@ -32,7 +32,6 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from models import bundle
     from models.bundle import Bundle, Calibration
     from models.encoder import Encoder
-    from models.known_images import FILE
     from training.bundles import known_images
     from training.catalogue.language import phrasebook
     from training.evaluation import calibration, charts
@@ -41,7 +40,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     opened = Bundle.open(arguments.bundle)
     files = {name: opened.file(name).read_bytes() for name in opened.manifest.files}
     shop = partial(calibration.shop, encoder, products=arguments.products, seed=arguments.seed, cache=arguments.cache)
-    files[FILE] = known_images.describe(np.array(shop(split="val").gallery(encoder))).encoded()
+    files[bundle.KNOWN_IMAGES] = known_images.describe(np.array(shop(split="val").gallery(encoder))).encoded()
     if arguments.images_only:
         bundle.write(arguments.bundle, files, opened.manifest)
         return

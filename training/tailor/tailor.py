@@ -18,7 +18,6 @@ from models.arrays import Embeddings
 from models.bundle import Bundle, Content
 from models.encoder import Encoder
 from models.errors import ConfigError, InputError
-from models.known_images import FILE as KNOWN_IMAGES
 from training.bundles import known_images
 from training.data.shop import triplets
 from training.data.shop.looks import Looks
@@ -187,5 +186,5 @@ def _copy(trial: Path, out: Path, vectors: Embeddings) -> None:
     """Write the bundle with statistics of the shop's images, so that a build notices others."""
     opened = Bundle.open(trial)
     contents: dict[str, Content] = {name: opened.file(name) for name in opened.manifest.files}
-    contents[KNOWN_IMAGES] = known_images.describe(vectors).encoded()
+    contents[bundles.KNOWN_IMAGES] = known_images.describe(vectors).encoded()
     bundles.write(out, contents, opened.manifest)

@@ -18,9 +18,8 @@ from index.gallery import Gallery
 from index.storage import unlike_images
 from index.storage.changes import Delete
 from models import bundle
-from models.bundle import SHIPPED, Bundle
+from models.bundle import KNOWN_IMAGES, SHIPPED, Bundle
 from models.encoder import Encoder
-from models.known_images import FILE
 from tests.index.uploads import apply, opened, picture, quiet
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def knowing(path: Path, centres: np.ndarray, *, least: float) -> Encoder:
     np.savez(record, centres=centres.astype(np.float16), least=np.float32(least))
     shipped = Bundle.open(SHIPPED)
     contents: dict[str, bundle.Content] = {name: shipped.file(name) for name in shipped.manifest.files}
-    bundle.write(path, {**contents, FILE: record.getvalue()}, shipped.manifest)
+    bundle.write(path, {**contents, KNOWN_IMAGES: record.getvalue()}, shipped.manifest)
     return Encoder.open(path)
 
 
@@ -85,7 +84,7 @@ def test_a_model_that_does_not_say_what_it_knows_counts_nothing(
     tmp_path: Path, draw: "Draw", capsys: pytest.CaptureFixture[str]
 ) -> None:
     shipped = Bundle.open(SHIPPED)
-    silent = {name: shipped.file(name) for name in shipped.manifest.files if name != FILE}
+    silent = {name: shipped.file(name) for name in shipped.manifest.files if name != KNOWN_IMAGES}
     bundle.write(tmp_path / "silent", silent, shipped.manifest)
     encoder = Encoder.open(tmp_path / "silent")
     built = build(draw(tmp_path / "pictures", 3), tmp_path / "gallery", encoder, progress=quiet)

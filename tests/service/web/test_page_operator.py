@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from index.__main__ import main
 from models import bundle
-from models.bundle import SHIPPED, Bundle
-from models.known_images import FILE, KnownImages
+from models.bundle import KNOWN_IMAGES, SHIPPED, Bundle, KnownImages
 from service.auth import keys
 from tests.service.auth.conftest import bearer
 from tests.service.web.conftest import findings
@@ -36,7 +35,7 @@ def outside(shop: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) 
     shipped = Bundle.open(SHIPPED)
     far = KnownImages(np.eye(2, shipped.manifest.dimension, dtype=np.float32), least=1.0)
     contents: dict[str, bundle.Content] = {name: shipped.file(name) for name in shipped.manifest.files}
-    bundle.write(folder / "bundle", {**contents, FILE: far.encoded()}, shipped.manifest)
+    bundle.write(folder / "bundle", {**contents, KNOWN_IMAGES: far.encoded()}, shipped.manifest)
     words = ["--gallery", str(folder / "gallery"), "--bundle", str(folder / "bundle")]
     assert main(["build", str(shop), *words, "--progress", "none"]) == 0
     ring = folder / "keys.jsonl"

@@ -7,10 +7,9 @@ import pytest
 
 from models import bundle
 from models.arrays import Embeddings, normalised
-from models.bundle import SHIPPED, Bundle
+from models.bundle import KNOWN_IMAGES, SHIPPED, Bundle, KnownImages
 from models.encoder import Encoder
 from models.errors import BundleBroken
-from models.known_images import FILE, KnownImages
 from training.bundles import known_images
 from training.catalogue.write import IMAGES, write
 
@@ -44,7 +43,7 @@ def test_what_a_bundle_says_is_read_again_and_small(tmp_path: Path) -> None:
     known = known_images.describe(around(8, 200, seed=1, dimension=shipped.manifest.dimension))
     data = known.encoded()
     contents: dict[str, bundle.Content] = {name: shipped.file(name) for name in shipped.manifest.files}
-    bundle.write(tmp_path / "told", {**contents, FILE: data}, shipped.manifest)
+    bundle.write(tmp_path / "told", {**contents, KNOWN_IMAGES: data}, shipped.manifest)
     again = Bundle.open(tmp_path / "told").known_images
     assert again is not None
     assert np.array_equal(again.centres, known.centres) and again.least == pytest.approx(known.least)
@@ -55,7 +54,7 @@ def test_what_a_bundle_says_is_read_again_and_small(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path, data: bytes | KnownImages) -> None:
     shipped = Bundle.open(SHIPPED)
     contents: dict[str, bundle.Content] = {name: shipped.file(name) for name in shipped.manifest.files}
-    contents[FILE] = data.encoded() if isinstance(data, KnownImages) else data
+    contents[KNOWN_IMAGES] = data.encoded() if isinstance(data, KnownImages) else data
     bundle.write(tmp_path / "broken", contents, shipped.manifest)
     with pytest.raises(BundleBroken, match="cannot be read"):
         _ = Bundle.open(tmp_path / "broken").known_images
@@ -63,7 +62,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, data: bytes | Known
 
 def test_the_shipped_model_knows_the_drawn_world_and_not_noise(tmp_path: Path) -> None:
     known = Bundle.open(SHIPPED).known_images
-    assert known is not None and (SHIPPED / FILE).stat().st_size < 100_000
+    assert known is not None and (SHIPPED / KNOWN_IMAGES).stat().st_size < 100_000
     write(tmp_path, split="test", products=60, triplets=1, size=160, seed=1, workers=1, progress=False)
     encoder = Encoder.open(SHIPPED, threads=1)
     paths = sorted((tmp_path / IMAGES).glob("*.jpg"))
