@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -79,6 +80,12 @@ def test_half_precision_halves_the_weights_and_still_computes_what_torch_compute
         np.testing.assert_allclose(encoder.texts(["in red"]), own.text(ids), atol=1e-5)
     state = backbone_weights(tmp_path / "half", copy.deepcopy(backbone))
     assert all(torch.equal(value, own.state_dict()[name]) for name, value in state.items())
+
+
+def test_no_graph_holds_an_operator_that_cuda_leaves_to_the_cpu(exported: Path, split_bundle: Path) -> None:
+    for graph in (*exported.glob("*.onnx"), *split_bundle.glob("*.onnx")):
+        operators = {node.op_type for node in onnx.load(graph, load_external_data=False).graph.node}
+        assert "ArgMax" not in operators, graph.name  # of whole numbers, ONNX Runtime has none for CUDA
 
 
 def test_short_texts_are_read_without_their_padding(exported: Path) -> None:
