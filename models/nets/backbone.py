@@ -16,6 +16,7 @@ from models.nets.sentence_tower import mean_over_text, replace_text_tower
 from models.nets.towers import Towers
 from models.preprocess import Filter, Mode
 
+_NO_END = 2**30  # above every position
 OWN_TOWERS = frozenset({"conv-minilm"})  # the models with a ConvTower and a sentence encoder
 
 
@@ -202,9 +203,9 @@ class Backbone(Towers):
 
         A least position, not an argmax: ONNX Runtime has none of whole numbers on CUDA, and would copy to the CPU.
         """
-        length = tokens.shape[1]
-        positions = torch.arange(length, device=tokens.device)  # (L,)
-        return torch.where(tokens == self.end, positions, length).amin(dim=1) % length
+        positions = torch.arange(tokens.shape[1], device=tokens.device)  # (L,)
+        first = torch.where(tokens == self.end, positions, _NO_END).amin(dim=1)  # (B,)
+        return torch.where(first < _NO_END, first, 0)
 
     def heard(self, tokens: Tensor) -> Tensor:
         """Return which tokens (B, L) are part of the text, bool (B, L): all up to the end."""
