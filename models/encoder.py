@@ -1,5 +1,6 @@
 """Runs a bundle: images and texts in, embeddings out. It knows no method, only the graphs."""
 
+import copy
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
 from models.runtime.device import CPU, Device
 from models.runtime.session import OnnxSession, Placement
-from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens, grouped_by_length
+from models.tokenizer import SHORTEST, SLOT, TEXT, Template, Tokenizer, Tokens, grouped_by_length
 
 _COLUMNS = 4  # lengths of texts are rounded up to a multiple of it: fewer shapes to plan for
 
@@ -97,6 +98,23 @@ class Encoder:
         )
         encoder.self_test()  # a model that computes other values here must never answer
         return encoder
+
+    def with_template(self, template: str) -> "Encoder":
+        """The same model, with the wanted changes set into another template than the bundle's.
+
+        Raises ConfigError if its pseudo-word is not where the graphs have it, or is missing.
+        """
+        parsed = Template.parse(template)
+        if TEXT not in template or self._tokenizer.slot(parsed) != self.manifest.slot:
+            raise ConfigError(
+                f"the template {template!r} does not go with {self.manifest.model_id}, which has its pseudo-word and its"
+                f" text as in {self.manifest.template!r}: change only what stands after the {SLOT}"
+                if self.manifest.slot
+                else f"the template {template!r} does not go with {self.manifest.model_id}: write one {TEXT}, no {SLOT}"
+            )
+        other = copy.copy(self)
+        other.manifest, other._template = self.manifest.model_copy(update={"template": template}), parsed
+        return other
 
     @property
     def path(self) -> Path:

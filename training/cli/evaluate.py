@@ -26,6 +26,11 @@ def add(benchmarks: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         published.add_argument("--split", choices=preset.splits, default=preset.splits[0])
         published.add_argument("--variant", choices=tuple(preset.variants), default=next(iter(preset.variants)))
         published.add_argument("--allow-missing", action="store_true", help="evaluate without the missing images")
+        published.add_argument(
+            "--template",
+            metavar="TEMPLATE",
+            help='instead of the bundle\'s: "a photo of * , that {text}", as papers write it',
+        )
         published.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder that caches embeddings")
         published.set_defaults(verb=_published)
     shop = benchmarks.add_parser("catalogue", help="composed retrieval in a drawn shop")
@@ -86,6 +91,8 @@ def _published(arguments: argparse.Namespace) -> None:
     benchmark = published.load(arguments.benchmark, arguments.data, split=arguments.split, variant=arguments.variant)
     checked = evaluate.check(benchmark, allow_missing=arguments.allow_missing)  # before a bundle is opened
     encoder = Encoder.open(arguments.bundle, device=Device(arguments.provider))
+    if arguments.template is not None:
+        encoder = encoder.with_template(arguments.template)
     weight = _text_weight(arguments, encoder)
     result = evaluate.evaluate(encoder, checked, text_weight=weight, date=_now(), cache=arguments.cache)
     _show(result, arguments)

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.bundle import SHIPPED
+from models.encoder import Encoder
 from tests.training.evaluation import synthetic
 from training import __main__
+from training.evaluation import benchmark_images
+from training.evaluation.benchmarks import published
 from training.evaluation.result import Result
 
 
@@ -43,3 +47,28 @@ def test_a_split_or_a_variant_that_is_not_there_is_refused(tmp_path: Path) -> No
     for more in (("--split", "train"), ("--variant", "best")):
         with pytest.raises(SystemExit, match="2"):
             __main__.main(words(tmp_path, *more))
+
+
+def test_another_template_than_the_bundles_is_asked_in_and_named(
+    split_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthetic.cirr(tmp_path / "data")
+    own, out = tmp_path / "own.json", tmp_path / "result.json"
+    command = [*words(tmp_path, "--allow-missing"), "--bundle", str(split_bundle)]
+    assert __main__.main([*command, "--out", str(own)]) == 0
+    assert __main__.main([*command, "--out", str(out), "--template", "a photo of * , that {text}"]) == 0
+    before, after = Result.read(own), Result.read(out)
+    assert (before.model.template, after.model.template) == ("a photo of * that {text}", "a photo of * , that {text}")
+    assert before.answers["sum"] == after.answers["sum"]  # in which no template has a part
+
+    encoder = Encoder.open(split_bundle, threads=1)
+    data = published.load("cirr", tmp_path / "data", split="val", variant="official")
+    query = data.queries[0]
+    pixels = benchmark_images.pixels(data.images[query.reference], encoder.manifest.resize)[None]
+    found = encoder.with_template("a photo of * that {text}, really").queries(pixels, query.texts, text_weight=0.0)
+    expected = encoder.queries(pixels, [f"{query.texts[0]}, really"], text_weight=0.0)
+    np.testing.assert_array_equal(found, expected)
+
+    for template in ("* that {text}", "{text}", "a photo of *", "a photo of * that {text} {text}"):
+        assert __main__.main([*command, "--template", template]) == 2
+        assert "template" in capsys.readouterr().err
