@@ -9,13 +9,18 @@ from training.cli.evaluate import SEED
 
 
 def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verbs `make`, `page` and `tune`."""
+    """Add the verbs `make`, `captions`, `page` and `tune`."""
     make = verbs.add_parser("make", help="draw pairs, get captions and texts, filter; or continue an interrupted run")
     make.add_argument("config", type=Path, help="a TOML file: see training/triplets/configs")
     make.add_argument("--out", type=Path, required=True, help="folder of the answers, the triplets and the report")
     make.add_argument("--parquet", action="store_true", help="write triplets.parquet too")
     make.add_argument("--json", action="store_true", help="the report as one JSON object on stdout")
     make.set_defaults(verb=_make)
+    captions = verbs.add_parser("captions", help="caption every image as a table, to train on; or continue")
+    captions.add_argument("config", type=Path, help="a TOML file: see training/triplets/configs/captions-cc3m.toml")
+    captions.add_argument("--out", type=Path, required=True, help="folder of the answers and captions.jsonl")
+    captions.add_argument("--json", action="store_true", help="the report as one JSON object on stdout")
+    captions.set_defaults(verb=_captions)
     page = verbs.add_parser("page", help="write DIR/triplets.html: triplets to look at, and rejected texts")
     page.add_argument("folder", type=Path, help="the --out folder of make")
     page.add_argument("--count", type=cli.at_least(1), default=100, help="triplets on the page")
@@ -47,6 +52,13 @@ def _make(arguments: argparse.Namespace) -> None:
 
     report = make.make(config.read(arguments.config), arguments.out, with_parquet=arguments.parquet)
     cli.show(report if arguments.json else make.facts(report), as_json=arguments.json)
+
+
+def _captions(arguments: argparse.Namespace) -> None:
+    from training.triplets import config, describe
+
+    report = describe.describe(config.read_captions(arguments.config), arguments.out)
+    cli.show(report, as_json=arguments.json)
 
 
 def _page(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Configuration of a triplet run: one strict TOML file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -154,11 +154,30 @@ class Config(Section):
         return self
 
 
+class CaptionsConfig(Section):
+    """The file of a run that only describes images."""
+
+    images: Annotated[FolderImages | TableImages, Field(discriminator="source")]
+    captioner: EndpointCaptioner | LocalCaptioner = Field(discriminator="kind")
+
+
+ConfigOf = TypeVar("ConfigOf", Config, CaptionsConfig)
+
+
 def read(path: Path) -> Config:
-    """Parse a TOML file; raises ConfigError that names the file and the key."""
+    """Parse the TOML file of a triplet run; raises ConfigError that names the file and the key."""
+    return _read(path, Config)
+
+
+def read_captions(path: Path) -> CaptionsConfig:
+    """Parse the TOML file of a run that only describes images; raises ConfigError as `read`."""
+    return _read(path, CaptionsConfig)
+
+
+def _read(path: Path, kind: type[ConfigOf]) -> ConfigOf:
     values = toml.read(path)
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{path}: {toml.first_error(error)}") from error
 

@@ -38,27 +38,32 @@ class SourceImages:
 
 def read(images: FolderImages | TableImages) -> SourceImages:
     """Read the images in the order of the table, or of their sorted paths; raises InputError if one is missing."""
+    folder = Path(images.folder) if isinstance(images, FolderImages) else Path(images.table).parent
+    classed = isinstance(images, TableImages) and bool(images.meta_class)
+    seen: set[str] = set()
+    found: list[SourceImage] = []
+    same = without = 0
+    for item in every(images):
+        if classed and not item.meta_class:
+            without += 1
+        elif item.digest in seen:
+            same += 1
+        else:
+            seen.add(item.digest)
+            found.append(item)
+    return SourceImages(folder=folder, items=tuple(found), same_images=same, without_class=without)
+
+
+def every(images: FolderImages | TableImages) -> Iterator[SourceImage]:
+    """Yield all images in that order, those that are the same file too; raises InputError if one is missing."""
     if isinstance(images, FolderImages):
         folder, rows = Path(images.folder), list(_folder(Path(images.folder)))
     else:
         folder, rows = Path(images.table).parent, list(_table(images))
     if not rows:
         raise InputError(f"{folder} has no images: name a folder or a table with at least two")
-    classed = isinstance(images, TableImages) and bool(images.meta_class)
-    seen: set[str] = set()
-    found: list[SourceImage] = []
-    same = without = 0
     for name, path, meta_class, facts in tqdm(rows, desc="reading", unit="image", mininterval=1.0):
-        if classed and not meta_class:
-            without += 1
-            continue
-        digest = files.digest(path)
-        if digest in seen:
-            same += 1
-            continue
-        seen.add(digest)
-        found.append(SourceImage(name=name, path=path, meta_class=meta_class, digest=digest, facts=facts))
-    return SourceImages(folder=folder, items=tuple(found), same_images=same, without_class=without)
+        yield SourceImage(name=name, path=path, meta_class=meta_class, digest=files.digest(path), facts=facts)
 
 
 _Row = tuple[str, Path, str, Mapping[str, str]]  # name, file, class, facts

@@ -2,7 +2,8 @@
 
 Template file: [{"ref_image_id", "relative_cap", "tgt_image_id"}]; the combined file has a "type" besides.
 LLM file: {ref_id: {"tgt_image_id", "relative_cap", "tgt_cap"}}. Neither describes the reference: the two-stage method's
-release takes its caption from a file of machine captions, {"0306448.png": caption}, and of that the first sentence.
+release takes its caption from a file of machine captions, {"0306448.png": caption}, and of that the first sentence. A
+captions.jsonl of `likebut triplets captions` does, too.
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from training.data import annotations, triplets
+from training.data.formats import captioned_table
 from training.data.rows import LoadedRows, Triplets
 from training.data.triplets import TripletRow
 
@@ -25,7 +27,7 @@ def find(path: Path, *, images: Sequence[Path], captions: Path | None = None) ->
 
     `captions` is the file of machine captions, or None: the captions are then "".
     """
-    described = None if captions is None else _mapping(annotations.document(captions, of=_DATASET), str(captions))
+    described = None if captions is None else _described(captions)
     rows = (_row(record, described, f"{path}, row {number}") for number, record in enumerate(_records(path), start=1))
     return triplets.from_rows(str(path), rows, folders=images)
 
@@ -39,6 +41,13 @@ def _records(path: Path) -> Iterator[Mapping[str, object]]:
         return
     for reference, record in _mapping(content, str(path)).items():
         yield {"ref_image_id": reference, **_mapping(record, f"{path}, {reference!r}")}
+
+
+def _described(path: Path) -> Mapping[str, object]:
+    """The captions by the image's name."""
+    if path.suffix == ".jsonl":
+        return dict(captioned_table.cells(path, "image", "caption"))
+    return _mapping(annotations.document(path, of=_DATASET), str(path))
 
 
 def _row(record: Mapping[str, object], described: Mapping[str, object] | None, where: str) -> TripletRow:
