@@ -40,16 +40,16 @@ def fashioniq(folder: Path) -> None:
         document(folder / "image_splits" / f"split.{category}.val.json", names)
 
 
-def cirr(folder: Path) -> None:
-    """Write two sets of six in each split; test1 hides its targets."""
-    for split, start in (("val", 0), ("test1", 50)):
-        names = [f"{split}-{set_}-{place}" for set_ in range(2) for place in range(6)]
+def cirr(folder: Path, *, sets: int = 2) -> None:
+    """Write two sets of six in each split, or more; test1 hides its targets."""
+    for split, start in (("val", 0), ("test1", 100)):
+        names = [f"{split}-{set_}-{place}" for set_ in range(sets) for place in range(6)]
         places = {name: f"./{split}/{name}.png" for name in names}
         for seed, name in enumerate(names, start):
             picture(folder / split / f"{name}.png", seed=seed)
         rows: list[dict[str, object]] = []
         for number in range(6):
-            members = names[:6] if number % 2 else names[6:]
+            members = names[:6] if number % 2 else names[6:12]
             reference, target = members[number % 6], members[(number + 2) % 6]
             row: dict[str, object] = {"pairid": 10 + number, "reference": reference, "caption": "show two red dresses"}
             img_set: dict[str, object] = {"id": number % 2, "members": members, "reference_rank": 3}
