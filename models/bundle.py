@@ -35,6 +35,7 @@ _COMPARED = 65_536  # embeddings that are compared with them at a time
 TOWERS = ("gallery", "text")  # a weighted sum needs no third: composed is the gallery's vector
 QUERY_WHOLE = ("gallery", "query", "text")  # the graphs of a bundle, in the order that its model_id digests them
 QUERY_SPLIT = ("gallery", "reference", "compose", "text")  # an image is processed once for many texts
+QUERY_OF_VECTORS = ("gallery", "text", "compose")  # a query needs no more than the two towers' vectors
 RERANK = "rerank"  # an optional graph
 CANDIDATES = 100  # most rows that it re-ranks, as in its training
 _ResizeName: TypeAlias = Literal["shorter side, centre crop", "squash", "longer side, padded"]
@@ -60,6 +61,12 @@ class Preprocessing(BaseModel):
     resize: _ResizeName = "shorter side, centre crop"
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     fill: int = Field(default=0, ge=0, le=255, exclude_if=lambda fill: fill == 0)  # grey of the padding
+
+    @property
+    def size_and_way(self) -> Resize:
+        """How an image becomes that square."""
+        mode = next(mode for mode, name in _NAMES.items() if name == self.resize)
+        return Resize(self.image_size, mode=mode, filter=self.interpolation, fill=self.fill)
 
     @classmethod
     def from_resize(cls, resize: Resize) -> "Preprocessing":
@@ -161,9 +168,7 @@ class Manifest(BaseModel):
     @property
     def resize(self) -> Resize:
         """How an image becomes that square."""
-        facts = self.preprocessing
-        mode = next(mode for mode, name in _NAMES.items() if name == facts.resize)
-        return Resize(facts.image_size, mode=mode, filter=facts.interpolation, fill=facts.fill)
+        return self.preprocessing.size_and_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +204,9 @@ class Bundle:
 
     @property
     def graphs(self) -> tuple[str, ...]:
-        """The names of its graphs: TOWERS, QUERY_WHOLE or QUERY_SPLIT, perhaps with RERANK; or raises BundleBroken."""
+        """The names of its graphs: one of the tuples above, perhaps with RERANK; or raises BundleBroken."""
         found = {name.removesuffix(".onnx") for name in self.manifest.files if name.endswith(".onnx")}
-        for graphs in (TOWERS, QUERY_WHOLE, QUERY_SPLIT):
+        for graphs in (TOWERS, QUERY_WHOLE, QUERY_SPLIT, QUERY_OF_VECTORS):
             if found - {RERANK} == set(graphs):
                 return (*graphs, RERANK) if RERANK in found else graphs
         raise BundleBroken(f"the bundle {self.path} has the graphs {', '.join(sorted(found))}: export it again")

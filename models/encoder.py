@@ -69,8 +69,9 @@ class Encoder:
         if "query" not in graphs:
             reference = graphs.get("reference") or graphs["gallery"]
             self._references = References(reference, cache_bytes=reference_cache_bytes)
-            if self._compose is not None and set(self._compose.inputs) != {*self._references.names, "tokens"}:
-                raise BundleBroken(f"compose.onnx of {opened.path} wants other features than reference.onnx gives")
+            read = "tokens" if "reference" in graphs else "text"  # or the vector of text.onnx
+            if self._compose is not None and set(self._compose.inputs) != {*self._references.names, read}:
+                raise BundleBroken(f"compose.onnx of {opened.path} wants other features than its graphs give")
 
     @classmethod
     def open(
@@ -107,10 +108,8 @@ class Encoder:
         parsed = Template.parse(template)
         if TEXT not in template or self._tokenizer.slot(parsed) != self.manifest.slot:
             raise ConfigError(
-                f"the template {template!r} does not go with {self.manifest.model_id}, which has its pseudo-word and its"
-                f" text as in {self.manifest.template!r}: change only what stands after the {SLOT}"
-                if self.manifest.slot
-                else f"the template {template!r} does not go with {self.manifest.model_id}: write one {TEXT}, no {SLOT}"
+                f"the template {template!r} does not go with {self.manifest.model_id}: write {TEXT} into it, and"
+                f" {SLOT} where {self.manifest.template!r} has it, if it does"
             )
         other = copy.copy(self)
         other.manifest, other._template = self.manifest.model_copy(update={"template": template}), parsed
@@ -240,6 +239,9 @@ class Encoder:
         """
         if graph is None:
             return {"composed": np.asarray(features["vector"], np.float32)}
+        if "text" in graph.inputs:
+            words = self.words(tokens)
+            return {**graph.run({**features, "text": words}), "text": words}
         lengths = self._lengths(tokens)
         groups = grouped_by_length(lengths) if self._cuts and len(lengths) > 1 and "pixels" not in features else ()
         if len(groups) < 2:
@@ -270,16 +272,13 @@ class Encoder:
         """Replays the outputs that torch gave at the export; raises BundleBroken if this machine's differ."""
         record = np.load(io.BytesIO(self._bundle.file(bundle.SELF_TEST).read_bytes()))
         pixels, tokens = record["pixels"], record["tokens"]
-        gallery = self._gallery.run({"pixels": pixels})["vector"]
+        gallery, text = self._gallery.run({"pixels": pixels})["vector"], self._text.run({"tokens": tokens})["vector"]
         composed = {"composed": gallery}
         if self._compose is not None:
             features: Features = {"pixels": pixels} if self._references is None else self._references.computed(pixels)
-            composed = self._compose.run({**features, "tokens": tokens})
-        answers = {
-            "gallery": gallery,
-            "text": self._text.run({"tokens": tokens})["vector"],
-            "composed": composed["composed"],
-        }
+            given = {"text": text} if "text" in self._compose.inputs else {"tokens": tokens}
+            composed = self._compose.run({**features, **given})
+        answers = {"gallery": gallery, "text": text, "composed": composed["composed"]}
         if "text" in composed:
             answers["query_text"] = composed["text"]
         if self._rerank is not None:

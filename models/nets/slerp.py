@@ -6,11 +6,8 @@ so the gallery is its plain image embedding.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-
-from models.nets.graph import BackboneGraph
-from models.nets.towers import Towers
 
 _PARALLEL = 1e-3  # of the sine of the angle, below which the arc's weights are nothing divided by nothing
 
@@ -30,20 +27,12 @@ def slerp(image: Tensor, text: Tensor, *, share: float) -> Tensor:
     return F.normalize(torch.where(bent, arc, (1.0 - share) * image + share * text), dim=-1)
 
 
-class SlerpReferenceGraph(BackboneGraph):
-    """pixels uint8 (B, 3, S, S) → a tuple of the image embedding (B, d)."""
+class SlerpGraph(nn.Module):
+    """image (B, d), text (B, d) → composed (B, d)."""
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor]:
-        return (self.backbone.image(pixels),)
-
-
-class SlerpComposeGraph(BackboneGraph):
-    """image (B, d), tokens int64 (B, L) → composed (B, d), text (B, d)."""
-
-    def __init__(self, backbone: Towers, *, share: float) -> None:
-        super().__init__(backbone)
+    def __init__(self, *, share: float) -> None:
+        super().__init__()
         self.share = share
 
-    def forward(self, image: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        text = self.backbone.text(tokens)
-        return slerp(image, text, share=self.share), text
+    def forward(self, image: Tensor, text: Tensor) -> Tensor:
+        return slerp(image, text, share=self.share)

@@ -19,7 +19,7 @@ from models.nets.backbone import Backbone
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
 from training.bundles import parameter_map
-from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, Split, traced, weight_bytes
+from training.bundles.onnx_graph import ORT_DOMAIN, Blob, Graphs, OfVectors, Split, traced, weight_bytes
 from training.bundles.verified_write import write_verified
 
 BATCH = 3  # rows of the self-test
@@ -144,9 +144,13 @@ def _parts(graphs: Graphs, pixels: Tensor, tokens: Tensor) -> dict[str, "_Part"]
         parts["reference"] = _part(graphs.query.reference, image, graphs.query.features)
         features = parts["reference"].outputs
         parts["compose"] = _part(graphs.query.compose, {**features, **text}, ("composed", "text"))
-    elif graphs.query is not None:
+    elif isinstance(graphs.query, nn.Module):
         parts["query"] = _part(graphs.query, {**image, **text}, ("composed", "text"))
-    return parts | {"text": _part(graphs.text, text, ("vector",))}
+    parts["text"] = _part(graphs.text, text, ("vector",))
+    if isinstance(graphs.query, OfVectors):
+        vectors = {name: parts[graph].outputs["vector"] for name, graph in (("vector", "gallery"), ("text", "text"))}
+        parts["compose"] = _part(graphs.query.compose, vectors, ("composed",))
+    return parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,18 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class OfVectors:
+    """A query of the two towers' vectors alone, as a module in eval mode."""
+
+    compose: nn.Module  # image (B, d), text (B, d) → composed (B, d)
+
+
+@dataclass(frozen=True, slots=True)
 class Graphs:
     """One method's graphs, as modules in eval mode with the signatures of docs/models.md."""
 
     gallery: nn.Module  # pixels → vector
-    query: nn.Module | Split | None  # pixels, tokens → composed, or composed and text; None: composed is the gallery's
+    query: nn.Module | Split | OfVectors | None  # pixels, tokens → composed [, text]; None: composed is the gallery's
     text: nn.Module  # tokens → vector
 
     @property
@@ -62,8 +69,9 @@ class Graphs:
 
     def make_compact(self) -> None:
         """Round the matrices, with the batch norms in them: to half precision, a sentence encoder's to 8 bits."""
-        parts = [self.query.reference, self.query.compose] if isinstance(self.query, Split) else [self.query]
-        parts = [part for part in parts if part is not None]
+        query = self.query
+        parts = [query.reference, query.compose] if isinstance(query, Split) else []
+        parts += [query] if isinstance(query, nn.Module) else []
         for part in (self.gallery, self.text, *parts):
             fold_norms(part)
             round_to_half(part)

@@ -11,7 +11,7 @@ from models.nets.backbone import Backbone
 from models.nets.towers import Towers
 from models.tokenizer import Tokenizer
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Graphs, Split
+from training.bundles.onnx_graph import Graphs, OfVectors, Split
 from training.data.sources.run_inputs import RunInputs
 from training.engine import backbones, loop
 from training.engine.distributed import World
@@ -69,6 +69,6 @@ class ClipRunConfig(Section):
         )
 
 
-def frozen_graphs(backbone: Towers, query: nn.Module | Split | None) -> Graphs:
+def frozen_graphs(backbone: Towers, query: nn.Module | Split | OfVectors | None) -> Graphs:
     """Return the graphs of a CLIP whose gallery and text embeddings are its own, with this query graph, or without."""
     return Graphs(gallery=weighted_sum.ImageGraph(backbone), query=query, text=weighted_sum.TextGraph(backbone))

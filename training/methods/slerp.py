@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from models.nets.backbone import Backbone
-from models.nets.slerp import SlerpComposeGraph, SlerpReferenceGraph
+from models.nets.slerp import SlerpGraph
 from models.nets.towers import Towers
 from training.bundles.export import FinishedModel
-from training.bundles.onnx_graph import Split
+from training.bundles.onnx_graph import OfVectors
 from training.engine import backbones
 from training.engine.distributed import World
 from training.engine.settings import BackboneConfig, Section
@@ -47,12 +47,11 @@ class SlerpConfig(Section):
 
 def slerp_model(backbone: Towers, *, name: str, share: float, tokenizer_file: Path) -> FinishedModel:
     """Return a CLIP, called `name` by open_clip, as the arc from its image to its text embedding."""
-    query = Split(SlerpReferenceGraph(backbone), SlerpComposeGraph(backbone, share=share), features=("image",))
     return FinishedModel(
         method="slerp",
         backbone=name,
         template="{text}",
         text_weight=0.0,
-        graphs=frozen_graphs(backbone.eval(), query),
+        graphs=frozen_graphs(backbone.eval(), OfVectors(SlerpGraph(share=share))),
         tokenizer_file=tokenizer_file,
     )
