@@ -57,6 +57,19 @@ class Backbone(Towers):
             raise ConfigError(f"the weights {pretrained} need the quickgelu model: use {model.name}")
         if (model.mode, model.filter) != ("crop", "bicubic"):
             raise ConfigError(f"the weights {pretrained} of {name} want another preprocessing than training's")
+        return cls._trainable(model, end=end)
+
+    @classmethod
+    def without_weights(cls, name: str, *, end: int) -> "Backbone":
+        """Build the open_clip model `name` for weights, mean, deviation and `resize` that a bundle brings.
+
+        Raises ConfigError as `create`.
+        """
+        return cls._trainable(open_clip_models.describe(name, pretrained="", stated=WeightFacts()), end=end)
+
+    @classmethod
+    def _trainable(cls, model: Description, *, end: int) -> "Backbone":
+        name = model.name
         if model.tokenizer_name:
             raise ConfigError(f"{name} has the tokenizer {model.tokenizer_name}, and training knows CLIP's alone")
         backbone = cls.load(model, end=end)

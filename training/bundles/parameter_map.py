@@ -24,7 +24,6 @@ from models.bundle import Bundle
 from models.errors import BundleBroken
 from models.nets.backbone import Backbone
 from models.nets.towers import PIXELS
-from models.preprocess import Resize
 from training.bundles.compact import stored, unsigned
 from training.bundles.onnx_graph import INLINE_BYTES, Blob, Graphs
 
@@ -80,11 +79,6 @@ def backbone_weights(path: Path, backbone: Backbone) -> dict[str, Tensor]:
     """
     opened = Bundle.open(path)
     stored = _read(opened)
-    if opened.manifest.resize != Resize(opened.manifest.image_size):
-        resize = opened.manifest.preprocessing.resize
-        raise BundleBroken(
-            f"the bundle {path} prepares images by {resize}, and training only by the centre: take another"
-        )
     state = backbone.state_dict()
     shapes = {name: list(tensor.shape) for name, tensor in state.items() if name != _NOT_EXPORTED}
     if shapes != {name: parameter.shape for name, parameter in stored.items() if name not in PIXELS}:

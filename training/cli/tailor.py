@@ -6,8 +6,12 @@ import dataclasses
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models import cli
+
+if TYPE_CHECKING:
+    from training.tailor.calibrated import FittedCalibration
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +100,7 @@ def _tailor(arguments: argparse.Namespace) -> None:
             "title_words": dict(found.words),
             "left_out": dict(found.chosen.left_out),
             "skipped": dict(found.skipped),
+            "calibration_errors": None if found.calibration is None else found.calibration.errors,
             "rows": found.verdict.result.summary()["rows"],
             "against": {way: dataclasses.asdict(estimate) for way, estimate in found.verdict.against.items()},
         }
@@ -112,10 +117,18 @@ def _tailor(arguments: argparse.Namespace) -> None:
     print(found.verdict.sentence, file=sys.stderr)
     if found.is_written:
         print(f"the bundle is in {out}", file=sys.stderr)
+        print(_meaning(found.calibration), file=sys.stderr)
     else:
         print(f"no bundle is written at {out}: --anyway writes it all the same", file=sys.stderr)
     if not found.verdict.is_better:
         sys.exit(1)  # 2 means that it could not be tried
+
+
+def _meaning(fitted: "FittedCalibration | None") -> str:
+    if fitted is None:
+        return "too few hits are right, or wrong, to say what its scores mean: hits have no chance"
+    apart = ", ".join(f"{kind} {error:.3f}" for kind, error in fitted.errors.items())
+    return f"chance and share of right hits are apart by {apart} in the mean, on the held-out products' questions"
 
 
 def _listed(facts: dict[str, str]) -> str:

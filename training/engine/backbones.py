@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models import bundle, files, spelling
+from models.bundle import Bundle, Preprocessing
 from models.errors import ConfigError
 from models.nets.backbone import Backbone, cleaning, context_length
 from models.tokenizer import Tokenizer
@@ -15,6 +16,7 @@ from training.engine.settings import BackboneConfig
 
 TOKENIZER = "tokenizer.json"
 BUNDLE_WEIGHTS = "backbone.pt"  # the weights, if they came from a bundle
+PREPROCESSING = "preprocessing.json"  # the bundle's, beside them
 
 
 def backbone(settings: BackboneConfig, out: Path, *, seed: int) -> Backbone:
@@ -26,14 +28,19 @@ def backbone(settings: BackboneConfig, out: Path, *, seed: int) -> Backbone:
     source = Path(settings.pretrained)
     bundled = (out / BUNDLE_WEIGHTS).exists() or (bool(settings.pretrained) and (source / bundle.MANIFEST).is_file())
     torch.manual_seed(seed)  # no checkpoint has random weights: each rank and the export draw them again
-    pretrained, like = ("", "") if bundled else (settings.pretrained, settings.like)
-    clip = Backbone.create(settings.name, pretrained=pretrained, like=like, end=tokenizer.end)
+    if bundled:
+        clip = Backbone.without_weights(settings.name, end=tokenizer.end)
+    else:
+        clip = Backbone.create(settings.name, pretrained=settings.pretrained, like=settings.like, end=tokenizer.end)
     if tokenizer.vocabulary > clip.clip.vocab_size:
         raise ConfigError(
             f"{settings.name} has a vocabulary of its own: name a bundle as backbone.pretrained, for its tokenizer"
         )
     if bundled:
         clip.take(_bundle_weights(source, clip, copy=out / BUNDLE_WEIGHTS))
+        if (out / PREPROCESSING).exists():  # else that of a run before there was such a file: crops
+            facts = (out / PREPROCESSING).read_text(encoding="utf-8")
+            clip.resize = Preprocessing.model_validate_json(facts).size_and_way
     return clip.eval()
 
 
@@ -54,6 +61,8 @@ def write_tokenizer(settings: BackboneConfig, path: Path) -> Tokenizer:
 def _bundle_weights(source: Path, backbone: Backbone, *, copy: Path) -> dict[str, Tensor]:
     """Return the bundle's weights from their copy in the run: another bundle may replace it at the same path."""
     if not copy.exists():
+        facts = Bundle.open(source).manifest.preprocessing.model_dump_json()
+        files.write(copy.with_name(PREPROCESSING), facts)
         with files.replacing(copy) as part:
             torch.save(parameter_map.backbone_weights(source, backbone), part)
     state: dict[str, Tensor] = torch.load(copy, map_location="cpu", weights_only=True)

@@ -21,7 +21,7 @@ from training.evaluation.drawn_queries import composed_vectors, text_vectors
 from training.evaluation.drawn_shop import Shop
 
 SHOWN = 24  # hits of each query that count, as a page shows
-_NONSENSE = 0.2  # share of the texts alone that no item satisfies
+NONSENSE = 0.2  # share of the texts alone that no item satisfies
 _UNRELATED = (
     "how do i reset my password",
     "opening hours on sunday",
@@ -56,7 +56,7 @@ def composed(encoder: Encoder, shop: Shop, *, books: Sequence[str], queries: int
     relevant = np.zeros(scores.shape, np.bool_)
     for row, triplet in enumerate(answer_questions(questions, shop.products)):
         relevant[row, [shop.row_of[id] for id in triplet.satisfying]] = True
-    return _first(scores, relevant)
+    return first_hits(scores, relevant)
 
 
 def text(encoder: Encoder, shop: Shop, *, books: Sequence[str], queries: int, seed: int) -> Judged:
@@ -65,8 +65,8 @@ def text(encoder: Encoder, shop: Shop, *, books: Sequence[str], queries: int, se
     for number in range(queries):
         random = Random(f"{seed}/calibration/{number}")
         product = random.choice(shop.products)
-        if random.random() < _NONSENSE:
-            said.append(_nonsense(random))
+        if random.random() < NONSENSE:
+            said.append(nonsense(random))
             relevant.append(np.zeros(len(shop.products), np.bool_))
             continue
         book = phrasebook.book(random.choice(books))
@@ -76,7 +76,25 @@ def text(encoder: Encoder, shop: Shop, *, books: Sequence[str], queries: int, se
         )
         said.append(phrase.text)
         relevant.append(facts.accepted(phrase.wish))
-    return _first(text_vectors(encoder, said) @ shop.gallery(encoder).T, np.stack(relevant))
+    return first_hits(text_vectors(encoder, said) @ shop.gallery(encoder).T, np.stack(relevant))
+
+
+def first_hits(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> Judged:
+    """Return the first hits by scores (B, N), and whether each is relevant (B, N)."""
+    places = np.argsort(-scores, axis=1)[:, :SHOWN]  # (B, K)
+    return Judged(
+        np.take_along_axis(scores, places, axis=1).ravel().astype(np.float64),
+        np.take_along_axis(relevant, places, axis=1).ravel(),
+    )
+
+
+def nonsense(random: Random) -> str:
+    """Return a text that no item satisfies."""
+    if random.random() < 0.5:
+        return random.choice(_UNRELATED)
+    return " ".join(
+        "".join(random.choices(ascii_lowercase, k=random.randint(3, 9))) for _ in range(random.randint(1, 4))
+    )
 
 
 def fit(judged: Judged) -> Logistic:
@@ -118,19 +136,3 @@ def _written(
     if random.random() < 0.5:
         return towards(reference, target, random)
     return spoken(reference, target, random.choice(books), random)
-
-
-def _nonsense(random: Random) -> str:
-    if random.random() < 0.5:
-        return random.choice(_UNRELATED)
-    return " ".join(
-        "".join(random.choices(ascii_lowercase, k=random.randint(3, 9))) for _ in range(random.randint(1, 4))
-    )
-
-
-def _first(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> Judged:
-    places = np.argsort(-scores, axis=1)[:, :SHOWN]  # (B, K)
-    return Judged(
-        np.take_along_axis(scores, places, axis=1).ravel().astype(np.float64),
-        np.take_along_axis(relevant, places, axis=1).ravel(),
-    )

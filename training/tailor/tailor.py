@@ -14,7 +14,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models import bundle as bundles
 from models import files
-from models.arrays import Embeddings
 from models.bundle import Bundle, Content
 from models.encoder import Encoder
 from models.errors import ConfigError, InputError
@@ -27,9 +26,10 @@ from training.engine import backbones, checkpoint
 from training.engine.settings import BackboneConfig
 from training.methods import runs, weighted_sum
 from training.methods.two_stage.two_stage import COMPOSING
-from training.tailor import run_config, verdict
+from training.tailor import calibrated, run_config, verdict
 from training.tailor import source as shop_source
 from training.tailor.attributes import ChosenAttributes
+from training.tailor.calibrated import FittedCalibration
 from training.tailor.prepare import PreparedProducts, prepare
 from training.tailor.verdict import Verdict
 
@@ -64,6 +64,7 @@ class Tailored:
     triplets: int
     skipped: Mapping[str, int]  # products, by the reason
     is_written: bool
+    calibration: FittedCalibration | None  # of the bundle that is written, if the shop has enough questions
 
 
 def tailor(
@@ -139,10 +140,9 @@ def tailor(
         )
         found.result.write(run / RESULT)
     is_written = found.is_better or anyway
-    if is_written:
-        _copy(trial, out, prepared.vectors)
+    fitted = _write(trial, out, prepared, seed=settings.seed) if is_written else None
     skipped = {**shop.skipped, **({"the image cannot be decoded": len(prepared.broken)} if prepared.broken else {})}
-    return Tailored(found, prepared.chosen, prepared.words, count, skipped, is_written)
+    return Tailored(found, prepared.chosen, prepared.words, count, skipped, is_written, fitted)
 
 
 def _bundle(name: str, work: Path) -> Path:
@@ -182,9 +182,12 @@ def _triplets(prepared: PreparedProducts, source: str, settings: TailorSettings)
     return count
 
 
-def _copy(trial: Path, out: Path, vectors: Embeddings) -> None:
-    """Write the bundle with statistics of the shop's images, so that a build notices others."""
-    opened = Bundle.open(trial)
+def _write(trial: Path, out: Path, prepared: PreparedProducts, *, seed: int) -> FittedCalibration | None:
+    """Write the bundle with what its scores mean, and with statistics of the shop's images for builds of others."""
+    opened, vectors = Bundle.open(trial), prepared.vectors
+    fitted = calibrated.calibrate(prepared.products, vectors, Encoder.open(trial), seed=seed)
     contents: dict[str, Content] = {name: opened.file(name) for name in opened.manifest.files}
     contents[bundles.KNOWN_IMAGES] = known_images.describe(vectors).encoded()
-    bundles.write(out, contents, opened.manifest)
+    curves = None if fitted is None else fitted.curves
+    bundles.write(out, contents, opened.manifest.model_copy(update={"calibration": curves}))
+    return fitted

@@ -83,19 +83,19 @@ def judge(
     looks = Looks(products)
     held_out = [products[row] for row in rows]
     drawn = triplets.draw(held_out, Looks(held_out), queries, seed=seed, wording="held-out")
-    whole = [_of_shop(each, rows, looks) for each in drawn]
+    whole = [of_shop(each, rows, looks) for each in drawn]
     posed = [_query(each, products, looks) for each in whole]
     texts = [each.text for each in whole]
     references = np.array([each.reference for each in whole])
-    image, words = vectors[references], _texts(before, texts)
+    image, words = vectors[references], text_queries(before, texts)
     ways = {
         "image only": image,
         "text only": words,
         SUM: normalised((1 - _SUM_WEIGHT) * image + _SUM_WEIGHT * words),
     }
     if before.manifest.method != "sum":
-        ways[BEFORE] = _composed(before, products, references, texts)
-    ways[TAILORED] = _composed(tailored, products, references, texts)
+        ways[BEFORE] = composed_queries(before, products, references, texts)
+    ways[TAILORED] = composed_queries(tailored, products, references, texts)
     names = [product.id for product in products]
     row_of = {name: row for row, name in enumerate(names)}
     answers = ranking.ranked(ways, posed, {_GALLERY: names}, vectors=vectors, row_of=row_of)
@@ -113,7 +113,7 @@ def judge(
     return Verdict.of_result(Result.from_answers(protocol, model, posed, answers, date=date))
 
 
-def _of_shop(triplet: ShopTriplet, rows: Sequence[int], looks: Looks) -> ShopTriplet:
+def of_shop(triplet: ShopTriplet, rows: Sequence[int], looks: Looks) -> ShopTriplet:
     """Return a triplet of the held-out products, in `rows` of the shop, as one of the whole shop."""
     reference, target = rows[triplet.reference], rows[triplet.target]
     wanted = looks.codes[:, target].copy()
@@ -136,11 +136,12 @@ def _query(triplet: ShopTriplet, products: Sequence[ShopProduct], looks: Looks) 
     )
 
 
-def _texts(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
+def text_queries(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
+    """Return a bundle's queries (B, d) of texts alone."""
     return np.concatenate([encoder.texts(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)])
 
 
-def _composed(
+def composed_queries(
     encoder: Encoder, products: Sequence[ShopProduct], references: np.ndarray, texts: Sequence[str]
 ) -> Embeddings:
     """Return a bundle's queries (B, d); each reference is decoded once for the texts that follow each other."""

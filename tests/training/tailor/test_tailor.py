@@ -3,15 +3,23 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from models import preprocess
+from models.arrays import normalised
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
+from models.errors import ConfigError
+from tests.training.bundles import families
 from training import __main__ as command
 from training.catalogue.write import write
-from training.data.shop import products
-from training.engine import checkpoint
+from training.data.shop import phrases, products
+from training.data.shop.states import ImageStates
+from training.data.sources.run_inputs import RunInputs
+from training.engine import backbones, checkpoint
+from training.engine.settings import BackboneConfig
 
 PRODUCTS = 240
 
@@ -57,6 +65,8 @@ def test_a_model_that_is_not_better_is_refused_and_written_only_if_it_must_be(
     manifest = Bundle.open(out).manifest
     assert (manifest.method, manifest.space_id) == ("two-stage", Bundle.open(SHIPPED).manifest.space_id)
     assert manifest.template == Bundle.open(SHIPPED).manifest.template
+    assert manifest.calibration is not None and manifest.calibration.composed.slope > 0
+    assert manifest.calibration.text.slope > 0 and "chance and share" in capsys.readouterr().err
     pixels = torch.randint(0, 256, (1, 3, 96, 96), dtype=torch.uint8).numpy()
     assert Encoder.open(out).queries(pixels, ["in red"], text_weight=0.0).shape == (1, manifest.dimension)
 
@@ -103,3 +113,47 @@ def test_products_without_images_are_refused(tmp_path: Path, capsys: pytest.Capt
 def test_what_is_no_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("products.csv", "--bundle", tmp_path / "none", "--out", tmp_path / "mine") == 2
     assert "is no bundle: name a bundle's folder, or an open_clip model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("preprocessing", [families.HALVES, {**families.SQUASH, "interpolation": "bilinear"}])
+def test_a_model_trains_with_its_own_preprocessing(
+    shop: Path, tmp_path: Path, preprocessing: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = families.Family(preprocessing=preprocessing).write(tmp_path / "model")
+    before, out = tmp_path / "before", tmp_path / "mine"
+    assert command.main(["export", "--model", name, "--out", str(before)]) == 0
+    words: list[str | Path] = [shop, "--bundle", before, "--out", out, "--attributes", "category,colour"]
+    assert run(*words, "--triplets", "100", "--epochs", "1", "--anyway", "--json") in (0, 1)
+    first, tailored = Bundle.open(before).manifest, Bundle.open(out).manifest
+    assert (tailored.space_id, tailored.preprocessing) == (first.space_id, first.preprocessing)
+    pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8).numpy()
+    vectors = Encoder.open(before).gallery(pixels)
+    np.testing.assert_array_equal(Encoder.open(out).gallery(pixels), vectors)
+
+    # the features that it was trained on are those of a gallery that the bundle builds
+    (work,) = (path.parent for path in (tmp_path / "mine-work").glob("*/result.json"))
+    listed = products.read(work / "products.jsonl")
+    own = BackboneConfig(name=first.backbone, pretrained=str(before))
+    states = ImageStates(backbones.backbone(own, work, seed=7), tmp_path / "mine-work" / "features")
+    assert states.add([listed[0].image]) == {}
+    found = np.array(states.states[states.rows([listed[0].image])[0], 0], dtype=np.float32)
+    square = preprocess.square(Path(listed[0].image).read_bytes(), resize=first.resize, max_pixels=10**6)
+    np.testing.assert_allclose(normalised(found[None]), Encoder.open(before).gallery(square[None]), atol=2e-3)
+
+
+def test_other_training_refuses_a_model_that_squashes_its_images(tmp_path: Path) -> None:
+    name = families.Family(preprocessing=families.SQUASH).write(tmp_path / "model")
+    assert command.main(["export", "--model", name, "--out", str(tmp_path / "before")]) == 0
+    own = BackboneConfig(name=name, pretrained=str(tmp_path / "before"))
+    tokenizer = backbones.write_tokenizer(own, tmp_path / backbones.TOKENIZER)
+    net = backbones.backbone(own, tmp_path, seed=7)
+    inputs = RunInputs(net, tokenizer, template="{text}", seed=0, cache=tmp_path)
+    with pytest.raises(ConfigError, match="squashes or pads its images"):
+        inputs.check_crops()
+
+
+def test_descriptions_say_attributes_as_shoppers_do() -> None:
+    looks = {"category": "Shoes > Boots", "colour": "red", "neckline": "boat", "title: festive": "festive"}
+    assert phrases.description(looks) == "red boots, boat neckline festive"
+    assert phrases.description({"gender": "women"}) == "for women"
+    assert phrases.is_sayable("boat") and not phrases.is_sayable("none")

@@ -116,8 +116,8 @@ def blocks(array: NDArray[np.generic], size: int) -> Iterator[Tensor]:
 
 
 def _digest(backbone: Backbone) -> str:
-    """Of the weights that the features depend on."""
+    """Of the weights that the features depend on, with the mean and the deviation that belong to them."""
     found = hashlib.sha256()
-    for name, tensor in sorted(backbone.state_dict().items()):
+    for name, tensor in sorted({**backbone.state_dict(), "mean": backbone.mean, "std": backbone.std}.items()):
         found.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
     return found.hexdigest()

@@ -72,6 +72,25 @@ def text(
     return whole
 
 
+def is_sayable(value: str) -> bool:
+    """Return whether a value names what a product has, not that it lacks something or that a flag is set."""
+    return value not in (*_YES, *_NO)
+
+
+def description(looks: Mapping[str, str]) -> str:
+    """Return a product's attributes as words, as one searches for it: "red striped dress, boat neckline"."""
+    by_role: dict[Role, list[str]] = {}
+    for name, value in looks.items():
+        own = "other" if name.startswith(WORD) else role(name)
+        words = _value(value) if name.startswith(WORD) or own != "other" else f"{_value(value)} {plain(name)}"
+        by_role.setdefault(own, []).append(words)
+    order: tuple[Role, ...] = ("colour", "material", "pattern", "kind", "audience", "other")
+    joined = {each: " ".join(by_role.get(each, [])) for each in order}
+    first = " ".join(joined[each] for each in order[:4] if joined[each])
+    rest = [f"for {words}" if each == "audience" else words for each in order[4:] if (words := joined[each])]
+    return ", ".join(part for part in (first, *rest) if part)
+
+
 def _attribute(difference: Difference, names: Sequence[str], noun: str, random: Random, wording: Wording) -> str:
     name, old, new = plain(difference.name), _value(difference.old), _value(difference.new)
     old = "" if old in _NO else old

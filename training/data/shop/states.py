@@ -136,8 +136,10 @@ def _key(path: str) -> str:
 
 
 def _digest(backbone: Backbone) -> str:
-    """Return a digest of the image tower's weights."""
-    found = hashlib.sha256()
+    """Return a digest of the image tower's weights and of how it wants its images."""
+    found = hashlib.sha256(repr(backbone.resize).encode())
+    for buffer in (backbone.mean, backbone.std):
+        found.update(buffer.cpu().numpy().tobytes())
     for name, tensor in sorted(backbone.clip.visual.state_dict().items()):
         found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return found.hexdigest()[:16]

@@ -56,6 +56,7 @@ def optional_path(name: str) -> Path | None:
 
 
 def _features(inputs: RunInputs, *, split: str, count: int) -> Features:
+    inputs.check_crops()
     return Features(inputs.backbone, inputs.tokenizer, split=split, count=count, seed=inputs.seed, cache=inputs.cache)
 
 
@@ -65,7 +66,7 @@ def _of_files(data: ShardsSource | TableSource, inputs: RunInputs, *, workers: i
         validation=data.validation,
         tokenise=tokenise(inputs.tokenizer, PLAIN),
         seed=inputs.seed,
-        size=inputs.backbone.image_size,
+        size=inputs.size,
         workers=workers,
     )
 

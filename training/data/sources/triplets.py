@@ -33,7 +33,7 @@ def drawn_pixels(data: DrawnTriplets, inputs: RunInputs, *, captions: bool) -> D
         tokenizer=inputs.tokenizer,
         template=Template.parse(inputs.template),
         seed=inputs.seed,
-        size=inputs.backbone.image_size,
+        size=inputs.size,
         cache=inputs.cache,
         captions=captions,
     )
@@ -65,7 +65,7 @@ def of_files(rows: Triplets, inputs: RunInputs, *, validation: int, workers: int
         texts=tokenise(inputs.tokenizer, Template.parse(inputs.template)),
         captions=tokenise(inputs.tokenizer, PLAIN),
         seed=inputs.seed,
-        size=inputs.backbone.image_size,
+        size=inputs.size,
         workers=workers,
     )
 
