@@ -1,6 +1,6 @@
 """The walk to the papers' numbers: every command of docs/papers.md, in its order, on made-up data of the same shape.
 
-A CLIP of one and two blocks stands for ViT-L/14, downloads are replaced by files made here, and the language models by a
+A tiny CLIP stands for ViT-L/14, downloads are replaced by files made here, and the language models by a
 script. Configs are those of the page, with fewer rows and steps.
 """
 
