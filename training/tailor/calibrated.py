@@ -20,7 +20,7 @@ from training.evaluation.calibration import Judged
 from training.tailor.verdict import composed_queries, of_shop, text_queries
 
 _QUERIES = 600  # of each kind and split
-_FEWEST = 100  # hits that satisfy, and others, without which a curve says nothing
+_FEWEST = 50  # hits that satisfy, and others, without which a curve says nothing
 _NAMED = 3  # attributes of a text alone, at most
 
 
@@ -39,11 +39,11 @@ def calibrate(
     shop = _Shop(products, vectors, Looks(products), encoder, seed)
     curves, errors = {}, {}
     for kind, ask in (("composed", shop.composed), ("text", shop.text)):
-        judged = ask("validation", "validation")
-        if min(judged.satisfied.sum(), (~judged.satisfied).sum()) < _FEWEST:
+        known, unseen = ask("validation", "validation"), ask("held-out", "held-out")
+        if min(int((each.satisfied == right).sum()) for each in (known, unseen) for right in (True, False)) < _FEWEST:
             return None
-        curves[kind] = calibration.fit(judged)
-        errors[kind] = calibration.error(calibration.reliability(curves[kind], ask("held-out", "held-out")))
+        curves[kind] = calibration.fit(known)
+        errors[kind] = calibration.error(calibration.reliability(curves[kind], unseen))
     return FittedCalibration(Calibration(**curves), errors)
 
 
@@ -60,6 +60,8 @@ class _Shop:
         rows = self._rows(split)
         some = [self.products[row] for row in rows]
         drawn = triplets.draw(some, Looks(some), _QUERIES, seed=self.seed, wording=wording)
+        if not drawn:
+            return Judged(np.empty(0), np.empty(0, np.bool_))
         whole = [of_shop(each, rows, self.looks) for each in drawn]
         references = np.array([each.reference for each in whole])  # (B,)
         queries = composed_queries(self.encoder, self.products, references, [each.text for each in whole])
