@@ -196,7 +196,7 @@ def test_half_of_a_split_query_is_refused(copy: Path) -> None:
     manifest = json.loads((copy / bundle.MANIFEST).read_text())
     del manifest["files"]["reference.onnx"]
     (copy / bundle.MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BundleBroken, match="compose.onnx of .* wants other features"):
+    with pytest.raises(BundleBroken, match="wants other features"):
         Encoder.open(copy)
 
 
