@@ -46,7 +46,7 @@ def _records(path: Path) -> Iterator[Mapping[str, object]]:
 def _described(path: Path) -> Mapping[str, object]:
     """The captions by the image's name."""
     if path.suffix == ".jsonl":
-        return dict(captioned_table.cells(path, "image", "caption"))
+        return {row[0]: row[1] for row in captioned_table.cells(path, "image", "caption")}
     return _mapping(annotations.document(path, of=_DATASET), str(path))
 
 
