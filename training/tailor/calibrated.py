@@ -1,4 +1,4 @@
-"""What the scores of a tailored bundle mean, fitted on questions about products of validation, in the whole shop."""
+"""Meaning of a tailored bundle's scores, fitted on questions about products of validation, in the whole shop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
