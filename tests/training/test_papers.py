@@ -123,7 +123,7 @@ FETCHED: Mapping[str, Callable[[Path], object]] = {
     "awk": lambda folder: None,  # FashionIQ's images are there already
     "git clone --branch cirr_dataset": cirr,
     "git clone https://github.com/miccunifi/CIRCO": lambda folder: synthetic.circo(folder / "data/circo"),
-    "curl -o data/": lambda folder: None,
+    "wget -q -O data/": lambda folder: None,
     "unzip": lambda folder: None,
 }
 
