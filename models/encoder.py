@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import bundle, preprocess, reference_cache, spelling
+from models import bundle, preprocess, reference_cache, spelling, templates
 from models.arrays import Embeddings, Pixels, TokenIds, normalised
 from models.bundle import Bundle, KnownImages, Manifest
 from models.errors import BundleBroken, ConfigError
@@ -18,7 +18,7 @@ from models.image_decoders import CPU_S, ImageDecoders
 from models.reference_cache import CacheUse, Features, References
 from models.runtime.device import CPU, Device
 from models.runtime.session import OnnxSession, Placement
-from models.tokenizer import SHORTEST, SLOT, TEXT, Template, Tokenizer, Tokens, grouped_by_length
+from models.tokenizer import SHORTEST, SLOT, Template, Tokenizer, Tokens, grouped_by_length
 
 _COLUMNS = 4  # lengths of texts are rounded up to a multiple of it: fewer shapes to plan for
 
@@ -48,7 +48,7 @@ class Encoder:
         words = opened.file(spelling.FILE) if spelling.FILE in opened.manifest.files else None
         length = opened.manifest.context_length
         self._tokenizer = Tokenizer.open(opened.file(bundle.TOKENIZER), context_length=length, words=words)
-        self._template = _template(opened, self._tokenizer)
+        self._template = templates.of_bundle(opened, self._tokenizer)
         self._graphs = graphs = {
             name: OnnxSession(
                 opened.file(f"{name}.onnx"),
@@ -101,16 +101,8 @@ class Encoder:
         return encoder
 
     def with_template(self, template: str) -> "Encoder":
-        """The same model, with the wanted changes set into another template than the bundle's.
-
-        Raises ConfigError if its pseudo-word is not where the graphs have it, or is missing.
-        """
-        parsed = Template.parse(template)
-        if TEXT not in template or self._tokenizer.slot(parsed) != self.manifest.slot:
-            raise ConfigError(
-                f"the template {template!r} does not go with {self.manifest.model_id}: write {TEXT} into it, and"
-                f" {SLOT} where {self.manifest.template!r} has it, if it does"
-            )
+        """The same model with its changes set into another template; raises ConfigError as `templates.another`."""
+        parsed = templates.another(template, self.manifest, self._tokenizer)
         other = copy.copy(self)
         other.manifest, other._template = self.manifest.model_copy(update={"template": template}), parsed
         return other
@@ -292,18 +284,3 @@ class Encoder:
                     f"the self-test of {self._bundle.path} failed: {name} differs from torch by {difference:.2g}, more"
                     f" than {tolerance:.2g}; export the bundle again or use another provider"
                 )
-
-
-def _template(opened: Bundle, tokenizer: Tokenizer) -> Template:
-    """The manifest's template; raises BundleBroken if its slot is not the one that the graphs use."""
-    try:
-        template = Template.parse(opened.manifest.template)
-        slot = tokenizer.slot(template)
-    except ConfigError as error:
-        raise BundleBroken(f"the template of the bundle {opened.path} cannot be used: {error}") from error
-    if slot != opened.manifest.slot:
-        raise BundleBroken(
-            f"the bundle {opened.path} has its pseudo-word at {opened.manifest.slot}, its template at {slot}:"
-            " export it again"
-        )
-    return template

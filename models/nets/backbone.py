@@ -61,10 +61,7 @@ class Backbone(Towers):
 
     @classmethod
     def without_weights(cls, name: str, *, end: int) -> "Backbone":
-        """Build the open_clip model `name` for weights, mean, deviation and `resize` that a bundle brings.
-
-        Raises ConfigError as `create`.
-        """
+        """Build the open_clip model `name` for the weights and resize of a bundle; raises ConfigError as `create`."""
         return cls._trainable(open_clip_models.describe(name, pretrained="", stated=WeightFacts()), end=end)
 
     @classmethod
