@@ -69,18 +69,13 @@ class Backbone(Towers):
         name = model.name
         if model.tokenizer_name:
             raise ConfigError(f"{name} has the tokenizer {model.tokenizer_name}, and training knows CLIP's alone")
-        backbone = cls.load(model, end=end)
+        clip = model.load()
+        if not is_causal(clip):
+            raise ConfigError(f"{name} does not read a text at its end token, by causal blocks, as CLIP does")
+        backbone = cls.wrap(model, clip, end=end)
         if name not in OWN_TOWERS and any(isinstance(part, nn.BatchNorm2d) for part in backbone.modules()):
             raise ConfigError(f"{name} is no CLIP with a ViT image tower: training would move its batch norms")
         return backbone
-
-    @classmethod
-    def load(cls, model: Description, *, end: int) -> "Backbone":
-        """Load a model; raises ConfigError if its text tower is not one that `Backbone` reads."""
-        clip = model.load()
-        if not is_causal(clip):
-            raise ConfigError(f"{model.name} does not read a text at its end token, by causal blocks, as CLIP does")
-        return cls.wrap(model, clip, end=end)
 
     @classmethod
     def wrap(cls, model: Description, clip: CLIP | CustomTextCLIP, *, end: int) -> "Backbone":
