@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.build import arguments as build_arguments
+from index.milvus import address
 from models import cli
 from models.bundle import SHIPPED
 from models.errors import ConfigError
@@ -39,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     create.set_defaults(verb=_create)
     compact = verbs.add_parser("compact", help="fold the changes since the live snapshot into a new one")
     compact.add_argument("gallery", type=Path)
-    compact.set_defaults(verb=_compact)
+    compact.set_defaults(verb=_in_folder(_compact))
     for long in (build, compact):
         long.add_argument(
             "--progress",
@@ -54,11 +56,11 @@ def main(argv: Sequence[str]) -> int:
     rollback.set_defaults(verb=_rollback)
     repair = verbs.add_parser("repair", help="give up changes that the journal lost, so that the gallery opens again")
     repair.add_argument("gallery", type=Path)
-    repair.set_defaults(verb=_repair)
+    repair.set_defaults(verb=_in_folder(_repair))
     tune = verbs.add_parser("tune", help="set the number of probed lists for another recall")
     tune.add_argument("gallery", type=Path)
     tune.add_argument("--recall", type=float, required=True, metavar="R", help="recall@10 of composed queries")
-    tune.set_defaults(verb=_tune)
+    tune.set_defaults(verb=_in_folder(_tune))
     inspect = verbs.add_parser("inspect", help="show facts of a gallery")
     inspect.add_argument("gallery", type=Path)
     inspect.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -66,11 +68,11 @@ def main(argv: Sequence[str]) -> int:
     skipped = verbs.add_parser("skipped", help="list the rows of the source that were skipped, and why")
     skipped.add_argument("gallery", type=Path)
     skipped.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
-    skipped.set_defaults(verb=_skipped)
+    skipped.set_defaults(verb=_in_folder(_skipped))
     export = verbs.add_parser("export", help="write a gallery's embeddings and items in clip-retrieval's layout")
     export.add_argument("gallery", type=Path)
     export.add_argument("out", type=Path, help="folder to create")
-    export.set_defaults(verb=_export)
+    export.set_defaults(verb=_in_folder(_export))
     return cli.run(parser, argv)
 
 
@@ -89,15 +91,26 @@ def _build(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from index.build import progress as progress_reports
-    from index.build.build import build
-    from index.build.own_source import last_source
     from index.vectors.encodings import IndexOptions
     from models.encoder import Encoder
     from models.runtime.device import Device
 
+    if address.is_milvus(arguments.gallery):
+        _refuse_options(arguments)
+        from index.build.milvus import from_source
+
+        build = partial(from_source.build, address=address.parse(arguments.gallery))
+        last_source = partial(from_source.last_source, address.parse(arguments.gallery))
+    else:
+        from index.build import build as in_folder
+        from index.build import own_source
+
+        lexical = None if arguments.lexical is None else [name for name in arguments.lexical.split(",") if name]
+        build = partial(in_folder.build, gallery=arguments.gallery, lexical=lexical)
+        last_source = partial(own_source.last_source, arguments.gallery)
     source = arguments.source
     if source is None:
-        source, known = last_source(arguments.gallery)
+        source, known = last_source()
         columns = columns or dict(known)
     shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
     device = Device(arguments.provider, arguments.products, arguments.engines)
@@ -105,10 +118,8 @@ def _build(arguments: argparse.Namespace) -> None:
     with _reporting(arguments) as progress:
         built = build(
             source or None,
-            arguments.gallery,
-            encoder,
+            encoder=encoder,
             shape=shape,
-            lexical=None if arguments.lexical is None else [name for name in arguments.lexical.split(",") if name],
             max_loss=arguments.max_loss,
             private_hosts=arguments.allow_private_hosts == "true",
             columns=columns,
@@ -161,11 +172,38 @@ def _reporting(arguments: argparse.Namespace) -> "AbstractContextManager[Report]
     ]()
 
 
+def _in_folder(verb: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    """The verb, which raises ConfigError for a gallery in Milvus."""
+
+    def run(arguments: argparse.Namespace) -> None:
+        if address.is_milvus(arguments.gallery):
+            raise ConfigError(f"{arguments.gallery} is in Milvus, and this command is for a gallery in a folder")
+        verb(arguments)
+
+    return run
+
+
+def _refuse_options(arguments: argparse.Namespace) -> None:
+    """Raises ConfigError for an option that a gallery in Milvus does not have."""
+    given = {"--shards": arguments.shards, "--encoding": arguments.encoding}
+    options = [name for name, value in given.items() if value != "auto"]
+    options += ["--lexical"] if arguments.lexical is not None else []
+    if options:
+        raise ConfigError(f"{options[0]} is not for a gallery in Milvus, which has its own index: leave it out")
+
+
 def _create(arguments: argparse.Namespace) -> None:
-    from index.build.create import create
     from models.bundle import Bundle
 
     opened = Bundle.open(arguments.bundle)
+    if address.is_milvus(arguments.gallery):
+        from index.build.milvus import new_snapshot
+
+        made = new_snapshot.create(address.parse(arguments.gallery), opened.manifest)
+        print(f"snapshot {made.name} of {arguments.gallery}, without items, is live: put items over HTTP")
+        return
+    from index.build.create import create
+
     made = create(arguments.gallery, opened.manifest, known_images=opened.known_images)
     print(f"snapshot {made.name} of {arguments.gallery}, without items, is live: put items over HTTP")
 
@@ -190,6 +228,12 @@ def _compact(arguments: argparse.Namespace) -> None:
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
+    if address.is_milvus(arguments.gallery):
+        from index.build.milvus import new_snapshot
+
+        back = new_snapshot.roll_back(address.parse(arguments.gallery), arguments.snapshot)
+        print(f"snapshot {back.name} of {back.created:%Y-%m-%d %H:%M} UTC is live, with the changes made since")
+        return
     from index.build.publish import roll_back
 
     back = roll_back(arguments.gallery, arguments.snapshot)

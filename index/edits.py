@@ -11,13 +11,13 @@ from typing import TypeAlias
 import numpy as np
 
 from index import uploads
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.items.attribute_types import convert_attributes
 from index.items.items import GalleryItem
 from index.sources import image_bytes
 from index.sources.cells import Value
 from index.sources.rows import SourceRow, id_problem
-from index.storage import snapshot
 from index.storage.changes import Change, Delete, Entry, ImageState, Upsert, Vector
 from index.storage.journal import Journal
 from index.storage.read_only_journal import ReadOnlyJournal
@@ -79,12 +79,13 @@ def apply(
 
 
 def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pixels: int) -> list[Problem | None]:
-    snapshot.check_writable(gallery.journal.gallery)  # before anything is embedded
+    gallery.store.check_writable()  # before anything is embedded
     problems: list[Problem | None] = [None] * len(edits)
     vectors = _embedded(edits, encoder, problems, max_pixels)
-    gallery.journal.require_in_place()  # before an image is stored at a path that may be another gallery's
-    images = _stored(edits, gallery.journal.gallery, vectors)
+    gallery.store.require_in_place()  # before an image is stored at a path that may be another gallery's
+    images = _stored(edits, gallery.folder, vectors)
     with gallery.transaction() as (view, change):  # an item must not change between its reading and its writing
+        view.rows.look_up([edit.id for edit in edits])
         change(_changes(edits, view, images, encoder.manifest.space_id, problems))
     return problems
 

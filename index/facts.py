@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 
+from index import places
 from index.items import attribute_file
+from index.milvus import address
 from index.storage import snapshot, unlike_images
 from models import cli
 
 
 def show(gallery: Path, *, as_json: bool) -> None:
     """Prints the facts of the live snapshot; raises GalleryError."""
+    if address.is_milvus(gallery):
+        _show_in_milvus(gallery, as_json=as_json)
+        return
     live = snapshot.live(gallery)
     columns = attribute_file.read(live.path / snapshot.ATTRIBUTES)
     source = attribute_file.read_source(live.path / snapshot.ATTRIBUTES)
@@ -57,6 +62,27 @@ def show(gallery: Path, *, as_json: bool) -> None:
         facts["lexical"] = "none" if manifest.lexical is None else ", ".join(["id", *manifest.lexical])
         facts["map"] = ", ".join(f"{name}={column}" for name, column in source.columns.items()) or "none"
         facts["notes"] = "\n".join(["", *notes]) if notes else "none"
+    cli.show(facts, as_json=as_json)
+
+
+def _show_in_milvus(gallery: Path, *, as_json: bool) -> None:
+    manifest, kept = places.live_manifest(gallery), [each.name for each in places.kept_snapshots(gallery)]
+    facts: dict[str, object] = {
+        "snapshot": manifest.name,
+        "created": manifest.created.isoformat(),
+        "source": manifest.source,
+        "items": manifest.count,
+        "skipped": manifest.skipped,
+        "dimension": manifest.dimension,
+        "space_id": manifest.space_id,
+        "model_id": manifest.model_id,
+        "encoding": manifest.encoding,
+        "nlist": manifest.nlist,
+        "nprobe": manifest.nprobe,
+        "recall_at_10": manifest.recall_at_10,
+        "kept": kept if as_json else ", ".join(kept),
+        "map": dict(places.columns(gallery)),
+    }
     cli.show(facts, as_json=as_json)
 
 

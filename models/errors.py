@@ -110,6 +110,10 @@ class GalleryBroken(GalleryError):
     """A file of the gallery is missing, damaged or of another schema."""
 
 
+class GalleryUnavailable(GalleryError):
+    """The engine that holds the gallery on other machines does not answer at the moment."""
+
+
 class LossRefused(GalleryError):
     """A build would remove more of the live items than it may."""
 

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     describe = verbs.add_parser("openapi", help="print the OpenAPI document of the HTTP interface")
     describe.set_defaults(verb=_openapi)
     search = verbs.add_parser("search", help="search once, without HTTP")
-    search.add_argument("--gallery", help="folder of the gallery")
+    search.add_argument("--gallery", help="folder of the gallery, or its address in Milvus")
     search.add_argument("--bundle", help="folder of the exported model")
     reference = search.add_mutually_exclusive_group()
     reference.add_argument("--image", type=Path, metavar="FILE", help="the reference: an image file")

@@ -142,6 +142,8 @@ def status_of(error: errors.LikebutError) -> int:
 def answer(error: errors.LikebutError, *, request_id: str) -> JSONResponse:
     """Return the response for an error."""
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Later) else {}
+    if isinstance(error, errors.GalleryUnavailable):
+        headers["Retry-After"] = str(SHORTAGE_S)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="likebut"'
     if isinstance(error, WrongEncoding):

@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
 from types import FrameType
 
 import uvicorn
 
-from index.storage import snapshot
+from index import places
+from index.milvus import address
 from models.errors import ConfigError, GalleryReadOnly
 from service import listening, machine
 from service.connections import SPARE, Connections
@@ -50,6 +52,7 @@ def run(
     raises, and NotReady if other workers serve and this one has not answered a trial search.
     """
     _return_large_blocks()
+    _leave_out_pandas(settings)
     # set before the model is opened, because process 1 of a container ignores SIGTERM otherwise
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     json_logs.configure(worker=None if role is None else role.index)
@@ -67,6 +70,20 @@ def run(
         raise NotReady("; ".join(server.unproved))
     if server.interrupted:  # uvicorn's own exception may be lost with the event loop
         raise KeyboardInterrupt
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Says that pandas is not installed."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("this service works without pandas", name=name)
+
+
+def _leave_out_pandas(settings: Settings) -> None:
+    """Hides pandas, if it is installed, from pyarrow, which loads it at the first value: 60 MB that no search needs."""
+    if not address.is_milvus(settings.gallery):  # its client needs it
+        sys.meta_path.insert(0, _WithoutPandas())
 
 
 def _return_large_blocks() -> None:
@@ -115,7 +132,7 @@ class _Server(uvicorn.Server):
         self._state.decoders.start(machine.cores() // self._state.settings.workers)
         keys = "no keys: everyone on this machine may search and change the gallery"
         try:
-            snapshot.check_writable(self._state.settings.gallery)
+            places.check_writable(self._state.settings.gallery)
         except GalleryReadOnly:
             keys = "no keys: everyone on this machine may search the gallery, which this process cannot change"
         if self._state.settings.keys is not None:

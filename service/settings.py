@@ -61,7 +61,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     bundle: Path = Field(bundles.SHIPPED, description="folder of the exported model")
-    gallery: Path = Field(Path("gallery"), description="folder of the gallery; the first index job creates it")
+    gallery: Path = Field(
+        Path("gallery"), description="folder of the gallery, or its address in Milvus; the first index job creates it"
+    )
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
     admin_port: int | None = Field(

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow.parquet
 
 import shop as drawn
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.search.request import Hit, SearchRequest
 from models.arrays import Embeddings
 from models.bundle import Bundle

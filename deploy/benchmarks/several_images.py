@@ -24,7 +24,8 @@ import hybrid
 import shop as drawn
 from index.build.publish import publish
 from index.build.snapshot_writer import SnapshotOrigin, write
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.search.request import SearchRequest
 from index.sources.embedded import Embedded
 from index.sources.image_cells import FurtherImage

@@ -18,7 +18,6 @@ from index.build.snapshot_writer import SnapshotOrigin, write
 from index.gallery import Gallery
 from index.items.items import GalleryItem
 from index.search.deadline import Deadline
-from index.search.suggestions import Suggestions
 from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage import snapshot
@@ -145,11 +144,11 @@ def typed(items: Sequence[GalleryItem]) -> Iterator[str]:
 def measure(gallery: Gallery, count: int) -> None:
     view = gallery.view()
     ids = random.Random(1).sample(list(view.ids), count)
-    list(Suggestions(view.rows, Deadline()).best("waarm", limit=8))  # reads the frequent words, once for a snapshot
+    list(view.suggestions("waarm", limit=8, deadline=Deadline()))  # reads the frequent words, once for a snapshot
     took = []
     for text in typed([view.item(id) for id in ids]):
         began = time.thread_time()
-        Suggestions(view.rows, Deadline(time.monotonic() + 1)).best(text, limit=8)
+        view.suggestions(text, limit=8, deadline=Deadline(time.monotonic() + 1))
         took.append(1000 * (time.thread_time() - began))
     p50, p95, p99 = np.percentile(took, [50, 95, 99])
     print(f"| {len(view)} | {gallery.changes} | {len(took)} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {max(took):.1f} |")

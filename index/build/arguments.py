@@ -17,7 +17,9 @@ def add(build: argparse.ArgumentParser) -> None:
         " Merchant (.txt, .tsv, .xml), Shopify or WooCommerce (.csv); here or in a store (s3://…). Without it, the"
         " gallery is built again from its last source, or from its own items if changes filled it",
     )
-    build.add_argument("--gallery", type=Path, metavar="DIR", help="the folder to create or replace")
+    build.add_argument(
+        "--gallery", type=Path, metavar="DIR", help="the folder to create or replace, or milvus://HOST:PORT/SHOP"
+    )
     build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
     add_map(build)
     build.add_argument(

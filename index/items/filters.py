@@ -108,7 +108,7 @@ def mask(filter: Filter, columns: Columns, count: int, check: Callable[[], None]
             wanted: list[Scalar | None] = [json.loads(each) for each in filter.texts]
             return columns.get(filter.attribute).rows(
                 count,
-                lambda values: values.equal(_stored(wanted, values.type)),
+                lambda values: values.equal(stored(wanted, values.type)),
                 missing=None in wanted,
             )
         case Range():
@@ -129,7 +129,7 @@ def mask(filter: Filter, columns: Columns, count: int, check: Callable[[], None]
             return flags
 
 
-def _stored(wanted: Iterable[Scalar | None], type: AttributeType) -> list[Scalar]:
+def stored(wanted: Iterable[Scalar | None], type: AttributeType) -> list[Scalar]:
     """The values as an attribute of the type holds them, without those that it cannot hold."""
     if type == "text":
         return [text(value) for value in wanted if value is not None]
@@ -246,6 +246,11 @@ def _bound(given: object, where: str) -> Number | str:
         raise InputError(f"{where} is {_kind(given)}: give a number, or text such as a date")
     bound: Number | str = json.loads(_text(given, where))
     return bound
+
+
+def json_text(value: Scalar) -> str:
+    """The JSON text of a value, the same for equal numbers."""
+    return _text(value, "the value")
 
 
 def _text(given: object, where: str) -> str:

@@ -14,6 +14,7 @@ from index.lexical.words import words
 from index.sources.feeds.column_names import fold
 from index.sources.feeds.prices import is_price_name
 from index.sources.feeds.stock import STOCK_NAMES
+from index.storage.contents import Contents
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.view import RowView
 
@@ -78,17 +79,23 @@ class KnownValues:
     kinds: frozenset[str] = frozenset()
 
 
+NOTHING_KNOWN = KnownValues(None, None, None, {}, {}, {})
+
+
 class AttributeValues:
     """Reads the values of a snapshot once, and those of the changes when there are new ones."""
 
-    def __init__(self, base: OpenSnapshot) -> None:
-        self._base = base.items.attributes
+    def __init__(self, base: OpenSnapshot | None) -> None:
+        """`base` is None if the items are not in a snapshot on disk: then no values are known."""
+        self._base = Columns(0, {}, {}) if base is None else base.items.attributes
         self._lock = threading.Lock()
         self._snapshot: Mapping[str, Sequence[Scalar]] = {}
         self._known: tuple[object, KnownValues] | None = None
 
-    def current(self, view: RowView) -> KnownValues:
+    def current(self, view: Contents) -> KnownValues:
         """Return the known values as of a view; what only former items had may be among them."""
+        if not isinstance(view, RowView):
+            return NOTHING_KNOWN
         types = dict(view.types)
         roles = {name: role for name, type in types.items() if (role := _role(name, type)) is not None}
         fresh = view.overlay.columns

@@ -10,8 +10,8 @@ from index.phrases.attribute_values import AttributeValues, KnownValues
 from index.phrases.fact import Fact
 from index.phrases.price_phrases import ShopPrices
 from index.phrases.tokens import tokens
+from index.storage.contents import Contents
 from index.storage.open_snapshot import OpenSnapshot
-from index.storage.view import RowView
 
 MOST_CHARACTERS = 2_000  # of a text that are read
 MOST_FACTS = 20  # of a text
@@ -44,11 +44,11 @@ class Reading:
 class FactReader:
     """Reads the facts that texts state about the attributes of a gallery, as these are now."""
 
-    def __init__(self, base: OpenSnapshot) -> None:
+    def __init__(self, base: OpenSnapshot | None) -> None:
         self._values = AttributeValues(base)
 
     def read(
-        self, text: str, view: RowView, *, is_alone: bool, reference: str | None, literal: Sequence[str] = ()
+        self, text: str, view: Contents, *, is_alone: bool, reference: str | None, literal: Sequence[str] = ()
     ) -> Reading:
         """Return what a text states, alone or about an image.
 

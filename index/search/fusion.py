@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.search.request import SearchRequest
-from index.storage.view import Candidates, RowView
+from index.storage.contents import Candidates, Contents
 from models.arrays import Embeddings, Rows, Scores
 
 ROUNDING = 1e-4  # of strengths, which are sums of weights
@@ -24,16 +24,18 @@ class Fusion:
     weight: float
 
     @classmethod
-    def match(cls, view: RowView, candidates: Candidates, request: SearchRequest, query: Embeddings) -> "Fusion | None":
+    def match(
+        cls, contents: Contents, candidates: Candidates, request: SearchRequest, query: Embeddings
+    ) -> "Fusion | None":
         """The matches of a request's text among the candidates, with the query's (d,) cosines; None if there are none.
 
         Their order is that of their fused scores; ties by cosine, then by row. The work is bounded: it has no deadline.
         """
-        matches = view.matches(request.text, candidates)
+        matches = candidates.matches(request.text)
         rows, strengths, weight = matches.rows, matches.strengths, request.lexical_weight
         if not len(rows):
             return None
-        cosines = view.cosines(query, rows)
+        cosines = contents.cosines(query, rows)
         order = np.lexsort((rows, -cosines, -fused(cosines, strengths, weight)))
         return cls(rows[order], cosines[order], strengths[order], weight)
 

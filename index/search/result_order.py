@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from index.items import filters
 from index.items.filters import Filter
 from index.items.items import GalleryItem
 from index.items.values import Scalar
 from index.sources.cells import Value
-from index.storage.view import RowView
+from index.storage.contents import Contents
 
 WINDOW = 200  # first hits of the ranking that are put in another order
 MAX_WINDOW = 1_000
@@ -54,7 +56,7 @@ class ResultOrder:
         rows: Sequence[int],
         scores: Mapping[int, float],
         certain: Collection[int],
-        view: RowView,
+        contents: Contents,
         check: Callable[[], None],
     ) -> list[int]:
         """Return rows, given as ranked, in this order; `check` raises if the work must end.
@@ -67,10 +69,11 @@ class ResultOrder:
             if key.attribute is None:
                 arranged.sort(key=scores.__getitem__, reverse=key.descending)
             else:
-                arranged = _sorted(arranged, key.attribute, view, descending=key.descending)
+                arranged = _sorted(arranged, key.attribute, contents, descending=key.descending)
         if self.last is not None and arranged:
-            is_last = _members(view, self.last, check)
-            arranged.sort(key=is_last)
+            flags = contents.candidates(self.last, check).mask(np.array(arranged))
+            is_last = dict(zip(arranged, flags.tolist(), strict=True))
+            arranged.sort(key=is_last.__getitem__)
         return arranged
 
 
@@ -85,10 +88,9 @@ def with_fields(item: GalleryItem, fields: Sequence[str] | None) -> GalleryItem:
     return replace(item, attributes={name: attributes[name] for name in fields if name in attributes})
 
 
-def _sorted(rows: Sequence[int], name: str, view: RowView, *, descending: bool) -> list[int]:
+def _sorted(rows: Sequence[int], name: str, contents: Contents, *, descending: bool) -> list[int]:
     """Return the rows by their values of an attribute; a sort in either direction keeps the order of ties."""
-    start, base, fresh = view.overlay.start, view.base.items.attributes.get(name), view.overlay.columns.get(name)
-    values = {row: base.at(row) if row < start else fresh.at(row - start) for row in rows}
+    values = dict(zip(rows, contents.values(name, rows), strict=True))
     present = [row for row in rows if values[row] is not None]
     present.sort(key=lambda row: _comparable(values[row]), reverse=descending)
     return present + [row for row in rows if values[row] is None]
@@ -97,11 +99,3 @@ def _sorted(rows: Sequence[int], name: str, view: RowView, *, descending: bool) 
 def _comparable(value: Value) -> Scalar:
     assert value is not None and not isinstance(value, list)  # checked when the request came
     return value.casefold() if isinstance(value, str) else value
-
-
-def _members(view: RowView, filter: Filter, check: Callable[[], None]) -> Callable[[int], bool]:
-    """Return a function that says of a row whether the filter holds."""
-    candidates, start = view.candidates(filter, check), view.overlay.start
-    base, fresh = candidates.base, candidates.fresh
-    assert base is not None
-    return lambda row: bool(base.mask[row] if row < start else fresh[row - start])

@@ -11,7 +11,7 @@ from index.search.request import DEEPER, SAME, Hit, SearchRequest, SearchResult
 from index.search.rerank import Rescore, joined, no_reranker, rerank, rows_to_rerank
 from index.search.result_order import with_fields
 from index.search.result_rules import NO_ROWS, PLAIN, Arrangement, ResultRules
-from index.storage.view import Candidates, RowView
+from index.storage.contents import Candidates, Contents
 from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import DeadlineExceeded
@@ -51,7 +51,7 @@ class _BatchedQuery:
 class Search:
     """The rows to search and how, for queries that share a filter."""
 
-    rows: RowView
+    rows: Contents
     candidates: Candidates
     nprobe: int | None
 
@@ -79,7 +79,7 @@ class Search:
             if not query.request.order.is_plain and not query.is_overdue():
                 self._order(queries[query.number], query)
         counts = self._counts(batch)
-        diagnostics = self._diagnostics()
+        diagnostics = self.candidates.diagnostics(self.nprobe)
         return [
             SearchResult(
                 self._hits(queries[query.number], query),
@@ -104,11 +104,11 @@ class Search:
         counted = [query for query in batch if query.request.facets]
         counts: dict[int, FacetCounts] = {}
         if counted:
-            shared = FacetCounts.of_candidates(self.rows, self.candidates, [query.request for query in counted])
+            shared = FacetCounts(self.rows, self.candidates.tally(), [query.request for query in counted])
         for query in counted:
             facets = shared
             if query.request.order.is_counted and query.ordered is not None:
-                facets = FacetCounts.of_rows(self.rows, query.ordered, query.request)
+                facets = FacetCounts(self.rows, self.rows.tally_of(query.ordered), [query.request])
             counts[query.number] = facets
             for name in query.request.facets:
                 if not query.is_overdue():
@@ -131,7 +131,7 @@ class Search:
         """Ranks the first `depth` rows of some of the queries (B, d), and reads the hits from them."""
         numbers = [query.number for query in now]
         some = queries if len(now) == len(queries) else queries[numbers]
-        scores, rows = self.rows.ranked(some, depth, self.candidates, nprobe=self.nprobe)
+        scores, rows = self.candidates.ranked(some, depth, nprobe=self.nprobe)
         new = [query for query in now if query.scores is None]  # a deeper ranking begins with the same rows
         for position, query in enumerate(now):
             query.scores, query.rows = scores[position], rows[position]
@@ -184,7 +184,7 @@ class Search:
             return False
         if query.groups is None:
             without = self._excluded(request)
-            query.groups = self.rows.group_count(request.group_by, self.candidates, without=without)
+            query.groups = self.candidates.group_count(request.group_by, without=without)
         return count >= query.groups
 
     def _order(self, vector: Embeddings, query: _BatchedQuery) -> None:
@@ -226,7 +226,9 @@ class Search:
         if request.plain:
             return PLAIN
         rows = self.rows
-        pinned = [row for id in request.pinned if (row := rows.row(id)) is not None and self._is_candidate(row)]
+        pinned = [row for id in request.pinned if (row := rows.row(id)) is not None]
+        if pinned:
+            pinned = [row for row, flag in zip(pinned, self.candidates.mask(np.array(pinned)), strict=True) if flag]
         return ResultRules(
             pinned=pinned,
             dropped=self._excluded(request),
@@ -238,12 +240,6 @@ class Search:
 
     def _excluded(self, request: SearchRequest) -> list[int]:
         return [row for id in request.exclude if (row := self.rows.row(id)) is not None]
-
-    def _is_candidate(self, row: int) -> bool:
-        start, base = self.rows.overlay.start, self.candidates.base
-        if row >= start:
-            return bool(self.candidates.fresh[row - start])
-        return base is None or bool(base.mask[row])
 
     def _unwanted(self, request: SearchRequest) -> Callable[[Rows], Flags] | None:
         """A function that tells of rows (m,) whether their image is a reference, or looks the same."""
@@ -266,31 +262,12 @@ class Search:
 
     def _notes(self, query: _BatchedQuery) -> list[str]:
         """Remarks on the hits for the caller."""
-        notes = []
-        base = self.candidates.base
-        if self.rows.base.missing and (base is None or not self.rows.base.ranking.scans(base)):
-            notes.append("a part of the items could not be searched")
+        notes = [*self.candidates.notes()]
         if query.matches == 0:
             notes.append("no item matches well enough")
         if query.is_cut:
             notes.append(f"only the best {query.depth} of {self.candidates.total} items were looked through")
         return notes
-
-    def _diagnostics(self) -> list[str]:
-        """How the search was done, if a filter or a missing shard makes a difference."""
-        ranking, base, missing = self.rows.base.ranking, self.candidates.base, self.rows.base.missing
-        if base is not None and ranking.scans(base):  # by their vectors, whatever shard they are in
-            return [f"the filter leaves {self.candidates.count} items: all of them were compared exactly"]
-        diagnostics = []
-        if missing:
-            lost = len(ranking.exact.vectors) - ranking.shards.count
-            unit = "items" if ranking.exact.further is None else "images"
-            diagnostics.append(f"{', '.join(missing)} cannot be read: {lost} {unit} were not searched")
-        if base is not None:
-            probes = ranking.probes(base, self.nprobe)
-            lists = f"{probes.count} of {ranking.shards.nlist} lists were searched"
-            diagnostics.append(lists if probes.reach is None else f"{lists}, and those that may hold better items")
-        return diagnostics
 
 
 def _rerank_diagnostics(first: Rows) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from index.storage.contents import Contents
 from index.storage.manifest import SnapshotManifest
 from index.storage.view import RowView
 from models.arrays import Rows, Vectors
@@ -61,8 +62,10 @@ def notes(manifest: SnapshotManifest, gallery: Path) -> list[str]:
     return [unlike.advice(manifest.model_id, source=manifest.source, build=build)]
 
 
-def of_view(manifest: SnapshotManifest, rows: RowView) -> UnlikeCount | None:
-    """Return the count for the living items, by the vectors of what has changed since the snapshot."""
+def of_view(manifest: SnapshotManifest, rows: Contents) -> UnlikeCount | None:
+    """Return the count for the living items, by the vectors of what has changed since a snapshot in a folder."""
+    if not isinstance(rows, RowView):
+        return of_snapshot(manifest)
     known = rows.base.known_images
     if known is None or manifest.unlike is None:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.items import facets, filters
 from index.items.attribute_types import AttributeTypes
@@ -11,28 +12,18 @@ from index.items.columns import MISSING
 from index.items.filters import Filter
 from index.items.items import GalleryItem
 from index.lexical import words
-from index.lexical.lexical_index import LexicalIndex
-from index.lexical.matching import LexicalMatches, matches
+from index.sources.cells import Value
 from index.storage.image_vectors import ImageVectors
 from index.storage.journal import Journal
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import OverlayState
 from index.storage.read_only_journal import ReadOnlyJournal
+from index.storage.row_candidates import RowCandidates, RowTally, lexical_indexes
+from index.storage.row_order import mixed, ordered_numbers
 from index.storage.snapshot import Snapshot
-from index.vectors.selection import DeadRows, Selection
+from index.vectors.selection import DeadRows
 from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 from models.errors import InputError
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """The rows that a search may return: the living ones of the snapshot's (None for all), and of the changes, (m,)."""
-
-    base: Selection | None
-    dead: DeadRows | None  # None if all of the snapshot's are alive
-    fresh: Flags
-    count: int  # of the snapshot
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,7 @@ class RowView:
         base = OpenSnapshot.open(live)
         return cls(base, base.overlay(live.manifest).apply(journal.since(live.manifest.through)))
 
-    def candidates(self, filter: Filter | None, check: Callable[[], None] = lambda: None) -> Candidates:
+    def candidates(self, filter: Filter | None, check: Callable[[], None] = lambda: None) -> RowCandidates:
         """The living rows that a filter lets through; raises InputError if it names an attribute that no item has.
 
         `check` is called between the parts of the filter; it raises if the work must end.
@@ -63,43 +54,15 @@ class RowView:
             dead = dead[selection.mask[dead]]
         count = (overlay.start if selection is None else selection.count) - len(dead)
         dead_rows = DeadRows(dead, overlay.alive[: overlay.start]) if len(dead) else None
-        return Candidates(selection, dead_rows, fresh, count, count + int(np.count_nonzero(fresh)))
-
-    def ranked(
-        self, queries: Embeddings, depth: int, candidates: Candidates, *, nprobe: int | None
-    ) -> tuple[Scores, Rows]:
-        """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
-
-        A longer ranking begins with a shorter one, up to its depth.
-        """
-        base, dead = candidates.base, candidates.dead
-        scores, rows = self.base.ranking.best(queries, depth, only=base, dead=dead, nprobe=nprobe)
-        if candidates.total == candidates.count:
-            return scores, rows
-        above = float(scores[:, :depth].min()) if scores.shape[1] >= depth else -np.inf
-        fresh_scores, fresh_rows = self.overlay.search(queries, depth, candidates.fresh, above=above)
-        if not fresh_rows.shape[1]:
-            return scores[:, :depth], rows[:, :depth]
-        # the snapshot's scores may rise from block to block: a row counts as no better than those before it
-        bounds = np.minimum.accumulate(scores, axis=1)
-        bounds = np.concatenate([bounds, fresh_scores], axis=1)
-        scores = np.concatenate([scores, fresh_scores], axis=1)
-        rows = np.concatenate([rows, fresh_rows], axis=1)
-        order = np.argsort(-bounds, axis=1, kind="stable")[:, : max(depth, 1)]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-    def matches(self, text: str, candidates: Candidates) -> LexicalMatches:
-        """The candidates that match a text by its words."""
-        return matches(text, self._lexical, np.concatenate([self.base_mask(candidates), candidates.fresh]))
+        total = count + int(np.count_nonzero(fresh))
+        return RowCandidates(self.base, overlay, selection, dead_rows, fresh, count, total)
 
     def has_words(self, text: str) -> bool:
         """True if each word of a text is a word of some item."""
         distinct = list(dict.fromkeys(words.words(text)))
-        return not set(distinct).difference(*(index.frequencies(distinct) for index in self._lexical))
-
-    @property
-    def _lexical(self) -> list[LexicalIndex]:
-        return [index for index in (self.base.lexical, self.overlay.lexical) if index is not None]
+        return not set(distinct).difference(
+            *(index.frequencies(distinct) for index in lexical_indexes(self.base, self.overlay))
+        )
 
     def matched(self, text: str, row: int) -> Sequence[str]:
         """The names of the texts of that row's item, such as "title", that have words of a text."""
@@ -142,6 +105,10 @@ class RowView:
             places = np.concatenate([places, fresh])
         return ImageVectors.join(self.vectors(rows), further, places)
 
+    def image_vectors(self, row: int) -> Embeddings:
+        """The vectors of all images of a row, at length one, (i, d)."""
+        return self.images(np.array([row])).vectors
+
     @property
     def has_further(self) -> bool:
         """True if an item has or had more than one image."""
@@ -154,6 +121,9 @@ class RowView:
         vectors[in_base] = self.base.ranking.exact.take(rows[in_base])
         vectors[~in_base] = overlay.vectors[rows[~in_base] - overlay.start]
         return vectors
+
+    def look_up(self, ids: Sequence[str]) -> None:
+        """Does nothing, since all are in memory."""
 
     def row(self, id: str) -> int | None:
         """The row of the living item of that id."""
@@ -184,7 +154,7 @@ class RowView:
 
     def image_count(self) -> int:
         """The number of images of all living items."""
-        count, start, alive = len(self.overlay.alive) - self.overlay.dead, self.overlay.start, self.overlay.alive
+        count, start, alive = self.count, self.overlay.start, self.overlay.alive
         for further, first in ((self.base.ranking.exact.further, 0), (self.overlay.further, start)):
             if further is not None:
                 count += int(np.count_nonzero(alive[first + further.owners]))
@@ -194,6 +164,10 @@ class RowView:
         """The living rows (n,), ascending."""
         rows: Rows = np.flatnonzero(self.overlay.alive)
         return rows
+
+    def sample(self, count: int) -> Rows:
+        """The first rows of a page that nothing orders."""
+        return mixed(self.living(), start=0, end=count)
 
     def ids(self) -> Sequence[str]:
         """The id of every living item, by row."""
@@ -229,35 +203,44 @@ class RowView:
 
         return codes
 
+    def values(self, name: str, rows: Sequence[int]) -> Sequence[Value]:
+        """The value of an attribute of each row, None if it is missing."""
+        start, base, fresh = self.overlay.start, self.base.items.attributes.get(name), self.overlay.columns.get(name)
+        return [base.at(row) if row < start else fresh.at(row - start) for row in rows]
+
+    def sort_numbers(self, name: str, rows: Rows) -> NDArray[np.float64]:
+        """Numbers (m,) that sort rows (m,) by an attribute, in ascending order; NaN if it is missing.
+
+        Raises InputError if there are too many different texts.
+        """
+        start, base, fresh = self.overlay.start, self.base.items.attributes.get(name), self.overlay.columns.get(name)
+        columns = ((base, start), (fresh, self.overlay.count))
+        parts = zip(ordered_numbers(name, base, fresh), columns, strict=True)
+        numbers = np.concatenate([np.append(ranks, np.nan)[column.codes(count)] for ranks, (column, count) in parts])
+        chosen: NDArray[np.float64] = numbers[rows]
+        return chosen
+
+    def tally_of(self, rows: Sequence[int]) -> RowTally:
+        """Counts among some rows."""
+        flags = np.zeros(len(self.overlay.alive), np.bool_)
+        flags[np.array(rows, np.int64)] = True
+        return RowTally(self.base, self.overlay, flags[: self.overlay.start], flags[self.overlay.start :])
+
     def spread(self, name: str) -> tuple[int, int]:
         """How many different values an attribute has among the living items, and how many of these have one."""
         overlay, base = self.overlay, self.base.items.attributes
         mask, fresh = overlay.alive[: overlay.start], overlay.alive[overlay.start :]
         return facets.spread(base, mask, overlay.columns, fresh, name)
 
-    def group_count(self, name: str, candidates: Candidates, *, without: Sequence[int]) -> int:
-        """How many of the candidates remain if each value of the attribute may occur once.
-
-        The rows `without` do not count; each row that lacks the attribute does.
-        """
-        start = self.overlay.start
-        mask = self.base_mask(candidates).copy()
-        fresh = candidates.fresh.copy()
-        mask[[row for row in without if row < start]] = False
-        fresh[[row - start for row in without if row >= start]] = False
-        return facets.distinct(self.base.items.attributes, mask, self.overlay.columns, fresh, name)
-
     @property
     def types(self) -> AttributeTypes:
         """The type of each attribute that an item has or had; None if it never had a value."""
         return self.overlay.columns.types
 
-    def base_mask(self, candidates: Candidates) -> Flags:
-        """Mask (start,) of the candidates of the snapshot."""
-        alive = self.overlay.alive[: self.overlay.start]
-        if candidates.base is None:
-            return alive
-        return candidates.base.mask if candidates.dead is None else candidates.base.mask & alive
+    @property
+    def count(self) -> int:
+        """The number of living items."""
+        return len(self.overlay.alive) - self.overlay.dead
 
     def check_attributes(self, names: set[str]) -> None:
         """Raises InputError if no item ever had one of these attributes; a gallery without items refuses none."""

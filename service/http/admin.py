@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from index import places
 from index.edits import Edit
-from index.gallery import GalleryView
-from index.storage import snapshot, unlike_images
+from index.gallery_view import GalleryView
+from index.storage import unlike_images
 from index.storage.changes import Delete
 from service.auth import guard
 from service.errors import Forbidden
@@ -81,7 +82,7 @@ async def live(state: AppStateDep) -> schemas.LiveGallery:
         model=model.model_id,
         created=facts.created.isoformat() if facts else None,
         changes=gallery.changes if gallery is not None else 0,
-        kept=[manifest.name for manifest in await asyncio.to_thread(snapshot.kept_snapshots, state.settings.gallery)],
+        kept=[manifest.name for manifest in await asyncio.to_thread(places.kept_snapshots, state.settings.gallery)],
         unlike=None if view is None else await asyncio.to_thread(_unlike, view),
         missing_shards=list(gallery.missing) if gallery is not None else [],
         encoding=facts.encoding if facts else None,

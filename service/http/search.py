@@ -12,7 +12,6 @@ from fastapi import Query as Parameter
 from pydantic_core import to_json
 
 from index.search.deadline import Deadline
-from index.search.suggestions import Suggestions
 from models.errors import LikebutError
 from service import errors
 from service.auth import guard
@@ -106,7 +105,7 @@ async def suggestions(
     def work() -> bytes:
         deadline = Deadline(time.monotonic() + min(SUGGESTIONS_S, state.settings.deadline_s))
         view = state.searcher.live().view()
-        best = Suggestions(view.rows, deadline).best(q, limit=limit)
+        best = view.suggestions(q, limit=limit, deadline=deadline)
         return to_json(suggestions_answer(best, view.manifest.name))
 
     answer = await state.suggestion_pool.run(work, caller=guard.caller_name(request))

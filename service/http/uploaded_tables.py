@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from pydantic import ValidationError
 
-from index import uploads
-from index.storage import snapshot
+from index import places, uploads
 from service.errors import Unusable, WrongMediaType, invalid_body
 from service.http import body as bodies
 from service.http.state import app_state
@@ -50,11 +49,11 @@ async def job_request(request: Request) -> JobRequest:
         )
     options = _options(request)
     state = app_state(request)
-    snapshot.check_writable(state.settings.gallery)
+    places.check_writable(state.settings.gallery)
     data = await bodies.read(request, max_bytes=state.settings.max_bulk_bytes)
     if not data:
         raise _unusable("body", "the table is empty: send its rows as the body")
-    table = await asyncio.to_thread(uploads.store_table, state.settings.gallery, data, suffix)
+    table = await asyncio.to_thread(uploads.store_table, places.folder(state.settings.gallery), data, suffix)
     return JobRequest(source=str(table), map=options.map or {}, max_loss=options.max_loss)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from index import places
 from index.build.loss import MAX_LOSS
-from index.items import attribute_file
+from index.milvus import address
 from index.sources import object_stores
-from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
 from models import tables
 from models.errors import BundleError, ConfigError, GalleryError, SourceError
@@ -57,11 +57,13 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
     A bundle named by the request is opened, checked by its self-test and dropped again: a build may take hours, and two
     models should not occupy memory for so long.
     """
-    gallery, current = str(settings.gallery.resolve()), current.resolve()
+    gallery, current = places.argument(settings.gallery), current.resolve()
     progress = ("--background", "--progress", "json")
     if request.bundle is None or request.source is not None:
-        snapshot.check_writable(settings.gallery)
+        places.check_writable(settings.gallery)
     if request.compact:
+        if address.is_milvus(settings.gallery):
+            raise _unusable("compact", "a gallery in Milvus holds each change at once: there is nothing to compact")
         live = _live(settings, "compact")
         return Plan("compact", live.source, current, len(live.shards), ("compact", gallery, *progress))
     if request.snapshot is not None:
@@ -74,7 +76,7 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
         live = _live(settings, "source")
         if live.space_id == space_id:
             return Plan("swap", live.source, bundle, len(live.shards))
-        snapshot.check_writable(settings.gallery)
+        places.check_writable(settings.gallery)
         source = _source(live.source) if live.source else ""  # changes filled the gallery: its own items
         columns = _columns(settings) if columns is None else columns
     arguments = (
@@ -105,19 +107,19 @@ def plan(request: JobRequest, settings: Settings, *, current: Path) -> Plan:
 def _live(settings: Settings, field: str) -> SnapshotManifest:
     """Return the manifest of the live snapshot; raises Unusable if there is none."""
     try:
-        return snapshot.live_manifest(settings.gallery)
+        return places.live_manifest(settings.gallery)
     except GalleryError as error:
         raise _unusable(field, f"the gallery has no live snapshot, so name a source ({error})") from error
 
 
 def _columns(settings: Settings) -> Mapping[str, str]:
     """Return the map from attributes to columns by which the live snapshot was built."""
-    return attribute_file.read_source(snapshot.live(settings.gallery).path / snapshot.ATTRIBUTES).columns
+    return places.columns(settings.gallery)
 
 
 def _kept_snapshot(name: str, settings: Settings, live: SnapshotManifest) -> SnapshotManifest:
     """Return the kept snapshot of that name; raises Unusable if there is none, or if it needs another model."""
-    snapshots = {manifest.name: manifest for manifest in snapshot.kept_snapshots(settings.gallery)}
+    snapshots = {manifest.name: manifest for manifest in places.kept_snapshots(settings.gallery)}
     if name not in snapshots:
         raise _unusable("snapshot", f"the gallery has no snapshot {name!r}: it has {', '.join(snapshots)}")
     if snapshots[name].space_id != live.space_id:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from index.storage import snapshot
+from index import places
 from models.errors import GalleryReadOnly, JobRunning, LikebutError
 from service.errors import NotReady
 from service.jobs.plan import JobRequest
@@ -78,7 +78,7 @@ class GalleryWatcher:
         displaced = await asyncio.to_thread(self._searcher.serving.displaced)
         self._searcher.displaced = displaced
         try:
-            live = await asyncio.to_thread(snapshot.live_manifest, self._settings.gallery)
+            live = await asyncio.to_thread(places.live_manifest, self._settings.gallery)
         except LikebutError:
             return  # there is none yet
         serving = self._searcher.serving

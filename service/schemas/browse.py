@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from index.gallery import AttributeSpread, GalleryView
+from index.gallery_view import AttributeSpread, GalleryView
 from index.items.attribute_types import AttributeType
 from index.search.browsing import BrowsedPage
 from service.schemas.search import Count, ItemAnswer, NumberRange, facets_answer, item

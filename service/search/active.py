@@ -6,7 +6,8 @@ from pathlib import Path
 
 from index.edits import restate
 from index.gallery import Gallery
-from index.storage import high_water, snapshot
+from index.milvus import address
+from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.read_only_journal import open_journal as opened_journal
 from models.bundle import Bundle
@@ -36,9 +37,7 @@ class Active:
         """Return why the folder at the gallery's path is not the one that was opened, or takes no change; else ""."""
         try:
             if self.gallery is not None:
-                self.gallery.journal.require_in_place()
-                snapshot.current(self.gallery.journal.gallery)
-                high_water.read(self.gallery.journal.gallery)
+                self.gallery.store.check_health()
         except (GalleryBroken, GalleryMissing, GalleryMoved) as error:
             return str(error)
         except GalleryError:
@@ -58,6 +57,8 @@ class Active:
 
         Raises GalleryError if the snapshot cannot be used or belongs to another space.
         """
+        if address.is_milvus(settings.gallery):
+            return Active(bundle, encoder, Gallery.open(settings.gallery, space_id=encoder.manifest.space_id))
         snapshot.current(settings.gallery)  # raises here if there is no gallery; otherwise a journal would be created
         current = None if self.gallery is None or self.displaced() else self.gallery.journal
         journal = current if isinstance(current, Journal) else opened_journal(settings.gallery)  # else a copy

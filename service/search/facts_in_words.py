@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from index.gallery import GalleryView
+from index.gallery_view import GalleryView
 from index.items import filters
 from index.phrases.fact import Fact
 from index.phrases.reading import FactReader

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.items.facets import Facets, Ranges
 from index.lexical.matching import PARTLY
 from index.search import deadline

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.gallery import GalleryView
+from index.gallery_view import GalleryView
 from index.items.items import GalleryItem
 from index.sources import image_bytes
 from models.arrays import Embeddings, Pixels

@@ -13,7 +13,8 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.search.deadline import Deadline
 from index.search.request import SearchRequest
 from models.encoder import Encoder
@@ -85,7 +86,7 @@ class Searcher:
         gallery = self.serving.gallery
         self.close("the service has stopped")
         if gallery is not None:
-            await asyncio.to_thread(gallery.journal.close)
+            await asyncio.to_thread(gallery.store.close)
 
     @property
     def active(self) -> int:

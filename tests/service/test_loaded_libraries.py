@@ -8,7 +8,7 @@ import pytest
 
 from tests.service.test_shutdown import started
 
-HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn", "transformers", "_dataset")
+HEAVY = ("torch", "scipy", "pandas", "pymilvus", "grpc", "matplotlib", "sklearn", "transformers", "_dataset")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

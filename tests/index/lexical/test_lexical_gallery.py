@@ -45,7 +45,7 @@ def source(tmp_path: Path, draw: "Draw") -> Path:
 def found(gallery: Gallery, text: str) -> Sequence[str]:
     """The ids of the matches of a text, sorted."""
     rows = gallery.view().rows
-    matches = rows.matches(text, rows.candidates(None))
+    matches = rows.candidates(None).matches(text)
     return sorted(rows.item(row).id for row in matches.rows.tolist())
 
 
@@ -105,7 +105,7 @@ def test_changes_are_found_at_once_and_after_a_compaction(tmp_path: Path, source
         assert found(gallery, "i5") == [] and "i5" not in found(gallery, "lamp")
 
     check(gallery)
-    assert len(before.matches("zebra", before.candidates(None)).rows) == 0  # an older view
+    assert len(before.candidates(None).matches("zebra").rows) == 0  # an older view
     check(opened(path, encoder))  # of another process
     gallery.change([put(encoder, "new", title="Lion lamp")])
     assert found(gallery, "zebra") == ["i3"] and found(gallery, "lion") == ["new"]

@@ -6,10 +6,10 @@ import pytest
 
 from index.gallery import Gallery
 from index.items.filters import parse
-from index.search import browsing
 from index.search.request import SearchRequest
 from index.search.result_order import ResultOrder, SortKey
 from index.sources.cells import Value
+from index.storage import row_order
 from models.errors import InputError
 from tests.index.search.test_result_order import COUNT, attributes
 from tests.index.search.test_result_order import gallery as gallery
@@ -72,7 +72,7 @@ def test_attributes_are_listed_with_their_numbers_of_values(gallery: Gallery) ->
 
 
 def test_sorting_is_refused_if_it_would_take_too_long(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browsing, "MAX_TEXTS", 2)
+    monkeypatch.setattr(row_order, "MAX_TEXTS", 2)
     with pytest.raises(InputError, match="brand"):
         ids(gallery, SearchRequest(order=ResultOrder((SortKey("brand"),))))
     assert ids(gallery, SearchRequest(order=ResultOrder((SortKey("price"),))))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from index.build.snapshot_writer import SnapshotOrigin, write
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.items.filters import parse
 from index.search.deadline import Deadline
 from index.search.request import SearchRequest

@@ -81,10 +81,9 @@ def put(id: str, title: str, vector: Embeddings) -> Upsert:
 def naive(view: RowView, query: Embeddings, request: SearchRequest) -> list[str]:
     """The candidates' ids by their fused scores."""
     candidates = view.candidates(request.filter)
-    matches = view.matches(request.text, candidates)
+    matches = candidates.matches(request.text)
     strengths = dict(zip(matches.rows.tolist(), matches.strengths.tolist(), strict=True))
-    fresh = np.flatnonzero(candidates.fresh) + view.overlay.start
-    rows = np.concatenate([np.flatnonzero(view.base_mask(candidates)), fresh]).tolist()
+    rows = candidates.rows().tolist()
     cosines = dict(zip(rows, (view.vectors(np.array(rows)) @ query).tolist(), strict=True))
     weight = request.lexical_weight
     fused = {row: (1 - weight) * cosines[row] + weight * strengths.get(row, 0) for row in rows}

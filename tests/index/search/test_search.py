@@ -13,7 +13,8 @@ from index.search.request import SearchRequest, SearchResult
 from index.search.search import Search
 from index.storage.open_snapshot import OpenSnapshot
 from index.storage.overlay import Overlay
-from index.storage.view import Candidates, RowView
+from index.storage.row_candidates import RowCandidates
+from index.storage.view import RowView
 from index.vectors import shards
 from index.vectors.encodings import Encoding
 from index.vectors.exact import Exact, scaled
@@ -77,15 +78,13 @@ def test_deep_pages_fit_together_beside_shallow_and_deeper_ones(few_lists: RowVi
 def depths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows the searches of a test had ranked."""
     asked: list[int] = []
-    order = RowView.ranked
+    order = RowCandidates.ranked
 
-    def recorded(
-        self: RowView, queries: Embeddings, depth: int, candidates: Candidates, *, nprobe: int | None
-    ) -> tuple[Scores, Rows]:
+    def recorded(self: RowCandidates, queries: Embeddings, depth: int, *, nprobe: int | None) -> tuple[Scores, Rows]:
         asked.append(depth)
-        return order(self, queries, depth, candidates, nprobe=nprobe)
+        return order(self, queries, depth, nprobe=nprobe)
 
-    monkeypatch.setattr(RowView, "ranked", recorded)
+    monkeypatch.setattr(RowCandidates, "ranked", recorded)
     return asked
 
 

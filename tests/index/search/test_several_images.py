@@ -9,7 +9,8 @@ import pytest
 from index.build.compact import compact
 from index.build.publish import publish, roll_back
 from index.build.snapshot_writer import SnapshotOrigin, write
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.items import filters
 from index.items.items import GalleryItem
 from index.search.request import SearchRequest, SearchResult

@@ -11,7 +11,7 @@ import pytest
 from index.build.build import build
 from index.gallery import Gallery
 from index.search.deadline import Deadline
-from index.search.suggestions import Suggestion, Suggestions
+from index.search.suggestions import Suggestion
 from index.storage.changes import Delete
 from models.encoder import Encoder
 from tests.index.lexical.test_lexical_gallery import opened, put, quiet
@@ -39,7 +39,7 @@ def gallery(tmp_path: Path, draw: "Draw", encoder: Encoder) -> Gallery:
 
 
 def best(gallery: Gallery, text: str, limit: int = 20) -> Sequence[Suggestion]:
-    return Suggestions(gallery.view().rows, Deadline()).best(text, limit=limit)
+    return gallery.view().suggestions(text, limit=limit, deadline=Deadline())
 
 
 def texts(gallery: Gallery, text: str, limit: int = 20) -> list[str]:
@@ -99,7 +99,7 @@ def test_changes_count_at_once(gallery: Gallery, encoder: Encoder) -> None:
 
 def test_a_deadline_ends_the_work_and_long_texts_are_bounded(gallery: Gallery) -> None:
     over = Deadline(time.monotonic() - 1)
-    assert len(Suggestions(gallery.view().rows, over).best("d", limit=20)) <= 3
+    assert len(gallery.view().suggestions("d", limit=20, deadline=over)) <= 3
     began = time.process_time()
     assert best(gallery, "dress " * 80) and best(gallery, "x" * 500) == []
     assert time.process_time() - began < 1

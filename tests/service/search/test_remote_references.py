@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.items.items import GalleryItem
 from index.search.request import SearchRequest
 from service.search.remote_references import RemoteReferences

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.search.request import SearchRequest, SearchResult
 from index.search.rerank import Rescore, no_reranker
 from models.arrays import Embeddings, Pixels

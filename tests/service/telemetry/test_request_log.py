@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.types import Message
 
-from index.gallery import Gallery, GalleryView
+from index.gallery import Gallery
+from index.gallery_view import GalleryView
 from index.search.request import SearchRequest, SearchResult
 from models.bundle import SHIPPED, Bundle
 from service.errors import BodyTooSlow, Overloaded, status_of

@@ -1,0 +1,1 @@
+"""A gallery whose items are in Milvus, a vector database on other machines."""

@@ -1,0 +1,199 @@
+"""The rows of a collection that a filter lets through: ranked by their exact cosines, counted and listed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from index.items import facets
+from index.items.attribute_types import AttributeTypes
+from index.items.columns import Columns, GrowingColumns
+from index.items.values import Number, Scalar
+from index.lexical.matching import NONE, LexicalMatches
+from index.milvus.connection import MOST_HITS, Record
+from index.milvus.expressions import id_key
+from index.milvus.records import READ, attributes
+from index.milvus.row_reader import RowReader
+from index.sources.cells import Value
+from index.vectors.exact import DECIMALS, inner_products, sort
+from models.arrays import Embeddings, Flags, Rows, Scores
+from models.errors import InputError
+
+MOST_READ = 100_000  # items that are read to count, to sort or to list them
+TIED = 8  # more rows than requested, to find the end of a tie
+CLOSE = 1e-5  # of two scores, of which Milvus's own order may be another
+BLOCK = 32  # rows of a lossy index that are put in their exact order at a time
+EXACT = 5_000  # items that a filter leaves, up to which all lists are searched
+NOTHING = Columns(0, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTally:
+    """Counts among items by their attributes in memory."""
+
+    columns: GrowingColumns
+    count: int
+
+    @classmethod
+    def among(cls, found: Sequence[Mapping[str, Value]], types: AttributeTypes) -> "ColumnTally":
+        """Counts among items with these attributes."""
+        columns = GrowingColumns(types)
+        for each in found:
+            columns.append(each)
+        return cls(columns, len(found))
+
+    def counts(self, name: str, top: int) -> Sequence[tuple[Scalar, int]]:
+        return facets.counts(self.columns, self._mask, NOTHING, _NO_ROWS, name, top)
+
+    def extent(self, name: str) -> tuple[Number, Number] | None:
+        return facets.extent(self.columns, self._mask, NOTHING, _NO_ROWS, name)
+
+    def distinct(self, name: str) -> int:
+        """How many values there are, if each item that lacks it counts as one of its own."""
+        return facets.distinct(self.columns, self._mask, NOTHING, _NO_ROWS, name)
+
+    def spread(self, name: str) -> tuple[int, int]:
+        """How many different values there are, and how many items have one."""
+        return facets.spread(self.columns, self._mask, NOTHING, _NO_ROWS, name)
+
+    @property
+    def _mask(self) -> Flags:
+        return np.ones(self.count, np.bool_)
+
+
+_NO_ROWS: Flags = np.empty(0, np.bool_)
+
+
+class MilvusCandidates:
+    """The rows for which an expression holds."""
+
+    def __init__(self, reader: RowReader, expression: str, total: int) -> None:
+        self._reader = reader
+        self._collection = reader.collection
+        self._expression = expression
+        self.total = total
+
+    def ranked(self, queries: Embeddings, depth: int, *, nprobe: int | None) -> tuple[Scores, Rows]:
+        if not self.total or not len(queries):
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        depth = max(1, min(depth, self.total))
+        probes, nlist = self._probes(nprobe), self._collection.nlist
+        scores, rows = self._probed(queries, depth, probes)
+        short = [len(line) < depth for line in rows]
+        if probes < nlist and any(short):  # the lists hold fewer: those of all lists follow them
+            all_scores, all_rows = self._probed(queries, depth, nlist)
+            for number, more in enumerate(all_rows):
+                new = ~np.isin(more, rows[number])
+                rows[number] = np.concatenate([rows[number], more[new]])
+                scores[number] = np.concatenate([scores[number], all_scores[number][new]])
+        width = max(map(len, rows))
+        full_scores = np.full((len(rows), width), -np.inf, np.float32)
+        full_rows = np.full((len(rows), width), -1, np.int64)
+        for number, line in enumerate(rows):
+            full_scores[number, : len(line)], full_rows[number, : len(line)] = scores[number], line
+        return full_scores[:, :depth], full_rows[:, :depth]
+
+    def _probed(self, queries: Embeddings, depth: int, probes: int) -> tuple[list[Scores], list[Rows]]:
+        """The first `depth` rows of the probed lists in their exact order, or fewer if these hold no more."""
+        exact = self._collection.is_exact
+        wanted = depth if exact else -(-depth // BLOCK) * BLOCK
+        fetched = min(wanted + TIED, MOST_HITS)
+        while True:
+            scores, rows, is_whole = self._fetched(queries, fetched, probes)
+            # the end of a tie is reached if the last row scores less than the last that is wanted
+            certain = is_whole or all(
+                len(line) < depth or line[depth - 1] > line[-1] + CLOSE or not exact for line in scores
+            )
+            if certain or fetched >= MOST_HITS:
+                return scores, rows
+            fetched = min(2 * fetched, MOST_HITS)
+
+    def _fetched(self, queries: Embeddings, limit: int, probes: int) -> tuple[list[Scores], list[Rows], bool]:
+        found = self._collection.search(queries, limit, self._expression, READ, probes)
+        all_scores, all_rows = [], []
+        for query, hits in zip(queries, found, strict=True):
+            items = [self._reader.hold(hit) for hit in hits]
+            rows = np.array([item.row for item in items], np.int64)
+            vectors = np.stack([item.vector for item in items]) if items else np.empty((0, len(query)), np.float32)
+            scores = inner_products(query[np.newaxis], vectors)[0].round(DECIMALS)
+            size = len(rows) if self._collection.is_exact else BLOCK
+            for start in range(0, len(rows), max(1, size)):
+                part = slice(start, start + size)
+                ordered = sort(scores[np.newaxis, part], rows[np.newaxis, part], size)
+                scores[part], rows[part] = ordered[0][0], ordered[1][0]
+            all_scores.append(scores)
+            all_rows.append(rows)
+        return all_scores, all_rows, all(len(hits) < limit for hits in found)
+
+    def _probes(self, nprobe: int | None) -> int:
+        """The lists to probe: the more, the fewer items the filter leaves."""
+        collection = self._collection
+        if nprobe is not None:
+            return min(nprobe, collection.nlist)
+        if not self._expression:
+            return collection.nprobe
+        if self.total <= EXACT:
+            return collection.nlist
+        return min(collection.nlist, -(-collection.nprobe * collection.count("") // self.total))
+
+    def matches(self, text: str) -> LexicalMatches:
+        return NONE
+
+    def mask(self, rows: Rows) -> Flags:
+        if not len(rows):
+            return np.empty(0, np.bool_)
+        listed = rows.tolist()
+        wanted = f"row in {listed}"
+        if self._expression:
+            wanted = f"({self._expression}) and {wanted}"
+        passing = {int(record["row"]) for record in self._collection.query(wanted, ["row"])}
+        return np.array([row in passing for row in listed], np.bool_)
+
+    def rows(self) -> Rows:
+        self._check_few("sorted or listed without a query")
+        return np.array([int(record["row"]) for record in self._collection.all(self._expression, ["row"])], np.int64)
+
+    def by_id(self, after: str, limit: int, check: Callable[[], None]) -> Sequence[int]:
+        self._check_few("listed")
+        check()
+        records = self._collection.all(self._expression, READ)
+        items = sorted((item.item.id, item.row) for item in map(self._reader.hold, records))
+        return [row for id, row in items if id > after][:limit]
+
+    def tally(self) -> ColumnTally:
+        self._check_few("counted")
+        return self._tally
+
+    def group_count(self, name: str, *, without: Sequence[int]) -> int:
+        if self.total > MOST_READ:
+            return self.total  # more than there are: the ranking is read on
+        tally = self._tally
+        left_out = self._reader.stored(list(without)) if without else []
+        if not left_out:
+            return tally.distinct(name)
+        keys = {id_key(each.item.id) for each in left_out}
+        kept = [attributes(record) for record in self._records if record["key"] not in keys]
+        return ColumnTally.among(kept, self._reader.types).distinct(name)
+
+    def notes(self) -> Sequence[str]:
+        return []
+
+    def diagnostics(self, nprobe: int | None) -> Sequence[str]:
+        if not self._expression or self._collection.is_exact:
+            return []
+        return [f"{self._probes(nprobe)} of {self._collection.nlist} lists were searched in Milvus"]
+
+    @cached_property
+    def _records(self) -> Sequence[Record]:
+        return list(self._collection.all(self._expression, ["row", "key", "document"]))
+
+    @cached_property
+    def _tally(self) -> ColumnTally:
+        return ColumnTally.among([attributes(record) for record in self._records], self._reader.types)
+
+    def _check_few(self, done: str) -> None:
+        if self.total > MOST_READ:
+            raise InputError(
+                f"{self.total} items would be {done}, and of a gallery in Milvus at most {MOST_READ} are: add a filter"
+            )

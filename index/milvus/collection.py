@@ -1,0 +1,72 @@
+"""The collection of one snapshot: what is asked of it, and how its lists are searched."""
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cachetools import TTLCache
+
+from index.milvus.connection import MilvusConnection, Record
+from index.storage.manifest import SnapshotManifest
+from models.arrays import Embeddings
+
+FLAT_MOST = 20_000  # items up to which Milvus compares all of them
+COUNTS, COUNTED_S = 256, 0.5  # counts that are remembered, and for how long
+
+
+class Collection:
+    """A collection by its name, with the number of lists to probe."""
+
+    def __init__(self, connection: MilvusConnection, name: str, manifest: SnapshotManifest) -> None:
+        self.connection = connection
+        self.name = name
+        self.dimension = manifest.dimension
+        self.is_exact = manifest.encoding == "flat"
+        self.nlist, self.nprobe = manifest.nlist, manifest.nprobe
+        self._counts: TTLCache[str, int] = TTLCache(COUNTS, COUNTED_S)
+        self._lock = threading.Lock()
+
+    def count(self, expression: str) -> int:
+        """How many rows pass, as of a moment ago; a write of this process counts at once."""
+        with self._lock:
+            known = self._counts.get(expression)
+        if known is None:
+            known = self.connection.count(self.name, expression)
+            with self._lock:
+                self._counts[expression] = known
+        return known
+
+    def forget(self) -> None:
+        """Drops the remembered counts, after a write."""
+        with self._lock:
+            self._counts.clear()
+
+    def query(
+        self, expression: str, fields: Sequence[str], *, limit: int | None = None, strong: bool = False
+    ) -> list[Record]:
+        """The rows that pass."""
+        return self.connection.query(self.name, expression, fields, limit=limit, strong=strong)
+
+    def all(self, expression: str, fields: Sequence[str]) -> Iterator[Record]:
+        """All rows that pass, ascending."""
+        return self.connection.all(self.name, "row", expression, fields)
+
+    def search(
+        self, queries: Embeddings, limit: int, expression: str, fields: Sequence[str], probes: int
+    ) -> list[list[Record]]:
+        """The first rows for each query (B, d), the best first by Milvus's own scores."""
+        params = {} if self.is_exact else {"nprobe": probes}
+        return self.connection.search(self.name, queries, limit, expression, fields, params)
+
+
+def index_of(count: int) -> dict[str, Any]:
+    """The index of a collection of so many items."""
+    if count <= FLAT_MOST:
+        return {"index_type": "FLAT", "metric_type": "IP"}
+    return {"index_type": "IVF_SQ8", "metric_type": "IP", "params": {"nlist": lists(count)}}
+
+
+def lists(count: int) -> int:
+    """The number of lists of so many items; 1 if all are compared."""
+    return 1 if count <= FLAT_MOST else 2 ** round(math.log2(4 * math.sqrt(count)))

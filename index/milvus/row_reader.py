@@ -1,0 +1,42 @@
+"""The rows of a collection that one request has read, each once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from index.items.attribute_types import AttributeTypes
+from index.milvus.collection import Collection
+from index.milvus.records import READ, StoredItem
+from models.errors import UnknownItem
+
+BLOCK = 1_000  # rows asked for at a time
+
+
+class RowReader:
+    """Reads rows; what it has read stays, even if it changes meanwhile."""
+
+    def __init__(self, collection: Collection, types: AttributeTypes) -> None:
+        self.collection = collection
+        self.types = types
+        self._read: dict[int, StoredItem] = {}
+
+    def hold(self, record: Mapping[str, Any]) -> StoredItem:
+        """Keeps a row that was read, unless it was read before."""
+        row = int(record["row"])
+        if row not in self._read:
+            self._read[row] = StoredItem.read(dict(record))
+        return self._read[row]
+
+    def forget(self, row: int) -> None:
+        """Reads a row anew when it is asked for again."""
+        self._read.pop(row, None)
+
+    def stored(self, rows: Sequence[int]) -> list[StoredItem]:
+        """The items of rows, those read that were not yet; raises UnknownItem if one was deleted meanwhile."""
+        missing = list(dict.fromkeys(row for row in rows if row not in self._read))
+        for start in range(0, len(missing), BLOCK):
+            for record in self.collection.query(f"row in {missing[start : start + BLOCK]}", READ):
+                self.hold(record)
+        try:
+            return [self._read[row] for row in rows]
+        except KeyError as error:
+            raise UnknownItem("an item was deleted during this search: search again") from error
