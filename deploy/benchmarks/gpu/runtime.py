@@ -1,5 +1,6 @@
 """Bundles in ONNX Runtime on the GPU: where their nodes run, how far they differ from the CPU, and times by batch."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from gpu.setting import CheckPart, CheckSetting, PartSkipped, Row
-from models.bundle import SHIPPED
+from models.bundle import SHIPPED, WEIGHTS
 from models.encoder import Encoder
 from models.errors import LikebutError
 from models.runtime.device import CPU, NAMES, Device
@@ -145,7 +146,11 @@ def gallery_graph(setting: CheckSetting) -> Iterator[Row]:
 
     path = bundles(setting)[-1]
     graph, encoder = path / "gallery.onnx", Encoder.open(path)
-    half = onnx.load(graph)
+    copied = setting.folder / "gallery-float32"
+    copied.mkdir(parents=True, exist_ok=True)
+    for file in (graph, path / WEIGHTS):  # onnx reads no weights that have hard links, as those of a bundle may
+        shutil.copyfile(file, copied / file.name)
+    half = onnx.load(copied / graph.name)
     half = float16.convert_float_to_float16(half, keep_io_types=True, disable_shape_infer=True)
     rounded = setting.folder / "gallery-float16.onnx"
     onnx.save_model(half, rounded)  # half of B/32 fits one protocol buffer
