@@ -1,21 +1,16 @@
 """The rows of a collection that a filter lets through: ranked by their exact cosines, counted and listed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from index.items import facets
-from index.items.attribute_types import AttributeTypes
-from index.items.columns import Columns, GrowingColumns
-from index.items.values import Number, Scalar
 from index.lexical.matching import NONE, LexicalMatches
+from index.milvus.column_tally import ColumnTally
 from index.milvus.connection import MOST_HITS, Record
 from index.milvus.expressions import id_key
 from index.milvus.records import READ, attributes
 from index.milvus.row_reader import RowReader
-from index.sources.cells import Value
 from index.vectors.exact import DECIMALS, inner_products, sort
 from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import InputError
@@ -25,44 +20,6 @@ TIED = 8  # more rows than requested, to find the end of a tie
 CLOSE = 1e-5  # of two scores, of which Milvus's own order may be another
 BLOCK = 32  # rows of a lossy index that are put in their exact order at a time
 EXACT = 5_000  # items that a filter leaves, up to which all lists are searched
-NOTHING = Columns(0, {}, {})
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnTally:
-    """Counts among items by their attributes in memory."""
-
-    columns: GrowingColumns
-    count: int
-
-    @classmethod
-    def among(cls, found: Sequence[Mapping[str, Value]], types: AttributeTypes) -> "ColumnTally":
-        """Counts among items with these attributes."""
-        columns = GrowingColumns(types)
-        for each in found:
-            columns.append(each)
-        return cls(columns, len(found))
-
-    def counts(self, name: str, top: int) -> Sequence[tuple[Scalar, int]]:
-        return facets.counts(self.columns, self._mask, NOTHING, _NO_ROWS, name, top)
-
-    def extent(self, name: str) -> tuple[Number, Number] | None:
-        return facets.extent(self.columns, self._mask, NOTHING, _NO_ROWS, name)
-
-    def distinct(self, name: str) -> int:
-        """How many values there are, if each item that lacks it counts as one of its own."""
-        return facets.distinct(self.columns, self._mask, NOTHING, _NO_ROWS, name)
-
-    def spread(self, name: str) -> tuple[int, int]:
-        """How many different values there are, and how many items have one."""
-        return facets.spread(self.columns, self._mask, NOTHING, _NO_ROWS, name)
-
-    @property
-    def _mask(self) -> Flags:
-        return np.ones(self.count, np.bool_)
-
-
-_NO_ROWS: Flags = np.empty(0, np.bool_)
 
 
 class MilvusCandidates:
@@ -163,15 +120,14 @@ class MilvusCandidates:
 
     def tally(self) -> ColumnTally:
         self._check_few("counted")
-        return self._tally
+        return self._collection.tally(self._expression, self._reader.types)
 
     def group_count(self, name: str, *, without: Sequence[int]) -> int:
         if self.total > MOST_READ:
             return self.total  # more than there are: the ranking is read on
-        tally = self._tally
         left_out = self._reader.stored(list(without)) if without else []
         if not left_out:
-            return tally.distinct(name)
+            return self.tally().distinct(name)
         keys = {id_key(each.item.id) for each in left_out}
         kept = [attributes(record) for record in self._records if record["key"] not in keys]
         return ColumnTally.among(kept, self._reader.types).distinct(name)
@@ -187,10 +143,6 @@ class MilvusCandidates:
     @cached_property
     def _records(self) -> Sequence[Record]:
         return list(self._collection.all(self._expression, ["row", "key", "document"]))
-
-    @cached_property
-    def _tally(self) -> ColumnTally:
-        return ColumnTally.among([attributes(record) for record in self._records], self._reader.types)
 
     def _check_few(self, done: str) -> None:
         if self.total > MOST_READ:

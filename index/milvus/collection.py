@@ -7,12 +7,16 @@ from typing import Any
 
 from cachetools import TTLCache
 
+from index.items.attribute_types import AttributeTypes
+from index.milvus.column_tally import ColumnTally
 from index.milvus.connection import MilvusConnection, Record
+from index.milvus.records import attributes
 from index.storage.manifest import SnapshotManifest
 from models.arrays import Embeddings
 
 FLAT_MOST = 20_000  # items up to which Milvus compares all of them
 COUNTS, COUNTED_S = 256, 0.5  # counts that are remembered, and for how long
+TALLIES, TALLIED_S = 16, 30.0  # the same for counts of all values, which take long
 
 
 class Collection:
@@ -25,6 +29,7 @@ class Collection:
         self.is_exact = manifest.encoding == "flat"
         self.nlist, self.nprobe = manifest.nlist, manifest.nprobe
         self._counts: TTLCache[str, int] = TTLCache(COUNTS, COUNTED_S)
+        self._tallies: TTLCache[str, ColumnTally] = TTLCache(TALLIES, TALLIED_S)
         self._lock = threading.Lock()
 
     def count(self, expression: str) -> int:
@@ -38,9 +43,22 @@ class Collection:
         return known
 
     def forget(self) -> None:
-        """Drops the remembered counts, after a write."""
+        """Drops what was counted, after a write."""
         with self._lock:
             self._counts.clear()
+            self._tallies.clear()
+
+    def tally(self, expression: str, types: AttributeTypes) -> ColumnTally:
+        """Counts among the rows that pass, as of a while ago; a write of this process counts at once."""
+        with self._lock:
+            known = self._tallies.get(expression)
+        if known is None:
+            known = ColumnTally.among(
+                [attributes(record) for record in self.all(expression, ["row", "document"])], types
+            )
+            with self._lock:
+                self._tallies[expression] = known
+        return known
 
     def query(
         self, expression: str, fields: Sequence[str], *, limit: int | None = None, strong: bool = False

@@ -10,8 +10,9 @@ from index.items.attribute_types import AttributeTypes
 from index.items.columns import MISSING, GrowingColumns
 from index.items.filters import Filter
 from index.items.items import GalleryItem
-from index.milvus.candidates import MOST_READ, ColumnTally, MilvusCandidates
+from index.milvus.candidates import MOST_READ, MilvusCandidates
 from index.milvus.collection import Collection
+from index.milvus.column_tally import ColumnTally
 from index.milvus.expressions import EVERY, expression, id_key
 from index.milvus.records import READ, StoredItem
 from index.milvus.row_reader import RowReader

@@ -54,11 +54,11 @@ class StoredItem:
         }
 
     @classmethod
-    def read(cls, record: Record) -> "StoredItem":
-        """The item of a row with the fields READ."""
+    def read(cls, record: Mapping[str, Any], vector: Embeddings | None = None) -> "StoredItem":
+        """The item of a row with the fields READ; its vector may be known as an array."""
         facts = json.loads(record["document"])
         item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
-        vector = np.asarray(record["vector"], np.float32)
+        vector = np.asarray(record["vector"], np.float32) if vector is None else vector
         return cls(int(record["row"]), item, facts["content"], vector, facts["fingerprint"])
 
 
