@@ -30,35 +30,38 @@ class Collection:
         self.nlist, self.nprobe = manifest.nlist, manifest.nprobe
         self._counts: TTLCache[str, int] = TTLCache(COUNTS, COUNTED_S)
         self._tallies: TTLCache[str, ColumnTally] = TTLCache(TALLIES, TALLIED_S)
+        self._writes = 0
         self._lock = threading.Lock()
 
     def count(self, expression: str) -> int:
         """How many rows pass, as of a moment ago; a write of this process counts at once."""
         with self._lock:
-            known = self._counts.get(expression)
+            known, writes = self._counts.get(expression), self._writes
         if known is None:
             known = self.connection.count(self.name, expression)
             with self._lock:
-                self._counts[expression] = known
+                if writes == self._writes:
+                    self._counts[expression] = known
+        return known
+
+    def tally(self, expression: str, types: AttributeTypes) -> ColumnTally:
+        """Counts among the rows that pass, as of a while ago; a write of this process counts at once."""
+        with self._lock:
+            known, writes = self._tallies.get(expression), self._writes
+        if known is None:
+            found = [attributes(record) for record in self.all(expression, ["document"])]
+            known = ColumnTally.among(found, types)
+            with self._lock:
+                if writes == self._writes:
+                    self._tallies[expression] = known
         return known
 
     def forget(self) -> None:
         """Drops what was counted, after a write."""
         with self._lock:
+            self._writes += 1  # what is being counted now may lack it
             self._counts.clear()
             self._tallies.clear()
-
-    def tally(self, expression: str, types: AttributeTypes) -> ColumnTally:
-        """Counts among the rows that pass, as of a while ago; a write of this process counts at once."""
-        with self._lock:
-            known = self._tallies.get(expression)
-        if known is None:
-            known = ColumnTally.among(
-                [attributes(record) for record in self.all(expression, ["row", "document"])], types
-            )
-            with self._lock:
-                self._tallies[expression] = known
-        return known
 
     def query(
         self, expression: str, fields: Sequence[str], *, limit: int | None = None, strong: bool = False
