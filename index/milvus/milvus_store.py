@@ -95,12 +95,12 @@ class MilvusStore:
         write(self._shop.connection, self._collection.name, records, deleted)
         contents.forget(last)
         self._await(made)
+        self._collection.forget()
         self._check_live()  # a build that ended meanwhile may not have seen them
         return at
 
     def _await(self, made: Sequence[LoggedChange]) -> None:
         """Waits until a search finds the changes: by one query that sees all writes before it."""
-        self._collection.forget()
         if not made:
             return
         end, last = time.monotonic() + SEEN_S, made[-1]
