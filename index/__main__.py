@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from index.build.snapshot_writer import Report
+    from models.encoder import Encoder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,6 +28,9 @@ def main(argv: Sequence[str]) -> int:
     build = verbs.add_parser("build", help="index a folder of images or a table, and make it live")
     build_arguments.add(build)
     build.set_defaults(verb=_build)
+    embed = verbs.add_parser("embed", help="embed a part of a source, on any machine, for a later build")
+    build_arguments.add_part(embed)
+    embed.set_defaults(verb=_embed)
     copy = verbs.add_parser("copy", help="write a source's items as JSON lines, and fetch their images to this disk")
     copy.add_argument("source", help="as that of build")
     build_arguments.add_map(copy)
@@ -42,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     compact = verbs.add_parser("compact", help="fold the changes since the live snapshot into a new one")
     compact.add_argument("gallery", type=Path)
     compact.set_defaults(verb=_in_folder(_compact))
-    for long in (build, compact):
+    for long in (build, embed, compact):
         long.add_argument(
             "--progress",
             choices=("bar", "json", "none"),
@@ -92,8 +96,6 @@ def _build(arguments: argparse.Namespace) -> None:
 
     from index.build import progress as progress_reports
     from index.vectors.encodings import IndexOptions
-    from models.encoder import Encoder
-    from models.runtime.device import Device
 
     if address.is_milvus(arguments.gallery):
         _refuse_options(arguments)
@@ -113,8 +115,7 @@ def _build(arguments: argparse.Namespace) -> None:
         source, known = last_source()
         columns = columns or dict(known)
     shape = IndexOptions(arguments.shards, arguments.encoding, arguments.recall)
-    device = Device(arguments.provider, arguments.products, arguments.engines)
-    encoder = Encoder.open(arguments.bundle, device=device)
+    encoder = _encoder(arguments)
     with _reporting(arguments) as progress:
         built = build(
             source or None,
@@ -123,6 +124,7 @@ def _build(arguments: argparse.Namespace) -> None:
             max_loss=arguments.max_loss,
             private_hosts=arguments.allow_private_hosts == "true",
             columns=columns,
+            blocks=arguments.blocks,
             progress=progress,
         )
     if arguments.progress == "json":
@@ -140,6 +142,38 @@ def _build(arguments: argparse.Namespace) -> None:
     progress_reports.print_notes(built.notes)
 
 
+def _embed(arguments: argparse.Namespace) -> None:
+    from index.build.embed_part import Part
+
+    part = Part.parse(arguments.part)  # before the second that the model takes to load
+    _step_back(arguments)
+    from dataclasses import asdict
+
+    from index.build import progress as progress_reports
+    from index.build.embed_part import embed_part
+
+    encoder = _encoder(arguments)
+    with _reporting(arguments) as progress:
+        done = embed_part(
+            arguments.source,
+            part,
+            encoder,
+            gallery=arguments.gallery,
+            blocks=arguments.blocks,
+            columns=dict(arguments.map),
+            private_hosts=arguments.allow_private_hosts == "true",
+            progress=progress,
+        )
+    if arguments.progress == "json":
+        cli.print_json({"stage": "done", "part": str(part), **asdict(done)})
+        return
+    progress_reports.print_skipped([*done.skipped, *done.unreachable])
+    print(
+        f"part {part}: {done.images} images ({done.embedded} embedded, {done.known} known), {len(done.skipped)}"
+        f" skipped, {len(done.unreachable)} unreachable, for builds in {arguments.blocks or arguments.gallery}"
+    )
+
+
 def _copy(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
@@ -154,6 +188,15 @@ def _copy(arguments: argparse.Namespace) -> None:
     for reason, number in copied.skipped.items():
         print(f"  {number} skipped: {reason}")
     progress_reports.print_notes(copied.notes)
+
+
+def _encoder(arguments: argparse.Namespace) -> "Encoder":
+    """The model that the options of embedding name."""
+    from models.encoder import Encoder
+    from models.runtime.device import Device
+
+    device = Device(arguments.provider, arguments.products, arguments.engines)
+    return Encoder.open(arguments.bundle, threads=arguments.threads, device=device)
 
 
 def _step_back(arguments: argparse.Namespace) -> None:

@@ -22,13 +22,7 @@ def add(build: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--dry-run", action="store_true", help="print what would be built, and embed nothing")
     add_map(build)
-    build.add_argument(
-        "--bundle",
-        type=Path,
-        default=SHIPPED,
-        metavar="DIR",
-        help="folder of the model that embeds the images (default: the shipped one)",
-    )
+    add_embedding(build)
     build.add_argument(
         "--shards",
         type=_shards,
@@ -62,31 +56,59 @@ def add(build: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the live items that may be gone afterwards, or the build is refused (default: .05)",
     )
-    build.add_argument(
+
+
+def add_part(embed: argparse.ArgumentParser) -> None:
+    """Add the arguments of `likebut index embed`, but those of the progress."""
+    embed.add_argument("source", help="as that of build")
+    embed.add_argument("--gallery", type=Path, metavar="DIR", help="the gallery that will be built")
+    embed.add_argument("--part", default="1/1", metavar="I/N", help="the I-th of N parts, from 1 (default: all)")
+    add_map(embed)
+    add_embedding(embed)
+
+
+def add_embedding(parser: argparse.ArgumentParser) -> None:
+    """Add the options of embedding images."""
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        default=SHIPPED,
+        metavar="DIR",
+        help="folder of the model that embeds the images (default: the shipped one)",
+    )
+    parser.add_argument(
+        "--blocks",
+        metavar="PLACE",
+        help="folder, or a store's (s3://…), for the vectors of `likebut index embed` (default: in the gallery)",
+    )
+    parser.add_argument(
         "--allow-private-hosts",
         choices=("true", "false"),
         default="true",
         help="whether images may be fetched from private addresses; jobs of the service say false (default: true)",
     )
-    build.add_argument(
+    parser.add_argument(
         "--provider",
         choices=get_args(Provider),
         default="cpu",
         help="device that runs the model (default: cpu)",
     )
-    build.add_argument(
+    parser.add_argument(
         "--products",
         choices=get_args(Products),
         default="auto",
         help="precision of the model's products: float32 or tf32 on cuda, tf32 or float16 on tensorrt (default: auto,"
         " the first of them)",
     )
-    build.add_argument(
+    parser.add_argument(
         "--engines",
         type=Path,
         default=ENGINES,
         metavar="DIR",
         help="folder of TensorRT's compiled engines (default: ~/.cache/likebut/engines)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="threads of the model on the CPU (default: one per core)"
     )
 
 

@@ -65,12 +65,15 @@ def build(
     max_loss: float = MAX_LOSS,
     private_hosts: bool = True,
     columns: Mapping[str, str] = NO_MAP,
+    blocks: str | None = None,
     progress: Report,
 ) -> Built:
     """Indexes the source and makes it live; the gallery before it stays until then, and after it for roll-back.
 
     Without a source, the gallery's present items are indexed again from the images that it stores or knows by URL: so a
     gallery that changes filled moves to the space of another model.
+
+    Vectors are found in the gallery's folder, or in `blocks`, if `likebut index embed` has put some there.
 
     `columns` maps names of attributes to those of a table's columns. The lexical index has the words of the attributes
     named by `lexical`; None means those of the live snapshot, or the usual ones.
@@ -93,7 +96,8 @@ def build(
     ):
         limit = LossLimit.read(gallery, journal, share=max_loss, source=_named(source))
         names = _lexical(gallery) if lexical is None else tuple(dict.fromkeys(name.casefold() for name in lexical))
-        return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, progress)
+        chunks = EmbeddedChunks.of(gallery, blocks, space_id=encoder.manifest.space_id)
+        return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, chunks, progress)
 
 
 def _built(
@@ -106,13 +110,13 @@ def _built(
     limit: LossLimit,
     private_hosts: bool,
     columns: Mapping[str, str],
+    chunks: EmbeddedChunks,
     progress: Report,
 ) -> Built:
     started = time.monotonic()
     items = _items(gallery, journal) if source is not None else RowView.open(snapshot.live(gallery), journal)
     # what is changed from now on is not in the source, and stays in the journal
     through = journal.last() if items is None else items.overlay.through
-    chunks = EmbeddedChunks(gallery, space_id=encoder.manifest.space_id)
     notes: list[str] = []
     if source is not None and clip_retrieval.is_layout(source):
         manifest = encoder.manifest

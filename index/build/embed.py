@@ -41,6 +41,20 @@ class _Read:
 _Prepared = _Reused | _Read | SkippedRow
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddedImages:
+    """The number of images, how many of them were embedded and how many were known, and the others with the reasons.
+
+    Images that could not be fetched are `unreachable` if they were known before, and skipped if not.
+    """
+
+    images: int
+    embedded: int
+    known: int
+    skipped: Sequence[SkippedRow]
+    unreachable: Sequence[SkippedRow]
+
+
 def embed(
     rows: Sequence[SourceRow],
     encoder: Encoder,
@@ -55,6 +69,30 @@ def embed(
     An image that cannot be fetched at the moment has the vector of its address, or else of its item, in the live
     snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails.
     """
+    return _worked(rows, encoder, known, chunks, report, private_hosts).done(rows, known)
+
+
+def embed_chunks(
+    rows: Sequence[SourceRow],
+    encoder: Encoder,
+    known: ReusableVectors,
+    chunks: EmbeddedChunks,
+    report: Callable[[int, int], None],
+    *,
+    private_hosts: bool = True,
+) -> EmbeddedImages:
+    """Does as `embed`, but only puts chunks for a build to find; `known` needs no vectors."""
+    return _worked(rows, encoder, known, chunks, report, private_hosts).counted()
+
+
+def _worked(
+    rows: Sequence[SourceRow],
+    encoder: Encoder,
+    known: ReusableVectors,
+    chunks: EmbeddedChunks,
+    report: Callable[[int, int], None],
+    private_hosts: bool,
+) -> "_Work":
     images = flattened(rows)
     work = _Work(images, encoder, chunks)
     retries = HostRetries()
@@ -66,7 +104,7 @@ def embed(
     work.flush()
     work.save()
     report(len(images), work.unreachable)
-    return work.done(rows, known)
+    return work
 
 
 class _Work:
@@ -130,6 +168,12 @@ class _Work:
             self._chunks.put(rows, self._vectors[list(numbers)])
             self._computed += len(rows)
             self._unsaved.clear()
+
+    def counted(self) -> EmbeddedImages:
+        """The numbers of images, for a build to take the vectors from the chunks."""
+        skipped = [row for row in self._results if isinstance(row, SkippedRow)]
+        unreachable = [row for _, row in sorted(self._unreachable.items())]
+        return EmbeddedImages(len(self._results), self._computed, len(self._reused), skipped, unreachable)
 
     def done(self, rows: Sequence[SourceRow], known: ReusableVectors) -> Embedded:
         """The rows, from whose images this began, with their vectors, and the skipped rows."""

@@ -83,13 +83,13 @@ def nothing() -> Iterator[Report]:
     yield lambda progress: None
 
 
-def print_skipped(skipped: Sequence[SkippedRow], *, gallery: Path) -> None:
-    """Prints the first skipped rows of a build on stderr."""
+def print_skipped(skipped: Sequence[SkippedRow], *, gallery: Path | None = None) -> None:
+    """Prints the first skipped rows of a build on stderr, and that its gallery knows the others."""
     for row in skipped[:PRINTED_SKIPS]:
         print(f"skipped {row.id}: {row.reason}", file=sys.stderr)
     if len(skipped) > PRINTED_SKIPS:
-        more = len(skipped) - PRINTED_SKIPS
-        print(f"… and {more} more, as `likebut index skipped {gallery}` says", file=sys.stderr)
+        rest = "" if gallery is None else f", as `likebut index skipped {gallery}` says"
+        print(f"… and {len(skipped) - PRINTED_SKIPS} more{rest}", file=sys.stderr)
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -1,15 +1,17 @@
 """Vectors that need not be computed again: those of the live snapshot and of a killed build, by image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
+from pyarrow import compute
 
 from index.build.resume import EmbeddedChunks, State
 from index.items import further_images, items
 from index.storage import snapshot
+from index.storage.manifest import SnapshotManifest
 from models.arrays import Flags, Vectors
 from models.errors import GalleryError
 
@@ -46,6 +48,18 @@ class ReusableVectors:
         joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
         ids = [] if not live else items.ids(_live_path(gallery) / snapshot.ITEMS)
         return cls(pyarrow.concat_tables(tables), joined, ids, sum(len(block) for _, block in live))
+
+    @classmethod
+    def without_vectors(
+        cls, gallery: Path | None, chunks: EmbeddedChunks, uris: Set[str], *, space_id: str
+    ) -> "ReusableVectors":
+        """Read which of the images at these addresses have a vector, in the live snapshot or in the chunks."""
+        live = [] if gallery is None else _live_states(gallery, space_id)
+        chosen = pyarrow.array(uris, pyarrow.large_string())
+        tables = [*live, *(_table([state for state in states if state[0] in uris]) for states in chunks.states())]
+        tables = [table.filter(compute.is_in(table.column("uri"), chosen)) for table in tables] or [_table([])]
+        states = pyarrow.concat_tables(tables)
+        return cls(states, np.empty((states.num_rows, 0), np.float16), [], 0)
 
     def fingerprint(self, uri: str) -> str:
         """The fingerprint of the image at that address when it was embedded; "" if it is unknown."""
@@ -90,13 +104,28 @@ def _live(gallery: Path, space_id: str) -> Iterator[tuple[pyarrow.Table, Vectors
         for entry in manifest.files:
             if entry.file in (snapshot.ITEMS, snapshot.FURTHER, snapshot.VECTORS):
                 snapshot.check(path, entry)  # a damaged vector must not live on in the next snapshot
-        table = items.states(path / snapshot.ITEMS)
-        if manifest.images is not None:
-            table = pyarrow.concat_tables([table, further_images.states(path / snapshot.FURTHER)])
+        table = _states(path, manifest)
         vectors: Vectors = np.load(path / snapshot.VECTORS, mmap_mode="r", allow_pickle=False)
     except (GalleryError, OSError, ValueError):
         return  # to build it again is the way out of all of them
     yield table, vectors
+
+
+def _live_states(gallery: Path, space_id: str) -> Iterator[pyarrow.Table]:
+    """As `_live`, without the vectors; the build that takes these checks them."""
+    try:
+        manifest = snapshot.live_manifest(gallery)
+        if manifest.space_id == space_id:
+            yield _states(_live_path(gallery), manifest)
+    except (GalleryError, OSError, ValueError):
+        return
+
+
+def _states(path: Path, manifest: SnapshotManifest) -> pyarrow.Table:
+    table = items.states(path / snapshot.ITEMS)
+    if manifest.images is None:
+        return table
+    return pyarrow.concat_tables([table, further_images.states(path / snapshot.FURTHER)])
 
 
 def _live_path(gallery: Path) -> Path:

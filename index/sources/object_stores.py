@@ -33,6 +33,8 @@ class _System(Protocol):
     def find(self, path: str, *, detail: bool) -> dict[str, dict[str, object]]: ...
     def open(self, path: str, mode: str) -> IO[bytes]: ...
     def cat_file(self, path: str) -> bytes: ...
+    def pipe_file(self, path: str, value: bytes) -> None: ...
+    def makedirs(self, path: str, exist_ok: bool) -> None: ...
     def unstrip_protocol(self, name: str) -> str: ...
     def invalidate_cache(self) -> None: ...
 
@@ -61,6 +63,28 @@ def objects(folder: str) -> list[Object]:
             Object(name[start:], system.unstrip_protocol(name), fingerprint.of_object(info, read_s=read_s))
             for name, info in found.items()
         ]
+
+
+def names(folder: str) -> list[str]:
+    """The names of the files of a folder, none if there is no such folder; raises SourceError."""
+    try:
+        return [each.name for each in objects(folder) if "/" not in each.name]
+    except SourceError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return []
+        raise
+
+
+def write(url: str, data: bytes) -> None:
+    """Writes a file, whole or not at all in stores whose writes are atomic, as those of S3; raises SourceError."""
+    try:
+        system, path = _opened(url)
+        system.makedirs(posixpath.dirname(path), exist_ok=True)
+        system.pipe_file(path, data)
+    except SourceError:
+        raise
+    except Exception as error:  # each driver has error types of its own
+        raise SourceError(f"{url} cannot be written ({_message(error)}): {WAY_OUT}") from error
 
 
 @contextmanager

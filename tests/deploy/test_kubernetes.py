@@ -45,7 +45,7 @@ def container(pod: Manifest) -> Manifest:
 
 def test_every_object_is_as_the_schemas_of_kubernetes_say(tool: Tool) -> None:
     rest = {"ServiceMonitor"}  # the operator's own kind
-    for folder in (FOLDER, FOLDER / "monitoring"):
+    for folder in (FOLDER, FOLDER / "monitoring", FOLDER / "embed"):
         for each in rendered(tool("kubectl", "kustomize", folder)).values():
             if each["kind"] not in rest:
                 kubernetes_validate.validate(each, VERSION, strict=True)
@@ -158,6 +158,20 @@ def test_the_service_monitor_scrapes_the_admin_port_and_the_dashboard_is_found(
     assert monitor["selector"]["matchLabels"].items() <= objects["Service/likebut"]["metadata"]["labels"].items()
     dashboard = found["ConfigMap/likebut-dashboard"]
     assert dashboard["metadata"]["labels"] == {"grafana_dashboard": "1"} and list(dashboard["data"]) == ["likebut.json"]
+
+
+def test_a_pod_of_the_job_embeds_its_part(tmp_path: Path) -> None:
+    job = yaml.safe_load((FOLDER / "embed" / "job.yaml").read_text(encoding="utf-8"))["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    names = {each["name"]: each["value"] for each in container["env"]}
+    assert int(names["PARTS"]) == job["completions"]
+    pictures = ROOT / "docs" / "sample"
+    own = {"SOURCE": str(pictures), "BLOCKS": str(tmp_path), "PARTS": "2", "JOB_COMPLETION_INDEX": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        container["command"], env={**os.environ, **own, "PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("part 2/2: ") and len(list(tmp_path.glob("*/chunk-*.npz"))) == 1
 
 
 def test_the_runbooks_line_makes_a_rule_of_the_alerts() -> None:
