@@ -143,9 +143,9 @@ def _build(arguments: argparse.Namespace) -> None:
 
 
 def _embed(arguments: argparse.Namespace) -> None:
-    from index.build.embed_part import Part
+    from index.build.embed_part import SourcePart
 
-    part = Part.parse(arguments.part)  # before the second that the model takes to load
+    part = SourcePart.parse(arguments.part)  # before the second that the model takes to load
     _step_back(arguments)
     from dataclasses import asdict
 

@@ -19,14 +19,14 @@ from models.errors import ConfigError, SourceError
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SourcePart:
     """One of `parts` parts of a source, from 1: every so many-th item of it."""
 
     number: int
     parts: int
 
     @classmethod
-    def parse(cls, text: str) -> "Part":
+    def parse(cls, text: str) -> "SourcePart":
         """Parse "3/8"; raises ConfigError."""
         number, slash, parts = text.partition("/")
         if not slash or not number.isdecimal() or not parts.isdecimal() or not 1 <= int(number) <= int(parts):
@@ -39,7 +39,7 @@ class Part:
 
 def embed_part(
     source: str,
-    part: Part,
+    part: SourcePart,
     encoder: Encoder,
     *,
     gallery: Path | None,
@@ -65,7 +65,7 @@ def embed_part(
 
 def _embedded(
     source: str,
-    part: Part,
+    part: SourcePart,
     encoder: Encoder,
     gallery: Path | None,
     chunks: EmbeddedChunks,

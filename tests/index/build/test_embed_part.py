@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index.build.build import build
-from index.build.embed_part import Part, embed_part
+from index.build.embed_part import SourcePart, embed_part
 from index.build.resume import BUILDING, CHUNK_IMAGES
 from index.storage import snapshot
 from models.encoder import Encoder
@@ -50,7 +50,7 @@ def test_a_gallery_of_parts_is_that_of_one_machine_though_one_is_killed(
     answers = [part.communicate(timeout=120)[0] for part in parts]
     assert [part.returncode for part in parts] == [0, 0]
     assert answers[0].startswith(f"part 1/2: {CHUNK_IMAGES + 30} images (") and "1 skipped" in answers[1]
-    again = embed_part(str(folder), Part(1, 3), encoder, gallery=None, blocks=str(blocks), progress=quiet)
+    again = embed_part(str(folder), SourcePart(1, 3), encoder, gallery=None, blocks=str(blocks), progress=quiet)
     assert (again.embedded, again.known + len(again.skipped)) == (0, again.images)
 
     built = build(folder, tmp_path / "gallery", encoder, blocks=str(blocks), progress=quiet)
@@ -64,7 +64,9 @@ def test_parts_know_the_live_snapshot_and_lie_in_the_gallery(tmp_path: Path, enc
     folder, gallery = draw(tmp_path / "pictures", 8), tmp_path / "gallery"
     build(folder, gallery, encoder, progress=quiet)
     draw(tmp_path / "pictures", 12)
-    done = [embed_part(str(folder), Part(number, 2), encoder, gallery=gallery, progress=quiet) for number in (1, 2)]
+    done = [
+        embed_part(str(folder), SourcePart(number, 2), encoder, gallery=gallery, progress=quiet) for number in (1, 2)
+    ]
     assert sum(part.images for part in done) == 12
     assert sum(part.embedded for part in done) + sum(part.known for part in done) == 12
     built = build(folder, gallery, encoder, progress=quiet)
@@ -78,16 +80,16 @@ def test_an_image_that_cannot_be_had_is_reported_and_the_others_are_embedded(
     folder = draw(tmp_path / "pictures", 3)
     table = folder / "table.csv"
     table.write_text("id,image\na,0000.png\nb,http://127.0.0.1:9/none.png\nc,0002.png\n")
-    done = embed_part(str(table), Part(1, 1), encoder, gallery=tmp_path / "gallery", progress=quiet)
+    done = embed_part(str(table), SourcePart(1, 1), encoder, gallery=tmp_path / "gallery", progress=quiet)
     assert (done.images, done.embedded, [row.id for row in done.skipped]) == (3, 2, ["b"])
 
 
 def test_a_part_that_is_none_and_a_missing_place_are_refused(tmp_path: Path, encoder: Encoder) -> None:
     for text in ("0/3", "4/3", "3", "a/b", "-1/3", ""):
         with pytest.raises(ConfigError, match="as 3/8"):
-            Part.parse(text)
-    assert str(Part.parse("3/8")) == "3/8"
+            SourcePart.parse(text)
+    assert str(SourcePart.parse("3/8")) == "3/8"
     with pytest.raises(ConfigError, match="add --gallery DIR, or --blocks"):
-        embed_part("x", Part(1, 1), encoder, gallery=None, progress=quiet)
+        embed_part("x", SourcePart(1, 1), encoder, gallery=None, progress=quiet)
     with pytest.raises(SourceError):
-        embed_part(str(tmp_path / "absent.csv"), Part(1, 1), encoder, gallery=tmp_path, progress=quiet)
+        embed_part(str(tmp_path / "absent.csv"), SourcePart(1, 1), encoder, gallery=tmp_path, progress=quiet)
