@@ -96,7 +96,7 @@ def build(
     ):
         limit = LossLimit.read(gallery, journal, share=max_loss, source=_named(source))
         names = _lexical(gallery) if lexical is None else tuple(dict.fromkeys(name.casefold() for name in lexical))
-        chunks = EmbeddedChunks.of(gallery, blocks, space_id=encoder.manifest.space_id)
+        chunks = EmbeddedChunks.open(gallery, blocks, space_id=encoder.manifest.space_id)
         return _built(source, gallery, journal, encoder, shape, names, limit, private_hosts, columns, chunks, progress)
 
 

@@ -59,7 +59,7 @@ def embed_part(
     if clip_retrieval.is_layout(source):
         raise SourceError(f"{source} holds embeddings already: build from it")
     with translate_os_errors(gallery or Path(str(blocks)), otherwise="embed again; what is embedded is kept"):
-        chunks = EmbeddedChunks.of(gallery, blocks, space_id=encoder.manifest.space_id)
+        chunks = EmbeddedChunks.open(gallery, blocks, space_id=encoder.manifest.space_id)
         return _embedded(source, part, encoder, gallery, chunks, columns, private_hosts, progress)
 
 

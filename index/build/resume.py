@@ -35,7 +35,7 @@ class EmbeddedChunks:
         self._place = place
 
     @classmethod
-    def of(cls, gallery: Path | None, blocks: str | None = None, *, space_id: str) -> "EmbeddedChunks":
+    def open(cls, gallery: Path | None, blocks: str | None = None, *, space_id: str) -> "EmbeddedChunks":
         """Those in the gallery's own folder, which loses the abandoned ones of other spaces, or in `blocks`.
 
         `blocks` is a folder, or a folder's URL in a store, and stays after a build. Reading the chunks of a store and

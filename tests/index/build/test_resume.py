@@ -22,36 +22,36 @@ def row(name: str) -> SourceRow:
 
 
 def test_chunks_give_back_what_was_put_and_leave_out_a_damaged_one(tmp_path: Path) -> None:
-    first = EmbeddedChunks.of(tmp_path, space_id="s")
+    first = EmbeddedChunks.open(tmp_path, space_id="s")
     assert kept(first) == []
     first.put([row("a"), row("b")], np.array([[1.0, 0.0], [2.0, 0.0]], np.float16))
     (damaged,) = (tmp_path / BUILDING).glob("*/*.npz")
     first.put([row("é")], np.array([[3.0, 0.0]], np.float16))
     whole = [("/a.png", "hash of a", "1:2", 1.0), ("/b.png", "hash of b", "1:2", 2.0)]
     later = ("/é.png", "hash of é", "1:2", 3.0)
-    assert kept(EmbeddedChunks.of(tmp_path, space_id="s")) == [*whole, later]
+    assert kept(EmbeddedChunks.open(tmp_path, space_id="s")) == [*whole, later]
     damaged.write_bytes(damaged.read_bytes()[:-40])
-    assert kept(EmbeddedChunks.of(tmp_path, space_id="s")) == [later]
+    assert kept(EmbeddedChunks.open(tmp_path, space_id="s")) == [later]
 
 
 def test_another_space_drops_abandoned_chunks_and_the_end_its_own(tmp_path: Path) -> None:
-    EmbeddedChunks.of(tmp_path, space_id="s").put([row("a")], np.ones((1, 2), np.float16))
-    assert kept(EmbeddedChunks.of(tmp_path, space_id="t")) == []
-    assert len(kept(EmbeddedChunks.of(tmp_path, space_id="s"))) == 1  # somebody may embed into it now
+    EmbeddedChunks.open(tmp_path, space_id="s").put([row("a")], np.ones((1, 2), np.float16))
+    assert kept(EmbeddedChunks.open(tmp_path, space_id="t")) == []
+    assert len(kept(EmbeddedChunks.open(tmp_path, space_id="s"))) == 1  # somebody may embed into it now
     long_ago = time.time() - ABANDONED_S - 60
     os.utime(tmp_path / BUILDING / "s", (long_ago, long_ago))
-    EmbeddedChunks.of(tmp_path, space_id="t").remove()
+    EmbeddedChunks.open(tmp_path, space_id="t").remove()
     assert not (tmp_path / BUILDING).exists()
 
 
 def test_chunks_in_a_place_of_their_own_stay(tmp_path: Path) -> None:
     for blocks in (str(tmp_path / "blocks"), f"memory://{uuid.uuid4().hex}/blocks/"):
-        chunks = EmbeddedChunks.of(None, blocks, space_id="s")
+        chunks = EmbeddedChunks.open(None, blocks, space_id="s")
         assert kept(chunks) == []
         chunks.put([row("a")], np.ones((1, 2), np.float16))
         chunks.put([row("b")], np.zeros((1, 2), np.float16))
         chunks.remove()
-        again = EmbeddedChunks.of(None, blocks, space_id="s")
+        again = EmbeddedChunks.open(None, blocks, space_id="s")
         assert kept(again) == [("/a.png", "hash of a", "1:2", 1.0), ("/b.png", "hash of b", "1:2", 0.0)]
         assert sorted(states[0][0] for states in again.states()) == ["/a.png", "/b.png"]
-        assert kept(EmbeddedChunks.of(None, blocks, space_id="t")) == []
+        assert kept(EmbeddedChunks.open(None, blocks, space_id="t")) == []
