@@ -49,12 +49,13 @@ def build(
     max_loss: float,
     private_hosts: bool,
     columns: Mapping[str, str],
+    blocks: str | None = None,
     progress: Report,
 ) -> Built:
     """Indexes the source, or the gallery's own items, and makes them live, as `build.build` does in a folder.
 
-    An image whose vector the live snapshot or a killed build holds is not embedded again. What is changed meanwhile is
-    brought onto the new snapshot, before it is live and after.
+    An image whose vector the live snapshot, a killed build or one of the `blocks` holds is not embedded again. What is
+    changed meanwhile is brought onto the new snapshot, before it is live and after.
     """
     started = time.monotonic()
     address.folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def build(
         former = [] if live is None else _stored(shop, live)
         named = OWN if source is None else source_rows.display_name(source)
         limit = LossLimit({each.item.id for each in former}, max_loss, named)
-        chunks, notes = EmbeddedChunks(address.folder, space_id=space_id), list[str]()
+        chunks, notes = EmbeddedChunks.open(address.folder, blocks, space_id=space_id), list[str]()
         if source is not None and clip_retrieval.is_layout(source):
             manifest = encoder.manifest
             embedded = clip_retrieval.read(
