@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from index.items.attribute_types import AttributeType, convert_attributes
 from index.milvus.address import MilvusAddress
 from index.milvus.connection import MilvusConnection
@@ -19,7 +17,6 @@ from index.milvus.shop import LoggedChange, MilvusShop, ShopSnapshot
 from index.storage.changes import Change, Upsert
 from index.storage.journal import Append
 from index.storage.manifest import SnapshotManifest
-from models.arrays import normalised
 from models.errors import GalleryError, GalleryMoved, GalleryUnavailable, InputError, SnapshotOutdated
 
 SEEN_S = 30.0  # within which a write must be seen
@@ -145,8 +142,7 @@ def apply_records(logged: Sequence[LoggedChange], types: dict[str, AttributeType
         if upsert.further:
             raise InputError(f"the item {upsert.id!r} has several images: a gallery in Milvus holds one of each item")
         convert_attributes(upsert.item.attributes, types)
-        vector = normalised(upsert.vector[np.newaxis].astype(np.float32))[0]
-        records.append(StoredItem(each.row, upsert.item, upsert.content, vector))
+        records.append(StoredItem(each.row, upsert.item, upsert.content, upsert.vector))
     return records
 
 

@@ -1,5 +1,6 @@
 """Rows of a collection: items with their vectors, as Milvus holds them."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +12,23 @@ from index.items.items import GalleryItem
 from index.milvus.connection import Record
 from index.milvus.expressions import MOST_TOKENS, id_key, ranges, tokens
 from index.sources.cells import Value
-from models.arrays import Embeddings
+from index.storage.changes import LITTLE, Vector
+from models.arrays import normalised
 from models.errors import InputError
 
 MOST_BYTES = 65_535  # of a text, and of JSON
 KEY = 40  # characters
-READ = ("row", "document", "vector")
+READ = ("row", "document", "code")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredItem:
-    """An item of a row, with the vector (d,) of its image at length one."""
+    """An item of a row, with the embedding (d,) of its image in half precision, as a folder stores it, too."""
 
     row: int
     item: GalleryItem
     content: str
-    vector: Embeddings
+    vector: Vector
     fingerprint: str = ""
 
     def record(self) -> Record:
@@ -50,16 +52,29 @@ class StoredItem:
             "document": document,
             "tokens": tokens(item.attributes),
             "ranges": sorted_by,
-            "vector": self.vector.tolist(),
+            "code": encoded(self.vector),
+            "vector": normalised(self.vector[np.newaxis].astype(np.float32))[0].tolist(),
         }
 
     @classmethod
-    def read(cls, record: Mapping[str, Any], vector: Embeddings | None = None) -> "StoredItem":
-        """The item of a row with the fields READ; its vector may be known as an array."""
+    def read(cls, record: Mapping[str, Any]) -> "StoredItem":
+        """The item of a row with the fields READ."""
         facts = json.loads(record["document"])
         item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
-        vector = np.asarray(record["vector"], np.float32) if vector is None else vector
-        return cls(int(record["row"]), item, facts["content"], vector, facts["fingerprint"])
+        return cls(int(record["row"]), item, facts["content"], decoded(record["code"]), facts["fingerprint"])
+
+
+def encoded(vector: Vector) -> str:
+    """The embedding (d,) as a text.
+
+    It is read from here and not from the indexed field: of an index of bytes, Milvus has that on its disk only.
+    """
+    return base64.b64encode(vector.astype(LITTLE).tobytes()).decode()
+
+
+def decoded(code: str) -> Vector:
+    """The embedding (d,) of such a text."""
+    return np.frombuffer(base64.b64decode(code), LITTLE)
 
 
 def attributes(record: Record) -> Mapping[str, Value]:
@@ -86,6 +101,7 @@ def fields(dimension: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
             },
         ),
         ("ranges", {"datatype": DataType.JSON}),
+        ("code", {"datatype": DataType.VARCHAR, "max_length": MOST_BYTES}),
         ("vector", {"datatype": DataType.FLOAT_VECTOR, "dim": dimension}),
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 from index.items.attribute_types import AttributeTypes
 from index.items.items import GalleryItem
 from index.milvus.collection import Collection
-from index.milvus.records import READ, StoredItem
-from models.arrays import Embeddings
+from index.milvus.records import READ, StoredItem, decoded
+from models.arrays import Embeddings, normalised
 from models.errors import UnknownItem
 
 BLOCK = 1_000  # rows asked for at a time
@@ -22,13 +22,14 @@ class FoundRow:
     def __init__(self, record: Mapping[str, Any]) -> None:
         """`record` has the fields READ."""
         self.row = int(record["row"])
-        self.vector: Embeddings = np.asarray(record["vector"], np.float32)
+        vector = decoded(record["code"]).astype(np.float32)
+        self.vector: Embeddings = normalised(vector[np.newaxis])[0]  # at length one
         self._record = record
 
     @cached_property
     def stored(self) -> StoredItem:
         """The item with its facts."""
-        return StoredItem.read(self._record, self.vector)
+        return StoredItem.read(self._record)
 
     @property
     def item(self) -> GalleryItem:

@@ -6,7 +6,6 @@ SHOP__journal      of each item that was changed, the last change
 SHOP__meta         a manifest for each snapshot that is whole, written last; the lease of the running build
 """
 
-import base64
 import json
 import os
 import time
@@ -15,15 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from index.items.attribute_types import AttributeTypes
 from index.items.items import GalleryItem
 from index.milvus.collection import Collection, index_of
 from index.milvus.connection import PAGE, MilvusConnection, Record
 from index.milvus.expressions import id_key
-from index.milvus.records import KEY, MOST_BYTES, fields
-from index.storage.changes import LITTLE, Change, Delete, Upsert
+from index.milvus.records import KEY, MOST_BYTES, decoded, encoded, fields
+from index.storage.changes import Change, Delete, Upsert
 from index.storage.manifest import SnapshotManifest, dump
 from models.errors import GalleryBroken, GalleryMissing, JobRunning
 
@@ -52,7 +49,7 @@ class LoggedChange:
                 "space_id": change.space_id,
                 "attributes": dict(change.item.attributes),
             }
-            vector = base64.b64encode(change.vector.astype(LITTLE).tobytes()).decode()
+            vector = encoded(change.vector)
         document = json.dumps(facts, ensure_ascii=False)
         return {"key": id_key(change.id), "at": self.at, "document": document, "code": vector, "vector": NO_VECTOR}
 
@@ -63,8 +60,7 @@ class LoggedChange:
         change: Change = Delete(facts["id"])
         if record["code"]:
             item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
-            vector = np.frombuffer(base64.b64decode(record["code"]), LITTLE)
-            change = Upsert(item, facts["content"], facts["space_id"], vector)
+            change = Upsert(item, facts["content"], facts["space_id"], decoded(record["code"]))
         return cls(facts["at"], facts["row"], change)
 
 

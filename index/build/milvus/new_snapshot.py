@@ -32,7 +32,7 @@ from index.storage.manifest import SCHEMA_VERSION, ShardEntry, SnapshotManifest
 from index.vectors.encodings import IndexOptions
 from index.vectors.exact import Exact, scaled
 from index.vectors.recall import RecallProbe
-from models.arrays import Embeddings, Rows, Scores, Vectors, normalised
+from models.arrays import Embeddings, Rows, Scores, Vectors
 from models.bundle import KnownImages, Manifest
 from models.errors import GalleryBroken, GalleryError, GalleryMissing, InputError, UnknownSnapshot
 
@@ -86,7 +86,7 @@ class NewSnapshot:
             collection = self.shop.create(name, dimension=self.model.dimension, count=count)
             for start in range(0, count, BATCH):
                 part = range(start, min(start + BATCH, count))
-                vectors = normalised(embedded.vectors[part.start : part.stop].astype(np.float32))
+                vectors = embedded.vectors[part.start : part.stop]
                 records = []
                 for row, vector in zip(part, vectors, strict=True):
                     each = embedded.rows[row]
