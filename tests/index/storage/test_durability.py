@@ -117,6 +117,7 @@ except GalleryError as error:
 
 
 READ_ALONG = """
+import encodings.cp437  # of zip files; another user may not read Python's own folder
 from index.gallery import Gallery
 from index.search.request import SearchRequest
 
