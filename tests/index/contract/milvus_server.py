@@ -4,8 +4,10 @@ import importlib.util
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ RUN = """
 import sys
 from milvus import default_server
 default_server.set_base_dir(sys.argv[1])
+if len(sys.argv) > 2:
+    default_server.listen_port = int(sys.argv[2])
 default_server.start()
 print("port", default_server.listen_port, flush=True)
 sys.stdin.read()
@@ -36,13 +40,18 @@ class StandaloneServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
+        self._port: int | None = None
 
     def start(self) -> str:
-        """Starts it, and returns HOST:PORT; raises RuntimeError if it does not start."""
+        """Starts it, at its former port, and returns HOST:PORT; raises RuntimeError if it does not start."""
+        port = []
+        if self._port is not None:
+            wait_until_free(self._port)
+            port = [str(self._port)]
         log = self._folder / "log"
         with log.open("w") as file:
             self._process = subprocess.Popen(
-                [os.environ.get(PYTHON, sys.executable), "-c", RUN, str(self._folder / "server")],
+                [os.environ.get(PYTHON, sys.executable), "-c", RUN, str(self._folder / "server"), *port],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -55,7 +64,8 @@ class StandaloneServer:
         if not line.startswith("port "):
             self.kill()
             raise RuntimeError(f"the server did not start: {log.read_text()[-500:]}")
-        return f"127.0.0.1:{int(line.split()[1])}"
+        self._port = int(line.split()[1])
+        return f"127.0.0.1:{self._port}"
 
     def kill(self) -> None:
         """Ends it at once: a polite end may take half an hour."""
@@ -63,6 +73,20 @@ class StandaloneServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._process = None
+
+
+def wait_until_free(port: int) -> None:
+    """Waits until the system has forgotten the connections of a port, a minute after their end."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                time.sleep(1)
+            else:
+                return
+    raise RuntimeError(f"port {port} did not become free")
 
 
 @contextmanager
