@@ -37,7 +37,7 @@ def test_chunks_give_back_what_was_put_and_leave_out_a_damaged_one(tmp_path: Pat
 def test_another_space_drops_abandoned_chunks_and_the_end_its_own(tmp_path: Path) -> None:
     EmbeddedChunks.open(tmp_path, space_id="s").put([row("a")], np.ones((1, 2), np.float16))
     assert kept(EmbeddedChunks.open(tmp_path, space_id="t")) == []
-    assert len(kept(EmbeddedChunks.open(tmp_path, space_id="s"))) == 1  # somebody may embed into it now
+    assert len(kept(EmbeddedChunks.open(tmp_path, space_id="s"))) == 1  # another process may still be writing to it
     long_ago = time.time() - ABANDONED_S - 60
     os.utime(tmp_path / BUILDING / "s", (long_ago, long_ago))
     EmbeddedChunks.open(tmp_path, space_id="t").remove()

@@ -13,6 +13,7 @@ from index.search.request import SAME, SearchRequest
 from index.search.result_order import ResultOrder, SortKey
 from models.arrays import Embeddings, normalised
 from tests.index.contract.engines import COLOURS, SIZES, Thing
+from tests.index.naive_filters import holds
 
 GROUPED = ("colour", "stock", "sale", 'or "not\'s"', None, None, None)
 SORTED = ("price", "stock", "since", "colour", "code")
@@ -43,7 +44,7 @@ class Oracle:
     def answer(self, query: Embeddings, given: Mapping[str, Any], request: SearchRequest) -> Expected:
         """The answer to a request whose filter and order were read from the `given` JSON."""
         scores = dict(enumerate((self.vectors @ query).round(6).tolist()))
-        passing = [row for row, thing in enumerate(self.things) if holds(given.get("filter"), thing.attributes)]
+        passing = [row for row, thing in enumerate(self.things) if holds(given.get("filter") or {}, thing.attributes)]
         ranking = sorted(passing, key=lambda row: (-scores[row], row))
         count = request.offset + request.k if request.order.is_plain else request.order.window
         pinned, hits = self._arranged(ranking, passing, request)
@@ -124,51 +125,6 @@ class Oracle:
             if numbers:
                 ranges[name] = min(numbers), max(numbers)
         return facets, ranges
-
-
-def holds(given: Any, attributes: Mapping[str, Any]) -> bool:
-    """True if a filter as JSON holds for these attributes."""
-    if given is None:
-        return True
-    for name, wanted in given.items():
-        if name == "and":
-            result = all(holds(part, attributes) for part in wanted)
-        elif name == "or":
-            result = any(holds(part, attributes) for part in wanted)
-        elif name == "not":
-            result = not holds(wanted, attributes)
-        elif name == "attribute":
-            result = _meets(attributes.get(wanted["name"]), wanted["is"])
-        else:
-            result = _meets(attributes.get(name), wanted)
-        if not result:
-            return False
-    return True
-
-
-def _meets(value: Any, wanted: Any) -> bool:
-    if not isinstance(wanted, dict):
-        members = [None] if value is None else value if isinstance(value, list) else [value]
-        return any(_equal(member, each) for member in members for each in _listed(wanted))
-    for key, bound in wanted.items():
-        if key == "not":
-            if _meets(value, bound):
-                return False
-            continue
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is None or isinstance(bound, str) is is_number or isinstance(value, bool):
-            return False
-        if not {"gte": value >= bound, "gt": value > bound, "lte": value <= bound, "lt": value < bound}[key]:
-            return False
-    return True
-
-
-def _listed(wanted: Any) -> Sequence[Any]:
-    return wanted if isinstance(wanted, list) else [wanted]
-
-
-def _equal(value: Any, wanted: Any) -> bool:
-    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 def drawn_filter(generator: np.random.Generator, depth: int = 2) -> dict[str, Any]:

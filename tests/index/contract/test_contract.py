@@ -21,7 +21,8 @@ from models.arrays import Embeddings, normalised
 from models.errors import InputError
 from tests.index.contract import engines, milvus_server
 from tests.index.contract.engines import DIMENSION, Thing, things
-from tests.index.contract.oracle import Expected, Oracle, drawn_filter, drawn_request, holds
+from tests.index.contract.oracle import Expected, Oracle, drawn_filter, drawn_request
+from tests.index.naive_filters import holds
 
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")

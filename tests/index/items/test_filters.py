@@ -1,10 +1,8 @@
 """A filter holds for the rows that a plain evaluation finds, and one that cannot be meant is refused by its place."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from index.items.columns import Columns, GrowingColumns
 from index.items.filters import DEEPEST, All, In, Range, mask, names, parse
 from index.sources.cells import Value
 from models.errors import InputError
+from tests.index.naive_filters import holds
 
 NAMES = ["a", "b", "größe", "or", "attribute"]
 RESERVED = ("and", "or", "not", "attribute")
@@ -69,55 +68,6 @@ FILTERS = st.recursive(
     ),
     max_leaves=6,
 )
-
-
-def holds(filter: Mapping[str, Any], row: Mapping[str, Value]) -> bool:
-    """The naive oracle: one row, read straight from the JSON."""
-    for name, wanted in filter.items():
-        if name == "and":
-            held = all(holds(each, row) for each in wanted)
-        elif name == "or":
-            held = any(holds(each, row) for each in wanted)
-        elif name == "not":
-            held = not holds(wanted, row)
-        elif name == "attribute":
-            held = meets(row.get(wanted["name"]), wanted["is"])
-        else:
-            held = meets(row.get(name), wanted)
-        if not held:
-            return False
-    return True
-
-
-def meets(value: Value, wanted: object) -> bool:
-    """Whether a value, or one text of a list, is wanted; a range must hold of one text, and "not" of the whole."""
-    if isinstance(value, list):
-        if isinstance(wanted, dict) and "not" in wanted:
-            rest = {key: other for key, other in wanted.items() if key != "not"}
-            return not meets(value, wanted["not"]) and (not rest or meets(value, rest))
-        return any(meets(text, wanted) for text in value) if value else meets(None, wanted)
-    if isinstance(wanted, list):
-        return any(meets(value, each) for each in wanted)
-    if not isinstance(wanted, dict):
-        if isinstance(value, str) and isinstance(wanted, int | float):  # as an attribute of texts would hold it
-            wanted = json.dumps(int(wanted) if isinstance(wanted, float) and wanted.is_integer() else wanted)
-        return kind(value) == kind(wanted) and value == wanted
-    for key, other in wanted.items():
-        if key == "not":
-            held = not meets(value, other)
-        elif kind(value) != kind(other):
-            held = False
-        else:
-            held = {"gte": value >= other, "gt": value > other, "lte": value <= other, "lt": value < other}[key]
-        if not held:
-            return False
-    return True
-
-
-def kind(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return repr(value)
-    return "text" if isinstance(value, str) else "number"
 
 
 @pytest.mark.slow
