@@ -19,7 +19,7 @@ from models.arrays import Vectors
 
 BUILDING = "building"
 CHUNK_IMAGES = 512  # pictures
-ABANDONED_S = 7 * 86_400.0  # since the last chunk of another space, after which nobody is thought to embed into it
+ABANDONED_S = 7 * 86_400.0  # since the last chunk of another space, after which it is removed
 
 State = tuple[str, str, str]  # uri, content, fingerprint
 

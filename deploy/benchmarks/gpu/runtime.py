@@ -34,7 +34,7 @@ def devices(setting: CheckSetting) -> list[Device]:
         raise PartSkipped("this ONNX Runtime has no CUDA: install the gpu extra")
     engines = setting.folder / "engines"
     named = [("cuda", "float32"), ("cuda", "tf32"), ("tensorrt", "tf32"), ("tensorrt", "float16")]
-    return [Device(provider, products, engines) for provider, products in named]  # type: ignore[arg-type]
+    return [Device(provider, products, engines) for provider, products in named]  # type: ignore[arg-type]  # mypy reads literals as str
 
 
 def name(device: Device) -> str:

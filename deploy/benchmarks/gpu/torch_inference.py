@@ -29,7 +29,7 @@ def towers(setting: CheckSetting) -> Iterator[Row]:
 def tower(name: str, batches: Sequence[int], setting: CheckSetting) -> Iterator[Row]:
     """Yield the rows of one tower with random weights."""
     visual: nn.Module = open_clip.create_model(name, pretrained=None).visual
-    side = int(visual.image_size[0])  # type: ignore[index]
+    side = int(visual.image_size[0])  # type: ignore[index]  # open_clip has no types
     visual = visual.to(setting.device, torch.bfloat16).eval()
     with torch.inference_mode():
         for batch in batches:
