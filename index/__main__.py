@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from index import building
 from index.build import arguments as build_arguments
 from index.milvus import address
+from index.replicas import commands as replicas
 from models import cli
 from models.bundle import SHIPPED
 from models.errors import ConfigError
@@ -73,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("gallery", type=Path)
     export.add_argument("out", type=Path, help="folder to create")
     export.set_defaults(verb=_in_folder(_export))
+    replicas.add(verbs)
     return cli.run(parser, argv)
 
 

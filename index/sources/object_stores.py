@@ -1,5 +1,6 @@
 """Pictures, tables and folders in a store: whatever fsspec has a driver for, named by a URL such as s3://shop/a.png."""
 
+import os
 import posixpath
 import re
 import shutil
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Protocol
 
 from index.sources import fingerprint
@@ -15,6 +17,7 @@ from models.errors import ImageTooLarge, SourceError, UnreachableImage, Unreadab
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 WAY_OUT = "check the address and the credentials"
+COPIED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ class _System(Protocol):
     def cat_file(self, path: str) -> bytes: ...
     def pipe_file(self, path: str, value: bytes) -> None: ...
     def makedirs(self, path: str, exist_ok: bool) -> None: ...
+    def put_file(self, lpath: str, rpath: str) -> None: ...
+    def rm_file(self, path: str) -> None: ...
+    def modified(self, path: str) -> datetime: ...
     def unstrip_protocol(self, name: str) -> str: ...
     def invalidate_cache(self) -> None: ...
 
@@ -75,16 +81,67 @@ def names(folder: str) -> list[str]:
         raise
 
 
+def sizes(folder: str) -> dict[str, int]:
+    """The names of the files of a folder with their bytes, none if there is no such folder; raises SourceError."""
+    try:
+        with _translate_errors(folder):
+            system, path = _opened(folder)
+            system.invalidate_cache()  # of an earlier listing in this process
+            found = system.find(path, detail=True)
+    except SourceError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return {}
+        raise
+    start = len(path.rstrip("/")) + 1
+    return {name[start:]: int(f"{info['size']}") for name, info in found.items() if "/" not in name[start:]}
+
+
 def write(url: str, data: bytes) -> None:
     """Writes a file, whole or not at all in stores whose writes are atomic, as those of S3; raises SourceError."""
-    try:
+    with _translate_errors(url, "written"):
         system, path = _opened(url)
         system.makedirs(posixpath.dirname(path), exist_ok=True)
         system.pipe_file(path, data)
-    except SourceError:
-        raise
-    except Exception as error:  # each driver has error types of its own
-        raise SourceError(f"{url} cannot be written ({_message(error)}): {WAY_OUT}") from error
+
+
+def send(local: str, url: str) -> None:
+    """Writes a local file of any size as `write` does; raises SourceError."""
+    with _translate_errors(url, "written"):
+        system, path = _opened(url)
+        system.makedirs(posixpath.dirname(path), exist_ok=True)
+        system.put_file(local, path)
+
+
+def append(url: str, target: IO[bytes]) -> None:
+    """Writes to the end of a local file what it lacks of a file in a store; raises SourceError.
+
+    After an error the local file has the beginning of the other, and the next call goes on there.
+    """
+    with _translate_errors(url):
+        system, path = _opened(url)
+        source = system.open(path, "rb")
+    with source:
+        source.seek(target.seek(0, os.SEEK_END))
+        while True:
+            with _translate_errors(url):
+                data = source.read(COPIED_BYTES)
+            if not data:
+                return
+            target.write(data)  # whose errors are of this disk
+
+
+def remove(url: str) -> None:
+    """Removes a file; raises SourceError."""
+    with _translate_errors(url, "removed"):
+        system, path = _opened(url)
+        system.rm_file(path)
+
+
+def age_s(url: str) -> float:
+    """Seconds since a file was written, by the store's clock; raises SourceError."""
+    with _translate_errors(url):
+        system, path = _opened(url)
+        return time.time() - system.modified(path).timestamp()
 
 
 @contextmanager
@@ -135,14 +192,14 @@ def joined(folder: str, name: str) -> str:
 
 
 @contextmanager
-def _translate_errors(url: str) -> Iterator[None]:
+def _translate_errors(url: str, cannot_be: str = "read") -> Iterator[None]:
     """Raises SourceError for any error of a driver; each driver has error types of its own."""
     try:
         yield
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"{url} cannot be read ({_message(error)}): {WAY_OUT}") from error
+        raise SourceError(f"{url} cannot be {cannot_be} ({_message(error)}): {WAY_OUT}") from error
 
 
 def _opened(url: str) -> tuple[_System, str]:

@@ -68,11 +68,14 @@ class ReadOnlyJournal:
 
 
 def open_journal(gallery: Path) -> Journal | ReadOnlyJournal:
-    """The journal of a gallery, made where there is none and the folder can be written; raises as Journal.open.
+    """The journal of a gallery, made if there is none and the folder can be written; raises as Journal.open.
 
-    Of a folder that cannot be written it is read once, or followed where another process has it open.
+    A replica has no changes beside its snapshots. Of another folder that cannot be written the journal is read once, or
+    followed while another process has it open.
     """
     path = gallery / JOURNAL
+    if snapshot.origin(gallery):
+        return ReadOnlyJournal(gallery)  # whatever its snapshots hold of the writer's journal
     # the file -shm is there while a process has it open, and then SQLite need not make one to read along
     if snapshot.is_writable(gallery) or path.with_name(f"{JOURNAL}-shm").exists():
         return Journal.open(gallery)

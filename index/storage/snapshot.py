@@ -4,6 +4,7 @@ gallery/
   CURRENT              the name of the live snapshot; only ever replaced by a rename
   LOCK                 held by the one build that runs
   CHANGES              the number of the last acknowledged change
+  REPLICA              the place from which the snapshots are pulled, if this is a replica
   snapshots/<name>/    immutable; manifest.json is written last, so its presence means complete
 """
 
@@ -27,6 +28,8 @@ from models.errors import GalleryBroken, GalleryError, GalleryMissing, GalleryRe
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 SNAPSHOTS = "snapshots"
+REPLICA = "REPLICA"
+PULLING = "pulling"  # the files of a snapshot that is being pulled
 JOURNAL = "journal.sqlite"
 JOURNAL_FILES = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 JOURNAL_LOCK = "journal.lock"  # held while the journal is created
@@ -129,8 +132,20 @@ def check(path: Path, entry: FileEntry) -> None:
         raise GalleryBroken(f"{file} cannot be read ({error}): roll back or rebuild the gallery") from error
 
 
+def origin(gallery: Path) -> str:
+    """The place from which a replica is pulled, "" for a gallery of its own; raises GalleryError."""
+    try:
+        return (gallery / REPLICA).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise GalleryError(f"{gallery / REPLICA} cannot be read ({error}): give this process the right to") from error
+
+
 def is_writable(gallery: Path) -> bool:
-    """True if this process may write the gallery's folder, and its journal if there is one."""
+    """True if this process may write the gallery's folder, and its journal if there is one; replicas have none."""
+    if origin(gallery):
+        return False
     journal = [gallery / name for name in (*JOURNAL_FILES, HIGH_WATER)]
     # checked in this order, since another process may remove a file meanwhile
     return os.access(gallery, os.W_OK) and all(os.access(file, os.W_OK) or not file.exists() for file in journal)
@@ -138,10 +153,19 @@ def is_writable(gallery: Path) -> bool:
 
 def check_writable(gallery: Path) -> None:
     """Raises GalleryReadOnly if the gallery exists and this process may not change it."""
+    _check_no_replica(gallery)
     if gallery.is_dir() and not is_writable(gallery):
         raise GalleryReadOnly(
             f"{gallery} cannot be written, only searched: to change it, let this process write the folder and its"
             " journal, and start it again"
+        )
+
+
+def _check_no_replica(gallery: Path) -> None:
+    if place := origin(gallery):
+        raise GalleryReadOnly(
+            f"{gallery} is a replica of the gallery that is pushed to {place}: change that one, and its next push"
+            " brings the change here"
         )
 
 
@@ -152,13 +176,35 @@ def attribute_files(gallery: Path) -> list[Path]:
 
 def own_paths(gallery: Path) -> list[Path]:
     """The paths that a gallery writes in its folder; a source in the same folder does not include them."""
-    names = (CURRENT, LOCK, HIGH_WATER, *JOURNAL_FILES, JOURNAL_LOCK, SNAPSHOTS, uploads.FOLDER, uploads.TABLES)
+    pulled = (REPLICA, PULLING)
+    names = (
+        CURRENT,
+        LOCK,
+        HIGH_WATER,
+        *JOURNAL_FILES,
+        JOURNAL_LOCK,
+        SNAPSHOTS,
+        uploads.FOLDER,
+        uploads.TABLES,
+        *pulled,
+    )
     return [gallery / name for name in names]
 
 
 @contextmanager
 def build_lock(gallery: Path) -> Iterator[None]:
-    """Holds the gallery for one build; the lock of a killed process is free again. Raises JobRunning."""
+    """Holds the gallery for one build; the lock of a killed process is free again.
+
+    Raises JobRunning, and GalleryReadOnly for a replica.
+    """
+    _check_no_replica(gallery)
+    with lock(gallery):
+        yield
+
+
+@contextmanager
+def lock(gallery: Path) -> Iterator[None]:
+    """As `build_lock`, of a replica, too."""
     gallery.mkdir(parents=True, exist_ok=True)
     busy = JobRunning(f"another build of {gallery} is running: wait until it is done")
     with files.lock(gallery / LOCK, timeout_s=0, busy=busy):
