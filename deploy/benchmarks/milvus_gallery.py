@@ -22,6 +22,7 @@ from index.milvus.collection import index_of
 from index.milvus.connection import MilvusConnection
 from index.milvus.shop import MilvusShop
 from index.search.request import SearchRequest
+from index.sources.cells import Value
 from index.sources.embedded import Embedded
 from index.sources.rows import SourceRow
 from index.storage.changes import Delete, Upsert
@@ -31,6 +32,7 @@ from models.arrays import Embeddings, normalised
 from models.bundle import SHIPPED, Bundle
 
 K = 10
+COLOURS = ("red", "green", "blue", "black", "white", "yellow")
 SHARES = (1.0, 0.5, 0.1, 0.01)
 
 
@@ -46,7 +48,10 @@ def main() -> None:
     generator = np.random.default_rng(0)
     vectors = clustered(arguments.items, model.dimension, generator)
     rank = generator.permutation(arguments.items)
-    rows = [SourceRow(f"i{row}", f"/{row}.png", {"rank": int(rank[row])}, content=str(row)) for row in range(len(rank))]
+    rows = [
+        SourceRow(f"i{row}", f"/{row}.png", attributes(row, int(rank[row])), content=str(row))
+        for row in range(len(rank))
+    ]
     shop = MilvusShop(MilvusConnection(address.parse(arguments.gallery)))
     shop.prepare()
     began = time.monotonic()
@@ -60,7 +65,7 @@ def main() -> None:
     facts |= {"nlist": manifest.nlist, "nprobe": manifest.nprobe, "recall_at_10": manifest.recall_at_10}
     facts["index"] = index_of(len(rows))["index_type"]
     queries = composed_queries(vectors.astype(np.float16), count=arguments.queries, seed=1)
-    collection = shop.collection(manifest)
+    collection = shop.collection(shop.snapshot(manifest.name))
 
     def alone(query: Embeddings) -> None:
         collection.search(query[np.newaxis], K, "", ["row"], manifest.nprobe)
@@ -88,6 +93,12 @@ def main() -> None:
     facts["put_ms"] = milliseconds([timed(partial(added, number)) for number in range(arguments.changes)])
     facts["delete_ms"] = milliseconds([timed(partial(delete, number)) for number in range(arguments.changes)])
     print(json.dumps(facts, indent=1))
+
+
+def attributes(row: int, rank: int) -> dict[str, Value]:
+    """Those of an item of a shop."""
+    colour, price = COLOURS[row % len(COLOURS)], 5 + row * 37 % 20_000 / 100
+    return {"title": f"{colour} article number {row}", "colour": colour, "price": price, "rank": rank}
 
 
 def clustered(count: int, dimension: int, generator: np.random.Generator) -> Embeddings:

@@ -56,9 +56,16 @@ def served(
     """A service of it in a process of its own, with its address; the nicer the lower its priority."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", *words]
     command += ["--bundle", str(arguments.bundle.resolve()), "--gallery", str(arguments.gallery.resolve())]
+    with running(["nice", "-n", str(nice), *command], checkout) as service:
+        yield service
+
+
+@contextmanager
+def running(command: list[str], checkout: Path = ROOT) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    """A service by its command, with its address."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with NamedTemporaryFile("w+") as log:
-        service = subprocess.Popen(["nice", "-n", str(nice), *command], stderr=log, cwd=checkout, env=environment)
+        service = subprocess.Popen(command, stderr=log, cwd=checkout, env=environment)
         try:
             yield service, _address(service, Path(log.name))
         finally:

@@ -35,7 +35,7 @@ class MilvusCandidates:
         if not self.total or not len(queries):
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         depth = max(1, min(depth, self.total))
-        probes, nlist = self._probes(nprobe), self._collection.nlist
+        probes, nlist = self.probes(nprobe), self._collection.nlist
         scores, rows = self._probed(queries, depth, probes)
         short = [len(line) < depth for line in rows]
         if probes < nlist and any(short):  # the lists hold fewer: those of all lists follow them
@@ -50,6 +50,17 @@ class MilvusCandidates:
         for number, line in enumerate(rows):
             full_scores[number, : len(line)], full_rows[number, : len(line)] = scores[number], line
         return full_scores[:, :depth], full_rows[:, :depth]
+
+    def probes(self, nprobe: int | None) -> int:
+        """The lists to probe: the more, the fewer items the filter leaves."""
+        collection = self._collection
+        if nprobe is not None:
+            return min(nprobe, collection.nlist)
+        if not self._expression:
+            return collection.nprobe
+        if self.total <= EXACT:
+            return collection.nlist
+        return min(collection.nlist, -(-collection.nprobe * collection.count("") // self.total))
 
     def _probed(self, queries: Embeddings, depth: int, probes: int) -> tuple[list[Scores], list[Rows]]:
         """The first `depth` rows of the probed lists in their exact order, or fewer if these hold no more."""
@@ -70,7 +81,7 @@ class MilvusCandidates:
         found = self._collection.search(queries, limit, self._expression, READ, probes)
         all_scores, all_rows = [], []
         for query, hits in zip(queries, found, strict=True):
-            items = [self._reader.hold(hit) for hit in hits]
+            items = self._reader.hold(hits)
             rows = np.array([item.row for item in items], np.int64)
             vectors = np.stack([item.vector for item in items]) if items else np.empty((0, len(query)), np.float32)
             scores = inner_products(query[np.newaxis], vectors)[0].round(DECIMALS)
@@ -82,17 +93,6 @@ class MilvusCandidates:
             all_scores.append(scores)
             all_rows.append(rows)
         return all_scores, all_rows, all(len(hits) < limit for hits in found)
-
-    def _probes(self, nprobe: int | None) -> int:
-        """The lists to probe: the more, the fewer items the filter leaves."""
-        collection = self._collection
-        if nprobe is not None:
-            return min(nprobe, collection.nlist)
-        if not self._expression:
-            return collection.nprobe
-        if self.total <= EXACT:
-            return collection.nlist
-        return min(collection.nlist, -(-collection.nprobe * collection.count("") // self.total))
 
     def matches(self, text: str) -> LexicalMatches:
         return NONE
@@ -115,7 +115,7 @@ class MilvusCandidates:
         self._check_few("listed")
         check()
         records = self._collection.all(self._expression, READ)
-        items = sorted((item.item.id, item.row) for item in map(self._reader.hold, records))
+        items = sorted((item.item.id, item.row) for item in self._reader.hold(records))
         return [row for id, row in items if id > after][:limit]
 
     def tally(self) -> ColumnTally:
@@ -138,7 +138,7 @@ class MilvusCandidates:
     def diagnostics(self, nprobe: int | None) -> Sequence[str]:
         if not self._expression or self._collection.is_exact:
             return []
-        return [f"{self._probes(nprobe)} of {self._collection.nlist} lists were searched in Milvus"]
+        return [f"{self.probes(nprobe)} of {self._collection.nlist} lists were searched in Milvus"]
 
     @cached_property
     def _records(self) -> Sequence[Record]:

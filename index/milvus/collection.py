@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cachetools import TTLCache
@@ -22,7 +22,9 @@ TALLIES, TALLIED_S = 16, 30.0  # the same for counts of all values, which take l
 class Collection:
     """A collection by its name, with the number of lists to probe."""
 
-    def __init__(self, connection: MilvusConnection, name: str, manifest: SnapshotManifest) -> None:
+    def __init__(self, connection: MilvusConnection, name: str, manifest: SnapshotManifest, own: Iterable[str]) -> None:
+        """The attributes `own` have fields of their own."""
+        self.own = frozenset(own)
         self.connection = connection
         self.name = name
         self.dimension = manifest.dimension

@@ -42,7 +42,7 @@ class MilvusContents:
         check()
         if filter is not None:
             self.check_attributes(filters.names(filter))
-        wanted = expression(filter, self.types)
+        wanted = expression(filter, self.types, self.collection.own)
         return MilvusCandidates(self._reader, wanted, self.collection.count(wanted))
 
     @property
@@ -61,7 +61,7 @@ class MilvusContents:
             part = new[start : start + BLOCK]
             keys = ", ".join(f'"{id_key(id)}"' for id in part)
             found = self.collection.query(f"key in [{keys}]", READ, strong=self._strong)
-            items = sorted((self._reader.hold(record) for record in found), key=lambda item: -item.row)
+            items = sorted(self._reader.hold(found), key=lambda item: -item.row)
             self._rows |= dict.fromkeys(part) | {item.item.id: item.row for item in items}
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -136,7 +136,7 @@ class MilvusContents:
 
     def sample(self, count: int) -> Rows:
         return np.array(
-            [self._reader.hold(each).row for each in self.collection.query(EVERY, READ, limit=count)], np.int64
+            [each.row for each in self._reader.hold(self.collection.query(EVERY, READ, limit=count))], np.int64
         )
 
     def ids(self) -> Sequence[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from index.items.attribute_types import AttributeType, convert_attributes
 from index.milvus.address import MilvusAddress
+from index.milvus.collection import Collection
 from index.milvus.connection import MilvusConnection
 from index.milvus.contents import MilvusContents
 from index.milvus.records import StoredItem
@@ -32,7 +33,7 @@ class MilvusStore:
     def __init__(self, shop: MilvusShop, facts: ShopSnapshot) -> None:
         self._shop = shop
         self._facts = facts
-        self._collection = shop.collection(facts.manifest)
+        self._collection = shop.collection(facts)
         self._types = dict(facts.types)
         self._writing = threading.Lock()
 
@@ -85,11 +86,11 @@ class MilvusStore:
         records = apply_records(made, types)
         self._shop.log(logged)
         if types != self._types:
-            self._facts = ShopSnapshot(self.manifest, types, self._facts.columns, self._facts.notes)
+            self._facts = replace(self._facts, types=types)
             self._shop.put(self._facts)
             self._types = types
         deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
-        write(self._shop.connection, self._collection.name, records, deleted)
+        write(self._collection, records, deleted)
         contents.forget(last)
         self._await(made)
         self._collection.forget()
@@ -141,14 +142,14 @@ def apply_records(logged: Sequence[LoggedChange], types: dict[str, AttributeType
         upsert = each.change
         if upsert.further:
             raise InputError(f"the item {upsert.id!r} has several images: a gallery in Milvus holds one of each item")
-        convert_attributes(upsert.item.attributes, types)
-        records.append(StoredItem(each.row, upsert.item, upsert.content, upsert.vector))
+        item = replace(upsert.item, attributes=convert_attributes(upsert.item.attributes, types))
+        records.append(StoredItem(each.row, item, upsert.content, upsert.vector))
     return records
 
 
-def write(connection: MilvusConnection, collection: str, items: Sequence[StoredItem], deleted: Sequence[int]) -> None:
+def write(collection: Collection, items: Sequence[StoredItem], deleted: Sequence[int]) -> None:
     """Puts and deletes rows of a collection."""
     if items:
-        connection.upsert(collection, [item.record() for item in items])
+        collection.connection.upsert(collection.name, [item.record(collection.own) for item in items])
     if deleted:
-        connection.delete(collection, f"row in {list(deleted)}")
+        collection.connection.delete(collection.name, f"row in {list(deleted)}")

@@ -1,8 +1,9 @@
 """Rows of a collection: items with their vectors, as Milvus holds them."""
 
 import base64
+import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from index.items.items import GalleryItem
 from index.milvus.connection import Record
-from index.milvus.expressions import MOST_TOKENS, id_key, ranges, tokens
+from index.milvus.expressions import MOST_TOKENS, field_values, id_key, key, ranges, tokens
 from index.sources.cells import Value
 from index.storage.changes import LITTLE, Vector
-from models.arrays import normalised
+from models.arrays import Vectors, normalised
 from models.errors import InputError
 
 MOST_BYTES = 65_535  # of a text, and of JSON
@@ -31,8 +32,8 @@ class StoredItem:
     vector: Vector
     fingerprint: str = ""
 
-    def record(self) -> Record:
-        """The row of a collection; raises InputError for an item that Milvus cannot hold."""
+    def record(self, own: Collection[str]) -> Record:
+        """The row of a collection in which the attributes `own` have fields; raises InputError if it cannot hold it."""
         item = self.item
         facts = {
             "id": item.id,
@@ -41,7 +42,7 @@ class StoredItem:
             "fingerprint": self.fingerprint,
             "attributes": dict(item.attributes),
         }
-        document, sorted_by = json.dumps(facts, ensure_ascii=False), ranges(item.attributes)
+        document, sorted_by = json.dumps(facts, ensure_ascii=False), ranges(item.attributes, own)
         if max(len(document.encode()), len(json.dumps(sorted_by))) > MOST_BYTES:
             raise InputError(
                 f"the item {item.id!r} has attributes of more than {MOST_BYTES} bytes, and Milvus holds no more"
@@ -50,10 +51,11 @@ class StoredItem:
             "row": self.row,
             "key": id_key(item.id),
             "document": document,
-            "tokens": tokens(item.attributes),
+            "tokens": tokens(item.attributes, own),
             "ranges": sorted_by,
             "code": encoded(self.vector),
             "vector": normalised(self.vector[np.newaxis].astype(np.float32))[0].tolist(),
+            **field_values(item.attributes, own),
         }
 
     @classmethod
@@ -61,7 +63,7 @@ class StoredItem:
         """The item of a row with the fields READ."""
         facts = json.loads(record["document"])
         item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
-        return cls(int(record["row"]), item, facts["content"], decoded(record["code"]), facts["fingerprint"])
+        return cls(int(record["row"]), item, facts["content"], decoded([record["code"]])[0], facts["fingerprint"])
 
 
 def encoded(vector: Vector) -> str:
@@ -72,9 +74,9 @@ def encoded(vector: Vector) -> str:
     return base64.b64encode(vector.astype(LITTLE).tobytes()).decode()
 
 
-def decoded(code: str) -> Vector:
-    """The embedding (d,) of such a text."""
-    return np.frombuffer(base64.b64decode(code), LITTLE)
+def decoded(codes: Sequence[str]) -> Vectors:
+    """The embeddings (n, d) of such texts."""
+    return np.frombuffer(b"".join(map(binascii.a2b_base64, codes)), LITTLE).reshape(len(codes), -1)
 
 
 def attributes(record: Record) -> Mapping[str, Value]:
@@ -83,8 +85,8 @@ def attributes(record: Record) -> Mapping[str, Value]:
     return found
 
 
-def fields(dimension: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The fields of a collection of items."""
+def fields(dimension: int, own: Collection[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """The fields of a collection of items, with those of the attributes `own`."""
     from pymilvus import DataType
 
     return (
@@ -103,6 +105,7 @@ def fields(dimension: int) -> Sequence[tuple[str, Mapping[str, Any]]]:
         ("ranges", {"datatype": DataType.JSON}),
         ("code", {"datatype": DataType.VARCHAR, "max_length": MOST_BYTES}),
         ("vector", {"datatype": DataType.FLOAT_VECTOR, "dim": dimension}),
+        *((key(name), {"datatype": DataType.VARCHAR, "max_length": MOST_BYTES}) for name in own),
     )
 
 

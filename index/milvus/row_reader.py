@@ -1,6 +1,6 @@
 """The rows of a collection that one request has read, each once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,13 +17,12 @@ BLOCK = 1_000  # rows asked for at a time
 
 
 class FoundRow:
-    """A row that was read: its vector (d,) at once, its item when it is asked for."""
+    """A row that was read: its vector (d,) at length one, its item when it is asked for."""
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
+    def __init__(self, record: Mapping[str, Any], vector: Embeddings) -> None:
         """`record` has the fields READ."""
         self.row = int(record["row"])
-        vector = decoded(record["code"]).astype(np.float32)
-        self.vector: Embeddings = normalised(vector[np.newaxis])[0]  # at length one
+        self.vector = vector
         self._record = record
 
     @cached_property
@@ -50,12 +49,15 @@ class RowReader:
         self.types = types
         self._read: dict[int, FoundRow] = {}
 
-    def hold(self, record: Mapping[str, Any]) -> FoundRow:
-        """Keeps a row that was read, unless it was read before."""
-        row = int(record["row"])
-        if row not in self._read:
-            self._read[row] = FoundRow(record)
-        return self._read[row]
+    def hold(self, records: Iterable[Mapping[str, Any]]) -> list[FoundRow]:
+        """Keeps rows that were read, unless they were read before; their vectors are decoded together."""
+        listed = [(int(record["row"]), record) for record in records]
+        new = {row: record for row, record in listed if row not in self._read}
+        if new:
+            vectors = normalised(decoded([record["code"] for record in new.values()]).astype(np.float32))
+            for (row, record), vector in zip(new.items(), vectors, strict=True):
+                self._read[row] = FoundRow(record, vector)
+        return [self._read[row] for row, _ in listed]
 
     def forget(self, row: int) -> None:
         """Reads a row anew when it is asked for again."""
@@ -65,8 +67,7 @@ class RowReader:
         """The items of rows, those read that were not yet; raises UnknownItem if one was deleted meanwhile."""
         missing = list(dict.fromkeys(row for row in rows if row not in self._read))
         for start in range(0, len(missing), BLOCK):
-            for record in self.collection.query(f"row in {missing[start : start + BLOCK]}", READ):
-                self.hold(record)
+            self.hold(self.collection.query(f"row in {missing[start : start + BLOCK]}", READ))
         try:
             return [self._read[row] for row in rows]
         except KeyError as error:

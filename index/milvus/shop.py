@@ -60,7 +60,7 @@ class LoggedChange:
         change: Change = Delete(facts["id"])
         if record["code"]:
             item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
-            change = Upsert(item, facts["content"], facts["space_id"], decoded(record["code"]))
+            change = Upsert(item, facts["content"], facts["space_id"], decoded([record["code"]])[0])
         return cls(facts["at"], facts["row"], change)
 
 
@@ -72,6 +72,7 @@ class ShopSnapshot:
     types: AttributeTypes
     columns: Mapping[str, str]
     notes: Sequence[str] = ()
+    own: Sequence[str] = ()  # attributes with fields of their own
 
     def record(self) -> Record:
         """The row of its facts."""
@@ -80,6 +81,7 @@ class ShopSnapshot:
             "types": dict(self.types),
             "columns": dict(self.columns),
             "notes": list(self.notes),
+            "own": list(self.own),
         }
         document = json.dumps(facts, ensure_ascii=False)
         if len(document.encode()) > MOST_BYTES:  # notes are the longest part
@@ -92,7 +94,7 @@ class ShopSnapshot:
         try:
             facts = json.loads(record["document"])
             manifest = SnapshotManifest.model_validate_json(facts["manifest"])
-            return cls(manifest, facts["types"], facts["columns"], facts["notes"])
+            return cls(manifest, facts["types"], facts["columns"], facts["notes"], facts.get("own", []))
         except (ValueError, KeyError) as error:
             raise GalleryBroken(
                 f"{record['key']} of Milvus cannot be read ({error}): build the gallery again"
@@ -153,15 +155,16 @@ class MilvusShop:
         """Writes the facts of a snapshot: from then on it is whole."""
         self.connection.upsert(self._meta, [facts.record()])
 
-    def collection(self, manifest: SnapshotManifest) -> Collection:
+    def collection(self, facts: ShopSnapshot) -> Collection:
         """The items of a snapshot."""
-        self.connection.load(self._collection_of(manifest.name))
-        return Collection(self.connection, self._collection_of(manifest.name), manifest)
+        name = self._collection_of(facts.manifest.name)
+        self.connection.load(name)
+        return Collection(self.connection, name, facts.manifest, facts.own)
 
-    def create(self, name: str, *, dimension: int, count: int) -> str:
+    def create(self, name: str, *, dimension: int, count: int, own: Sequence[str]) -> str:
         """Makes the empty collection of a new snapshot, and returns its name."""
         collection = self._collection_of(name)
-        self.connection.create(collection, fields(dimension), index_of(count))
+        self.connection.create(collection, fields(dimension, own), index_of(count))
         return collection
 
     def publish(self, name: str) -> None:

@@ -116,7 +116,7 @@ def build(
 
 def _stored(shop: MilvusShop, live: ShopSnapshot) -> list[StoredItem]:
     """All items of the live snapshot."""
-    return [StoredItem.read(record) for record in shop.collection(live.manifest).all("", READ)]
+    return [StoredItem.read(record) for record in shop.collection(live).all("", READ)]
 
 
 def _rows(

@@ -21,6 +21,7 @@ from index.milvus.address import MilvusAddress
 from index.milvus.collection import lists
 from index.milvus.connection import MilvusConnection
 from index.milvus.contents import MilvusContents
+from index.milvus.expressions import with_fields
 from index.milvus.milvus_store import apply_records, moved
 from index.milvus.milvus_store import write as write_items
 from index.milvus.records import StoredItem
@@ -83,7 +84,8 @@ class NewSnapshot:
             on_types = attribute_file.write(path, pairs, known_types, SourceFacts(self.columns, self.notes))
             typed = attribute_file.read(path)
             types = dict(typed.types)
-            collection = self.shop.create(name, dimension=self.model.dimension, count=count)
+            own = with_fields(types)
+            collection = self.shop.create(name, dimension=self.model.dimension, count=count, own=own)
             for start in range(0, count, BATCH):
                 part = range(start, min(start + BATCH, count))
                 vectors = embedded.vectors[part.start : part.stop]
@@ -92,7 +94,7 @@ class NewSnapshot:
                     each = embedded.rows[row]
                     item = GalleryItem(each.id, each.image, typed.at(row))
                     try:
-                        records.append(StoredItem(row, item, each.content, vector, each.fingerprint).record())
+                        records.append(StoredItem(row, item, each.content, vector, each.fingerprint).record(own))
                     except InputError as error:
                         skipped.append(SkippedRow(each.id, each.image, str(error)))
                 self.shop.connection.insert(collection, records)
@@ -107,7 +109,7 @@ class NewSnapshot:
         if manifest.nlist > 1:
             with stage("train", count, progress):
                 manifest = self._tuned(manifest, embedded.vectors[:count])
-        facts = ShopSnapshot(manifest, types, self.columns, [*self.notes, *on_types])
+        facts = ShopSnapshot(manifest, types, self.columns, [*self.notes, *on_types], own)
         with stage("publish", 1, progress):
             seen = self.shop.stamps()
             facts = _replay(self.shop, facts, self.shop.logged(known))
@@ -145,7 +147,7 @@ class NewSnapshot:
 
     def _tuned(self, manifest: SnapshotManifest, vectors: Vectors) -> SnapshotManifest:
         """The manifest with as many lists to probe as reach the recall."""
-        contents = MilvusContents(self.shop.collection(manifest), {})
+        contents = MilvusContents(self.shop.collection(ShopSnapshot(manifest, {}, {})), {})
         candidates = contents.candidates(None)
 
         def ranked(queries: Embeddings, k: int, nprobe: int) -> tuple[Scores, Rows]:
@@ -200,14 +202,14 @@ def _replay(shop: MilvusShop, facts: ShopSnapshot, logged: Sequence[LoggedChange
         for each in logged
         if not isinstance(each.change, Upsert) or each.change.space_id == facts.manifest.space_id
     ]
-    collection, types = shop.collection(facts.manifest), dict(facts.types)
+    collection, types = shop.collection(facts), dict(facts.types)
     for part in _parts(same):
         contents = MilvusContents(collection, {}, strong=True)
         ids = [each.change.id for each in part]
         contents.look_up(ids)
         made = moved(part, {id: contents.row(id) for id in ids})
         deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
-        write_items(shop.connection, collection.name, apply_records(made, types), deleted)
+        write_items(collection, apply_records(made, types), deleted)
     notes = list(facts.notes)
     if len(same) < len(logged):
         notes.append(f"{len(logged) - len(same)} items were changed with another model meanwhile: put them again")
