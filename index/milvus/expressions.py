@@ -45,7 +45,7 @@ def with_fields(types: AttributeTypes) -> tuple[str, ...]:
 
 
 def field_values(attributes: Mapping[str, Value], own: Collection[str]) -> dict[str, str]:
-    """What an item has in the fields of the attributes `own`: "" if it lacks one."""
+    """The texts of an item in the fields of the attributes `own`: "" if it lacks one."""
     found = {}
     for name in own:
         value = attributes.get(name)
