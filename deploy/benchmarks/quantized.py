@@ -1,8 +1,9 @@
 """Bundles in 8 bits beside those that they were made from: speed, cosine and size; writes docs/benchmarks/quantized.md.
 
 Each pair is a bundle and what `likebut quantize` made of it. Both run by turns, on drawn images and their texts, with
-one thread for each core. Rows are kept in --rows, so that large bundles can be measured one at a time; --write writes
-the page from all of them. --products compares ways to multiply in 8 bits instead.
+one thread for each core. Rows are kept in --rows, so that large bundles can be measured one at a time, and each way as
+soon as it is timed, so that a run that is stopped goes on; --write writes the page from all of them. --products
+compares ways to multiply in 8 bits instead.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -35,7 +36,7 @@ from training.catalogue.world import sample
 from training.data.drawn import images
 
 PAGE = Path("docs/benchmarks/quantized.md")
-ROWS = Path("build/quantized.json")
+ROWS = Path("docs/benchmarks/quantized.json")
 BATCH, ROUNDS, SECONDS = 16, 25, 6.0
 Way: TypeAlias = Callable[[Encoder], NDArray[np.float32]]
 
@@ -54,16 +55,16 @@ def main(argv: Sequence[str]) -> int:
     rows = json.loads(arguments.rows.read_text()) if arguments.rows.exists() else {}
     if arguments.pairs:
         first, second = arguments.pairs
-        found = measured(first, second)
+        row = rows.setdefault("bundles", {}).setdefault(arguments.name, {})
+        for _ in measured(first, second, row):
+            write(arguments.rows, rows)
         if arguments.galleries is not None:
-            found["service"] = served([first, second], arguments.galleries, arguments.shop)
-        rows.setdefault("bundles", {})[arguments.name] = found
+            row["service"] = served([first, second], arguments.galleries, arguments.shop)
     if arguments.losses is not None:
         rows.setdefault("losses", {})[arguments.name] = json.loads(arguments.losses.read_text())["losses"]
     if arguments.products:
         rows["products"] = products()
-    arguments.rows.parent.mkdir(parents=True, exist_ok=True)
-    arguments.rows.write_text(json.dumps(rows, indent=1))
+    write(arguments.rows, rows)
     text = page(rows)
     print(text)
     if arguments.write:
@@ -71,8 +72,20 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measured(first: Path, second: Path) -> dict[str, Any]:
-    """Times in ms by way, [before, after]; cosines; sizes."""
+def write(file: Path, rows: dict[str, Any]) -> None:
+    """Keep what is measured so far."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def measured(first: Path, second: Path, row: dict[str, Any]) -> Iterator[str]:
+    """Write into `row` sizes, cosines, and times in ms by way, [before, after], and yield after each what it was.
+
+    Ways that have a time are not run again.
+    """
+    mib = [sum(file.stat().st_size for file in path.iterdir()) / 2**20 for path in (first, second)]
+    if row.get("mib") != mib:  # of other bundles
+        row.clear()
     encoders = [Encoder.open(path, reference_cache_bytes=0) for path in (first, second)]
     resize = encoders[0].manifest.resize
     questions = draw_questions(sample.catalogue(200, split="test", seed=7), BATCH, seed=7)
@@ -88,13 +101,17 @@ def measured(first: Path, second: Path) -> dict[str, Any]:
         "query": lambda encoder: encoder.queries(pixels[:1], texts[:1], text_weight=weight),
         f"{BATCH} queries": lambda encoder: encoder.queries(pixels, texts, text_weight=weight),
     }
-    times = {name: by_turns(way, encoders) for name, way in ways.items()}
-    cosines = {}
+    row |= {"method": encoders[0].manifest.method, "mib": mib}
+    times, cosines = row.setdefault("times", {}), row.setdefault("cosines", {})
+    for name, way in ways.items():
+        if name not in times:
+            times[name] = by_turns(way, encoders)
+            yield name
     for name in (f"{BATCH} images", f"{BATCH} queries"):
-        before, after = (ways[name](encoder) for encoder in encoders)
-        cosines[name] = float((before * after).sum(axis=1).min())
-    mib = [sum(file.stat().st_size for file in path.iterdir()) / 2**20 for path in (first, second)]
-    return {"method": encoders[0].manifest.method, "times": times, "cosines": cosines, "mib": mib}
+        if name not in cosines:
+            before, after = (ways[name](encoder) for encoder in encoders)
+            cosines[name] = float((before * after).sum(axis=1).min())
+            yield name
 
 
 def served(bundles: Sequence[Path], galleries: Sequence[Path], folder: Path) -> dict[str, list[float]]:

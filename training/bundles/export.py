@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import bundle, spelling
-from models.bundle import Content, Manifest, Precision, Preprocessing
+from models.bundle import Content, KnownImages, Manifest, Precision, Preprocessing
 from models.nets.backbone import Backbone
 from models.nets.weighted_sum import ImageGraph
 from models.tokenizer import Template, Tokenizer
@@ -36,6 +36,7 @@ class FinishedModel:
     text_weight: float  # default share of the text in a composed query
     graphs: Graphs
     tokenizer_file: Path
+    known_images: KnownImages | None = None
 
     def export(
         self,
@@ -89,6 +90,8 @@ class FinishedModel:
                 bundle.SELF_TEST: _record(parts, pixels, tokens),
                 "train.toml": config.encode(),
             }
+            if self.known_images is not None:
+                files[bundle.KNOWN_IMAGES] = self.known_images.encoded()
             return write_verified(out, files, manifest)
 
     def _vocabulary(self) -> Iterator[Path]:

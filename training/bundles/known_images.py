@@ -5,6 +5,7 @@ import numpy as np
 from models.arrays import Embeddings, Rows, normalised
 from models.bundle import KnownImages
 
+FEWEST = 200  # images that are described: half of them place the centres, and a hundredth of the others lies outside
 _CENTRES = 32  # K
 _ROUNDS = 20  # of k-means
 _SEEN = 0.99  # share of known images that are as similar to a centre as `least`

@@ -64,12 +64,13 @@ def save(folder: Path, net: nn.Module, optimizer: Optimizer, progress: TrainingS
     _replace(folder / FILE, {"net": trained(net), "optimizer": optimizer.state_dict(), "progress": asdict(progress)})
 
 
-def save_best(folder: Path, net: nn.Module, *, score: float, epoch: int) -> None:
-    """Replace the run's best weights atomically.
+def save_best(folder: Path, net: nn.Module, *, score: float, epoch: int, images: Tensor | None = None) -> None:
+    """Replace the run's best weights atomically, with the vectors (N, d) that they give unseen images.
 
     Call it before the epoch's `save`: a kill between the two repeats the epoch, and writes this file again.
     """
-    _replace(folder / BEST, {"net": trained(net), "score": score, "epoch": epoch})
+    seen = None if images is None else images.detach().half().cpu()
+    _replace(folder / BEST, {"net": trained(net), "score": score, "epoch": epoch, "images": seen})
 
 
 def restore(folder: Path, net: nn.Module, optimizer: Optimizer, *, start: TrainingState) -> TrainingState:
@@ -118,6 +119,14 @@ def best(folder: Path) -> dict[str, Tensor]:
         raise ConfigError(f"no {BEST} in {folder}: it was deleted, or no epoch had a score, so train again")
     net: dict[str, Tensor] = torch.load(folder / BEST, map_location="cpu", weights_only=True)["net"]
     return net
+
+
+def best_images(folder: Path) -> Tensor | None:
+    """Return the vectors (N, d) of unseen images by the best weights of a run that has ended; None if it has none."""
+    if not (folder / BEST).is_file():
+        return None
+    images: Tensor | None = torch.load(folder / BEST, map_location="cpu", weights_only=True).get("images")
+    return None if images is None else images.float()
 
 
 def _read(folder: Path) -> tuple[TrainingState, dict[str, Tensor], dict[str, object]]:

@@ -60,6 +60,10 @@ class Stage(Protocol[BatchOf]):
     def validate(self) -> dict[str, float]:
         """Return scores of the net in eval mode on unseen data; called on the first rank only."""
 
+    @property
+    def images(self) -> Tensor | None:
+        """Unit vectors (N, d) of the last validation's images, as a gallery has them; None if it sees no images."""
+
 
 def fit(stage: Stage[BatchOf], *, seed: int, optim: OptimConfig, loop: LoopConfig, folder: Path, world: World) -> None:
     """Train a stage in `folder`, or resume an interrupted run there, on any number of ranks.
@@ -133,7 +137,7 @@ def fit(stage: Stage[BatchOf], *, seed: int, optim: OptimConfig, loop: LoopConfi
                     plot.losses(folder / LOG, folder / PLOT)
                     if scores[stage.score] > progress.best:
                         progress = replace(progress, best=scores[stage.score])
-                        checkpoint.save_best(folder, net, score=progress.best, epoch=epoch + 1)
+                        checkpoint.save_best(folder, net, score=progress.best, epoch=epoch + 1, images=stage.images)
                 checkpoint.save(folder, net, optimizer, progress)  # last: the epoch is over
     world.barrier()  # the next stage reads what the first rank wrote
 

@@ -135,6 +135,7 @@ class ContrastStage:
             vocabulary.learn(texts, size=config.data.vocabulary, path=path)
         self._config = config
         self._device = world.device
+        self.images: Tensor | None = None
         backbone, self._tokenizer = config.untrained(out)
         if config.text is None and config.data.vocabulary > backbone.clip.vocab_size:
             raise ConfigError(f"data.vocabulary is more than the {backbone.clip.vocab_size} tokens of the model")
@@ -235,6 +236,7 @@ class ContrastStage:
         tokens = (self._tokens([phrase.text for phrase in phrases[block]]).to(self._device) for block in blocks)
         gallery = torch.cat([net.image(part) for part in pixels])  # (N, d)
         texts = torch.cat([net.text(part) for part in tokens])  # (B, d)
+        self.images = gallery
         scores = (texts @ gallery.T).cpu().numpy()  # (B, N)
         facts = Facts(chosen)
         relevant = [np.flatnonzero(facts.accepted(phrase.wish)) for phrase in phrases]

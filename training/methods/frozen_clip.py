@@ -115,4 +115,4 @@ class HeadStage(Contrasting):
         features = torch.cat([block if block.ndim == 2 else block.half() for block in blocks])
         queries = [self.net.compose(features[rows].float(), texts) for rows, texts in self._queries()]
         gallery = features if features.ndim == 2 else features[:, 0]
-        return self._data.validation_queries.recalls(torch.cat(queries), F.normalize(gallery.float(), dim=-1))
+        return self._recalls(torch.cat(queries), F.normalize(gallery.float(), dim=-1))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -10,6 +11,9 @@ import torch
 from models import files
 from models.bundle import Manifest
 from models.errors import ConfigError
+from training.bundles import known_images
+from training.bundles.export import FinishedModel
+from training.engine import checkpoint
 from training.engine.distributed import World
 from training.methods import config
 from training.methods.config import AnyConfig
@@ -46,11 +50,16 @@ def export(
 
     `stage` names the last stage that counts: "mapping" leaves out a two-stage run's second stage, "reformulating" the
     combiner. `text_weight` None is one half for the weighted sum, 1 − λ for InstructCIR's combiner, and else 0, since a
-    composed query has read the text. With `compact` the matrices are rounded.
+    composed query has read the text. With `compact` the matrices are rounded. The bundle describes the images that the
+    last stage validated with, if they are enough, so that a build notices a gallery of others.
     Raises ConfigError if the run has not ended.
     """
     settings = config.read(run / config.CONFIG_FILE)
-    model = settings.finished(run, stage=config.last_stage(settings, stage))
+    last = config.last_stage(settings, stage)
+    model = settings.finished(run, stage=last)
+    images = checkpoint.best_images(run / last)
+    if isinstance(model, FinishedModel) and images is not None and len(images) >= known_images.FEWEST:
+        model = replace(model, known_images=known_images.describe(images.numpy()))
     text = (run / config.CONFIG_FILE).read_text(encoding="utf-8")
     return model.export(out, config=text, text_weight=text_weight, compact=compact)
 

@@ -75,6 +75,7 @@ class _Writing:
     """Stage of the training loop: the likelihood of each answer after its prompt."""
 
     score = "likelihood"
+    images = None
 
     def __init__(
         self,

@@ -86,7 +86,9 @@ def test_a_run_that_has_not_ended_or_has_no_best_gives_no_weights(tmp_path: Path
         checkpoint.best(tmp_path)
     checkpoint.save(tmp_path, made, optimizer, TrainingState(epochs=2, steps_per_epoch=3, batch=4, step=6))
     assert checkpoint.best(tmp_path).keys() == checkpoint.trained(made).keys()
+    assert checkpoint.best_images(tmp_path) is None  # a stage without images
     (tmp_path / checkpoint.BEST).unlink()
+    assert checkpoint.best_images(tmp_path) is None
     with pytest.raises(ConfigError, match=r"no best\.pt"):
         checkpoint.best(tmp_path)
 

@@ -186,6 +186,8 @@ def test_the_best_weights_are_those_of_the_epoch_with_the_highest_score(tmp_path
     assert same(checkpoint.best(tmp_path), stage.seen[1])
     assert same(checkpoint.weights(tmp_path), last)
     assert not same(stage.seen[1], last)
+    images = checkpoint.best_images(tmp_path)
+    assert images is not None and images.tolist() == [[2.0] * 4] * 3  # of the second validation
 
 
 def test_every_second_epoch_and_the_last_are_validated_without_changing_the_run(whole: Path, tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from models.encoder import Encoder
 from models.errors import ConfigError
 from models.nets.pseudo_word import column
 from models.nets.slerp import slerp as along
+from training.bundles import known_images
+from training.catalogue.world import sample
+from training.data.drawn import images
 from training.engine import backbones, checkpoint
 from training.methods import config, runs
 from training.methods.clip4cir import Clip4CirConfig
@@ -153,8 +156,9 @@ def asked(method: str, folder: Path, pixels: Tensor, tokens: Tensor) -> Tensor:
 @pytest.mark.parametrize("method", CONFIGS)
 @torch.no_grad()
 def test_the_exported_bundle_agrees_with_torch_and_keeps_the_space_of_its_clip(
-    method: str, run: Callable[[str], Path], tmp_path: Path
+    method: str, run: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(known_images, "FEWEST", 16)
     folder = run(method) if method in LAST else run("slerp")
     manifest = runs.export(folder, out=tmp_path / "bundle")
     opened = Bundle.open(tmp_path / "bundle")
@@ -174,6 +178,13 @@ def test_the_exported_bundle_agrees_with_torch_and_keeps_the_space_of_its_clip(
     assert encoder.reference_cache is not None and encoder.reference_cache.hits == 2
     if method == "slerp":  # it holds no tower twice
         assert (tmp_path / "bundle" / "compose.onnx").stat().st_size < 20_000
+    known = opened.known_images
+    assert (known is None) == (method == "slerp")  # which trains nothing
+    if known is not None:
+        drawn = sample.catalogue(60, split="val", seed=3)
+        resize = encoder.manifest.resize
+        shop = np.stack([images.product_pixels(product, resize=resize) for product in drawn])
+        assert known.unlike(encoder.gallery(shop)) < 0.3 < 0.9 < known.unlike(-encoder.gallery(shop))
     if method in WORDS:
         assert encoder.sentence == "a *" and encoder.sentences(pixels).shape == (2, 256)
 

@@ -58,7 +58,7 @@ class _Phase(Contrasting):
         super().__init__(data, loss=loss, loop=loop, world=world)
         self._pair = pair
 
-    def _recalls(self, *, combined: bool) -> dict[str, float]:
+    def _validated(self, *, combined: bool) -> dict[str, float]:
         """Return the recall of the unseen triplets' targets; every image that satisfies the text counts."""
         blocks, gallery = [], []
         for block in self._gallery():
@@ -68,7 +68,7 @@ class _Phase(Contrasting):
         for rows, texts in self._queries():
             composed, text = self._query(pixels[rows].to(self._device), texts)
             queries.append(self._pair.online.combiner(composed, text) if combined else composed)
-        return self._data.validation_queries.recalls(torch.cat(queries), torch.cat(gallery))
+        return self._recalls(torch.cat(queries), torch.cat(gallery))
 
     def _query(self, pixels: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Return z_q and e_txt (B, d) of uint8 pixels (B, 3, S, S) and token ids (B, L)."""
@@ -136,7 +136,7 @@ class Reformulating(_Phase):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the recall of z_q on unseen triplets."""
-        return self._recalls(combined=False)
+        return self._validated(combined=False)
 
 
 class Combining(_Phase):
@@ -169,4 +169,4 @@ class Combining(_Phase):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the recall of ẑ on unseen triplets, and λ."""
-        return {**self._recalls(combined=True), "lambda": float(self.net.weight)}
+        return {**self._validated(combined=True), "lambda": float(self.net.weight)}

@@ -23,6 +23,7 @@ class RerankingStage:
     """Trains the re-ranker, and leaves the text tower as it is."""
 
     score = "recall_1"
+    images = None  # the bundle's own statistics stay
 
     def __init__(self, config: RerankingConfig, *, net: Reranker, data: DrawnCandidates, world: World) -> None:
         """Raises ConfigError if the data has no whole batch, or if the batch does not divide among the ranks."""

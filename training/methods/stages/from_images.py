@@ -39,6 +39,7 @@ class FromImages(ABC, Generic[BatchOf]):
         self._batch = loop.batch
         self._device = world.device
         self._share = world.share(loop.batch)
+        self.images: Tensor | None = None
         self.steps_per_epoch = frozen.steps(len(data), loop.batch)
 
     def batches(self, epoch: int, *, start: int) -> Iterator[BatchOf]:
@@ -66,6 +67,7 @@ class FromImages(ABC, Generic[BatchOf]):
         """Return how often "a photo of *" finds its own image among all unseen ones."""
         blocks = self._data.validation(batch=_EVALUATION_BATCH)
         sentences, images = zip(*(self._embedded(block.to(self._device)) for block in blocks), strict=True)
-        scores = (torch.cat(sentences) @ torch.cat(images).T).cpu().numpy()  # (N, N)
+        self.images = torch.cat(images)
+        scores = (torch.cat(sentences) @ self.images.T).cpu().numpy()  # (N, N)
         ranks = retrieval.first_ranks(scores, list(np.arange(len(scores))[:, None]))
         return {f"recall_{k}": retrieval.recall(ranks, k) for k in (1, 10)}

@@ -29,6 +29,7 @@ class FromTriplets:
         self._batch = loop.batch
         self._device = world.device
         self._share = world.share(loop.batch)
+        self.images: Tensor | None = None
         frozen.steps(len(data), loop.batch)  # raises
         self.steps_per_epoch = len(data.orders(batch=loop.batch, epoch=0))
 
@@ -55,6 +56,11 @@ class FromTriplets:
         for start in range(0, len(queries.references), _EVALUATION_BATCH):
             block = slice(start, start + _EVALUATION_BATCH)
             yield torch.from_numpy(queries.references[block]), queries.texts[block].to(self._device)
+
+    def _recalls(self, composed: Tensor, gallery: Tensor) -> dict[str, float]:
+        """Return the recall of unit vectors (B, d) of validation's queries among those (N, d) of its images."""
+        self.images = gallery
+        return self._data.validation_queries.recalls(composed, gallery)
 
 
 class Contrasting(FromTriplets):

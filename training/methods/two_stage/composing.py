@@ -126,4 +126,4 @@ class ComposingStage(FromTriplets):
         for rows, texts in self._queries():
             reference = Reference(whole.word[rows], whole.regions[rows].float())
             queries.append(self.net.compose(reference, texts, slot=self._slot))
-        return self._data.validation_queries.recalls(torch.cat(queries), torch.cat(gallery))
+        return self._recalls(torch.cat(queries), torch.cat(gallery))

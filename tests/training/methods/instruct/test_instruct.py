@@ -11,6 +11,7 @@ from PIL import Image
 from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
+from training.bundles import known_images
 from training.engine import checkpoint, loop
 from training.engine.distributed import World
 from training.methods import config, runs
@@ -124,6 +125,20 @@ def test_the_exported_bundle_agrees_with_the_nets_and_has_their_lambda(run: Path
     with torch.no_grad():
         gallery = pair.target(torch.from_numpy(pixels)).numpy()
     assert np.allclose(encoder.gallery(pixels), gallery, atol=1e-4)
+
+
+def test_an_exported_bundle_describes_the_images_of_the_last_phases_validation(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_images, "FEWEST", 48)
+    runs.export(run, out=tmp_path / "bundle")
+    known, images = Bundle.open(tmp_path / "bundle").known_images, checkpoint.best_images(run / "combining")
+    assert known is not None and images is not None
+    assert images.norm(dim=1).numpy() == pytest.approx(np.ones(48), abs=2e-3)
+    assert known.unlike(images.numpy()) < 0.1
+    monkeypatch.setattr(known_images, "FEWEST", 49)
+    runs.export(run, out=tmp_path / "fewer")
+    assert Bundle.open(tmp_path / "fewer").known_images is None
 
 
 def test_another_training_is_another_space_and_the_same_weights_are_the_same(

@@ -16,6 +16,7 @@ from models.bundle import SHIPPED, Bundle
 from models.encoder import Encoder
 from models.errors import ConfigError
 from models.tokenizer import Template, Tokenizer
+from training.bundles import known_images
 from training.engine import backbones, checkpoint, loop
 from training.methods import config, runs
 from training.methods.two_stage.two_stage import TwoStageConfig
@@ -136,7 +137,10 @@ def test_the_pseudo_word_alone_can_be_trained_and_finished(config_file: Path, ru
     assert not settings.best(out, stage="mapping").injections
 
 
-def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, tmp_path: Path) -> None:
+def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_images, "FEWEST", 16)
     first = runs.export(run, text_weight=None, stage="mapping", out=tmp_path / "first")
     both = runs.export(run, text_weight=None, stage="composing", out=tmp_path / "both")
     shipped = Bundle.open(SHIPPED).manifest
@@ -154,6 +158,9 @@ def test_an_exported_run_keeps_the_space_of_the_bundle_it_began_with(run: Path, 
         expected = net.compose(net.reference(net.backbone.image_states(pixels)), tokens, slot=2)
     found = torch.from_numpy(encoder.queries(pixels.numpy(), ["is red", "$50 *"], text_weight=0.0))
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=0)
+    for name in ("first", "both"):  # each stage saw images that it did not learn from
+        known = Bundle.open(tmp_path / name).known_images
+        assert known is not None and known.unlike(-known.centres) == 1 > known.unlike(known.centres) == 0
 
 
 def test_random_weights_are_the_same_for_a_seed_and_others_for_another(tmp_path: Path) -> None:
