@@ -3,6 +3,9 @@
 After every kill the gallery is opened: each change that was acknowledged is there (of an item that a rebuild's source
 does not hold, if it was made after the rebuild began), each item is found by its own vector, and no half snapshot is
 live. Prints a line for each kind of kill; fails at the first thing that is lost.
+
+With `--engine milvus` a server of Milvus (see MILVUS_PYTHON in docs/milvus.md) and a service of a gallery in it are
+killed so often each, while items are written through the service.
 """
 
 import argparse
@@ -30,6 +33,7 @@ from index.storage.changes import Delete, Upsert
 from models.arrays import Vectors
 from models.bundle import SHIPPED, Bundle
 from models.errors import SnapshotOutdated
+from outages import milvus_kills
 
 SOURCE_ITEMS = 300
 CHANGED_IDS = 40
@@ -38,6 +42,7 @@ KINDS = ("change", "compact", "build")
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("folder", "milvus"), default="folder")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)  # gallery, space, seed
@@ -45,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.child is not None:
         change_for_ever(Path(arguments.child[0]), arguments.child[1], int(arguments.child[2]))
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.engine == "milvus":
+            return milvus_kills.run(Path(folder), arguments.kills, Random(arguments.seed))
         trial = Trial(Path(folder), Random(arguments.seed))
         killed = Counter[str]()
         while killed.total() < arguments.kills:

@@ -2,7 +2,8 @@
 
 Two sources with other ids take turns, so an answer that mixes two snapshots shows. The load comes from a process of its
 own, in which searches begin at fixed times, whether or not earlier ones were answered. The p99 during the rebuilds is
-set against that of the idle service before them. Run it by `make bench-index`.
+set against that of the idle service before them. Run it by `make bench-index`. With `--engine milvus` the gallery is in
+a server of Milvus (see MILVUS_PYTHON in docs/milvus.md), in which a swap moves an alias.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import pyarrow
 from pyarrow import parquet
 
 from models.bundle import SHIPPED, Bundle
+from outages import milvus_server
 
 WORDS = ("a red dress", "blue shoes", "a striped mug", "a long coat with buttons", "something for the summer")
 SETTLE_S = 3.0
@@ -31,6 +33,7 @@ SETTLE_S = 3.0
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("folder", "milvus"), default="folder")
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=20.0, help="searches a second")
@@ -42,7 +45,12 @@ def main(argv: Sequence[str]) -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         sources = [source(Path(folder) / name, name, arguments.items) for name in ("a", "b")]
-        run(Path(folder) / "gallery", sources, arguments)
+        if arguments.engine == "milvus":
+            os.environ["MILVUS_FILES"] = str(Path(folder) / "files")
+            with milvus_server.running(Path(folder)) as where:
+                run(f"milvus://{where}/swaps", sources, arguments)
+        else:
+            run(str(Path(folder) / "gallery"), sources, arguments)
     return 0
 
 
@@ -59,11 +67,11 @@ def source(folder: Path, prefix: str, items: int) -> Path:
     return folder
 
 
-def run(gallery: Path, sources: Sequence[Path], arguments: argparse.Namespace) -> None:
+def run(gallery: str, sources: Sequence[Path], arguments: argparse.Namespace) -> None:
     """Builds, serves, loads, swaps and reports."""
-    index = [sys.executable, "-m", "index", "build", str(sources[0]), "--gallery", str(gallery), "--progress", "none"]
+    index = [sys.executable, "-m", "index", "build", str(sources[0]), "--gallery", gallery, "--progress", "none"]
     subprocess.run(index, check=True, stdout=subprocess.DEVNULL)
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--gallery", str(gallery)]
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--gallery", gallery]
     with tempfile.NamedTemporaryFile("w+") as log:
         service = subprocess.Popen(command, stderr=log)
         caller = None

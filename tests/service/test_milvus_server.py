@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from outages import milvus_server
+from outages.milvus_server import StandaloneServer
 from service.settings import Settings
-from tests.index.contract import milvus_server
-from tests.index.contract.milvus_server import StandaloneServer
 
 Inside = Callable[..., Any]
 WITHIN_S = 150.0

@@ -19,7 +19,8 @@ from index.storage.changes import Change, Delete
 from index.vectors.recall import composed_queries
 from models.arrays import Embeddings, normalised
 from models.errors import InputError
-from tests.index.contract import engines, milvus_server
+from outages import milvus_server
+from tests.index.contract import engines
 from tests.index.contract.engines import DIMENSION, Thing, things
 from tests.index.contract.oracle import Expected, Oracle, drawn_filter, drawn_request
 from tests.index.naive_filters import holds

@@ -4,10 +4,8 @@ import importlib.util
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +14,23 @@ PYTHON = "MILVUS_PYTHON"  # the interpreter of an environment that has the packa
 START_S = 120.0
 
 RUN = """
+import socket
 import sys
-from milvus import default_server
+from milvus import MilvusServerConfig, default_server
+
+def bound(config, port):
+    # the package's own refuses a port for a minute after its last connection has ended
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        return None
+    return listener
+
+MilvusServerConfig.try_bind_port = bound
 default_server.set_base_dir(sys.argv[1])
 if len(sys.argv) > 2:
     default_server.listen_port = int(sys.argv[2])
@@ -35,7 +48,7 @@ def reason_to_skip() -> str:
 
 
 class StandaloneServer:
-    """A server on this machine with its data in a folder: killed and started again as a test wants it."""
+    """A server on this machine with its data in a folder: killed and started again at any time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,10 +57,7 @@ class StandaloneServer:
 
     def start(self) -> str:
         """Starts it, at its former port, and returns HOST:PORT; raises RuntimeError if it does not start."""
-        port = []
-        if self._port is not None:
-            wait_until_free(self._port)
-            port = [str(self._port)]
+        port = [] if self._port is None else [str(self._port)]
         log = self._folder / "log"
         with log.open("w") as file:
             self._process = subprocess.Popen(
@@ -73,20 +83,6 @@ class StandaloneServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._process = None
-
-
-def wait_until_free(port: int) -> None:
-    """Waits until the system has forgotten the connections of a port, a minute after their end."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                time.sleep(1)
-            else:
-                return
-    raise RuntimeError(f"port {port} did not become free")
 
 
 @contextmanager
