@@ -11,6 +11,7 @@ from index.milvus.connection import MOST_HITS, Record
 from index.milvus.expressions import id_key
 from index.milvus.records import READ, attributes
 from index.milvus.row_reader import RowReader
+from index.milvus.row_watch import RowWatch
 from index.vectors.exact import DECIMALS, inner_products, sort
 from models.arrays import Embeddings, Flags, Rows, Scores
 from models.errors import InputError
@@ -25,7 +26,9 @@ EXACT = 5_000  # items that a filter leaves, up to which all lists are searched
 class MilvusCandidates:
     """The rows for which an expression holds."""
 
-    def __init__(self, reader: RowReader, expression: str, total: int) -> None:
+    def __init__(self, reader: RowReader, expression: str, total: int, watch: RowWatch | None = None) -> None:
+        self._watch = watch
+        self._beside = None if watch is None else watch.begin()
         self._reader = reader
         self._collection = reader.collection
         self._expression = expression
@@ -109,13 +112,16 @@ class MilvusCandidates:
 
     def rows(self) -> Rows:
         self._check_few("sorted or listed without a query")
-        return np.array([int(record["row"]) for record in self._collection.all(self._expression, ["row"])], np.int64)
+        rows = [int(record["row"]) for record in self._collection.all(self._expression, ["row"])]
+        self._require_all()
+        return np.array(rows, np.int64)
 
     def by_id(self, after: str, limit: int, check: Callable[[], None]) -> Sequence[int]:
         self._check_few("listed")
         check()
         records = self._collection.all(self._expression, READ)
         items = sorted((item.item.id, item.row) for item in self._reader.hold(records))
+        self._require_all()
         return [row for id, row in items if id > after][:limit]
 
     def tally(self) -> ColumnTally:
@@ -133,12 +139,26 @@ class MilvusCandidates:
         return ColumnTally.among(kept, self._reader.types).distinct(name)
 
     def notes(self) -> Sequence[str]:
-        return []
+        return ["a part of the items could not be searched"] if self._is_incomplete else []
 
     def diagnostics(self, nprobe: int | None) -> Sequence[str]:
+        missing = [self._watch.description] if self._watch is not None and self._is_incomplete else []
         if not self._expression or self._collection.is_exact:
-            return []
-        return [f"{self.probes(nprobe)} of {self._collection.nlist} lists were searched in Milvus"]
+            return missing
+        return [
+            *missing,
+            f"{self.probes(nprobe)} of {self._collection.nlist} lists were searched in Milvus",
+        ]
+
+    @cached_property
+    def _is_incomplete(self) -> bool:
+        """True if the search that has ended may have lacked rows."""
+        return self._watch is not None and self._beside is not None and self._watch.is_incomplete(self._beside)
+
+    def _require_all(self) -> None:
+        """Raises GalleryUnavailable if rows are missing from a list that has no notes."""
+        if self._watch is not None:
+            self._watch.require("the list of items would not be complete")
 
     @cached_property
     def _records(self) -> Sequence[Record]:

@@ -187,11 +187,12 @@ class MilvusConnection:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        from grpc import RpcError
         from pymilvus import MilvusException
 
         try:
             yield
-        except MilvusException as error:
+        except (MilvusException, RpcError) as error:  # the second one after a time limit
             cause = " ".join(str(error).split())[:300]
             problem = f"Milvus at {self.address.name} has failed ({cause}): see that it runs, and try again"
             raise GalleryUnavailable(problem) from error

@@ -16,6 +16,7 @@ from index.milvus.column_tally import ColumnTally
 from index.milvus.expressions import EVERY, expression, id_key
 from index.milvus.records import READ, StoredItem
 from index.milvus.row_reader import RowReader
+from index.milvus.row_watch import RowWatch
 from index.sources.cells import Value
 from index.storage.row_order import ordered_numbers
 from index.vectors.exact import DECIMALS, inner_products
@@ -28,8 +29,14 @@ BLOCK = 500  # ids looked up at a time
 class MilvusContents:
     """All items of a collection, for one request: what it has read stays, even if it changes meanwhile."""
 
-    def __init__(self, collection: Collection, types: AttributeTypes, *, strong: bool = False) -> None:
-        """With `strong`, items are looked up after every write that any client was answered."""
+    def __init__(
+        self, collection: Collection, types: AttributeTypes, *, strong: bool = False, watch: RowWatch | None = None
+    ) -> None:
+        """With `strong`, items are looked up after every write that any client was answered.
+
+        `watch` is that of a live collection: an incomplete answer has a note, or GalleryUnavailable is raised.
+        """
+        self._watch = watch
         self.collection = collection
         self.types = types
         self._strong = strong
@@ -43,7 +50,7 @@ class MilvusContents:
         if filter is not None:
             self.check_attributes(filters.names(filter))
         wanted = expression(filter, self.types, self.collection.own)
-        return MilvusCandidates(self._reader, wanted, self.collection.count(wanted))
+        return MilvusCandidates(self._reader, wanted, self.collection.count(wanted), self._watch)
 
     @property
     def count(self) -> int:
@@ -61,6 +68,8 @@ class MilvusContents:
             part = new[start : start + BLOCK]
             keys = ", ".join(f'"{id_key(id)}"' for id in part)
             found = self.collection.query(f"key in [{keys}]", READ, strong=self._strong)
+            if len(found) < len(part) and self._watch is not None:
+                self._watch.require("an item was not found")  # to put it would make a second one
             items = sorted(self._reader.hold(found), key=lambda item: -item.row)
             self._rows |= dict.fromkeys(part) | {item.item.id: item.row for item in items}
 

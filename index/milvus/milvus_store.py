@@ -14,6 +14,7 @@ from index.milvus.collection import Collection
 from index.milvus.connection import MilvusConnection
 from index.milvus.contents import MilvusContents
 from index.milvus.records import StoredItem
+from index.milvus.row_watch import RowWatch
 from index.milvus.shop import LoggedChange, MilvusShop, ShopSnapshot
 from index.storage.changes import Change, Upsert
 from index.storage.journal import Append
@@ -27,13 +28,13 @@ SPARE = 10  # bits of a new row below the time
 class MilvusStore:
     """One opened snapshot, which holds every change that was made since."""
 
-    missing: Sequence[str] = ()
     changes = 0  # since each is in the collection at once
 
     def __init__(self, shop: MilvusShop, facts: ShopSnapshot) -> None:
         self._shop = shop
         self._facts = facts
         self._collection = shop.collection(facts)
+        self._watch = RowWatch(shop, self._collection, facts.manifest)
         self._types = dict(facts.types)
         self._writing = threading.Lock()
 
@@ -48,6 +49,10 @@ class MilvusStore:
         return self._facts.manifest
 
     @property
+    def missing(self) -> Sequence[str]:
+        return [self._watch.description] if self._watch.missing else []
+
+    @property
     def address(self) -> MilvusAddress:
         """Its address."""
         return self._shop.address
@@ -57,14 +62,14 @@ class MilvusStore:
         return self._shop.address.folder
 
     def contents(self) -> MilvusContents:
-        return MilvusContents(self._collection, dict(self._types))
+        return MilvusContents(self._collection, dict(self._types), watch=self._watch)
 
     @contextmanager
     def transaction(self) -> Iterator[tuple[MilvusContents, Append]]:
         """Only this process's changes wait: of two processes that change one item at the same time, the later wins."""
         with self._writing:
             self._check_live()
-            contents = MilvusContents(self._collection, dict(self._types), strong=True)
+            contents = MilvusContents(self._collection, dict(self._types), strong=True, watch=self._watch)
             yield contents, partial(self._append, contents)
 
     def _check_live(self) -> None:
@@ -124,6 +129,7 @@ class MilvusStore:
             raise GalleryMoved(str(error)) from error
 
     def close(self) -> None:
+        self._watch.stop()
         self._shop.connection.close()
 
 

@@ -204,6 +204,11 @@ class MilvusShop:
             )
         return sorted(found, key=lambda change: change.at)
 
+    def changed(self, since: int, *, deleted: bool = False, strong: bool = False) -> int:
+        """How many items were changed last after a time in seconds since 1970, or only how many of them deleted."""
+        kind = ' and code == ""' if deleted else ""
+        return self.connection.count(self._journal, f"at > {since * 10**6}{kind}", strong=strong)
+
     def forget(self, before: int) -> None:
         """Removes what the journal has from before a time, which every kept snapshot holds."""
         self.connection.delete(self._journal, f"at < {before}")

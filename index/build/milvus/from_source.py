@@ -22,6 +22,7 @@ from index.items import items
 from index.milvus.address import MilvusAddress
 from index.milvus.connection import MilvusConnection
 from index.milvus.records import READ, StoredItem
+from index.milvus.row_watch import RowWatch
 from index.milvus.shop import MilvusShop, ShopSnapshot
 from index.sources import clip_retrieval, object_stores
 from index.sources import rows as source_rows
@@ -115,8 +116,12 @@ def build(
 
 
 def _stored(shop: MilvusShop, live: ShopSnapshot) -> list[StoredItem]:
-    """All items of the live snapshot."""
-    return [StoredItem.read(record) for record in shop.collection(live).all("", READ)]
+    """All items of the live snapshot; raises GalleryUnavailable if Milvus does not have all at hand."""
+    collection = shop.collection(live)
+    with RowWatch(shop, collection, live.manifest) as watch:
+        stored = [StoredItem.read(record) for record in collection.all("", READ)]
+        watch.require("a build reads all items")
+    return stored
 
 
 def _rows(

@@ -25,6 +25,7 @@ from index.milvus.expressions import with_fields
 from index.milvus.milvus_store import apply_records, moved
 from index.milvus.milvus_store import write as write_items
 from index.milvus.records import StoredItem
+from index.milvus.row_watch import RowWatch
 from index.milvus.shop import LoggedChange, MilvusShop, ShopSnapshot
 from index.sources.embedded import Embedded, SkippedRow
 from index.storage import snapshot
@@ -203,13 +204,14 @@ def _replay(shop: MilvusShop, facts: ShopSnapshot, logged: Sequence[LoggedChange
         if not isinstance(each.change, Upsert) or each.change.space_id == facts.manifest.space_id
     ]
     collection, types = shop.collection(facts), dict(facts.types)
-    for part in _parts(same):
-        contents = MilvusContents(collection, {}, strong=True)
-        ids = [each.change.id for each in part]
-        contents.look_up(ids)
-        made = moved(part, {id: contents.row(id) for id in ids})
-        deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
-        write_items(collection, apply_records(made, types), deleted)
+    with RowWatch(shop, collection, facts.manifest) as watch:
+        for part in _parts(same):
+            contents = MilvusContents(collection, {}, strong=True, watch=watch)
+            ids = [each.change.id for each in part]
+            contents.look_up(ids)
+            made = moved(part, {id: contents.row(id) for id in ids})
+            deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
+            write_items(collection, apply_records(made, types), deleted)
     notes = list(facts.notes)
     if len(same) < len(logged):
         notes.append(f"{len(logged) - len(same)} items were changed with another model meanwhile: put them again")
