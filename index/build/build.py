@@ -121,7 +121,11 @@ def _built(
     if source is not None and clip_retrieval.is_layout(source):
         manifest = encoder.manifest
         embedded = clip_retrieval.read(
-            Path(source), dimension=manifest.dimension, space_id=manifest.space_id, note=notes.append
+            Path(source),
+            dimension=manifest.dimension,
+            space_id=manifest.space_id,
+            note=notes.append,
+            scratch=gallery,
         )
         count = len(embedded.rows) + len(embedded.skipped)
         progress(Progress("read", count, count, rate(count, started)))
@@ -258,5 +262,6 @@ def _embedded(
         known,
         chunks,
         lambda done, unreachable: progress(Progress("embed", done, images, rate(done, begun), unreachable)),
+        scratch=gallery,
         private_hosts=private_hosts,
     )

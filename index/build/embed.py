@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from index.sources.embedded import Embedded, SkippedRow
 from index.sources.image_bytes import Attempt
 from index.sources.retries import HostRetries
 from index.sources.rows import SourceRow
+from models import array_file
+from models.array_file import COPIED
 from models.arrays import Flags, Pixels, Vectors
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreachableImage, UnreadableImage
@@ -62,14 +65,20 @@ def embed(
     chunks: EmbeddedChunks,
     report: Callable[[int, int], None],
     *,
+    scratch: Path,
     private_hosts: bool = True,
 ) -> Embedded:
-    """The vectors of the rows; `report` gets the number of finished images, and of the unreachable ones.
+    """The vectors of the rows, mapped from a file without a name on the disk of the folder `scratch`.
+
+    `report` gets the number of finished images, and of the unreachable ones.
 
     An image that cannot be fetched at the moment has the vector of its address, or else of its item, in the live
-    snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails.
+    snapshot. Without `private_hosts`, none is fetched from a private address. Raises BundleBroken if the model fails,
+    and OSError if that disk is full.
     """
-    return _worked(rows, encoder, known, chunks, report, private_hosts).done(rows, known)
+    images = flattened(rows)
+    vectors = array_file.zeros(scratch, len(images), encoder.manifest.dimension)
+    return _worked(rows, images, vectors, encoder, known, chunks, report, private_hosts).done(rows, known)
 
 
 def embed_chunks(
@@ -82,19 +91,22 @@ def embed_chunks(
     private_hosts: bool = True,
 ) -> EmbeddedImages:
     """Does as `embed`, but only puts chunks for a build to find; `known` needs no vectors."""
-    return _worked(rows, encoder, known, chunks, report, private_hosts).counted()
+    images = flattened(rows)
+    vectors = np.empty((len(images), encoder.manifest.dimension), np.float16)
+    return _worked(rows, images, vectors, encoder, known, chunks, report, private_hosts).counted()
 
 
 def _worked(
     rows: Sequence[SourceRow],
+    images: Sequence[SourceRow],
+    vectors: Vectors,
     encoder: Encoder,
     known: ReusableVectors,
     chunks: EmbeddedChunks,
     report: Callable[[int, int], None],
     private_hosts: bool,
 ) -> "_Work":
-    images = flattened(rows)
-    work = _Work(images, encoder, chunks)
+    work = _Work(images, vectors, encoder, chunks)
     retries = HostRetries()
     with closing(read_ahead(_tasks(images, len(rows), encoder, known, retries, private_hosts))) as prepared, retries:
         for done, (number, made) in enumerate(prepared, start=1):
@@ -110,11 +122,11 @@ def _worked(
 class _Work:
     """The images finished so far, each as a row, and those that wait until their batch is full."""
 
-    def __init__(self, rows: Sequence[SourceRow], encoder: Encoder, chunks: EmbeddedChunks) -> None:
+    def __init__(self, rows: Sequence[SourceRow], vectors: Vectors, encoder: Encoder, chunks: EmbeddedChunks) -> None:
         self._encoder = encoder
         self._chunks = chunks
         self._results: list[SourceRow | SkippedRow] = list(rows)
-        self._vectors: Vectors = np.empty((len(rows), encoder.manifest.dimension), np.float16)
+        self._vectors = vectors
         self._reused: list[tuple[int, int]] = []  # (row, row of Known)
         self._batch: list[tuple[int, _Read]] = []
         self._unsaved: list[tuple[int, SourceRow]] = []
@@ -178,7 +190,9 @@ class _Work:
     def done(self, rows: Sequence[SourceRow], known: ReusableVectors) -> Embedded:
         """The rows, from whose images this began, with their vectors, and the skipped rows."""
         to, at = np.asarray(self._reused, dtype=np.int64).reshape(-1, 2).T
-        self._vectors[to] = known.vectors(at)
+        for start in range(0, len(to), COPIED):
+            part = slice(start, start + COPIED)
+            self._vectors[to[part]] = known.vectors(at[part])
         found = grouped(rows, self._results, self._vectors)
         new = max(0, len(found.vectors) - int(np.count_nonzero(known.live(at))))
         unreachable = [row for _, row in sorted(self._unreachable.items())]

@@ -25,7 +25,7 @@ def check(gallery: Path, *, rows: int, dimension: int, shape: IndexOptions, memi
             f"{rows} items need about {_mib(need)} on the disk of {gallery} and {_mib(free)} are free: make room, or"
             " choose another disk"
         )
-    needed, available = memory_bytes(rows, dimension, codes, shape.shards_of(rows)), available_bytes(meminfo)
+    needed, available = memory_bytes(rows, codes, shape.shards_of(rows)), available_bytes(meminfo)
     if available is not None and needed > available:
         raise GalleryError(
             f"{rows} items need about {_mib(needed)} of memory and {_mib(available)} are available: end other programs,"
@@ -34,13 +34,16 @@ def check(gallery: Path, *, rows: int, dimension: int, shape: IndexOptions, memi
 
 
 def disk_bytes(rows: int, dimension: int, codes: int) -> int:
-    """The vectors twice (chunks and snapshot) in half precision, the shards with so many bytes a row, and the items."""
-    return int(SLACK * rows * (2 * HALF * dimension + codes + ITEM_BYTES))
+    """The vectors three times (chunks, the build's file and snapshot) in half precision, the shards, and the items.
+
+    The shards have `codes` bytes a row.
+    """
+    return int(SLACK * rows * (3 * HALF * dimension + codes + ITEM_BYTES))
 
 
-def memory_bytes(rows: int, dimension: int, codes: int, shards: int) -> int:
-    """The vectors twice in half precision, the largest shard, and what is kept of the rows."""
-    return int(SLACK * (rows * (2 * HALF * dimension + ROW_BYTES) + -(-rows // shards) * codes))
+def memory_bytes(rows: int, codes: int, shards: int) -> int:
+    """The largest shard, and what is kept of the rows; their vectors are mapped from the disk."""
+    return int(SLACK * (rows * ROW_BYTES + -(-rows // shards) * codes))
 
 
 def available_bytes(meminfo: Path = MEMINFO) -> int | None:

@@ -12,6 +12,7 @@ from index.build.resume import EmbeddedChunks, State
 from index.items import further_images, items
 from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
+from models.array_file import VectorFile
 from models.arrays import Flags, Vectors
 from models.errors import GalleryError
 
@@ -34,20 +35,30 @@ class ReusableVectors:
 
     @classmethod
     def load(cls, gallery: Path, chunks: EmbeddedChunks, *, space_id: str, dimension: int) -> "ReusableVectors":
-        """Read the vectors of the live snapshot, if it is of that space, and of the chunks, which take precedence."""
-        live, kept = (
-            [
-                (table, block)
-                for table, block in found
-                if block.shape == (table.num_rows, dimension) and block.dtype == np.float16
-            ]
-            for found in (_live(gallery, space_id), _saved(chunks))
-        )
-        tables = [table for table, _ in live + kept] or [_table([])]
-        vectors = [block for _, block in live + kept] or [np.empty((0, dimension), np.float16)]
-        joined = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
-        ids = [] if not live else items.ids(_live_path(gallery) / snapshot.ITEMS)
-        return cls(pyarrow.concat_tables(tables), joined, ids, sum(len(block) for _, block in live))
+        """Read the vectors of the live snapshot, if it is of that space, and of the chunks, which take precedence.
+
+        Those of the chunks are copied, block by block, to a file without a name on the gallery's disk.
+        """
+
+        def fits(table: pyarrow.Table, block: Vectors) -> bool:
+            return block.shape == (table.num_rows, dimension) and block.dtype == np.float16
+
+        tables: list[pyarrow.Table] = []
+        live = np.empty((0, dimension), np.float16)
+        for table, block in _live(gallery, space_id):
+            if fits(table, block):
+                tables.append(table)
+                live = block
+        ids = items.ids(_live_path(gallery) / snapshot.ITEMS) if tables else []
+        with VectorFile(gallery, dimension) as stored:
+            for table, block in _saved(chunks):
+                if fits(table, block):
+                    if not stored.count:
+                        stored.append(live)
+                    tables.append(table)
+                    stored.append(block)
+            vectors = stored.mapped() if stored.count else live
+        return cls(pyarrow.concat_tables(tables or [_table([])]), vectors, ids, len(live))
 
     @classmethod
     def without_vectors(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from index.sources.cells import Cells, escape_text, is_utf8
@@ -16,12 +17,14 @@ from index.sources.embedded import Embedded, SkippedRow
 from index.sources.image_cells import FurtherImage
 from index.sources.rows import SourceRow, id_problem
 from models import files, tables
-from models.arrays import Flags, Vectors
+from models.array_file import VectorFile
+from models.arrays import Flags, Rows
 from models.errors import SourceError
 
 IMAGES, METADATA, MANIFEST = "img_emb", "metadata", "manifest.json"
 ADDRESSES = ("image", "image_path", "url")  # the first that is there; `image` can be no attribute of ours
 NUMBER = "image_number"  # of the manifest: the column that numbers the images of an item from 0, if it has several
+BLOCK = 16_384  # vectors that are in single precision at a time
 OFF = 2e-3  # what half precision leaves of a length of one
 NUMBERED = re.compile(r"_([0-9]+)$")
 
@@ -35,28 +38,33 @@ def is_layout(source: Path | str) -> bool:
     return both and is_utf8(str(Path(source).resolve()))  # other paths are refused as every source is
 
 
-def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], None]) -> Embedded:
+def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], None], scratch: Path) -> Embedded:
     """Every row with its vector as it is, at length one; a row whose vector is not finite or zero is skipped.
 
     An image_path that several files of metadata have, as the keys of a WebDataset may be, gets the number of its file
     in front. `note` gets a sentence for each column with values that were left out.
 
-    No file says which model made the vectors: the caller vouches for their space. Raises SourceError
-    for files that do not belong together, of another dimension, or that a manifest of ours says were changed.
+    The vectors are mapped from a file without a name on the disk of the folder `scratch`, so that memory does not
+    limit their number.
+
+    No file says which model made the vectors: the caller vouches for their space. Raises OSError if that disk is full,
+    and SourceError for files that do not belong together, of another dimension, or that a manifest of ours says were
+    changed.
     """
     number_column = _check_manifest(folder, space_id)
     rows: list[SourceRow] = []
     numbers: list[int] = []  # of each row's image among those of its item
-    blocks: list[Vectors] = []
+    chosen: list[tuple[Path, Flags]] = []  # of each file of vectors, which of them are used
     skipped: list[SkippedRow] = []
     cells = Cells()
     pairs = _pairs(folder)
     parts = [_rows(metadata, cells, number_column) for _, metadata in pairs]
     repeated = _repeated([part for part, named, _ in parts if named == "image_path"])
     for (embeddings, metadata), (part, named, part_numbers) in zip(pairs, parts, strict=True):
-        vectors, usable = _vectors(embeddings, dimension)
-        if len(part) != len(vectors):
-            raise SourceError(f"{metadata} has {len(part)} rows and {embeddings} {len(vectors)}: write the pair again")
+        raw = _raw(embeddings, dimension)
+        if len(part) != len(raw):
+            raise SourceError(f"{metadata} has {len(part)} rows and {embeddings} {len(raw)}: write the pair again")
+        usable = _usable(raw)
         for number, (row, good) in enumerate(zip(part, usable.tolist(), strict=True)):
             id = row.id
             if named == "image_path" and id in repeated:
@@ -69,20 +77,29 @@ def read(folder: Path, *, dimension: int, space_id: str, note: Callable[[str], N
             else:
                 rows.append(row)
                 numbers.append(part_numbers[number])
-        blocks.append(vectors[usable])
+        chosen.append((embeddings, usable))
     for sentence in cells.notes():
         note(sentence)
-    vectors = np.concatenate(blocks)
+    with VectorFile(scratch, dimension) as stored:
+        for embeddings, usable in chosen:
+            _store(_raw(embeddings, dimension), usable, stored)
+        vectors = stored.mapped()
     if any(numbers):
-        rows, vectors = _grouped(rows, numbers, vectors)
-    ids = Counter(row.id for row in rows)
-    if len(ids) < len(rows):
+        rows, order = _grouped(rows, numbers)
+        with VectorFile(scratch, dimension) as stored:
+            stored.take(vectors, order)
+            vectors = stored.mapped()
+    if len({row.id for row in rows}) < len(rows):
+        ids = Counter(row.id for row in rows)
         raise SourceError(f"{folder} has the id {ids.most_common(1)[0][0]!r} twice: give every row an id of its own")
     return Embedded(rows, vectors, skipped, computed=0, new=len(vectors))
 
 
-def _grouped(rows: Sequence[SourceRow], numbers: Sequence[int], vectors: Vectors) -> tuple[list[SourceRow], Vectors]:
-    """The rows of first images with those of further ones, whose vectors follow; those without a first are left out."""
+def _grouped(rows: Sequence[SourceRow], numbers: Sequence[int]) -> tuple[list[SourceRow], Rows]:
+    """The rows of first images with those of further ones, and the places (m,) of all images in their new order.
+
+    The further images follow the first ones; those without a first are left out.
+    """
     further: dict[str, list[tuple[int, int]]] = {}  # by id, the numbers with their rows
     for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
         if number:
@@ -93,7 +110,7 @@ def _grouped(rows: Sequence[SourceRow], numbers: Sequence[int], vectors: Vectors
         replace(rows[first], further=tuple(FurtherImage(rows[place].image) for place in places))
         for first, places in zip(firsts, others, strict=True)
     ]
-    return items, vectors[[*firsts, *(place for places in others for place in places)]]
+    return items, np.array([*firsts, *(place for places in others for place in places)], np.int64)
 
 
 def _check_manifest(folder: Path, space_id: str) -> str:
@@ -136,8 +153,8 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [(embeddings[number], metadata[number]) for number in sorted(embeddings)]
 
 
-def _vectors(path: Path, dimension: int) -> tuple[Vectors, Flags]:
-    """The vectors (n, d) of a file, and which of them can be used."""
+def _raw(path: Path, dimension: int) -> NDArray[np.floating]:
+    """The vectors (n, d) of a file, mapped."""
     try:
         raw = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -148,14 +165,33 @@ def _vectors(path: Path, dimension: int) -> tuple[Vectors, Flags]:
         raise SourceError(
             f"{path} has the shape {raw.shape}, and the bundle's dimension is {dimension}: take its bundle"
         )
-    wide = raw.astype(np.float32)
-    lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide, dtype=np.float64))  # (n,)
-    usable: Flags = np.isfinite(lengths) & (lengths > 0)
-    unit = np.abs(lengths - 1) <= OFF  # as they are: to round twice would change them
-    scaled = usable & ~unit
-    wide[scaled] = wide[scaled] / lengths[scaled, np.newaxis]
-    wide[~usable] = 0
-    return wide.astype(np.float16), usable
+    found: NDArray[np.floating] = raw
+    return found
+
+
+def _usable(raw: NDArray[np.floating]) -> Flags:
+    """Mask (n,) of the vectors (n, d) that can be used."""
+    usable = np.empty(len(raw), np.bool_)
+    for start in range(0, len(raw), BLOCK):
+        lengths = _lengths(raw[start : start + BLOCK].astype(np.float32))
+        usable[start : start + BLOCK] = np.isfinite(lengths) & (lengths > 0)
+    return usable
+
+
+def _store(raw: NDArray[np.floating], chosen: Flags, stored: VectorFile) -> None:
+    """Appends the chosen ones (n,) of vectors (n, d) at length one."""
+    for start in range(0, len(raw), BLOCK):
+        wide = raw[start : start + BLOCK].astype(np.float32)[chosen[start : start + BLOCK]]
+        lengths = _lengths(wide)
+        scaled = np.abs(lengths - 1) > OFF  # the others as they are: to round twice would change them
+        wide[scaled] = wide[scaled] / lengths[scaled, np.newaxis]
+        stored.append(wide)
+
+
+def _lengths(wide: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The lengths (n,) of vectors (n, d)."""
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("nd,nd->n", wide, wide, dtype=np.float64))
+    return lengths
 
 
 def _rows(path: Path, cells: Cells, number_column: str) -> tuple[list[SourceRow], str, list[int]]:

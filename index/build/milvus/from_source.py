@@ -78,14 +78,18 @@ def build(
         if source is not None and clip_retrieval.is_layout(source):
             manifest = encoder.manifest
             embedded = clip_retrieval.read(
-                Path(source), dimension=manifest.dimension, space_id=space_id, note=notes.append
+                Path(source),
+                dimension=manifest.dimension,
+                space_id=space_id,
+                note=notes.append,
+                scratch=address.folder,
             )
         else:
             rows = _rows(source, address, former, columns, notes)
             report(Progress("read", len(rows), len(rows), rate(len(rows), started)))
             limit.check(rows)
             reusable = _reusable(former if live and live.manifest.space_id == space_id else [], chunks, encoder)
-            embedded = _embedded(rows, encoder, reusable, chunks, private_hosts, report)
+            embedded = _embedded(rows, encoder, reusable, chunks, private_hosts, address.folder, report)
         if embedded.skipped and not embedded.rows:
             first = embedded.skipped[0]
             raise SourceError(
@@ -170,6 +174,7 @@ def _embedded(
     known: ReusableVectors,
     chunks: EmbeddedChunks,
     private_hosts: bool,
+    scratch: Path,
     progress: Report,
 ) -> Embedded:
     begun, total = time.monotonic(), len(rows)
@@ -178,6 +183,6 @@ def _embedded(
     def report(done: int, unreachable: int) -> None:
         progress(Progress("embed", done, total, rate(done, begun), unreachable))
 
-    embedded = embed(first, encoder, known, chunks, report, private_hosts=private_hosts)
+    embedded = embed(first, encoder, known, chunks, report, scratch=scratch, private_hosts=private_hosts)
     several = {row.id: row.further for row in rows if row.further}
     return replace(embedded, rows=[replace(row, further=several.get(row.id, ())) for row in embedded.rows])

@@ -194,3 +194,12 @@ def test_a_key_of_two_files_is_skipped_if_the_number_makes_it_too_long(tmp_path:
     built = imported(tmp_path / "e", tmp_path, encoder)
     assert built.items == 2
     assert ["1025 characters" in row.reason for row in built.skipped] == [True, True]
+
+
+def test_vectors_are_mapped_from_the_disk_and_not_held_in_memory(tmp_path: Path) -> None:
+    vectors = drawn(50, 16)
+    put(tmp_path / "e", "0", vectors[:30], {"id": [f"i{n}" for n in range(30)], "image": ["x"] * 30})
+    put(tmp_path / "e", "1", vectors[30:], {"id": [f"i{n}" for n in range(30, 50)], "image": ["x"] * 20})
+    found = clip_retrieval.read(tmp_path / "e", dimension=16, space_id="s", note=print, scratch=tmp_path).vectors
+    assert np.array_equal(found, vectors.astype(np.float16))
+    assert isinstance(found.base, np.memmap)

@@ -1,0 +1,329 @@
+"""Measures build, memory, disk, speed and recall of a gallery of many items, for `likebut capacity`.
+
+Draws clustered unit vectors from a seed, block by block, in clip-retrieval's layout with an items table (id, image,
+category, price), and builds a gallery of each encoding from it in a process of its own, as `likebut index build` does;
+another process opens and searches it. Recall is that of 200 composed queries against an exact search, computed here in
+blocks of single precision. With `--write` the figures become a row of service/capacity/measured.json, from which the
+capacity model is fitted. At no time are all vectors in memory in single precision.
+
+python deploy/benchmarks/vectors/scale.py --items 1000000 --write
+"""
+
+import argparse
+import json
+import operator
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pyarrow
+from pyarrow import parquet
+
+from index.build import build as building
+from index.build import snapshot_writer
+from index.build.build import build
+from index.build.snapshot_writer import Progress
+from index.gallery import Gallery
+from index.items.filters import parse
+from index.lexical import lexical_index
+from index.search.request import SearchRequest
+from index.sources import clip_retrieval
+from index.storage import snapshot
+from index.storage.open_snapshot import OpenSnapshot
+from index.storage.snapshot_store import SnapshotStore
+from index.vectors import shards
+from index.vectors.encodings import ENCODINGS, Encoding, IndexOptions
+from index.vectors.recall import RecallProbe, composed_queries, recall
+from models.arrays import Embeddings, Scores, normalised
+from models.bundle import SHIPPED
+from models.encoder import Encoder
+
+MEASURED = Path("service/capacity/measured.json")
+PER_CLUSTER, NOISE = 20, 0.6  # as gallery.py: variants of a product, with a cosine of 0.74 to each other
+PART, BLOCK = 500_000, 16_384  # items of one file, and those drawn or compared at a time
+CATEGORIES, PRICES = 100, 10_000
+QUERIES, K, GOAL = 200, 10, 0.95
+WARM, TIMED = 50, 400
+GOALS = (0.8, 0.9, 0.95, 0.98, 0.99)
+SAMPLED_S = 0.1
+# the parts of a build, by the functions that do them
+PARTS: Sequence[tuple[object, str, str]] = (
+    (clip_retrieval, "read", "read"),
+    (shards, "train", "train"),
+    (shards, "write", "add"),
+    (lexical_index, "write", "words"),
+    (RecallProbe, "sample", "exact"),
+    (snapshot_writer, "tuned", "tune"),
+    (building, "publish", "publish"),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--encodings", nargs="+", choices=ENCODINGS, default=["sq8", "rabitq"])
+    parser.add_argument("--folder", type=Path, default=Path("build/bench-scale"), help="of source and galleries")
+    parser.add_argument("--step", choices=("draw", "build", "truth", "serve"), help="only this step, one JSON object")
+    parser.add_argument("--write", action="store_true", help=f"also write it to {MEASURED}")
+    parser.add_argument("--keep", action="store_true", help="leave the galleries on the disk")
+    parser.add_argument("--reuse", action="store_true", help="only search the galleries that --keep has left, again")
+    arguments = parser.parse_args(argv)
+    folder: Path = arguments.folder / str(arguments.items)
+    if arguments.step is not None:
+        print(json.dumps(STEPS[arguments.step](folder, arguments.items, arguments.encodings[0])))
+        return 0
+    if not arguments.reuse:
+        run(arguments, "draw", arguments.encodings[0])
+    for encoding in arguments.encodings:
+        row = {"items": arguments.items, "dimension": Encoder.open(SHIPPED).manifest.dimension, "encoding": encoding}
+        for step in ("serve",) if arguments.reuse else ("build", "truth", "serve"):
+            row |= run(arguments, step, encoding)
+        print(json.dumps(row, indent=1))
+        if arguments.write:
+            keep(row)
+        if not arguments.keep:
+            shutil.rmtree(folder / encoding)
+    if not arguments.keep:
+        shutil.rmtree(folder)
+    return 0
+
+
+def run(arguments: argparse.Namespace, step: str, encoding: str) -> dict[str, Any]:
+    """The facts of one step, done in a process of its own, so that its memory is its own."""
+    command = [sys.executable, __file__, "--items", str(arguments.items), "--folder", str(arguments.folder)]
+    ended = subprocess.run(
+        [*command, "--step", step, "--encodings", encoding], check=True, stdout=subprocess.PIPE, text=True
+    )
+    print(step, encoding, ended.stdout.strip(), file=sys.stderr)
+    facts: dict[str, Any] = json.loads(ended.stdout)
+    return facts
+
+
+def draw(folder: Path, items: int, _: Encoding) -> dict[str, Any]:
+    """Writes the source: vectors in half precision beside their items, a pair of files for each PART."""
+    begun = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    source = folder / "source"
+    for name in ("img_emb", "metadata"):
+        (source / name).mkdir(parents=True)
+    dimension = Encoder.open(SHIPPED).manifest.dimension
+    generator = np.random.default_rng(1)
+    scale = np.float32(dimension**-0.5)
+    centres = np.empty((max(1, items // PER_CLUSTER), dimension), np.float16)
+    for start in range(0, len(centres), BLOCK):
+        some = centres[start : start + BLOCK]
+        some[:] = generator.standard_normal(some.shape, dtype=np.float32) * scale
+    for part, first in enumerate(range(0, items, PART)):
+        count = min(PART, items - first)
+        path = source / "img_emb" / f"img_emb_{part:04d}.npy"
+        vectors = np.lib.format.open_memmap(path, "w+", np.float16, (count, dimension))
+        for start in range(0, count, BLOCK):
+            size = min(BLOCK, count - start)
+            noise = generator.standard_normal((size, dimension), dtype=np.float32) * scale
+            near = centres[generator.integers(len(centres), size=size)].astype(np.float32)
+            vectors[start : start + size] = normalised(near + NOISE * noise)
+        numbers = range(first, first + count)
+        columns = {
+            "id": [f"item {number}" for number in numbers],
+            "image": [f"/images/{number % 1000:03d}/{number}.jpg" for number in numbers],
+            "category": [f"category {number}" for number in generator.integers(CATEGORIES, size=count).tolist()],
+            "price": generator.integers(PRICES, size=count),
+        }
+        parquet.write_table(pyarrow.table(columns), source / "metadata" / f"metadata_{part:04d}.parquet")
+    return {"draw_s": time.monotonic() - begun}
+
+
+def built(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
+    """Builds the gallery; the seconds of each part, CPU seconds, peak memory and the files' bytes."""
+    gallery = folder / encoding
+    shutil.rmtree(gallery, ignore_errors=True)
+    encoder = Encoder.open(SHIPPED)
+    seconds: dict[str, float] = {}
+    cpu_seconds: dict[str, float] = {}
+    for owner, name, part in PARTS:
+        setattr(owner, name, timed(getattr(owner, name), part, seconds, cpu_seconds))
+    before, begun, worked = status("RssAnon"), time.monotonic(), time.process_time()
+
+    def report(progress: Progress) -> None:
+        print(f"{time.monotonic() - begun:.0f} s: {progress.stage} {progress.done}", file=sys.stderr)
+
+    with peaks() as peak:
+        build(folder / "source", gallery, encoder, shape=IndexOptions(encoding=encoding, recall=GOAL), progress=report)
+    total, worked = time.monotonic() - begun, time.process_time() - worked
+    seconds["rest"] = total - sum(seconds.values())
+    cpu_seconds["rest"] = worked - sum(cpu_seconds.values())
+    manifest = snapshot.live_manifest(gallery)
+    return {
+        "seconds": rounded(seconds),
+        "cpu_seconds": rounded(cpu_seconds),
+        "build_s": round(total, 1),
+        "build_cpu_s": round(worked, 1),
+        "build_anonymous": peak["RssAnon"] - before,
+        "build_resident": peak["VmRSS"],
+        "bytes": {entry.file: entry.bytes for entry in manifest.files}
+        | {"shards": sum(entry.bytes for entry in manifest.shards)},
+        "shards": len(manifest.shards),
+        "lists": manifest.nlist,
+        "nprobe": manifest.nprobe,
+        "own_recall": manifest.recall_at_10,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "faiss": faiss.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def truth(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
+    """Writes composed queries, not those of the build, and the exact cosines of their best, for `serve`."""
+    live = snapshot.live(folder / encoding)
+    vectors = np.load(live.path / snapshot.VECTORS, mmap_mode="r")
+    queries = composed_queries(vectors, count=QUERIES, seed=7)
+    best = np.full((QUERIES, K), -np.inf, np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        scores = queries @ normalised(vectors[start : start + BLOCK].astype(np.float32)).T  # (B, BLOCK)
+        best = -np.sort(-np.hstack([best, scores]), axis=1)[:, :K]
+    np.savez(folder / f"truth-{encoding}.npz", queries=queries, best=best)
+    return {"queries": QUERIES}
+
+
+def serve(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
+    """Opens the gallery and searches it with one thread: memory, speed, recall, filters, and lists of other goals."""
+    gallery = folder / encoding
+    before = status("RssAnon")
+    encoder_space = snapshot.live_manifest(gallery).space_id
+    begun = time.monotonic()
+    opened = Gallery.open(gallery, space_id=encoder_space)
+    (answer,) = opened.view().search(opened.view().vector("item 0")[np.newaxis], [SearchRequest(k=K)])
+    facts: dict[str, Any] = {"open_s": time.monotonic() - begun}
+    if answer.hits[0].item.id != "item 0":
+        raise SystemExit(f"{gallery} finds {answer.hits[0].item.id} by the vector of item 0")
+    with np.load(folder / f"truth-{encoding}.npz") as arrays:
+        queries, best = arrays["queries"], arrays["best"]
+    facts["serve_first"] = status("RssAnon") - before
+    facts |= milliseconds(opened, queries, SearchRequest(k=K))
+    facts["recall"] = recall(scores(opened, queries), best)
+    for name, given in (("10", {"price": {"lt": PRICES // 10}}), ("1", {"category": "category 7"})):
+        facts[f"filter_{name}"] = milliseconds(opened, queries, SearchRequest(k=K, filter=parse(given)))
+    facts["serve_anonymous"] = status("RssAnon") - before
+    facts["serve_resident"] = status("VmHWM")
+    store = opened.store
+    assert isinstance(store, SnapshotStore)  # of a folder
+    base = store.base
+    probe = RecallProbe(queries, best)
+    nlist = base.ranking.shards.nlist
+    facts["goals"] = {}
+    for goal in GOALS:
+        nprobe, reached = probe.nprobe(base.ranking.probed, nlist=nlist, goal=goal)
+        facts["goals"][str(goal)] = {"nprobe": nprobe, "recall": round(reached, 4)}
+    facts["probed"] = lists_probed(base, queries)
+    return facts
+
+
+def milliseconds(opened: Gallery, queries: Embeddings, request: SearchRequest) -> dict[str, float]:
+    """p50, p95 and CPU milliseconds of single searches."""
+    for query in queries[:WARM]:
+        opened.view().search(query[np.newaxis], [request])
+    took: list[float] = []
+    worked = time.thread_time()
+    for number in range(TIMED):
+        begun = time.perf_counter()
+        opened.view().search(queries[(WARM + number) % len(queries)][np.newaxis], [request])
+        took.append(time.perf_counter() - begun)
+    worked = time.thread_time() - worked
+    p50, p95 = np.percentile(took, [50, 95])
+    return {"p50_ms": round(1000 * p50, 3), "p95_ms": round(1000 * p95, 3), "cpu_ms": round(1000 * worked / TIMED, 3)}
+
+
+def scores(opened: Gallery, queries: Embeddings) -> Scores:
+    """The cosines (B, K) of what the gallery finds."""
+    answers = (opened.view().search(query[np.newaxis], [SearchRequest(k=K)])[0] for query in queries)
+    return np.array([[hit.score for hit in answer.hits] for answer in answers], np.float32)
+
+
+def lists_probed(base: OpenSnapshot, queries: Embeddings) -> float:
+    """The median number of lists that a search probes."""
+    ranking = base.ranking
+    near = np.sort(queries @ ranking.shards._centroids.T, axis=1)[:, ::-1][:, : 3 * ranking.nprobe]
+    if ranking.margin is None:
+        return ranking.nprobe
+    return float(np.median((near >= near[:, :1] - ranking.margin * np.abs(near[:, :1])).sum(axis=1)))
+
+
+def timed(
+    function: Callable[..., Any], part: str, seconds: dict[str, float], cpu_seconds: dict[str, float]
+) -> Callable[..., Any]:
+    """The function, whose seconds and CPU seconds, of all threads, are added to those of its part."""
+
+    def timed_call(*arguments: Any, **named: Any) -> Any:
+        begun, worked = time.monotonic(), time.process_time()
+        result = function(*arguments, **named)
+        seconds[part] = seconds.get(part, 0.0) + time.monotonic() - begun
+        cpu_seconds[part] = cpu_seconds.get(part, 0.0) + time.process_time() - worked
+        took = f"{seconds[part]:.1f} s, of the CPU {cpu_seconds[part]:.1f}"
+        print(f"{part}: {took}, {status('RssAnon') >> 20} MiB", file=sys.stderr)
+        return result
+
+    return timed_call
+
+
+@contextmanager
+def peaks() -> Iterator[dict[str, int]]:
+    """The most memory, in bytes, that the process had meanwhile: anonymous, and with the pages of files."""
+    most = {"RssAnon": 0, "VmRSS": 0}
+    ended = threading.Event()
+
+    def sample() -> None:
+        while not ended.wait(SAMPLED_S):
+            for name in most:
+                most[name] = max(most[name], status(name))
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        sampler.join()
+
+
+def status(name: str) -> int:
+    """A size in bytes that Linux tells of this process."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in seconds.items()}
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Puts the facts of a row in place of those of the same items, dimension and encoding."""
+    facts = json.loads(MEASURED.read_text(encoding="utf-8"))
+    key = operator.itemgetter("encoding", "dimension", "items")
+    rows = {key(other): other for other in facts["galleries"]}
+    rows[key(row)] = rows.get(key(row), {}) | row
+    facts["galleries"] = [rows[number] for number in sorted(rows)]
+    MEASURED.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+STEPS: dict[str, Callable[[Path, int, Any], dict[str, Any]]] = {
+    "draw": draw,
+    "build": built,
+    "truth": truth,
+    "serve": serve,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
