@@ -62,6 +62,12 @@ def main(argv: Sequence[str]) -> int:
     tune.add_argument("gallery", type=Path)
     tune.add_argument("--recall", type=float, required=True, metavar="R", help="recall@10 of composed queries")
     tune.set_defaults(verb=_in_folder(_tune))
+    recode = verbs.add_parser("recode", help="give the live snapshot another encoding, with the same lists")
+    recode.add_argument("gallery", type=Path)
+    recode.add_argument(
+        "--encoding", choices=("flat", "fp16", "sq8", "rabitq"), required=True, help="of the vectors in FAISS"
+    )
+    recode.set_defaults(verb=_in_folder(_recode))
     inspect = verbs.add_parser("inspect", help="show facts of a gallery")
     inspect.add_argument("gallery", type=Path)
     inspect.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -172,6 +178,15 @@ def _tune(arguments: argparse.Namespace) -> None:
 
     made = tune(arguments.gallery, goal=IndexOptions(recall=arguments.recall).goal_of(0))
     print(f"{made.nprobe} of {made.nlist} lists reach recall@10 {made.recall_at_10:.4f}: snapshot {made.name} is live")
+    progress_reports.print_recall(made.recall_goal, made.recall_at_10)
+
+
+def _recode(arguments: argparse.Namespace) -> None:
+    from index.build import progress as progress_reports
+    from index.build.recode import recode
+
+    made = recode(arguments.gallery, arguments.encoding)
+    print(f"snapshot {made.name} of {arguments.gallery}, encoded as {made.encoding}, is live")
     progress_reports.print_recall(made.recall_goal, made.recall_at_10)
 
 

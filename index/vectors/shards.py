@@ -46,12 +46,21 @@ def train(vectors: Vectors, *, encoding: Encoding, seed: int = 0) -> faiss.Index
         vectors = np.ones((1, vectors.shape[1]), np.float16)
     count, dimension = vectors.shape
     nlist = lists(count)
-    size = min(count, nlist * TRAINING_POINTS_PER_LIST)
-    sample = np.sort(np.random.default_rng(seed).choice(count, size=size, replace=False))
     trained = encodings.empty(encoding, dimension=dimension, nlist=nlist)
     faiss.omp_set_num_threads(os.cpu_count() or 1)  # of this thread; a search sets it back to one
-    trained.train(normalised(vectors[sample].astype(np.float32)))
+    trained.train(sample(vectors, nlist, seed=seed))
     return trained
+
+
+def sample(vectors: Vectors, nlist: int, *, seed: int) -> Embeddings:
+    """Some of the vectors (n, d), at length one and in their order, to train so many lists with."""
+    size = min(len(vectors), nlist * TRAINING_POINTS_PER_LIST)
+    rows = np.sort(np.random.default_rng(seed).choice(len(vectors), size=size, replace=False))
+    chosen = np.empty((size, vectors.shape[1]), np.float32)  # of many lists it takes gigabytes: there is one copy
+    for start in range(0, size, ADD_BLOCK):
+        part = slice(start, start + ADD_BLOCK)
+        chosen[part] = normalised(vectors[rows[part]].astype(np.float32))
+    return chosen
 
 
 def write(folder: Path, trained: faiss.IndexIVF, vectors: Vectors, *, shards: int) -> list[tuple[str, int]]:

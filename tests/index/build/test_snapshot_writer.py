@@ -94,6 +94,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_live_gallery_and_the_next_atte
     told: dict[str, str] = json.loads(done.stdout)
     assert set(told) == set(names)
     assert all("cannot be written" in sentence and "make room" in sentence for sentence in told.values()), told
-    assert all(f"{name} cannot" in sentence for name, sentence in told.items() if name.endswith(".faiss")), told
+    faiss = [name for name in told if name.endswith(".faiss") and verb != "build"]  # whose own file comes before
+    assert all(f"{name} cannot" in told[name] for name in faiss), told
     assert not list((gallery / snapshot.SNAPSHOTS).glob(f".{snapshot.DRAFT}*"))
     assert len(Gallery.open(gallery, space_id=encoder.manifest.space_id).view()) == COUNT - (verb != "tune")
