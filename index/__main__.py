@@ -183,7 +183,7 @@ def _tune(arguments: argparse.Namespace) -> None:
 
 def _recode(arguments: argparse.Namespace) -> None:
     from index.build import progress as progress_reports
-    from index.build.recode import recode
+    from index.build.tune import recode
 
     made = recode(arguments.gallery, arguments.encoding)
     print(f"snapshot {made.name} of {arguments.gallery}, encoded as {made.encoding}, is live")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import cli
+from service.capacity import command as capacity
 from service.settings import Settings
 
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
     search.add_argument("--json", action="store_true", help="one JSON object on stdout")
     search.set_defaults(verb=_search)
     _keys(verbs.add_parser("keys", help="add, list or remove API keys"))
+    capacity.add(verbs.add_parser("capacity", help="estimate machines, memory, disk, build time and cost"))
     return cli.run(parser, argv)
 
 

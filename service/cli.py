@@ -26,6 +26,7 @@ VERBS = {
     "openapi": ("service", "print the OpenAPI document of the HTTP interface"),
     "search": ("service", "search once, without HTTP"),
     "keys": ("service", "add, list or remove API keys"),
+    "capacity": ("service", "estimate machines, memory, disk, build time and cost"),
 }
 
 

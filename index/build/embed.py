@@ -14,13 +14,12 @@ from index.build.images_of_rows import flattened, grouped
 from index.build.read_ahead import READERS, Task, read_ahead
 from index.build.resume import CHUNK_IMAGES, EmbeddedChunks
 from index.build.reuse import ReusableVectors
-from index.sources import image_bytes
+from index.sources import image_bytes, vector_file
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.image_bytes import Attempt
 from index.sources.retries import HostRetries
 from index.sources.rows import SourceRow
-from models import array_file
-from models.array_file import COPIED
+from index.sources.vector_file import COPIED
 from models.arrays import Flags, Pixels, Vectors
 from models.encoder import Encoder
 from models.errors import ImageTooLarge, UnreachableImage, UnreadableImage
@@ -77,7 +76,7 @@ def embed(
     and OSError if that disk is full.
     """
     images = flattened(rows)
-    vectors = array_file.zeros(scratch, len(images), encoder.manifest.dimension)
+    vectors = vector_file.zeros(scratch, len(images), encoder.manifest.dimension)
     return _worked(rows, images, vectors, encoder, known, chunks, report, private_hosts).done(rows, known)
 
 

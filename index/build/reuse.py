@@ -10,9 +10,9 @@ from pyarrow import compute
 
 from index.build.resume import EmbeddedChunks, State
 from index.items import further_images, items
+from index.sources.vector_file import VectorFile
 from index.storage import snapshot
 from index.storage.manifest import SnapshotManifest
-from models.array_file import VectorFile
 from models.arrays import Flags, Vectors
 from models.errors import GalleryError
 

@@ -16,8 +16,8 @@ from index.sources.cells import Cells, escape_text, is_utf8
 from index.sources.embedded import Embedded, SkippedRow
 from index.sources.image_cells import FurtherImage
 from index.sources.rows import SourceRow, id_problem
+from index.sources.vector_file import VectorFile
 from models import files, tables
-from models.array_file import VectorFile
 from models.arrays import Flags, Rows
 from models.errors import SourceError
 

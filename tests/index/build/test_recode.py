@@ -8,8 +8,8 @@ import pytest
 
 from index.__main__ import main
 from index.build.build import build
-from index.build.recode import recode
 from index.build.snapshot_writer import Progress
+from index.build.tune import recode
 from index.gallery import Gallery
 from index.search.request import SearchRequest
 from index.storage import snapshot
