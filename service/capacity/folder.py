@@ -105,7 +105,7 @@ def probed(demand: Demand, measured: Measurements, encoding: Encoding, images: f
 
 def build_hours(demand: Demand, measured: Measurements, encoding: Encoding, images: float) -> dict[str, float]:
     """Hours of each part of a build, on one machine, but embedding on all that embed."""
-    row = {"items": images, "dimension": demand.dimension}
+    row = {"items": images, "dimension": demand.dimension, "probed": probed(demand, measured, encoding, images)}
     hours = {"embed": images / embedding_rate(demand, measured) / demand.embedders / 3600}
     for part in (*SHARED, *SINGLE):
         cores = demand.cores if part in SHARED else 1

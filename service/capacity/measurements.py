@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from index.vectors.encodings import Encoding, code_bytes
+from index.vectors.encodings import Encoding, IndexOptions, code_bytes
 from index.vectors.shards import TRAINING_POINTS_PER_LIST, lists
 from models.errors import ConfigError
 
@@ -62,8 +62,13 @@ class Measurements:
         return [row for row in self.galleries if row["encoding"] == chosen]
 
     def part_cpu_s(self, part: str, encoding: str) -> Fit:
-        """CPU seconds of one part of a build."""
-        terms: Sequence[Term] = {"train": (trained,), "add": (assigned, numbers)}.get(part, (items,))
+        """CPU seconds of one part of a build; the row has items, dimension and probed."""
+        by_part: Mapping[str, Sequence[Term]] = {
+            "train": (trained,),
+            "add": (assigned, numbers),
+            "tune": (items, scanned),
+        }
+        terms = by_part.get(part, (items,))
         return fit(terms, self.encoded(encoding), lambda row: row["cpu_seconds"][part])
 
     def build_bytes(self) -> Fit:
@@ -79,8 +84,10 @@ class Measurements:
         return fit((one, items), self.galleries, _item_files)
 
     def shard_bytes(self, encoding: Encoding, row: Row) -> float:
-        """The shards: of each vector its code and its number."""
-        return items(row) * (code_bytes(encoding, int(row["dimension"])) + ID)
+        """The shards: of each vector its code and its number, and in each shard the centroids of all lists."""
+        count, dimension = int(row["items"]), int(row["dimension"])
+        centroids = IndexOptions().shards_of(count) * lists(count) * dimension * 4
+        return count * (code_bytes(encoding, dimension) + ID) + centroids
 
     def probed(self, encoding: str) -> Callable[[float], float]:
         """Lists that a search probes in the median, by the number of images.

@@ -51,7 +51,7 @@ def repository() -> Measurements:
 def test_the_file_has_all_that_the_model_takes(repository: Measurements) -> None:
     sizes: Mapping[str, set[int]] = {name: {row["items"] for row in repository.encoded(name)} for name in ENCODINGS}
     assert all(len(counts) >= 2 for counts in sizes.values())
-    row = {"items": 3e6, "dimension": 256, "probed": 100}
+    row = {"items": 3_000_000, "dimension": 256, "probed": 100}
     for encoding in ("sq8", "rabitq"):
         assert all(repository.part_cpu_s(part, encoding)(row) > 0 for part in (*SHARED, *SINGLE))
         assert repository.search_ms(encoding)(row) > 0
