@@ -44,6 +44,11 @@ class Put:
     attributes: Mapping[str, Value] | None
     merge: bool = False
 
+    @property
+    def keeps(self) -> bool:
+        """True if something of the item stays as it is."""
+        return self.merge or self.images is None or self.attributes is None
+
 
 Edit: TypeAlias = Put | Delete
 
@@ -85,9 +90,17 @@ def _apply(edits: Sequence[Edit], gallery: Gallery, encoder: Encoder, *, max_pix
     gallery.store.require_in_place()  # before an image is stored at a path that may be another gallery's
     images = _stored(edits, gallery.folder, vectors)
     with gallery.transaction() as (view, change):  # an item must not change between its reading and its writing
-        view.rows.look_up([edit.id for edit in edits])
+        _look_up(edits, view)
         change(_changes(edits, view, images, encoder.manifest.space_id, problems))
     return problems
+
+
+def _look_up(edits: Sequence[Edit], view: GalleryView) -> None:
+    """Reads the items that edits name, those of which something is kept with the latest change of any process."""
+    rows = view.rows
+    rows.look_up([edit.id for edit in edits if isinstance(edit, Put) and edit.keeps], latest=True)
+    rows.look_up([edit.id for edit in edits])
+    rows.look_up([edit.id for edit in edits if isinstance(edit, Delete) and rows.row(edit.id) is None], latest=True)
 
 
 def _changes(

@@ -21,26 +21,37 @@ TIED = 8  # more rows than requested, to find the end of a tie
 CLOSE = 1e-5  # of two scores, of which Milvus's own order may be another
 BLOCK = 32  # rows of a lossy index that are put in their exact order at a time
 EXACT = 5_000  # items that a filter leaves, up to which all lists are searched
+FIRST = 16  # part of the items that a filter is thought to leave until they are counted
 
 
 class MilvusCandidates:
     """The rows for which an expression holds."""
 
-    def __init__(self, reader: RowReader, expression: str, total: int, watch: RowWatch | None = None) -> None:
+    def __init__(self, reader: RowReader, expression: str, watch: RowWatch | None = None) -> None:
         self._watch = watch
         self._beside = None if watch is None else watch.begin()
         self._reader = reader
         self._collection = reader.collection
         self._expression = expression
-        self.total = total
+        self._counting = self._collection.counting(expression)
+
+    @property
+    def total(self) -> int:
+        return self._counting.result()
+
+    @property
+    def at_most(self) -> int:
+        return MOST_HITS  # that can be ranked
 
     def ranked(self, queries: Embeddings, depth: int, *, nprobe: int | None) -> tuple[Scores, Rows]:
-        if not self.total or not len(queries):
+        if not len(queries) or (self._counting.done() and not self.total):
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        depth = max(1, min(depth, self.total))
-        probes, nlist = self.probes(nprobe), self._collection.nlist
+        nlist, probes = self._collection.nlist, self._first_probes(nprobe)
         scores, rows = self._probed(queries, depth, probes)
-        short = [len(line) < depth for line in rows]
+        if self.probes(nprobe) > probes:  # there are fewer items than was thought
+            probes = self.probes(nprobe)
+            scores, rows = self._probed(queries, depth, probes)
+        short = [len(line) < min(depth, self.total) for line in rows]
         if probes < nlist and any(short):  # the lists hold fewer: those of all lists follow them
             all_scores, all_rows = self._probed(queries, depth, nlist)
             for number, more in enumerate(all_rows):
@@ -56,14 +67,24 @@ class MilvusCandidates:
 
     def probes(self, nprobe: int | None) -> int:
         """The lists to probe: the more, the fewer items the filter leaves."""
+        return self._probes(nprobe, self.total)
+
+    def _first_probes(self, nprobe: int | None) -> int:
+        """The same before the items are counted: as many as the last count says, or enough for most filters."""
+        if nprobe is not None or not self._expression or self._collection.nlist == 1:
+            return self._probes(nprobe, 0)
+        total = self.total if self._counting.done() else self._collection.estimate(self._expression)
+        return self._probes(None, self._collection.about() // FIRST if total is None else total)
+
+    def _probes(self, nprobe: int | None, total: int) -> int:
         collection = self._collection
         if nprobe is not None:
             return min(nprobe, collection.nlist)
         if not self._expression:
             return collection.nprobe
-        if self.total <= EXACT:
+        if total <= EXACT:
             return collection.nlist
-        return min(collection.nlist, -(-collection.nprobe * collection.count("") // self.total))
+        return min(collection.nlist, -(-collection.nprobe * collection.about() // total))
 
     def _probed(self, queries: Embeddings, depth: int, probes: int) -> tuple[list[Scores], list[Rows]]:
         """The first `depth` rows of the probed lists in their exact order, or fewer if these hold no more."""

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from cachetools import TTLCache
@@ -16,6 +17,8 @@ from models.arrays import Embeddings
 
 FLAT_MOST = 20_000  # items up to which Milvus compares all of them
 COUNTS, COUNTED_S = 256, 0.5  # counts that are remembered, and for how long
+ESTIMATES, ESTIMATED_S = 4_096, 60.0  # the same of those that a search begins with, and corrects
+COUNTERS = 4  # counts beside searches
 TALLIES, TALLIED_S = 16, 30.0  # the same for counts of all values, which take long
 
 
@@ -32,6 +35,8 @@ class Collection:
         self.nlist, self.nprobe = manifest.nlist, manifest.nprobe
         self._counts: TTLCache[str, int] = TTLCache(COUNTS, COUNTED_S)
         self._tallies: TTLCache[str, ColumnTally] = TTLCache(TALLIES, TALLIED_S)
+        self._estimates: TTLCache[str, int] = TTLCache(ESTIMATES, ESTIMATED_S)
+        self._pool = ThreadPoolExecutor(COUNTERS, "milvus-count")
         self._writes = 0
         self._lock = threading.Lock()
 
@@ -42,9 +47,30 @@ class Collection:
         if known is None:
             known = self.connection.count(self.name, expression)
             with self._lock:
+                self._estimates[expression] = known
                 if writes == self._writes:
                     self._counts[expression] = known
         return known
+
+    def counting(self, expression: str) -> "Future[int]":
+        """Counts as `count` does, beside what the caller does meanwhile."""
+        with self._lock:
+            known = self._counts.get(expression)
+        if known is None:
+            return self._pool.submit(self.count, expression)
+        done: Future[int] = Future()
+        done.set_result(known)
+        return done
+
+    def about(self) -> int:
+        """About how many rows there are."""
+        known = self.estimate("")
+        return self.count("") if known is None else known
+
+    def estimate(self, expression: str) -> int | None:
+        """About how many rows pass, if they were counted in the last minute."""
+        with self._lock:
+            return self._estimates.get(expression)
 
     def tally(self, expression: str, types: AttributeTypes) -> ColumnTally:
         """Counts among the rows that pass, as of a while ago; a write of this process counts at once."""

@@ -1,6 +1,6 @@
 """The items of a collection at one moment, as a search needs them: each row is read once, with its vector."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from index.items.items import GalleryItem
 from index.milvus.candidates import MOST_READ, MilvusCandidates
 from index.milvus.collection import Collection
 from index.milvus.column_tally import ColumnTally
-from index.milvus.expressions import EVERY, expression, id_key
+from index.milvus.expressions import EVERY, expression, id_key, key_in
 from index.milvus.records import READ, StoredItem
 from index.milvus.row_reader import RowReader
 from index.milvus.row_watch import RowWatch
@@ -23,25 +23,34 @@ from index.vectors.exact import DECIMALS, inner_products
 from models.arrays import Codes, Embeddings, Flags, Rows, Scores
 from models.errors import InputError
 
-BLOCK = 500  # ids looked up at a time
+BLOCK = 5_000  # ids looked up at a time
 
 
 class MilvusContents:
     """All items of a collection, for one request: what it has read stays, even if it changes meanwhile."""
 
     def __init__(
-        self, collection: Collection, types: AttributeTypes, *, strong: bool = False, watch: RowWatch | None = None
+        self,
+        collection: Collection,
+        types: AttributeTypes,
+        *,
+        newer_types: Callable[[], AttributeTypes] | None = None,
+        pending: Container[str] = (),
+        watch: RowWatch | None = None,
     ) -> None:
-        """With `strong`, items are looked up after every write that any client was answered.
+        """`newer_types` reads those of other services' changes, if a name is unknown.
 
-        `watch` is that of a live collection: an incomplete answer has a note, or GalleryUnavailable is raised.
+        Items whose ids are `pending` may have changes that a usual query does not see yet. `watch` is that of
+        a live collection: an incomplete answer has a note, or GalleryUnavailable is raised.
         """
         self._watch = watch
         self.collection = collection
         self.types = types
-        self._strong = strong
+        self._newer_types = newer_types
+        self._pending = pending
         self._reader = RowReader(collection, types)
         self._rows: dict[str, int | None] = {}  # of ids that were looked up
+        self._latest: set[str] = set()  # of these, those as of the latest change of any process
         self._columns = GrowingColumns(types)
         self._places: dict[int, int] = {}  # of rows in the columns
 
@@ -50,32 +59,39 @@ class MilvusContents:
         if filter is not None:
             self.check_attributes(filters.names(filter))
         wanted = expression(filter, self.types, self.collection.own)
-        return MilvusCandidates(self._reader, wanted, self.collection.count(wanted), self._watch)
+        return MilvusCandidates(self._reader, wanted, self._watch)
 
     @property
     def count(self) -> int:
         return self.collection.count("")
 
     def check_attributes(self, names: set[str]) -> None:
+        unknown = sorted(name for name in names if self.types.get(name) is None)
+        if unknown and self._newer_types is not None:
+            self.types = self._newer_types()
         unknown = sorted(names.difference(self.types))
         if unknown and self.count:
             shown = ", ".join(map(repr, list(self.types))) or "none"
             raise InputError(f"no item has the attribute {unknown[0]!r}: the gallery's are {shown[:300]}")
 
-    def look_up(self, ids: Sequence[str]) -> None:
-        new = [id for id in dict.fromkeys(ids) if id not in self._rows]
+    def look_up(self, ids: Sequence[str], *, latest: bool = False) -> None:
+        new = [id for id in dict.fromkeys(ids) if id not in (self._latest if latest else self._rows)]
         for start in range(0, len(new), BLOCK):
             part = new[start : start + BLOCK]
-            keys = ", ".join(f'"{id_key(id)}"' for id in part)
-            found = self.collection.query(f"key in [{keys}]", READ, strong=self._strong)
+            strong = latest or any(id in self._pending for id in part)
+            if strong:
+                self.forget(part)
+                self._latest.update(part)
+            found = self.collection.query(key_in(map(id_key, part)), READ, strong=strong)
             if len(found) < len(part) and self._watch is not None:
                 self._watch.require("an item was not found")  # to put it would make a second one
-            items = sorted(self._reader.hold(found), key=lambda item: -item.row)
+            items = sorted(self._reader.hold(found), key=lambda item: item.row)  # the last of two is the valid one
             self._rows |= dict.fromkeys(part) | {item.item.id: item.row for item in items}
 
     def forget(self, ids: Iterable[str]) -> None:
         """Drops what was looked up of these ids, after they were changed."""
         for id in ids:
+            self._latest.discard(id)
             row = self._rows.pop(id, None)
             if row is not None:
                 self._reader.forget(row)

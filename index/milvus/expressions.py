@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from index.items import filters
 from index.items.attribute_types import AttributeType, AttributeTypes, text
@@ -52,6 +52,12 @@ def field_values(attributes: Mapping[str, Value], own: Collection[str]) -> dict[
         assert not isinstance(value, list)  # the type of an attribute with a field does not become a list
         found[key(name)] = "" if value is None else sortable(value)
     return found
+
+
+def key_in(keys: Iterable[str]) -> str:
+    """The expression for the items of these keys."""
+    listed = ", ".join(f'"{key}"' for key in keys)
+    return f"key in [{listed}]"
 
 
 def tokens(attributes: Mapping[str, Value], own: Collection[str] = ()) -> list[str]:

@@ -18,7 +18,7 @@ from index.items.attribute_types import AttributeTypes
 from index.items.items import GalleryItem
 from index.milvus.collection import Collection, index_of
 from index.milvus.connection import PAGE, MilvusConnection, Record
-from index.milvus.expressions import id_key
+from index.milvus.expressions import id_key, key_in
 from index.milvus.records import KEY, MOST_BYTES, decoded, encoded, fields
 from index.storage.changes import Change, Delete, Upsert
 from index.storage.manifest import SnapshotManifest, dump
@@ -37,10 +37,11 @@ class LoggedChange:
     at: int  # microseconds since 1970, by the clock of who made it
     row: int
     change: Change
+    place: int = -1  # its row in the snapshot that was live
 
     def record(self) -> Record:
         """The row of the journal."""
-        change, facts = self.change, {"at": self.at, "row": self.row, "id": self.change.id}
+        change, facts = self.change, {"at": self.at, "row": self.row, "place": self.place, "id": self.change.id}
         vector = ""
         if isinstance(change, Upsert):
             facts |= {
@@ -61,7 +62,7 @@ class LoggedChange:
         if record["code"]:
             item = GalleryItem(facts["id"], facts["uri"], facts["attributes"])
             change = Upsert(item, facts["content"], facts["space_id"], decoded([record["code"]])[0])
-        return cls(facts["at"], facts["row"], change)
+        return cls(facts["at"], facts["row"], change, facts.get("place", facts["row"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +196,16 @@ class MilvusShop:
     def logged(self, known: Mapping[str, int]) -> list[LoggedChange]:
         """The last change of each item that is not among the known ones, in the order of their times."""
         keys = [key for key, at in self.stamps().items() if known.get(key) != at]
-        found: list[LoggedChange] = []
+        return sorted(self.last_changes(keys).values(), key=lambda change: change.at)
+
+    def last_changes(self, keys: Sequence[str]) -> dict[str, LoggedChange]:
+        """The last changes of the items of these keys, as far as the journal has any."""
+        found: dict[str, LoggedChange] = {}
         for start in range(0, len(keys), 500):
-            listed = ", ".join(f'"{key}"' for key in keys[start : start + 500])
-            fields = ["key", "document", "code"]
-            found += map(
-                LoggedChange.read, self.connection.query(self._journal, f"key in [{listed}]", fields, strong=True)
-            )
-        return sorted(found, key=lambda change: change.at)
+            wanted, fields = key_in(keys[start : start + 500]), ["key", "document", "code"]
+            for record in self.connection.query(self._journal, wanted, fields, strong=True):
+                found[record["key"]] = LoggedChange.read(record)
+        return found
 
     def changed(self, since: int, *, deleted: bool = False, strong: bool = False) -> int:
         """How many items were changed last after a time in seconds since 1970, or only how many of them deleted."""

@@ -116,7 +116,7 @@ class Search:
         return counts
 
     def _batch(self, requests: Sequence[SearchRequest]) -> list[_BatchedQuery]:
-        total = max(1, self.candidates.total)
+        total = max(1, self.candidates.at_most)  # the total may still be counted while a search begins
         depths = [request.depth for request in requests]
         shallow = max((depth for depth in depths if depth <= SHALLOW), default=0)
         batch = []

@@ -32,6 +32,10 @@ class Candidates(Protocol):
     def total(self) -> int:
         """How many they are."""
 
+    @property
+    def at_most(self) -> int:
+        """How many they are at most, which is known at once."""
+
     def ranked(self, queries: Embeddings, depth: int, *, nprobe: int | None) -> tuple[Scores, Rows]:
         """Cosines and rows (B, K) of the best for each query (B, d), in order; K is at least `depth`, if there are.
 
@@ -86,8 +90,11 @@ class Contents(Protocol):
     def check_attributes(self, names: set[str]) -> None:
         """Raises InputError if no item ever had one of these attributes; a gallery without items refuses none."""
 
-    def look_up(self, ids: Sequence[str]) -> None:
-        """Reads the items of these ids at once, if that is cheaper than one by one; `row` is asked for them next."""
+    def look_up(self, ids: Sequence[str], *, latest: bool = False) -> None:
+        """Reads the items of these ids at once, if that is cheaper than one by one; `row` is asked for them next.
+
+        With `latest`, they are read with the changes that other processes have just made, which may take a while.
+        """
 
     def row(self, id: str) -> int | None:
         """The row of the living item of that id."""

@@ -48,6 +48,10 @@ class RowCandidates:
     count: int  # of the snapshot
     total: int
 
+    @property
+    def at_most(self) -> int:
+        return self.total
+
     def ranked(self, queries: Embeddings, depth: int, *, nprobe: int | None) -> tuple[Scores, Rows]:
         selection, dead = self.selection, self.dead
         scores, rows = self.base.ranking.best(queries, depth, only=selection, dead=dead, nprobe=nprobe)

@@ -122,7 +122,7 @@ class RowView:
         vectors[~in_base] = overlay.vectors[rows[~in_base] - overlay.start]
         return vectors
 
-    def look_up(self, ids: Sequence[str]) -> None:
+    def look_up(self, ids: Sequence[str], *, latest: bool = False) -> None:
         """Does nothing, since all are in memory."""
 
     def row(self, id: str) -> int | None:

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from index import edits
 from index.edits import Edit, Problem
 from index.gallery import Gallery
+from index.milvus import address
 from models.encoder import Encoder
 from models.image_decoders import ImageDecoders
 from service.http.openapi import Documents
@@ -28,6 +29,7 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.readiness import ReadinessProbe
 from service.workers.pool import Pool
 
+MILVUS_WRITERS = 8  # changes that wait at once until Milvus shows them
 WEB = Path(__file__).parents[1] / "web"
 
 
@@ -49,7 +51,8 @@ class AppState:
         self.image_pool = Pool("image", workers=2, max_waiting=256)
         self.suggestion_pool = Pool("suggest", workers=2, max_waiting=64)
         self.list_pool = Pool("list", workers=1, max_waiting=32)
-        self.edit_pool = Pool("edit", workers=1, max_waiting=64)  # one writer at a time, as in the journal
+        writers = MILVUS_WRITERS if address.is_milvus(settings.gallery) else 1  # one at a time, as in the journal
+        self.edit_pool = Pool("edit", workers=writers, max_waiting=64)
         self.downloader = (
             None
             if not settings.image_hosts

@@ -206,9 +206,9 @@ def _replay(shop: MilvusShop, facts: ShopSnapshot, logged: Sequence[LoggedChange
     collection, types = shop.collection(facts), dict(facts.types)
     with RowWatch(shop, collection, facts.manifest) as watch:
         for part in _parts(same):
-            contents = MilvusContents(collection, {}, strong=True, watch=watch)
+            contents = MilvusContents(collection, {}, watch=watch)
             ids = [each.change.id for each in part]
-            contents.look_up(ids)
+            contents.look_up(ids, latest=True)
             made = moved(part, {id: contents.row(id) for id in ids})
             deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
             write_items(collection, apply_records(made, types), deleted)
