@@ -27,7 +27,7 @@ from outages.milvus_kills import SEARCH, constant_source, serve
 from outages.observer import COMPLETE, ServiceObserver
 
 NODES, SERVICES = ("one", "two"), 2
-STEADY_S, HEAL_S = 15.0, 900.0  # complete for so long means healed, which may take so long at most
+STEADY_S, HEAL_S = 15.0, 300.0  # complete for so long means healed, which may take so long at most
 KINDS = ("kill", "partition")
 
 
@@ -109,6 +109,7 @@ class ClusterTrial:
             recent = [each for searches in last for each in searches if each.began > now - STEADY_S]
             if now - since > STEADY_S and recent and all(each.outcome == COMPLETE for each in recent):
                 return
+            self._cluster.restart_ended_nodes()
             if now - since > HEAL_S:
                 seen = Counter(each.outcome for each in recent)
                 raise SystemExit(f"answers were not complete again in {HEAL_S:g} s: {dict(seen)}")

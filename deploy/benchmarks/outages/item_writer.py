@@ -2,6 +2,7 @@
 
 import threading
 import time
+import urllib.error
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import writers
 from outages.observer import outcome_of
 
 AGAIN_S = 0.2  # after a refused write
-WRITTEN = "acknowledged"
+WRITTEN, ABSENT = "acknowledged", "deleted already"
 
 
 @dataclass
@@ -72,13 +73,19 @@ class ItemWriter:
         self.versions[id].add(version)
 
         def send() -> str:
-            writers.send(self.address, id, version)
+            try:
+                writers.send(self.address, id, version)
+            except urllib.error.HTTPError as error:
+                if version is not None or error.code != 404:
+                    raise
+                return ABSENT
             return WRITTEN
 
         outcome = outcome_of(send)
         self.outcomes[outcome] += 1
-        if outcome == WRITTEN:
+        if outcome in (WRITTEN, ABSENT):
             self.versions[id] = {version}
-            self.acknowledged.append(time.monotonic())
+            if outcome == WRITTEN:
+                self.acknowledged.append(time.monotonic())
         else:
             time.sleep(AGAIN_S)

@@ -89,6 +89,13 @@ class MilvusCluster:
         """Starts the query node of a host."""
         self._run_milvus(name, "querynode")
 
+    def restart_ended_nodes(self) -> None:
+        """Starts each query node that has ended, as a supervisor does: one that lost its session ends by itself."""
+        for name in self._hosts.addresses:
+            process = self._processes.get(name)
+            if process is not None and process.poll() is not None:
+                self.start_node(name)
+
     def kill_node(self, name: str) -> None:
         """Ends it at once."""
         process = self._processes.pop(name)
