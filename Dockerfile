@@ -21,9 +21,11 @@ COPY service service
 COPY training training
 
 FROM source AS cpu
-# cpu,stores and the driver of your store reads s3://…, as docs/index.md says
+# cpu,stores and the driver s3fs read s3://…; cpu,milvus is for a gallery in Milvus
 ARG EXTRAS=cpu
-RUN deploy/install.sh "$EXTRAS" /opt/likebut
+ARG DRIVERS=
+# hadolint ignore=SC2086
+RUN deploy/install.sh "$EXTRAS" /opt/likebut $DRIVERS
 
 FROM source AS gpu
 # gpu,tensorrt adds TensorRT, whose wheels come from NVIDIA's own index: PIP_EXTRA_INDEX_URL names it

@@ -149,7 +149,9 @@ def _fetch(place: Place, folder: Path, entry: FileEntry) -> None:
             part.replace(folder / entry.file)
             return
         part.unlink()
-    raise SourceError(f"{pushed.FILES}/{entry.sha256} of {place.name} is not as it was pushed: push again")
+    raise SourceError(
+        f"{pushed.FILES}/{entry.sha256} of {place.name} is not as it was pushed: remove it, and push again"
+    )
 
 
 def _bring_images(place: Place, gallery: Path, manifest: SnapshotManifest) -> list[int]:
@@ -162,7 +164,9 @@ def _bring_images(place: Place, gallery: Path, manifest: SnapshotManifest) -> li
             with part.open("ab") as file:
                 place.append(f"{pushed.UPLOADED}/{digest}", file)
             if files.digest(part) != digest:
-                raise SourceError(f"{pushed.UPLOADED}/{digest} of {place.name} is not as it was pushed: push again")
+                raise SourceError(
+                    f"{pushed.UPLOADED}/{digest} of {place.name} is not as it was pushed: remove it, and push again"
+                )
         return path.stat().st_size
 
     digests = pushed.uploaded(place, manifest.name)

@@ -38,18 +38,19 @@ def push(gallery: Path, place: Place) -> Pushed:
     """
     _fold(gallery)
     manifest = snapshot.live_manifest(gallery)
-    if pushed.live_names(place).get(manifest.space_id) == manifest.name:
-        return Pushed(manifest.name, manifest.count, 0, 0)
-    live = snapshot.checked(gallery / snapshot.SNAPSHOTS / manifest.name)
+    path = gallery / snapshot.SNAPSHOTS / manifest.name
     try:
-        wanted = _wanted(gallery, live)
+        wanted = _wanted(gallery, manifest)
         missing = _missing(place, wanted)
+        if not missing and pushed.live_names(place).get(manifest.space_id) == manifest.name:
+            return Pushed(manifest.name, manifest.count, 0, 0)
+        snapshot.checked(path)  # before any of it is sent
         _send(place, {file: wanted[file] for file in missing})
         lost = _missing(place, wanted)  # what another push has removed meanwhile, or what did not arrive whole
         if lost:
             raise GalleryError(f"{lost[0]} is not whole in {place.name}: push again")
         size = sum(wanted[file].stat().st_size for file in missing)
-        data = (live.path / MANIFEST).read_bytes()
+        data = (path / MANIFEST).read_bytes()
     except FileNotFoundError as error:
         raise GalleryError(f"{error.filename} was removed during the push: push again") from error
     place.write(f"{pushed.SNAPSHOTS}/{manifest.name}{pushed.UPLOADED_SUFFIX}", _digests(wanted).encode())
@@ -74,11 +75,12 @@ def _fold(gallery: Path) -> None:
     compact(gallery, progress=lambda progress: None)
 
 
-def _wanted(gallery: Path, live: snapshot.Snapshot) -> dict[str, Path]:
+def _wanted(gallery: Path, manifest: SnapshotManifest) -> dict[str, Path]:
     """The files of a snapshot, and the uploaded images of its items, by their names in a place."""
-    images_of = {digest: uploads.path_of_content(gallery, digest) for digest in images.uploaded(live.path)}
+    folder = gallery / snapshot.SNAPSHOTS / manifest.name
+    images_of = {digest: uploads.path_of_content(gallery, digest) for digest in images.uploaded(folder)}
     return {
-        **{f"{pushed.FILES}/{entry.sha256}": live.path / entry.file for entry in live.manifest.entries},
+        **{f"{pushed.FILES}/{entry.sha256}": folder / entry.file for entry in manifest.entries},
         **{f"{pushed.UPLOADED}/{digest}": path for digest, path in images_of.items() if path.exists()},
     }
 

@@ -143,7 +143,9 @@ def test_a_damaged_file_in_the_place_is_never_made_live(
     with pytest.raises(SourceError, match="not as it was pushed"):
         pull(store, replica, model)
     assert snapshot.current(replica) == before and [path.name for path in snapshot.folders(replica)] == [before]
-    store.write(f"{pushed.FILES}/{vectors.sha256}", data)
+    store.remove(f"{pushed.FILES}/{vectors.sha256}")
+    assert push(writer, store).sent == 1
+    assert store.read(f"{pushed.FILES}/{vectors.sha256}") == data
     assert pull(store, replica, model).snapshot == name
 
 
