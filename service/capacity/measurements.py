@@ -68,12 +68,13 @@ class Measurements:
             "add": (assigned, numbers),
             "tune": (items, scanned),
         }
-        terms = by_part.get(part, (items,))
-        return fit(terms, self.encoded(encoding), lambda row: row["cpu_seconds"][part])
+        rows = [row for row in self.encoded(encoding) if "cpu_seconds" in row]  # a recoded one was not built
+        return fit(by_part.get(part, (items,)), rows, lambda row: row["cpu_seconds"][part])
 
     def build_bytes(self) -> Fit:
         """Anonymous memory of a build, beside the model's."""
-        return fit((one, items, sampled), self.galleries, lambda row: row["build_anonymous"])
+        rows = [row for row in self.galleries if "build_anonymous" in row]
+        return fit((one, items, sampled), rows, lambda row: row["build_anonymous"])
 
     def serve_bytes(self) -> Fit:
         """Anonymous memory of one serving process, beside the model's; the vectors and shards are mapped."""

@@ -33,6 +33,7 @@ from index.build import build as building
 from index.build import snapshot_writer
 from index.build.build import build
 from index.build.snapshot_writer import Progress
+from index.build.tune import recode
 from index.lexical import lexical_index
 from index.sources import clip_retrieval
 from index.storage import snapshot
@@ -67,7 +68,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--encodings", nargs="+", choices=ENCODINGS, default=["sq8", "rabitq"])
     parser.add_argument("--folder", type=Path, default=Path("build/bench-scale"), help="of source and galleries")
-    parser.add_argument("--step", choices=("draw", "build", "truth", "serve"), help="only this step, one JSON object")
+    parser.add_argument("--recode", action="store_true", help="make the others of the first gallery, without a build")
+    parser.add_argument("--step", choices=list(STEPS), help="only this step, one JSON object")
     parser.add_argument("--write", action="store_true", help=f"also write it to {MEASURED}")
     parser.add_argument("--keep", action="store_true", help="leave the galleries on the disk")
     parser.add_argument("--reuse", action="store_true", help="only search the galleries that --keep has left, again")
@@ -76,11 +78,14 @@ def main(argv: Sequence[str]) -> int:
     if arguments.step is not None:
         print(json.dumps(STEPS[arguments.step](folder, arguments.items, arguments.encodings[0])))
         return 0
-    if not arguments.reuse:
+    if not arguments.reuse and not arguments.recode:
         run(arguments, "draw", arguments.encodings[0])
     for encoding in arguments.encodings:
         row = {"items": arguments.items, "dimension": Encoder.open(SHIPPED).manifest.dimension, "encoding": encoding}
-        for step in ("serve",) if arguments.reuse else ("build", "truth", "serve"):
+        steps = ("serve",) if arguments.reuse else ("build", "truth", "serve")
+        if arguments.recode:
+            steps = ("recode", "truth", "serve")
+        for step in steps:
             row |= run(arguments, step, encoding)
         print(json.dumps(row, indent=1))
         if arguments.write:
@@ -156,7 +161,6 @@ def built(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
     total, worked = time.monotonic() - begun, time.process_time() - worked
     seconds["rest"] = total - sum(seconds.values())
     cpu_seconds["rest"] = worked - sum(cpu_seconds.values())
-    manifest = snapshot.live_manifest(gallery)
     return {
         "seconds": rounded(seconds),
         "cpu_seconds": rounded(cpu_seconds),
@@ -164,6 +168,31 @@ def built(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
         "build_cpu_s": round(worked, 1),
         "build_anonymous": peak["RssAnon"] - before,
         "build_resident": peak["VmRSS"],
+        **snapshot_facts(gallery),
+    }
+
+
+def recoded(folder: Path, _: int, encoding: Encoding) -> dict[str, Any]:
+    """Copies a gallery in sq8, of whose snapshot the files are links, and gives the copy another encoding."""
+    gallery = folder / encoding
+    shutil.rmtree(gallery, ignore_errors=True)
+    shutil.copytree(folder / "sq8" / snapshot.SNAPSHOTS, gallery / snapshot.SNAPSHOTS, copy_function=os.link)
+    for path in (folder / "sq8").iterdir():
+        if path.is_file():
+            shutil.copy(path, gallery / path.name)
+    begun, worked = time.monotonic(), time.process_time()
+    recode(gallery, encoding)
+    return {
+        "recode_s": round(time.monotonic() - begun, 1),
+        "recode_cpu_s": round(time.process_time() - worked, 1),
+        **snapshot_facts(gallery),
+    }
+
+
+def snapshot_facts(gallery: Path) -> dict[str, Any]:
+    """Files and lists of the live snapshot, and the machine."""
+    manifest = snapshot.live_manifest(gallery)
+    return {
         "bytes": {entry.file: entry.bytes for entry in manifest.files}
         | {"shards": sum(entry.bytes for entry in manifest.shards)},
         "shards": len(manifest.shards),
@@ -244,6 +273,7 @@ def keep(row: dict[str, Any]) -> None:
 STEPS: dict[str, Callable[[Path, int, Any], dict[str, Any]]] = {
     "draw": draw,
     "build": built,
+    "recode": recoded,
     "truth": truth,
     "serve": serve,
 }
