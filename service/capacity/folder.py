@@ -30,7 +30,7 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     disk = SNAPSHOTS * (shards + vectors + measured.items_bytes()(files)) + COPIES * images * HALF * demand.dimension
     query = query_ms(demand, measured)
     search = measured.search_ms(encoding)(row)
-    filtered = measured.filter_factor(encoding)
+    filtered = measured.filter_factor(encoding, images)
     cpu = query + search * (1 + demand.filtered * (filtered - 1))
     p50 = query + measured.search_ms(encoding, "p50_ms")(row)
     hours = build_hours(demand, measured, encoding, images)

@@ -27,7 +27,7 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     row = {"items": segment, "dimension": demand.dimension}
     near = probed(demand, measured, "sq8", segment)
     scan = segments * measured.search_ms("sq8")({**row, "probed": near})
-    filtered = 1 + demand.filtered * (measured.filter_factor("sq8") - 1)
+    filtered = 1 + demand.filtered * (measured.filter_factor("sq8", segment) - 1)
     by_memory = demand.replicas * memory / min(demand.usable_bytes, LOADED * demand.memory_gib * GIB)
     by_cores = demand.qps * scan * filtered / 1000 / demand.usable_cores
     nodes = max(demand.replicas, math.ceil(by_memory), math.ceil(by_cores))
