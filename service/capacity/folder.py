@@ -32,7 +32,7 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     search = measured.search_ms(encoding)(row)
     filtered = measured.filter_factor(encoding, images)
     cpu = query + search * (1 + demand.filtered * (filtered - 1))
-    p50 = query + measured.search_ms(encoding, "p50_ms")(row)
+    p50 = query + search  # in one thread, on a machine with a core to spare
     hours = build_hours(demand, measured, encoding, images)
     searching = max(demand.replicas, math.ceil(demand.qps * cpu / 1000 / demand.usable_cores))
     obstacles: list[str] = []
@@ -84,7 +84,8 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
             Assumption(
                 "a search with a filter", f"{filtered:.2f} times the CPU time of one without", SCALE, "measured"
             ),
-            Assumption("cores", "a search has one; training and adding are shared by all cores", SCALE, "assumed"),
+            Assumption("cores", "training and adding are shared by all of them", SCALE, "assumed"),
+            Assumption("p50", "the CPU time of a search in one thread, as if a core waited for it", SCALE, "assumed"),
         ],
     )
 
