@@ -34,7 +34,7 @@ class Gallery:
         if address.is_milvus(path):
             from index.milvus.milvus_store import MilvusStore  # its client is another package
 
-            store = MilvusStore.open(address.parse(path))
+            store = MilvusStore.open(address.parse(path), space_id=space_id)
             _check_space(path, store.manifest, space_id)
             return cls(store)
         live = snapshot.live(path)

@@ -22,6 +22,17 @@ def live_manifest(gallery: Path) -> SnapshotManifest:
     return snapshot.live_manifest(gallery)
 
 
+def servable_manifest(gallery: Path, space_id: str) -> SnapshotManifest:
+    """The manifest of the snapshot that a model of this space serves, or of the live one if it can serve none.
+
+    In Milvus that may be an older one than the live, which is of another model. Raises as `live_manifest`.
+    """
+    if address.is_milvus(gallery):
+        shop = _shop(str(gallery))
+        return shop.snapshot(shop.name_for(space_id)).manifest
+    return snapshot.live_manifest(gallery)
+
+
 def kept_snapshots(gallery: Path) -> list[SnapshotManifest]:
     """The manifests of the kept snapshots, the oldest first."""
     return _shop(str(gallery)).snapshots() if address.is_milvus(gallery) else snapshot.kept_snapshots(gallery)

@@ -44,10 +44,13 @@ class MilvusStore:
         self._pending = PendingIds()
 
     @classmethod
-    def open(cls, address: MilvusAddress) -> "MilvusStore":
-        """Opens the live snapshot; raises GalleryMissing, GalleryBroken, and GalleryError if Milvus does not answer."""
+    def open(cls, address: MilvusAddress, *, space_id: str) -> "MilvusStore":
+        """Opens the live snapshot, or the newest of the space if the live one is of another.
+
+        Raises GalleryMissing, GalleryBroken, and GalleryError if Milvus does not answer.
+        """
         shop = MilvusShop(MilvusConnection(address))
-        return cls(shop, shop.snapshot(shop.live_name()))
+        return cls(shop, shop.snapshot(shop.name_for(space_id)))
 
     @property
     def manifest(self) -> SnapshotManifest:
@@ -119,6 +122,8 @@ class MilvusStore:
         written += [replace(each, row=each.place) for each in logged]
         deleted = [each.row for each in made if not isinstance(each.change, Upsert)]
         write(self._collection, records, deleted)
+        ids = [each.change.id for each in logged if not isinstance(each.change, Upsert)]
+        self._shop.served.delete(ids, besides=self._collection.name)
         contents.forget(last)
         return at
 
@@ -179,9 +184,10 @@ class MilvusStore:
         """Another one cannot take its place unnoticed: the transaction looks which is live."""
 
     def check_health(self) -> None:
-        """Raises GalleryMoved if Milvus does not answer, or has no live snapshot any more."""
+        """Raises GalleryMoved if Milvus does not answer, or has no live snapshot; notes that this one serves."""
         try:
             self._shop.live_name()
+            self._shop.served.note(self._collection.name)
         except GalleryError as error:
             raise GalleryMoved(str(error)) from error
 

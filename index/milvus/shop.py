@@ -20,6 +20,7 @@ from index.milvus.collection import Collection, index_of
 from index.milvus.connection import PAGE, MilvusConnection, Record
 from index.milvus.expressions import id_key, key_in
 from index.milvus.records import KEY, MOST_BYTES, decoded, encoded, fields
+from index.milvus.served import NO_VECTOR, ServedCollections
 from index.storage.changes import Change, Delete, Upsert
 from index.storage.manifest import SnapshotManifest, dump
 from models.errors import GalleryBroken, GalleryMissing, JobRunning
@@ -27,7 +28,6 @@ from models.errors import GalleryBroken, GalleryMissing, JobRunning
 SNAPSHOT, LEASE = "snapshot:", "lease"
 LEASE_S = 300.0  # after which the lease of a dead build is free
 SNAPSHOTS_KEPT = 3
-NO_VECTOR = [0.0, 1.0]  # Milvus wants one in every collection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +110,7 @@ class MilvusShop:
         self.address = connection.address
         self._prefix = f"{self.address.shop}__"
         self._alias, self._journal, self._meta = (f"{self._prefix}{name}" for name in ("live", "journal", "meta"))
+        self.served = ServedCollections(connection, self._meta)
         for name in {self._journal, self._meta} & set(connection.collections()):
             connection.load(name)
 
@@ -137,6 +138,15 @@ class MilvusShop:
                 f" {self.address.name}`"
             )
         return self._snapshot_of(live)
+
+    def name_for(self, space_id: str) -> str:
+        """The name of the live snapshot, or, if it is of another space, of the newest of this one that is kept, if any.
+
+        A service of a former model goes on with that, also after a restart. Raises GalleryMissing if none is live.
+        """
+        live, spaces = self.live_name(), {manifest.name: manifest.space_id for manifest in self.snapshots()}
+        own = [name for name, space in spaces.items() if space == space_id]
+        return live if spaces.get(live) == space_id or not own else own[-1]
 
     def snapshot(self, name: str) -> ShopSnapshot:
         """The facts of a whole snapshot; raises GalleryBroken if there are none."""
@@ -173,10 +183,16 @@ class MilvusShop:
         self.connection.point(self._alias, self._collection_of(name))
 
     def retire(self) -> None:
-        """Drops all but the last snapshots, and what dead builds left; call it under the lease."""
+        """Drops all but the last snapshots and those that services answer from, and what dead builds left.
+
+        Call it under the lease.
+        """
         live = self.live_name()
         others = [manifest.name for manifest in self.snapshots() if manifest.name != live]
+        self.served.clear()
+        served = self.served.collections()
         old = others[: max(0, len(others) - (SNAPSHOTS_KEPT - 1))]
+        old = [name for name in old if self._collection_of(name) not in served]
         for name in old:  # its facts first: a half-dropped snapshot is never taken for a whole one
             self.connection.delete(self._meta, f'key == "{SNAPSHOT}{name}"')
         kept = {self._collection_of(name) for name in (live, *others) if name not in old}

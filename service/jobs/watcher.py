@@ -78,7 +78,8 @@ class GalleryWatcher:
         displaced = await asyncio.to_thread(self._searcher.serving.displaced)
         self._searcher.displaced = displaced
         try:
-            live = await asyncio.to_thread(places.live_manifest, self._settings.gallery)
+            space_id = self._searcher.serving.encoder.manifest.space_id
+            live = await asyncio.to_thread(places.servable_manifest, self._settings.gallery, space_id)
         except LikebutError:
             return  # there is none yet
         serving = self._searcher.serving

@@ -13,7 +13,8 @@ from index.build.milvus import new_snapshot
 from index.gallery import Gallery
 from index.milvus import address
 from index.milvus.connection import MilvusConnection
-from index.milvus.shop import LEASE, NO_VECTOR, MilvusShop
+from index.milvus.served import NO_VECTOR
+from index.milvus.shop import LEASE, MilvusShop
 from index.storage.changes import Delete
 from models.errors import JobRunning, SnapshotOutdated, SpaceMismatch
 from tests.index.contract import engines
