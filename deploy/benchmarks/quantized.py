@@ -226,7 +226,8 @@ def page(rows: dict[str, Any]) -> str:
         lines += [
             f"Milliseconds before → after, and how many times faster; {BATCH} at once are one batch, and texts have"
             " their own length. The cosine is the least of 16 drawn images, and of 16 composed queries. Models with"
-            " random weights show the speed only.\n",
+            " random weights show the speed only; `deploy/benchmarks/train/step.py CONFIG --batch 4 --steps 0 --export"
+            " BUNDLE` makes them, of the configs in training/configs.\n",
             f"| model | {' | '.join(ways)} | MiB | cosine of images | of queries |",
             "|---" * (len(ways) + 4) + "|",
         ]
