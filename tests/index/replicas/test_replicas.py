@@ -166,12 +166,19 @@ def test_what_is_damaged_here_is_brought_again(
 class CountingPlace(FolderPlace):
     """A folder that counts the bytes that it gives."""
 
-    given = 0
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._counts = list[int]()  # of several threads
+
+    @property
+    def given(self) -> int:
+        """Bytes so far."""
+        return sum(self._counts)
 
     def append(self, file: str, target: IO[bytes]) -> None:
         before = target.seek(0, os.SEEK_END)
         super().append(file, target)
-        self.given += target.tell() - before
+        self._counts.append(target.tell() - before)
 
 
 def test_a_pull_goes_on_in_the_middle_of_a_file(writer: Path, tmp_path: Path, model: Bundle) -> None:
