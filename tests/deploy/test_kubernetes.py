@@ -24,7 +24,7 @@ Manifest = dict[str, Any]  # as Kubernetes nests it
 
 @pytest.fixture(scope="module")
 def objects(tool: Tool) -> dict[str, Manifest]:
-    """What would be applied, by kind and name."""
+    """Return the objects that `kubectl apply` gets, by kind and name."""
     return rendered(tool("kubectl", "kustomize", FOLDER))
 
 

@@ -30,13 +30,13 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def objects(way: str, tool: Tool) -> dict[str, Manifest]:
-    """What would be applied, by kind and name."""
+    """Return the objects that `kubectl apply` gets, by kind and name."""
     return rendered(tool("kubectl", "kustomize", FOLDER / way))
 
 
 @pytest.fixture(scope="module")
 def writer(tool: Tool) -> dict[str, Manifest]:
-    """What `deploy/kubernetes` itself applies."""
+    """Return the objects of `deploy/kubernetes` itself."""
     return rendered(tool("kubectl", "kustomize", FOLDER))
 
 

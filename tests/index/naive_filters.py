@@ -26,7 +26,7 @@ def holds(filter: Mapping[str, Any], row: Mapping[str, Value]) -> bool:
 
 
 def meets(value: Value, wanted: object) -> bool:
-    """Whether a value, or one text of a list, is wanted; a range must hold of one text, and "not" of the whole."""
+    """Return True if a value or one text of a list passes; a range must hold for one text, "not" for the whole."""
     if isinstance(value, list):
         if isinstance(wanted, dict) and "not" in wanted:
             rest = {key: other for key, other in wanted.items() if key != "not"}

@@ -17,7 +17,7 @@ PIXELS = 50_000_000
 
 
 def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
+    """Ignore the progress."""
 
 
 def picture(seed: int) -> bytes:

@@ -8,7 +8,6 @@ import pytest
 
 from index.__main__ import main
 from index.build.build import build
-from index.build.snapshot_writer import Progress
 from index.build.tune import recode
 from index.gallery import Gallery
 from index.search.request import SearchRequest
@@ -17,13 +16,10 @@ from index.storage.changes import Delete
 from index.vectors.encodings import IndexOptions
 from models.encoder import Encoder
 from models.errors import ConfigError
+from tests.index.uploads import quiet
 
 if TYPE_CHECKING:
     from tests.index.conftest import Draw
-
-
-def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ class Counting(Encoder):
 
 
 def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
+    """Ignore the progress."""
 
 
 def settle(folder: Path) -> None:

@@ -64,7 +64,7 @@ print(json.dumps(told))
 
 
 def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
+    """Ignore the progress."""
 
 
 @pytest.mark.parametrize(

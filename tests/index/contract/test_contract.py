@@ -1,7 +1,7 @@
 """Every engine answers as the exact search does: the same random requests, before and after the same changes."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from index.storage.changes import Change, Delete
 from index.vectors.recall import composed_queries
 from models.arrays import Embeddings, normalised
 from models.errors import InputError
-from outages import milvus_server
 from tests.index.contract import engines
 from tests.index.contract.engines import DIMENSION, Thing, things
 from tests.index.contract.oracle import Expected, Oracle, drawn_filter, drawn_request
@@ -32,15 +31,6 @@ COUNT = 300
 REQUESTS = {"folder": 300, "lite": 60, "server": 300}
 
 Opened = tuple[str, Gallery, list[Thing]]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of Milvus's own server."""
-    if reason := milvus_server.reason_to_skip():
-        pytest.skip(reason)
-    with milvus_server.running(tmp_path_factory.mktemp("server")) as where:
-        yield where
 
 
 @pytest.fixture(scope="module", params=["folder", "lite", "server"])

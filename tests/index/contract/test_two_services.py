@@ -1,7 +1,7 @@
 """Two services over one shop in Milvus: what one has acknowledged the other finds, and no change is lost."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,6 @@ from index.milvus.milvus_store import MilvusStore
 from index.search.request import SearchRequest
 from index.storage.changes import Change, Delete, Upsert
 from models.errors import InputError
-from outages import milvus_server
 from tests.index.contract import engines
 from tests.index.contract.engines import Thing, things
 
@@ -22,15 +21,6 @@ pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
 
 BOUND_S = 5.0  # Milvus's bounded staleness; of one replica of its query nodes there is none
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of Milvus's own server."""
-    if reason := milvus_server.reason_to_skip():
-        pytest.skip(reason)
-    with milvus_server.running(tmp_path_factory.mktemp("server")) as where:
-        yield where
 
 
 def opened(server: str, shop: str, count: int) -> tuple[Gallery, Gallery, list[Thing]]:

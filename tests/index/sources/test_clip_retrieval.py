@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
+    """Ignore the progress."""
 
 
 def drawn(count: int, dimension: int, seed: int = 0) -> np.ndarray:

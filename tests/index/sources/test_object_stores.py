@@ -38,7 +38,7 @@ def put(url: str, data: bytes) -> None:
 
 
 def quiet(progress: Progress) -> None:
-    """Reports to nobody."""
+    """Ignore the progress."""
 
 
 def test_a_folder_in_a_store_has_the_ids_of_the_same_folder_here(tmp_path: Path, store: str) -> None:
