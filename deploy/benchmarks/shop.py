@@ -74,11 +74,12 @@ def running(command: list[str], checkout: Path = ROOT) -> "Iterator[tuple[subpro
 
 
 def _address(service: "subprocess.Popen[bytes]", log: Path) -> str:
-    while "\n" not in (said := log.read_text()):
-        if service.poll() is not None:
-            raise SystemExit("the service ended before it was ready")
+    """The address that it logs once it is ready, after warnings of its libraries."""
+    while True:
+        has_ended, said = service.poll() is not None, log.read_text()
+        ready = next((line for line in said.splitlines(keepends=True) if "serving http" in line), "")
+        if ready.endswith("\n"):
+            return ready.split()[-1].rstrip("/")
+        if has_ended:
+            raise SystemExit((said.strip().splitlines() or ["the service ended before it was ready"])[-1])
         time.sleep(0.05)
-    first = said.splitlines()[0]
-    if "serving http" not in first:
-        raise SystemExit(first)
-    return first.split()[-1].rstrip("/")

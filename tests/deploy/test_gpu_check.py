@@ -31,6 +31,11 @@ def failing(setting: CheckSetting) -> Iterator[Row]:
     raise RuntimeError("out of memory\nand more")
 
 
+def ending(setting: CheckSetting) -> Iterator[Row]:
+    yield {"batch": 1, "ms": 2.5}
+    raise SystemExit("the service ended before it was ready")
+
+
 def setting(folder: Path, *, dry: bool = True, left_s: float = 60.0) -> CheckSetting:
     return CheckSetting(dry, folder, time.monotonic() + left_s)
 
@@ -41,6 +46,8 @@ def test_a_part_has_its_rows_its_reason_or_its_error(tmp_path: Path) -> None:
     assert check._measured(CheckPart("two", skipped), made)["skipped"] == "torch sees no GPU"
     found = check._measured(CheckPart("three", failing), made)
     assert found["failed"] == "RuntimeError: out of memory" and len(found["rows"]) == 1
+    found = check._measured(CheckPart("four", ending), made)
+    assert found["failed"] == "SystemExit: the service ended before it was ready"
 
 
 def test_no_part_begins_without_its_time(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def _measured(part: CheckPart, setting: CheckSetting) -> dict[str, Any]:
         outcome["skipped"] = str(reason)
     except ImportError as error:
         outcome["skipped"] = f"{error.name or error} is not installed"
-    except Exception as error:  # a part that fails must not cost the others their time on the machine
+    except (Exception, SystemExit) as error:  # a part that fails must not cost the others their time on the machine
         outcome["failed"] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
     return {"seconds": time.monotonic() - began, "rows": rows, **outcome}
 

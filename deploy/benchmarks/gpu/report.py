@@ -42,7 +42,7 @@ def page(stages: Mapping[int, Mapping[str, Any]], *, date: str) -> str:
     lines = [f"# GPU check, {date}", "", f"Written by `{way}`.", ""]
     if dry:
         lines += ["**A dry run**: tiny sizes on the CPU, which prove the check and say nothing of a GPU.", ""]
-    facts = next(iter(stages.values()))["machine"]
+    facts = list(stages.values())[-1]["machine"]  # by then all is installed that the parts take
     lines += ["| machine | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
     for stage, title in TITLES.items():
         lines += [f"## {stage}. {title}", ""]

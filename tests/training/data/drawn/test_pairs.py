@@ -16,6 +16,7 @@ from training.catalogue.triplets import Triplet, triplets
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
+from training.data.drawn import triplets as drawn_triplets
 from training.data.drawn.features import Features
 from training.data.drawn.pairs import DrawnCaptioned, DrawnStateTriplets
 
@@ -218,3 +219,14 @@ def test_more_triplets_than_there_are_is_refused(train: Features, val: Features,
 def cosine(found: torch.Tensor, expected: torch.Tensor) -> float:
     """The least likeness of two rows."""
     return float(torch.nn.functional.cosine_similarity(found.float(), expected, dim=-1).min())
+
+
+def test_processes_write_the_same_triplets(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = {"source": "drawn", "products": COUNT, "validation_products": 2, "triplets": 40, "validation_triplets": 2}
+    config = DrawnTriplets.model_validate({**plain, "spoken": 0.5, "one_shop": True})
+    products = images.products(COUNT, split="train", seed=SEED)
+    monkeypatch.setattr(drawn_triplets, "SHOP", COUNT // 2)
+    alone = drawn_triplets.choose(products, config, seed=SEED)
+    monkeypatch.setattr(drawn_triplets, "_FEW", 0)
+    together = drawn_triplets.choose(products, config, seed=SEED)
+    assert together == alone and [one.wish for one in together] == [one.wish for one in alone]
