@@ -1,7 +1,9 @@
 """Triplets of the drawn world with all products that satisfy each, whatever form their images have."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -23,9 +25,11 @@ from training.data import order
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.datasets import ValidationQueries
+from training.data.processes import in_order
 
 GRADES = 4  # of the products that have what a text asks for: by 0, 1, 2, or more unsaid attributes that differ
 SHOP = 5_000  # products of one shop, among which the answers of a triplet are known
+_FEW = 50_000  # triplets that one process writes within half a minute, about as fast as others would start
 
 
 class DrawnTripletRows:
@@ -113,24 +117,32 @@ def tensor(array: NDArray[np.generic]) -> Tensor:
 def choose(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
     """Return the config's triplets, each within SHOP products, in an order that makes the first of them a fair sample.
 
-    Raises ConfigError if there are too few.
+    Many triplets are written by all cores. Raises ConfigError if there are too few.
     """
     shops = [products[start : start + SHOP] for start in range(0, len(products), SHOP)]
     count = -(-config.triplets // len(shops))
-    chosen: list[Triplet] = []
-    for number, shop in enumerate(shops):
-        drawn = triplets(shop, count, seed=seed + number, writer=writer(config, config.phrasebooks))
-        if config.texts == "template":  # before any drift, which no text mentions
-            drawn = _with_template_texts(shop, drawn)
-        elif config.texts == "generated":
-            drawn = _with_generated_texts(shop, drawn, seed=seed)
-        chosen += drift_targets(shop, drawn, share=config.drift, seed=seed + number) if config.drift else drawn
+    of_shop = partial(_of_shop, count=count, config=config, seed=seed)
+    tasks = (partial(of_shop, shop, number) for number, shop in enumerate(shops))
+    workers = (os.cpu_count() or 1) if config.triplets > _FEW else 0
+    chosen = [triplet for found in in_order(tasks, workers=workers) for triplet in found]
     Random(f"{seed}/order").shuffle(chosen)
     if len(chosen) < config.triplets:
         raise ConfigError(
             f"{len(products)} products have only {len(chosen)} triplets: lower data.triplets or raise data.products"
         )
     return chosen[: round(config.triplets * config.share)]
+
+
+def _of_shop(
+    shop: Sequence[Product], number: int, *, count: int, config: DrawnTriplets, seed: int
+) -> Sequence[Triplet]:
+    """Return up to `count` triplets of the shop with that number."""
+    drawn = triplets(shop, count, seed=seed + number, writer=writer(config, config.phrasebooks))
+    if config.texts == "template":  # before any drift, which no text mentions
+        drawn = _with_template_texts(shop, drawn)
+    elif config.texts == "generated":
+        drawn = _with_generated_texts(shop, drawn, seed=seed)
+    return drift_targets(shop, drawn, share=config.drift, seed=seed + number) if config.drift else drawn
 
 
 def writer(config: DrawnTriplets, phrasebooks: Sequence[str]) -> Writer:
