@@ -1,9 +1,9 @@
 """Compares the capacity model, fitted to small galleries only, with larger ones that were measured.
 
 Reads service/capacity/measured.json and prints a table in Markdown: each figure of a larger gallery as predicted, as
-measured, and the error.
+measured, and the error. With `--measured` it prints the galleries themselves.
 
-python deploy/benchmarks/vectors/capacity_error.py --most 1000000
+python deploy/benchmarks/vectors/capacity_error.py --most 3000000
 """
 
 import argparse
@@ -18,7 +18,12 @@ RECALL = 0.95  # that the galleries were built for
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=float, default=1e6, help="items of the galleries that the model is fitted to")
-    most = parser.parse_args(argv).most
+    parser.add_argument("--measured", action="store_true", help="print the galleries instead")
+    arguments = parser.parse_args(argv)
+    if arguments.measured:
+        print(measured())
+        return 0
+    most = arguments.most
     small = Measurements.read(most=most)
     print("| gallery | figure | predicted | measured | error |\n|---|---|---|---|---|")
     for row in Measurements.read().galleries:
@@ -27,6 +32,27 @@ def main(argv: Sequence[str]) -> int:
                 error = f"{predicted / actual - 1:+.0%}"
                 print(f"| {row['items']:,} {row['encoding']} | {name} | {predicted:,.4g} | {actual:,.4g} | {error} |")
     return 0
+
+
+def measured() -> str:
+    """Return a table of the galleries that were measured."""
+    columns = (
+        *("items", "encoding", "build, CPU s", "of it training, adding, words, tuning", "build's own memory, GB"),
+        *("process that serves, GB", "files, GB", "lists, probed in the median", "recall@10", "search, CPU ms"),
+        *("p50 ms", "with a filter of 10 %, CPU ms"),
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for row in sorted(Measurements.read().galleries, key=lambda row: (row["items"], row["encoding"])):
+        build = ["recoded", "", ""]
+        if "cpu_seconds" in row:
+            parts = (f"{row['cpu_seconds'][part]:.0f}" for part in ("train", "add", "words", "tune"))
+            build = [f"{row['build_cpu_s']:,.0f}", ", ".join(parts), f"{row['build_anonymous'] / 1e9:.2f}"]
+        memory, files = f"{row['serve_anonymous'] / 1e9:.2f}", f"{sum(row['bytes'].values()) / 1e9:.2f}"
+        lists = f"{row['lists']:,}, {row['probed']:,.0f}"
+        times = (f"{ms:.2f}" for ms in (row["cpu_ms"], row["p50_ms"], row["filter_10"]["cpu_ms"]))
+        cells = [f"{row['items']:,}", row["encoding"], *build, memory, files, lists, f"{row['recall']:.3f}", *times]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def compared(small: Measurements, row: Row) -> Iterator[tuple[str, float, float]]:
