@@ -196,7 +196,7 @@ def _built(
         made.manifest.recall_at_10,
         len(embedded.vectors),
         len(embedded.unreachable),
-        [*notes, *on_types, *unlike_images.notes(made.manifest, gallery)],
+        [*notes, *on_types, *unlike_images.notes(made.manifest, str(gallery))],
     )
 
 

@@ -38,6 +38,11 @@ def is_milvus(gallery: Path | str) -> bool:
     return str(gallery).startswith(("milvus:", "milvus+https:", "milvus-lite:"))
 
 
+def shown(gallery: Path | str) -> str:
+    """The gallery as it is written on a command line: a path has lost a slash of an address."""
+    return parse(gallery).name if is_milvus(gallery) else str(gallery)
+
+
 def parse(gallery: Path | str) -> MilvusAddress:
     """Read an address; raises ConfigError if it is none."""
     text = str(gallery)

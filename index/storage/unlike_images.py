@@ -1,7 +1,6 @@
 """Counts a gallery's images that are unlike those that its model knows, and says how to get another model."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -53,8 +52,8 @@ def of_snapshot(manifest: SnapshotManifest) -> UnlikeCount | None:
     return UnlikeCount(manifest.unlike, manifest.count + (manifest.images or 0))
 
 
-def notes(manifest: SnapshotManifest, gallery: Path) -> list[str]:
-    """Return the advice for a snapshot as a list, empty if its images are like those that its model knows."""
+def notes(manifest: SnapshotManifest, gallery: str) -> list[str]:
+    """Return the advice for a snapshot of a named gallery as a list, empty if the model knows its images."""
     unlike = of_snapshot(manifest)
     if unlike is None or not unlike.are_many:
         return []

@@ -115,7 +115,7 @@ def build(
         facts.manifest.recall_at_10,
         facts.manifest.count,
         len(embedded.unreachable),
-        [*facts.notes, *unlike_images.notes(facts.manifest, Path(address.name))],
+        [*facts.notes, *unlike_images.notes(facts.manifest, address.name)],
     )
 
 
