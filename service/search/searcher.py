@@ -15,6 +15,7 @@ import numpy as np
 
 from index.gallery import Gallery
 from index.gallery_view import GalleryView
+from index.milvus import address
 from index.search.deadline import Deadline
 from index.search.request import SearchRequest
 from models.encoder import Encoder
@@ -123,7 +124,10 @@ class Searcher:
         """
         opened = partial(self.serving.model, bundle, self._settings, self._decoders)
         encoder = await asyncio.to_thread(opened)  # not at low priority, since its threads will search
-        self.serving = await run_in_thread(partial(self.serving.successor, bundle, encoder, self._settings))
+        successor = partial(self.serving.successor, bundle, encoder, self._settings)
+        # the threads of Milvus's client would keep the low priority, and every search waits for them
+        is_remote = address.is_milvus(self._settings.gallery)
+        self.serving = await (asyncio.to_thread(successor) if is_remote else run_in_thread(successor))
         self.displaced = ""
         return self.serving
 

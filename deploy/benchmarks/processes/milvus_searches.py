@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gallery", type=Path, help="address of a gallery that milvus_gallery.py made")
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--turn", type=int, default=1, help="searches of one way before those of the next")
     arguments = parser.parse_args()
     encoder = Encoder.open(SHIPPED, threads=1)
     gallery = Gallery.open(arguments.gallery, space_id=encoder.manifest.space_id)
@@ -65,30 +67,42 @@ def main() -> None:
     count = len(gallery.view())
     facts: dict[str, object] = {"items": count, "index": index_of(count)["index_type"]}
     with _served(place.name) as ask:
+
+        def searched(
+            number: int, text: str, query: Embeddings, share: float, stages: dict[str, list[float]], *, is_new: bool
+        ) -> dict[str, Callable[[], object]]:
+            """The ways of one search."""
+            below = int(share * count) + (number if is_new else 0)
+            wanted = None if share == 1 else {"rank": {"lt": below}}
+            filter = None if wanted is None else parse(wanted)
+            candidates = gallery.view().rows.candidates(filter)
+            assert isinstance(candidates, MilvusCandidates)
+            probes = candidates.probes(None)  # as many as our search takes
+            body = {"text": text, "k": K} | ({} if wanted is None else {"filter": wanted})
+            if is_new:
+                filter = parse({"rank": {"lt": below, "gte": -1}})
+            expression = "" if wanted is None else f"rank < {below}"
+            return {
+                "alone": partial(_alone, client, plain, query, expression, probes),
+                "gallery": partial(_search, gallery, query, SearchRequest(k=K, filter=filter)),
+                "encoded": partial(encoder.texts, [text]),
+                "service": partial(ask, body, stages),
+            }
+
         for name, share, is_new in (("none", 1.0, False), ("10 %", 0.1, False), ("10 %, new", 0.1, True)):
             times: dict[str, list[float]] = {}
-            for number, (text, query) in enumerate(zip(words, queries, strict=True)):
-                below = int(share * count) + (number if is_new else 0)
-                wanted = None if share == 1 else {"rank": {"lt": below}}
-                filter = None if wanted is None else parse(wanted)
-                candidates = gallery.view().rows.candidates(filter)
-                assert isinstance(candidates, MilvusCandidates)
-                probes = candidates.probes(None)  # as many as our search takes
-                body = {"text": text, "k": K} | ({} if wanted is None else {"filter": wanted})
-                if is_new:
-                    filter = parse({"rank": {"lt": below, "gte": -1}})
-                expression = "" if wanted is None else f"rank < {below}"
-                search: dict[str, Callable[[], object]] = {
-                    "alone": partial(_alone, client, plain, query, expression, probes),
-                    "gallery": partial(_search, gallery, query, SearchRequest(k=K, filter=filter)),
-                    "encoded": partial(encoder.texts, [text]),
-                    "service": partial(ask, body),
-                }
-                for way, work in search.items():
-                    times.setdefault(way, []).append(timed(work))
+            stages: dict[str, list[float]] = {}
+            for start in range(0, len(words), arguments.turn):
+                searches = [
+                    searched(number, words[number], queries[number], share, stages, is_new=is_new)
+                    for number in range(start, min(start + arguments.turn, len(words)))
+                ]
+                for way in searches[0]:
+                    times.setdefault(way, []).extend(timed(each[way]) for each in searches)
             warm = {way: milliseconds(each[len(each) // 10 :]) for way, each in times.items()}
             least = warm["alone"]["p50"] + warm["encoded"]["p50"]
             facts[name] = warm | {
+                "stages of the service": {stage: round(median(each), 2) for stage, each in stages.items()},
                 "gallery / alone": round(warm["gallery"]["p50"] / warm["alone"]["p50"], 2),
                 "service / (alone + encoded)": round(warm["service"]["p50"] / least, 2),
                 "service / alone": round(warm["service"]["p50"] / warm["alone"]["p50"], 2),
@@ -154,17 +168,23 @@ def _fill(client: MilvusClient, name: str, gallery: Gallery) -> None:
 
 
 @contextmanager
-def _served(gallery: str) -> Iterator[Callable[[Mapping[str, object]], Any]]:
-    """A service of the gallery in a process of its own, and a function that sends it a search over one connection."""
+def _served(gallery: str) -> Iterator[Callable[[Mapping[str, object], dict[str, list[float]]], Any]]:
+    """A service of the gallery in a process of its own, and a function that sends it a search over one connection.
+
+    The function adds the milliseconds of the service's stages to those of its second argument.
+    """
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", "--gallery", gallery]
     with shop.running(command) as (_, where):
         connection = http.client.HTTPConnection(urlsplit(where).netloc, timeout=30)
 
-        def ask(body: Mapping[str, object]) -> Any:
+        def ask(body: Mapping[str, object], stages: dict[str, list[float]]) -> Any:
             connection.request("POST", "/search", json.dumps(body), {"content-type": "application/json"})
             answer = connection.getresponse()
             data = answer.read()
             assert answer.status == 200, data
+            for stage in answer.headers["server-timing"].split(", "):
+                name, milliseconds = stage.split(";dur=")
+                stages.setdefault(name, []).append(float(milliseconds))
             return json.loads(data)
 
         yield ask
