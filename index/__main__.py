@@ -105,7 +105,8 @@ def _in_folder(verb: Callable[[argparse.Namespace], None]) -> Callable[[argparse
 
     def run(arguments: argparse.Namespace) -> None:
         if address.is_milvus(arguments.gallery):
-            raise ConfigError(f"{arguments.gallery} is in Milvus, and this command is for a gallery in a folder")
+            shown = address.shown(arguments.gallery)
+            raise ConfigError(f"{shown} is in Milvus, and this command is for a gallery in a folder")
         verb(arguments)
 
     return run
@@ -118,8 +119,9 @@ def _create(arguments: argparse.Namespace) -> None:
     if address.is_milvus(arguments.gallery):
         from index.build.milvus import new_snapshot
 
-        made = new_snapshot.create(address.parse(arguments.gallery), opened.manifest)
-        print(f"snapshot {made.name} of {arguments.gallery}, without items, is live: put items over HTTP")
+        place = address.parse(arguments.gallery)
+        made = new_snapshot.create(place, opened.manifest)
+        print(f"snapshot {made.name} of {place.name}, without items, is live: put items over HTTP")
         return
     from index.build.create import create
 

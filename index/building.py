@@ -74,7 +74,7 @@ def build(arguments: argparse.Namespace) -> None:
     print(
         f"{built.items} items{images} ({built.embedded} embedded, {reused}), {len(built.skipped)} skipped,"
         f" in {built.seconds:.1f} s:"
-        f" snapshot {built.snapshot} of {arguments.gallery} is live"
+        f" snapshot {built.snapshot} of {address.shown(arguments.gallery)} is live"
     )
     progress_reports.print_recall(built.recall_goal, built.recall_at_10)
     progress_reports.print_notes(built.notes)

@@ -21,7 +21,7 @@ def show(gallery: Path, *, as_json: bool) -> None:
     attributes = attribute_file.kinds(columns)
     manifest = live.manifest
     unlike = unlike_images.of_snapshot(manifest)
-    notes = [*source.notes, *unlike_images.notes(manifest, address.shown(gallery))]
+    notes = [*source.notes, *unlike_images.notes(manifest, str(gallery))]
     facts: dict[str, object] = {
         "snapshot": manifest.name,
         "created": manifest.created.isoformat(),

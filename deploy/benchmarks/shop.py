@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 import pyarrow.parquet
 
 ROOT = Path(__file__).parents[2]
+START_S = 300.0  # until a service is ready, at most
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -75,11 +76,12 @@ def running(command: list[str], checkout: Path = ROOT) -> "Iterator[tuple[subpro
 
 def _address(service: "subprocess.Popen[bytes]", log: Path) -> str:
     """The address that it logs once it is ready, after warnings of its libraries."""
+    end = time.monotonic() + START_S
     while True:
         has_ended, said = service.poll() is not None, log.read_text()
         ready = next((line for line in said.splitlines(keepends=True) if "serving http" in line), "")
         if ready.endswith("\n"):
             return ready.split()[-1].rstrip("/")
-        if has_ended:
+        if has_ended or time.monotonic() > end:
             raise SystemExit((said.strip().splitlines() or ["the service ended before it was ready"])[-1])
         time.sleep(0.05)

@@ -42,7 +42,9 @@ def add(verbs: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _push(arguments: argparse.Namespace) -> None:
     if address.is_milvus(arguments.gallery):
-        raise ConfigError(f"{arguments.gallery} is in Milvus, which all machines reach: there is nothing to push")
+        raise ConfigError(
+            f"{address.shown(arguments.gallery)} is in Milvus, which all machines reach: there is nothing to push"
+        )
     from index.replicas import place
     from index.replicas.push import push
 

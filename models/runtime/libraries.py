@@ -24,7 +24,6 @@ def load(provider: Provider) -> None:
     """Load what a provider needs, once; says in the log what is missing, since the provider's own error does not."""
     if provider == "cpu":
         return
-    onnxruntime.set_default_logger_severity(3)  # errors: each session of CUDA warns that no plugin has its provider
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):  # it prints what it does not find
         onnxruntime.preload_dlls(directory="")  # "": not torch's, which may be of another version

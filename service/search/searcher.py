@@ -125,9 +125,9 @@ class Searcher:
         opened = partial(self.serving.model, bundle, self._settings, self._decoders)
         encoder = await asyncio.to_thread(opened)  # not at low priority, since its threads will search
         successor = partial(self.serving.successor, bundle, encoder, self._settings)
-        # the threads of Milvus's client would keep the low priority, and every search waits for them
-        is_remote = address.is_milvus(self._settings.gallery)
-        self.serving = await (asyncio.to_thread(successor) if is_remote else run_in_thread(successor))
+        # the threads of Milvus's client keep the priority of who starts them, and every search waits for them
+        run = asyncio.to_thread if address.is_milvus(self._settings.gallery) else run_in_thread
+        self.serving = await run(successor)
         self.displaced = ""
         return self.serving
 

@@ -1,7 +1,10 @@
 """The service and the commands over a gallery in Milvus: the same answers as over a folder, and changes at once."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from index.__main__ import main as index
 from models.bundle import SHIPPED
 from service.__main__ import main
 from service.settings import Settings
+from service.workers.threads import NICER
 
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
@@ -115,6 +119,25 @@ def test_a_rebuild_keeps_vectors_and_later_changes(
     assert len(present) == 30 and "late" not in present  # the source was read after it, and does not have it
     assert kept == 2
     assert index(["rollback", place, done["snapshot"]]) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_no_thread_that_a_search_waits_for_has_the_lowest_priority(place: str, inside: Inside) -> None:
+    def priorities() -> dict[str, int]:
+        found = {}
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                found[thread.name] = os.getpriority(os.PRIO_PROCESS, int(thread.name))
+        return found
+
+    async def search(client: httpx.AsyncClient, app: FastAPI) -> dict[str, int]:
+        assert (await client.post("/search", json={"text": "x"})).status_code == 200
+        return priorities()
+
+    before = priorities()
+    during = inside(Settings(gallery=Path(place)), search)
+    new = [priority for thread, priority in during.items() if thread not in before]
+    assert new and max(new) <= os.getpriority(os.PRIO_PROCESS, 0) + NICER
 
 
 def test_options_of_a_folder_are_refused(place: str, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def page(stages: Mapping[int, Mapping[str, Any]], *, date: str) -> str:
     lines = [f"# GPU check, {date}", "", f"Written by `{way}`.", ""]
     if dry:
         lines += ["**A dry run**: tiny sizes on the CPU, which prove the check and say nothing of a GPU.", ""]
-    facts = list(stages.values())[-1]["machine"]  # by then all is installed that the parts take
+    facts = list(stages.values())[-1]["machine"]  # the last one's: more may have been installed between them
     lines += ["| machine | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
     for stage, title in TITLES.items():
         lines += [f"## {stage}. {title}", ""]

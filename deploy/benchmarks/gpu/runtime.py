@@ -76,10 +76,10 @@ def parity(setting: CheckSetting) -> Iterator[Row]:
         expected = outputs(base, pixels)
         for device in devices(setting):
             try:
-                found = outputs(Encoder.open(path, device=device), pixels)
+                encoder = Encoder.open(path, device=device)
             except LikebutError:
                 continue  # the placement says why
-            for output, values in found.items():
+            for output, values in outputs(encoder, pixels).items():
                 difference = float(np.abs(values - expected[output]).max())
                 cosine = float((values * expected[output]).sum(axis=1).min())
                 yield {

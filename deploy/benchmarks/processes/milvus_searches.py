@@ -1,8 +1,9 @@
-"""Measures searches of a gallery in Milvus beside those of Milvus's client alone, each query in turn; prints JSON.
+"""Measures searches of a gallery in Milvus beside those of Milvus's client alone, by turns; prints JSON.
 
 milvus_gallery.py makes the gallery. Alone is the client on a collection as its users make them, with a field for each
 attribute, of the same items with the same index: 10 rows with id and attributes, as many lists probed. Whole is a
-search through the service, over HTTP, and encoded is what the service needs for the text of a query.
+search through the service, over HTTP, with the times of its stages, and encoded is what the service needs for the
+text of a query. Each way sends one search, or as many as --turn says, before the next way sends the same ones.
 
 PYTHONPATH=deploy/benchmarks python -m processes.milvus_searches milvus://127.0.0.1:19530/bench
 """
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -66,48 +68,84 @@ def main() -> None:
     queries = encoder.texts(words)
     count = len(gallery.view())
     facts: dict[str, object] = {"items": count, "index": index_of(count)["index_type"]}
-    with _served(place.name) as ask:
-
-        def searched(
-            number: int, text: str, query: Embeddings, share: float, stages: dict[str, list[float]], *, is_new: bool
-        ) -> dict[str, Callable[[], object]]:
-            """The ways of one search."""
-            below = int(share * count) + (number if is_new else 0)
-            wanted = None if share == 1 else {"rank": {"lt": below}}
-            filter = None if wanted is None else parse(wanted)
-            candidates = gallery.view().rows.candidates(filter)
-            assert isinstance(candidates, MilvusCandidates)
-            probes = candidates.probes(None)  # as many as our search takes
-            body = {"text": text, "k": K} | ({} if wanted is None else {"filter": wanted})
-            if is_new:
-                filter = parse({"rank": {"lt": below, "gte": -1}})
-            expression = "" if wanted is None else f"rank < {below}"
-            return {
-                "alone": partial(_alone, client, plain, query, expression, probes),
-                "gallery": partial(_search, gallery, query, SearchRequest(k=K, filter=filter)),
-                "encoded": partial(encoder.texts, [text]),
-                "service": partial(ask, body, stages),
-            }
-
+    with _served(place.name) as service:
+        setting = SearchSetting(client, plain, gallery, encoder, service, count)
         for name, share, is_new in (("none", 1.0, False), ("10 %", 0.1, False), ("10 %, new", 0.1, True)):
             times: dict[str, list[float]] = {}
-            stages: dict[str, list[float]] = {}
+            service.stages.clear()
             for start in range(0, len(words), arguments.turn):
                 searches = [
-                    searched(number, words[number], queries[number], share, stages, is_new=is_new)
+                    setting.ways(number, words[number], queries[number], share=share, is_new=is_new)
                     for number in range(start, min(start + arguments.turn, len(words)))
                 ]
                 for way in searches[0]:
                     times.setdefault(way, []).extend(timed(each[way]) for each in searches)
             warm = {way: milliseconds(each[len(each) // 10 :]) for way, each in times.items()}
+            stages = {stage: round(median(each[len(each) // 10 :]), 2) for stage, each in service.stages.items()}
             least = warm["alone"]["p50"] + warm["encoded"]["p50"]
             facts[name] = warm | {
-                "stages of the service": {stage: round(median(each), 2) for stage, each in stages.items()},
+                "stages of the service": stages,
                 "gallery / alone": round(warm["gallery"]["p50"] / warm["alone"]["p50"], 2),
                 "service / (alone + encoded)": round(warm["service"]["p50"] / least, 2),
                 "service / alone": round(warm["service"]["p50"] / warm["alone"]["p50"], 2),
             }
     print(json.dumps(facts, indent=1))
+
+
+class ServiceConnection:
+    """One connection to a service, with the milliseconds of its stages, search by search."""
+
+    def __init__(self, where: str) -> None:
+        self.stages: dict[str, list[float]] = {}
+        self._connection = http.client.HTTPConnection(urlsplit(where).netloc, timeout=30)
+
+    def search(self, body: Mapping[str, object]) -> Any:
+        """The answer to a search."""
+        self._connection.request("POST", "/search", json.dumps(body), {"content-type": "application/json"})
+        answer = self._connection.getresponse()
+        data = answer.read()
+        assert answer.status == 200, data
+        for stage in answer.headers["server-timing"].split(", "):
+            name, milliseconds = stage.split(";dur=")
+            self.stages.setdefault(name, []).append(float(milliseconds))
+        return json.loads(data)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSetting:
+    """All that the ways to search need."""
+
+    client: MilvusClient
+    plain: str  # collection of the client alone
+    gallery: Gallery
+    encoder: Encoder
+    service: ServiceConnection
+    count: int
+
+    def ways(
+        self, number: int, text: str, query: Embeddings, *, share: float, is_new: bool
+    ) -> dict[str, Callable[[], object]]:
+        """The ways to do one search, with a filter that keeps a share of the items."""
+        below = int(share * self.count) + (number if is_new else 0)
+        wanted = None if share == 1 else {"rank": {"lt": below}}
+        filter = None if wanted is None else parse(wanted)
+        candidates = self.gallery.view().rows.candidates(filter)
+        assert isinstance(candidates, MilvusCandidates)
+        probes = candidates.probes(None)  # as many as our search takes
+        body = {"text": text, "k": K} | ({} if wanted is None else {"filter": wanted})
+        if is_new:
+            filter = parse({"rank": {"lt": below, "gte": -1}})
+        expression = "" if wanted is None else f"rank < {below}"
+        return {
+            "alone": partial(_alone, self.client, self.plain, query, expression, probes),
+            "gallery": partial(_search, self.gallery, query, SearchRequest(k=K, filter=filter)),
+            "encoded": partial(self.encoder.texts, [text]),
+            "service": partial(self.service.search, body),
+        }
 
 
 def _alone(client: MilvusClient, name: str, query: Embeddings, expression: str, probes: int) -> list[dict[str, Any]]:
@@ -168,26 +206,12 @@ def _fill(client: MilvusClient, name: str, gallery: Gallery) -> None:
 
 
 @contextmanager
-def _served(gallery: str) -> Iterator[Callable[[Mapping[str, object], dict[str, list[float]]], Any]]:
-    """A service of the gallery in a process of its own, and a function that sends it a search over one connection.
-
-    The function adds the milliseconds of the service's stages to those of its second argument.
-    """
+def _served(gallery: str) -> Iterator[ServiceConnection]:
+    """A connection to a service of the gallery, in a process of its own."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--drain-s", "0", "--gallery", gallery]
     with shop.running(command) as (_, where):
-        connection = http.client.HTTPConnection(urlsplit(where).netloc, timeout=30)
-
-        def ask(body: Mapping[str, object], stages: dict[str, list[float]]) -> Any:
-            connection.request("POST", "/search", json.dumps(body), {"content-type": "application/json"})
-            answer = connection.getresponse()
-            data = answer.read()
-            assert answer.status == 200, data
-            for stage in answer.headers["server-timing"].split(", "):
-                name, milliseconds = stage.split(";dur=")
-                stages.setdefault(name, []).append(float(milliseconds))
-            return json.loads(data)
-
-        yield ask
+        connection = ServiceConnection(where)
+        yield connection
         connection.close()
 
 

@@ -114,16 +114,20 @@ def tensor(array: NDArray[np.generic]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def choose(products: Sequence[Product], config: DrawnTriplets, *, seed: int) -> list[Triplet]:
+def choose(
+    products: Sequence[Product], config: DrawnTriplets, *, seed: int, workers: int | None = None
+) -> list[Triplet]:
     """Return the config's triplets, each within SHOP products, in an order that makes the first of them a fair sample.
 
-    Many triplets are written by all cores. Raises ConfigError if there are too few.
+    `workers` processes write them; None is one for each core and shop, and none for a few triplets. Raises ConfigError
+    if there are too few triplets.
     """
     shops = [products[start : start + SHOP] for start in range(0, len(products), SHOP)]
     count = -(-config.triplets // len(shops))
     of_shop = partial(_of_shop, count=count, config=config, seed=seed)
     tasks = (partial(of_shop, shop, number) for number, shop in enumerate(shops))
-    workers = (os.cpu_count() or 1) if config.triplets > _FEW else 0
+    if workers is None:
+        workers = min(os.cpu_count() or 1, len(shops)) if config.triplets > _FEW else 0
     chosen = [triplet for found in in_order(tasks, workers=workers) for triplet in found]
     Random(f"{seed}/order").shuffle(chosen)
     if len(chosen) < config.triplets:

@@ -16,9 +16,9 @@ from training.catalogue.triplets import Triplet, triplets
 from training.data.batch import TripletBatch
 from training.data.config import DrawnTriplets
 from training.data.drawn import images
-from training.data.drawn import triplets as drawn_triplets
 from training.data.drawn.features import Features
 from training.data.drawn.pairs import DrawnCaptioned, DrawnStateTriplets
+from training.data.drawn.triplets import SHOP, choose
 
 COUNT, SEED = 60, 7
 TEMPLATE = Template.parse(tiny.TEMPLATE)
@@ -221,12 +221,10 @@ def cosine(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float(torch.nn.functional.cosine_similarity(found.float(), expected, dim=-1).min())
 
 
-def test_processes_write_the_same_triplets(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = {"source": "drawn", "products": COUNT, "validation_products": 2, "triplets": 40, "validation_triplets": 2}
-    config = DrawnTriplets.model_validate({**plain, "spoken": 0.5, "one_shop": True})
-    products = images.products(COUNT, split="train", seed=SEED)
-    monkeypatch.setattr(drawn_triplets, "SHOP", COUNT // 2)
-    alone = drawn_triplets.choose(products, config, seed=SEED)
-    monkeypatch.setattr(drawn_triplets, "_FEW", 0)
-    together = drawn_triplets.choose(products, config, seed=SEED)
+@pytest.mark.parametrize("changes", [{"one_shop": True}, {"texts": "generated"}, {"texts": "template", "drift": 0.5}])
+def test_processes_write_the_same_triplets(changes: dict[str, object]) -> None:
+    sizes = {"products": SHOP + COUNT, "triplets": 40, "validation_products": 2, "validation_triplets": 2}
+    config = DrawnTriplets.model_validate({"source": "drawn", "spoken": 0.5, **sizes, **changes})
+    products = images.products(SHOP + COUNT, split="train", seed=SEED)
+    alone, together = (choose(products, config, seed=SEED, workers=workers) for workers in (0, 2))
     assert together == alone and [one.wish for one in together] == [one.wish for one in alone]
