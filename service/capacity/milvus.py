@@ -13,14 +13,14 @@ SEGMENT_BYTES = 2**30  # Milvus's default dataCoord.segment.maxSize
 LOADED = 0.9  # share of a query node's memory that Milvus lets data have
 OTHERS = 3  # machines for etcd, the log and the coordinators
 RAW = 4  # bytes of a component as it is written: what the size of a segment counts
+TEXT, CODE = 4 / 3 * 2, 1  # bytes of a component: of the vector that is read, as a text, and of that in the index
 
 
 def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     """Machines, memory, disk, times and cost of it; raises ConfigError for a recall that was not measured."""
     images = float(demand.items)  # Milvus has one image of an item
     second = measured.milvus["rows"][-1]
-    text, code = 4 / 3 * 2, 1  # bytes a component: the vector that is read, as a text, and that of the index
-    per_item = measured.milvus["fields_bytes"] + demand.dimension * (text + code)
+    per_item = _bytes_of_item(demand.dimension, measured) * memory_factor(measured)
     memory = demand.items * per_item
     segment = min(images, SEGMENT_BYTES / (RAW * demand.dimension))  # items of one
     segments = math.ceil(images / segment)
@@ -64,7 +64,7 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
         machines=machines,
         memory_bytes=memory,
         build_memory_bytes=builder,
-        disk_bytes=3 * images * (RAW + code + text) * demand.dimension,
+        disk_bytes=3 * images * (RAW + CODE + TEXT) * demand.dimension,
         hours=hours,
         p50_ms=p50,
         cpu_ms=query + adapter + scan * filtered,
@@ -75,9 +75,10 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
             *common(demand, measured, "sq8", segment),
             Assumption(
                 "memory of an item",
-                f"{per_item:,.0f} B a copy: its fields, the vector as a text, and its code",
+                f"{per_item:,.0f} B a copy: its fields, the vector as a text and its code, and"
+                f" {memory_factor(measured) - 1:.0%} more, as a server grew by",
                 MEMORY,
-                "computed",
+                "measured",
             ),
             Assumption(
                 "writing", f"{second['items'] / second['build_s']:,.0f} items a second, one process", MEMORY, "measured"
@@ -98,6 +99,17 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
             Assumption("other machines", f"{OTHERS} for etcd, the log and the coordinators", "", "assumed"),
         ],
     )
+
+
+def memory_factor(measured: Measurements) -> float:
+    """How many times the bytes of its items a server grew by, with the larger of the galleries; at least 1."""
+    second = measured.milvus["rows"][-1]
+    computed = second["items"] * _bytes_of_item(int(second["dimension"]), measured)
+    return max(1.0, float(second["server_anonymous"] / computed))
+
+
+def _bytes_of_item(dimension: int, measured: Measurements) -> float:
+    return float(measured.milvus["fields_bytes"] + dimension * (TEXT + CODE))
 
 
 def _insert_hours(demand: Demand, measured: Measurements) -> float:

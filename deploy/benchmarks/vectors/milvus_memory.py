@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("address", help="of a server whose galleries with that name and a number may be replaced")
     parser.add_argument("--pid", type=int, required=True, help="process id of the server")
-    parser.add_argument("--items", type=int, nargs=2, default=[25_000, 75_000])
+    parser.add_argument("--items", type=int, nargs=2, default=[100_000, 300_000])
     parser.add_argument("--write", action="store_true", help=f"also write it to {MEASURED}")
     arguments = parser.parse_args(argv)
     rows: list[dict[str, Any]] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError
-from service.capacity import folder, plan
+from service.capacity import folder, milvus, plan
 from service.capacity.demand import Demand
 from service.capacity.measurements import Measurements, measurements
 
@@ -49,6 +49,12 @@ def test_machines_cost_what_they_are_priced(measured: Measurements) -> None:
     assert chosen.cost_per_hour == 2.5 * chosen.total_machines
     fast = replace(SHOP, images_per_s=1000, embedders=2)
     assert folder.estimate(fast, measured).hours["embed"] == pytest.approx(1_000_000 / 2000 / 3600)
+
+
+def test_a_gallery_in_milvus_takes_no_less_memory_than_a_server_grew_by(measured: Measurements) -> None:
+    largest = measured.milvus["rows"][-1]
+    demand = replace(SHOP, items=largest["items"], dimension=largest["dimension"])
+    assert milvus.estimate(demand, measured).memory_bytes >= largest["server_anonymous"] * 0.999
 
 
 def test_a_small_gallery_is_a_folder_and_a_large_one_is_in_milvus(measured: Measurements) -> None:
