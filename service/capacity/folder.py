@@ -1,4 +1,4 @@
-"""CapacityEstimate of a gallery in a folder: every machine has all of it, and builds its own copy."""
+"""CapacityEstimate of a gallery in a folder: every machine has all of it, built there or by a writer."""
 
 import math
 
@@ -16,8 +16,20 @@ COPIES = 2  # of the vectors, while a build runs: its blocks, and its file
 
 
 def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
-    """Machines, memory, disk, times and cost of it; raises ConfigError for an encoder or recall not measured."""
-    encoding = chosen_encoding(demand)
+    """Machines, memory, disk, times and cost of it; raises ConfigError for an encoder or recall not measured.
+
+    Without a given encoding that of a build is taken, or rabitq if it has fewer obstacles.
+    """
+    if demand.encoding != "auto":
+        return _encoded(demand, measured, demand.encoding)
+    usual = _encoded(demand, measured, IndexOptions().encoding_of(int(demand.items * demand.images_per_item)))
+    if not usual.obstacles or usual.encoding == "rabitq":
+        return usual
+    smaller = _encoded(demand, measured, "rabitq")
+    return smaller if len(smaller.obstacles) < len(usual.obstacles) else usual
+
+
+def _encoded(demand: Demand, measured: Measurements, encoding: Encoding) -> CapacityEstimate:
     images = demand.items * demand.images_per_item
     row = {"items": images, "dimension": demand.dimension, "probed": probed(demand, measured, encoding, images)}
     files = {**row, "items": demand.items}
@@ -36,11 +48,14 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     hours = build_hours(demand, measured, encoding, images)
     searching = max(demand.replicas, math.ceil(demand.qps * cpu / 1000 / demand.usable_cores))
     obstacles: list[str] = []
-    if memory + build > demand.usable_bytes:
-        obstacles.append(
-            f"a machine needs {(memory + build) / GIB:,.0f} GiB ({memory / GIB:,.0f} to serve, {build / GIB:,.0f} for a"
-            f" rebuild beside it), and {demand.usable_bytes / GIB:,.0f} may be filled"
-        )
+    machines = {"search": searching}
+    if memory + build > demand.usable_bytes:  # a rebuild does not fit beside the searches
+        machines["writer"] = 1
+    for needed, use in ((memory, "to serve"), (build, "to build")):
+        if needed > demand.usable_bytes:
+            obstacles.append(
+                f"a machine needs {needed / GIB:,.0f} GiB {use}, and {demand.usable_bytes / GIB:,.0f} may be filled"
+            )
     if p50 > demand.p50_ms:
         obstacles.append(f"p50 is {p50:.0f} ms, and the goal {demand.p50_ms:g}")
     index_hours = sum(hours.values()) - hours["embed"]
@@ -49,14 +64,14 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     return CapacityEstimate(
         engine="folder",
         encoding=encoding,
-        machines={"search": searching},
+        machines=machines,
         memory_bytes=memory,
         build_memory_bytes=build,
-        disk_bytes=disk * searching,
+        disk_bytes=disk * sum(machines.values()),
         hours=hours,
         p50_ms=p50,
         cpu_ms=cpu,
-        cost_per_hour=searching * demand.price,
+        cost_per_hour=sum(machines.values()) * demand.price,
         cost_of_build=hours["embed"] * demand.embedders * demand.price,
         obstacles=obstacles,
         assumptions=[
@@ -67,6 +82,13 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
                 f"{tables / demand.items:.0f} B an item, twice while a new snapshot replaces the old one",
                 SCALE,
                 "measured",
+            ),
+            Assumption(
+                "processes",
+                "one on each machine, whose model and index use all cores; a further worker holds"
+                f" {tables / demand.items:.0f} B an item of its own",
+                "docs/operations.md",
+                "assumed",
             ),
             Assumption(
                 "vectors in half precision",
@@ -84,17 +106,16 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
             Assumption(
                 "a search with a filter", f"{filtered:.2f} times the CPU time of one without", SCALE, "measured"
             ),
+            Assumption(
+                "a writer",
+                "builds what the others pull, if a build does not fit beside the searches",
+                "docs/replicas.md",
+                "computed",
+            ),
             Assumption("cores", "training and adding are shared by all of them", SCALE, "assumed"),
             Assumption("p50", "the CPU time of a search in one thread, as if a core waited for it", SCALE, "assumed"),
         ],
     )
-
-
-def chosen_encoding(demand: Demand) -> Encoding:
-    """The encoding that a build takes, or the given one."""
-    if demand.encoding != "auto":
-        return demand.encoding
-    return IndexOptions().encoding_of(int(demand.items * demand.images_per_item))
 
 
 def probed(demand: Demand, measured: Measurements, encoding: Encoding, images: float) -> float:

@@ -5,12 +5,14 @@ import math
 from index.milvus.collection import FLAT_MOST
 from service.capacity.demand import GIB, Demand
 from service.capacity.estimate import Assumption, CapacityEstimate
-from service.capacity.folder import SCALE, build_hours, common, encoder_cost, probed, query_ms
+from service.capacity.folder import SCALE, SNAPSHOTS, build_hours, common, encoder_cost, probed, query_ms
 from service.capacity.measurements import Measurements
 
 MEMORY = "deploy/benchmarks/vectors/milvus_memory.py"
 SEGMENT_BYTES = 2**30  # Milvus's default dataCoord.segment.maxSize
 LOADED = 0.9  # share of a query node's memory that Milvus lets data have
+COLLECTIONS = 2  # loaded at once: the live one, and the next while it is built
+SPARE_NODES = 1  # that takes the segments of a lost one, since each segment is loaded once
 OTHERS = 3  # machines for etcd, the log and the coordinators
 RAW = 4  # bytes of a component as it is written: what the size of a segment counts
 TEXT, CODE = 4 / 3 * 2, 1  # bytes of a component: of the vector that is read, as a text, and of that in the index
@@ -28,16 +30,16 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
     near = probed(demand, measured, "sq8", segment)
     scan = segments * measured.search_ms("sq8")({**row, "probed": near})
     filtered = 1 + demand.filtered * (measured.filter_factor("sq8", segment) - 1)
-    by_memory = demand.replicas * memory / min(demand.usable_bytes, LOADED * demand.memory_gib * GIB)
+    by_memory = COLLECTIONS * memory / min(demand.usable_bytes, LOADED * demand.memory_gib * GIB)
     by_cores = demand.qps * scan * filtered / 1000 / demand.usable_cores
-    nodes = max(demand.replicas, math.ceil(by_memory), math.ceil(by_cores))
+    nodes = max(1, math.ceil(by_memory), math.ceil(by_cores)) + SPARE_NODES
     query, adapter = query_ms(demand, measured), float(second["p50_ms"])
     services = max(2, math.ceil(demand.qps * (query + adapter) / 1000 / demand.usable_cores))
-    wave = math.ceil(segments * demand.replicas / nodes / demand.cores)  # segments one core searches after another
+    wave = math.ceil(segments / nodes / demand.cores)  # segments one core searches after another
     p50 = query + adapter + wave * scan / segments
     hours = build_hours(demand, measured, "sq8", segment)
     hours = {
-        "embed": hours["embed"] * images / segment / demand.images_per_item,
+        "embed": hours["embed"] * images / segment,
         "insert": _insert_hours(demand, measured),
     }
     builder = int(encoder_cost(demand, measured)["bytes"]) + measured.build_bytes()(
@@ -64,12 +66,12 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
         machines=machines,
         memory_bytes=memory,
         build_memory_bytes=builder,
-        disk_bytes=3 * images * (RAW + CODE + TEXT) * demand.dimension,
+        disk_bytes=SNAPSHOTS * images * (RAW + CODE + TEXT) * demand.dimension,
         hours=hours,
         p50_ms=p50,
         cpu_ms=query + adapter + scan * filtered,
         cost_per_hour=sum(machines.values()) * demand.price,
-        cost_of_build=(hours["embed"] * demand.embedders + hours["insert"]) * demand.price,
+        cost_of_build=hours["embed"] * demand.embedders * demand.price,
         obstacles=obstacles,
         assumptions=[
             *common(demand, measured, "sq8", segment),
@@ -93,8 +95,14 @@ def estimate(demand: Demand, measured: Measurements) -> CapacityEstimate:
             Assumption(
                 "a query node",
                 f"is filled to {min(LOADED, 1 - demand.spare):.0%}",
-                "Milvus's documentation: at most 90 % of a query node",
-                "published",
+                "--spare, and at most 90 % by Milvus's documentation",
+                "given",
+            ),
+            Assumption(
+                "query nodes",
+                f"hold {COLLECTIONS} collections, each segment once, and {SPARE_NODES} more takes those of a lost one",
+                "docs/milvus.md",
+                "computed",
             ),
             Assumption("other machines", f"{OTHERS} for etcd, the log and the coordinators", "", "assumed"),
         ],

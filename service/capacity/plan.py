@@ -11,6 +11,7 @@ from service.capacity.estimate import CapacityEstimate
 from service.capacity.measurements import Measurements
 
 TIB = 1024 * GIB
+LACKS = "has no search by words, suggestions or several images of an item (docs/milvus.md)"
 STEPS = 40  # halvings of the search for the number of items from which Milvus is chosen
 
 
@@ -61,7 +62,7 @@ def as_text(demand: Demand, measured: Measurements) -> str:
         f"{demand.items:,} items × {demand.dimension}, {demand.qps:g} searches/s, recall@10 {demand.recall:g}, on"
         f" machines of {demand.cores} cores and {demand.memory_gib:g} GiB",
         "",
-        f"A gallery in a folder serves up to {most:,} items here; beyond, take Milvus."
+        f"A gallery in a folder serves up to {most:,} items here; beyond, take Milvus, which {LACKS}."
         if most
         else "A folder does not reach these goals at any size.",
         f"Chosen: {_name(chosen)}",
