@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 
-import numpy as np
-
 from index.build.create import NO_SOURCE
 from index.build.publish import publish
 from index.build.snapshot_writer import Report, SnapshotOrigin, stage, translate_os_errors, write
@@ -16,11 +14,12 @@ from index.lexical.words import DEFAULT_NAMES
 from index.sources.embedded import Embedded
 from index.sources.image_cells import FurtherImage
 from index.sources.rows import SourceRow
+from index.sources.vector_file import VectorFile
 from index.storage import snapshot
 from index.storage.journal import Journal
 from index.storage.view import RowView
 from index.vectors.encodings import DEFAULT_OPTIONS, IndexOptions
-from models.arrays import Vectors
+from models.arrays import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
             return Compacted(manifest.name, manifest.count, 0, time.monotonic() - started, [note])
         live = snapshot.live(gallery)
         manifest, rows = live.manifest, RowView.open(live, journal)
-        contents = embedded(rows)
+        contents = embedded(rows, gallery)
         notes = _lost_values(rows, contents.rows)
         through = rows.overlay.through
         origin = SnapshotOrigin(manifest.source, manifest.space_id, manifest.model_id, through)
@@ -80,11 +79,31 @@ def compact(gallery: Path, *, progress: Report) -> Compacted:
         return Compacted(sealed.manifest.name, len(contents.rows), changes, time.monotonic() - started, notes)
 
 
-def embedded(view: RowView) -> Embedded:
-    """The living items in the order of their rows, as a build would have embedded them."""
+def embedded(view: RowView, scratch: Path) -> Embedded:
+    """The living items in the order of their rows, as a build would have embedded them.
+
+    Their vectors are mapped from a file without a name on the disk of the folder `scratch`.
+    """
+    overlay, exact = view.overlay, view.base.ranking.exact
+    old, numbers = _living(view)
+    with VectorFile(scratch, exact.vectors.shape[1]) as stored:
+        stored.take(exact.vectors, old)
+        stored.append(overlay.vectors[numbers])
+        if exact.further is not None:
+            stored.take(exact.vectors, exact.further.rows_of(old)[0])
+        new = len(numbers)
+        if overlay.further is not None:
+            further = overlay.further_vectors[overlay.further.rows_of(numbers)[0] - overlay.count]
+            stored.append(further)
+            new += len(further)
+        vectors = stored.mapped()
+    return Embedded(present_rows(view), vectors, [], computed=0, new=new)
+
+
+def present_rows(view: RowView) -> list[SourceRow]:
+    """The living items as rows of a source, in the order of their rows."""
     overlay, base = view.overlay, view.base.items
-    living = view.living()
-    old, fresh = living[living < overlay.start], living[living >= overlay.start]
+    old, numbers = _living(view)
     rows = [
         SourceRow(
             item.id,
@@ -96,22 +115,19 @@ def embedded(view: RowView) -> Embedded:
         )
         for row, item in ((row, base.at(row)) for row in old.tolist())
     ]
-    for row in fresh.tolist():
-        item, attributes = overlay.item(row), overlay.columns.at(row - overlay.start)
+    for number in numbers.tolist():
+        row = number + overlay.start
+        item, attributes = overlay.item(row), overlay.columns.at(number)
         content, *others = overlay.contents(row)
         further = tuple(starmap(FurtherImage, zip(item.further, others, strict=True)))
         rows.append(SourceRow(item.id, item.uri, attributes, content=content, further=further))
-    exact, numbers = view.base.ranking.exact, fresh - overlay.start
-    blocks = [exact.vectors[old], overlay.vectors[numbers].astype(np.float16)]
-    if exact.further is not None:
-        blocks.append(exact.vectors[exact.further.rows_of(old)[0]])
-    new = len(fresh)
-    if overlay.further is not None:
-        further_vectors = overlay.further_vectors[overlay.further.rows_of(numbers)[0] - overlay.count]
-        blocks.append(further_vectors.astype(np.float16))
-        new += len(further_vectors)
-    vectors: Vectors = np.concatenate(blocks)
-    return Embedded(rows, vectors, [], computed=0, new=new)
+    return rows
+
+
+def _living(view: RowView) -> tuple[Rows, Rows]:
+    """Living rows of the snapshot (m,), and those of changes (n,), by their numbers among these."""
+    living = view.living()
+    return living[living < view.overlay.start], living[living >= view.overlay.start] - view.overlay.start
 
 
 def _lost_values(view: RowView, rows: Sequence[SourceRow]) -> list[str]:

@@ -33,9 +33,9 @@ def export(gallery: Path, out: Path) -> int:
     if out.exists():
         raise GalleryError(f"{out} exists: name another folder, or remove it")
     live = snapshot.live(gallery)
-    with closing(open_journal(gallery)) as journal:  # also of a gallery that cannot be written
-        contents = embedded(RowView.open(live, journal))
     out.parent.mkdir(parents=True, exist_ok=True)
+    with closing(open_journal(gallery)) as journal:  # also of a gallery that cannot be written
+        contents = embedded(RowView.open(live, journal), out.parent)
     with files.new_folder(out) as folder:
         paths = _write(folder, contents.rows, contents.vectors)
         further = {NUMBER: _number_column(contents.rows)} if len(contents.vectors) > len(contents.rows) else {}

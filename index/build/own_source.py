@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index import uploads
-from index.build.compact import embedded
+from index.build.compact import present_rows
 from index.items import attribute_file
 from index.sources.rows import SourceRow
 from index.storage import snapshot
@@ -29,5 +29,5 @@ def own_rows(gallery: Path, items: RowView) -> list[SourceRow]:
             image=uploads.local_uri(gallery, row.image),
             further=tuple(replace(image, uri=uploads.local_uri(gallery, image.uri)) for image in row.further),
         )
-        for row in embedded(items).rows
+        for row in present_rows(items)
     ]

@@ -65,6 +65,11 @@ class MilvusConnection:
         with self._translated():
             self._client.load_collection(name, timeout=60 * CALL_S)
 
+    def release(self, name: str) -> None:
+        """Frees the memory of a collection, which then is not searched until it is loaded."""
+        with self._translated():
+            self._client.release_collection(name, timeout=6 * CALL_S)
+
     def drop(self, name: str) -> None:
         """Removes a collection."""
         with self._translated():

@@ -36,6 +36,9 @@ class MilvusStore:
     def __init__(self, shop: MilvusShop, facts: ShopSnapshot) -> None:
         self._shop = shop
         self._facts = facts
+        shop.served.note(
+            shop.collection_name(facts.manifest.name)
+        )  # before it is loaded: a build releases what no service answers from
         self._collection = shop.collection(facts)
         self._watch = RowWatch(shop, self._collection, facts.manifest)
         self._types = dict(facts.types)

@@ -168,19 +168,19 @@ class MilvusShop:
 
     def collection(self, facts: ShopSnapshot) -> Collection:
         """The items of a snapshot."""
-        name = self._collection_of(facts.manifest.name)
+        name = self.collection_name(facts.manifest.name)
         self.connection.load(name)
         return Collection(self.connection, name, facts.manifest, facts.own)
 
     def create(self, name: str, *, dimension: int, count: int, own: Sequence[str]) -> str:
         """Makes the empty collection of a new snapshot, and returns its name."""
-        collection = self._collection_of(name)
+        collection = self.collection_name(name)
         self.connection.create(collection, fields(dimension, own), index_of(count))
         return collection
 
     def publish(self, name: str) -> None:
         """Makes a whole snapshot live, in one step."""
-        self.connection.point(self._alias, self._collection_of(name))
+        self.connection.point(self._alias, self.collection_name(name))
 
     def retire(self) -> None:
         """Drops all but the last snapshots and those that services answer from, and what dead builds left.
@@ -192,14 +192,23 @@ class MilvusShop:
         self.served.clear()
         served = self.served.collections()
         old = others[: max(0, len(others) - (SNAPSHOTS_KEPT - 1))]
-        old = [name for name in old if self._collection_of(name) not in served]
+        old = [name for name in old if self.collection_name(name) not in served]
         for name in old:  # its facts first: a half-dropped snapshot is never taken for a whole one
             self.connection.delete(self._meta, f'key == "{SNAPSHOT}{name}"')
-        kept = {self._collection_of(name) for name in (live, *others) if name not in old}
+        kept = {self.collection_name(name) for name in (live, *others) if name not in old}
         others_of_shop = {self._journal, self._meta, self._alias}
         for collection in self.connection.collections():
             if collection.startswith(self._prefix) and collection not in kept | others_of_shop:
                 self.connection.drop(collection)
+
+    def release(self) -> None:
+        """Frees the memory of kept collections that no service answers from, under the lease; opening loads them."""
+        if self.connection.is_lite or not (kept := self.snapshots()):
+            return
+        used = {self.collection_name(self.live_name()), *self.served.collections()}
+        for collection in (self.collection_name(manifest.name) for manifest in kept):
+            if collection not in used:
+                self.connection.release(collection)
 
     def log(self, changes: Sequence[LoggedChange]) -> None:
         """Writes changes to the journal, each in the place of its item's last one."""
@@ -280,7 +289,7 @@ class MilvusShop:
                 return
             after = str(lines[-1]["key"])
 
-    def _collection_of(self, name: str) -> str:
+    def collection_name(self, name: str) -> str:
         return f"{self._prefix}{name.lower().replace('-', '_')}"
 
     def _snapshot_of(self, collection: str) -> str:

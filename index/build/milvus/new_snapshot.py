@@ -86,6 +86,7 @@ class NewSnapshot:
             typed = attribute_file.read(path)
             types = dict(typed.types)
             own = with_fields(types)
+            self.shop.release()  # what is kept makes room for the new one
             collection = self.shop.create(name, dimension=self.model.dimension, count=count, own=own)
             for start in range(0, count, BATCH):
                 part = range(start, min(start + BATCH, count))
