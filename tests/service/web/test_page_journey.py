@@ -1,5 +1,6 @@
 """A whole visit on desktop and phone, and what axe finds on the way, in each language, light and dark."""
 
+import re
 from typing import Literal
 
 import pytest
@@ -65,15 +66,19 @@ def test_a_visit_from_a_filter_to_the_product_and_back(browser: Browser, served:
         expect(page.locator(".card h3").first).to_have_text("Blue Ball")
         page.locator(".card .like").first.click()
         page.keyboard.type("in red")
-        page.keyboard.press("Enter")
+        with page.expect_response("**/search"):
+            page.keyboard.press("Enter")
         expect(page.locator(".chip.wish .word")).to_have_text("but in red")
+        expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
         expect(page.locator("#count")).to_have_text(ANSWERED)
         expect(page.locator(".card .badge")).to_have_count(0)  # the filter and the order stay
+        expect(page.locator(".card h3").nth(1)).to_be_visible()
         hits = page.locator(".card h3").all_text_contents()
         page.locator(".frame").nth(1).click()
         expect(page.locator("#detail")).to_contain_text(hits[1])
         page.locator("#detail .close").click()
         expect(page.locator("#detail")).to_be_hidden()
+        expect(page).not_to_have_url(re.compile("product="))  # the way back is taken after the dialog is hidden
         page.go_back()
         expect(page.locator(".chip.wish")).to_have_count(0)
         page.go_back()
