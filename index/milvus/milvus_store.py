@@ -36,9 +36,8 @@ class MilvusStore:
     def __init__(self, shop: MilvusShop, facts: ShopSnapshot) -> None:
         self._shop = shop
         self._facts = facts
-        shop.served.note(
-            shop.collection_name(facts.manifest.name)
-        )  # before it is loaded: a build releases what no service answers from
+        # before it is loaded, since a build releases what no service answers from
+        shop.served.note(shop.collection_name(facts.manifest.name))
         self._collection = shop.collection(facts)
         self._watch = RowWatch(shop, self._collection, facts.manifest)
         self._types = dict(facts.types)

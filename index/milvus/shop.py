@@ -203,10 +203,10 @@ class MilvusShop:
 
     def release(self) -> None:
         """Frees the memory of kept collections that no service answers from, under the lease; opening loads them."""
-        if self.connection.is_lite or not (kept := self.snapshots()):
+        if self.connection.is_lite:
             return
-        used = {self.collection_name(self.live_name()), *self.served.collections()}
-        for collection in (self.collection_name(manifest.name) for manifest in kept):
+        used = {self.connection.alias(self._alias), *self.served.collections()}
+        for collection in (self.collection_name(manifest.name) for manifest in self.snapshots()):
             if collection not in used:
                 self.connection.release(collection)
 

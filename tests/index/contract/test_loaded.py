@@ -31,3 +31,18 @@ def test_kept_collections_are_not_loaded_but_those_that_services_answer_from(ser
     assert len(serving.view().ids) == 20
     new_snapshot.roll_back(address.parse(place), names[0])
     assert loaded()[0] and len(Gallery.open(Path(place), space_id=SPACE).view().ids) == 20
+
+
+def test_a_first_build_that_dies_before_it_is_live_does_not_end_the_next(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"milvus://{server}/first"
+
+    def dying(self: MilvusShop, name: str) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(MilvusShop, "publish", dying)
+        engines.build(place, things(20, 44, "a"))
+    engines.build(place, things(20, 45, "b"))
+    assert len(Gallery.open(Path(place), space_id=SPACE).view().ids) == 20
