@@ -51,6 +51,22 @@ def test_machines_cost_what_they_are_priced(measured: Measurements) -> None:
     assert folder.estimate(fast, measured).hours["embed"] == pytest.approx(1_000_000 / 2000 / 3600)
 
 
+def test_a_folder_has_a_writer_if_a_rebuild_does_not_fit_beside_the_searches(measured: Measurements) -> None:
+    fits = folder.estimate(replace(SHOP, items=10**7), measured)
+    memory = (fits.memory_bytes + fits.build_memory_bytes / 2) / 2**30 / (1 - SHOP.spare)
+    apart = folder.estimate(replace(SHOP, items=10**7, memory_gib=memory), measured)
+    assert "writer" not in fits.machines and apart.machines["writer"] == 1
+    assert apart.obstacles == fits.obstacles
+
+
+def test_rabitq_is_taken_before_a_folder_is_given_up(measured: Measurements) -> None:
+    slow = replace(SHOP, items=13_000_000, dimension=512)
+    assert folder.estimate(replace(slow, encoding="sq8"), measured).obstacles
+    taken = folder.estimate(slow, measured)
+    assert taken.encoding == "rabitq" and not taken.obstacles
+    assert plan.most_in_folder(slow, measured) > slow.items
+
+
 def test_a_gallery_in_milvus_takes_no_less_memory_than_a_server_grew_by(measured: Measurements) -> None:
     largest = measured.milvus["rows"][-1]
     demand = replace(SHOP, items=largest["items"], dimension=largest["dimension"])
